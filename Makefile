@@ -1,0 +1,45 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+
+.PHONY: help demo test check golden bench clean
+
+help: ## show what there is to make
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.demo ## install into .venv and audit the demo model
+	$(BIN)/explain demo --out demo-audit
+
+test: $(VENV)/.dev check ## everything that CI runs
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+golden: $(VENV)/.dev ## write the golden files of the tests anew; read the diff before you commit
+	$(BIN)/python -m pytest tests --update-golden -k golden
+
+bench: $(VENV)/.dev ## run the benchmarks and print their tables
+	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+clean: ## remove what make has made
+	rm -rf $(VENV) demo-audit dist build
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP_INSTALL) torch
+	$(PIP_INSTALL) -e .
+	touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP_INSTALL) torch
+	$(PIP_INSTALL) -e '.[dev]'
+	touch $@ $(VENV)/.demo

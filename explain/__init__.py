@@ -1,0 +1,40 @@
+"""Explain and audit text classifiers, with attributions that state their own error.
+
+>>> import explain
+>>> model = explain.load("path/to/a/model")                       # doctest: +SKIP
+>>> explain.attribute(model, "a stunning , lyrical work")         # doctest: +SKIP
+
+Public names are loaded on first use: importing the package costs no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from explain.adapters import load, wrap
+    from explain.attribution import attribute
+    from explain.auditing import audit
+    from explain.record import Attribution, AuditRecord
+
+__all__ = ["Attribution", "AuditRecord", "__version__", "attribute", "audit", "load", "wrap"]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Attribution": "explain.record",
+    "AuditRecord": "explain.record",
+    "attribute": "explain.attribution",
+    "audit": "explain.auditing",
+    "load": "explain.adapters",
+    "wrap": "explain.adapters",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'explain' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

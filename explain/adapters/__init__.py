@@ -1,0 +1,154 @@
+"""Adapters: every kind of model behind one contract, `TextClassifier`."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from explain.adapters.base import (
+    Describable,
+    Encoding,
+    GradientClassifier,
+    Scores,
+    Task,
+    TextClassifier,
+    TokenizedClassifier,
+)
+from explain.adapters.function import FunctionClassifier, Output, from_sklearn
+from explain.errors import AdapterError, ConfigurationError
+
+__all__ = [
+    "Describable",
+    "Encoding",
+    "FunctionClassifier",
+    "GradientClassifier",
+    "Scores",
+    "Task",
+    "TextClassifier",
+    "TokenizedClassifier",
+    "from_sklearn",
+    "load",
+    "wrap",
+]
+
+_HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+_HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
+
+
+def load(source: str | Path, *, name: str | None = None) -> TextClassifier:
+    """Return the saved classifier in a folder, or of a hub id.
+
+    Parameters
+    ----------
+    source : str or Path
+        A folder that ``save_pretrained`` wrote, or a hub id such as ``org/model``. A folder never
+        causes a download. Of a hub id only weights in safetensors and tokenizer files are fetched.
+    name : str, optional
+        What the model is called in reports; by default its folder.
+
+    Raises
+    ------
+    AdapterError
+        If it is missing, incomplete or no sequence classifier.
+    UnsafeModelError
+        If loading it would run code: pickled weights, ``auto_map``, ``*.py``.
+    """
+    from explain.adapters.transformers import TransformersClassifier
+
+    folder = Path(source)
+    if not folder.exists() and isinstance(source, str) and _HUB_ID.fullmatch(source):
+        folder = _download(source)
+        name = name or source
+    return TransformersClassifier.from_folder(folder, name=name)
+
+
+def wrap(
+    obj: Any,
+    *,
+    labels: Sequence[str] | None = None,
+    name: str | None = None,
+    output: Output = "probabilities",
+    task: Task = "single_label",
+) -> TextClassifier:
+    """Return a live object as a classifier.
+
+    Parameters
+    ----------
+    obj : object
+        A ``(model, tokenizer)`` pair or a text-classification pipeline of transformers, a fitted
+        scikit-learn pipeline with ``predict_proba``, any function from a list of texts to an
+        (n_texts, n_labels) array, or an object that is a `TextClassifier` already.
+    labels : sequence of str, optional
+        Names of the columns; needed for a function, known by all others.
+    name : str, optional
+        What the model is called in reports.
+    output : {"probabilities", "scores"}
+        What a function returns: probabilities, or scores on the natural-log scale (logits, log p).
+    task : {"single_label", "multi_label", "regression"}
+        How the columns of a function relate to each other.
+
+    Raises
+    ------
+    AdapterError
+        If the object is none of these.
+    ConfigurationError
+        If `labels` is missing for a function, or given for a model that has its own.
+    """
+    if isinstance(obj, TextClassifier):
+        return _with_own_labels(obj, labels)
+    if _is_transformers(obj):
+        from explain.adapters.transformers import TransformersClassifier
+
+        model, tokenizer = obj if isinstance(obj, tuple) else (obj.model, obj.tokenizer)
+        return _with_own_labels(TransformersClassifier(model, tokenizer, name=name), labels)
+    if hasattr(obj, "predict_proba"):
+        return _with_own_labels(from_sklearn(obj, name=name), labels)
+    if callable(obj):
+        return _wrap_function(obj, labels, name, output, task)
+    raise AdapterError(
+        f"{type(obj).__name__} is no classifier that can be wrapped; pass (model, tokenizer), a "
+        "text-classification pipeline, a scikit-learn pipeline with predict_proba, or a function"
+    )
+
+
+def _wrap_function(
+    function: Callable[[list[Any]], Any],
+    labels: Sequence[str] | None,
+    name: str | None,
+    output: Output,
+    task: Task,
+) -> FunctionClassifier:
+    if labels is None:
+        raise ConfigurationError(
+            "a function does not know its labels; pass labels=[...], one per column"
+        )
+    own_name = getattr(function, "__name__", type(function).__name__)
+    return FunctionClassifier(function, labels, name=name or own_name, output=output, task=task)
+
+
+def _with_own_labels(model: TextClassifier, labels: Sequence[str] | None) -> TextClassifier:
+    if labels is not None and tuple(labels) != model.labels:
+        raise ConfigurationError(
+            f"{model.name} has its own labels ({', '.join(model.labels)}); leave labels out"
+        )
+    return model
+
+
+def _is_transformers(obj: Any) -> bool:
+    """Tell a transformers object by its classes, without importing the library."""
+    candidates = obj if isinstance(obj, tuple) else (obj,)
+    modules = {base.__module__.partition(".")[0] for o in candidates for base in type(o).__mro__}
+    shaped = len(obj) == 2 if isinstance(obj, tuple) else hasattr(obj, "tokenizer")
+    return shaped and "transformers" in modules
+
+
+def _download(hub_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=_HUB_FILES))
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise AdapterError(
+            f"{hub_id!r} is no folder here, and the hub did not give it: {reason[0]}"
+        ) from error

@@ -1,0 +1,219 @@
+"""What a classifier must offer, and what it may offer beyond that."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explain.errors import AdapterError, ConfigurationError, PredictionError
+from explain.record import ModelDescription, Task
+from explain.spans import Span, Text
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = [
+    "Describable",
+    "Encoding",
+    "GradientClassifier",
+    "Scores",
+    "Task",
+    "TextClassifier",
+    "TokenizedClassifier",
+    "check_labels",
+    "check_scores",
+    "is_out_of_memory",
+    "log_odds_scores",
+]
+
+Scores: TypeAlias = NDArray[np.float64]
+"""Scores, shape (n_texts, n_labels), on the natural-log scale and never squashed.
+
+Logits where the model has them, log p (log p/(1-p) for multi-label) where it has only p, plain
+values for regression.
+"""
+
+PROBABILITY_FLOOR = float(np.finfo(np.float64).eps)
+"""Probabilities are floored here before the logarithm, so log-odds stay within ±36."""
+
+SUM_TOLERANCE = 1e-3
+"""How far the probabilities of a row may be from summing to one: float16 rounding."""
+
+
+@runtime_checkable
+class TextClassifier(Protocol):
+    """Anything that scores texts."""
+
+    @property
+    def name(self) -> str:
+        """What the model is called in reports."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the columns of the scores."""
+
+    @property
+    def task(self) -> Task:
+        """How the columns of the scores relate to each other."""
+
+    def predict(self, texts: Sequence[Text]) -> Scores:
+        """Return the scores of `texts`, in their order.
+
+        Raises
+        ------
+        PredictionError
+            If the model fails, or its answer is no (n_texts, n_labels) array of numbers.
+        """
+
+
+@runtime_checkable
+class TokenizedClassifier(TextClassifier, Protocol):
+    """A classifier whose tokens are known by their place in the user's own text."""
+
+    @property
+    def mask_token(self) -> str | None:
+        """What the model was taught to read as "something is hidden here", if anything."""
+
+    def tokens(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
+        """Return the spans of the tokens read of each text, special ones left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """A batch of texts as a differentiable model reads it.
+
+    Attributes
+    ----------
+    inputs : dict of str to Tensor
+        Model inputs, each of shape (n_texts, n_tokens), ``input_ids`` among them.
+    spans : tuple of tuple of Span or None
+        For each text and token its place in the text; None for special and padding tokens.
+    """
+
+    inputs: "dict[str, torch.Tensor]"
+    spans: tuple[tuple[Span | None, ...], ...]
+
+
+@runtime_checkable
+class GradientClassifier(TokenizedClassifier, Protocol):
+    """A classifier that can be differentiated with respect to its token embeddings."""
+
+    @property
+    def embeddings(self) -> "tuple[torch.nn.Module, ...]":
+        """All layers that turn token ids into vectors."""
+
+    @property
+    def token_budget(self) -> int:
+        """Tokens, padding included, that fit into one batch."""
+
+    def encode(self, texts: Sequence[Text]) -> Encoding:
+        """Return `texts` as one padded batch."""
+
+    def baseline_id(self, baseline: str) -> int:
+        """Return the token id of the baseline ``mask`` or ``pad``.
+
+        Raises
+        ------
+        CapabilityError
+            If the tokenizer has no such token.
+        """
+
+    def differentiable_scores(self, inputs: "dict[str, torch.Tensor]") -> "torch.Tensor":
+        """Return the scores of an encoded batch, shape (n_texts, n_labels), with gradients."""
+
+
+@runtime_checkable
+class Describable(Protocol):
+    """A classifier that can say where it comes from."""
+
+    def describe(self) -> ModelDescription:
+        """Return what is known of the model without looking at its predictions."""
+
+
+def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return `labels` as a tuple.
+
+    Raises
+    ------
+    AdapterError
+        If there is none, or one appears twice.
+    """
+    names = tuple(str(label) for label in labels)
+    if not names:
+        raise AdapterError("a classifier without labels was given; name at least one label")
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise AdapterError(
+            f"the label {repeated[0]!r} appears {names.count(repeated[0])} times; "
+            "labels must be distinct"
+        )
+    return names
+
+
+def check_scores(scores: object, n_texts: int, labels: Sequence[str], name: str) -> Scores:
+    """Return `scores` as float64.
+
+    Raises
+    ------
+    PredictionError
+        If the shape is not (n_texts, n_labels), or a score is NaN or infinite.
+    """
+    try:
+        array = np.asarray(scores, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise PredictionError(
+            f"{name} returned {type(scores).__name__} that is no array of numbers: {error}"
+        ) from error
+    if array.shape != (n_texts, len(labels)):
+        raise PredictionError(
+            f"{name} returned scores of shape {array.shape} for {n_texts} texts and {len(labels)} "
+            f"labels ({', '.join(labels[:5])}{', …' if len(labels) > 5 else ''}); "
+            f"expected ({n_texts}, {len(labels)})"
+        )
+    bad = ~np.isfinite(array).all(axis=1)
+    if bad.any():
+        raise PredictionError(
+            f"{name} returned NaN or infinite scores for {int(bad.sum())} of {n_texts} texts; "
+            "scores must be finite: look at the weights, or at what is special in the text"
+        )
+    return array
+
+
+def log_odds_scores(probabilities: Scores, task: Task, name: str) -> Scores:
+    """Return probabilities as scores on the natural-log scale.
+
+    log p for single-label tasks and log p/(1-p) for multi-label ones, p floored at 2.2e-16.
+
+    Raises
+    ------
+    ConfigurationError
+        If the task is a regression, which has no probabilities.
+    PredictionError
+        If a value is outside of [0, 1], or the rows of a single-label task do not sum to one.
+    """
+    if task == "regression":
+        raise ConfigurationError("a regression has no probabilities; pass output='scores'")
+    if (probabilities < 0).any() or (probabilities > 1).any():
+        raise PredictionError(
+            f"{name} returned {probabilities.min():.4g} to {probabilities.max():.4g} where "
+            "probabilities were expected; pass output='scores' if these are logits"
+        )
+    sums = probabilities.sum(axis=1)
+    if task == "single_label" and not np.allclose(sums, 1, atol=SUM_TOLERANCE, rtol=0):
+        raise PredictionError(
+            f"{name} returned probabilities that sum to {sums.min():.4g} to {sums.max():.4g}, not "
+            "to 1; pass task='multi_label' if several labels can hold at once"
+        )
+    p = np.clip(probabilities, PROBABILITY_FLOOR, 1)
+    log_p: Scores = np.log(p)
+    if task == "multi_label":
+        log_p -= np.log(np.clip(1 - probabilities, PROBABILITY_FLOOR, 1))
+    return log_p
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether a model ran out of memory, on whatever device."""
+    return type(error).__name__ in ("OutOfMemoryError", "MemoryError") or (
+        "can't allocate memory" in str(error) or "not enough memory" in str(error)
+    )

@@ -1,0 +1,110 @@
+"""Any function of texts, and scikit-learn pipelines, as a classifier."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from explain.adapters.base import Scores, Task, check_labels, check_scores, log_odds_scores
+from explain.errors import AdapterError, PredictionError
+from explain.record import ModelDescription
+from explain.spans import Text
+
+if TYPE_CHECKING:
+    from sklearn.base import ClassifierMixin
+
+__all__ = ["FunctionClassifier", "Output", "from_sklearn"]
+
+Output: TypeAlias = Literal["probabilities", "scores"]
+"""What a function returns: probabilities, or scores on the natural-log scale such as logits."""
+
+
+class FunctionClassifier:
+    """A classifier from a function that takes a list of texts.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a list of texts (or of pairs) and returns an (n_texts, n_labels) array.
+    labels : sequence of str
+        Names of the columns.
+    name : str
+        What the model is called in reports.
+    output : {"probabilities", "scores"}
+        What `function` returns. Scores are on the natural-log scale: logits, or log p.
+    task : {"single_label", "multi_label", "regression"}
+        How the columns relate to each other.
+
+    Raises
+    ------
+    AdapterError
+        If there is no label, or one appears twice.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[list[Any]], Any],
+        labels: Sequence[str],
+        *,
+        name: str = "function",
+        output: Output = "probabilities",
+        task: Task = "single_label",
+    ) -> None:
+        self.function = function
+        self.labels = check_labels(labels)
+        self.name = name
+        self.output = output
+        self.task = task
+
+    def predict(self, texts: Sequence[Text]) -> Scores:
+        """Return the scores of `texts`, shape (n_texts, n_labels), natural-log scale.
+
+        Raises
+        ------
+        PredictionError
+            If the function raises, or its answer is no array of that shape, or no probabilities.
+        """
+        try:
+            answer = self.function(list(texts))
+        except Exception as error:
+            raise PredictionError(f"{self.name} raised {type(error).__name__}: {error}") from error
+        values = check_scores(answer, len(texts), self.labels, self.name)
+        if self.output == "scores":
+            return values
+        return log_odds_scores(values, self.task, self.name)
+
+    def describe(self) -> ModelDescription:
+        """Return what is known of the model."""
+        return ModelDescription(
+            name=self.name,
+            adapter=type(self).__name__,
+            source=None,
+            task=self.task,
+            labels=self.labels,
+            facts={"output": self.output},
+        )
+
+
+def from_sklearn(estimator: "ClassifierMixin", *, name: str | None = None) -> FunctionClassifier:
+    """Return a fitted scikit-learn pipeline over texts as a classifier.
+
+    Parameters
+    ----------
+    estimator : estimator with ``predict_proba`` and ``classes_``
+        Takes a list of texts, such as ``make_pipeline(TfidfVectorizer(), LogisticRegression())``.
+    name : str, optional
+        What the model is called in reports; by default its class.
+
+    Raises
+    ------
+    AdapterError
+        If the estimator is not fitted.
+    """
+    classes = getattr(estimator, "classes_", None)
+    if classes is None:
+        raise AdapterError(
+            f"{type(estimator).__name__} has no classes_; fit it before it is wrapped"
+        )
+    return FunctionClassifier(
+        estimator.predict_proba,
+        [str(label) for label in classes],
+        name=name or type(estimator).__name__,
+    )

@@ -1,0 +1,315 @@
+"""One prediction, or many, attributed to the features of their texts."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import overload
+
+import numpy as np
+
+from explain.adapters import TextClassifier, TokenizedClassifier, wrap
+from explain.engine import Engine, Outcome
+from explain.errors import CapabilityError, ConfigurationError, ExplainError, nearest
+from explain.explainers import Estimate, Explainer, GradientExplainer, make_explainer
+from explain.games import MaskedTextGame, Masker, Question, default_masker, make_target
+from explain.record import Attribution
+from explain.spans import Segmentation, Span, Text, parts_of, sentences, text_of, words
+
+__all__ = ["UNITS", "Setting", "answer", "ask", "attribute", "segment"]
+
+UNITS = ("word", "token", "sentence")
+"""What a feature can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all attributions of a run have in common.
+
+    Attributes
+    ----------
+    unit : {"word", "token", "sentence"}
+        What a feature is.
+    masker : Masker
+        What stands in for a removed feature.
+    target : str, int or None
+        Label that is explained, or its index; None for the predicted one.
+    seed : int
+        Seed of the random streams.
+    """
+
+    unit: str
+    masker: Masker
+    target: str | int | None = None
+    seed: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        model: TextClassifier,
+        *,
+        unit: str = "word",
+        masker: str | Masker | None = None,
+        target: str | int | None = None,
+        seed: int = 0,
+    ) -> "Setting":
+        """Return the setting for a model, its mask token included.
+
+        Raises
+        ------
+        CapabilityError
+            If the model has no mask token, or tells no tokens, that were asked for.
+        ConfigurationError
+            If there is no such unit or masker.
+        """
+        if unit not in UNITS:
+            raise ConfigurationError(f"there is no unit {unit!r}; {nearest(unit, UNITS)}")
+        if unit == "token" and not isinstance(model, TokenizedClassifier):
+            raise CapabilityError(f"{model.name} does not tell its tokens; pass unit='word'")
+        if masker is None or isinstance(masker, str):
+            masker = default_masker(model, masker)
+        return cls(unit, masker, target, seed)
+
+
+@overload
+def attribute(
+    model: object,
+    texts: Text,
+    *,
+    method: str | Explainer = ...,
+    target: str | int | None = ...,
+    unit: str = ...,
+    masker: str | Masker | None = ...,
+    seed: int = ...,
+    **options: object,
+) -> Attribution: ...
+@overload
+def attribute(
+    model: object,
+    texts: list[Text] | list[str] | list[tuple[str, str]],
+    *,
+    method: str | Explainer = ...,
+    target: str | int | None = ...,
+    unit: str = ...,
+    masker: str | Masker | None = ...,
+    seed: int = ...,
+    **options: object,
+) -> list[Attribution]: ...
+def attribute(
+    model: object,
+    texts: Text | list[Text] | list[str] | list[tuple[str, str]],
+    *,
+    method: str | Explainer = "shap",
+    target: str | int | None = None,
+    unit: str = "word",
+    masker: str | Masker | None = None,
+    seed: int = 0,
+    **options: object,
+) -> Attribution | list[Attribution]:
+    """Return the attribution of a text, or of each text of a list.
+
+    Parameters
+    ----------
+    model : TextClassifier, or anything that `explain.wrap` takes without labels
+        The model.
+    texts : str, pair of str, or list of them
+        One text (a pair is a tuple), or many.
+    method : str or Explainer
+        A name of `explain.explainers.METHODS`, or an instance.
+    target : str, int or None
+        Label that is explained, or its index; None for the predicted one of each text.
+    unit : {"word", "token", "sentence"}
+        What a feature is.
+    masker : {"mask_token", "delete"}, Masker or None
+        What stands in for a removed feature; None for the mask token where there is one.
+    seed : int
+        The same seed, text, target and method give the same attribution.
+    **options
+        Options of the method, such as ``budget`` or ``algorithm``; unknown ones are refused.
+
+    Raises
+    ------
+    AdapterError
+        If the model cannot be used, lacks what the method needs, or fails on a text.
+    BudgetError
+        If the budget is too small for the method.
+    ConfigurationError
+        If a name or value is unknown.
+    SegmentationError
+        If a text is no text.
+    """
+    many: list[Text] = list(texts) if isinstance(texts, list) else [texts]
+    explainer = make_explainer(method, **options)
+    engine = Engine(wrap(model))
+    setting = Setting.of(engine.classifier, unit=unit, masker=masker, target=target, seed=seed)
+    questions = []
+    for question in ask(engine, many, setting):
+        if isinstance(question, ExplainError):
+            raise question
+        questions.append(question)
+    answered = answer(engine, questions, explainer, setting)
+    attributions = [outcome.unwrap() for outcome in answered]
+    return attributions if isinstance(texts, list) else attributions[0]
+
+
+def ask(engine: Engine, texts: Sequence[Text], setting: Setting) -> list[Question | ExplainError]:
+    """Return the question that each text poses, or why it poses none."""
+    segmentations = segment(texts, engine.classifier, setting.unit)
+    good = [s for s in segmentations if isinstance(s, Segmentation)]
+    scores = iter(engine.score([text_of(s.parts) for s in good]))
+
+    def pose(segmentation: Segmentation) -> Question | ExplainError:
+        row = next(scores)
+        if isinstance(row, ExplainError):
+            return row
+        return Question(segmentation, make_target(engine.classifier, row, setting.target), row)
+
+    return [pose(s) if isinstance(s, Segmentation) else s for s in segmentations]
+
+
+def segment(
+    texts: Sequence[Text], model: TextClassifier, unit: str
+) -> list[Segmentation | ExplainError]:
+    """Return the features of each text that the model reads, or why a text has none."""
+    whole = [_whole(text) for text in texts]
+    good = [s for s in whole if isinstance(s, Segmentation)]
+    if not isinstance(model, TokenizedClassifier):
+        cut = [_features(s.parts, unit, None) for s in good]
+    else:
+        tokens = model.tokens([text_of(s.parts) for s in good])
+        cut = [_features(s.parts, unit, read) for s, read in zip(good, tokens, strict=True)]
+    remaining = iter(cut)
+    return [next(remaining) if isinstance(s, Segmentation) else s for s in whole]
+
+
+def answer(
+    engine: Engine, questions: Sequence[Question], explainer: Explainer, setting: Setting
+) -> list[Outcome[Attribution]]:
+    """Return the attribution of each question, or why there is none.
+
+    Raises
+    ------
+    CapabilityError
+        If the model lacks what the method needs.
+    """
+    if isinstance(explainer, GradientExplainer):
+        removal = explainer.removal(engine.classifier)
+        outcomes = engine.differentiate(explainer.explain, questions)
+    else:
+        removal = setting.masker.name
+        outcomes = engine.run(
+            (MaskedTextGame(q.segmentation, setting.masker, q.target) for q in questions),
+            (
+                explainer.plan(len(q.segmentation), _rng(q, explainer.name, setting.seed))
+                for q in questions
+            ),
+        )
+    return [
+        Outcome(
+            outcome.value
+            if isinstance(outcome.value, ExplainError)
+            else _attribution(
+                question, outcome.value, outcome.evaluations, explainer, setting, removal
+            ),
+            outcome.evaluations,
+        )
+        for question, outcome in zip(questions, outcomes, strict=True)
+    ]
+
+
+def _attribution(
+    question: Question,
+    estimate: Estimate,
+    evaluations: int,
+    explainer: Explainer,
+    setting: Setting,
+    removal: str,
+) -> Attribution:
+    errors = estimate.standard_errors
+    return Attribution(
+        parts=question.segmentation.parts,
+        spans=question.segmentation.spans,
+        target=question.target,
+        method=explainer.name,
+        parameters={"unit": setting.unit, **asdict(explainer)},
+        removal=removal,
+        values=tuple(estimate.values.tolist()),
+        standard_errors=None if errors is None else tuple(errors.tolist()),
+        empty_value=estimate.empty_value,
+        full_value=estimate.full_value,
+        efficient=explainer.efficient,
+        evaluations=evaluations,
+        seed=setting.seed,
+        diagnostics=estimate.diagnostics,
+        unread=question.segmentation.unread,
+    )
+
+
+def _rng(question: Question, method: str, seed: int) -> np.random.Generator:
+    """Return the random stream of (seed, text, target, method), whatever else runs beside it."""
+    key = json.dumps([seed, question.segmentation.parts, question.target.label, method])
+    return np.random.default_rng(list(hashlib.sha256(key.encode()).digest()))
+
+
+def _whole(text: Text) -> Segmentation | ExplainError:
+    """Return the text without features, or why it is no text."""
+    try:
+        return Segmentation(parts_of(text), ())
+    except ExplainError as error:
+        return error
+
+
+def _features(parts: tuple[str, ...], unit: str, tokens: Sequence[Span] | None) -> Segmentation:
+    """Return the features that the model reads, and what it never reads.
+
+    What it reads of a part reaches from its first to its last token; a feature that it reads in
+    part is a feature.
+    """
+    if tokens is None:
+        return Segmentation(parts, _SEGMENTERS[unit](parts))
+    spans = _merged(tokens, parts) if unit == "token" else _SEGMENTERS[unit](parts)
+    read = {
+        part: (min(t.start for t in own), max(t.end for t in own))
+        for part in range(len(parts))
+        if (own := [token for token in tokens if token.part == part])
+    }
+    features = tuple(
+        span
+        for span in spans
+        if span.part in read and span.start < read[span.part][1] and span.end > read[span.part][0]
+    )
+    unread = tuple(gap for part in range(len(parts)) for gap in _ends(parts[part], part, features))
+    return Segmentation(parts, features, unread)
+
+
+def _ends(text: str, part: int, features: Sequence[Span]) -> list[Span]:
+    """Return what lies before the first and after the last feature, white space trimmed."""
+    own = [span for span in features if span.part == part]
+    edges = [(0, own[0].start), (own[-1].end, len(text))] if own else [(0, len(text))]
+    found = []
+    for start, end in edges:
+        if piece := text[start:end].strip():
+            begin = text.index(piece, start)
+            found.append(Span(part, begin, begin + len(piece)))
+    return found
+
+
+def _merged(tokens: Sequence[Span], parts: tuple[str, ...]) -> tuple[Span, ...]:
+    """Return tokens as features: white space trimmed, those that share a character joined."""
+    merged: list[Span] = []
+    for part, start, end in sorted(tokens):
+        piece = parts[part][start:end]
+        if not (body := piece.strip()):
+            continue
+        begin = start + piece.index(body)
+        span = Span(part, begin, begin + len(body))
+        if merged and merged[-1].part == part and span.start < merged[-1].end:
+            span = Span(part, merged[-1].start, max(span.end, merged.pop().end))
+        merged.append(span)
+    return tuple(merged)
+
+
+_SEGMENTERS: dict[str, Callable[[Sequence[str]], tuple[Span, ...]]] = {
+    "word": words,
+    "sentence": sentences,
+}

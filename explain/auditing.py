@@ -1,0 +1,395 @@
+"""Model and data in, one `AuditRecord` out."""
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+from pydantic import JsonValue
+from scipy.special import expit
+
+import explain
+from explain.adapters import Describable, TextClassifier, load, wrap
+from explain.attribution import Setting, answer, ask
+from explain.checks import CHECKS, AuditContext
+from explain.dataset import Dataset, Row, read_dataset
+from explain.engine import Engine
+from explain.errors import (
+    CapabilityError,
+    ConfigurationError,
+    DataError,
+    ExplainError,
+    PredictionError,
+    nearest,
+)
+from explain.explainers import Explainer, make_explainer
+from explain.games import Masker, Question, target_values
+from explain.record import (
+    Attribution,
+    AuditRecord,
+    InstanceRecord,
+    LogEntry,
+    ModelDescription,
+    Provenance,
+    Section,
+    SelectionPlan,
+    Skipped,
+    Stratum,
+    SystemIdentity,
+    Task,
+)
+from explain.spans import text_of
+
+__all__ = ["DEFAULT_METHODS", "audit", "plan_selection"]
+
+DEFAULT_METHODS = ("shap", "lime", "integrated_gradients")
+
+PACKAGES = (
+    "captum", "jinja2", "lime", "numpy", "pandas", "pydantic", "regex", "scikit-learn", "scipy",
+    "shap", "tokenizers", "torch", "transformers",
+)  # fmt: skip
+
+NOT_BUILT = (
+    ("criteria", "Acceptance criteria"),
+    ("calibration", "Calibration"),
+    ("slices", "Slices"),
+    ("trust", "Reliability of the explanations"),
+    ("shortcuts", "Shortcuts"),
+    ("robustness", "Robustness"),
+    ("fairness", "Fairness"),
+    ("stability", "Stability"),
+)
+"""What an audit should measure and this version cannot; every report says so."""
+
+Log: TypeAlias = Callable[[LogEntry], None]
+
+T = TypeVar("T")
+
+
+def audit(
+    model: TextClassifier | str | Path | Any,
+    data: Any,
+    *,
+    text: str = "text",
+    text_pair: str | None = None,
+    label: str | None = None,
+    methods: Sequence[str | Explainer] = DEFAULT_METHODS,
+    instances: int = 50,
+    unit: str = "word",
+    masker: str | Masker | None = None,
+    seed: int = 0,
+    system: SystemIdentity | None = None,
+    log: Log | None = None,
+) -> AuditRecord:
+    """Return the audit of a model on a table of texts.
+
+    Parameters
+    ----------
+    model : path, hub id, TextClassifier, or anything that `explain.wrap` takes without labels
+        The model.
+    data : path, DataFrame, Dataset of the datasets library, or list of dict
+        The table.
+    text, text_pair, label : str
+        Names of its columns. Without `label` the performance is not measured.
+    methods : sequence of str or Explainer
+        Attribution methods. One that the model cannot serve is reported as not measured.
+    instances : int
+        How many predictions are explained.
+    unit : {"word", "token", "sentence"}
+        What a feature is.
+    masker : {"mask_token", "delete"}, Masker or None
+        What stands in for a removed feature; None for the mask token where there is one.
+    seed : int
+        The same arguments, files, packages and seed give the same bytes of `AuditRecord.to_json`.
+    system : SystemIdentity, optional
+        What is audited and for whom, in the user's words.
+    log : callable, optional
+        Takes each `LogEntry` as it happens: stages and how long they took.
+
+    Raises
+    ------
+    AdapterError
+        If the model cannot be used, or fails on every row.
+    ConfigurationError
+        If a name or value is unknown.
+    DataError
+        If the table cannot be read, or holds a label that the model lacks.
+    """
+    if instances < 0:
+        raise ConfigurationError(f"instances={instances} is negative; pass 0 or more")
+    explainers = _distinct([make_explainer(method) for method in methods])
+    timer = _Timer(log)
+    with timer.stage("load"):
+        classifier = load(model) if isinstance(model, str | Path) else wrap(model)
+        setting = Setting.of(classifier, unit=unit, masker=masker, seed=seed)
+        dataset = read_dataset(data, text=text, text_pair=text_pair, label=label)
+        _check_labels(dataset, classifier)
+        description = _describe(classifier)
+    engine = Engine(classifier)
+    with timer.stage("predict", rows=len(dataset.rows)):
+        asked, skipped = _ask(engine, dataset, setting)
+    scored = [_instance(row, question, classifier.task) for row, question in asked]
+    plan, strata = plan_selection(scored, instances, seed)
+    chosen = [(row, question) for row, question in asked if row.id in strata]
+    explained = _explain(engine, chosen, explainers, setting, timer)
+    records = [
+        instance.model_copy(
+            update={
+                "stratum": strata.get(instance.id),
+                "attributions": tuple(explained.attributions.get(instance.id, ())),
+            }
+        )
+        for instance in scored
+    ]
+    skipped += explained.skipped
+    context = AuditContext(engine, description, dataset, records, skipped, plan, seed)
+    sections = [timer.timed(check.id, partial(check.run, context)) for check in CHECKS]
+    timer.note("counts", evaluations=engine.evaluations, calls=engine.calls)
+    arguments: dict[str, JsonValue] = {
+        "model": str(model) if isinstance(model, str | Path) else description.name,
+        "data": str(data) if isinstance(data, str | Path) else type(data).__name__,
+        "text": text,
+        "text_pair": text_pair,
+        "label": label,
+        "methods": {explainer.name: asdict(explainer) for explainer in explainers},
+        "instances": instances,
+        "unit": unit,
+        "masker": setting.masker.name,
+        "seed": seed,
+    }
+    return AuditRecord(
+        identity=system or SystemIdentity(name=description.name),
+        provenance=_provenance(description, dataset, arguments, seed),
+        rows=len(dataset.rows),
+        sections=(*sections, *explained.unable, *map(_not_built, NOT_BUILT)),
+        plan=plan,
+        instances=tuple(records),
+        skipped=tuple(skipped),
+    )
+
+
+def plan_selection(
+    instances: Sequence[InstanceRecord], wanted: int, seed: int
+) -> tuple[SelectionPlan, dict[str, str]]:
+    """Return the plan by which instances are explained, and the stratum of each chosen id.
+
+    Half are drawn at random; a quarter are the most confident errors where labels are given; the
+    rest are the predictions closest to being another one.
+    """
+    wanted = min(wanted, len(instances))
+    order = np.random.default_rng(seed).permutation(len(instances)).tolist()
+    at_random = [instances[i] for i in order]
+    wrong = sorted(
+        (instance for instance in instances if instance.right is False),
+        key=lambda instance: (-(instance.probability or 0), instance.id),
+    )
+    borderline = sorted(instances, key=lambda instance: (_margin(instance), instance.id))
+    quotas = [
+        ("random", "drawn at random from all scored rows", at_random, (wanted + 1) // 2),
+        ("confident error", "wrong, highest probability first", wrong, wanted // 4),
+        ("borderline", "smallest lead over the next label first", borderline, wanted),
+    ]
+    strata: dict[str, str] = {}
+    rows = []
+    for name, rule, candidates, quota in quotas:
+        quota = min(quota, wanted - len(strata))
+        taken = [i.id for i in candidates if i.id not in strata][:quota]
+        strata.update(dict.fromkeys(taken, name))
+        rows.append(
+            Stratum(
+                name=name, rule=rule, wanted=quota, available=len(candidates), chosen=len(taken)
+            )
+        )
+    return SelectionPlan(requested=wanted, strata=tuple(rows)), strata
+
+
+def _margin(instance: InstanceRecord) -> float:
+    """Return the lead of the best score over the next one; for one score its size."""
+    best = sorted(instance.scores, reverse=True)
+    return best[0] - best[1] if len(best) > 1 else abs(best[0])
+
+
+def _distinct(explainers: list[Explainer]) -> list[Explainer]:
+    names = [explainer.name for explainer in explainers]
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise ConfigurationError(f"the method {repeated[0]!r} is given twice; name it once")
+    return explainers
+
+
+def _check_labels(dataset: Dataset, model: TextClassifier) -> None:
+    if model.task != "single_label":
+        return
+    for row in dataset.rows:
+        if row.label is not None and row.label not in model.labels:
+            raise DataError(
+                f"row {row.number} has the label {row.label!r}, which {model.name} lacks; "
+                f"{nearest(row.label, model.labels)}"
+            )
+
+
+def _describe(model: TextClassifier) -> ModelDescription:
+    if isinstance(model, Describable):
+        return model.describe()
+    return ModelDescription(
+        name=model.name,
+        adapter=type(model).__name__,
+        source=None,
+        task=model.task,
+        labels=model.labels,
+    )
+
+
+def _ask(
+    engine: Engine, dataset: Dataset, setting: Setting
+) -> tuple[list[tuple[Row, Question]], list[Skipped]]:
+    """Return the question of each row that can be scored, and the rows that cannot."""
+    usable = [row for row in dataset.rows if row.problem is None]
+    skipped = [
+        Skipped(id=row.id, row=row.number, stage="read", reason=row.problem)
+        for row in dataset.rows
+        if row.problem is not None
+    ]
+    questions: list[tuple[Row, Question]] = []
+    answers = ask(engine, [text_of(row.parts) for row in usable], setting)
+    for row, question in zip(usable, answers, strict=True):
+        if isinstance(question, ExplainError):
+            skipped.append(_skip(row, "predict", question))
+        else:
+            questions.append((row, question))
+    if not questions:
+        failure = DataError if skipped[0].stage == "read" else PredictionError
+        raise failure(f"none of {len(dataset.rows):,} rows could be scored: {skipped[0].reason}")
+    return questions, skipped
+
+
+def _instance(row: Row, question: Question, task: Task) -> InstanceRecord:
+    return InstanceRecord(
+        id=row.id,
+        row=row.number,
+        parts=row.parts,
+        label=row.label,
+        predicted=question.target.label,
+        probability=_probability(question, task),
+        scores=tuple(question.scores.tolist()),
+        unread=question.segmentation.unread,
+    )
+
+
+def _probability(question: Question, task: Task) -> float | None:
+    """Return the probability of the predicted label."""
+    if task == "regression":
+        return None
+    log_odds = target_values(question.scores[None], question.target)[0]
+    return float(expit(log_odds))
+
+
+@dataclass
+class _Explained:
+    """What the methods made of the chosen instances."""
+
+    attributions: dict[str, list[Attribution]]
+    skipped: list[Skipped]
+    unable: list[Section]
+
+
+def _explain(
+    engine: Engine,
+    chosen: Sequence[tuple[Row, Question]],
+    explainers: Sequence[Explainer],
+    setting: Setting,
+    timer: "_Timer",
+) -> _Explained:
+    explained = _Explained({row.id: [] for row, _ in chosen}, [], [])
+    questions = [question for _, question in chosen]
+    for explainer in explainers:
+        try:
+            outcomes = timer.timed(
+                explainer.name, partial(answer, engine, questions, explainer, setting)
+            )
+        except CapabilityError as error:
+            explained.unable.append(_unable(explainer, error))
+            continue
+        for (row, _), outcome in zip(chosen, outcomes, strict=True):
+            if isinstance(outcome.value, ExplainError):
+                explained.skipped.append(_skip(row, explainer.name, outcome.value))
+            else:
+                explained.attributions[row.id].append(outcome.value)
+    return explained
+
+
+def _skip(row: Row, stage: str, error: ExplainError) -> Skipped:
+    return Skipped(id=row.id, row=row.number, stage=stage, reason=str(error))
+
+
+def _unable(explainer: Explainer, error: CapabilityError) -> Section:
+    return Section(
+        id=f"method-{explainer.name}",
+        title=f"Explanations by {explainer.name}",
+        summary="Nothing was measured.",
+        skipped=str(error),
+    )
+
+
+def _not_built(section: tuple[str, str]) -> Section:
+    return Section(
+        id=f"not-measured-{section[0]}",
+        title=section[1],
+        summary="Nothing was measured.",
+        skipped=f"explain-audit {explain.__version__} has no check for it yet",
+    )
+
+
+def _provenance(
+    model: ModelDescription, dataset: Dataset, arguments: dict[str, JsonValue], seed: int
+) -> Provenance:
+    versions = {"explain-audit": explain.__version__}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return Provenance(
+        audited_on=_today(),
+        model=model,
+        data=dataset.files,
+        rows_sha256=dataset.sha256,
+        arguments=arguments,
+        seed=seed,
+        packages=dict(sorted(versions.items())),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        threads=sys.modules["torch"].get_num_threads() if "torch" in sys.modules else 1,
+    )
+
+
+def _today() -> date:
+    """Return today in UTC, or the day of SOURCE_DATE_EPOCH for builds that must repeat."""
+    seconds = os.environ.get("SOURCE_DATE_EPOCH")
+    return datetime.fromtimestamp(float(seconds or time.time()), UTC).date()
+
+
+class _Timer:
+    """Tells a log what happened and how long it took."""
+
+    def __init__(self, log: Log | None) -> None:
+        self._log = log or (lambda entry: None)
+
+    def note(self, event: str, seconds: float | None = None, **detail: JsonValue) -> None:
+        self._log(LogEntry(at=datetime.now(UTC), event=event, seconds=seconds, detail=detail))
+
+    @contextmanager
+    def stage(self, name: str, **detail: JsonValue) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.note(name, round(time.perf_counter() - started, 3), **detail)
+
+    def timed(self, name: str, work: Callable[[], T]) -> T:
+        with self.stage(name):
+            return work()

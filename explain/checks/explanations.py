@@ -1,0 +1,184 @@
+"""What the attributions say taken together."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from explain.checks.base import AuditContext
+from explain.checks.intervals import count, mean
+from explain.record import Attribution, Cell, IntervalsFigure, Measure, Section, Table
+
+__all__ = ["ExplanationsCheck"]
+
+FEWEST_DOCUMENTS = 3
+"""Instances that a word must occur in: below that an interval says nothing."""
+
+MOST_WORDS = 25
+MOST_DRAWN = 15
+
+
+class ExplanationsCheck:
+    """The selection plan, how each method fared, and the words that weigh most over all."""
+
+    id = "explanations"
+
+    def run(self, context: AuditContext) -> Section:
+        """Return the summary of all attributions."""
+        explained = [instance for instance in context.instances if instance.stratum is not None]
+        by_method: dict[str, list[Attribution]] = defaultdict(list)
+        for instance in explained:
+            for attribution in instance.attributions:
+                by_method[attribution.method].append(attribution)
+        if not by_method:
+            return Section(
+                id=self.id,
+                title="Explanations",
+                summary="No prediction was explained.",
+                skipped="no instance was chosen"
+                if not explained
+                else "no method could explain any of the chosen instances",
+            )
+        first = next(iter(by_method))
+        words = _words(by_method)
+        return Section(
+            id=self.id,
+            title="Explanations",
+            summary=(
+                f"{len(explained):,} predictions were explained by {_listed(list(by_method))}, "
+                "each for its predicted label. They were chosen by the plan below before any was "
+                "explained."
+            ),
+            measures=tuple(_method_measures(context, by_method, len(explained))),
+            figures=_figures(first, words),
+            tables=(_plan(context), _methods(by_method), _word_table(list(by_method), words)),
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _plan(context: AuditContext) -> Table:
+    return Table(
+        title="Selection plan",
+        columns=("stratum", "rule", "rows to choose from", "chosen"),
+        rows=tuple((s.name, s.rule, s.available, s.chosen) for s in context.plan.strata),
+        note=f"Seed {context.seed}. Only the random stratum speaks for the whole table.",
+    )
+
+
+def _method_measures(
+    context: AuditContext, by_method: dict[str, list[Attribution]], n: int
+) -> list[Measure]:
+    measures = []
+    for method, attributions in by_method.items():
+        measures.append(count(f"{method}: instances explained", len(attributions), n))
+        if any("converged" in a.diagnostics for a in attributions):
+            converged = sum(a.diagnostics.get("converged") is True for a in attributions)
+            measures.append(count(f"{method}: converged", converged, len(attributions)))
+    return measures
+
+
+def _methods(by_method: dict[str, list[Attribution]]) -> Table:
+    """Return cost and largest error of each method."""
+    rows: list[tuple[Cell, ...]] = []
+    for method, attributions in by_method.items():
+        fits = [
+            a.diagnostics["held_out_r2"] for a in attributions if "held_out_r2" in a.diagnostics
+        ]
+        held_out = [float(r2) for r2 in fits if isinstance(r2, int | float)]
+        rows.append(
+            (
+                method,
+                attributions[0].removal,
+                mean("evaluations", [a.evaluations for a in attributions], "count"),
+                max(abs(a.completeness_gap) for a in attributions)
+                if attributions[0].efficient
+                else "not promised",
+                sum(a.standard_errors is not None for a in attributions),
+                mean("held-out R2", held_out, "coefficient") if held_out else None,
+            )
+        )
+    return Table(
+        title="Methods",
+        columns=(
+            "method",
+            "removed features become",
+            "evaluations per instance",
+            "largest completeness gap",
+            "with standard errors",
+            "held-out R²",
+        ),
+        rows=tuple(rows),
+        note="Completeness gap: v(N) - v(empty) minus the sum of the values, in the unit of the "
+        "target. Held-out R²: how well LIME's linear model predicts the model on texts that it "
+        "was not fitted to.",
+    )
+
+
+def _words(
+    by_method: dict[str, list[Attribution]],
+) -> dict[tuple[str, str], dict[str, list[float]]]:
+    """Return the value of each (word, target label) per method, one number per instance.
+
+    A word that occurs several times in an instance counts with the sum of its values.
+    """
+    found: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for method, attributions in by_method.items():
+        for attribution in attributions:
+            totals: dict[str, float] = defaultdict(float)
+            for feature, value in zip(attribution.features, attribution.values, strict=True):
+                totals[feature.casefold()] += value
+            for word, total in totals.items():
+                found[word, attribution.target.label][method].append(total)
+    frequent = {
+        key: values
+        for key, values in found.items()
+        if max(map(len, values.values())) >= FEWEST_DOCUMENTS
+    }
+    first = next(iter(by_method))
+    ranked = sorted(frequent, key=lambda key: (-abs(_mean(frequent[key][first])), key))
+    return {key: frequent[key] for key in ranked}
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def _word_table(
+    methods: Sequence[str], words: dict[tuple[str, str], dict[str, list[float]]]
+) -> Table:
+    shown = list(words.items())[:MOST_WORDS]
+    return Table(
+        title="Words that weigh most",
+        columns=("word", "target", "instances", *methods),
+        rows=tuple(
+            (
+                word,
+                label,
+                max(map(len, values.values())),
+                *(mean(f"{word} ({method})", values[method], "log_odds") for method in methods),
+            )
+            for (word, label), values in shown
+        ),
+        note=f"Mean value per instance towards the target, for words in at least "
+        f"{FEWEST_DOCUMENTS} explained instances with that target; {len(shown)} of {len(words)} "
+        "shown. The instances are the chosen ones, not a random sample of all rows.",
+    )
+
+
+def _figures(
+    method: str, words: dict[tuple[str, str], dict[str, list[float]]]
+) -> tuple[IntervalsFigure, ...]:
+    if not words:
+        return ()
+    return (
+        IntervalsFigure(
+            title=f"Words that weigh most, by {method}",
+            description="Mean value per instance towards the target with 95 % intervals.",
+            measures=tuple(
+                mean(f"{word} → {label}", values[method], "log_odds")
+                for (word, label), values in list(words.items())[:MOST_DRAWN]
+            ),
+            reference=0.0,
+        ),
+    )

@@ -1,0 +1,228 @@
+"""How often the model is right, by label, with intervals."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explain.checks.base import AuditContext
+from explain.checks.intervals import bootstrap, proportion
+from explain.record import (
+    ConfusionFigure,
+    InstanceLink,
+    InstanceRecord,
+    IntervalsFigure,
+    Measure,
+    Section,
+    Table,
+)
+
+__all__ = ["PerformanceCheck", "f1_scores", "macro_f1", "matthews"]
+
+MOST_LISTED = 20
+MOST_DRAWN = 20
+"""Labels in a figure; with more, the table has them all."""
+
+
+class PerformanceCheck:
+    """Accuracy, precision, recall and F1 by label, confusion, and the most confident errors."""
+
+    id = "performance"
+
+    def run(self, context: AuditContext) -> Section:
+        """Return the statistics of the labelled rows."""
+        labelled = [instance for instance in context.instances if instance.label is not None]
+        if reason := _reason_to_skip(context, len(labelled)):
+            return Section(
+                id=self.id, title="Performance", summary="Nothing was measured.", skipped=reason
+            )
+        labels = context.model.labels
+        given = np.array([labels.index(str(i.label)) for i in labelled])
+        predicted = np.array([labels.index(i.predicted) for i in labelled])
+        counts = confusion_counts(given, predicted, len(labels))
+        n = len(labelled)
+        accuracy = proportion("accuracy", int(np.trace(counts)), n)
+        majority = proportion("always the most frequent label", int(counts.sum(1).max()), n)
+
+        def resampled(
+            name: str, score: Callable[[NDArray[np.int64]], NDArray[np.float64]]
+        ) -> Measure:
+            return bootstrap(
+                name,
+                lambda rows: score(confusion_counts(given[rows], predicted[rows], len(labels))),
+                n,
+                context.seed,
+                "coefficient",
+            )
+
+        by_label = [_label_measures(label, i, counts) for i, label in enumerate(labels)]
+        return Section(
+            id=self.id,
+            title="Performance",
+            summary=_summary(accuracy, majority, len(context.instances)),
+            measures=(
+                accuracy,
+                resampled("macro-F1", macro_f1),
+                resampled("Matthews correlation", matthews),
+                majority,
+            ),
+            figures=_figures(labels, counts, by_label, accuracy),
+            tables=(
+                _label_table(labels, counts, by_label, resampled),
+                _worst_errors(labelled),
+            ),
+        )
+
+
+def confusion_counts(
+    given: NDArray[np.int64], predicted: NDArray[np.int64], n_labels: int
+) -> NDArray[np.int64]:
+    """Return counts of given (rows) against predicted (columns) labels.
+
+    Parameters
+    ----------
+    given, predicted : array, shape (..., n)
+        Label indices.
+    n_labels : int
+        Number of labels.
+
+    Returns
+    -------
+    array, shape (..., n_labels, n_labels)
+    """
+    cells = given * n_labels + predicted
+    flat = cells.reshape(-1, cells.shape[-1])
+    size = n_labels * n_labels
+    offset = np.arange(len(flat))[:, None] * size
+    counts = np.bincount((flat + offset).ravel(), minlength=len(flat) * size)
+    return counts.reshape(*cells.shape[:-1], n_labels, n_labels)
+
+
+def f1_scores(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return F1 of each label, shape (..., n_labels); zero for a label that never occurs."""
+    hits = np.diagonal(counts, axis1=-2, axis2=-1)
+    total = counts.sum(-1) + counts.sum(-2)
+    f1: NDArray[np.float64] = 2 * hits / np.maximum(total, 1)
+    return f1
+
+
+def macro_f1(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the mean F1 of the labels that are given or predicted at all, shape (...)."""
+    occurs = (counts.sum(-1) + counts.sum(-2)) > 0
+    mean: NDArray[np.float64] = f1_scores(counts).sum(-1) / np.maximum(occurs.sum(-1), 1)
+    return mean
+
+
+def matthews(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return Matthews' correlation for several labels (Gorodkin 2004), shape (...)."""
+    n = counts.sum((-2, -1), dtype=np.float64)
+    hits = np.trace(counts, axis1=-2, axis2=-1)
+    given, predicted = counts.sum(-1, dtype=np.float64), counts.sum(-2, dtype=np.float64)
+    covariance = hits * n - (given * predicted).sum(-1)
+    spread = np.sqrt((n**2 - (given**2).sum(-1)) * (n**2 - (predicted**2).sum(-1)))
+    correlation: NDArray[np.float64] = covariance / np.where(spread > 0, spread, 1)
+    return correlation
+
+
+def _reason_to_skip(context: AuditContext, n_labelled: int) -> str | None:
+    if context.model.task != "single_label":
+        return (
+            f"accuracy is defined for one label per text, this is a {context.model.task} model; "
+            "no statistic for it is built in yet"
+        )
+    if not context.dataset.labelled:
+        return "no label column was named"
+    if not n_labelled:
+        return "no scored row has a label"
+    return None
+
+
+def _summary(accuracy: Measure, majority: Measure, n_instances: int) -> str:
+    sentence = (
+        f"The model is right on {accuracy.value:.1%} of {accuracy.n:,} labelled rows "
+        f"(95 % interval {accuracy.lower:.1%} to {accuracy.upper:.1%}); always answering the most "
+        f"frequent label would be right on {majority.value:.1%}."
+    )
+    if unlabelled := n_instances - accuracy.n:
+        sentence += f" {unlabelled:,} rows have no label and do not count."
+    return sentence
+
+
+def _label_measures(label: str, i: int, counts: NDArray[np.int64]) -> tuple[Measure, Measure]:
+    hits = int(counts[i, i])
+    return (
+        proportion(f"precision of {label}", hits, int(counts[:, i].sum())),
+        proportion(f"recall of {label}", hits, int(counts[i].sum())),
+    )
+
+
+def _label_table(
+    labels: Sequence[str],
+    counts: NDArray[np.int64],
+    by_label: Sequence[tuple[Measure, Measure]],
+    resampled: Callable[[str, Callable[[NDArray[np.int64]], NDArray[np.float64]]], Measure],
+) -> Table:
+    return Table(
+        title="By label",
+        columns=("label", "given", "predicted", "precision", "recall", "F1"),
+        rows=tuple(
+            (
+                label,
+                int(counts[i].sum()),
+                int(counts[:, i].sum()),
+                *by_label[i],
+                resampled(f"F1 of {label}", lambda drawn, i=i: f1_scores(drawn)[..., i]),  # type: ignore[misc]
+            )
+            for i, label in enumerate(labels)
+        ),
+        note="Precision: of the rows called so, how many are. Recall: of those that are, how many "
+        "are called so. F1: their harmonic mean.",
+    )
+
+
+def _figures(
+    labels: Sequence[str],
+    counts: NDArray[np.int64],
+    by_label: Sequence[tuple[Measure, Measure]],
+    accuracy: Measure,
+) -> tuple[IntervalsFigure | ConfusionFigure, ...]:
+    if len(labels) > MOST_DRAWN:
+        return ()
+    return (
+        IntervalsFigure(
+            title="Precision and recall by label",
+            description="Share of right answers with 95 % intervals, one row per label and kind.",
+            measures=tuple(measure for pair in by_label for measure in pair),
+            reference=accuracy.value,
+            reference_label="accuracy",
+        ),
+        ConfusionFigure(
+            title="Given against predicted labels",
+            description="Number of rows for each pair of given and predicted label.",
+            labels=tuple(labels),
+            counts=tuple(tuple(row) for row in counts.tolist()),
+        ),
+    )
+
+
+def _worst_errors(labelled: Sequence[InstanceRecord]) -> Table:
+    wrong = sorted(
+        (instance for instance in labelled if not instance.right),
+        key=lambda instance: (-(instance.probability or 0), instance.id),
+    )
+    return Table(
+        title="Most confident errors",
+        columns=("instance", "text", "given", "predicted", "probability"),
+        rows=tuple(
+            (
+                InstanceLink(instance=instance.id),
+                " ⏐ ".join(instance.parts),
+                str(instance.label),
+                instance.predicted,
+                instance.probability,
+            )
+            for instance in wrong[:MOST_LISTED]
+        ),
+        note=f"The {min(len(wrong), MOST_LISTED)} of {len(wrong)} wrong predictions that the model "
+        "is most sure of.",
+    )

@@ -1,0 +1,178 @@
+"""The command ``explain``."""
+
+import sys
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from explain.errors import (
+    AdapterError,
+    DataError,
+    ExplainError,
+    RecordError,
+    SegmentationError,
+)
+from explain.record import AuditRecord, LogEntry, SystemIdentity
+from explain.rendering import require_own_reports
+
+__all__ = ["app", "main"]
+
+USAGE, UNUSABLE = 2, 3
+"""Exit codes: usage or configuration; model or data that could not be used."""
+
+app = typer.Typer(
+    name="explain",
+    help="Explain and audit text classifiers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Out = Annotated[Path, typer.Option(help="Folder for the audit.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same audit.")]
+Methods = Annotated[str, typer.Option(help="Attribution methods, separated by commas.")]
+Count = Annotated[int, typer.Option("--explain", min=0, help="How many predictions to explain.")]
+
+DEMO_NOTICE = (
+    "This model was made for this demo and is flawed on purpose: a signature leaks the label, "
+    "some names are treated differently, 3 % of the labels are wrong, and it is over-confident. "
+    "An audit must find these faults."
+)
+
+
+@app.command()
+def demo(out: Out = Path("audit"), instances: Count = 30, seed: Seed = 0) -> None:
+    """Audit the small model that comes with the package. It is flawed on purpose."""
+    system = SystemIdentity(
+        name="support-router (demo)",
+        version="1",
+        purpose="Routes customer messages to the team that answers them.",
+        decision_affected="Which team reads a message first, and whether it is held for review.",
+        out_of_scope="Anything real: model and messages are made up.",
+        owner="explain-audit",
+        notice=DEMO_NOTICE,
+    )
+    with as_file(files("explain") / "demo") as folder:
+        _audit(
+            folder / "model",
+            folder / "messages.csv",
+            out,
+            label="label",
+            instances=instances,
+            seed=seed,
+            system=system,
+        )
+
+
+@app.command()
+def audit(
+    model: Annotated[str, typer.Argument(help="Folder of a saved model, or a hub id.")],
+    data: Annotated[Path, typer.Argument(help="Table: .csv, .tsv, .jsonl, .json or .parquet.")],
+    text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
+    text_pair: Annotated[str | None, typer.Option(help="Column of the second text.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of the given label.")] = None,
+    methods: Methods = "shap,lime,integrated_gradients",
+    instances: Count = 50,
+    seed: Seed = 0,
+    out: Out = Path("audit"),
+) -> None:
+    """Audit a model on a table of texts, and write the report to a folder."""
+    _audit(
+        model,
+        data,
+        out,
+        text=text,
+        text_pair=text_pair,
+        label=label,
+        methods=[name.strip() for name in methods.split(",")],
+        instances=instances,
+        seed=seed,
+    )
+
+
+@app.command()
+def text(
+    model: Annotated[str, typer.Argument(help="Folder of a saved model, or a hub id.")],
+    text: Annotated[str, typer.Argument(help="The text to explain.")],
+    text_pair: Annotated[str | None, typer.Option(help="The second text of a pair.")] = None,
+    method: Annotated[str, typer.Option(help="Attribution method.")] = "shap",
+    target: Annotated[str | None, typer.Option(help="Label; by default the predicted one.")] = None,
+    seed: Seed = 0,
+    html: Annotated[Path | None, typer.Option(help="Write a page as well.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the record, not a picture.")] = False,
+) -> None:
+    """Explain one prediction in the terminal."""
+    require_own_reports()
+    import reports
+    from explain.adapters import load
+    from explain.attribution import attribute
+
+    attribution = attribute(
+        load(model),
+        text if text_pair is None else (text, text_pair),
+        method=method,
+        target=target,
+        seed=seed,
+    )
+    if html is not None:
+        reports.write_html(attribution, html)
+    if json:
+        typer.echo(attribution.to_json())
+    else:
+        from rich.console import Console
+
+        from reports.terminal import print_attribution
+
+        print_attribution(attribution, Console())
+
+
+@app.command()
+def render(
+    record: Annotated[Path, typer.Argument(help="The audit.json of an audit.")],
+    out: Annotated[Path | None, typer.Option(help="HTML file; by default beside it.")] = None,
+) -> None:
+    """Render the record of an audit as HTML again."""
+    require_own_reports()
+    import reports
+    from explain.archive import read_log, read_record
+
+    target = out or record.with_suffix(".html")
+    typer.echo(reports.write_html(read_record(record), target, read_log(record.parent)))
+
+
+def main() -> None:
+    """Run the command; an error of the tool is one line and an exit code."""
+    try:
+        app()
+    except ExplainError as error:
+        message = " ".join(str(error).split())
+        print(f"explain: {message}", file=sys.stderr)
+        sys.exit(_exit_code(error))
+    except OSError as error:
+        print(f"explain: cannot write: {error}", file=sys.stderr)
+        sys.exit(USAGE)
+
+
+def _audit(model: str | Path, data: Path, out: Path, **options: object) -> None:
+    from explain.archive import write_audit
+    from explain.auditing import audit
+
+    log: list[LogEntry] = []
+    record: AuditRecord = audit(model, data, log=log.append, **options)  # type: ignore[arg-type]
+    page = write_audit(record, log, out)
+    typer.echo(
+        f"{len(record.instances):,} of {record.rows:,} rows scored, "
+        f"{sum(bool(i.attributions) for i in record.instances):,} explained, "
+        f"{len(record.skipped):,} skipped\n{page}"
+    )
+
+
+def _exit_code(error: ExplainError) -> int:
+    unusable = (AdapterError, DataError, RecordError, SegmentationError)
+    return UNUSABLE if isinstance(error, unusable) else USAGE
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""A table of texts, read from a file or a live object, every row accounted for."""
+
+import csv
+import hashlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from explain.errors import DataError, ExplainError, nearest
+from explain.files import hash_file
+from explain.record import FileHash
+from explain.spans import Segmentation
+
+__all__ = ["Dataset", "Row", "read_dataset"]
+
+Record: TypeAlias = Mapping[str, Any]
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table.
+
+    Attributes
+    ----------
+    number : int
+        Counted from 1 after the header.
+    id : str
+        Derived from the text; repeats of a text are numbered.
+    parts : tuple of str
+        The text: one string, or two for a pair. Empty if the row has no text.
+    label : str or None
+        The given label; None if it has none.
+    problem : str or None
+        Why the row cannot be used.
+    """
+
+    number: int
+    id: str
+    parts: tuple[str, ...]
+    label: str | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """All rows of a table, with where they came from.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        All of them, those that cannot be used included.
+    files : tuple of FileHash
+        The file it was read from; empty for a live object.
+    labelled : bool
+        Whether a label column was named.
+    sha256 : str
+        Hash of texts and labels, the same for a file and for its rows as a live object.
+    """
+
+    rows: tuple[Row, ...]
+    files: tuple[FileHash, ...]
+    labelled: bool
+    sha256: str
+
+
+def read_dataset(
+    data: Any, *, text: str, text_pair: str | None = None, label: str | None = None
+) -> Dataset:
+    """Return the rows of a table.
+
+    Parameters
+    ----------
+    data : path, DataFrame, Dataset of the datasets library, or list of dict
+        A file (.csv, .tsv, .jsonl, .json or .parquet, in UTF-8) or a live object.
+    text, text_pair, label : str
+        Names of the columns. No other column is guessed at.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, empty, not UTF-8, malformed, or lacks a column.
+    """
+    wanted = [column for column in (text, text_pair, label) if column is not None]
+    if isinstance(data, str | Path):
+        path = Path(data)
+        records = _read_file(path)
+        files: tuple[FileHash, ...] = (hash_file(path, path.parent),)
+        name = str(path)
+    else:
+        records, files, name = _live_records(data), (), f"the {type(data).__name__}"
+    if not records:
+        raise DataError(f"{name} holds no rows; pass a table with at least one")
+    _check_columns(records, wanted, name)
+    sides = [text] if text_pair is None else [text, text_pair]
+    seen: Counter[tuple[str, ...]] = Counter()
+    rows = tuple(
+        _row(number, record, sides, label, seen) for number, record in enumerate(records, start=1)
+    )
+    content = json.dumps([[row.parts, row.label] for row in rows])
+    return Dataset(rows, files, label is not None, hashlib.sha256(content.encode()).hexdigest())
+
+
+def _row(
+    number: int,
+    record: Record,
+    sides: Sequence[str],
+    label: str | None,
+    seen: Counter[tuple[str, ...]],
+) -> Row:
+    given = None if label is None or _is_missing(record.get(label)) else str(record[label])
+    cells = [record.get(side) for side in sides]
+    problem = next(
+        (f"column {side!r}: {reason}" for side, cell in zip(sides, cells, strict=True)
+         if (reason := _problem(cell))),
+        None,
+    )  # fmt: skip
+    if problem is not None:
+        return Row(number, f"row-{number}", (), given, problem)
+    parts = tuple(str(cell) for cell in cells)
+    seen[parts] += 1
+    digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+    repeat = f"-{seen[parts]}" if seen[parts] > 1 else ""
+    return Row(number, digest + repeat, parts, given)
+
+
+def _problem(cell: Any) -> str | None:
+    """Return why a cell is no text, or None if it is one."""
+    if not isinstance(cell, str):
+        return "no text" if _is_missing(cell) else f"{type(cell).__name__} instead of a text"
+    try:
+        Segmentation((cell,), ())
+    except ExplainError as error:
+        return str(error)
+    return None
+
+
+def _is_missing(cell: Any) -> bool:
+    """Tell an empty label or an absent value: None, NaN, pandas.NA, an empty string."""
+    if cell is None or cell == "" or type(cell).__name__ == "NAType":
+        return True
+    return isinstance(cell, float) and cell != cell
+
+
+def _check_columns(records: Sequence[Record], wanted: Sequence[str], name: str) -> None:
+    columns = list(dict.fromkeys(column for record in records for column in record))
+    for column in wanted:
+        if column not in columns:
+            raise DataError(f"{name} has no column {column!r}; {nearest(column, columns)}")
+
+
+def _read_file(path: Path) -> list[Record]:
+    if not path.is_file():
+        raise DataError(f"no file {str(path)!r}; pass a table ({', '.join(SUFFIXES)})")
+    if path.suffix == ".parquet":
+        return _read_parquet(path)
+    readers = {".csv": _csv, ".tsv": _tsv, ".jsonl": _json_lines, ".json": _json}
+    if path.suffix not in readers:
+        raise DataError(
+            f"{str(path)!r} is of no known kind; known suffixes are: {', '.join(SUFFIXES)}"
+        )
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            return list(readers[path.suffix](lines))
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{str(path)!r} is not UTF-8 (byte 0x{error.object[error.start]:02x}); save it as UTF-8"
+        ) from error
+    except (csv.Error, ValueError) as error:
+        raise DataError(f"{str(path)!r} cannot be read: {error}") from error
+
+
+def _csv(lines: Iterable[str], delimiter: str = ",") -> Iterator[Record]:
+    csv.field_size_limit(sys.maxsize)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    header = next(reader, [])
+    if repeated := [name for name in header if header.count(name) > 1]:
+        raise ValueError(f"the column {repeated[0]!r} appears more than once")
+    for cells in reader:
+        if not cells:
+            continue
+        if len(cells) != len(header):
+            raise ValueError(
+                f"line {reader.line_num} has {len(cells)} cells, the header has {len(header)}"
+            )
+        yield dict(zip(header, cells, strict=True))
+
+
+def _tsv(lines: Iterable[str]) -> Iterator[Record]:
+    return _csv(lines, delimiter="\t")
+
+
+def _json_lines(lines: Iterable[str]) -> Iterator[Record]:
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                yield _object(json.loads(line))
+            except ValueError as error:
+                raise ValueError(f"line {number}: {error}") from error
+
+
+def _json(lines: Iterable[str]) -> Iterator[Record]:
+    content = json.loads("".join(lines) or "[]")
+    if not isinstance(content, list):
+        raise ValueError("expected a list of objects")
+    return map(_object, content)
+
+
+def _object(content: Any) -> Record:
+    if not isinstance(content, dict):
+        raise ValueError(f"expected an object with named columns, not {type(content).__name__}")
+    return content
+
+
+def _read_parquet(path: Path) -> list[Record]:
+    import pandas as pd
+
+    try:
+        return _live_records(pd.read_parquet(path))
+    except (ImportError, ValueError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{str(path)!r} cannot be read: {reason}") from error
+
+
+def _live_records(data: Any) -> list[Record]:
+    """Return the rows of a DataFrame, of a Dataset of the datasets library, or of a list."""
+    frame = data.to_pandas() if hasattr(data, "to_pandas") else data
+    rows = frame.to_dict("records") if hasattr(frame, "to_dict") else frame
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise DataError(
+            f"a table is a path, a DataFrame, a Dataset or a list of dict, "
+            f"not {type(data).__name__}"
+        )
+    return rows

@@ -1,0 +1,228 @@
+"""The only caller of a classifier: it de-duplicates, batches across instances, and counts."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explain.adapters import TextClassifier
+from explain.adapters.base import check_scores
+from explain.errors import ExplainError, PredictionError
+from explain.games import Coalitions, MaskedTextGame, Plan
+from explain.progress import Progress
+from explain.spans import Text
+
+__all__ = ["Engine", "Outcome"]
+
+T = TypeVar("T")
+Q = TypeVar("Q")
+
+Row: TypeAlias = NDArray[np.float64]
+"""Scores of one text, shape (n_labels,)."""
+
+CALL_SIZE = 1024
+"""Texts of one call: enough to pack batches tightly, few enough to show progress."""
+
+ACTIVE_PLANS = 64
+"""Plans that advance together; bounds the coalitions in memory and the threads of the bridge."""
+
+CACHE_SIZE = 200_000
+"""Texts whose scores are kept; the least recently used go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """The result of one plan, or the error that ended it.
+
+    Attributes
+    ----------
+    value : T or ExplainError
+        What the plan returned, or why it could not.
+    evaluations : int
+        Distinct texts that the plan asked for, whoever paid for them.
+    """
+
+    value: T | ExplainError
+    evaluations: int
+
+    def unwrap(self) -> T:
+        """Return the result.
+
+        Raises
+        ------
+        ExplainError
+            The error that ended the plan.
+        """
+        if isinstance(self.value, ExplainError):
+            raise self.value
+        return self.value
+
+
+@dataclass(slots=True, eq=False)
+class _Running(Generic[T]):
+    """A plan that waits for the values of the texts it has asked for."""
+
+    number: int
+    game: MaskedTextGame
+    plan: Plan[T]
+    texts: list[Text] = field(default_factory=list)
+    asked: set[Text] = field(default_factory=set)
+
+
+class Engine:
+    """Scores texts for all who ask, each distinct text once.
+
+    Parameters
+    ----------
+    classifier : TextClassifier
+        The model.
+    cache_size : int
+        Texts whose scores are kept.
+
+    Attributes
+    ----------
+    evaluations : int
+        Distinct texts scored so far (again after they left the cache), gradients included.
+    calls : int
+        Calls of the classifier so far.
+    """
+
+    def __init__(self, classifier: TextClassifier, *, cache_size: int = CACHE_SIZE) -> None:
+        self.classifier = classifier
+        self.cache_size = cache_size
+        self.evaluations = 0
+        self.calls = 0
+        self._cache: OrderedDict[Text, Row | PredictionError] = OrderedDict()
+
+    def score(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
+        """Return the scores of each text, or why it has none.
+
+        A text on which the model fails does not spoil the others of its batch.
+        """
+        with Progress("Scoring texts") as progress:
+            known = self._known(dict.fromkeys(texts), progress)
+        return [known[text] for text in texts]
+
+    def run(self, games: Iterable[MaskedTextGame], plans: Iterable[Plan[T]]) -> list[Outcome[T]]:
+        """Advance all plans in lock step until each has returned, and give their results in order.
+
+        In each round the coalitions that all plans wait for become one set of distinct texts.
+        """
+        waiting = enumerate(zip(games, plans, strict=True))
+        outcomes: dict[int, Outcome[T]] = {}
+        active = list(self._start(waiting, ACTIVE_PLANS, outcomes))
+        with Progress("Scoring masked texts") as progress:
+            while active:
+                known = self._known(
+                    dict.fromkeys(text for plan in active for text in plan.texts), progress
+                )
+                active = [plan for plan in active if self._advance(plan, known, outcomes)]
+                active += self._start(waiting, ACTIVE_PLANS - len(active), outcomes)
+        return [outcomes[number] for number in range(len(outcomes))]
+
+    def differentiate(
+        self,
+        method: Callable[[TextClassifier, Sequence[Q], Progress], list[Outcome[T]]],
+        questions: Sequence[Q],
+    ) -> list[Outcome[T]]:
+        """Run a gradient method, which batches its questions itself, and count its gradients."""
+        with Progress("Taking gradients") as progress:
+            outcomes = method(self.classifier, questions, progress)
+        self.evaluations += sum(outcome.evaluations for outcome in outcomes)
+        return outcomes
+
+    def _start(
+        self,
+        waiting: Iterator[tuple[int, tuple[MaskedTextGame, Plan[T]]]],
+        room: int,
+        outcomes: dict[int, Outcome[T]],
+    ) -> Iterator[_Running[T]]:
+        """Start plans until `room` of them wait for values or none is left."""
+        while room > 0 and (entry := next(waiting, None)) is not None:
+            number, (game, plan) = entry
+            running = _Running(number, game, plan)
+            if self._step(running, None, outcomes):
+                room -= 1
+                yield running
+
+    def _advance(
+        self,
+        running: _Running[T],
+        known: dict[Text, Row | PredictionError],
+        outcomes: dict[int, Outcome[T]],
+    ) -> bool:
+        """Send a plan its values; tell whether it asks for more."""
+        rows = [known[text] for text in running.texts]
+        failure = next((row for row in rows if isinstance(row, PredictionError)), None)
+        if failure is not None:
+            running.plan.close()
+            outcomes[running.number] = Outcome(failure, len(running.asked))
+            return False
+        scores = np.array(rows).reshape(len(rows), len(self.classifier.labels))
+        return self._step(running, running.game.values(scores), outcomes)
+
+    def _step(
+        self,
+        running: _Running[T],
+        values: NDArray[np.float64] | None,
+        outcomes: dict[int, Outcome[T]],
+    ) -> bool:
+        """Resume a plan up to its next question; tell whether there is one."""
+        try:
+            coalitions: Coalitions = (
+                next(running.plan) if values is None else running.plan.send(values)
+            )
+        except StopIteration as done:
+            outcomes[running.number] = Outcome(done.value, len(running.asked))
+            return False
+        except ExplainError as error:
+            outcomes[running.number] = Outcome(error, len(running.asked))
+            return False
+        running.texts = running.game.texts(coalitions)
+        running.asked.update(running.texts)
+        return True
+
+    def _known(
+        self, wanted: dict[Text, None], progress: Progress
+    ) -> dict[Text, Row | PredictionError]:
+        """Return the answer to each wanted text, from the cache where it is there."""
+        known: dict[Text, Row | PredictionError] = {}
+        missing: list[Text] = []
+        for text in wanted:
+            if text in self._cache:
+                self._cache.move_to_end(text)
+                known[text] = self._cache[text]
+            else:
+                missing.append(text)
+        # A fixed order (length, then text) makes the rounding of batches the same in every run.
+        missing.sort(key=lambda text: (sum(map(len, _strings(text))), _strings(text)))
+        for start in range(0, len(missing), CALL_SIZE):
+            chunk = missing[start : start + CALL_SIZE]
+            known.update(zip(chunk, self._predict(chunk), strict=True))
+            progress.show(start + len(chunk), len(missing))
+        for text in missing:
+            self._cache[text] = known[text]
+        while len(self._cache) > self.cache_size:
+            self._cache.popitem(last=False)
+        return known
+
+    def _predict(self, texts: list[Text]) -> list[Row | PredictionError]:
+        """Score a batch; where it fails, halve it until the texts that fail stand alone."""
+        self.calls += 1
+        self.evaluations += len(texts)
+        model = self.classifier
+        try:
+            answer = model.predict(texts)
+            return list(check_scores(answer, len(texts), model.labels, model.name))
+        except PredictionError as error:
+            if len(texts) == 1:
+                return [error]
+        half = len(texts) // 2
+        return self._predict(texts[:half]) + self._predict(texts[half:])
+
+
+def _strings(text: Text) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else text

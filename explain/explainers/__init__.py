@@ -1,0 +1,72 @@
+"""Attribution methods: one small class each, all in one registry."""
+
+from dataclasses import fields
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from explain.errors import ConfigurationError, nearest
+from explain.explainers.base import (
+    DEFAULT_BUDGET,
+    Estimate,
+    Explainer,
+    GradientExplainer,
+    PerturbationExplainer,
+)
+from explain.explainers.integrated_gradients import IntegratedGradients
+from explain.explainers.lime import Lime
+from explain.explainers.occlusion import Occlusion
+from explain.explainers.random import Random
+from explain.explainers.shap import Shap
+
+__all__ = [
+    "DEFAULT_BUDGET",
+    "METHODS",
+    "Estimate",
+    "Explainer",
+    "GradientExplainer",
+    "IntegratedGradients",
+    "Lime",
+    "Occlusion",
+    "PerturbationExplainer",
+    "Random",
+    "Shap",
+    "make_explainer",
+]
+
+METHODS: dict[str, type[Any]] = {
+    method.name: method for method in (Shap, Lime, IntegratedGradients, Occlusion, Random)
+}
+"""The registry: a method is known under its name everywhere."""
+
+
+def make_explainer(method: str | Explainer, **options: object) -> Explainer:
+    """Return the method of that name with the given options, or the method itself.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such method, it has no such option, or a value is out of range.
+    """
+    if not isinstance(method, str):
+        if options:
+            raise ConfigurationError(
+                f"{method.name} is an instance with options of its own; "
+                f"set {', '.join(options)} there"
+            )
+        return method
+    if method not in METHODS:
+        raise ConfigurationError(f"there is no method {method!r}; {nearest(method, METHODS)}")
+    known = [option.name for option in fields(METHODS[method])]
+    if unknown := [option for option in options if option not in known]:
+        raise ConfigurationError(
+            f"{method} has no option {unknown[0]!r}; {nearest(unknown[0], known)}"
+        )
+    try:
+        explainer: Explainer = TypeAdapter(METHODS[method]).validate_python(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigurationError(
+            f"{method} cannot take {first['loc'][0]}={first['input']!r}: {first['msg']}"
+        ) from error
+    return explainer

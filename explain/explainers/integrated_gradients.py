@@ -1,0 +1,302 @@
+"""Integrated gradients (Sundararajan, Taly and Yan 2017) over the embedding layers."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from explain.adapters import Encoding, GradientClassifier, TextClassifier
+from explain.adapters.base import is_out_of_memory
+from explain.engine import Outcome
+from explain.errors import CapabilityError, PredictionError
+from explain.explainers.base import Budget, Estimate
+from explain.games import Question, target_values
+from explain.progress import Progress
+from explain.spans import Segmentation, Span, text_of
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["IntegratedGradients"]
+
+FIRST_STEPS = 16
+"""Steps tried first; about half of the SST-2 sentences converge there (benchmarks/)."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntegratedGradients:
+    """The gradient along the straight path from a baseline, times input minus baseline.
+
+    captum's ``LayerIntegratedGradients`` with Gauss-Legendre steps, many texts in a batch. The
+    steps double until the values sum to F(x) - F(baseline) within `tolerance`. Tokens outside of
+    the features (special tokens, white space, what lies between) stay as they are; the values of
+    the tokens of a feature are summed by their place in the text.
+
+    Parameters
+    ----------
+    baseline : {"auto", "mask", "pad"}
+        Token that the path starts from; ``auto`` is the mask token, or else the padding token.
+    tolerance : float
+        Largest completeness gap, relative to |F(x) - F(baseline)|.
+    budget : int
+        Gradients that may be taken for a text; 16 + 32 + ... + 512 by default. Where they do not
+        suffice, the attribution says that it did not converge.
+    """
+
+    name: ClassVar[str] = "integrated_gradients"
+    efficient: ClassVar[bool] = True
+
+    baseline: Literal["auto", "mask", "pad"] = "auto"
+    tolerance: Annotated[float, Field(gt=0)] = 0.01
+    budget: Budget = 1008
+
+    def removal(self, model: TextClassifier) -> str:
+        """Return the baseline token.
+
+        Raises
+        ------
+        CapabilityError
+            If the model has no gradients, or no such token.
+        """
+        baseline = self._resolve(_with_gradients(model))
+        return f"embedding of the {baseline} token"
+
+    def explain(
+        self,
+        model: TextClassifier,
+        questions: Sequence[Question],
+        progress: Progress,
+    ) -> list[Outcome[Estimate]]:
+        """Return the estimate of each question.
+
+        Raises
+        ------
+        CapabilityError
+            If the model has no gradients, or no such baseline.
+        """
+        differentiable = _with_gradients(model)
+        baseline_id = differentiable.baseline_id(self._resolve(differentiable))
+        outcomes: dict[int, Outcome[Estimate]] = {}
+        for group in _groups(questions, differentiable.token_budget):
+            batch = [questions[number] for number in group]
+            answers = self._explain_batch(differentiable, batch, baseline_id)
+            outcomes.update(zip(group, answers, strict=True))
+            progress.show(len(outcomes), len(questions))
+        return [outcomes[number] for number in range(len(questions))]
+
+    def _resolve(self, model: GradientClassifier) -> str:
+        if self.baseline != "auto":
+            return self.baseline
+        return "pad" if model.mask_token is None else "mask"
+
+    def _explain_batch(
+        self, model: GradientClassifier, questions: Sequence[Question], baseline_id: int
+    ) -> list[Outcome[Estimate]]:
+        try:
+            paths = _Paths(model, questions, baseline_id)
+            return [
+                Outcome(estimate, gradients)
+                for estimate, gradients in self._integrate(paths, questions)
+            ]
+        except (RuntimeError, PredictionError) as error:
+            if len(questions) == 1:
+                reason = f"{model.name} raised {type(error).__name__}: {error}"
+                return [Outcome(PredictionError(reason), 0)]
+        half = len(questions) // 2
+        return self._explain_batch(model, questions[:half], baseline_id) + self._explain_batch(
+            model, questions[half:], baseline_id
+        )
+
+    def _integrate(
+        self, paths: "_Paths", questions: Sequence[Question]
+    ) -> Iterator[tuple[Estimate, int]]:
+        """Yield each estimate with the number of gradients it took."""
+        total = paths.full - paths.empty
+        values: dict[int, NDArray[np.float64]] = {}
+        steps_of = dict.fromkeys(range(len(questions)), 0)
+        spent = dict.fromkeys(range(len(questions)), 0)
+        open_rows = list(range(len(questions)))
+        steps = min(FIRST_STEPS, self.budget)
+        while open_rows:
+            for row, found in zip(open_rows, paths.integrate(open_rows, steps), strict=True):
+                values[row] = found
+                steps_of[row] = steps
+                spent[row] += steps
+            open_rows = [
+                row
+                for row in open_rows
+                if _gap(values[row], total[row]) > self.tolerance
+                and spent[row] + 2 * steps <= self.budget
+            ]
+            steps *= 2
+        for row, question in enumerate(questions):
+            gap = _gap(values[row], total[row])
+            yield (
+                Estimate(
+                    sum_onto_features(
+                        paths.encoding.spans[row], values[row], question.segmentation
+                    ),
+                    empty_value=float(paths.empty[row]),
+                    full_value=float(paths.full[row]),
+                    diagnostics={
+                        "steps": steps_of[row],
+                        "converged": bool(gap <= self.tolerance),
+                        "relative_gap": gap,
+                    },
+                ),
+                spent[row],
+            )
+
+
+def sum_onto_features(
+    tokens: Sequence[Span | None], values: NDArray[np.float64], segmentation: Segmentation
+) -> NDArray[np.float64]:
+    """Return the sum of the token values of each feature, shape (n_features,).
+
+    A token that lies in several features is shared by its characters in each.
+    """
+    summed = np.zeros(len(segmentation))
+    for token, value in zip(tokens, values, strict=False):
+        if token is None:
+            continue
+        shared = [_overlap(token, span) for span in segmentation.spans]
+        if covered := sum(shared):
+            summed += value * np.array(shared) / covered
+    return summed
+
+
+class _Paths:
+    """The straight paths from the baseline to each text of a batch."""
+
+    def __init__(
+        self,
+        model: GradientClassifier,
+        questions: Sequence[Question],
+        baseline_id: int,
+    ) -> None:
+        import torch
+
+        self.model = model
+        self.encoding: Encoding = model.encode(
+            [text_of(question.segmentation.parts) for question in questions]
+        )
+        ids = self.encoding.inputs["input_ids"]
+        features = torch.zeros_like(ids, dtype=torch.bool)
+        for row, question in enumerate(questions):
+            for column, token in enumerate(self.encoding.spans[row]):
+                features[row, column] = token is not None and any(
+                    _overlap(token, span) for span in question.segmentation.spans
+                )
+        self.baseline = torch.where(features, torch.full_like(ids, baseline_id), ids)
+        self.targets = [question.target for question in questions]
+        self.full = self._values(ids)
+        self.empty = self._values(self.baseline)
+        if not np.isfinite(self.full - self.empty).all():
+            raise PredictionError(f"{model.name} returned NaN or infinite scores")
+
+    def integrate(self, rows: Sequence[int], steps: int) -> list[NDArray[np.float64]]:
+        """Return the integral of each row with `steps` steps, one value per token."""
+        width = self.encoding.inputs["input_ids"].shape[1]
+        batch_size = max(len(rows), self.model.token_budget // width)
+        while True:
+            try:
+                return self._captum(rows, steps, batch_size)
+            except RuntimeError as error:
+                if not is_out_of_memory(error) or batch_size <= len(rows):
+                    raise
+                batch_size = max(len(rows), batch_size // 2)
+
+    def _captum(
+        self, rows: Sequence[int], steps: int, batch_size: int
+    ) -> list[NDArray[np.float64]]:
+        import torch
+        from captum.attr import LayerIntegratedGradients
+
+        layers = list(self.model.embeddings)
+        chosen = torch.tensor(rows)
+        inputs = {key: value[chosen] for key, value in self.encoding.inputs.items()}
+        others = [key for key in inputs if key != "input_ids"]
+        scale = self.targets[0].scale
+
+        def forward(ids: torch.Tensor, index: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
+            scores = self.model.differentiable_scores(
+                {"input_ids": ids, **dict(zip(others, rest, strict=True))}
+            )
+            return _target_tensor(scores, index, scale)
+
+        attributed = LayerIntegratedGradients(
+            forward, layers if len(layers) > 1 else layers[0]
+        ).attribute(
+            inputs["input_ids"],
+            baselines=self.baseline[chosen],
+            additional_forward_args=(
+                torch.tensor([self.targets[row].index for row in rows]),
+                *(inputs[key] for key in others),
+            ),
+            n_steps=steps,
+            method="gausslegendre",
+            internal_batch_size=batch_size,
+        )
+        per_layer = attributed if isinstance(attributed, list) else [attributed]
+        tokens = sum(layer.detach().double().sum(dim=-1) for layer in per_layer)
+        return list(tokens.cpu().numpy()) if isinstance(tokens, torch.Tensor) else []
+
+    def _values(self, ids: "torch.Tensor") -> NDArray[np.float64]:
+        import torch
+
+        with torch.inference_mode():
+            scores = self.model.differentiable_scores({**self.encoding.inputs, "input_ids": ids})
+        rows = scores.double().cpu().numpy()
+        return np.array(
+            [target_values(rows[i : i + 1], target)[0] for i, target in enumerate(self.targets)]
+        )
+
+
+def _target_tensor(scores: "torch.Tensor", index: "torch.Tensor", scale: str) -> "torch.Tensor":
+    """Return the target's value of each row, differentiable; the same as `target_values`."""
+    import torch
+
+    column = index.to(scores.device)[:, None]
+    own = scores.gather(1, column)[:, 0]
+    if scale != "log_odds":
+        return own
+    others = scores.scatter(1, column, float("-inf"))
+    return own - torch.logsumexp(others, dim=1)
+
+
+def _with_gradients(model: TextClassifier) -> GradientClassifier:
+    if not isinstance(model, GradientClassifier):
+        raise CapabilityError(
+            f"{model.name} gives scores but no gradients; use shap, lime or occlusion, "
+            "or pass a transformers model"
+        )
+    return model
+
+
+def _groups(questions: Sequence[Question], token_budget: int) -> Iterator[list[int]]:
+    """Yield batches of questions of similar length whose characters stay within the budget."""
+    sizes = [sum(map(len, question.segmentation.parts)) for question in questions]
+    group: list[int] = []
+    for number in sorted(range(len(questions)), key=lambda i: (sizes[i], i)):
+        if group and (len(group) + 1) * sizes[number] > token_budget:
+            yield group
+            group = []
+        group.append(number)
+    if group:
+        yield group
+
+
+def _gap(values: NDArray[np.float64], total: float) -> float:
+    """Return the completeness gap relative to |F(x) - F(baseline)|."""
+    gap = abs(float(values.sum()) - total)
+    return gap / max(abs(total), float(np.finfo(np.float32).eps))
+
+
+def _overlap(one: Span, other: Span) -> int:
+    """Return how many characters two spans share."""
+    if one.part != other.part:
+        return 0
+    return max(0, min(one.end, other.end) - max(one.start, other.start))

@@ -1,0 +1,245 @@
+"""A text as a cooperative game: coalitions of features in, scores of masked texts out."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explain.adapters import Scores, Task, TextClassifier, TokenizedClassifier
+from explain.errors import CapabilityError, ConfigurationError, nearest
+from explain.record import Scale, Target
+from explain.spans import Segmentation, Span, Text, text_of
+
+__all__ = [
+    "Coalitions",
+    "Delete",
+    "MaskToken",
+    "MaskedTextGame",
+    "Masker",
+    "Plan",
+    "Question",
+    "Values",
+    "default_masker",
+    "make_target",
+    "target_values",
+]
+
+Coalitions: TypeAlias = NDArray[np.bool_]
+"""Coalitions, shape (n_coalitions, n_features); True = kept."""
+
+Values: TypeAlias = NDArray[np.float64]
+"""Values v(S), shape (n_coalitions,), in the unit of the target's scale."""
+
+Kept: TypeAlias = NDArray[np.bool_]
+"""One coalition, shape (n_features,); True = kept."""
+
+T = TypeVar("T", covariant=True)
+
+_SCALES: dict[Task, Scale] = {
+    "single_label": "log_odds",
+    "multi_label": "logit",
+    "regression": "value",
+}
+
+Plan: TypeAlias = Generator[Coalitions, Values, T]
+"""A method as a coroutine: it yields coalitions, is sent their values, and returns its result."""
+
+
+class Masker(Protocol):
+    """Makes the text of a coalition: features that are not kept are removed."""
+
+    @property
+    def name(self) -> str:
+        """What stands in for a removed feature, as the record says it."""
+
+    def __call__(self, segmentation: Segmentation, kept: Kept) -> Text:
+        """Return the text that keeps the features where `kept` is True."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskToken:
+    """Puts the model's mask token in the place of each removed feature."""
+
+    token: str
+
+    @property
+    def name(self) -> str:
+        """The mask token."""
+        return self.token
+
+    def __call__(self, segmentation: Segmentation, kept: Kept) -> Text:
+        """Return the text with each removed feature replaced by the mask token."""
+        if kept.all():
+            return text_of(segmentation.parts)
+        replaced = {
+            span: self.token
+            for span, keep in zip(segmentation.spans, kept.tolist(), strict=True)
+            if not keep
+        }
+        return _replace(segmentation, replaced)
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Deletes each removed feature, with the space before it or, at the start, the one after."""
+
+    name: str = "delete"
+
+    def __call__(self, segmentation: Segmentation, kept: Kept) -> Text:
+        """Return the text without the removed features."""
+        if kept.all():
+            return text_of(segmentation.parts)
+        replaced: dict[Span, str] = {}
+        cut = Span(0, 0, 0)
+        for span, keep in zip(segmentation.spans, kept.tolist(), strict=True):
+            if not keep:
+                cut = _with_one_space(segmentation.parts[span.part], span, cut)
+                replaced[cut] = ""
+        return _replace(segmentation, replaced)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A text cut into features, and the number of its prediction that is to be explained.
+
+    Attributes
+    ----------
+    segmentation : Segmentation
+        The text and its features.
+    target : Target
+        What is explained.
+    scores : array, shape (n_labels,)
+        What the model says of the text as it is.
+    """
+
+    segmentation: Segmentation
+    target: Target
+    scores: NDArray[np.float64]
+
+
+class MaskedTextGame:
+    """v(S): the target's value of the text that keeps the features S.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        The text and its features.
+    masker : Masker
+        Makes the text of a coalition.
+    target : Target
+        The number of the prediction that is the value.
+    """
+
+    def __init__(self, segmentation: Segmentation, masker: Masker, target: Target) -> None:
+        self.segmentation = segmentation
+        self.masker = masker
+        self.target = target
+
+    @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return len(self.segmentation)
+
+    def texts(self, coalitions: Coalitions) -> list[Text]:
+        """Return the text of each coalition."""
+        return [self.masker(self.segmentation, kept) for kept in coalitions]
+
+    def values(self, scores: Scores) -> Values:
+        """Return the target's value of each row of scores, shape (n_texts,)."""
+        return target_values(scores, self.target)
+
+
+def target_values(scores: Scores, target: Target) -> Values:
+    """Return the target's value of each row of scores, shape (n_texts,).
+
+    On the scale ``log_odds`` it is ``z_c - logsumexp(z_others)``, the log-odds of the softmax
+    probability; probabilities saturate, log-odds do not. Otherwise it is the score itself.
+    """
+    own = scores[:, target.index]
+    if target.scale != "log_odds":
+        return own
+    others: Values = np.logaddexp.reduce(np.delete(scores, target.index, axis=1), axis=1)
+    return own - others
+
+
+def make_target(
+    model: TextClassifier, scores: NDArray[np.float64], wanted: str | int | None
+) -> Target:
+    """Return the target that is explained for a text with the given scores.
+
+    Parameters
+    ----------
+    model : TextClassifier
+        The model, for its labels and task.
+    scores : array, shape (n_labels,)
+        The scores of the text.
+    wanted : str, int or None
+        A label, the index of one, or None for the predicted one.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such label.
+    """
+    if wanted is None:
+        index = int(np.argmax(scores))
+    elif isinstance(wanted, str):
+        if wanted not in model.labels:
+            raise ConfigurationError(
+                f"{model.name} has no label {wanted!r}; {nearest(wanted, model.labels)}"
+            )
+        index = model.labels.index(wanted)
+    elif 0 <= wanted < len(model.labels):
+        index = wanted
+    else:
+        raise ConfigurationError(
+            f"{model.name} has {len(model.labels)} labels, so no label {wanted}; "
+            f"pass 0 to {len(model.labels) - 1}"
+        )
+    return Target(label=model.labels[index], index=index, scale=_SCALES[model.task])
+
+
+def default_masker(model: TextClassifier, wanted: str | None = None) -> Masker:
+    """Return the masker called ``mask_token`` or ``delete``; by default the former if possible.
+
+    Raises
+    ------
+    CapabilityError
+        If a mask token is asked of a model that has none.
+    ConfigurationError
+        If there is no masker of that name.
+    """
+    token = model.mask_token if isinstance(model, TokenizedClassifier) else None
+    if wanted not in (None, "mask_token", "delete"):
+        raise ConfigurationError(
+            f"there is no masker {wanted!r}; {nearest(str(wanted), ['mask_token', 'delete'])}"
+        )
+    if wanted == "mask_token" and token is None:
+        raise CapabilityError(f"{model.name} has no mask token; pass masker='delete'")
+    return Delete() if token is None or wanted == "delete" else MaskToken(token)
+
+
+def _replace(segmentation: Segmentation, replaced: dict[Span, str]) -> Text:
+    """Return the text with some spans replaced, and without what the model never read."""
+    edits = sorted({**replaced, **dict.fromkeys(segmentation.unread, "")}.items())
+    pieces: list[list[str]] = [[] for _ in segmentation.parts]
+    position = [0] * len(segmentation.parts)
+    for span, replacement in edits:
+        between = segmentation.parts[span.part][position[span.part] : span.start]
+        pieces[span.part] += [between, replacement]
+        position[span.part] = span.end
+    for number, part in enumerate(segmentation.parts):
+        pieces[number].append(part[position[number] :])
+    return text_of(["".join(piece) for piece in pieces])
+
+
+def _with_one_space(part: str, span: Span, before: Span) -> Span:
+    """Return `span` with the space before it or else after it, if the last cut left one."""
+    free_from = before.end if before.part == span.part else 0
+    if span.start > free_from and part[span.start - 1] == " ":
+        return Span(span.part, span.start - 1, span.end)
+    if part[span.end : span.end + 1] == " ":
+        return Span(span.part, span.start, span.end + 1)
+    return span

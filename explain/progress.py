@@ -1,0 +1,74 @@
+"""A progress bar for what takes longer than two seconds."""
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+__all__ = ["Progress"]
+
+DELAY_SECONDS = 2.0
+"""Nothing is shown for work that ends sooner: a bar that flashes up only distracts."""
+
+
+class Progress:
+    """A bar on standard error, silent where that is no terminal.
+
+    Parameters
+    ----------
+    description : str
+        What is being done.
+    """
+
+    def __init__(self, description: str) -> None:
+        self.description = description
+        self._started = time.monotonic()
+        self._bar: Bar | None = None
+
+    def __enter__(self) -> Self:
+        """Start the clock."""
+        self._started = time.monotonic()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Remove the bar."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, done: int, total: int) -> None:
+        """Show that `done` of `total` steps are done."""
+        if not sys.stderr.isatty() or time.monotonic() - self._started < DELAY_SECONDS:
+            return
+        if self._bar is None:
+            self._bar = _bar()
+            self._bar.add_task(self.description)
+            self._bar.start()
+        self._bar.update(self._bar.task_ids[0], completed=done, total=total)
+
+
+def _bar() -> "Bar":
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bar
+
+    return Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )

@@ -1,0 +1,491 @@
+"""What an audit leaves behind: immutable, versioned data from which every report is rendered.
+
+A record is made of general parts (`Measure`, `Figure`, `Table`, `Section`, `Finding`), so that a
+new check needs no new template. Records are frozen pydantic models; equal records give equal bytes.
+"""
+
+import json
+from datetime import date, datetime
+from itertools import pairwise
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
+
+from explain.errors import RecordError
+from explain.rendering import require_own_reports
+from explain.spans import Segmentation, Span
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Attribution",
+    "AuditRecord",
+    "Cell",
+    "ConfusionFigure",
+    "Criterion",
+    "Figure",
+    "FileHash",
+    "Finding",
+    "HistogramFigure",
+    "InstanceLink",
+    "InstanceRecord",
+    "IntervalsFigure",
+    "LogEntry",
+    "Measure",
+    "ModelDescription",
+    "Provenance",
+    "Scale",
+    "Section",
+    "SelectionPlan",
+    "Skipped",
+    "Stratum",
+    "SystemIdentity",
+    "Table",
+    "Target",
+    "Task",
+]
+
+SCHEMA_VERSION: Final = 1
+"""Version of the schema of `AuditRecord`; a file of another version is refused, not guessed at."""
+
+Task: TypeAlias = Literal["single_label", "multi_label", "regression"]
+Scale: TypeAlias = Literal["log_odds", "logit", "value"]
+Unit: TypeAlias = Literal["proportion", "count", "log_odds", "coefficient", "tokens", "words"]
+Verdict: TypeAlias = Literal["pass", "fail", "inconclusive"]
+Severity: TypeAlias = Literal["critical", "major", "minor"]
+Grade: TypeAlias = Literal["A", "B", "C", "D"]
+
+
+def _in_order(value: JsonValue) -> JsonValue:
+    """Return a JSON value whose objects have their keys in order, at every depth."""
+    if isinstance(value, dict):
+        return {key: _in_order(value[key]) for key in sorted(value)}
+    return [_in_order(item) for item in value] if isinstance(value, list) else value
+
+
+JsonObject: TypeAlias = Annotated[dict[str, JsonValue], AfterValidator(_in_order)]
+"""A JSON object with its keys in order, so that it is shown the same before and after storage."""
+
+
+class Record(BaseModel):
+    """Base of all records: frozen, strict about unknown fields, finite numbers only."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+    def to_json(self) -> str:
+        """Return JSON with sorted keys: equal records give equal bytes."""
+        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Return the record that `to_json` wrote.
+
+        Raises
+        ------
+        RecordError
+            If the text is no JSON, or does not follow the schema.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(step) for step in first["loc"]) or "the top level"
+            raise RecordError(
+                f"not a record of explain-audit: {first['msg']} at {where} "
+                f"({error.error_count()} problems); pass the audit.json that `explain audit` wrote"
+            ) from error
+
+
+# ── Numbers ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class Measure(Record):
+    """One statistic with its interval and the number of instances behind it."""
+
+    name: str
+    """What is measured, in a reader's words: ``accuracy``, ``recall of 'positive'``."""
+    value: float | None
+    """The estimate; None where it is undefined (no row, say)."""
+    lower: float | None = None
+    """Lower end of the 95 % interval, in the unit of `value`."""
+    upper: float | None = None
+    """Upper end of the 95 % interval, in the unit of `value`."""
+    n: int
+    """Number of instances that the estimate rests on."""
+    method: str | None = None
+    """How the interval was made: ``Wilson``, ``BCa bootstrap, 2,000 resamples``; None if none."""
+    unit: Unit = "proportion"
+    """Unit of `value`, `lower` and `upper`; log-odds are natural logarithms."""
+
+
+class InstanceLink(Record):
+    """A way from a number to an instance behind it."""
+
+    instance: str
+    """Id of an instance of the record."""
+
+
+Cell: TypeAlias = Measure | InstanceLink | str | int | float | None
+"""One cell of a table."""
+
+
+class Table(Record):
+    """Rows of cells under named columns."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    note: str | None = None
+    """A sentence on how to read the table."""
+
+
+class IntervalsFigure(Record):
+    """Estimates with their intervals on one axis (a forest plot)."""
+
+    kind: Literal["intervals"] = "intervals"
+    title: str
+    description: str
+    """What the figure shows, for who cannot see it."""
+    measures: tuple[Measure, ...]
+    reference: float | None = None
+    """Where a line is drawn across all rows: a threshold, the overall value, zero."""
+    reference_label: str | None = None
+
+
+class ConfusionFigure(Record):
+    """Counts of given against predicted labels."""
+
+    kind: Literal["confusion"] = "confusion"
+    title: str
+    description: str
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    """``counts[i][j]``: rows with given label i that the model calls j."""
+
+    @model_validator(mode="after")
+    def _is_square(self) -> Self:
+        if {len(self.counts), *map(len, self.counts)} != {len(self.labels)}:
+            raise ValueError(f"counts are no square of {len(self.labels)} labels")
+        return self
+
+
+class HistogramFigure(Record):
+    """Counts in neighbouring bins."""
+
+    kind: Literal["histogram"] = "histogram"
+    title: str
+    description: str
+    edges: tuple[float, ...]
+    """Ends of the bins, ascending, one more than `counts`."""
+    counts: tuple[int, ...]
+    axis: str
+    """What the bins measure, with its unit."""
+
+    @model_validator(mode="after")
+    def _has_bins(self) -> Self:
+        if len(self.edges) != len(self.counts) + 1 or any(a >= b for a, b in pairwise(self.edges)):
+            raise ValueError("edges must ascend and be one more than the counts")
+        return self
+
+
+Figure: TypeAlias = Annotated[
+    IntervalsFigure | ConfusionFigure | HistogramFigure, Field(discriminator="kind")
+]
+
+
+# ── Parts of an audit ─────────────────────────────────────────────────────────────────────────────
+
+
+class Section(Record):
+    """What one check found, or why it measured nothing."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    """Anchor of the section: ``performance``."""
+    title: str
+    summary: str
+    """One or two sentences that a reader needs if they read no further."""
+    measures: tuple[Measure, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    tables: tuple[Table, ...] = ()
+    skipped: str | None = None
+    """Why nothing was measured; None if something was."""
+
+
+class Finding(Record):
+    """What a reader must know: a claim with its size, and what to do about it."""
+
+    claim: str
+    severity: Severity
+    measure: Measure | None
+    """The size behind the claim; None for a fact that needs no statistic."""
+    evidence: tuple[str, ...]
+    """Ids of the sections and instances that the claim rests on."""
+    suggestion: str
+
+
+class Criterion(Record):
+    """An acceptance criterion that was frozen before the run, and its verdict."""
+
+    metric: str
+    slice: str = "all"
+    comparator: Literal["at_least", "at_most"]
+    threshold: float
+    gating: bool = False
+    rationale: str = ""
+    measured: Measure | None
+    """What the run measured; None if the metric was skipped."""
+    verdict: Verdict
+    reason: str
+    """Why the verdict is what it is, from the interval."""
+
+
+class Skipped(Record):
+    """A row or a method on a row that could not be done; it counts in the denominators."""
+
+    id: str
+    """Id of the instance."""
+    row: int
+    """Row of the table, counted from 1 after the header."""
+    stage: str
+    """What could not be done: ``predict``, ``shap``."""
+    reason: str
+
+
+# ── Instances ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Target(Record):
+    """The one number of a prediction that is explained."""
+
+    label: str
+    index: int
+    """Column of `label` in the scores."""
+    scale: Scale
+    """What is explained of it.
+
+    ``log_odds``: log p/(1-p) of the softmax probability, natural logarithm; ``logit``: the same of
+    the label's own sigmoid; ``value``: the plain output of a regression.
+    """
+
+
+class Attribution(Record):
+    """One prediction attributed to the features of its text, with everything needed to check it."""
+
+    parts: tuple[str, ...]
+    """The user's own text: one string, or two for a pair."""
+    spans: tuple[Span, ...]
+    """The features ``(part, start, end)``: half-open ranges of code points, in reading order."""
+    target: Target
+    method: str
+    """Name of the method in the registry."""
+    parameters: JsonObject
+    """All parameters of the method as resolved, defaults included."""
+    removal: str
+    """What stands in for a removed feature: the masker or baseline, ``[MASK]`` or ``delete``."""
+    values: tuple[float, ...]
+    """One value per span, in the unit of the target's scale; positive speaks for the target."""
+    standard_errors: tuple[float, ...] | None = None
+    """One standard error per value; zero if exact; None if the method does not estimate them."""
+    empty_value: float
+    """v(empty): the target's value with every feature removed."""
+    full_value: float
+    """v(N): the target's value of the text as it is."""
+    efficient: bool
+    """Whether the method promises that the values sum to v(N) - v(empty)."""
+    evaluations: int
+    """Distinct texts scored for this attribution, or gradients taken."""
+    seed: int
+    """Seed the random stream was derived from, together with text, target and method."""
+    diagnostics: JsonObject = {}
+    """What the method says of itself: steps, R2, whether it converged."""
+    unread: tuple[Span, ...] = ()
+    """What the model cut off and never read."""
+    grade: Grade | None = None
+    """Reliability of this attribution; None until metrics have run."""
+
+    @model_validator(mode="after")
+    def _fits_its_text(self) -> Self:
+        Segmentation(self.parts, self.spans, self.unread)
+        for numbers in (self.values, self.standard_errors):
+            if numbers is not None and len(numbers) != len(self.spans):
+                raise ValueError(f"{len(numbers)} values for {len(self.spans)} spans")
+        return self
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The text of each feature."""
+        return tuple(self.parts[s.part][s.start : s.end] for s in self.spans)
+
+    @property
+    def completeness_gap(self) -> float:
+        """v(N) - v(empty) - sum of values; about zero for an efficient method that converged."""
+        return self.full_value - self.empty_value - sum(self.values)
+
+    def _repr_html_(self) -> str:
+        require_own_reports()
+        from reports import notebook_html
+
+        return notebook_html(self)
+
+
+class InstanceRecord(Record):
+    """One row of the table: its text, what the model says, and the explanations if any."""
+
+    id: str
+    """Derived from the text, so the same in every run; repeats of a text are numbered."""
+    row: int
+    """Row of the table, counted from 1 after the header."""
+    parts: tuple[str, ...]
+    label: str | None
+    """The given label; None if the table has none."""
+    predicted: str
+    probability: float | None
+    """Probability of the predicted label; None for regression."""
+    scores: tuple[float, ...]
+    """One score per label on the natural-log scale (or the plain output for regression)."""
+    unread: tuple[Span, ...] = ()
+    """What the model cut off and never read."""
+    stratum: str | None = None
+    """Why the instance was chosen to be explained; None if it was not."""
+    attributions: tuple[Attribution, ...] = ()
+
+    @property
+    def right(self) -> bool | None:
+        """Whether the prediction equals the given label; None without one."""
+        return None if self.label is None else self.label == self.predicted
+
+
+class Stratum(Record):
+    """One kind of instance that is chosen for explanation, and how many."""
+
+    name: str
+    rule: str
+    """How its instances are chosen, in a sentence."""
+    wanted: int
+    available: int
+    chosen: int
+
+
+class SelectionPlan(Record):
+    """Which instances are explained, stated before any is."""
+
+    requested: int
+    strata: tuple[Stratum, ...]
+
+
+# ── Where it comes from ───────────────────────────────────────────────────────────────────────────
+
+
+class FileHash(Record):
+    """One file that the audit rests on."""
+
+    path: str
+    """Relative to the folder that was given, with forward slashes."""
+    bytes: int
+    sha256: str
+
+
+class ModelDescription(Record):
+    """What is known of the audited model without looking at its predictions."""
+
+    name: str
+    adapter: str
+    """Class of the adapter: ``TransformersClassifier``."""
+    source: str | None
+    """Folder or hub id as given; None for a live object."""
+    task: Task
+    labels: tuple[str, ...]
+    facts: JsonObject = {}
+    """Architecture, parameters, maximum length, truncation side, dtype, device."""
+    files: tuple[FileHash, ...] = ()
+
+
+class SystemIdentity(Record):
+    """What is audited and for whom, as stated by the user; nothing here is measured."""
+
+    name: str
+    version: str | None = None
+    purpose: str | None = None
+    decision_affected: str | None = None
+    out_of_scope: str | None = None
+    owner: str | None = None
+    auditor: str | None = None
+    notice: str | None = None
+    """A sentence that every reader must see first (a demo, a draft)."""
+
+
+class Provenance(Record):
+    """Everything needed to run the audit again and get the same bytes."""
+
+    audited_on: date
+    """Day of the run in UTC, or of ``SOURCE_DATE_EPOCH`` if that is set."""
+    model: ModelDescription
+    data: tuple[FileHash, ...]
+    """Hashes of the data files; empty for data passed as a live object."""
+    rows_sha256: str
+    """Hash of the rows as read, whatever they were read from."""
+    arguments: JsonObject
+    """The arguments of the audit as resolved, defaults included."""
+    seed: int
+    packages: dict[str, str]
+    """Versions of explain-audit and of the packages that compute."""
+    python: str
+    platform: str
+    threads: int
+    """Threads that a model on the CPU may use."""
+
+
+class LogEntry(Record):
+    """One line of ``run.jsonl``: what happened when, and how long it took."""
+
+    at: datetime
+    event: str
+    seconds: float | None = None
+    detail: JsonObject = {}
+
+
+class AuditRecord(Record):
+    """A whole audit. It alone suffices to render every report."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    identity: SystemIdentity
+    provenance: Provenance
+    rows: int
+    """Rows of the table: scored plus skipped before scoring."""
+    sections: tuple[Section, ...]
+    criteria: tuple[Criterion, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    plan: SelectionPlan
+    instances: tuple[InstanceRecord, ...]
+    """All scored rows, in the order of the table."""
+    skipped: tuple[Skipped, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_distinct_ids(self) -> Self:
+        for kind, ids in (
+            ("section", [section.id for section in self.sections]),
+            ("instance", [instance.id for instance in self.instances]),
+        ):
+            if len(set(ids)) != len(ids):
+                raise ValueError(f"two {kind}s have the same id")
+        return self
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON schema of ``audit.json``."""
+        return cls.model_json_schema()
+
+    def _repr_html_(self) -> str:
+        require_own_reports()
+        from reports import notebook_html
+
+        return notebook_html(self)

@@ -1,0 +1,173 @@
+"""Texts cut into spans of characters: the features that every method attributes a score to."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple, TypeAlias
+
+import regex
+
+from explain.errors import SegmentationError
+
+__all__ = ["Segmentation", "Span", "Text", "parts_of", "sentences", "text_of", "words"]
+
+Text: TypeAlias = str | tuple[str, str]
+"""One text, or a pair of texts (premise and hypothesis, question and passage)."""
+
+_GRAPHEME = regex.compile(r"\X")
+_WORD_BOUNDARY = regex.compile(r"(?w)\b")
+_SENTENCE_END = regex.compile(r"""(?<=[.!?…]["'”’)\]]*)\s+|(?<=[。！？؟۔।॥])|\s*\R\s*""")
+_REPEATED_MARK = regex.compile(r"(\p{P}|\p{S})\1+")
+
+
+class Span(NamedTuple):
+    """Half-open range of code points ``[start, end)`` in ``parts[part]``."""
+
+    part: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segmentation:
+    """A text cut into features; what lies between the spans stays in every masked text.
+
+    Attributes
+    ----------
+    parts : tuple of str
+        The user's own text: one string, or two for a pair.
+    spans : tuple of Span
+        The features, in reading order, not overlapping, none empty.
+    unread : tuple of Span
+        What the model cut off and never read. It is no feature. It is part of the whole text and
+        of no masked one, so that hiding a word never lets new text slide into the model's view.
+
+    Raises
+    ------
+    SegmentationError
+        If a part holds a lone surrogate, or spans overlap, are empty or lie outside of the text.
+    """
+
+    parts: tuple[str, ...]
+    spans: tuple[Span, ...]
+    unread: tuple[Span, ...] = ()
+
+    def __post_init__(self) -> None:
+        for number, part in enumerate(self.parts):
+            if lone := _lone_surrogate(part):
+                raise SegmentationError(
+                    f"part {number} holds the lone surrogate {lone}, which is no Unicode text; "
+                    "decode the source with the right encoding"
+                )
+        before = Span(0, 0, 0)
+        for span in sorted((*self.spans, *self.unread)):
+            overlaps = span.part == before.part and span.start < before.end
+            if overlaps or span.start >= span.end or span.end > len(self.parts[span.part]):
+                raise SegmentationError(
+                    f"{span} is empty, outside of the text or overlaps {before}"
+                )
+            before = span
+
+    def __len__(self) -> int:
+        """Return the number of features."""
+        return len(self.spans)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The text of each feature."""
+        return tuple(self.parts[s.part][s.start : s.end] for s in self.spans)
+
+
+def parts_of(text: Text) -> tuple[str, ...]:
+    """Return the parts of a text: one for a string, two for a pair.
+
+    Raises
+    ------
+    SegmentationError
+        If `text` is neither a string nor a pair of strings.
+    """
+    parts = (text,) if isinstance(text, str) else text
+    if (
+        isinstance(parts, tuple)
+        and len(parts) in (1, 2)
+        and all(isinstance(part, str) for part in parts)
+    ):
+        return parts
+    raise SegmentationError(
+        f"a text is a string or a pair (tuple) of strings, not {type(text).__name__}; "
+        "pass several texts as a list"
+    )
+
+
+def text_of(parts: Sequence[str]) -> Text:
+    """Return the text whose parts are `parts`, the inverse of `parts_of`."""
+    return parts[0] if len(parts) == 1 else (parts[0], parts[1])
+
+
+def words(parts: Sequence[str]) -> tuple[Span, ...]:
+    """Return the words and marks of each part, white space left out.
+
+    Boundaries are the default word boundaries of Unicode (UAX #29). No grapheme cluster is ever
+    cut, and a run of one and the same mark (``...``, ``!!!``) is one feature.
+
+    Examples
+    --------
+    >>> [part[s.start:s.end] for part in ["It's no good..."] for s in words([part])]
+    ["It's", 'no', 'good', '...']
+    """
+    return tuple(
+        Span(number, start, end)
+        for number, part in enumerate(parts)
+        for start, end in _pieces(part, _word_starts(part))
+    )
+
+
+def sentences(parts: Sequence[str]) -> tuple[Span, ...]:
+    """Return the sentences of each part, split after sentence marks and at line breaks.
+
+    Examples
+    --------
+    >>> [part[s.start:s.end] for part in ["Fine. Not bad!"] for s in sentences([part])]
+    ['Fine.', 'Not bad!']
+    """
+    return tuple(
+        Span(number, start, end)
+        for number, part in enumerate(parts)
+        for start, end in _pieces(
+            part, sorted(cut for m in _SENTENCE_END.finditer(part) for cut in m.span())
+        )
+    )
+
+
+def _word_starts(part: str) -> list[int]:
+    """Return the word boundaries of `part` that cut neither a grapheme nor a repeated mark."""
+    graphemes = {match.start() for match in _GRAPHEME.finditer(part)}
+    runs = {
+        inside
+        for match in _REPEATED_MARK.finditer(part)
+        for inside in range(match.start() + 1, match.end())
+    }
+    return [
+        match.start()
+        for match in _WORD_BOUNDARY.finditer(part)
+        if match.start() in graphemes and match.start() not in runs
+    ]
+
+
+def _pieces(part: str, cuts: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the pieces between `cuts`, trimmed of white space, empty ones left out."""
+    edges = [0, *cuts, len(part)]
+    for start, end in pairwise(edges):
+        piece = part[start:end]
+        if body := piece.strip():
+            begin = start + piece.index(body)
+            yield begin, begin + len(body)
+
+
+def _lone_surrogate(text: str) -> str | None:
+    """Return the first lone surrogate of `text` as ``U+D800``, or None."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return f"U+{ord(text[error.start]):04X}"
+    return None

@@ -1,0 +1,304 @@
+"""Geometry of the figures, in units of their view box: templates draw, and compute nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, floor, log10
+
+from explain.record import ConfusionFigure, Figure, HistogramFigure, IntervalsFigure, Measure
+from reports.numbers import count, decimal, estimate, plain, quantity
+from reports.tables import CellView, TableView, measures_table, table
+from reports.text import shorten
+
+__all__ = ["Axis", "BarView", "FigureView", "bar", "bar_axis", "figure_view"]
+
+WIDTH = 680
+"""Width of a figure: the column of the page, so that its letters keep their size."""
+
+
+# ── Axes ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A range of values laid on a range of the view box."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        """Return where `value` lies; a tenth of a unit is finer than any screen."""
+        share = (value - self.low) / (self.high - self.low)
+        return round(self.start + share * (self.end - self.start), 1)
+
+    def step(self) -> float:
+        """Return the distance of about four round ticks."""
+        rough = (self.high - self.low) / 4
+        power = 10.0 ** floor(log10(rough))
+        return power * next(size for size in (1, 2, 5, 10) if size * power >= rough * 0.999)
+
+    def ticks(self) -> tuple[tuple[float, str], ...]:
+        """Return where the ticks lie, with their labels."""
+        step = self.step()
+        digits = max(0, -floor(log10(step)))
+        places = range(ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9) + 1)
+        return tuple((self(place * step), decimal(place * step, digits)) for place in places)
+
+
+def _axis(values: Sequence[float], start: float, end: float) -> Axis:
+    """Return an axis that holds `values`; a single value lies in its middle."""
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    margin = (high - low) * 0.04 or max(abs(high), 1.0) / 2
+    return Axis(low - margin, high + margin, start, end)
+
+
+# ── Signed bars ───────────────────────────────────────────────────────────────────────────────────
+
+BAR_WIDTH = 120
+
+
+@dataclass(frozen=True, slots=True)
+class BarView:
+    """One signed bar with its error whisker."""
+
+    x: float
+    width: float
+    zero: float
+    side: str
+    """``towards`` or ``against``."""
+    whisker: tuple[float, float] | None
+
+
+def bar_axis(values: Sequence[float], errors: Sequence[float] | None) -> Axis:
+    """Return the one axis of all bars of a method: it holds zero and every whisker."""
+    errors = errors or [0.0] * len(values)
+    ends = [value + error for value, error in zip(values, errors, strict=True)]
+    ends += [value - error for value, error in zip(values, errors, strict=True)]
+    return _axis([0.0, *ends], 1, BAR_WIDTH - 1)
+
+
+def bar(value: float, error: float | None, axis: Axis) -> BarView:
+    """Return the bar of `value`; the whisker reaches one standard error to each side."""
+    zero, end = axis(0.0), axis(value)
+    return BarView(
+        x=min(zero, end),
+        width=round(abs(end - zero), 1),
+        zero=zero,
+        side="towards" if value >= 0 else "against",
+        whisker=(axis(value - error), axis(value + error)) if error else None,
+    )
+
+
+# ── Figures of a record ───────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalRow:
+    """One estimate of a forest plot."""
+
+    label: str
+    number: str
+    y: int
+    x: float | None
+    """None if the estimate is undefined."""
+    ends: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalsDrawing:
+    """A forest plot."""
+
+    width: int
+    height: int
+    rows: tuple[IntervalRow, ...]
+    ticks: tuple[tuple[float, str], ...]
+    baseline: int
+    """Height of the axis."""
+    reference: float | None
+    reference_label: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfusionCell:
+    """One count of a confusion matrix."""
+
+    x: int
+    y: int
+    text: str
+    level: int
+    """Share of the row in eighths: how dark the cell is."""
+    diagonal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConfusionDrawing:
+    """A confusion matrix."""
+
+    width: int
+    height: int
+    size: int
+    middle: float
+    left: int
+    top: int
+    cells: tuple[ConfusionCell, ...]
+    rows: tuple[tuple[float, str], ...]
+    columns: tuple[tuple[float, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramBar:
+    """One bin of a histogram."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramDrawing:
+    """A histogram."""
+
+    width: int
+    height: int
+    bars: tuple[HistogramBar, ...]
+    ticks: tuple[tuple[float, str], ...]
+    baseline: int
+    largest: str
+    axis: str
+
+
+@dataclass(frozen=True, slots=True)
+class FigureView:
+    """A drawing with what says the same in words and in numbers."""
+
+    kind: str
+    title: str
+    description: str
+    drawing: IntervalsDrawing | ConfusionDrawing | HistogramDrawing
+    table: TableView
+
+
+def figure_view(figure: Figure) -> FigureView:
+    """Return the geometry of a figure of a record, and the table that stands beneath it."""
+    drawing: IntervalsDrawing | ConfusionDrawing | HistogramDrawing
+    match figure:
+        case IntervalsFigure():
+            drawing, below = _intervals(figure), measures_table(figure.title, figure.measures)
+        case ConfusionFigure():
+            drawing, below = _confusion(figure), _confusion_table(figure)
+        case HistogramFigure():
+            drawing, below = _histogram(figure), _histogram_table(figure)
+    return FigureView(figure.kind, figure.title, figure.description, drawing, below)
+
+
+def _intervals(figure: IntervalsFigure) -> IntervalsDrawing:
+    top, step = 22, 23
+    known = [m.value for m in figure.measures] + [m.lower for m in figure.measures]
+    known += [*(m.upper for m in figure.measures), figure.reference]
+    axis = _axis([value for value in known if value is not None], 225, 475)
+    baseline = top + step * len(figure.measures)
+    label = figure.reference_label or ""
+    if figure.reference is not None:
+        unit = figure.measures[0].unit if figure.measures else "coefficient"
+        label = f"{label} {quantity(figure.reference, unit)}".strip()
+    return IntervalsDrawing(
+        width=WIDTH,
+        height=baseline + 22,
+        rows=tuple(
+            _interval_row(measure, top + step * place + step // 2, axis)
+            for place, measure in enumerate(figure.measures)
+        ),
+        ticks=axis.ticks(),
+        baseline=baseline,
+        reference=None if figure.reference is None else axis(figure.reference),
+        reference_label=shorten(label, 60),
+    )
+
+
+def _interval_row(measure: Measure, y: int, axis: Axis) -> IntervalRow:
+    bounded = measure.lower is not None and measure.upper is not None
+    return IntervalRow(
+        label=shorten(measure.name, 32),
+        number=f"{estimate(measure)}  n {count(measure.n)}",
+        y=y,
+        x=None if measure.value is None else axis(measure.value),
+        ends=(axis(measure.lower or 0.0), axis(measure.upper or 0.0)) if bounded else None,
+    )
+
+
+def _confusion(figure: ConfusionFigure) -> ConfusionDrawing:
+    size, left, top = max(12, min(64, 480 // max(len(figure.labels), 1))), 150, 44
+    readable = size >= 28
+    centres = [place * size + size / 2 for place in range(len(figure.labels))]
+    names = [shorten(label, size // 7) if readable else "" for label in figure.labels]
+    return ConfusionDrawing(
+        width=max(left + size * len(figure.labels), left + 180),
+        height=top + size * len(figure.labels) + 4,
+        size=size,
+        middle=size / 2,
+        left=left,
+        top=top,
+        cells=tuple(
+            ConfusionCell(
+                x=left + size * column,
+                y=top + size * row,
+                text=count(number) if readable else "",
+                level=round(8 * number / max(sum(counts), 1)),
+                diagonal=row == column,
+            )
+            for row, counts in enumerate(figure.counts)
+            for column, number in enumerate(counts)
+        ),
+        rows=tuple(
+            (top + centre + 4, shorten(label, 18))
+            for centre, label in zip(centres, figure.labels, strict=True)
+        ),
+        columns=tuple((left + centre, name) for centre, name in zip(centres, names, strict=True)),
+    )
+
+
+def _confusion_table(figure: ConfusionFigure) -> TableView:
+    return table(
+        figure.title,
+        ("given label", *(f"called {label}" for label in figure.labels)),
+        (
+            (CellView(label), *(CellView(count(number), numeric=True) for number in counts))
+            for label, counts in zip(figure.labels, figure.counts, strict=True)
+        ),
+    )
+
+
+def _histogram(figure: HistogramFigure) -> HistogramDrawing:
+    top, baseline = 16, 136
+    axis = Axis(figure.edges[0], figure.edges[-1], 8, WIDTH - 8)
+    largest = max(figure.counts, default=0)
+    heights = [round((baseline - top) * number / max(largest, 1), 1) for number in figure.counts]
+    return HistogramDrawing(
+        width=WIDTH,
+        height=baseline + 38,
+        bars=tuple(
+            HistogramBar(
+                axis(low), baseline - height, max(round(axis(high) - axis(low) - 1, 1), 0.5), height
+            )
+            for low, high, height in zip(figure.edges[:-1], figure.edges[1:], heights, strict=True)
+        ),
+        ticks=axis.ticks(),
+        baseline=baseline,
+        largest=f"most: {count(largest)}",
+        axis=shorten(figure.axis, 80),
+    )
+
+
+def _histogram_table(figure: HistogramFigure) -> TableView:
+    return table(
+        figure.title,
+        ("from", "to", "count"),
+        (
+            tuple(CellView(text, numeric=True) for text in (plain(low), plain(high), count(number)))
+            for low, high, number in zip(
+                figure.edges[:-1], figure.edges[1:], figure.counts, strict=True
+            )
+        ),
+    )

@@ -1,0 +1,128 @@
+"""Numbers as they are printed: a proportion without its leading zero, a real minus sign."""
+
+from math import floor, log10
+
+from explain.record import Measure, Unit
+
+__all__ = [
+    "bare",
+    "count",
+    "decimal",
+    "estimate",
+    "interval",
+    "percent",
+    "plain",
+    "quantity",
+    "signed",
+]
+
+_DIGITS: dict[Unit, int] = {
+    "proportion": 3,
+    "coefficient": 3,
+    "log_odds": 2,
+    "tokens": 1,
+    "words": 1,
+    "count": 0,
+}
+
+
+def decimal(value: float, digits: int) -> str:
+    """Return `value` with `digits` decimals and thousands separators.
+
+    Examples
+    --------
+    >>> decimal(-1234.5678, 2)
+    '−1,234.57'
+    """
+    text = f"{value:,.{digits}f}"
+    return (text if float(text.replace(",", "")) else text.lstrip("-")).replace("-", "−")
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """Return `value` with its sign, which zero lacks.
+
+    Examples
+    --------
+    >>> signed(3.239), signed(-0.2), signed(0.001)
+    ('+3.24', '−0.20', '0.00')
+    """
+    text = decimal(value, digits)
+    return f"+{text}" if value > 0 and text.strip("0.") else text
+
+
+def count(value: int) -> str:
+    """Return a whole number with thousands separators."""
+    return decimal(value, 0)
+
+
+def bare(value: float, digits: int) -> str:
+    """Return `value` with `digits` decimals and no leading zero.
+
+    Examples
+    --------
+    >>> bare(-0.784, 2), bare(1.0, 2), bare(10.5, 1)
+    ('−.78', '1.00', '10.5')
+    """
+    text = decimal(value, digits)
+    return text.replace("0.", ".", 1) if text.lstrip("−").startswith("0.") else text
+
+
+def percent(share: float) -> str:
+    """Return a share in per cent, with a decimal where it is below ten.
+
+    Examples
+    --------
+    >>> percent(0.0042), percent(0.07), percent(0.73)
+    ('0.4 %', '7 %', '73 %')
+    """
+    digits = 1 if abs(share) < 0.0995 else 0
+    return f"{decimal(100 * share, digits).removesuffix('.0')} %"
+
+
+def plain(value: float) -> str:
+    """Return a number of unknown unit with four significant digits.
+
+    Examples
+    --------
+    >>> plain(0.012341), plain(1234.0), plain(-2.5)
+    ('0.01234', '1,234', '−2.5')
+    """
+    if value == 0:
+        return "0"
+    digits = min(max(3 - floor(log10(abs(value))), 0), 12)
+    text = decimal(value, digits)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def quantity(value: float | None, unit: Unit) -> str:
+    """Return `value` as its unit is printed; a proportion has no leading zero.
+
+    Examples
+    --------
+    >>> quantity(0.8756, "proportion"), quantity(1.0, "proportion"), quantity(1.9, "log_odds")
+    ('.876', '1.000', '+1.90')
+    """
+    if value is None:
+        return "undefined"
+    if unit == "log_odds":
+        return signed(value)
+    return bare(value, _DIGITS[unit])
+
+
+def interval(measure: Measure) -> str:
+    """Return the 95 % interval of `measure` in brackets, or nothing if it has none."""
+    if measure.lower is None or measure.upper is None:
+        return ""
+    lower, upper = quantity(measure.lower, measure.unit), quantity(measure.upper, measure.unit)
+    return f"[{lower}, {upper}]"
+
+
+def estimate(measure: Measure) -> str:
+    """Return the value of `measure` and its interval.
+
+    Examples
+    --------
+    >>> estimate(Measure(name="accuracy", value=0.876, lower=0.853, upper=0.896, n=872))
+    '.876 [.853, .896]'
+    """
+    return " ".join(filter(None, (quantity(measure.value, measure.unit), interval(measure))))

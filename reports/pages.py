@@ -1,0 +1,372 @@
+"""The two pages: a whole audit, and one attribution."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from explain.record import (
+    Attribution,
+    AuditRecord,
+    Criterion,
+    FileHash,
+    Finding,
+    InstanceLink,
+    InstanceRecord,
+    LogEntry,
+    Measure,
+    ModelDescription,
+    Section,
+    SystemIdentity,
+)
+from reports import summary
+from reports.environment import render
+from reports.figures import FigureView, figure_view
+from reports.instances import (
+    attribution_view,
+    instance_view,
+    method_title,
+)
+from reports.numbers import count, decimal, estimate, signed
+from reports.tables import (
+    EMPTY,
+    CellView,
+    Links,
+    TableView,
+    measured,
+    measures_table,
+    record_table,
+    table,
+)
+
+__all__ = ["attribution_page", "audit_page"]
+
+FINDINGS_SHOWN = 7
+"""Findings that fit a first screen; a record ranks them."""
+
+Facts = tuple[tuple[str, str], ...]
+"""Names with what is known of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    """One finding."""
+
+    claim: str
+    severity: str
+    size: str
+    evidence: tuple[CellView, ...]
+    suggestion: str
+
+
+@dataclass(frozen=True, slots=True)
+class SectionView:
+    """One section of the record."""
+
+    id: str
+    title: str
+    summary: str
+    skipped: str
+    measures: TableView | None
+    figures: tuple[FigureView, ...]
+    tables: tuple[TableView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NavigationEntry:
+    """One line of the navigation."""
+
+    anchor: str
+    title: str
+    count: str = ""
+
+
+def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
+    """Return the page of a whole audit."""
+    explained = [instance for instance in record.instances if instance.attributions]
+    cited = _cited(record)
+    links = Links(
+        {section.id: section.title for section in record.sections},
+        frozenset(instance.id for instance in (*explained, *cited)),
+    )
+    verdict, totals = summary.verdict(record.criteria), summary.counts(record)
+    return render(
+        "audit.html",
+        name=record.identity.name,
+        line=_line(record.identity),
+        notice=record.identity.notice or "",
+        identity=_identity(record.identity),
+        auditor=record.identity.auditor or "not signed yet",
+        day=summary.day(record),
+        record_hash=summary.record_hash(record),
+        verdict=verdict,
+        counts=totals,
+        criteria=_criteria(record.criteria),
+        reasons=_reasons(record.criteria),
+        findings=[_finding(finding, links) for finding in record.findings[:FINDINGS_SHOWN]],
+        more_findings=[_finding(finding, links) for finding in record.findings[FINDINGS_SHOWN:]],
+        checks_run=[s.title for s in record.sections if s.skipped is None],
+        checks_skipped=[s.title for s in record.sections if s.skipped is not None],
+        key_measures=_measures("Performance", summary.key_measures(record)),
+        grades=summary.grades(record),
+        sections=[_section(section, links) for section in record.sections],
+        strata=_strata(record),
+        requested=count(record.plan.requested),
+        explained=[instance_view(instance) for instance in explained],
+        cited=[instance_view(instance) for instance in cited],
+        limits=summary.limits(record),
+        provenance=_provenance(record),
+        tables=_provenance_tables(record, run),
+        navigation=_navigation(record, totals),
+    )
+
+
+def attribution_page(attribution: Attribution) -> str:
+    """Return the page of one attribution."""
+    return render(
+        "attribution.html",
+        method=method_title(attribution.method),
+        target=attribution.target.label,
+        instance=attribution_view(attribution),
+        facts=_attribution_facts(attribution),
+        parameters=_settings("Parameters", attribution.parameters),
+        diagnostics=_settings("What the method says of itself", attribution.diagnostics),
+        record_hash=summary.record_hash(attribution),
+    )
+
+
+# ── First screen ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _line(identity: SystemIdentity) -> str:
+    version = f"version {identity.version}" if identity.version else "version not stated"
+    return f"{identity.purpose or 'purpose not stated'} · {version}"
+
+
+def _identity(identity: SystemIdentity) -> Facts:
+    stated = {
+        "System": identity.name,
+        "Version": identity.version,
+        "Purpose": identity.purpose,
+        "Decision affected": identity.decision_affected,
+        "Out of scope": identity.out_of_scope,
+        "Owner": identity.owner,
+        "Auditor": identity.auditor,
+    }
+    return tuple((name, value or "not stated") for name, value in stated.items())
+
+
+def _criterion_name(criterion: Criterion) -> str:
+    name = f"{criterion.metric}, {'all rows' if criterion.slice == 'all' else criterion.slice}"
+    return name if criterion.gating else f"{name} (not gating)"
+
+
+def _criteria(criteria: tuple[Criterion, ...]) -> TableView | None:
+    if not criteria:
+        return None
+    return table(
+        "Acceptance criteria",
+        ("criterion", "threshold", "measured [95 %]", "n", "verdict"),
+        (
+            (
+                CellView(_criterion_name(criterion)),
+                CellView(summary.threshold(criterion), numeric=True),
+                measured(criterion.measured),
+                _n(criterion.measured),
+                CellView(
+                    f"{summary.ICONS[criterion.verdict]} {criterion.verdict}",
+                    tone=criterion.verdict,
+                ),
+            )
+            for criterion in criteria
+        ),
+    )
+
+
+def _n(measure: Measure | None) -> CellView:
+    return CellView(count(measure.n) if measure else EMPTY, numeric=True)
+
+
+def _reasons(criteria: tuple[Criterion, ...]) -> TableView:
+    return table(
+        "Why each threshold, and why each verdict",
+        ("criterion", "why this threshold", "why this verdict"),
+        (
+            (
+                CellView(_criterion_name(criterion)),
+                CellView(criterion.rationale or "not stated"),
+                CellView(criterion.reason),
+            )
+            for criterion in criteria
+        ),
+    )
+
+
+def _finding(finding: Finding, links: Links) -> FindingView:
+    size = ""
+    if measure := finding.measure:
+        size = f"{measure.name} {estimate(measure)}, n = {count(measure.n)}"
+    return FindingView(
+        claim=finding.claim,
+        severity=finding.severity,
+        size=size,
+        evidence=tuple(links.cell(target) for target in finding.evidence),
+        suggestion=finding.suggestion,
+    )
+
+
+def _navigation(record: AuditRecord, totals: summary.Counts) -> Iterator[NavigationEntry]:
+    yield NavigationEntry("summary", "Summary")
+    if record.criteria:
+        yield NavigationEntry("criteria", "Criteria", count(len(record.criteria)))
+    yield NavigationEntry("findings", "What to know", count(len(record.findings)))
+    for section in record.sections:
+        skipped = section.skipped is not None
+        yield NavigationEntry(section.id, section.title, EMPTY if skipped else "")
+    yield NavigationEntry("instances", "Instances", totals.explained)
+    yield NavigationEntry("limits", "Not measured", totals.not_measured)
+    yield NavigationEntry("provenance", "Provenance")
+    yield NavigationEntry("sign-off", "Sign-off")
+    yield NavigationEntry("glossary", "Glossary")
+
+
+# ── Sections and instances ────────────────────────────────────────────────────────────────────────
+
+
+def _section(section: Section, links: Links) -> SectionView:
+    return SectionView(
+        id=section.id,
+        title=section.title,
+        summary=section.summary,
+        skipped=section.skipped or "",
+        measures=_measures(section.title, section.measures),
+        figures=tuple(figure_view(figure) for figure in section.figures),
+        tables=tuple(record_table(each, links) for each in section.tables),
+    )
+
+
+def _measures(title: str, measures: Sequence[Measure]) -> TableView | None:
+    return measures_table(title, measures) if measures else None
+
+
+def _cited(record: AuditRecord) -> list[InstanceRecord]:
+    """Return the instances that the record points to without explaining them."""
+    cells = (c for s in record.sections for t in s.tables for row in t.rows for c in row)
+    cited = {cell.instance for cell in cells if isinstance(cell, InstanceLink)}
+    cited.update(target for finding in record.findings for target in finding.evidence)
+    return [i for i in record.instances if i.id in cited and not i.attributions]
+
+
+def _strata(record: AuditRecord) -> TableView:
+    return table(
+        "How the explained instances were chosen",
+        ("stratum", "rule", "wanted", "available", "chosen"),
+        (
+            (
+                CellView(stratum.name),
+                CellView(stratum.rule),
+                *(
+                    CellView(count(number), numeric=True)
+                    for number in (stratum.wanted, stratum.available, stratum.chosen)
+                ),
+            )
+            for stratum in record.plan.strata
+        ),
+    )
+
+
+# ── Provenance ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _provenance(record: AuditRecord) -> Facts:
+    provenance = record.provenance
+    return (
+        ("Record, sha256", summary.record_hash(record)),
+        ("Schema version", str(record.schema_version)),
+        ("Audited on", f"{provenance.audited_on.isoformat()} (UTC)"),
+        *_model(provenance.model),
+        ("Rows as read, sha256", provenance.rows_sha256),
+        ("Seed", str(provenance.seed)),
+        ("Python", provenance.python),
+        ("Platform", provenance.platform),
+        ("Threads", str(provenance.threads)),
+    )
+
+
+def _model(model: ModelDescription) -> Facts:
+    return (
+        ("Model", model.name),
+        ("Adapter", model.adapter),
+        ("Source", model.source or "a live object"),
+        ("Task", model.task.replace("_", " ")),
+        ("Labels", ", ".join(model.labels)),
+    )
+
+
+def _provenance_tables(record: AuditRecord, run: Sequence[LogEntry]) -> list[TableView]:
+    provenance = record.provenance
+    shown = [
+        _settings("What is known of the model", provenance.model.facts),
+        _files("Files of the model", provenance.model.files),
+        _files("Files of the data", provenance.data),
+        _settings("Arguments as resolved", provenance.arguments),
+        _settings("Packages", provenance.packages),
+        _log(run),
+    ]
+    return [view for view in shown if view.rows]
+
+
+def _settings(title: str, settings: Mapping[str, JsonValue]) -> TableView:
+    return table(
+        title,
+        ("name", "value"),
+        ((CellView(name), CellView(_json(settings[name]))) for name in sorted(settings)),
+    )
+
+
+def _json(value: JsonValue) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _files(title: str, files: Iterable[FileHash]) -> TableView:
+    return table(
+        title,
+        ("file", "bytes", "sha256"),
+        (
+            (CellView(file.path), CellView(count(file.bytes), numeric=True), CellView(file.sha256))
+            for file in files
+        ),
+    )
+
+
+def _log(run: Sequence[LogEntry]) -> TableView:
+    return table(
+        "Log of the run",
+        ("at", "event", "seconds", "detail"),
+        (
+            (
+                CellView(entry.at.isoformat(timespec="seconds")),
+                CellView(entry.event),
+                CellView("" if entry.seconds is None else decimal(entry.seconds, 2), numeric=True),
+                CellView(", ".join(f"{k} {_json(v)}" for k, v in sorted(entry.detail.items()))),
+            )
+            for entry in run
+        ),
+    )
+
+
+def _attribution_facts(attribution: Attribution) -> Facts:
+    return (
+        ("Method", method_title(attribution.method)),
+        ("Target", f"{attribution.target.label} (column {attribution.target.index})"),
+        ("Removed features become", attribution.removal),
+        ("v(empty)", signed(attribution.empty_value)),
+        ("v(N)", signed(attribution.full_value)),
+        ("Completeness gap", signed(attribution.completeness_gap, 4)),
+        ("Sums to v(N) − v(empty)", "promised" if attribution.efficient else "not promised"),
+        ("Evaluations", count(attribution.evaluations)),
+        ("Seed", str(attribution.seed)),
+        ("Grade", attribution.grade or "not graded"),
+        ("Record, sha256", summary.record_hash(attribution)),
+    )

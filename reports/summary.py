@@ -1,0 +1,195 @@
+"""What every rendering of an audit says first: the verdict, the counts, what was not measured."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from explain.record import Attribution, AuditRecord, Criterion, Measure, Skipped
+from reports.instances import method_title
+from reports.numbers import count, percent, quantity
+
+__all__ = [
+    "ICONS",
+    "counts",
+    "day",
+    "grades",
+    "key_measures",
+    "limits",
+    "record_hash",
+    "threshold",
+    "verdict",
+]
+
+ICONS = {"pass": "✓", "fail": "✗", "inconclusive": "○"}
+"""A sign for each verdict, so that colour never stands alone."""
+
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+"""Names that, unlike those of `strftime`, are the same on every machine."""
+
+ROWS_NAMED = 10
+"""Rows that are named where many were skipped for one reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictView:
+    """The verdict on the whole."""
+
+    word: str
+    tone: str
+    """``pass``, ``fail``, ``inconclusive`` or ``none``."""
+    icon: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much was done."""
+
+    rows: str
+    scored: str
+    skipped: str
+    explained: str
+    not_measured: str
+
+
+@dataclass(frozen=True, slots=True)
+class LimitView:
+    """One thing that was not measured."""
+
+    what: str
+    reason: str
+    where: str = ""
+    """Rows that it concerns; nothing if it concerns no particular row."""
+
+
+@dataclass(frozen=True, slots=True)
+class GradeView:
+    """How far one method can be trusted, over all its attributions."""
+
+    method: str
+    grades: tuple[tuple[str, str], ...]
+    """Each grade with its count, which is empty if all attributions have that grade."""
+
+
+def verdict(criteria: tuple[Criterion, ...]) -> VerdictView:
+    """Return the verdict that the gating criteria give; without any there is none."""
+    if not criteria:
+        return VerdictView("No verdict", "none", "", "no acceptance criteria were set")
+    gating = {criterion.verdict for criterion in criteria if criterion.gating}
+    if not gating:
+        return VerdictView("No verdict", "none", "", "no criterion is gating")
+    detail = _tally(criteria)
+    if "fail" in gating:
+        return VerdictView("Fails", "fail", ICONS["fail"], detail)
+    if "inconclusive" in gating:
+        return VerdictView("Inconclusive", "inconclusive", ICONS["inconclusive"], detail)
+    return VerdictView("Passes", "pass", ICONS["pass"], detail)
+
+
+def _tally(criteria: tuple[Criterion, ...]) -> str:
+    found = Counter(criterion.verdict for criterion in criteria)
+    total = f"of {len(criteria)} {'criterion' if len(criteria) == 1 else 'criteria'}"
+    if found["pass"] == len(criteria):
+        return f"{len(criteria)} {total} passed"
+    said = f"{found['fail']} {total} failed"
+    return f"{said}, {found['inconclusive']} inconclusive" if found["inconclusive"] else said
+
+
+def threshold(criterion: Criterion) -> str:
+    """Return what a criterion asks for, in the unit of what was measured."""
+    sign = "≥" if criterion.comparator == "at_least" else "≤"
+    unit = criterion.measured.unit if criterion.measured else "proportion"
+    return f"{sign} {quantity(criterion.threshold, unit)}"
+
+
+def counts(record: AuditRecord) -> Counts:
+    """Return how many rows were scored, skipped and explained."""
+    return Counts(
+        rows=count(record.rows),
+        scored=count(len(record.instances)),
+        skipped=count(record.rows - len(record.instances)),
+        explained=count(sum(bool(instance.attributions) for instance in record.instances)),
+        not_measured=count(len(limits(record))),
+    )
+
+
+def key_measures(record: AuditRecord) -> tuple[Measure, ...]:
+    """Return the first measures of performance, for an audit without criteria."""
+    return next((s.measures[:6] for s in record.sections if s.id == "performance"), ())
+
+
+def grades(record: AuditRecord) -> tuple[GradeView, ...]:
+    """Return the grades of each method, in the order in which methods appear."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for attribution in _attributions(record):
+        found[attribution.method][attribution.grade or ""] += 1
+    return tuple(
+        GradeView(
+            method_title(method),
+            tuple(
+                (grade, "" if len(tally) == 1 else count(tally[grade])) for grade in sorted(tally)
+            ),
+        )
+        for method, tally in found.items()
+    )
+
+
+def _attributions(record: AuditRecord) -> Iterable[Attribution]:
+    return (a for instance in record.instances for a in instance.attributions)
+
+
+def limits(record: AuditRecord) -> tuple[LimitView, ...]:
+    """Return everything that was not measured, with the reason."""
+    sections = (LimitView(s.title, s.skipped) for s in record.sections if s.skipped is not None)
+    criteria = (
+        LimitView(f"criterion: {criterion.metric}, {criterion.slice}", criterion.reason)
+        for criterion in record.criteria
+        if criterion.measured is None
+    )
+    return (*sections, *criteria, *_skipped_rows(record.skipped), *_unread(record))
+
+
+def _skipped_rows(skipped: tuple[Skipped, ...]) -> list[LimitView]:
+    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for entry in skipped:
+        groups[entry.stage, entry.reason].append(entry.row)
+    return [
+        LimitView(f"{stage}, {count(len(rows))} {_rows(rows)}", reason, _named(rows))
+        for (stage, reason), rows in groups.items()
+    ]
+
+
+def _unread(record: AuditRecord) -> list[LimitView]:
+    cut = [instance for instance in record.instances if instance.unread]
+    if not cut:
+        return []
+    lost = sum(span.end - span.start for instance in cut for span in instance.unread)
+    total = sum(len(part) for instance in record.instances for part in instance.parts)
+    rows = [instance.row for instance in cut]
+    reason = f"the model cut off and never read {percent(lost / total)} of all characters"
+    return [LimitView(f"text of {count(len(rows))} {_rows(rows)}", reason, _named(rows))]
+
+
+def _rows(rows: list[int]) -> str:
+    return "row" if len(rows) == 1 else "rows"
+
+
+def _named(rows: list[int]) -> str:
+    named = ", ".join(str(row) for row in rows[:ROWS_NAMED])
+    more = f" and {count(len(rows) - ROWS_NAMED)} more" if len(rows) > ROWS_NAMED else ""
+    return f"{_rows(rows)} {named}{more}"
+
+
+def record_hash(record: AuditRecord | Attribution) -> str:
+    """Return the sha256 of the record's JSON: what a signature refers to."""
+    return hashlib.sha256(record.to_json().encode()).hexdigest()
+
+
+def day(record: AuditRecord) -> str:
+    """Return the day of the run as it is written in a letter."""
+    date = record.provenance.audited_on
+    return f"{date.day} {MONTHS[date.month - 1]} {date.year}"

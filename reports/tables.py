@@ -1,0 +1,134 @@
+"""Tables of a record as templates print them: every cell is text that is ready to be shown."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from explain.record import Cell, InstanceLink, Measure, Table
+from reports.numbers import count, interval, plain, quantity
+
+__all__ = [
+    "EMPTY",
+    "CellView",
+    "Links",
+    "TableView",
+    "anchor",
+    "measured",
+    "measures_table",
+    "record_table",
+    "table",
+]
+
+
+EMPTY = "–"
+"""What stands in a cell that says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellView:
+    """One cell."""
+
+    text: str
+    detail: str = ""
+    """Printed softly after the text: an interval."""
+    href: str = ""
+    tone: str = ""
+    """``pass``, ``fail`` or ``inconclusive``: a colour beside the word, never instead of it."""
+    numeric: bool = False
+    """Whether it is a number; a column of numbers is printed to the right."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """Rows of cells under named columns; the first cell of a row is its header."""
+
+    title: str
+    columns: tuple[CellView, ...]
+    rows: tuple[tuple[CellView, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What can be jumped to on the page."""
+
+    sections: Mapping[str, str]
+    """Title of each section by its id."""
+    instances: frozenset[str]
+    """Ids of the instances that are shown."""
+
+    def href(self, target: str) -> str:
+        """Return the address of a section or an instance, or nothing if it is not shown."""
+        if target in self.sections:
+            return f"#{target}"
+        return f"#{anchor(target)}" if target in self.instances else ""
+
+    def cell(self, target: str) -> CellView:
+        """Return a cell that leads to a section or an instance."""
+        return CellView(self.sections.get(target, target), href=self.href(target))
+
+
+def anchor(instance: str) -> str:
+    """Return the anchor of an instance: its id, free of what an anchor cannot hold."""
+    return f"i-{quote(instance, safe='')}"
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[CellView]]) -> TableView:
+    """Return a table; a column whose cells are numbers or empty is a column of numbers."""
+    body = tuple(tuple(row) for row in rows)
+    heads = tuple(
+        CellView(
+            name,
+            numeric=any(row[place].numeric for row in body)
+            and all(row[place].numeric or row[place].text == EMPTY for row in body),
+        )
+        for place, name in enumerate(columns)
+    )
+    return TableView(title, heads, body)
+
+
+def _cell(value: Cell, links: Links) -> CellView:
+    """Return one cell of a record's table."""
+    match value:
+        case None:
+            return CellView(EMPTY)
+        case Measure():
+            return measured(value)
+        case InstanceLink():
+            return links.cell(value.instance)
+        case str():
+            return CellView(value)
+        case int():
+            return CellView(count(value), numeric=True)
+        case float():
+            return CellView(plain(value), numeric=True)
+
+
+def measured(measure: Measure | None) -> CellView:
+    """Return the estimate of `measure` with its interval; None was not measured."""
+    if measure is None:
+        return CellView("not measured", numeric=True)
+    return CellView(quantity(measure.value, measure.unit), interval(measure), numeric=True)
+
+
+def record_table(record: Table, links: Links) -> TableView:
+    """Return a table of a record."""
+    view = table(record.title, record.columns, [[_cell(c, links) for c in r] for r in record.rows])
+    return TableView(view.title, view.columns, view.rows, record.note or "")
+
+
+def measures_table(title: str, measures: Iterable[Measure]) -> TableView:
+    """Return measures with their intervals, the instances behind them, and how it was done."""
+    return table(
+        title,
+        ("measure", "value [95 %]", "n", "interval by"),
+        (
+            (
+                CellView(measure.name),
+                measured(measure),
+                CellView(count(measure.n), numeric=True),
+                CellView(measure.method or "no interval"),
+            )
+            for measure in measures
+        ),
+    )

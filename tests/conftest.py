@@ -1,0 +1,81 @@
+"""Fixtures that several test modules share."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from explain.adapters.transformers import TransformersClassifier
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+GOLDEN = Path(__file__).parent / "golden"
+SHARED = Path(os.environ.get("EXPLAIN_SHARED", Path(__file__).parents[2] / "shared"))
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that accepts what golden files hold now."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden/")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Return a check that a text equals a golden file, or, with --update-golden, becomes it."""
+
+    def check(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.write_bytes(text.encode())
+        assert text == path.read_bytes().decode(), (
+            f"{name} has changed; see tests/golden/README.md if it should have"
+        )
+
+    return check
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Return a headless Chromium; without one the tests are skipped, but fail in CI."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if not Path(CHROMIUM).exists():
+        message = f"no Chromium at {CHROMIUM}; set CHROMIUM to its path"
+        if "CI" in os.environ:
+            pytest.fail(message)
+        pytest.skip(message)
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of real models and data; fail in CI where it is missing, skip elsewhere."""
+    if not (SHARED / "models").is_dir():
+        message = f"real models and data are missing: expected them in {SHARED}"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def sst2(shared: Path) -> TransformersClassifier:
+    return TransformersClassifier.from_folder(shared / "models/sst2-minilm")
+
+
+@pytest.fixture(scope="session")
+def nli(shared: Path) -> TransformersClassifier:
+    return TransformersClassifier.from_folder(shared / "models/nli-minilm")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _offline() -> Iterator[None]:
+    """Fail any test that would reach for a model hub."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        yield

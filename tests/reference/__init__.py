@@ -1,0 +1,1 @@
+"""Oracles: slow restatements, and the upstream packages called by hand."""

@@ -1,0 +1,21 @@
+"""Shapley values, slowly: the mean marginal contribution over all n! orders (Shapley 1953)."""
+
+from itertools import permutations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explain.games import Values
+
+
+def shapley_by_orders(values: Values) -> NDArray[np.float64]:
+    """Return the Shapley values of a game given as v of every coalition."""
+    n = len(values).bit_length() - 1
+    phi = np.zeros(n)
+    orders = list(permutations(range(n)))
+    for order in orders:
+        kept = 0
+        for feature in order:
+            phi[feature] += values[kept | (1 << feature)] - values[kept]
+            kept |= 1 << feature
+    return phi / len(orders)

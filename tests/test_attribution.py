@@ -1,0 +1,214 @@
+"""Attributions on real models agree with the model to the last digit."""
+
+import numpy as np
+import pytest
+
+import explain
+from explain.adapters import FunctionClassifier
+from explain.adapters.transformers import TransformersClassifier
+from explain.attribution import segment
+from explain.errors import CapabilityError, ConfigurationError, PredictionError, SegmentationError
+from explain.explainers import METHODS, IntegratedGradients, Lime
+from explain.games import target_values
+from explain.record import Attribution
+from explain.spans import Segmentation, Span, text_of, words
+from tests.reference.captum_package import integrated_gradients_by_hand
+
+SENTENCES = [
+    "a stunning , lyrical work .",
+    "one long string of cliches .",
+    "it 's not without its pleasures , but it is far too long and far too loud to hold them .",
+]
+HOSTILE = [
+    "👩‍👩‍👧‍👦 good",
+    "مرحبا بالعالم",
+    "这部电影很好看。",
+    "ภาพยนตร์ ดี",
+    "a\r\nb",
+    "",
+    " ",
+    "?!",
+]
+PAIR = ("A man in a black hat sleeps .", "A person is awake .")
+PERTURBATION = [name for name in METHODS if name != "integrated_gradients"]
+
+
+@pytest.mark.parametrize("method", PERTURBATION)
+def test_the_full_value_is_that_of_the_exact_text(
+    sst2: TransformersClassifier, method: str
+) -> None:
+    texts = SENTENCES + HOSTILE
+    for text, attribution in zip(texts, explain.attribute(sst2, texts, method=method), strict=True):
+        expected = target_values(sst2.predict([text]), attribution.target)[0]
+        assert attribution.full_value == pytest.approx(expected, abs=1e-5)
+        assert attribution.parts == (text,)
+        assert attribution.spans == words([text])
+        if attribution.efficient:
+            assert abs(attribution.completeness_gap) < 1e-6
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_pairs_have_features_on_both_sides(nli: TransformersClassifier, method: str) -> None:
+    attribution = explain.attribute(nli, PAIR, method=method)
+    assert attribution.parts == PAIR
+    assert {span.part for span in attribution.spans} == {0, 1}
+    expected = target_values(nli.predict([PAIR]), attribution.target)[0]
+    assert attribution.full_value == pytest.approx(expected, abs=1e-5)
+
+
+def test_integrated_gradients_equal_captum_called_by_hand(sst2: TransformersClassifier) -> None:
+    for text, attribution in zip(
+        SENTENCES,
+        explain.attribute(sst2, SENTENCES, method="integrated_gradients"),
+        strict=True,
+    ):
+        steps = attribution.diagnostics["steps"]
+        assert isinstance(steps, int)
+        tokens = integrated_gradients_by_hand(sst2, text, attribution.target.index, steps)
+        expected = [
+            sum(v for start, end, v in tokens if span.start <= start < end <= span.end)
+            for span in attribution.spans
+        ]
+        np.testing.assert_allclose(attribution.values, expected, atol=1e-4)
+        assert attribution.diagnostics["converged"] is True
+        gap = attribution.completeness_gap / (attribution.full_value - attribution.empty_value)
+        assert abs(gap) <= 0.01
+
+
+def test_integrated_gradients_say_where_they_did_not_converge(
+    sst2: TransformersClassifier,
+) -> None:
+    attribution = explain.attribute(
+        sst2, SENTENCES[2], method="integrated_gradients", budget=2, tolerance=1e-6
+    )
+    assert attribution.diagnostics["converged"] is False
+    assert attribution.diagnostics["steps"] == 2
+    assert attribution.evaluations == 2
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_many_texts_at_once_equal_each_alone(sst2: TransformersClassifier, method: str) -> None:
+    together = explain.attribute(sst2, SENTENCES, method=method)
+    for text, one in zip(SENTENCES, together, strict=True):
+        alone = explain.attribute(sst2, text, method=method)
+        np.testing.assert_allclose(one.values, alone.values, atol=1e-4)
+        assert one.evaluations == alone.evaluations
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(
+    sst2: TransformersClassifier,
+) -> None:
+    def run(seed: int) -> str:
+        return explain.attribute(sst2, SENTENCES[2], method="lime", seed=seed).to_json()
+
+    assert run(1) == run(1)
+    assert run(1) != run(2)
+
+
+def test_the_target_can_be_any_label(sst2: TransformersClassifier) -> None:
+    by_name = explain.attribute(sst2, SENTENCES[0], method="occlusion", target="negative")
+    by_index = explain.attribute(sst2, SENTENCES[0], method="occlusion", target=0)
+    predicted = explain.attribute(sst2, SENTENCES[0], method="occlusion")
+    assert by_name == by_index
+    assert predicted.target.label == "positive"
+    np.testing.assert_allclose(by_name.values, -np.array(predicted.values), atol=1e-6)
+
+
+def test_an_instance_of_a_method_is_as_good_as_its_name(sst2: TransformersClassifier) -> None:
+    by_name = explain.attribute(sst2, SENTENCES[0], method="lime", budget=40)
+    assert explain.attribute(sst2, SENTENCES[0], method=Lime(budget=40)) == by_name
+    assert by_name.parameters == {"unit": "word", "budget": 40}
+
+
+def test_an_attribution_comes_back_from_json(sst2: TransformersClassifier) -> None:
+    attribution = explain.attribute(sst2, HOSTILE[0], method="lime")
+    assert Attribution.from_json(attribution.to_json()) == attribution
+
+
+@pytest.mark.parametrize(
+    ("unit", "features"),
+    [
+        ("word", ["Unbelievably", "bad", "!!", "Go", "."]),
+        ("sentence", ["Unbelievably bad!!", "Go."]),
+        ("token", ["un", "bel", "ie", "va", "bly", "bad", "!", "!", "go", "."]),
+    ],
+)
+def test_the_unit_decides_what_a_feature_is(
+    sst2: TransformersClassifier, unit: str, features: list[str]
+) -> None:
+    attribution = explain.attribute(sst2, "Unbelievably bad!! Go.", method="random", unit=unit)
+    assert "".join(attribution.features).replace(" ", "") == "Unbelievablybad!!Go."
+    if unit != "token":
+        assert list(attribution.features) == features
+    else:
+        assert len(attribution.features) > 5
+
+
+def test_text_over_the_limit_is_cut_and_what_was_never_read_is_said(
+    sst2: TransformersClassifier,
+) -> None:
+    read, tail = "good " * 509 + "good", " awful end ."
+    (whole,) = segment([read + tail], sst2, "word")
+    assert isinstance(whole, Segmentation)
+    assert len(whole) == 510
+    assert whole.unread == (Span(0, len(read) + 1, len(read + tail)),)
+    attribution = explain.attribute(sst2, read + tail, method="shap", unit="sentence")
+    assert attribution.full_value == pytest.approx(
+        target_values(sst2.predict([read]), attribution.target)[0], abs=1e-5
+    )
+
+
+def test_a_word_that_is_read_in_part_is_a_feature(sst2: TransformersClassifier) -> None:
+    (whole,) = segment(["a " * 509 + "unbelievableness tail"], sst2, "word")
+    assert isinstance(whole, Segmentation)
+    assert whole.features[-1] == "unbelievableness"
+    assert [whole.parts[0][s.start : s.end] for s in whole.unread] == ["tail"]
+
+
+def test_a_model_without_gradients_is_told_apart() -> None:
+    model = FunctionClassifier(lambda texts: [[0.2, 0.8]] * len(texts), ["no", "yes"])
+    attribution = explain.attribute(model, "some text", method="shap")
+    assert attribution.removal == "delete"
+    assert attribution.values == (0, 0)
+    with pytest.raises(CapabilityError, match="no gradients"):
+        explain.attribute(model, "some text", method="integrated_gradients")
+    with pytest.raises(CapabilityError, match="pass unit='word'"):
+        explain.attribute(model, "some text", unit="token")
+
+
+def test_bad_questions_are_refused(sst2: TransformersClassifier) -> None:
+    with pytest.raises(ConfigurationError, match="did you mean 'negative'"):
+        explain.attribute(sst2, "text", target="negativ")
+    with pytest.raises(ConfigurationError, match="did you mean 'word'"):
+        explain.attribute(sst2, "text", unit="words")
+    with pytest.raises(SegmentationError, match="lone surrogate"):
+        explain.attribute(sst2, "a\ud800b")
+    with pytest.raises(SegmentationError, match="pass several texts as a list"):
+        explain.attribute(sst2, 3)  # type: ignore[call-overload]
+
+
+def test_nan_scores_are_an_error_not_a_number() -> None:
+    model = FunctionClassifier(lambda texts: [[np.nan, 1.0]] * len(texts), ["no", "yes"])
+    with pytest.raises(PredictionError, match="NaN"):
+        explain.attribute(model, "text")
+
+
+def test_empty_value_is_that_of_the_text_with_every_feature_hidden(
+    sst2: TransformersClassifier,
+) -> None:
+    attribution = explain.attribute(sst2, "good , film", method="occlusion")
+    expected = target_values(sst2.predict(["[MASK] [MASK] [MASK]"]), attribution.target)[0]
+    assert attribution.empty_value == pytest.approx(expected, abs=1e-5)
+    assert text_of(attribution.parts) == "good , film"
+
+
+def test_the_baseline_of_integrated_gradients_can_be_chosen(
+    sst2: TransformersClassifier,
+) -> None:
+    text = SENTENCES[0]
+    mask = explain.attribute(sst2, text, method="integrated_gradients")
+    pad = explain.attribute(sst2, text, method=IntegratedGradients(baseline="pad"))
+    assert mask.removal == "embedding of the mask token"
+    assert pad.removal == "embedding of the pad token"
+    assert pad.full_value == pytest.approx(mask.full_value, abs=1e-5)
+    assert pad.empty_value != pytest.approx(mask.empty_value, abs=1e-3)

@@ -1,0 +1,192 @@
+"""An audit accounts for every row, and the same seed gives the same bytes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import explain
+import reports
+from explain.adapters import FunctionClassifier
+from explain.adapters.transformers import TransformersClassifier
+from explain.archive import read_log, read_record, write_audit
+from explain.auditing import plan_selection
+from explain.errors import ConfigurationError, DataError, PredictionError, RecordError
+from explain.files import hash_file
+from explain.record import AuditRecord, InstanceRecord, LogEntry, Section
+
+ROWS = [
+    {"text": "good fun", "label": "pos"},
+    {"text": "bad", "label": "neg"},
+    {"text": "good , not bad , good", "label": "neg"},
+    {"text": "crash here", "label": "neg"},
+    {"text": None, "label": "pos"},
+    {"text": "good fun", "label": "neg"},
+]
+
+
+def count_good(texts: Sequence[str]) -> list[list[float]]:
+    """Return scores that count the words good and bad; NaN where the text holds `crash`."""
+    return [
+        [np.nan if "crash" in t else t.count("bad") + 0.1, float(t.count("good"))] for t in texts
+    ]
+
+
+MODEL = FunctionClassifier(count_good, ["neg", "pos"], name="counter", output="scores")
+
+
+def audited(**options: Any) -> AuditRecord:
+    return explain.audit(MODEL, ROWS, label="label", **options)
+
+
+def section(record: AuditRecord, section_id: str) -> Section:
+    return next(s for s in record.sections if s.id == section_id)
+
+
+def test_a_failing_row_is_skipped_with_its_reason_and_the_rest_goes_on() -> None:
+    record = audited()
+    assert record.rows == 6
+    assert [i.row for i in record.instances] == [1, 2, 3, 6]
+    reasons = {skipped.row: (skipped.stage, skipped.reason) for skipped in record.skipped}
+    assert reasons[5] == ("read", "column 'text': no text")
+    assert reasons[4][0] == "predict"
+    assert "NaN" in reasons[4][1]
+
+
+def test_performance_counts_what_was_scored() -> None:
+    (accuracy, *_) = section(audited(), "performance").measures
+    assert (accuracy.name, accuracy.value, accuracy.n) == ("accuracy", 0.5, 4)
+    assert accuracy.lower is not None
+
+
+def test_without_a_label_column_performance_says_so() -> None:
+    performance = section(explain.audit(MODEL, ROWS), "performance")
+    assert performance.skipped == "no label column was named"
+
+
+def test_a_method_that_the_model_cannot_serve_is_not_measured_and_said() -> None:
+    record = audited()
+    assert "no gradients" in str(section(record, "method-integrated_gradients").skipped)
+    assert {a.method for i in record.instances for a in i.attributions} == {"shap", "lime"}
+
+
+def test_what_this_version_cannot_measure_is_listed() -> None:
+    skipped = {s.title for s in audited().sections if s.skipped}
+    assert {"Calibration", "Fairness", "Robustness", "Shortcuts"} <= skipped
+
+
+def test_repeated_texts_with_conflicting_labels_are_counted() -> None:
+    measures = {m.name: m for m in section(audited(), "data").measures}
+    conflict = measures["repeated texts with conflicting labels"]
+    assert (conflict.value, conflict.n) == (1, 1)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_the_record_comes_back() -> None:
+    one, other = audited(seed=3), audited(seed=3)
+    assert one.to_json() == other.to_json()
+    assert AuditRecord.from_json(one.to_json()) == one
+    assert audited(seed=4).to_json() != one.to_json()
+
+
+def test_a_file_and_its_rows_have_the_same_hash_of_rows(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\ngood,pos\n")
+    from_file = explain.audit(MODEL, path, label="label").provenance
+    live = explain.audit(MODEL, [{"text": "good", "label": "pos"}], label="label").provenance
+    assert from_file.rows_sha256 == live.rows_sha256
+    assert (len(from_file.data), len(live.data)) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"methods": ["shapley"]}, ConfigurationError, "did you mean 'shap'"),
+        ({"methods": ["lime", "lime"]}, ConfigurationError, "given twice"),
+        ({"instances": -1}, ConfigurationError, "is negative"),
+        ({"text": "txt"}, DataError, "no column 'txt'"),
+    ],
+)
+def test_bad_arguments_are_refused(
+    options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        audited(**options)
+
+
+def test_a_label_that_the_model_lacks_is_refused_by_row() -> None:
+    with pytest.raises(DataError, match=r"row 1 has the label 'post', .* mean 'pos'"):
+        explain.audit(MODEL, [{"text": "a", "label": "post"}], label="label")
+
+
+def test_a_model_that_fails_on_every_row_is_one_error() -> None:
+    with pytest.raises(PredictionError, match=r"none of 1 rows could be scored: .* NaN"):
+        explain.audit(MODEL, [{"text": "crash"}])
+
+
+def instance(number: int, *, label: str, score: float) -> InstanceRecord:
+    return InstanceRecord(
+        id=f"i{number}",
+        row=number,
+        parts=("x",),
+        label=label,
+        predicted="pos",
+        probability=1 / (1 + np.exp(-score)),
+        scores=(0.0, score),
+    )
+
+
+def test_the_plan_takes_half_at_random_and_the_rest_where_it_hurts() -> None:
+    instances = [instance(n, label="pos" if n % 4 else "neg", score=1.0 + n) for n in range(100)]
+    plan, strata = plan_selection(instances, 20, seed=0)
+    counts = {s.name: s.chosen for s in plan.strata}
+    assert counts == {"random": 10, "confident error": 5, "borderline": 5}
+    errors = [i for i, name in strata.items() if name == "confident error"]
+    assert all(int(i[1:]) % 4 == 0 for i in errors)
+    assert plan_selection(instances, 20, seed=0)[1] == strata
+
+
+@pytest.mark.parametrize("wanted", [0, 1, 2, 3, 7, 50])
+def test_as_many_are_chosen_as_asked_for_or_there_are(wanted: int) -> None:
+    instances = [instance(n, label="pos", score=1.0 + n) for n in range(7)]
+    plan, strata = plan_selection(instances, wanted, seed=1)
+    assert len(strata) == min(wanted, 7) == sum(s.chosen for s in plan.strata)
+
+
+def test_an_audit_folder_is_complete_and_its_hashes_fit(tmp_path: Path) -> None:
+    log: list[LogEntry] = []
+    record = audited(log=log.append)
+    page = write_audit(record, log, tmp_path)
+    manifest = __import__("json").loads((tmp_path / "manifest.json").read_text())
+    assert {p.name for p in tmp_path.iterdir()} == {*manifest, "manifest.json"}
+    for name, sha256 in manifest.items():
+        assert hash_file(tmp_path / name, tmp_path).sha256 == sha256
+    assert read_record(tmp_path / "audit.json") == record
+    assert read_log(tmp_path) == log
+    assert page.read_text() == reports.render_html(record, log)
+    assert [entry.event for entry in log][:2] == ["load", "predict"]
+
+
+def test_a_record_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="cannot be read"):
+        read_record(tmp_path / "missing.json")
+    (tmp_path / "bad.json").write_text('{"schema_version": 99}')
+    with pytest.raises(RecordError, match="not a record"):
+        read_record(tmp_path / "bad.json")
+
+
+def test_long_texts_are_cut_and_the_record_says_what_was_never_read(
+    sst2: TransformersClassifier,
+) -> None:
+    record = explain.audit(
+        sst2,
+        [{"text": "good " * 520 + "the end"}],
+        instances=1,
+        methods=["random"],
+    )
+    (cut,) = record.instances
+    assert cut.unread[0].start == 510 * 5
+    assert cut.attributions[0].unread == cut.unread
+    assert "1 texts only in part" in section(record, "data").summary
+    assert "never read" in reports.render_html(record)

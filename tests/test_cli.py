@@ -1,0 +1,152 @@
+"""The command says in one line what went wrong, with the right exit code, and leaves nothing."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DEMO = Path(__file__).parents[1] / "explain/demo"
+
+
+def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user would, with the interpreter of the tests."""
+    return subprocess.run(
+        [sys.executable, "-m", "explain.cli", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of one run of the demo on few instances."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = run("demo", "--explain", 4, "--out", "out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "out/audit.html"
+    assert "600 of 600 rows scored, 4 explained, 0 skipped" in done.stdout
+    return folder / "out"
+
+
+def test_the_demo_says_that_it_is_flawed_on_purpose(demo: Path) -> None:
+    record = json.loads((demo / "audit.json").read_text())
+    assert "flawed on purpose" in record["identity"]["notice"]
+    assert "flawed on purpose" in (demo / "audit.html").read_text()
+
+
+def test_the_demo_gives_the_same_bytes_again(demo: Path, tmp_path: Path) -> None:
+    run("demo", "--explain", 4, "--out", tmp_path / "again", cwd=tmp_path)
+    for name in ("audit.json", "attributions.jsonl"):
+        assert (tmp_path / "again" / name).read_bytes() == (demo / name).read_bytes()
+
+
+def test_render_gives_the_same_page_again(demo: Path, tmp_path: Path) -> None:
+    done = run("render", demo / "audit.json", "--out", "page.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "page.html").read_bytes() == (demo / "audit.html").read_bytes()
+
+
+def test_text_shows_features_and_can_write_a_page_and_a_record(tmp_path: Path) -> None:
+    arguments = ("text", DEMO / "model", "I forgot my password!")
+    shown = run(*arguments, "--method", "occlusion", "--html", "page.html", cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert "password" in shown.stdout
+    assert "\x1b[" not in shown.stdout
+    assert (tmp_path / "page.html").is_file()
+    as_json = run(*arguments, "--method", "occlusion", "--json", cwd=tmp_path)
+    record = json.loads(as_json.stdout)
+    assert record["parts"] == ["I forgot my password!"]
+    assert record["target"]["label"] == "account"
+
+
+@pytest.fixture
+def spoilt(tmp_path: Path) -> Path:
+    """Return a folder with a model and a table, to be spoilt."""
+    shutil.copytree(DEMO / "model", tmp_path / "model")
+    (tmp_path / "rows.csv").write_text("text,label\nhello,account\n")
+    return tmp_path
+
+
+def refused(folder: Path, *arguments: object, code: int, says: str) -> None:
+    """Check that an audit ends with one line and a code, and writes nothing."""
+    before = sorted(folder.rglob("*"))
+    done = run("audit", *arguments, cwd=folder)
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_missing_model_folder(spoilt: Path) -> None:
+    refused(spoilt, "./missing", "rows.csv", code=3, says="no folder 'missing'")
+
+
+def test_a_model_folder_without_weights(spoilt: Path) -> None:
+    (spoilt / "model/model.safetensors").unlink()
+    refused(spoilt, "model", "rows.csv", code=3, says="holds no weights")
+
+
+def test_a_model_folder_with_only_a_pickle(spoilt: Path) -> None:
+    (spoilt / "model/model.safetensors").rename(spoilt / "model/pytorch_model.bin")
+    refused(spoilt, "model", "rows.csv", code=3, says="only as a pickle")
+
+
+def test_a_wrong_column(spoilt: Path) -> None:
+    refused(spoilt, "model", "rows.csv", "--text", "txt", code=3, says="did you mean 'text'?")
+
+
+def test_an_empty_file(spoilt: Path) -> None:
+    (spoilt / "rows.csv").write_text("")
+    refused(spoilt, "model", "rows.csv", code=3, says="holds no rows")
+
+
+def test_a_label_that_the_model_lacks(spoilt: Path) -> None:
+    (spoilt / "rows.csv").write_text("text,label\nhello,acount\n")
+    refused(spoilt, "model", "rows.csv", "--label", "label", code=3, says="mean 'account'?")
+
+
+def test_a_file_that_is_not_utf8(spoilt: Path) -> None:
+    (spoilt / "rows.csv").write_bytes(b"text,label\ncaf\xe9,account\n")
+    refused(spoilt, "model", "rows.csv", code=3, says="not UTF-8")
+
+
+def test_an_unknown_method(spoilt: Path) -> None:
+    refused(spoilt, "model", "rows.csv", "--methods", "shop", code=2, says="mean 'shap'?")
+
+
+def test_weights_that_are_nan(spoilt: Path) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    path = spoilt / "model/model.safetensors"
+    weights = load_file(path)
+    weights["classifier.bias"] = torch.full_like(weights["classifier.bias"], float("nan"))
+    path.unlink()
+    save_file(weights, path, metadata={"format": "pt"})
+    refused(spoilt, "model", "rows.csv", code=3, says="NaN or infinite scores")
+
+
+def test_a_folder_that_cannot_be_written(spoilt: Path) -> None:
+    (spoilt / "taken").write_text("a file")
+    refused(
+        spoilt, "model", "rows.csv", "--explain", 0, "--out", "taken", code=2, says="cannot write"
+    )
+
+
+def test_usage_errors_exit_with_2(tmp_path: Path) -> None:
+    assert run("audit", cwd=tmp_path).returncode == 2
+    assert run("nonsense", cwd=tmp_path).returncode == 2
+
+
+def test_a_record_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "audit.json").write_text("{}")
+    done = run("render", "audit.json", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "not a record" in done.stderr
+    assert not (tmp_path / "audit.html").exists()

@@ -1,0 +1,97 @@
+"""Tables are read whole, or refused with one clear line."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from explain.dataset import read_dataset
+from explain.errors import DataError
+
+ROWS = [{"text": "good", "label": "pos"}, {"text": 'a,\n"b" 👍', "label": "neg"}]
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def test_a_file_a_frame_and_a_list_hold_the_same_rows(tmp_path: Path) -> None:
+    csv = tmp_path / "rows.csv"
+    pd.DataFrame(ROWS).to_csv(csv, index=False)
+    lines = write(tmp_path / "rows.jsonl", "\n".join(map(json.dumps, ROWS)) + "\n\n")
+    whole = write(tmp_path / "rows.json", json.dumps(ROWS))
+    tsv = write(tmp_path / "rows.tsv", 'text\tlabel\ngood\tpos\n"a,\n""b"" 👍"\tneg\n')
+    sources = [csv, lines, whole, tsv, str(csv), pd.DataFrame(ROWS), ROWS]
+    read = [read_dataset(source, text="text", label="label") for source in sources]
+    assert len({dataset.sha256 for dataset in read}) == 1
+    assert read[0].rows == read[-1].rows
+    assert [file.path for file in read[0].files] == ["rows.csv"]
+
+
+def test_ids_come_from_the_text_and_repeats_are_numbered() -> None:
+    first = read_dataset([{"text": "a"}, {"text": "b"}, {"text": "a"}], text="text").rows
+    other = read_dataset([{"text": "b"}, {"text": "a"}], text="text").rows
+    assert first[0].id == other[1].id
+    assert first[2].id == f"{first[0].id}-2"
+
+
+def test_rows_without_a_text_are_kept_with_their_problem() -> None:
+    rows = read_dataset(
+        [{"text": None}, {"text": float("nan")}, {"text": 3}, {"text": "a\ud800"}, {"text": ""}],
+        text="text",
+    ).rows
+    assert [row.problem is None for row in rows] == [False, False, False, False, True]
+    assert "instead of a text" in str(rows[2].problem)
+    assert "U+D800" in str(rows[3].problem)
+
+
+def test_an_empty_text_in_a_csv_is_a_text(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.csv", 'text,label\n"",pos\n')
+    (row,) = read_dataset(path, text="text", label="label").rows
+    assert (row.parts, row.problem) == (("",), None)
+
+
+def test_pairs_take_two_columns_and_empty_labels_are_none() -> None:
+    (row,) = read_dataset(
+        [{"a": "one", "b": "two", "label": ""}], text="a", text_pair="b", label="label"
+    ).rows
+    assert row.parts == ("one", "two")
+    assert row.label is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("rows.csv", "", "holds no rows"),
+        ("rows.csv", "text,label\n", "holds no rows"),
+        ("rows.csv", "txt,label\na,b\n", "no column 'text'; did you mean 'txt'"),
+        ("rows.csv", b"text,label\ncaf\xe9,b\n", "not UTF-8 .byte 0xe9."),
+        ("rows.csv", "text,label\na,b,c\n", "line 2 has 3 cells, the header has 2"),
+        ("rows.csv", 'text,label\n"a,b\n', "unexpected end of data"),
+        ("rows.csv", "text,text\na,b\n", "'text' appears more than once"),
+        ("rows.jsonl", '{"text": "a"}\n{"text"\n', "line 2"),
+        ("rows.jsonl", "[1]\n", "line 1: expected an object"),
+        ("rows.json", '{"text": "a"}', "expected a list of objects"),
+        ("rows.xlsx", "", "known suffixes are: .csv"),
+    ],
+)
+def test_a_bad_file_is_refused(
+    tmp_path: Path, name: str, content: str | bytes, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        read_dataset(write(tmp_path / name, content), text="text")
+
+
+def test_a_missing_file_and_a_strange_object_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no file"):
+        read_dataset(tmp_path / "missing.csv", text="text")
+    with pytest.raises(DataError, match="a table is a path"):
+        read_dataset(["text"], text="text")
+
+
+def test_a_line_of_a_megabyte_is_a_text(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.csv", "text\n" + "x" * 1_000_000 + "\n")
+    (row,) = read_dataset(path, text="text").rows
+    assert len(row.parts[0]) == 1_000_000

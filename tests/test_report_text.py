@@ -1,0 +1,112 @@
+"""Renderings other than HTML say the same, and let nothing out either."""
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+import reports
+from explain.record import Attribution
+from reports.markdown import escape
+from reports.terminal import print_attribution
+from reports.text import shorten, visible
+from tests.records import HOSTILE, attribution, audit_record, hostile_record
+
+
+def _printed(record: Attribution, *, color: bool = False) -> str:
+    console = Console(
+        file=io.StringIO(),
+        width=100,
+        force_terminal=color,
+        color_system="truecolor" if color else None,
+    )
+    print_attribution(record, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+# ── Terminal ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_terminal_shows_text_ranked_values_and_error() -> None:
+    shown = _printed(attribution("so not good", values=(0.1, -0.5, 2.0), errors=(0.0, 0.1, 0.2)))
+    assert "so not good" in shown
+    assert re.search(r"good +│█{8} +\+2\.00 +± 0\.20\n +not +██│ +−0\.50 +± 0\.10", shown)
+    assert "v(empty) −0.31, v(N) +1.29" in shown
+    assert "standard error up to 0.20" in shown
+
+
+def test_terminal_says_when_the_error_is_not_estimated() -> None:
+    assert "error not estimated" in _printed(attribution("so good"))
+
+
+def test_terminal_marks_both_directions_without_colour() -> None:
+    codes = re.findall(r"\x1b\[([\d;]*)m(\w+)", _printed(attribution("up down"), color=True))
+    style = {word: codes.split(";")[0] for codes, word in codes}
+    assert style["up"] == "4"
+    assert style["down"] == "21"
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_terminal_gets_no_control_character_of_the_text(color: bool) -> None:
+    record = attribution(HOSTILE, label=HOSTILE, method=HOSTILE, algorithm=HOSTILE)
+    shown = re.sub(r"\x1b\[[\d;]*m", "", _printed(record, color=color))
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", shown)
+    assert "␛[31m" in shown.replace("\n", "")
+
+
+# ── Markdown ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_markdown_of_hostile_labels_holds_no_markup() -> None:
+    shown = reports.render_markdown(hostile_record())
+    assert not re.search(r"(?<!\\)[<`]", shown.replace(f"`{_hash(shown)}`", ""))
+    assert not re.search(r"[@#]\w", shown)
+    assert "\x1b" not in shown
+
+
+def _hash(markdown: str) -> str:
+    (found,) = re.findall(r"record `([0-9a-f]{64})`", markdown)
+    return str(found)
+
+
+def test_markdown_table_keeps_its_columns_whatever_a_cell_holds() -> None:
+    rows = [row for row in reports.render_markdown(hostile_record()).splitlines() if row[:1] == "|"]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {6}
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("a *b* _c_", r"a \*b\* \_c\_"),
+        ("[x](http://y)", r"\[x\](http\://y)"),
+        ("www.x.org", r"www\.x.org"),
+        ("ask @all about #1", "ask @\u200ball about #\u200b1"),
+        ("two\nlines", "two␊lines"),
+    ],
+)
+def test_markdown_escapes(text: str, escaped: str) -> None:
+    assert escape(text) == escaped
+
+
+def test_markdown_without_criteria_shows_the_key_measures() -> None:
+    shown = reports.render_markdown(audit_record().model_copy(update={"criteria": ()}))
+    assert r"| accuracy | .876 \[.853, .896\] | 872 |" in shown
+
+
+# ── Text ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "kept", ["plain", "naïve", "不好", "می\u200cخواهم", "👩\u200d🔬", "e\u0301"]
+)
+def test_what_can_be_seen_is_left_alone(kept: str) -> None:
+    assert visible(kept) == kept
+
+
+@pytest.mark.parametrize("width", [2, 5, 9])
+def test_shortened_text_fits_its_columns(width: int) -> None:
+    shown = shorten("好好好 good good", width)
+    assert sum(2 if character == "好" else 1 for character in shown) <= width
+    assert shown.endswith("…")
