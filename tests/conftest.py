@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from explain.adapters.transformers import TransformersClassifier
+from tests.watched import Watched
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, BrowserContext, ViewportSize
 
 GOLDEN = Path(__file__).parent / "golden"
 SHARED = Path(os.environ.get("EXPLAIN_SHARED", Path(__file__).parents[2] / "shared"))
+SCREEN: "ViewportSize" = {"width": 1280, "height": 900}
+"""The screen on which all that must be known is seen at once."""
+
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 
@@ -50,6 +54,18 @@ def browser() -> Iterator["Browser"]:
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def context(browser: "Browser") -> Iterator["BrowserContext"]:
+    context = browser.new_context(viewport=SCREEN)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def watched(context: "BrowserContext") -> Watched:
+    return Watched(context.new_page())
 
 
 @pytest.fixture(scope="session")

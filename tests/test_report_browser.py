@@ -1,56 +1,19 @@
 """A real browser shows the page as it is meant, and finds nothing in it to run or fetch."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import reports
-from tests.records import audit_record, hostile_record, run_log
+from tests.conftest import SCREEN
+from tests.records import audit_record, hostile_record
+from tests.watched import Watched
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser
 
     from explain.record import AuditRecord
-
-WIDTH, HEIGHT = 1280, 900
-"""The screen on which all that must be known is seen at once."""
-
-
-class Watched:
-    """A page of a browser, with everything it did on its own."""
-
-    def __init__(self, page: "Page") -> None:
-        self.page = page
-        self.events: list[str] = []
-        page.on("console", lambda message: self.events.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: self.events.append(f"error: {error}"))
-        page.on("dialog", self._dismiss)
-        page.on("request", lambda request: self.events.append(f"request: {request.url}"))
-
-    def _dismiss(self, dialog: object) -> None:
-        self.events.append("dialog")
-        dialog.dismiss()  # type: ignore[attr-defined]
-
-    def open(self, record: "AuditRecord", folder: Path) -> "Page":
-        """Write the page of `record`, open it, and forget that request."""
-        path = reports.write_html(record, folder / "audit.html", run_log())
-        self.page.goto(path.as_uri())
-        assert self.events.pop(0) == f"request: {path.as_uri()}"
-        return self.page
-
-
-@pytest.fixture
-def context(browser: "Browser") -> Iterator["BrowserContext"]:
-    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def watched(context: "BrowserContext") -> Watched:
-    return Watched(context.new_page())
 
 
 @pytest.mark.parametrize("record", [audit_record(), hostile_record()], ids=["audit", "hostile"])
@@ -82,7 +45,7 @@ def test_first_screen_says_what_an_auditor_must_know(watched: Watched, tmp_path:
     for selector in ("h1", ".verdict", ".notice", "#criteria", "#findings .strip"):
         box = page.locator(selector).bounding_box()
         assert box is not None
-        assert box["y"] + box["height"] <= HEIGHT, selector
+        assert box["y"] + box["height"] <= SCREEN["height"], selector
 
 
 def test_filter_shows_the_instances_that_fit(watched: Watched, tmp_path: Path) -> None:
