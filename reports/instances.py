@@ -87,6 +87,8 @@ class InstanceView:
     """The text's highlights as a sentence."""
     doubtful: bool
     """Whether the highlighting method is graded D."""
+    warnings: tuple[str, ...]
+    """What holds for every method, said once."""
     methods: tuple[MethodView, ...]
     top: tuple[FeatureRow, ...]
     all: tuple[FeatureRow, ...]
@@ -157,6 +159,8 @@ def _view(
 ) -> InstanceView:
     first = attributions[0] if attributions else None
     top, rest = _rows(attributions)
+    said = [warnings(attribution) for attribution in attributions]
+    shared = [w for w in said[0] if all(w in others for others in said)] if len(said) > 1 else []
     return InstanceView(
         id=id,
         anchor=anchor(id),
@@ -170,7 +174,8 @@ def _view(
         unread=_unread_note(unread),
         speech=_speech(first) if first else "",
         doubtful=first is not None and first.grade == "D",
-        methods=tuple(_method(attribution) for attribution in attributions),
+        warnings=tuple(shared),
+        methods=tuple(_method(attribution, shared) for attribution in attributions),
         top=top,
         all=rest,
     )
@@ -267,7 +272,8 @@ def _digits(values: Sequence[float]) -> int:
 # ── Errors ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _method(attribution: Attribution) -> MethodView:
+def _method(attribution: Attribution, said: Sequence[str]) -> MethodView:
+    """Return the view of a method, without the warnings that were `said` already."""
     target = attribution.target
     return MethodView(
         title=method_title(attribution.method),
@@ -278,7 +284,7 @@ def _method(attribution: Attribution) -> MethodView:
             f"v(empty) {signed(attribution.empty_value)}, v(N) {signed(attribution.full_value)}; "
             f"removed: {visible(attribution.removal)}"
         ),
-        warnings=tuple(warnings(attribution)),
+        warnings=tuple(w for w in warnings(attribution) if w not in said),
     )
 
 
@@ -328,7 +334,7 @@ def warnings(attribution: Attribution) -> list[str]:
         total = signed(sum(attribution.values))
         said.append(f"the values sum to {total}, but v(N) − v(empty) is {difference}")
     if attribution.empty_value > 0 and attribution.target.scale != "value":
-        said.append(f"the empty text is already called {target}")
+        said.append(f"with every feature removed the model already says {target}")
     return said
 
 

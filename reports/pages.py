@@ -67,7 +67,6 @@ class SectionView:
     id: str
     title: str
     summary: str
-    skipped: str
     measures: TableView | None
     figures: tuple[FigureView, ...]
     tables: tuple[TableView, ...]
@@ -110,7 +109,7 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
         checks_skipped=[s.title for s in record.sections if s.skipped is not None],
         key_measures=_measures("Performance", summary.key_measures(record)),
         grades=summary.grades(record),
-        sections=[_section(section, links) for section in record.sections],
+        sections=[_section(s, links) for s in record.sections if s.skipped is None],
         strata=_strata(record),
         requested=count(record.plan.requested),
         explained=[instance_view(instance) for instance in explained],
@@ -222,8 +221,8 @@ def _navigation(record: AuditRecord, totals: summary.Counts) -> Iterator[Navigat
         yield NavigationEntry("criteria", "Criteria", count(len(record.criteria)))
     yield NavigationEntry("findings", "What to know", count(len(record.findings)))
     for section in record.sections:
-        skipped = section.skipped is not None
-        yield NavigationEntry(section.id, section.title, EMPTY if skipped else "")
+        if section.skipped is None:
+            yield NavigationEntry(section.id, section.title)
     yield NavigationEntry("instances", "Instances", totals.explained)
     yield NavigationEntry("limits", "Not measured", totals.not_measured)
     yield NavigationEntry("provenance", "Provenance")
@@ -239,7 +238,6 @@ def _section(section: Section, links: Links) -> SectionView:
         id=section.id,
         title=section.title,
         summary=section.summary,
-        skipped=section.skipped or "",
         measures=_measures(section.title, section.measures),
         figures=tuple(figure_view(figure) for figure in section.figures),
         tables=tuple(record_table(each, links) for each in section.tables),

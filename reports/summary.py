@@ -64,6 +64,8 @@ class LimitView:
     reason: str
     where: str = ""
     """Rows that it concerns; nothing if it concerns no particular row."""
+    anchor: str = ""
+    """Id of the section that measured nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,11 @@ def _attributions(record: AuditRecord) -> Iterable[Attribution]:
 
 def limits(record: AuditRecord) -> tuple[LimitView, ...]:
     """Return everything that was not measured, with the reason."""
-    sections = (LimitView(s.title, s.skipped) for s in record.sections if s.skipped is not None)
+    sections = (
+        LimitView(section.title, section.skipped, anchor=section.id)
+        for section in record.sections
+        if section.skipped is not None
+    )
     criteria = (
         LimitView(f"criterion: {criterion.metric}, {criterion.slice}", criterion.reason)
         for criterion in record.criteria

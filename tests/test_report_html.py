@@ -257,12 +257,22 @@ def test_run_log_is_shown_where_there_is_one() -> None:
         (attribution("a b", grade="D"), "graded D"),
         (
             attribution("a b").model_copy(update={"empty_value": 0.2}),
-            "the empty text is already called negative",
+            "with every feature removed the model already says negative",
         ),
     ],
 )
 def test_every_attribution_states_its_error_in_words(shown: Attribution, said: str) -> None:
     assert said in reports.render_html(shown)
+
+
+def test_what_holds_for_every_method_is_said_once() -> None:
+    said = "with every feature removed the model already says negative"
+    sample = audit_record()
+    first = next(i for i in sample.instances if len(i.attributions) > 1)
+    baseless = tuple(a.model_copy(update={"empty_value": 0.2}) for a in first.attributions)
+    changed = first.model_copy(update={"attributions": baseless})
+    record = sample.model_copy(update={"instances": (changed,)})
+    assert reports.render_html(record).count(said) == 1
 
 
 def test_a_gap_is_no_warning_where_none_is_promised() -> None:
