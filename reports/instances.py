@@ -10,7 +10,7 @@ from explain.record import Attribution, InstanceRecord
 from explain.spans import Span
 from reports.figures import BarView, bar, bar_axis
 from reports.highlight import Piece, pieces, ranked
-from reports.numbers import bare, count, decimal, percent, quantity, signed
+from reports.numbers import bare, count, decimal, percent, probability, signed
 from reports.tables import anchor
 from reports.text import visible
 
@@ -215,8 +215,8 @@ def _speech(attribution: Attribution) -> str:
     return " ".join(said)
 
 
-def _probability(probability: float | None) -> str:
-    return "" if probability is None else quantity(probability, "proportion")
+def _probability(value: float | None) -> str:
+    return "" if value is None else probability(value)
 
 
 def _sigmoid(odds: float) -> float:

@@ -12,6 +12,7 @@ __all__ = [
     "interval",
     "percent",
     "plain",
+    "probability",
     "quantity",
     "signed",
 ]
@@ -107,6 +108,18 @@ def quantity(value: float | None, unit: Unit) -> str:
     if unit == "log_odds":
         return signed(value)
     return bare(value, _DIGITS[unit])
+
+
+def probability(value: float) -> str:
+    """Return the probability of a prediction, which is never rounded to certainty.
+
+    Examples
+    --------
+    >>> probability(0.9821), probability(0.99996), probability(1.0)
+    ('.982', '> .999', '1.000')
+    """
+    rounded = quantity(value, "proportion")
+    return "> .999" if value < 1 and rounded == "1.000" else rounded
 
 
 def interval(measure: Measure) -> str:

@@ -12,10 +12,10 @@ import reports
 from explain.adapters import FunctionClassifier
 from explain.adapters.transformers import TransformersClassifier
 from explain.archive import read_log, read_record, write_audit
-from explain.auditing import plan_selection
 from explain.errors import ConfigurationError, DataError, PredictionError, RecordError
 from explain.files import hash_file
 from explain.record import AuditRecord, InstanceRecord, LogEntry, Section
+from explain.selection import plan_selection
 
 ROWS = [
     {"text": "good fun", "label": "pos"},

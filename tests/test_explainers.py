@@ -205,6 +205,12 @@ def test_occlusion_is_what_is_lost_when_one_feature_goes(values: Values) -> None
     assert len(coalitions) == n + 2
 
 
+@pytest.mark.parametrize("explainer", [Shap(), Lime()])
+def test_a_game_too_large_to_sample_is_refused(explainer: Any) -> None:
+    with pytest.raises(BudgetError, match="cannot sample a text of 20,000 features"):
+        play(explainer.plan(20_000, rng()), lambda s: s.sum(axis=1))
+
+
 def test_occlusion_refuses_a_budget_that_does_not_suffice() -> None:
     with pytest.raises(BudgetError, match="needs 7 evaluations"):
         play(Occlusion(budget=6).plan(5, rng()), lambda s: s.sum(axis=1))

@@ -244,12 +244,17 @@ class TransformersClassifier:
                 f"{self.name} was given single texts and pairs in one call; pass one kind"
             )
         # MiniLM and others store padding and truncation in tokenizer.json: both are always stated.
-        encoded: BatchEncoding = self.tokenizer(
-            *([parts[side] for parts in pairs] for side in range(len(pairs[0]))),
-            truncation=True,
-            max_length=self.max_length,
-            padding=False,
-        )
+        try:
+            encoded: BatchEncoding = self.tokenizer(
+                *([parts[side] for parts in pairs] for side in range(len(pairs[0]))),
+                truncation=True,
+                max_length=self.max_length,
+                padding=False,
+            )
+        except Exception as error:
+            raise PredictionError(
+                f"the tokenizer of {self.name} raised {type(error).__name__}: {error}"
+            ) from error
         return encoded
 
     def _fill_batch(self, queue: Sequence[int], ids: Sequence[Sequence[int]]) -> list[int]:

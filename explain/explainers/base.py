@@ -13,21 +13,27 @@ from pydantic import Field, JsonValue
 
 from explain.adapters import TextClassifier
 from explain.engine import Outcome
+from explain.errors import BudgetError
 from explain.games import Coalitions, Plan, Question
 from explain.progress import Progress
 
 __all__ = [
     "DEFAULT_BUDGET",
+    "MOST_FEATURES",
     "Budget",
     "Estimate",
     "Explainer",
     "GradientExplainer",
     "PerturbationExplainer",
+    "check_size",
     "ends",
 ]
 
 DEFAULT_BUDGET = 256
 """Evaluations of a text: 2 to 9 % relative error for 12 features (Kernel SHAP, benchmarks/)."""
+
+MOST_FEATURES = 10_000
+"""Features of a game that is sampled: coalitions of more would not fit into memory."""
 
 Budget: TypeAlias = Annotated[int, Field(ge=2)]
 """Number of evaluations, at least the empty and the full coalition."""
@@ -119,6 +125,21 @@ class GradientExplainer(Protocol):
 
 
 Explainer: TypeAlias = PerturbationExplainer | GradientExplainer
+
+
+def check_size(method: str, n_features: int) -> None:
+    """Check that coalitions of so many features can be held.
+
+    Raises
+    ------
+    BudgetError
+        If they cannot.
+    """
+    if n_features > MOST_FEATURES:
+        raise BudgetError(
+            f"{method} cannot sample a text of {n_features:,} features, {MOST_FEATURES:,} are the "
+            "most; pass unit='sentence', or shorten the text"
+        )
 
 
 def ends(n_features: int) -> Coalitions:

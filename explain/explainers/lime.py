@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import r2_score
 
-from explain.explainers.base import DEFAULT_BUDGET, Budget, Estimate, ends
+from explain.explainers.base import DEFAULT_BUDGET, Budget, Estimate, check_size, ends
 from explain.games import Coalitions, Plan, Values
 
 __all__ = ["Lime", "draw_neighbours", "kernel", "neighbour_distances"]
@@ -43,7 +43,14 @@ class Lime:
     budget: Budget = DEFAULT_BUDGET
 
     def plan(self, n_features: int, rng: np.random.Generator) -> Plan[Estimate]:
-        """Return the coroutine that fits a game with `n_features` features."""
+        """Return the coroutine that fits a game with `n_features` features.
+
+        Raises
+        ------
+        BudgetError
+            If the features are too many.
+        """
+        check_size(self.name, n_features)
         if n_features == 0:
             empty, full = yield ends(0)
             return Estimate(np.zeros(0), float(empty), float(full))
@@ -86,13 +93,16 @@ def draw_neighbours(n_features: int, budget: int, rng: np.random.Generator) -> C
     -------
     array, shape (n_draws, n_features), bool
     """
-    removed = rng.integers(1, n_features + 1, size=MOST_DRAWS)
-    ranks = rng.random((MOST_DRAWS, n_features)).argsort(axis=1).argsort(axis=1)
-    drawn = np.vstack([ends(n_features)[1:], ranks >= removed[:, None]])[:MOST_DRAWS]
-    _, first_seen = np.unique(drawn, axis=0, return_index=True)
-    if len(first_seen) <= budget:
-        return drawn
-    return drawn[: np.sort(first_seen)[budget]]
+    drawn = ends(n_features)[1:]
+    while True:
+        _, first_seen = np.unique(drawn, axis=0, return_index=True)
+        if len(first_seen) > budget:
+            return drawn[: np.sort(first_seen)[budget]]
+        if len(drawn) >= MOST_DRAWS:
+            return drawn[:MOST_DRAWS]
+        removed = rng.integers(1, n_features + 1, size=budget)
+        ranks = rng.random((budget, n_features)).argsort(axis=1).argsort(axis=1)
+        drawn = np.vstack([drawn, ranks >= removed[:, None]])
 
 
 def neighbour_distances(neighbours: Coalitions) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.errors import BudgetError
-from explain.explainers.base import DEFAULT_BUDGET, Budget, Estimate, ends
+from explain.explainers.base import DEFAULT_BUDGET, Budget, Estimate, check_size, ends
 from explain.explainers.bridge import GameFunction, as_plan
 from explain.games import Coalitions, Plan, Values
 
@@ -51,8 +51,9 @@ class Shap:
         Raises
         ------
         BudgetError
-            If the budget is too small for the algorithm.
+            If the budget is too small for the algorithm, or the features are too many.
         """
+        check_size(self.name, n_features)
         algorithm = self._resolve(n_features)
         if algorithm == "exact":
             return (yield from _exact(n_features))

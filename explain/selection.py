@@ -1,0 +1,50 @@
+"""Which predictions are explained, by a plan that is stated before any is."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from explain.record import InstanceRecord, SelectionPlan, Stratum
+
+__all__ = ["plan_selection"]
+
+
+def plan_selection(
+    instances: Sequence[InstanceRecord], wanted: int, seed: int
+) -> tuple[SelectionPlan, dict[str, str]]:
+    """Return the plan by which instances are explained, and the stratum of each chosen id.
+
+    Half are drawn at random; a quarter are the most confident errors where labels are given; the
+    rest are the predictions closest to being another one.
+    """
+    wanted = min(wanted, len(instances))
+    order = np.random.default_rng(seed).permutation(len(instances)).tolist()
+    at_random = [instances[i] for i in order]
+    wrong = sorted(
+        (instance for instance in instances if instance.right is False),
+        key=lambda instance: (-(instance.probability or 0), instance.id),
+    )
+    borderline = sorted(instances, key=lambda instance: (_margin(instance), instance.id))
+    quotas = [
+        ("random", "drawn at random from all scored rows", at_random, (wanted + 1) // 2),
+        ("confident error", "wrong, highest probability first", wrong, wanted // 4),
+        ("borderline", "smallest lead over the next label first", borderline, wanted),
+    ]
+    strata: dict[str, str] = {}
+    rows = []
+    for name, rule, candidates, quota in quotas:
+        quota = min(quota, wanted - len(strata))
+        taken = [i.id for i in candidates if i.id not in strata][:quota]
+        strata.update(dict.fromkeys(taken, name))
+        rows.append(
+            Stratum(
+                name=name, rule=rule, wanted=quota, available=len(candidates), chosen=len(taken)
+            )
+        )
+    return SelectionPlan(requested=wanted, strata=tuple(rows)), strata
+
+
+def _margin(instance: InstanceRecord) -> float:
+    """Return the lead of the best score over the next one; for one score its size."""
+    best = sorted(instance.scores, reverse=True)
+    return best[0] - best[1] if len(best) > 1 else abs(best[0])
