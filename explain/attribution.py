@@ -7,10 +7,17 @@ from dataclasses import asdict, dataclass
 from typing import overload
 
 import numpy as np
+from pydantic import JsonValue
 
 from explain.adapters import TextClassifier, TokenizedClassifier, wrap
 from explain.engine import Engine, Outcome
-from explain.errors import CapabilityError, ConfigurationError, ExplainError, nearest
+from explain.errors import (
+    CapabilityError,
+    ConfigurationError,
+    ExplainError,
+    PredictionError,
+    nearest,
+)
 from explain.explainers import Estimate, Explainer, GradientExplainer, make_explainer
 from explain.games import MaskedTextGame, Masker, Question, default_masker, make_target
 from explain.record import Attribution
@@ -172,14 +179,36 @@ def segment(
 ) -> list[Segmentation | ExplainError]:
     """Return the features of each text that the model reads, or why a text has none."""
     whole = [_whole(text) for text in texts]
-    good = [s for s in whole if isinstance(s, Segmentation)]
+    good = [text_of(s.parts) for s in whole if isinstance(s, Segmentation)]
+    cut = iter(_segment_each(good, model, unit))
+    return [next(cut) if isinstance(s, Segmentation) else s for s in whole]
+
+
+def _segment(texts: Sequence[Text], model: TextClassifier, unit: str) -> list[Segmentation]:
+    parts = [parts_of(text) for text in texts]
     if not isinstance(model, TokenizedClassifier):
-        cut = [_features(s.parts, unit, None) for s in good]
+        return [Segmentation(p, _SEGMENTERS[unit](p)) for p in parts]
+    if unit == "token":
+        spans = [_merged(t, p) for t, p in zip(model.tokens(texts), parts, strict=True)]
     else:
-        tokens = model.tokens([text_of(s.parts) for s in good])
-        cut = [_features(s.parts, unit, read) for s, read in zip(good, tokens, strict=True)]
-    remaining = iter(cut)
-    return [next(remaining) if isinstance(s, Segmentation) else s for s in whole]
+        spans = [_SEGMENTERS[unit](p) for p in parts]
+    return [
+        Segmentation(p, _clipped(own, unread, p), unread)
+        for p, own, unread in zip(parts, spans, model.unread(texts), strict=True)
+    ]
+
+
+def _segment_each(
+    texts: list[Text], model: TextClassifier, unit: str
+) -> list[Segmentation | PredictionError]:
+    """Cut a batch; where the tokenizer fails, halve it until the texts that fail stand alone."""
+    try:
+        return [*_segment(texts, model, unit)]
+    except PredictionError as error:
+        if len(texts) == 1:
+            return [error]
+    half = len(texts) // 2
+    return _segment_each(texts[:half], model, unit) + _segment_each(texts[half:], model, unit)
 
 
 def answer(
@@ -204,45 +233,39 @@ def answer(
                 for q in questions
             ),
         )
-    return [
-        Outcome(
-            outcome.value
-            if isinstance(outcome.value, ExplainError)
-            else _attribution(
-                question, outcome.value, outcome.evaluations, explainer, setting, removal
-            ),
-            outcome.evaluations,
+
+    def complete(question: Question, outcome: Outcome[Estimate]) -> Outcome[Attribution]:
+        estimate = outcome.value
+        if isinstance(estimate, ExplainError):
+            return Outcome(estimate, outcome.evaluations)
+        errors = estimate.standard_errors
+        attribution = Attribution(
+            parts=question.segmentation.parts,
+            spans=question.segmentation.spans,
+            target=question.target,
+            method=explainer.name,
+            parameters={"unit": setting.unit, **asdict(explainer)},
+            removal=removal,
+            values=tuple(estimate.values.tolist()),
+            standard_errors=None if errors is None else tuple(errors.tolist()),
+            empty_value=estimate.empty_value,
+            full_value=estimate.full_value,
+            efficient=explainer.efficient,
+            evaluations=outcome.evaluations,
+            seed=setting.seed,
+            diagnostics={**estimate.diagnostics, **_written_out(question, engine.classifier)},
+            unread=question.segmentation.unread,
         )
-        for question, outcome in zip(questions, outcomes, strict=True)
-    ]
+        return Outcome(attribution, outcome.evaluations)
+
+    return list(map(complete, questions, outcomes))
 
 
-def _attribution(
-    question: Question,
-    estimate: Estimate,
-    evaluations: int,
-    explainer: Explainer,
-    setting: Setting,
-    removal: str,
-) -> Attribution:
-    errors = estimate.standard_errors
-    return Attribution(
-        parts=question.segmentation.parts,
-        spans=question.segmentation.spans,
-        target=question.target,
-        method=explainer.name,
-        parameters={"unit": setting.unit, **asdict(explainer)},
-        removal=removal,
-        values=tuple(estimate.values.tolist()),
-        standard_errors=None if errors is None else tuple(errors.tolist()),
-        empty_value=estimate.empty_value,
-        full_value=estimate.full_value,
-        efficient=explainer.efficient,
-        evaluations=evaluations,
-        seed=setting.seed,
-        diagnostics=estimate.diagnostics,
-        unread=question.segmentation.unread,
-    )
+def _written_out(question: Question, model: TextClassifier) -> dict[str, JsonValue]:
+    """Return the model's own special tokens that the user has written out, if there are any."""
+    special = model.special_tokens if isinstance(model, TokenizedClassifier) else ()
+    found = [t for t in special if any(t in part for part in question.segmentation.parts)]
+    return {"special_tokens": list[JsonValue](found)} if found else {}
 
 
 def _rng(question: Question, method: str, seed: int) -> np.random.Generator:
@@ -259,39 +282,21 @@ def _whole(text: Text) -> Segmentation | ExplainError:
         return error
 
 
-def _features(parts: tuple[str, ...], unit: str, tokens: Sequence[Span] | None) -> Segmentation:
-    """Return the features that the model reads, and what it never reads.
-
-    What it reads of a part reaches from its first to its last token; a feature that it reads in
-    part is a feature.
-    """
-    if tokens is None:
-        return Segmentation(parts, _SEGMENTERS[unit](parts))
-    spans = _merged(tokens, parts) if unit == "token" else _SEGMENTERS[unit](parts)
-    read = {
-        part: (min(t.start for t in own), max(t.end for t in own))
-        for part in range(len(parts))
-        if (own := [token for token in tokens if token.part == part])
-    }
-    features = tuple(
-        span
-        for span in spans
-        if span.part in read and span.start < read[span.part][1] and span.end > read[span.part][0]
-    )
-    unread = tuple(gap for part in range(len(parts)) for gap in _ends(parts[part], part, features))
-    return Segmentation(parts, features, unread)
-
-
-def _ends(text: str, part: int, features: Sequence[Span]) -> list[Span]:
-    """Return what lies before the first and after the last feature, white space trimmed."""
-    own = [span for span in features if span.part == part]
-    edges = [(0, own[0].start), (own[-1].end, len(text))] if own else [(0, len(text))]
-    found = []
-    for start, end in edges:
-        if piece := text[start:end].strip():
-            begin = text.index(piece, start)
-            found.append(Span(part, begin, begin + len(piece)))
-    return found
+def _clipped(
+    spans: Sequence[Span], unread: Sequence[Span], parts: tuple[str, ...]
+) -> tuple[Span, ...]:
+    """Return what the model reads of each span; one that it never reads is left out."""
+    clipped = []
+    for part, start, end in spans:
+        for gap in unread:
+            if gap.part == part and gap.start <= start:
+                start = max(start, gap.end)
+            elif gap.part == part:
+                end = min(end, gap.start)
+        if start < end and (body := parts[part][start:end].strip()):
+            begin = parts[part].index(body, start)
+            clipped.append(Span(part, begin, begin + len(body)))
+    return tuple(clipped)
 
 
 def _merged(tokens: Sequence[Span], parts: tuple[str, ...]) -> tuple[Span, ...]:

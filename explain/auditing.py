@@ -2,7 +2,6 @@
 
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -107,7 +106,8 @@ def audit(
     masker : {"mask_token", "delete"}, Masker or None
         What stands in for a removed feature; None for the mask token where there is one.
     seed : int
-        The same arguments, files, packages and seed give the same bytes of `AuditRecord.to_json`.
+        The same arguments, files, packages and seed give the same bytes of `AuditRecord.to_json`
+        on the same day and machine.
     system : SystemIdentity, optional
         What is audited and for whom, in the user's words.
     log : callable, optional
@@ -124,6 +124,8 @@ def audit(
     """
     if instances < 0:
         raise ConfigurationError(f"instances={instances} is negative; pass 0 or more")
+    if seed < 0:
+        raise ConfigurationError(f"seed={seed} is negative; pass 0 or more")
     explainers = _distinct([make_explainer(method) for method in methods])
     timer = _Timer(log)
     with timer.stage("load"):
@@ -136,7 +138,7 @@ def audit(
     with timer.stage("predict", rows=len(dataset.rows)):
         asked, skipped = _ask(engine, dataset, setting)
     scored = [_instance(row, question, classifier.task) for row, question in asked]
-    plan, strata = plan_selection(scored, instances, seed)
+    plan, strata = plan_selection(scored, instances, seed, classifier.task)
     chosen = [(row, question) for row, question in asked if row.id in strata]
     explained = _explain(engine, chosen, explainers, setting, timer)
     records = [
@@ -233,7 +235,7 @@ def _instance(row: Row, question: Question, task: Task) -> InstanceRecord:
         id=row.id,
         row=row.number,
         parts=row.parts,
-        label=row.label,
+        label=row.label if task == "single_label" else None,
         predicted=question.target.label,
         probability=_probability(question, task),
         scores=tuple(question.scores.tolist()),
@@ -322,7 +324,6 @@ def _provenance(
         packages=dict(sorted(versions.items())),
         python=platform.python_version(),
         platform=platform.platform(),
-        threads=sys.modules["torch"].get_num_threads() if "torch" in sys.modules else 1,
     )
 
 

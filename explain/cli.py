@@ -147,11 +147,10 @@ def main() -> None:
     try:
         app()
     except ExplainError as error:
-        message = " ".join(str(error).split())
-        print(f"explain: {message}", file=sys.stderr)
+        _complain(str(error))
         sys.exit(_exit_code(error))
     except OSError as error:
-        print(f"explain: cannot write: {error}", file=sys.stderr)
+        _complain(f"cannot read or write: {error}")
         sys.exit(USAGE)
 
 
@@ -167,6 +166,13 @@ def _audit(model: str | Path, data: Path, out: Path, **options: object) -> None:
         f"{sum(bool(i.attributions) for i in record.instances):,} explained, "
         f"{len(record.skipped):,} skipped\n{page}"
     )
+
+
+def _complain(message: str) -> None:
+    """Print one line; what a terminal would act on is shown escaped."""
+    line = " ".join(message.split())
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    print(f"explain: {shown}", file=sys.stderr)
 
 
 def _exit_code(error: ExplainError) -> int:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from explain.errors import DataError, ExplainError, nearest
 from explain.files import hash_file
 from explain.record import FileHash
@@ -113,7 +115,7 @@ def _row(
     label: str | None,
     seen: Counter[tuple[str, ...]],
 ) -> Row:
-    given = None if label is None or _is_missing(record.get(label)) else str(record[label])
+    given = None if label is None else _label(record.get(label), number)
     cells = [record.get(side) for side in sides]
     problem = next(
         (f"column {side!r}: {reason}" for side, cell in zip(sides, cells, strict=True)
@@ -129,6 +131,27 @@ def _row(
     return Row(number, digest + repeat, parts, given)
 
 
+def _label(cell: Any, number: int) -> str | None:
+    """Return a label as text; None for none. Whole numbers lose the point that pandas gives them.
+
+    Raises
+    ------
+    DataError
+        If it is no text and no number.
+    """
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)
+    if isinstance(cell, str) and _problem(cell):
+        raise DataError(f"the label of row {number} cannot be read: {_problem(cell)}")
+    if _is_missing(cell):
+        return None
+    if not isinstance(cell, str | int | float | bool | np.generic):
+        raise DataError(
+            f"the label of row {number} is a {type(cell).__name__}; expected a text or a number"
+        )
+    return str(cell)
+
+
 def _problem(cell: Any) -> str | None:
     """Return why a cell is no text, or None if it is one."""
     if not isinstance(cell, str):
@@ -142,9 +165,9 @@ def _problem(cell: Any) -> str | None:
 
 def _is_missing(cell: Any) -> bool:
     """Tell an empty label or an absent value: None, NaN, pandas.NA, an empty string."""
-    if cell is None or cell == "" or type(cell).__name__ == "NAType":
+    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(cell, float) and cell != cell
+    return cell == "" if isinstance(cell, str) else isinstance(cell, float) and cell != cell
 
 
 def _check_columns(records: Sequence[Record], wanted: Sequence[str], name: str) -> None:
@@ -171,6 +194,8 @@ def _read_file(path: Path) -> list[Record]:
         raise DataError(
             f"{str(path)!r} is not UTF-8 (byte 0x{error.object[error.start]:02x}); save it as UTF-8"
         ) from error
+    except RecursionError as error:
+        raise DataError(f"{str(path)!r} cannot be read: it is nested too deeply") from error
     except (csv.Error, ValueError) as error:
         raise DataError(f"{str(path)!r} cannot be read: {error}") from error
 
@@ -230,7 +255,7 @@ def _read_parquet(path: Path) -> list[Record]:
 def _live_records(data: Any) -> list[Record]:
     """Return the rows of a DataFrame, of a Dataset of the datasets library, or of a list."""
     frame = data.to_pandas() if hasattr(data, "to_pandas") else data
-    rows = frame.to_dict("records") if hasattr(frame, "to_dict") else frame
+    rows = frame.to_dict("records") if hasattr(frame, "columns") else frame
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         raise DataError(
             f"a table is a path, a DataFrame, a Dataset or a list of dict, "

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.adapters import TextClassifier
-from explain.adapters.base import check_scores
+from explain.adapters.base import check_scores, failure
 from explain.errors import ExplainError, PredictionError
 from explain.games import Coalitions, MaskedTextGame, Plan
 from explain.progress import Progress
@@ -217,9 +217,9 @@ class Engine:
         try:
             answer = model.predict(texts)
             return list(check_scores(answer, len(texts), model.labels, model.name))
-        except PredictionError as error:
+        except Exception as error:
             if len(texts) == 1:
-                return [error]
+                return [failure(model.name, error)]
         half = len(texts) // 2
         return self._predict(texts[:half]) + self._predict(texts[half:])
 

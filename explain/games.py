@@ -191,12 +191,14 @@ def make_target(
                 f"{model.name} has no label {wanted!r}; {nearest(wanted, model.labels)}"
             )
         index = model.labels.index(wanted)
-    elif 0 <= wanted < len(model.labels):
+    elif (
+        isinstance(wanted, int) and not isinstance(wanted, bool) and 0 <= wanted < len(model.labels)
+    ):
         index = wanted
     else:
         raise ConfigurationError(
-            f"{model.name} has {len(model.labels)} labels, so no label {wanted}; "
-            f"pass 0 to {len(model.labels) - 1}"
+            f"{model.name} has {len(model.labels)} labels, so no label {wanted!r}; "
+            f"pass a name, or 0 to {len(model.labels) - 1}"
         )
     return Target(label=model.labels[index], index=index, scale=_SCALES[model.task])
 

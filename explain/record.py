@@ -7,6 +7,7 @@ new check needs no new template. Records are frozen pydantic models; equal recor
 import json
 from datetime import date, datetime
 from itertools import pairwise
+from math import isfinite
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import (
@@ -65,6 +66,8 @@ Grade: TypeAlias = Literal["A", "B", "C", "D"]
 
 def _in_order(value: JsonValue) -> JsonValue:
     """Return a JSON value whose objects have their keys in order, at every depth."""
+    if isinstance(value, float) and not isfinite(value):
+        raise ValueError(f"{value} is no number that JSON can hold")
     if isinstance(value, dict):
         return {key: _in_order(value[key]) for key in sorted(value)}
     return [_in_order(item) for item in value] if isinstance(value, list) else value
@@ -346,7 +349,7 @@ class InstanceRecord(Record):
     """Row of the table, counted from 1 after the header."""
     parts: tuple[str, ...]
     label: str | None
-    """The given label; None if the table has none."""
+    """The given label; None if there is none, or the task has no one right label."""
     predicted: str
     probability: float | None
     """Probability of the predicted label; None for regression."""
@@ -440,8 +443,6 @@ class Provenance(Record):
     """Versions of explain-audit and of the packages that compute."""
     python: str
     platform: str
-    threads: int
-    """Threads that a model on the CPU may use."""
 
 
 class LogEntry(Record):

@@ -4,20 +4,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from explain.record import InstanceRecord, SelectionPlan, Stratum
+from explain.record import InstanceRecord, SelectionPlan, Stratum, Task
 
 __all__ = ["plan_selection"]
 
 
 def plan_selection(
-    instances: Sequence[InstanceRecord], wanted: int, seed: int
+    instances: Sequence[InstanceRecord], wanted: int, seed: int, task: Task
 ) -> tuple[SelectionPlan, dict[str, str]]:
     """Return the plan by which instances are explained, and the stratum of each chosen id.
 
     Half are drawn at random; a quarter are the most confident errors where labels are given; the
-    rest are the predictions closest to being another one.
+    rest are the predictions closest to being another one. Where a text has no one right label, all
+    are drawn at random.
     """
-    wanted = min(wanted, len(instances))
+    requested, wanted = wanted, min(wanted, len(instances))
     order = np.random.default_rng(seed).permutation(len(instances)).tolist()
     at_random = [instances[i] for i in order]
     wrong = sorted(
@@ -30,6 +31,8 @@ def plan_selection(
         ("confident error", "wrong, highest probability first", wrong, wanted // 4),
         ("borderline", "smallest lead over the next label first", borderline, wanted),
     ]
+    if task != "single_label":
+        quotas = [("random", "drawn at random from all scored rows", at_random, wanted)]
     strata: dict[str, str] = {}
     rows = []
     for name, rule, candidates, quota in quotas:
@@ -41,7 +44,7 @@ def plan_selection(
                 name=name, rule=rule, wanted=quota, available=len(candidates), chosen=len(taken)
             )
         )
-    return SelectionPlan(requested=wanted, strata=tuple(rows)), strata
+    return SelectionPlan(requested=requested, strata=tuple(rows)), strata
 
 
 def _margin(instance: InstanceRecord) -> float:

@@ -14,9 +14,14 @@ __all__ = ["Segmentation", "Span", "Text", "parts_of", "sentences", "text_of", "
 Text: TypeAlias = str | tuple[str, str]
 """One text, or a pair of texts (premise and hypothesis, question and passage)."""
 
+LONGEST_MARK = 8
+"""Characters that a sentence mark and the quotes and brackets after it may have."""
+
 _GRAPHEME = regex.compile(r"\X")
 _WORD_BOUNDARY = regex.compile(r"(?w)\b")
-_SENTENCE_END = regex.compile(r"""(?<=[.!?…]["'”’)\]]*)\s+|(?<=[。！？؟۔।॥])|\s*\R\s*""")
+_GAP = regex.compile(r"\s++|(?<=[。！？؟۔।॥])")
+_SENTENCE_MARK = regex.compile(r"""[.!?…。！？؟۔।॥]["'”’)\]]*+$""")
+_LINE_BREAK = regex.compile(r"\R")
 _REPEATED_MARK = regex.compile(r"(\p{P}|\p{S})\1+")
 
 
@@ -61,8 +66,11 @@ class Segmentation:
                 )
         before = Span(0, 0, 0)
         for span in sorted((*self.spans, *self.unread)):
+            if not 0 <= span.part < len(self.parts):
+                raise SegmentationError(f"{span} is in none of the {len(self.parts)} parts")
             overlaps = span.part == before.part and span.start < before.end
-            if overlaps or span.start >= span.end or span.end > len(self.parts[span.part]):
+            inside = 0 <= span.start < span.end <= len(self.parts[span.part])
+            if overlaps or not inside:
                 raise SegmentationError(
                     f"{span} is empty, outside of the text or overlaps {before}"
                 )
@@ -133,10 +141,18 @@ def sentences(parts: Sequence[str]) -> tuple[Span, ...]:
     return tuple(
         Span(number, start, end)
         for number, part in enumerate(parts)
-        for start, end in _pieces(
-            part, sorted(cut for m in _SENTENCE_END.finditer(part) for cut in m.span())
-        )
+        for start, end in _pieces(part, _sentence_ends(part))
     )
+
+
+def _sentence_ends(part: str) -> list[int]:
+    """Return the places where the white space after a mark, or with a line break, ends."""
+    return [
+        gap.end()
+        for gap in _GAP.finditer(part)
+        if _LINE_BREAK.search(gap[0])
+        or _SENTENCE_MARK.search(part, max(0, gap.start() - LONGEST_MARK), gap.start())
+    ]
 
 
 def _word_starts(part: str) -> list[int]:

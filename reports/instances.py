@@ -333,6 +333,9 @@ def warnings(attribution: Attribution) -> list[str]:
         difference = signed(attribution.full_value - attribution.empty_value)
         total = signed(sum(attribution.values))
         said.append(f"the values sum to {total}, but v(N) − v(empty) is {difference}")
+    if isinstance(tokens := facts.get("special_tokens"), list):
+        named = ", ".join(visible(str(token)) for token in tokens)
+        said.append(f"the text holds {named}, which the model reads as a token of its own")
     if attribution.empty_value > 0 and attribution.target.scale != "value":
         said.append(f"with every feature removed the model already says {target}")
     return said

@@ -288,7 +288,6 @@ def _provenance(record: AuditRecord) -> Facts:
         ("Seed", str(provenance.seed)),
         ("Python", provenance.python),
         ("Platform", provenance.platform),
-        ("Threads", str(provenance.threads)),
     )
 
 

@@ -149,7 +149,6 @@ def _provenance() -> Provenance:
         packages={"explain-audit": "0.1.0", "torch": "2.13.0"},
         python="3.11.9",
         platform="Linux x86_64",
-        threads=2,
     )
 
 

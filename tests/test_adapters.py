@@ -146,6 +146,12 @@ def test_multi_label_probabilities_become_their_own_log_odds() -> None:
 def test_what_is_no_classifier_is_refused(sst2: TransformersClassifier) -> None:
     with pytest.raises(AdapterError, match="no classifier that can be wrapped"):
         explain.wrap(3)
+    with pytest.raises(AdapterError, match="in this order"):
+        explain.wrap((sst2.tokenizer, sst2.model))
+    with pytest.raises(AdapterError, match="needs at least 2 labels"):
+        explain.wrap(lambda texts: [[1.0]] * len(texts), labels=["only"])
+    with pytest.raises(ConfigurationError, match="not multi_label"):
+        explain.wrap(sst2, task="multi_label")
     with pytest.raises(ConfigurationError, match="leave labels out"):
         explain.wrap(sst2, labels=["a", "b"])
 

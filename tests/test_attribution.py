@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import explain
+import reports
 from explain.adapters import FunctionClassifier
 from explain.adapters.transformers import TransformersClassifier
 from explain.attribution import segment
@@ -158,11 +159,39 @@ def test_text_over_the_limit_is_cut_and_what_was_never_read_is_said(
     )
 
 
-def test_a_word_that_is_read_in_part_is_a_feature(sst2: TransformersClassifier) -> None:
-    (whole,) = segment(["a " * 509 + "unbelievableness tail"], sst2, "word")
+def test_of_a_word_that_is_cut_only_what_was_read_is_a_feature(
+    sst2: TransformersClassifier,
+) -> None:
+    text = "a " * 509 + "unbelievableness tail"
+    (whole,) = segment([text], sst2, "word")
     assert isinstance(whole, Segmentation)
-    assert whole.features[-1] == "unbelievableness"
-    assert [whole.parts[0][s.start : s.end] for s in whole.unread] == ["tail"]
+    (unread,) = whole.unread
+    assert whole.features[-1] + text[unread.start : unread.end] == "unbelievableness tail"
+    assert 0 < len(whole.features[-1]) < len("unbelievableness")
+
+
+def test_of_a_sentence_that_is_cut_only_what_was_read_is_a_feature(
+    sst2: TransformersClassifier,
+) -> None:
+    (whole,) = segment(["word " * 600], sst2, "sentence")
+    assert isinstance(whole, Segmentation)
+    assert whole.features == (("word " * 510).strip(),)
+    assert whole.unread == (Span(0, 2550, 2999),)
+
+
+@pytest.mark.parametrize("text", ["the end \x00", "the end\u200b", "\ufeffthe end"])
+def test_what_a_tokenizer_drops_is_not_called_cut_off(
+    sst2: TransformersClassifier, text: str
+) -> None:
+    (whole,) = segment([text], sst2, "word")
+    assert isinstance(whole, Segmentation)
+    assert whole.unread == ()
+
+
+def test_special_tokens_written_out_by_a_user_are_noticed(sst2: TransformersClassifier) -> None:
+    attribution = explain.attribute(sst2, "refund [MASK] now [SEP]", method="random")
+    assert attribution.diagnostics["special_tokens"] == ["[MASK]", "[SEP]"]
+    assert "reads as a token of its own" in reports.render_html(attribution)
 
 
 def test_a_model_without_gradients_is_told_apart() -> None:

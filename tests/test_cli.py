@@ -138,7 +138,15 @@ def test_weights_that_are_nan(spoilt: Path) -> None:
 def test_a_folder_that_cannot_be_written(spoilt: Path) -> None:
     (spoilt / "taken").write_text("a file")
     refused(
-        spoilt, "model", "rows.csv", "--explain", 0, "--out", "taken", code=2, says="cannot write"
+        spoilt,
+        "model",
+        "rows.csv",
+        "--explain",
+        0,
+        "--out",
+        "taken",
+        code=2,
+        says="cannot read or write",
     )
 
 

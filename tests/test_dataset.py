@@ -61,6 +61,18 @@ def test_pairs_take_two_columns_and_empty_labels_are_none() -> None:
     assert row.label is None
 
 
+def test_whole_numbers_stay_whole_beside_a_missing_label() -> None:
+    frame = pd.DataFrame({"text": ["a", "b"], "label": [1, None]})
+    rows = read_dataset(frame, text="text", label="label").rows
+    assert [row.label for row in rows] == ["1", None]
+
+
+@pytest.mark.parametrize("label", [["a"], {"a": 1}, "a\ud800"])
+def test_a_label_that_is_none_is_refused(label: object) -> None:
+    with pytest.raises(DataError, match="the label of row 1"):
+        read_dataset([{"text": "a", "label": label}], text="text", label="label")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -74,6 +86,7 @@ def test_pairs_take_two_columns_and_empty_labels_are_none() -> None:
         ("rows.jsonl", '{"text": "a"}\n{"text"\n', "line 2"),
         ("rows.jsonl", "[1]\n", "line 1: expected an object"),
         ("rows.json", '{"text": "a"}', "expected a list of objects"),
+        ("rows.json", "[" * 100_000, "nested too deeply"),
         ("rows.xlsx", "", "known suffixes are: .csv"),
     ],
 )
@@ -89,6 +102,8 @@ def test_a_missing_file_and_a_strange_object_are_refused(tmp_path: Path) -> None
         read_dataset(tmp_path / "missing.csv", text="text")
     with pytest.raises(DataError, match="a table is a path"):
         read_dataset(["text"], text="text")
+    with pytest.raises(DataError, match="a table is a path"):
+        read_dataset(pd.Series(["text"]), text="text")
 
 
 def test_a_line_of_a_megabyte_is_a_text(tmp_path: Path) -> None:

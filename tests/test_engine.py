@@ -124,6 +124,19 @@ def test_a_small_cache_changes_no_answer(texts: list[str], size: int) -> None:
     assert [row[1] for row in rows if isinstance(row, np.ndarray)] == [len(t) for t in texts]
 
 
+def test_a_classifier_that_raises_anything_loses_only_the_texts_it_fails_on() -> None:
+    class Raising(Counting):
+        def predict(self, texts: Sequence[Text]) -> Scores:
+            if any("odd" in text for text in texts):
+                raise KeyError("odd")
+            return super().predict(texts)
+
+    rows = Engine(Raising()).score(["one", "odd", "two"])
+    assert isinstance(rows[1], PredictionError)
+    assert "KeyError" in str(rows[1])
+    assert isinstance(rows[2], np.ndarray)
+
+
 def test_texts_are_sent_in_a_fixed_order() -> None:
     one, other = Counting(), Counting()
     Engine(one).score(["ccc", "a", "bb", "aa"])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from explain.errors import BudgetError, ConfigurationError
 from explain.explainers import METHODS, Lime, Occlusion, Random, Shap, make_explainer
 from explain.explainers.bridge import GameFunction, as_plan
-from explain.explainers.lime import draw_neighbours, neighbour_distances
+from explain.explainers.lime import draw_neighbours, held_out_rows, neighbour_distances
 from explain.explainers.shap import balanced_tree, exact_shapley_values
 from explain.games import Values
 from tests import strategies
@@ -88,7 +88,7 @@ def test_auto_picks_what_the_budget_allows_and_says_which(
     assert len(np.unique(coalitions, axis=0)) <= budget
 
 
-@pytest.mark.parametrize(("algorithm", "n"), [("exact", 9), ("kernel", 255), ("permutation", 128)])
+@pytest.mark.parametrize(("algorithm", "n"), [("exact", 9), ("kernel", 128), ("permutation", 128)])
 def test_a_budget_too_small_for_the_algorithm_is_refused(algorithm: Any, n: int) -> None:
     with pytest.raises(BudgetError, match=r"pass budget=\d+ or algorithm='auto'"):
         play(Shap(algorithm).plan(n, rng()), lambda s: s.sum(axis=1))
@@ -155,7 +155,7 @@ def test_lime_equals_limebase_on_the_same_coalitions(n: int) -> None:
     v = table_game(random_game(n))
     estimate, coalitions = asked(Lime(budget=200).plan(n, rng(4)), v)
     drawn = coalitions[1:]
-    fitted = drawn[: len(drawn) - int(len(drawn) * 0.2)]
+    fitted = drawn[~held_out_rows(drawn)]
     coefficients, r2 = lime_package.lime_by_hand(fitted, v(fitted))
     np.testing.assert_allclose(estimate.values, coefficients, atol=1e-10)
     assert estimate.diagnostics["r2"] == pytest.approx(r2, abs=1e-10)
@@ -180,6 +180,27 @@ def test_neighbours_are_drawn_as_lime_draws_them(n: int, budget: int, seed: int)
     assert drawn[0].all()
     assert not drawn[1:].all(axis=1).any()
     assert len(np.unique(drawn, axis=0)) <= budget
+
+
+@given(st.integers(1, 12), st.integers(2, 300), st.integers(0, 9))
+def test_what_is_held_out_was_never_fitted(n: int, budget: int, seed: int) -> None:
+    drawn = draw_neighbours(n, budget, rng(seed))
+    held_out = held_out_rows(drawn)
+    fitted = {row.tobytes() for row in drawn[~held_out]}
+    assert not held_out[0]
+    assert not fitted & {row.tobytes() for row in drawn[held_out]}
+
+
+def test_lime_refuses_a_budget_that_fits_nothing() -> None:
+    with pytest.raises(BudgetError, match="needs 16 evaluations"):
+        play(Lime(budget=5).plan(6, rng()), lambda s: s.sum(axis=1))
+
+
+@pytest.mark.parametrize("budget", range(4, 12))
+def test_partition_never_overshoots_its_budget(budget: int) -> None:
+    plan = Shap("partition", budget=budget).plan(6, rng())
+    _, coalitions = asked(plan, table_game(random_game(6)))
+    assert len(np.unique(coalitions, axis=0)) <= budget
 
 
 def test_the_number_of_removed_features_is_uniform() -> None:

@@ -85,3 +85,15 @@ def test_what_is_no_text_is_refused(text: object) -> None:
 
 def test_a_long_line_of_spaces_has_no_features() -> None:
     assert words([" " * 100_000]) == ()
+    assert sentences([" " * 100_000]) == ()
+
+
+def test_long_gaps_and_long_runs_of_marks_are_read_in_linear_time() -> None:
+    text = "a" + " " * 1_000_000 + "b" + "." * 1_000_000 + "\n" * 1_000
+    assert len(sentences([text])) == 1
+
+
+@pytest.mark.parametrize("span", [Span(1, 0, 1), Span(-1, 0, 1), Span(0, -1, 1)])
+def test_a_span_of_another_part_is_refused(span: Span) -> None:
+    with pytest.raises(SegmentationError):
+        Segmentation(("abc",), (span,))

@@ -57,8 +57,9 @@ def load(source: str | Path, *, name: str | None = None) -> TextClassifier:
 
     folder = Path(source)
     if not folder.exists() and isinstance(source, str) and _HUB_ID.fullmatch(source):
-        folder = _download(source)
-        name = name or source
+        return TransformersClassifier.from_folder(
+            _download(source), name=name or source, source=source
+        )
     return TransformersClassifier.from_folder(folder, name=name)
 
 
@@ -95,14 +96,17 @@ def wrap(
         If `labels` is missing for a function, or given for a model that has its own.
     """
     if isinstance(obj, TextClassifier):
-        return _with_own_labels(obj, labels)
+        if name is not None:
+            raise ConfigurationError(f"{obj.name} has a name of its own; leave name out")
+        return _with_own(obj, labels, output, task)
     if _is_transformers(obj):
         from explain.adapters.transformers import TransformersClassifier
 
         model, tokenizer = obj if isinstance(obj, tuple) else (obj.model, obj.tokenizer)
-        return _with_own_labels(TransformersClassifier(model, tokenizer, name=name), labels)
+        classifier = TransformersClassifier(model, tokenizer, name=name)
+        return _with_own(classifier, labels, output, task)
     if hasattr(obj, "predict_proba"):
-        return _with_own_labels(from_sklearn(obj, name=name), labels)
+        return _with_own(from_sklearn(obj, name=name, task=task), labels, output, task)
     if callable(obj):
         return _wrap_function(obj, labels, name, output, task)
     raise AdapterError(
@@ -126,7 +130,14 @@ def _wrap_function(
     return FunctionClassifier(function, labels, name=name or own_name, output=output, task=task)
 
 
-def _with_own_labels(model: TextClassifier, labels: Sequence[str] | None) -> TextClassifier:
+def _with_own(
+    model: TextClassifier, labels: Sequence[str] | None, output: Output, task: Task
+) -> TextClassifier:
+    """Return a model that knows its labels, output and task, if nothing else was asked of it."""
+    if output != "probabilities":
+        raise ConfigurationError(f"{model.name} has an output of its own; leave output out")
+    if task not in ("single_label", model.task):
+        raise ConfigurationError(f"{model.name} is a {model.task} model, not {task}")
     if labels is not None and tuple(labels) != model.labels:
         raise ConfigurationError(
             f"{model.name} has its own labels ({', '.join(model.labels)}); leave labels out"
@@ -138,8 +149,19 @@ def _is_transformers(obj: Any) -> bool:
     """Tell a transformers object by its classes, without importing the library."""
     candidates = obj if isinstance(obj, tuple) else (obj,)
     modules = {base.__module__.partition(".")[0] for o in candidates for base in type(o).__mro__}
-    shaped = len(obj) == 2 if isinstance(obj, tuple) else hasattr(obj, "tokenizer")
-    return shaped and "transformers" in modules
+    if "transformers" not in modules:
+        return False
+    model, tokenizer = (
+        obj
+        if isinstance(obj, tuple) and len(obj) == 2
+        else (getattr(obj, "model", None), getattr(obj, "tokenizer", None))
+    )
+    if not hasattr(model, "config") or not callable(getattr(tokenizer, "pad", None)):
+        raise AdapterError(
+            f"{type(obj).__name__} of transformers objects is no classifier; pass "
+            "(model, tokenizer), in this order, or a text-classification pipeline"
+        )
+    return True
 
 
 def _download(hub_id: str) -> Path:

@@ -24,6 +24,7 @@ __all__ = [
     "TokenizedClassifier",
     "check_labels",
     "check_scores",
+    "failure",
     "is_out_of_memory",
     "log_odds_scores",
 ]
@@ -76,8 +77,27 @@ class TokenizedClassifier(TextClassifier, Protocol):
     def mask_token(self) -> str | None:
         """What the model was taught to read as "something is hidden here", if anything."""
 
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """What the model reads as tokens of its own, even where a user has written it out."""
+
     def tokens(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
-        """Return the spans of the tokens read of each text, special ones left out."""
+        """Return the spans of the tokens read of each text, special ones left out.
+
+        Raises
+        ------
+        PredictionError
+            If the tokenizer fails.
+        """
+
+    def unread(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
+        """Return the spans of each text that are cut off because it is too long.
+
+        Raises
+        ------
+        PredictionError
+            If the tokenizer fails.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +152,21 @@ class Describable(Protocol):
         """Return what is known of the model without looking at its predictions."""
 
 
-def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
+def check_labels(labels: Sequence[str], task: Task) -> tuple[str, ...]:
     """Return `labels` as a tuple.
 
     Raises
     ------
     AdapterError
-        If there is none, or one appears twice.
+        If there are too few for the task, or one appears twice.
     """
     names = tuple(str(label) for label in labels)
-    if not names:
-        raise AdapterError("a classifier without labels was given; name at least one label")
+    fewest = 2 if task == "single_label" else 1
+    if len(names) < fewest:
+        raise AdapterError(
+            f"a {task} classifier needs at least {fewest} labels, {len(names)} given; "
+            "name one per column of the scores"
+        )
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise AdapterError(
             f"the label {repeated[0]!r} appears {names.count(repeated[0])} times; "
@@ -194,7 +218,7 @@ def log_odds_scores(probabilities: Scores, task: Task, name: str) -> Scores:
     """
     if task == "regression":
         raise ConfigurationError("a regression has no probabilities; pass output='scores'")
-    if (probabilities < 0).any() or (probabilities > 1).any():
+    if (probabilities < -SUM_TOLERANCE).any() or (probabilities > 1 + SUM_TOLERANCE).any():
         raise PredictionError(
             f"{name} returned {probabilities.min():.4g} to {probabilities.max():.4g} where "
             "probabilities were expected; pass output='scores' if these are logits"
@@ -208,8 +232,15 @@ def log_odds_scores(probabilities: Scores, task: Task, name: str) -> Scores:
     p = np.clip(probabilities, PROBABILITY_FLOOR, 1)
     log_p: Scores = np.log(p)
     if task == "multi_label":
-        log_p -= np.log(np.clip(1 - probabilities, PROBABILITY_FLOOR, 1))
+        log_p -= np.log(np.clip(1 - p, PROBABILITY_FLOOR, 1))
     return log_p
+
+
+def failure(name: str, error: BaseException) -> PredictionError:
+    """Return what a model raised as an error of ours; one that is ours already stays as it is."""
+    if isinstance(error, PredictionError):
+        return error
+    return PredictionError(f"{name} raised {type(error).__name__}: {error}")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

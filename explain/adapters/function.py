@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from explain.adapters.base import Scores, Task, check_labels, check_scores, log_odds_scores
-from explain.errors import AdapterError, PredictionError
+from explain.adapters.base import Scores, Task, check_labels, check_scores, failure, log_odds_scores
+from explain.errors import AdapterError
 from explain.record import ModelDescription
 from explain.spans import Text
 
@@ -36,7 +36,7 @@ class FunctionClassifier:
     Raises
     ------
     AdapterError
-        If there is no label, or one appears twice.
+        If there are too few labels for the task, or one appears twice.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class FunctionClassifier:
         task: Task = "single_label",
     ) -> None:
         self.function = function
-        self.labels = check_labels(labels)
+        self.labels = check_labels(labels, task)
         self.name = name
         self.output = output
         self.task = task
@@ -65,7 +65,7 @@ class FunctionClassifier:
         try:
             answer = self.function(list(texts))
         except Exception as error:
-            raise PredictionError(f"{self.name} raised {type(error).__name__}: {error}") from error
+            raise failure(self.name, error) from error
         values = check_scores(answer, len(texts), self.labels, self.name)
         if self.output == "scores":
             return values
@@ -83,7 +83,9 @@ class FunctionClassifier:
         )
 
 
-def from_sklearn(estimator: "ClassifierMixin", *, name: str | None = None) -> FunctionClassifier:
+def from_sklearn(
+    estimator: "ClassifierMixin", *, name: str | None = None, task: Task = "single_label"
+) -> FunctionClassifier:
     """Return a fitted scikit-learn pipeline over texts as a classifier.
 
     Parameters
@@ -92,6 +94,8 @@ def from_sklearn(estimator: "ClassifierMixin", *, name: str | None = None) -> Fu
         Takes a list of texts, such as ``make_pipeline(TfidfVectorizer(), LogisticRegression())``.
     name : str, optional
         What the model is called in reports; by default its class.
+    task : {"single_label", "multi_label"}
+        Whether one label holds per text or several (one-vs-rest).
 
     Raises
     ------
@@ -107,4 +111,5 @@ def from_sklearn(estimator: "ClassifierMixin", *, name: str | None = None) -> Fu
         estimator.predict_proba,
         [str(label) for label in classes],
         name=name or type(estimator).__name__,
+        task=task,
     )

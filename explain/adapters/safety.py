@@ -56,6 +56,6 @@ def check_folder(folder: Path) -> None:
 def _names_remote_code(path: Path) -> bool:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AdapterError(f"{path.name} is no JSON: {error}; save the model again") from error
     return isinstance(content, dict) and "auto_map" in content

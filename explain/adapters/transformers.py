@@ -12,11 +12,18 @@ from pydantic import JsonValue
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from explain.adapters.base import Encoding, Scores, check_labels, is_out_of_memory
+from explain.adapters.base import (
+    Encoding,
+    Scores,
+    check_labels,
+    check_scores,
+    failure,
+    is_out_of_memory,
+)
 from explain.adapters.safety import check_folder
-from explain.errors import AdapterError, CapabilityError, PredictionError
+from explain.errors import AdapterError, CapabilityError, PredictionError, nearest
 from explain.files import hash_folder
-from explain.record import ModelDescription, Task
+from explain.record import FileHash, ModelDescription, Task
 from explain.spans import Span, Text, parts_of
 
 if TYPE_CHECKING:
@@ -33,7 +40,7 @@ GPU_TOKEN_BUDGET = 32_768
 UNLIMITED = 1_000_000
 """Tokenizers without a limit state one above this."""
 
-_TASKS: dict[str | None, Task] = {
+_TASKS: dict[str, Task] = {
     "single_label_classification": "single_label",
     "multi_label_classification": "multi_label",
     "regression": "regression",
@@ -55,13 +62,16 @@ class TransformersClassifier:
         Its tokenizer.
     name : str, optional
         What the model is called in reports; by default its class.
-    source : Path, optional
-        The folder it was loaded from, whose files are hashed in `describe`.
+    source : str, optional
+        The folder or hub id that it was loaded from.
+    files : tuple of FileHash
+        The files that it was loaded from.
 
     Raises
     ------
     AdapterError
-        If the labels of the model are ambiguous, or the tokenizer has more tokens than the model.
+        If the labels of the model are ambiguous, or the tokenizer has no padding token or more
+        tokens than the model.
     """
 
     def __init__(
@@ -70,24 +80,29 @@ class TransformersClassifier:
         tokenizer: "PreTrainedTokenizerBase",
         *,
         name: str | None = None,
-        source: Path | None = None,
+        source: str | None = None,
+        files: tuple[FileHash, ...] = (),
     ) -> None:
         self.model: PreTrainedModel = model
         self.model.train(False)
         self.tokenizer = tokenizer
         self.name = name or type(model).__name__
-        self.labels = _labels(model.config)
         self.task = _task(model.config)
-        self.max_length = _max_length(model.config, tokenizer)
+        self.labels = _labels(model.config, self.task)
+        self.max_length = _max_length(model, tokenizer)
         self.token_budget = CPU_TOKEN_BUDGET if model.device.type == "cpu" else GPU_TOKEN_BUDGET
         self._source = source
-        _check_vocabulary(model, tokenizer)
+        self._files = files
+        _check_tokenizer(model, tokenizer)
 
     @classmethod
-    def from_folder(cls, folder: str | Path, *, name: str | None = None) -> Self:
+    def from_folder(
+        cls, folder: str | Path, *, name: str | None = None, source: str | None = None
+    ) -> Self:
         """Return the classifier that ``save_pretrained`` wrote to a folder.
 
         Only safetensors weights are read, nothing is downloaded, no code of the folder is run.
+        `source` is what the record says of its origin, by default the folder.
 
         Raises
         ------
@@ -119,13 +134,24 @@ class TransformersClassifier:
                 f"{str(path)!r} lacks weights of a sequence classifier ({missing[0]} and "
                 f"{len(missing) - 1} more), which would be random; pass a fine-tuned classifier"
             )
-        return cls(model, tokenizer, name=name or path.resolve().name, source=path)
+        return cls(
+            model,
+            tokenizer,
+            name=name or path.resolve().name,
+            source=source or path.as_posix(),
+            files=hash_folder(path),
+        )
 
     @property
     def mask_token(self) -> str | None:
         """The tokenizer's mask token."""
         token: str | None = self.tokenizer.mask_token
         return token
+
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """The tokenizer's special tokens."""
+        return tuple(sorted(self.tokenizer.all_special_tokens))
 
     @property
     def embeddings(self) -> tuple[torch.nn.Module, ...]:
@@ -152,11 +178,9 @@ class TransformersClassifier:
                 scores[batch] = self._logits(
                     {key: [v[i] for i in batch] for key, v in encoded.items()}
                 )
-            except (RuntimeError, MemoryError) as error:
+            except Exception as error:
                 if not is_out_of_memory(error) or len(batch) == 1:
-                    raise PredictionError(
-                        f"{self.name} raised {type(error).__name__}: {error}"
-                    ) from error
+                    raise failure(self.name, error) from error
                 self.token_budget = len(batch) * len(ids[batch[-1]]) // 2
             else:
                 del queue[: len(batch)]
@@ -175,6 +199,25 @@ class TransformersClassifier:
         return [
             tuple(span for span in spans if span is not None)
             for spans in _token_spans(self._tokenize(texts), self.name)
+        ]
+
+    def unread(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
+        """Return the spans of each text that are cut off because it is too long.
+
+        Raises
+        ------
+        CapabilityError
+            If the tokenizer does not know where its tokens come from.
+        """
+        if not texts:
+            return []
+        whole = self._tokenize(texts, truncation=False)
+        long = [i for i, ids in enumerate(whole["input_ids"]) if len(ids) > self.max_length]
+        everything = _token_spans(whole, self.name) if long else []
+        read = dict(zip(long, self.tokens([texts[i] for i in long]), strict=True))
+        return [
+            _cut_off(everything[i], read[i], len(parts_of(text))) if i in read else ()
+            for i, text in enumerate(texts)
         ]
 
     def encode(self, texts: Sequence[Text]) -> Encoding:
@@ -201,8 +244,13 @@ class TransformersClassifier:
         Raises
         ------
         CapabilityError
-            If the tokenizer has no such token.
+            If the tokenizer has no such token, or the model is an encoder-decoder.
         """
+        if self.model.config.is_encoder_decoder:
+            raise CapabilityError(
+                f"{self.name} embeds its text twice, in encoder and decoder, which gradients do "
+                "not follow yet; use shap, lime or occlusion"
+            )
         token_id = {"mask": self.tokenizer.mask_token_id, "pad": self.tokenizer.pad_token_id}
         if (found := token_id.get(baseline)) is None:
             has = [key for key, value in token_id.items() if value is not None]
@@ -221,7 +269,7 @@ class TransformersClassifier:
         return ModelDescription(
             name=self.name,
             adapter=type(self).__name__,
-            source=None if self._source is None else self._source.as_posix(),
+            source=self._source,
             task=self.task,
             labels=self.labels,
             facts={
@@ -229,15 +277,16 @@ class TransformersClassifier:
                 "parameters": self.model.num_parameters(),
                 "dtype": str(self.model.dtype).removeprefix("torch."),
                 "device": str(self.model.device),
+                "threads": torch.get_num_threads(),
                 "maximum tokens": self.max_length,
                 "truncation side": self.tokenizer.truncation_side,
                 "tokenizer": type(self.tokenizer).__name__,
-                "special tokens": list[JsonValue](sorted(self.tokenizer.all_special_tokens)),
+                "special tokens": list[JsonValue](self.special_tokens),
             },
-            files=() if self._source is None else hash_folder(self._source),
+            files=self._files,
         )
 
-    def _tokenize(self, texts: Sequence[Text]) -> "BatchEncoding":
+    def _tokenize(self, texts: Sequence[Text], *, truncation: bool = True) -> "BatchEncoding":
         pairs = [parts_of(text) for text in texts]
         if len({len(parts) for parts in pairs}) > 1:
             raise PredictionError(
@@ -247,14 +296,13 @@ class TransformersClassifier:
         try:
             encoded: BatchEncoding = self.tokenizer(
                 *([parts[side] for parts in pairs] for side in range(len(pairs[0]))),
-                truncation=True,
-                max_length=self.max_length,
+                truncation=truncation,
+                max_length=self.max_length if truncation else None,
                 padding=False,
+                verbose=False,
             )
         except Exception as error:
-            raise PredictionError(
-                f"the tokenizer of {self.name} raised {type(error).__name__}: {error}"
-            ) from error
+            raise failure(f"the tokenizer of {self.name}", error) from error
         return encoded
 
     def _fill_batch(self, queue: Sequence[int], ids: Sequence[Sequence[int]]) -> list[int]:
@@ -272,8 +320,7 @@ class TransformersClassifier:
     def _logits(self, encoded: dict[str, Any]) -> Scores:
         with torch.inference_mode():
             logits = self.model(**self._pad(encoded)).logits
-        scores: Scores = logits.double().cpu().numpy()
-        return scores
+        return check_scores(logits.double().cpu().numpy(), len(logits), self.labels, self.name)
 
 
 @contextmanager
@@ -291,27 +338,41 @@ def _quiet() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
-def _labels(config: "transformers.PretrainedConfig") -> tuple[str, ...]:
+def _labels(config: "transformers.PretrainedConfig", task: Task) -> tuple[str, ...]:
     names = {int(index): str(label) for index, label in (config.id2label or {}).items()}
     if sorted(names) != list(range(len(names))):
         raise AdapterError(
             f"id2label of the model names the columns {sorted(names)}, "
             f"expected 0 to {len(names) - 1}; mend config.json"
         )
-    return check_labels([names[index] for index in range(len(names))])
+    return check_labels([names[index] for index in range(len(names))], task)
 
 
 def _task(config: "transformers.PretrainedConfig") -> Task:
     if config.problem_type is None:
         return "regression" if config.num_labels == 1 else "single_label"
+    if config.problem_type not in _TASKS:
+        raise AdapterError(
+            f"problem_type of the model is {config.problem_type!r}; "
+            f"{nearest(str(config.problem_type), _TASKS)}"
+        )
     return _TASKS[config.problem_type]
 
 
-def _max_length(
-    config: "transformers.PretrainedConfig", tokenizer: "PreTrainedTokenizerBase"
-) -> int:
-    """Return how many tokens the model reads: the smaller of what it and its tokenizer state."""
-    limits = [tokenizer.model_max_length, getattr(config, "max_position_embeddings", None)]
+def _max_length(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> int:
+    """Return how many tokens the model reads: the least of what it and its tokenizer state."""
+    limits = [
+        tokenizer.model_max_length,
+        getattr(model.config, "max_position_embeddings", None),
+        *(
+            # RoBERTa and its kin count positions from the one after padding.
+            module.num_embeddings - module.padding_idx - 1
+            for name, module in model.named_modules()
+            if name.endswith("position_embeddings")
+            and isinstance(module, torch.nn.Embedding)
+            and module.padding_idx is not None
+        ),
+    ]
     stated = [int(limit) for limit in limits if limit is not None and 0 < limit < UNLIMITED]
     if not stated:
         raise AdapterError(
@@ -321,7 +382,12 @@ def _max_length(
     return min(stated)
 
 
-def _check_vocabulary(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> None:
+def _check_tokenizer(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> None:
+    if tokenizer.pad_token_id is None:
+        raise AdapterError(
+            "the tokenizer has no padding token, without which texts cannot be batched; "
+            "set tokenizer.pad_token (and pad_token_id in the model's config)"
+        )
     embeddings: Any = model.get_input_embeddings()
     rows = embeddings.weight.shape[0]
     if len(tokenizer) > rows:
@@ -329,6 +395,23 @@ def _check_vocabulary(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerB
             f"the tokenizer has {len(tokenizer)} tokens, the model embeds {rows}; "
             "pass the tokenizer that belongs to the model"
         )
+
+
+def _cut_off(
+    everything: Sequence[Span | None], read: Sequence[Span], n_parts: int
+) -> tuple[Span, ...]:
+    """Return what lies before the first and after the last token that is read of each part."""
+    found = []
+    for part in range(n_parts):
+        whole = [span for span in everything if span is not None and span.part == part]
+        own = [span for span in read if span.part == part]
+        if whole and not own:
+            found.append(Span(part, whole[0].start, whole[-1].end))
+        elif whole:
+            before = [span for span in whole if span.end <= own[0].start]
+            after = [span for span in whole if span.start >= own[-1].end]
+            found += [Span(part, cut[0].start, cut[-1].end) for cut in (before, after) if cut]
+    return tuple(found)
 
 
 def _token_spans(encoded: "BatchEncoding", name: str) -> list[tuple[Span | None, ...]]:

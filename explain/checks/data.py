@@ -96,15 +96,16 @@ def _lengths(context: AuditContext) -> HistogramFigure:
 def _labels(context: AuditContext) -> Table:
     given = Counter(i.label for i in context.instances if i.label is not None)
     predicted = Counter(instance.predicted for instance in context.instances)
+    labelled = context.dataset.labelled and context.model.task == "single_label"
     n_given, n = sum(given.values()), len(context.instances)
 
     def row(label: str) -> tuple[str | Measure, ...]:
         said = proportion(f"predicted {label}", predicted[label], n)
-        if not context.dataset.labelled:
+        if not labelled:
             return label, said
         return label, proportion(f"given {label}", given[label], n_given), said
 
-    given_column = ("given",) if context.dataset.labelled else ()
+    given_column = ("given",) if labelled else ()
     return Table(
         title="Labels",
         columns=("label", *given_column, "predicted"),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from explain.checks.base import AuditContext
 from explain.checks.intervals import count, mean
-from explain.record import Attribution, Cell, IntervalsFigure, Measure, Section, Table
+from explain.record import Attribution, Cell, IntervalsFigure, Measure, Section, Table, Unit
 
 __all__ = ["ExplanationsCheck"]
 
@@ -35,10 +35,11 @@ class ExplanationsCheck:
                 summary="No prediction was explained.",
                 skipped="no instance was chosen"
                 if not explained
-                else "no method could explain any of the chosen instances",
+                else "none of the methods asked for could explain any of the chosen instances",
             )
         first = next(iter(by_method))
         words = _words(by_method)
+        unit: Unit = "coefficient" if context.model.task == "regression" else "log_odds"
         return Section(
             id=self.id,
             title="Explanations",
@@ -48,8 +49,8 @@ class ExplanationsCheck:
                 "explained."
             ),
             measures=tuple(_method_measures(context, by_method, len(explained))),
-            figures=_figures(first, words),
-            tables=(_plan(context), _methods(by_method), _word_table(list(by_method), words)),
+            figures=_figures(first, words, unit),
+            tables=(_plan(context), _methods(by_method), _word_table(list(by_method), words, unit)),
         )
 
 
@@ -145,7 +146,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _word_table(
-    methods: Sequence[str], words: dict[tuple[str, str], dict[str, list[float]]]
+    methods: Sequence[str], words: dict[tuple[str, str], dict[str, list[float]]], unit: Unit
 ) -> Table:
     shown = list(words.items())[:MOST_WORDS]
     return Table(
@@ -156,7 +157,7 @@ def _word_table(
                 word,
                 label,
                 max(map(len, values.values())),
-                *(mean(f"{word} ({method})", values[method], "log_odds") for method in methods),
+                *(mean(f"{word} ({method})", values[method], unit) for method in methods),
             )
             for (word, label), values in shown
         ),
@@ -167,7 +168,7 @@ def _word_table(
 
 
 def _figures(
-    method: str, words: dict[tuple[str, str], dict[str, list[float]]]
+    method: str, words: dict[tuple[str, str], dict[str, list[float]]], unit: Unit
 ) -> tuple[IntervalsFigure, ...]:
     if not words:
         return ()
@@ -176,7 +177,7 @@ def _figures(
             title=f"Words that weigh most, by {method}",
             description="Mean value per instance towards the target with 95 % intervals.",
             measures=tuple(
-                mean(f"{word} → {label}", values[method], "log_odds")
+                mean(f"{word} → {label}", values[method], unit)
                 for (word, label), values in list(words.items())[:MOST_DRAWN]
             ),
             reference=0.0,

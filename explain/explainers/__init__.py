@@ -1,6 +1,6 @@
 """Attribution methods: one small class each, all in one registry."""
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -54,6 +54,8 @@ def make_explainer(method: str | Explainer, **options: object) -> Explainer:
                 f"{method.name} is an instance with options of its own; "
                 f"set {', '.join(options)} there"
             )
+        if type(method) is METHODS.get(method.name):
+            return make_explainer(method.name, **asdict(method))
         return method
     if method not in METHODS:
         raise ConfigurationError(f"there is no method {method!r}; {nearest(method, METHODS)}")

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import r2_score
 
+from explain.errors import BudgetError
 from explain.explainers.base import DEFAULT_BUDGET, Budget, Estimate, check_size, ends
 from explain.games import Coalitions, Plan, Values
 
-__all__ = ["Lime", "draw_neighbours", "kernel", "neighbour_distances"]
+__all__ = ["Lime", "draw_neighbours", "held_out_rows", "kernel", "neighbour_distances"]
 
 KERNEL_WIDTH = 25.0
 """Of LimeTextExplainer: distances are cosine distances times 100."""
@@ -18,8 +19,14 @@ KERNEL_WIDTH = 25.0
 MOST_DRAWS = 5_000
 """Neighbours that LimeTextExplainer draws by default."""
 
+CELLS_AT_ONCE = 1_000_000
+"""Features times neighbours that are drawn at a time."""
+
 HELD_OUT_SHARE = 0.2
-"""Share of the budget spent on neighbours that the fit does not see."""
+"""Share of the distinct neighbours that the fit does not see."""
+
+FEWEST_EVALUATIONS = 16
+"""Below that a linear model says nothing, unless these are all coalitions there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +55,22 @@ class Lime:
         Raises
         ------
         BudgetError
-            If the features are too many.
+            If the budget is below 16, or the features are too many.
         """
         check_size(self.name, n_features)
         if n_features == 0:
             empty, full = yield ends(0)
             return Estimate(np.zeros(0), float(empty), float(full))
+        if self.budget < min(FEWEST_EVALUATIONS, 2**n_features):
+            raise BudgetError(
+                f"lime needs {FEWEST_EVALUATIONS} evaluations to fit anything, the budget is "
+                f"{self.budget}; pass budget={FEWEST_EVALUATIONS} or more"
+            )
         drawn = draw_neighbours(n_features, self.budget - 1, rng)
         values = yield np.vstack([ends(n_features)[:1], drawn])
         empty, neighbour_values = values[0], values[1:]
-        fitted = len(drawn) - int(len(drawn) * HELD_OUT_SHARE)
-        intercept, coefficients, r2 = _fit(drawn[:fitted], neighbour_values[:fitted])
+        held_out = held_out_rows(drawn)
+        intercept, coefficients, r2 = _fit(drawn[~held_out], neighbour_values[~held_out])
         return Estimate(
             coefficients,
             empty_value=float(empty),
@@ -68,7 +80,7 @@ class Lime:
                 "intercept": intercept,
                 "r2": r2,
                 "held_out_r2": _held_out_r2(
-                    drawn[fitted:], neighbour_values[fitted:], intercept, coefficients
+                    drawn[held_out], neighbour_values[held_out], intercept, coefficients
                 ),
             },
         )
@@ -94,15 +106,29 @@ def draw_neighbours(n_features: int, budget: int, rng: np.random.Generator) -> C
     array, shape (n_draws, n_features), bool
     """
     drawn = ends(n_features)[1:]
+    at_once = min(MOST_DRAWS, max(budget, CELLS_AT_ONCE // n_features))
     while True:
         _, first_seen = np.unique(drawn, axis=0, return_index=True)
         if len(first_seen) > budget:
             return drawn[: np.sort(first_seen)[budget]]
         if len(drawn) >= MOST_DRAWS:
             return drawn[:MOST_DRAWS]
-        removed = rng.integers(1, n_features + 1, size=budget)
-        ranks = rng.random((budget, n_features)).argsort(axis=1).argsort(axis=1)
+        removed = rng.integers(1, n_features + 1, size=at_once)
+        ranks = rng.random((at_once, n_features)).argsort(axis=1).argsort(axis=1)
         drawn = np.vstack([drawn, ranks >= removed[:, None]])
+
+
+def held_out_rows(drawn: Coalitions) -> NDArray[np.bool_]:
+    """Return which of the drawn neighbours are kept from the fit, shape (n_draws,).
+
+    The distinct coalitions that were drawn last are held out, each with all its repeats; never the
+    full one, which was drawn first.
+    """
+    _, first_seen, number = np.unique(drawn, axis=0, return_index=True, return_inverse=True)
+    n_held_out = int(len(first_seen) * HELD_OUT_SHARE)
+    last = np.argsort(first_seen)[len(first_seen) - n_held_out :]
+    held_out: NDArray[np.bool_] = np.isin(number, last)
+    return held_out
 
 
 def neighbour_distances(neighbours: Coalitions) -> NDArray[np.float64]:

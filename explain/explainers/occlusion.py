@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from explain.errors import BudgetError
-from explain.explainers.base import Budget, Estimate, ends
+from explain.explainers.base import Budget, Estimate, check_size, ends
 from explain.games import Plan
 
 __all__ = ["Occlusion"]
@@ -33,8 +33,9 @@ class Occlusion:
         Raises
         ------
         BudgetError
-            If the budget is below n_features + 2.
+            If the budget is below n_features + 2, or the features are too many.
         """
+        check_size(self.name, n_features)
         if self.budget is not None and self.budget < n_features + 2:
             raise BudgetError(
                 f"occlusion needs {n_features + 2:,} evaluations for {n_features} features, the "

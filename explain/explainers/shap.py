@@ -72,7 +72,8 @@ class Shap:
         """Return the algorithm that runs, or refuse one that the budget does not allow."""
         needed: dict[Algorithm, int] = {
             "exact": 2**n_features,
-            "kernel": n_features + 2,
+            # With fewer the regression of the package is singular.
+            "kernel": 2 * n_features + 2,
             "permutation": 2 * n_features + 1,
             "partition": 4,
         }
@@ -179,7 +180,9 @@ def _partition(n_features: int, budget: int, seed: int, game: GameFunction) -> F
 
     masker = shap.maskers.Partition(np.zeros((1, n_features)), clustering=balanced_tree(n_features))
     explainer = shap.explainers.Partition(game, masker)
-    explanation = explainer(np.ones((1, n_features)), max_evals=budget, silent=True)
+    # The package evaluates in pairs, and would overshoot an odd number.
+    even = budget - budget % 2
+    explanation = explainer(np.ones((1, n_features)), max_evals=even, silent=True)
     values: FloatArray = explanation.values[0]
     return values
 
