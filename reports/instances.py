@@ -237,6 +237,8 @@ def _rows(
 
     def row(span: Span) -> FeatureRow:
         feature = visible(first.parts[span.part][span.start : span.end])
+        if len(first.parts) > 1:
+            feature += f" ({span.part + 1})"
         return FeatureRow(feature, tuple(column.get(span) for column in columns))
 
     top = tuple(row(first.spans[place]) for place in ranked(first.values)[:TOP])

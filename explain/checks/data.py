@@ -1,6 +1,7 @@
 """What the table holds, and what of it the model never reads."""
 
 from collections import Counter
+from math import ceil
 
 import numpy as np
 
@@ -36,8 +37,12 @@ class DataCheck:
             count("rows scored", n, len(context.dataset.rows)),
             proportion("texts cut at the model's limit", cut, n),
             proportion("texts that repeat an earlier one exactly", repeats, n),
-            proportion("repeated texts with conflicting labels", *_conflicts(context)),
         ]
+        conflicting, repeated = _conflicts(context)
+        if repeated:
+            measures.append(
+                proportion("repeated texts with conflicting labels", conflicting, repeated)
+            )
         if special:
             measures.append(
                 proportion("texts with a special token of the model written out", literal, n)
@@ -75,11 +80,8 @@ def _conflicts(context: AuditContext) -> tuple[int, int]:
 
 def _lengths(context: AuditContext) -> HistogramFigure:
     lengths = [len(words(instance.parts)) for instance in context.instances]
-    edges = np.unique(
-        np.histogram_bin_edges(lengths, bins=min(MOST_BINS, max(lengths, default=0) + 1)).round()
-    )
-    if len(edges) < 2:
-        edges = np.array([edges[0], edges[0] + 1])
+    width = ceil((max(lengths) - min(lengths) + 1) / MOST_BINS)
+    edges = np.arange(min(lengths), max(lengths) + width + 1, width)
     counts, edges = np.histogram(lengths, bins=edges)
     return HistogramFigure(
         title="Length of the texts",
