@@ -10,6 +10,7 @@ from explain.adapters.transformers import TransformersClassifier
 from explain.attribution import segment
 from explain.errors import CapabilityError, ConfigurationError, PredictionError, SegmentationError
 from explain.explainers import METHODS, IntegratedGradients, Lime
+from explain.explainers.integrated_gradients import sum_onto_features
 from explain.games import target_values
 from explain.record import Attribution
 from explain.spans import Segmentation, Span, text_of, words
@@ -74,6 +75,13 @@ def test_integrated_gradients_equal_captum_called_by_hand(sst2: TransformersClas
         assert attribution.diagnostics["converged"] is True
         gap = attribution.completeness_gap / (attribution.full_value - attribution.empty_value)
         assert abs(gap) <= 0.01
+
+
+def test_a_token_in_two_features_is_shared_by_its_characters() -> None:
+    segmentation = Segmentation(("abcd efg",), (Span(0, 0, 1), Span(0, 1, 4), Span(0, 5, 8)))
+    tokens = [None, Span(0, 0, 4), Span(0, 4, 5), Span(0, 5, 8), None]
+    values = np.array([100.0, 8.0, 100.0, 3.0, 100.0])
+    np.testing.assert_allclose(sum_onto_features(tokens, values, segmentation), [2, 6, 3])
 
 
 def test_integrated_gradients_say_where_they_did_not_converge(
