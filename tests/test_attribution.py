@@ -104,14 +104,23 @@ def test_many_texts_at_once_equal_each_alone(sst2: TransformersClassifier, metho
         assert one.evaluations == alone.evaluations
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_does_not(
+def test_the_same_seed_gives_the_same_bytes_and_another_other_values(
     sst2: TransformersClassifier,
 ) -> None:
-    def run(seed: int) -> str:
-        return explain.attribute(sst2, SENTENCES[2], method="lime", seed=seed).to_json()
+    def run(seed: int) -> Attribution:
+        return explain.attribute(sst2, SENTENCES[2], method="lime", seed=seed, budget=64)
 
-    assert run(1) == run(1)
-    assert run(1) != run(2)
+    assert run(1).to_json() == run(1).to_json()
+    assert run(1).values != run(2).values
+
+
+def test_each_text_target_and_method_has_a_random_stream_of_its_own(
+    sst2: TransformersClassifier,
+) -> None:
+    def run(text: str, target: int) -> tuple[float, ...]:
+        return explain.attribute(sst2, text, method="random", target=target).values
+
+    assert len({run("a b", 0), run("a c", 0), run("a b", 1)}) == 3
 
 
 def test_the_target_can_be_any_label(sst2: TransformersClassifier) -> None:
