@@ -85,6 +85,22 @@ def test_the_token_budget_halves_when_memory_runs_out(
     assert sizes[0] > 20 >= sizes[-1]
 
 
+def test_batches_are_sorted_by_length_and_stay_within_the_token_budget(
+    sst2: TransformersClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, lengths = sst2._logits, []
+
+    def spy(encoded: dict[str, Any]) -> Any:
+        lengths.append([len(ids) for ids in encoded["input_ids"]])
+        return real(encoded)
+
+    monkeypatch.setattr(sst2, "token_budget", 60)
+    monkeypatch.setattr(sst2, "_logits", spy)
+    sst2.predict(["word " * n for n in (9, 1, 30, 2, 17, 1, 80, 4)])
+    assert [n for batch in lengths for n in batch] == [3, 3, 4, 6, 11, 19, 32, 82]
+    assert all(len(batch) * max(batch) <= 60 for batch in lengths if len(batch) > 1)
+
+
 def test_tokens_tell_where_they_stand_in_the_text(sst2: TransformersClassifier) -> None:
     text = "a stunning\r\nwork 👍"
     (tokens,) = sst2.tokens([text])
