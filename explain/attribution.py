@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from explain.adapters import TextClassifier, TokenizedClassifier, wrap
+from explain.adapters.base import halve_on_failure
 from explain.engine import Engine, Outcome
 from explain.errors import (
     CapabilityError,
@@ -180,7 +181,11 @@ def segment(
     """Return the features of each text that the model reads, or why a text has none."""
     whole = [_whole(text) for text in texts]
     good = [text_of(s.parts) for s in whole if isinstance(s, Segmentation)]
-    cut = iter(_segment_each(good, model, unit))
+    cut = iter(
+        halve_on_failure(
+            lambda batch: _segment(batch, model, unit), good, model.name, catching=PredictionError
+        )
+    )
     return [next(cut) if isinstance(s, Segmentation) else s for s in whole]
 
 
@@ -196,19 +201,6 @@ def _segment(texts: Sequence[Text], model: TextClassifier, unit: str) -> list[Se
         Segmentation(p, _clipped(own, unread, p), unread)
         for p, own, unread in zip(parts, spans, model.unread(texts), strict=True)
     ]
-
-
-def _segment_each(
-    texts: list[Text], model: TextClassifier, unit: str
-) -> list[Segmentation | PredictionError]:
-    """Cut a batch; where the tokenizer fails, halve it until the texts that fail stand alone."""
-    try:
-        return [*_segment(texts, model, unit)]
-    except PredictionError as error:
-        if len(texts) == 1:
-            return [error]
-    half = len(texts) // 2
-    return _segment_each(texts[:half], model, unit) + _segment_each(texts[half:], model, unit)
 
 
 def answer(

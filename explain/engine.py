@@ -8,8 +8,8 @@ from typing import Generic, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.adapters import TextClassifier
-from explain.adapters.base import check_scores, failure
+from explain.adapters import Scores, TextClassifier
+from explain.adapters.base import check_scores, halve_on_failure
 from explain.errors import ExplainError, PredictionError
 from explain.games import Coalitions, MaskedTextGame, Plan
 from explain.progress import Progress
@@ -201,7 +201,8 @@ class Engine:
         missing.sort(key=lambda text: (sum(map(len, _strings(text))), _strings(text)))
         for start in range(0, len(missing), CALL_SIZE):
             chunk = missing[start : start + CALL_SIZE]
-            known.update(zip(chunk, self._predict(chunk), strict=True))
+            rows = halve_on_failure(self._predict, chunk, self.classifier.name)
+            known.update(zip(chunk, rows, strict=True))
             progress.show(start + len(chunk), len(missing))
         for text in missing:
             self._cache[text] = known[text]
@@ -209,19 +210,11 @@ class Engine:
             self._cache.popitem(last=False)
         return known
 
-    def _predict(self, texts: list[Text]) -> list[Row | PredictionError]:
-        """Score a batch; where it fails, halve it until the texts that fail stand alone."""
+    def _predict(self, texts: Sequence[Text]) -> Scores:
         self.calls += 1
         self.evaluations += len(texts)
         model = self.classifier
-        try:
-            answer = model.predict(texts)
-            return list(check_scores(answer, len(texts), model.labels, model.name))
-        except Exception as error:
-            if len(texts) == 1:
-                return [failure(model.name, error)]
-        half = len(texts) // 2
-        return self._predict(texts[:half]) + self._predict(texts[half:])
+        return check_scores(model.predict(texts), len(texts), model.labels, model.name)
 
 
 def _strings(text: Text) -> tuple[str, ...]:

@@ -175,7 +175,10 @@ def _view(
         speech=_speech(first) if first else "",
         doubtful=first is not None and first.grade == "D",
         warnings=tuple(shared),
-        methods=tuple(_method(attribution, shared) for attribution in attributions),
+        methods=tuple(
+            _method(attribution, [w for w in own if w not in shared])
+            for attribution, own in zip(attributions, said, strict=True)
+        ),
         top=top,
         all=rest,
     )
@@ -274,8 +277,7 @@ def _digits(values: Sequence[float]) -> int:
 # ── Errors ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _method(attribution: Attribution, said: Sequence[str]) -> MethodView:
-    """Return the view of a method, without the warnings that were `said` already."""
+def _method(attribution: Attribution, own_warnings: Sequence[str]) -> MethodView:
     target = attribution.target
     return MethodView(
         title=method_title(attribution.method),
@@ -286,7 +288,7 @@ def _method(attribution: Attribution, said: Sequence[str]) -> MethodView:
             f"v(empty) {signed(attribution.empty_value)}, v(N) {signed(attribution.full_value)}; "
             f"removed: {visible(attribution.removal)}"
         ),
-        warnings=tuple(w for w in warnings(attribution) if w not in said),
+        warnings=tuple(own_warnings),
     )
 
 

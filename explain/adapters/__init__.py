@@ -99,11 +99,10 @@ def wrap(
         if name is not None:
             raise ConfigurationError(f"{obj.name} has a name of its own; leave name out")
         return _with_own(obj, labels, output, task)
-    if _is_transformers(obj):
+    if (pair := _model_and_tokenizer(obj)) is not None:
         from explain.adapters.transformers import TransformersClassifier
 
-        model, tokenizer = obj if isinstance(obj, tuple) else (obj.model, obj.tokenizer)
-        classifier = TransformersClassifier(model, tokenizer, name=name)
+        classifier = TransformersClassifier(*pair, name=name)
         return _with_own(classifier, labels, output, task)
     if hasattr(obj, "predict_proba"):
         return _with_own(from_sklearn(obj, name=name, task=task), labels, output, task)
@@ -145,12 +144,12 @@ def _with_own(
     return model
 
 
-def _is_transformers(obj: Any) -> bool:
-    """Tell a transformers object by its classes, without importing the library."""
+def _model_and_tokenizer(obj: Any) -> tuple[Any, Any] | None:
+    """Return what a transformers object is made of, without importing the library; else None."""
     candidates = obj if isinstance(obj, tuple) else (obj,)
     modules = {base.__module__.partition(".")[0] for o in candidates for base in type(o).__mro__}
     if "transformers" not in modules:
-        return False
+        return None
     model, tokenizer = (
         obj
         if isinstance(obj, tuple) and len(obj) == 2
@@ -161,7 +160,7 @@ def _is_transformers(obj: Any) -> bool:
             f"{type(obj).__name__} of transformers objects is no classifier; pass "
             "(model, tokenizer), in this order, or a text-classification pipeline"
         )
-    return True
+    return model, tokenizer
 
 
 def _download(hub_id: str) -> Path:

@@ -1,8 +1,8 @@
 """What a classifier must offer, and what it may offer beyond that."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,13 @@ __all__ = [
     "check_labels",
     "check_scores",
     "failure",
+    "halve_on_failure",
     "is_out_of_memory",
     "log_odds_scores",
 ]
+
+T = TypeVar("T")
+Q = TypeVar("Q")
 
 Scores: TypeAlias = NDArray[np.float64]
 """Scores, shape (n_texts, n_labels), on the natural-log scale and never squashed.
@@ -241,6 +245,37 @@ def failure(name: str, error: BaseException) -> PredictionError:
     if isinstance(error, PredictionError):
         return error
     return PredictionError(f"{name} raised {type(error).__name__}: {error}")
+
+
+def halve_on_failure(
+    work: Callable[[Sequence[Q]], Iterable[T]],
+    items: Sequence[Q],
+    name: str,
+    catching: type[Exception] = Exception,
+) -> list[T | PredictionError]:
+    """Return the result of each item; a batch that fails is halved until what fails stands alone.
+
+    Parameters
+    ----------
+    work : callable
+        Takes a batch of items and returns one result for each.
+    items : sequence
+        The whole batch.
+    name : str
+        Whose failure it is.
+    catching : type of exception
+        What counts as a failure of the items; anything else is raised.
+    """
+    try:
+        return [*work(items)]
+    except catching as error:
+        if len(items) == 1:
+            return [failure(name, error)]
+    half = len(items) // 2
+    return [
+        *halve_on_failure(work, items[:half], name, catching),
+        *halve_on_failure(work, items[half:], name, catching),
+    ]
 
 
 def is_out_of_memory(error: BaseException) -> bool:

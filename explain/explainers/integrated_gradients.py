@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from explain.adapters import Encoding, GradientClassifier, TextClassifier
-from explain.adapters.base import failure, is_out_of_memory
+from explain.adapters.base import halve_on_failure, is_out_of_memory
 from explain.engine import Outcome
 from explain.errors import CapabilityError, PredictionError
 from explain.explainers.base import Budget, Estimate
@@ -96,19 +96,14 @@ class IntegratedGradients:
     def _explain_batch(
         self, model: GradientClassifier, questions: Sequence[Question], baseline_id: int
     ) -> list[Outcome[Estimate]]:
-        try:
-            paths = _Paths(model, questions, baseline_id)
-            return [
-                Outcome(estimate, gradients)
-                for estimate, gradients in self._integrate(paths, questions)
-            ]
-        except Exception as error:
-            if len(questions) == 1:
-                return [Outcome(failure(model.name, error), 0)]
-        half = len(questions) // 2
-        return self._explain_batch(model, questions[:half], baseline_id) + self._explain_batch(
-            model, questions[half:], baseline_id
-        )
+        def integrate(batch: Sequence[Question]) -> list[Outcome[Estimate]]:
+            paths = _Paths(model, batch, baseline_id)
+            return [Outcome(*answer) for answer in self._integrate(paths, batch)]
+
+        return [
+            Outcome(answer, 0) if isinstance(answer, PredictionError) else answer
+            for answer in halve_on_failure(integrate, questions, model.name)
+        ]
 
     def _integrate(
         self, paths: "_Paths", questions: Sequence[Question]
