@@ -69,7 +69,7 @@ def test_texts_and_pairs_in_one_call_are_refused(nli: TransformersClassifier) ->
 def test_the_token_budget_halves_when_memory_runs_out(
     sst2: TransformersClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, sizes = sst2._logits, []
+    real, sizes = sst2._score_batch, []
 
     def small(encoded: dict[str, Any]) -> Any:
         sizes.append(len(encoded["input_ids"]) * max(map(len, encoded["input_ids"])))
@@ -79,7 +79,7 @@ def test_the_token_budget_halves_when_memory_runs_out(
 
     expected = sst2.predict(TEXTS)
     monkeypatch.setattr(sst2, "token_budget", 1000)
-    monkeypatch.setattr(sst2, "_logits", small)
+    monkeypatch.setattr(sst2, "_score_batch", small)
     np.testing.assert_allclose(sst2.predict(TEXTS), expected, atol=1e-5)
     assert sst2.token_budget < 1000
     assert sizes[0] > 20 >= sizes[-1]
@@ -88,14 +88,14 @@ def test_the_token_budget_halves_when_memory_runs_out(
 def test_batches_are_sorted_by_length_and_stay_within_the_token_budget(
     sst2: TransformersClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, lengths = sst2._logits, []
+    real, lengths = sst2._score_batch, []
 
     def spy(encoded: dict[str, Any]) -> Any:
         lengths.append([len(ids) for ids in encoded["input_ids"]])
         return real(encoded)
 
     monkeypatch.setattr(sst2, "token_budget", 60)
-    monkeypatch.setattr(sst2, "_logits", spy)
+    monkeypatch.setattr(sst2, "_score_batch", spy)
     sst2.predict(["word " * n for n in (9, 1, 30, 2, 17, 1, 80, 4)])
     assert [n for batch in lengths for n in batch] == [3, 3, 4, 6, 11, 19, 32, 82]
     assert all(len(batch) * max(batch) <= 60 for batch in lengths if len(batch) > 1)

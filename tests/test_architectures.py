@@ -7,7 +7,6 @@ import pytest
 import torch
 
 import explain
-from explain.adapters import GradientClassifier
 from explain.adapters.transformers import TransformersClassifier
 from explain.errors import AdapterError, CapabilityError, PredictionError
 from explain.games import target_values
@@ -101,24 +100,8 @@ def test_multi_label_targets_are_logits_and_no_row_is_judged() -> None:
     assert attribution.full_value == pytest.approx(model.predict(TEXTS[:1])[0, 1], abs=1e-5)
 
 
-def test_a_missing_padding_token_is_one_clear_error() -> None:
-    tokenizer = byte_tokenizer(mask=True, limit=64)
-    model = random_model("roberta", tokenizer, max_position_embeddings=66)
-    tokenizer.pad_token = None
-    with pytest.raises(AdapterError, match="no padding token"):
-        TransformersClassifier(model, tokenizer)
-
-
 def test_an_unknown_problem_type_is_refused() -> None:
     model = roberta()
     model.model.config.__dict__["problem_type"] = "nonsense"
     with pytest.raises(AdapterError, match="problem_type of the model is 'nonsense'"):
         TransformersClassifier(model.model, model.tokenizer)
-
-
-def test_an_encoder_decoder_says_that_gradients_are_not_for_it() -> None:
-    model = roberta()
-    model.model.config.is_encoder_decoder = True
-    assert isinstance(model, GradientClassifier)
-    with pytest.raises(CapabilityError, match="embeds its text twice"):
-        explain.attribute(model, "a good film", method="integrated_gradients")

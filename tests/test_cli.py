@@ -132,7 +132,7 @@ def test_weights_that_are_nan(spoilt: Path) -> None:
     weights["classifier.bias"] = torch.full_like(weights["classifier.bias"], float("nan"))
     path.unlink()
     save_file(weights, path, metadata={"format": "pt"})
-    refused(spoilt, "model", "rows.csv", code=3, says="NaN or infinite scores")
+    refused(spoilt, "model", "rows.csv", code=3, says="classifier.bias hold NaN")
 
 
 def test_a_folder_that_cannot_be_written(spoilt: Path) -> None:

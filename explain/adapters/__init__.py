@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from explain.adapters.base import (
     TokenizedClassifier,
 )
 from explain.adapters.function import FunctionClassifier, Output, from_sklearn
-from explain.errors import AdapterError, ConfigurationError
+from explain.errors import AdapterError, ConfigurationError, nearest
 
 __all__ = [
     "Describable",
@@ -35,7 +36,7 @@ _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
 
 
-def load(source: str | Path, *, name: str | None = None) -> TextClassifier:
+def load(source: str | Path, *, name: str | None = None, **options: Any) -> TextClassifier:
     """Return the saved classifier in a folder, or of a hub id.
 
     Parameters
@@ -45,22 +46,38 @@ def load(source: str | Path, *, name: str | None = None) -> TextClassifier:
         causes a download. Of a hub id only weights in safetensors and tokenizer files are fetched.
     name : str, optional
         What the model is called in reports; by default its folder.
+    **options
+        Options of the loader of this kind of model; unknown ones are refused. For transformers:
+        ``task``, ``long_text``, ``pool``, ``dtype``, ``device``
+        (`TransformersClassifier.from_folder`).
 
     Raises
     ------
     AdapterError
         If it is missing, incomplete or no sequence classifier.
+    ConfigurationError
+        If this kind of model has no such option.
     UnsafeModelError
         If loading it would run code: pickled weights, ``auto_map``, ``*.py``.
     """
+    path = Path(source)
+    if not path.exists() and isinstance(source, str) and _HUB_ID.fullmatch(source):
+        path, options = _download(source), {"source": source, **options}
+        name = name or source
+    loader = _loader(path)
+    known = sorted(set(signature(loader).parameters) - {"folder", "name", "source"})
+    if unknown := sorted(set(options) - {*known, "source"}):
+        raise ConfigurationError(
+            f"{str(source)!r} cannot be loaded with {unknown[0]}=; {nearest(unknown[0], known)}"
+        )
+    return loader(path, name=name, **options)
+
+
+def _loader(path: Path) -> Callable[..., TextClassifier]:
+    """Return what loads this kind of folder or file."""
     from explain.adapters.transformers import TransformersClassifier
 
-    folder = Path(source)
-    if not folder.exists() and isinstance(source, str) and _HUB_ID.fullmatch(source):
-        return TransformersClassifier.from_folder(
-            _download(source), name=name or source, source=source
-        )
-    return TransformersClassifier.from_folder(folder, name=name)
+    return TransformersClassifier.from_folder
 
 
 def wrap(
@@ -69,7 +86,7 @@ def wrap(
     labels: Sequence[str] | None = None,
     name: str | None = None,
     output: Output = "probabilities",
-    task: Task = "single_label",
+    task: Task | None = None,
 ) -> TextClassifier:
     """Return a live object as a classifier.
 
@@ -85,8 +102,8 @@ def wrap(
         What the model is called in reports.
     output : {"probabilities", "scores"}
         What a function returns: probabilities, or scores on the natural-log scale (logits, log p).
-    task : {"single_label", "multi_label", "regression"}
-        How the columns of a function relate to each other.
+    task : {"single_label", "multi_label", "regression"}, optional
+        How the columns relate to each other; by default what the model says, or a single label.
 
     Raises
     ------
@@ -102,12 +119,13 @@ def wrap(
     if (pair := _model_and_tokenizer(obj)) is not None:
         from explain.adapters.transformers import TransformersClassifier
 
-        classifier = TransformersClassifier(*pair, name=name)
+        classifier = TransformersClassifier(*pair, name=name, task=task)
         return _with_own(classifier, labels, output, task)
     if hasattr(obj, "predict_proba"):
-        return _with_own(from_sklearn(obj, name=name, task=task), labels, output, task)
+        pipeline = from_sklearn(obj, name=name, task=task or "single_label")
+        return _with_own(pipeline, labels, output, task)
     if callable(obj):
-        return _wrap_function(obj, labels, name, output, task)
+        return _wrap_function(obj, labels, name, output, task or "single_label")
     raise AdapterError(
         f"{type(obj).__name__} is no classifier that can be wrapped; pass (model, tokenizer), a "
         "text-classification pipeline, a scikit-learn pipeline with predict_proba, or a function"
@@ -130,12 +148,12 @@ def _wrap_function(
 
 
 def _with_own(
-    model: TextClassifier, labels: Sequence[str] | None, output: Output, task: Task
+    model: TextClassifier, labels: Sequence[str] | None, output: Output, task: Task | None
 ) -> TextClassifier:
     """Return a model that knows its labels, output and task, if nothing else was asked of it."""
     if output != "probabilities":
         raise ConfigurationError(f"{model.name} has an output of its own; leave output out")
-    if task not in ("single_label", model.task):
+    if task not in (None, model.task):
         raise ConfigurationError(f"{model.name} is a {model.task} model, not {task}")
     if labels is not None and tuple(labels) != model.labels:
         raise ConfigurationError(

@@ -112,12 +112,13 @@ class Encoding:
     ----------
     inputs : dict of str to Tensor
         Model inputs, each of shape (n_texts, n_tokens), ``input_ids`` among them.
-    spans : tuple of tuple of Span or None
-        For each text and token its place in the text; None for special and padding tokens.
+    spans : tuple of tuple of tuple of Span or None
+        For each embedding layer, text and token its place in the text; None for special and
+        padding tokens. The decoder of an encoder-decoder reads the text shifted by one.
     """
 
     inputs: "dict[str, torch.Tensor]"
-    spans: tuple[tuple[Span | None, ...], ...]
+    spans: tuple[tuple[tuple[Span | None, ...], ...], ...]
 
 
 @runtime_checkable

@@ -1,44 +1,40 @@
 """Sequence classifiers of the transformers library."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 import torch
-import transformers
-from pydantic import JsonValue
+from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from explain.adapters.base import (
-    Encoding,
-    Scores,
-    check_labels,
-    check_scores,
-    failure,
-    is_out_of_memory,
-)
+from explain.adapters.base import Encoding, Scores, check_scores
 from explain.adapters.safety import check_folder
-from explain.errors import AdapterError, CapabilityError, PredictionError, nearest
+from explain.adapters.tokenized import (
+    LongText,
+    Pool,
+    TokenizerClassifier,
+    first_line,
+    limit_of,
+    token_spans,
+)
+from explain.errors import AdapterError, CapabilityError, ConfigurationError, nearest
 from explain.files import hash_folder
 from explain.record import FileHash, ModelDescription, Task
-from explain.spans import Span, Text, parts_of
+from explain.spans import Span, Text
 
 if TYPE_CHECKING:
-    from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 __all__ = ["TransformersClassifier"]
-
-CPU_TOKEN_BUDGET = 2048
-"""Tokens of a batch on a CPU: more is slower, as activations leave the cache (benchmarks/)."""
 
 GPU_TOKEN_BUDGET = 32_768
 """Tokens of a batch on an accelerator, which needs large batches to be busy."""
 
-UNLIMITED = 1_000_000
-"""Tokenizers without a limit state one above this."""
+DTYPES = ("float32", "float16", "bfloat16")
 
 _TASKS: dict[str, Task] = {
     "single_label_classification": "single_label",
@@ -47,31 +43,40 @@ _TASKS: dict[str, Task] = {
 }
 
 
-class TransformersClassifier:
+class TransformersClassifier(TokenizerClassifier):
     """A sequence classifier of the transformers library with its tokenizer.
 
-    All texts of a call are tokenized, sorted by length and packed into batches of at most
-    `token_budget` tokens; the budget halves when memory runs out. Texts over the model's limit are
-    cut; `tokens` tells what was read.
+    Encoders, decoders that pool the last token, and encoder-decoders. A decoder without a padding
+    token borrows one of its special tokens for it, which the record says. Decoders are padded on
+    the right whatever their tokenizer says, so that positions count from the first token; a text
+    of no tokens is read as the token that starts a text.
 
     Parameters
     ----------
     model : PreTrainedModel
         A model with a sequence classification head. It is put into evaluation mode.
     tokenizer : PreTrainedTokenizerBase
-        Its tokenizer.
+        Its tokenizer, a fast one.
     name : str, optional
         What the model is called in reports; by default its class.
     source : str, optional
         The folder or hub id that it was loaded from.
     files : tuple of FileHash
         The files that it was loaded from.
+    task : {"single_label", "multi_label", "regression"}, optional
+        How the columns relate to each other; by default what ``problem_type`` of the model says,
+        or else regression for one column and a single label for more.
+    long_text : {"cut", "windows"}
+        What happens to a text over the model's limit, see `TokenizerClassifier`.
+    pool : {"mean", "max"}
+        How windows are pooled, see `TokenizerClassifier`.
 
     Raises
     ------
     AdapterError
-        If the labels of the model are ambiguous, or the tokenizer has no padding token or more
-        tokens than the model.
+        If labels, task, head, weights and tokenizer of the model do not fit together.
+    ConfigurationError
+        If `task` contradicts the model, or `long_text` or `pool` is unknown.
     """
 
     def __init__(
@@ -82,39 +87,74 @@ class TransformersClassifier:
         name: str | None = None,
         source: str | None = None,
         files: tuple[FileHash, ...] = (),
+        task: Task | None = None,
+        long_text: LongText = "cut",
+        pool: Pool = "mean",
     ) -> None:
         self.model: PreTrainedModel = model
         self.model.train(False)
-        self.tokenizer = tokenizer
-        self.name = name or type(model).__name__
-        self.task = _task(model.config)
-        self.labels = _labels(model.config, self.task)
-        self.max_length = _max_length(model, tokenizer)
-        self.token_budget = CPU_TOKEN_BUDGET if model.device.type == "cpu" else GPU_TOKEN_BUDGET
+        _check_vocabulary(model, tokenizer)
+        super().__init__(
+            tokenizer,
+            labels_of(model.config),
+            task=task_of(model.config, task),
+            max_length=_max_length(model, tokenizer),
+            name=name or type(model).__name__,
+            long_text=long_text,
+            pool=pool,
+        )
+        if model.device.type != "cpu":
+            self.token_budget = GPU_TOKEN_BUDGET
         self._source = source
         self._files = files
-        _check_tokenizer(model, tokenizer)
+        self._pad_id = _pad_id(model, tokenizer)
+        self._pad_side = _pad_side(model, tokenizer)
+        _check_weights(model)
+        self._score_batch(self._tokenize(["."]))
 
     @classmethod
     def from_folder(
-        cls, folder: str | Path, *, name: str | None = None, source: str | None = None
+        cls,
+        folder: str | Path,
+        *,
+        name: str | None = None,
+        source: str | None = None,
+        task: Task | None = None,
+        long_text: LongText = "cut",
+        pool: Pool = "mean",
+        dtype: str | None = None,
+        device: str | None = None,
     ) -> Self:
         """Return the classifier that ``save_pretrained`` wrote to a folder.
 
         Only safetensors weights are read, nothing is downloaded, no code of the folder is run.
-        `source` is what the record says of its origin, by default the folder.
+
+        Parameters
+        ----------
+        folder : str or Path
+            The folder.
+        name, source, task, long_text, pool
+            As for the class; `source` is by default the folder, `name` the name of the folder.
+        dtype : {"float32", "float16", "bfloat16"}, optional
+            Type of the weights; by default what ``config.json`` says.
+        device : str, optional
+            Such as ``cpu`` or ``cuda:0``; by default ``cpu``.
 
         Raises
         ------
         AdapterError
             If the folder is missing or incomplete, or its weights lack a trained head.
+        ConfigurationError
+            If an option is unknown or contradicts the model.
         UnsafeModelError
             If loading it would run code.
         """
         path = Path(folder)
         check_folder(path)
+        if dtype is not None and dtype not in DTYPES:
+            raise ConfigurationError(f"there is no dtype {dtype!r}; {nearest(dtype, DTYPES)}")
         try:
-            with _quiet():
+            with quiet():
                 tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
                 model, loading = AutoModelForSequenceClassification.from_pretrained(
                     path,
@@ -122,12 +162,11 @@ class TransformersClassifier:
                     use_safetensors=True,
                     trust_remote_code=False,
                     output_loading_info=True,
+                    dtype=dtype or "auto",
                 )
         except Exception as error:
-            first_line = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
             raise AdapterError(
-                f"{str(path)!r} cannot be loaded as a sequence classifier: "
-                f"{type(error).__name__}: {first_line}"
+                f"{str(path)!r} cannot be loaded as a sequence classifier: {first_line(error)}"
             ) from error
         if missing := sorted(loading["missing_keys"]):
             raise AdapterError(
@@ -135,90 +174,25 @@ class TransformersClassifier:
                 f"{len(missing) - 1} more), which would be random; pass a fine-tuned classifier"
             )
         return cls(
-            model,
+            on_device(model, device),
             tokenizer,
             name=name or path.resolve().name,
             source=source or path.as_posix(),
             files=hash_folder(path),
+            task=task,
+            long_text=long_text,
+            pool=pool,
         )
 
     @property
-    def mask_token(self) -> str | None:
-        """The tokenizer's mask token."""
-        token: str | None = self.tokenizer.mask_token
-        return token
-
-    @property
-    def special_tokens(self) -> tuple[str, ...]:
-        """The tokenizer's special tokens."""
-        return tuple(sorted(self.tokenizer.all_special_tokens))
-
-    @property
     def embeddings(self) -> tuple[torch.nn.Module, ...]:
-        """The layer that turns token ids into vectors."""
-        return (self.model.get_input_embeddings(),)
-
-    def predict(self, texts: Sequence[Text]) -> Scores:
-        """Return the logits of `texts`, shape (n_texts, n_labels), float64.
-
-        Raises
-        ------
-        PredictionError
-            If the tokenizer or the model fails.
-        """
-        scores = np.empty((len(texts), len(self.labels)))
-        if not texts:
-            return scores
-        encoded = self._tokenize(texts)
-        ids = encoded["input_ids"]
-        queue = sorted(range(len(texts)), key=lambda i: (len(ids[i]), ids[i]))
-        while queue:
-            batch = self._fill_batch(queue, ids)
-            try:
-                scores[batch] = self._logits(
-                    {key: [v[i] for i in batch] for key, v in encoded.items()}
-                )
-            except Exception as error:
-                if not is_out_of_memory(error) or len(batch) == 1:
-                    raise failure(self.name, error) from error
-                self.token_budget = len(batch) * len(ids[batch[-1]]) // 2
-            else:
-                del queue[: len(batch)]
-        return scores
-
-    def tokens(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
-        """Return the spans of the tokens that the model reads of each text.
-
-        Raises
-        ------
-        CapabilityError
-            If the tokenizer does not know where its tokens come from.
-        """
-        if not texts:
-            return []
-        return [
-            tuple(span for span in spans if span is not None)
-            for spans in _token_spans(self._tokenize(texts), self.name)
-        ]
-
-    def unread(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
-        """Return the spans of each text that are cut off because it is too long.
-
-        Raises
-        ------
-        CapabilityError
-            If the tokenizer does not know where its tokens come from.
-        """
-        if not texts:
-            return []
-        whole = self._tokenize(texts, truncation=False)
-        long = [i for i, ids in enumerate(whole["input_ids"]) if len(ids) > self.max_length]
-        everything = _token_spans(whole, self.name) if long else []
-        read = dict(zip(long, self.tokens([texts[i] for i in long]), strict=True))
-        return [
-            _cut_off(everything[i], read[i], len(parts_of(text))) if i in read else ()
-            for i, text in enumerate(texts)
-        ]
+        """The layers that turn token ids into vectors, an encoder's before its decoder's."""
+        if not self.model.config.is_encoder_decoder:
+            return (self.model.get_input_embeddings(),)
+        return (
+            self.model.get_encoder().get_input_embeddings(),
+            self.model.get_decoder().get_input_embeddings(),
+        )
 
     def encode(self, texts: Sequence[Text]) -> Encoding:
         """Return `texts` as one padded batch on the model's device.
@@ -226,17 +200,27 @@ class TransformersClassifier:
         Raises
         ------
         CapabilityError
-            If the tokenizer does not know where its tokens come from.
+            If long texts are scored in windows, which gradients do not follow.
+        PredictionError
+            If the tokenizer fails.
         """
+        if self.long_text == "windows":
+            raise CapabilityError(
+                f"{self.name} scores long texts in windows, which gradients do not follow; use "
+                "shap, lime or occlusion, or long_text='cut'"
+            )
         encoded = self._tokenize(texts)
-        inputs = self._pad(dict(encoded))
+        inputs = self._pad(encoded)
         width = inputs["input_ids"].shape[1]
-        left = self.tokenizer.padding_side == "left"
+        left = self._pad_side == "left"
         spans = []
-        for row in _token_spans(encoded, self.name):
+        for row in token_spans(encoded):
             padding: tuple[Span | None, ...] = (None,) * (width - len(row))
             spans.append(padding + row if left else row + padding)
-        return Encoding(inputs, tuple(spans))
+        if not self.model.config.is_encoder_decoder:
+            return Encoding(inputs, (tuple(spans),))
+        # The decoder reads the text shifted by the token that starts it.
+        return Encoding(inputs, (tuple(spans), tuple((None, *row[:-1]) for row in spans)))
 
     def baseline_id(self, baseline: str) -> int:
         """Return the token id of the baseline ``mask`` or ``pad``.
@@ -244,14 +228,9 @@ class TransformersClassifier:
         Raises
         ------
         CapabilityError
-            If the tokenizer has no such token, or the model is an encoder-decoder.
+            If the tokenizer has no such token.
         """
-        if self.model.config.is_encoder_decoder:
-            raise CapabilityError(
-                f"{self.name} embeds its text twice, in encoder and decoder, which gradients do "
-                "not follow yet; use shap, lime or occlusion"
-            )
-        token_id = {"mask": self.tokenizer.mask_token_id, "pad": self.tokenizer.pad_token_id}
+        token_id = {"mask": self.tokenizer.mask_token_id, "pad": self._pad_id}
         if (found := token_id.get(baseline)) is None:
             has = [key for key, value in token_id.items() if value is not None]
             raise CapabilityError(
@@ -266,6 +245,7 @@ class TransformersClassifier:
 
     def describe(self) -> ModelDescription:
         """Return what is known of the model, with the hashes of its files."""
+        own = self.tokenizer.pad_token_id is not None
         return ModelDescription(
             name=self.name,
             adapter=type(self).__name__,
@@ -278,53 +258,104 @@ class TransformersClassifier:
                 "dtype": str(self.model.dtype).removeprefix("torch."),
                 "device": str(self.model.device),
                 "threads": torch.get_num_threads(),
-                "maximum tokens": self.max_length,
-                "truncation side": self.tokenizer.truncation_side,
-                "tokenizer": type(self.tokenizer).__name__,
-                "special tokens": list[JsonValue](self.special_tokens),
+                "padding": f"{self.tokenizer.convert_ids_to_tokens(self._pad_id)} on the "
+                f"{self._pad_side}{'' if own else ', borrowed: there is no padding token'}",
+                **self._facts(),
             },
             files=self._files,
         )
 
-    def _tokenize(self, texts: Sequence[Text], *, truncation: bool = True) -> "BatchEncoding":
-        pairs = [parts_of(text) for text in texts]
-        if len({len(parts) for parts in pairs}) > 1:
-            raise PredictionError(
-                f"{self.name} was given single texts and pairs in one call; pass one kind"
-            )
-        # MiniLM and others store padding and truncation in tokenizer.json: both are always stated.
-        try:
-            encoded: BatchEncoding = self.tokenizer(
-                *([parts[side] for parts in pairs] for side in range(len(pairs[0]))),
-                truncation=truncation,
-                max_length=self.max_length if truncation else None,
-                padding=False,
-                verbose=False,
-            )
-        except Exception as error:
-            raise failure(f"the tokenizer of {self.name}", error) from error
-        return encoded
+    def _pad(self, encoded: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+        """Return a batch as tensors; a text of no tokens becomes the token that starts a text."""
+        start = self.tokenizer.bos_token_id
+        alone = {"input_ids": [self._pad_id if start is None else start], "attention_mask": [1]}
+        values = {"input_ids": self._pad_id, "token_type_ids": self.tokenizer.pad_token_type_id}
+        return {
+            key: pad_sequence(
+                [torch.tensor(row or alone.get(key, [0])) for row in rows],
+                batch_first=True,
+                padding_value=values.get(key, 0),
+                padding_side=self._pad_side,
+            ).to(self.model.device)
+            for key, rows in encoded.items()
+        }
 
-    def _fill_batch(self, queue: Sequence[int], ids: Sequence[Sequence[int]]) -> list[int]:
-        """Return the head of a queue sorted by length that fits the token budget, at least one."""
-        size = 1
-        while size < len(queue) and (size + 1) * len(ids[queue[size]]) <= self.token_budget:
-            size += 1
-        return list(queue[:size])
-
-    def _pad(self, encoded: dict[str, Any]) -> dict[str, torch.Tensor]:
-        with _quiet():
-            padded = self.tokenizer.pad(encoded, padding=True, return_tensors="pt")
-        return {key: value.to(self.model.device) for key, value in padded.items()}
-
-    def _logits(self, encoded: dict[str, Any]) -> Scores:
+    def _score_batch(self, encoded: Mapping[str, Any]) -> Scores:
         with torch.inference_mode():
             logits = self.model(**self._pad(encoded)).logits
         return check_scores(logits.double().cpu().numpy(), len(logits), self.labels, self.name)
 
 
+def labels_of(config: "PretrainedConfig") -> list[str]:
+    """Return the names of the columns.
+
+    Raises
+    ------
+    AdapterError
+        If ``id2label`` leaves a column out.
+    """
+    names = {int(index): str(label) for index, label in (config.id2label or {}).items()}
+    if sorted(names) != list(range(len(names))):
+        raise AdapterError(
+            f"id2label of the model names the columns {sorted(names)}, "
+            f"expected 0 to {len(names) - 1}; mend config.json"
+        )
+    return [names[index] for index in range(len(names))]
+
+
+def task_of(config: "PretrainedConfig", stated: Task | None) -> Task:
+    """Return how the columns relate to each other.
+
+    Raises
+    ------
+    AdapterError
+        If ``problem_type`` is unknown, or a regression has more than one column.
+    ConfigurationError
+        If `stated` contradicts the model.
+    """
+    if stated is not None and stated not in _TASKS.values():
+        raise ConfigurationError(f"there is no task {stated!r}; {nearest(stated, _TASKS.values())}")
+    problem: str | None = config.problem_type
+    if problem is not None and problem not in _TASKS:
+        raise AdapterError(
+            f"problem_type of the model is {problem!r}; {nearest(str(problem), _TASKS)}"
+        )
+    alone: Task = "regression" if config.num_labels == 1 else "single_label"
+    own = stated or alone if problem is None else _TASKS[problem]
+    if stated not in (None, own):
+        raise ConfigurationError(
+            f"problem_type of the model is {problem!r}, which is not {stated}; leave task out"
+        )
+    if (own == "regression" and config.num_labels != 1) or (own, alone) == (
+        "single_label",
+        "regression",
+    ):
+        raise (AdapterError if stated is None else ConfigurationError)(
+            f"the model has {config.num_labels} outputs, which is no {own}; "
+            "a regression has one, a single-label classifier two or more"
+        )
+    return own
+
+
+def on_device(model: "PreTrainedModel", device: str | None) -> "PreTrainedModel":
+    """Return the model on a device, or where it is.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such device here.
+    """
+    if device is None:
+        return model
+    try:
+        torch.nn.Module.to(model, device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ConfigurationError(f"there is no device {device!r}: {first_line(error)}") from error
+    return model
+
+
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the library's progress bars and advice off the terminal while loading."""
     verbosity = transformers_logging.get_verbosity()
     bars = transformers_logging.is_progress_bar_enabled()
@@ -338,93 +369,67 @@ def _quiet() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
-def _labels(config: "transformers.PretrainedConfig", task: Task) -> tuple[str, ...]:
-    names = {int(index): str(label) for index, label in (config.id2label or {}).items()}
-    if sorted(names) != list(range(len(names))):
-        raise AdapterError(
-            f"id2label of the model names the columns {sorted(names)}, "
-            f"expected 0 to {len(names) - 1}; mend config.json"
-        )
-    return check_labels([names[index] for index in range(len(names))], task)
-
-
-def _task(config: "transformers.PretrainedConfig") -> Task:
-    if config.problem_type is None:
-        return "regression" if config.num_labels == 1 else "single_label"
-    if config.problem_type not in _TASKS:
-        raise AdapterError(
-            f"problem_type of the model is {config.problem_type!r}; "
-            f"{nearest(str(config.problem_type), _TASKS)}"
-        )
-    return _TASKS[config.problem_type]
-
-
 def _max_length(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> int:
-    """Return how many tokens the model reads: the least of what it and its tokenizer state."""
-    limits = [
-        tokenizer.model_max_length,
-        getattr(model.config, "max_position_embeddings", None),
-        *(
-            # RoBERTa and its kin count positions from the one after padding.
-            module.num_embeddings - module.padding_idx - 1
-            for name, module in model.named_modules()
-            if name.endswith("position_embeddings")
-            and isinstance(module, torch.nn.Embedding)
-            and module.padding_idx is not None
-        ),
+    positions = [
+        # RoBERTa and its kin count positions from the one after padding.
+        module.num_embeddings - module.padding_idx - 1
+        for name, module in model.named_modules()
+        if name.endswith("position_embeddings")
+        and isinstance(module, torch.nn.Embedding)
+        and module.padding_idx is not None
     ]
-    stated = [int(limit) for limit in limits if limit is not None and 0 < limit < UNLIMITED]
-    if not stated:
-        raise AdapterError(
-            "neither the model nor its tokenizer states how many tokens it reads; "
-            "set tokenizer.model_max_length"
-        )
-    return min(stated)
+    stated = getattr(model.config, "max_position_embeddings", None)
+    return limit_of([tokenizer.model_max_length, stated, *positions])
 
 
-def _check_tokenizer(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> None:
-    if tokenizer.pad_token_id is None:
-        raise AdapterError(
-            "the tokenizer has no padding token, without which texts cannot be batched; "
-            "set tokenizer.pad_token (and pad_token_id in the model's config)"
-        )
+def _check_vocabulary(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> None:
     embeddings: Any = model.get_input_embeddings()
     rows = embeddings.weight.shape[0]
-    if len(tokenizer) > rows:
+    needed = max(tokenizer.get_vocab().values(), default=-1) + 1
+    if needed > rows:
         raise AdapterError(
-            f"the tokenizer has {len(tokenizer)} tokens, the model embeds {rows}; "
+            f"the tokenizer has {needed} tokens, the model embeds {rows}; "
             "pass the tokenizer that belongs to the model"
         )
 
 
-def _cut_off(
-    everything: Sequence[Span | None], read: Sequence[Span], n_parts: int
-) -> tuple[Span, ...]:
-    """Return what lies before the first and after the last token that is read of each part."""
-    found = []
-    for part in range(n_parts):
-        whole = [span for span in everything if span is not None and span.part == part]
-        own = [span for span in read if span.part == part]
-        if whole and not own:
-            found.append(Span(part, whole[0].start, whole[-1].end))
-        elif whole:
-            before = [span for span in whole if span.end <= own[0].start]
-            after = [span for span in whole if span.start >= own[-1].end]
-            found += [Span(part, cut[0].start, cut[-1].end) for cut in (before, after) if cut]
-    return tuple(found)
+def _check_weights(model: "PreTrainedModel") -> None:
+    for name, weight in model.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise AdapterError(
+                f"the weights {name} hold NaN or infinity; save the model again from a checkpoint "
+                "whose loss was finite"
+            )
 
 
-def _token_spans(encoded: "BatchEncoding", name: str) -> list[tuple[Span | None, ...]]:
-    """Return the place of each token of each text, None for special tokens."""
-    if not encoded.is_fast:
-        raise CapabilityError(
-            f"the tokenizer of {name} does not know where its tokens come from; "
-            "save it as a fast tokenizer (tokenizer.json)"
-        )
-    return [
-        tuple(
-            Span(part, start, end) if part is not None and end > start else None
-            for part, (start, end) in zip(encoding.sequence_ids, encoding.offsets, strict=True)
-        )
-        for encoding in encoded.encodings or ()
+def _pad_id(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> int:
+    """Return the id that stands for padding in model and tokenizer; borrow one if there is none.
+
+    A decoder finds its last token as the last that is no padding, so a token that the tokenizer
+    puts at the end of a text cannot be borrowed.
+    """
+    config = model.config.get_text_config()
+    known = [
+        token_id
+        for token_id in (config.pad_token_id, tokenizer.pad_token_id)
+        if token_id is not None and token_id >= 0
     ]
+    if not known:
+        last = tokenizer("a")["input_ids"][-1:]
+        special = (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.unk_token_id)
+        known = [token_id for token_id in special if token_id is not None and token_id not in last]
+    if not known:
+        raise AdapterError(
+            "the tokenizer has no padding token and no special token to borrow for it, without "
+            "which texts cannot be batched; set tokenizer.pad_token"
+        )
+    # Decoders read it from their configuration to find the last token of a text.
+    config.pad_token_id = known[0]
+    return int(known[0])
+
+
+def _pad_side(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> str:
+    """Return ``right`` for models that number positions from the left, else the tokenizer's."""
+    if "position_ids" in signature(model.forward).parameters:
+        return "right"
+    return str(tokenizer.padding_side)

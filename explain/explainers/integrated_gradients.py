@@ -127,13 +127,11 @@ class IntegratedGradients:
                 and spent[row] + 2 * steps <= self.budget
             ]
             steps *= 2
-        for row, question in enumerate(questions):
+        for row in range(len(questions)):
             gap = _gap(values[row], total[row])
             yield (
                 Estimate(
-                    sum_onto_features(
-                        paths.encoding.spans[row], values[row], question.segmentation
-                    ),
+                    values[row],
                     empty_value=float(paths.empty[row]),
                     full_value=float(paths.full[row]),
                     diagnostics={
@@ -181,11 +179,12 @@ class _Paths:
         ids = self.encoding.inputs["input_ids"]
         features = torch.zeros_like(ids, dtype=torch.bool)
         for row, question in enumerate(questions):
-            for column, token in enumerate(self.encoding.spans[row]):
+            for column, token in enumerate(self.encoding.spans[0][row]):
                 features[row, column] = token is not None and any(
                     _overlap(token, span) for span in question.segmentation.spans
                 )
         self.baseline = torch.where(features, torch.full_like(ids, baseline_id), ids)
+        self.segmentations = [question.segmentation for question in questions]
         self.targets = [question.target for question in questions]
         self.full = self._values(ids)
         self.empty = self._start_values()
@@ -193,7 +192,7 @@ class _Paths:
             raise PredictionError(f"{model.name} returned NaN or infinite scores")
 
     def integrate(self, rows: Sequence[int], steps: int) -> list[NDArray[np.float64]]:
-        """Return the integral of each row with `steps` steps, one value per token."""
+        """Return the integral of each row with `steps` steps, one value per feature."""
         width = self.encoding.inputs["input_ids"].shape[1]
         batch_size = max(len(rows), self.model.token_budget // width)
         while True:
@@ -236,8 +235,17 @@ class _Paths:
             internal_batch_size=batch_size,
         )
         per_layer = attributed if isinstance(attributed, list) else [attributed]
-        tokens = sum(layer.detach().double().sum(dim=-1) for layer in per_layer)
-        return list(tokens.cpu().numpy()) if isinstance(tokens, torch.Tensor) else []
+        tokens = [layer.detach().double().sum(dim=-1).cpu().numpy() for layer in per_layer]
+        return [
+            np.sum(
+                [
+                    sum_onto_features(spans[row], values[number], self.segmentations[row])
+                    for spans, values in zip(self.encoding.spans, tokens, strict=True)
+                ],
+                axis=0,
+            )
+            for number, row in enumerate(rows)
+        ]
 
     def _start_values(self) -> NDArray[np.float64]:
         """Return the values at the start of the path: the text with the embeddings of the baseline.

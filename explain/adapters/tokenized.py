@@ -1,0 +1,275 @@
+"""What classifiers behind a tokenizer of the transformers library have in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from pydantic import JsonValue
+from scipy.special import log_softmax
+
+from explain.adapters.base import Scores, check_labels, failure
+from explain.adapters.batching import score_in_batches
+from explain.errors import AdapterError, ConfigurationError, PredictionError, nearest
+from explain.record import Task
+from explain.spans import Span, Text, parts_of
+
+if TYPE_CHECKING:
+    from transformers import BatchEncoding, PreTrainedTokenizerBase
+
+__all__ = ["CPU_TOKEN_BUDGET", "LongText", "Pool", "TokenizerClassifier", "first_line"]
+
+CPU_TOKEN_BUDGET = 2048
+"""Tokens of a batch on a CPU: more is slower, as activations leave the cache (benchmarks/)."""
+
+UNLIMITED = 1_000_000
+"""Tokenizers without a limit state one above this."""
+
+OVERLAP = 4
+"""Neighbouring windows share a fourth of their tokens."""
+
+LongText: TypeAlias = Literal["cut", "windows"]
+"""What happens to a text over the model's limit."""
+
+Pool: TypeAlias = Literal["mean", "max"]
+"""How the scores of the windows of a text become one."""
+
+
+class TokenizerClassifier(ABC):
+    """A classifier behind a fast tokenizer of the transformers library.
+
+    All texts of a call are tokenized, sorted by length and packed into batches of at most
+    `token_budget` tokens; the budget halves when memory runs out.
+
+    Parameters
+    ----------
+    tokenizer : PreTrainedTokenizerBase
+        The tokenizer, a fast one.
+    labels : sequence of str
+        Names of the columns of the scores.
+    task : {"single_label", "multi_label", "regression"}
+        How the columns relate to each other.
+    max_length : int
+        Tokens that the model reads, special ones included.
+    name : str
+        What the model is called in reports.
+    long_text : {"cut", "windows"}
+        A text over the limit is cut, and `unread` tells what was never read; or it is scored in
+        windows of `max_length` tokens, a fourth of them shared with the next, and pooled.
+    pool : {"mean", "max"}
+        How windows are pooled, label by label, on the natural-log scale (log p for single-label
+        models, logits for multi-label ones, values for regression).
+
+    Raises
+    ------
+    AdapterError
+        If the tokenizer does not know where its tokens come from, or the labels are ambiguous.
+    ConfigurationError
+        If `long_text` or `pool` is unknown.
+    """
+
+    def __init__(
+        self,
+        tokenizer: "PreTrainedTokenizerBase",
+        labels: Sequence[str],
+        *,
+        task: Task,
+        max_length: int,
+        name: str,
+        long_text: LongText = "cut",
+        pool: Pool = "mean",
+    ) -> None:
+        for option, value, known in (
+            ("long_text", long_text, ("cut", "windows")),
+            ("pool", pool, ("mean", "max")),
+        ):
+            if value not in known:
+                raise ConfigurationError(f"there is no {option} {value!r}; {nearest(value, known)}")
+        if not tokenizer.is_fast:
+            raise AdapterError(
+                f"the tokenizer of {name} ({type(tokenizer).__name__}) does not know where its "
+                "tokens come from; save it as a fast one (tokenizer.json), or wrap a function"
+            )
+        self.tokenizer = tokenizer
+        self.labels = check_labels(labels, task)
+        self.task = task
+        self.max_length = max_length
+        self.name = name
+        self.long_text = long_text
+        self.pool = pool
+        self.token_budget = CPU_TOKEN_BUDGET
+
+    @property
+    def mask_token(self) -> str | None:
+        """The tokenizer's mask token."""
+        token: str | None = self.tokenizer.mask_token
+        return token
+
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """The tokenizer's special tokens."""
+        return tuple(sorted(self.tokenizer.all_special_tokens))
+
+    def predict(self, texts: Sequence[Text]) -> Scores:
+        """Return the scores of `texts`, shape (n_texts, n_labels), float64, natural-log scale.
+
+        Raises
+        ------
+        PredictionError
+            If the tokenizer or the model fails.
+        """
+        if not texts:
+            return np.empty((0, len(self.labels)))
+        if self.long_text == "cut":
+            return self._scores(self._tokenize(texts))
+        windows = self._tokenize(texts, return_overflowing_tokens=True, stride=self._stride)
+        owners = np.array(windows.pop("overflow_to_sample_mapping"))
+        if len(owners) > len(texts) and not isinstance(texts[0], str):
+            raise PredictionError(
+                f"a pair is longer than {self.max_length} tokens, and windows are for single "
+                "texts; pass long_text='cut'"
+            )
+        return self._pooled(self._scores(windows), owners)
+
+    def tokens(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
+        """Return the spans of the tokens that the model reads of each text.
+
+        Raises
+        ------
+        PredictionError
+            If the tokenizer fails.
+        """
+        if not texts:
+            return []
+        encoded = self._tokenize(texts, truncation=self.long_text == "cut")
+        return [tuple(span for span in spans if span is not None) for spans in token_spans(encoded)]
+
+    def unread(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
+        """Return the spans of each text that are cut off because it is too long.
+
+        Raises
+        ------
+        PredictionError
+            If the tokenizer fails.
+        """
+        if not texts or self.long_text == "windows":
+            return [()] * len(texts)
+        whole = self._tokenize(texts, truncation=False)
+        long = [i for i, ids in enumerate(whole["input_ids"]) if len(ids) > self.max_length]
+        everything = token_spans(whole) if long else []
+        read = dict(zip(long, self.tokens([texts[i] for i in long]), strict=True))
+        return [
+            _cut_off(everything[i], read[i], len(parts_of(text))) if i in read else ()
+            for i, text in enumerate(texts)
+        ]
+
+    @abstractmethod
+    def _score_batch(self, encoded: Mapping[str, Any]) -> Scores:
+        """Return the scores of one batch of encoded texts, lists of unpadded rows."""
+
+    @property
+    def _stride(self) -> int:
+        return self.max_length // OVERLAP
+
+    def _facts(self) -> dict[str, JsonValue]:
+        """Return what a record says of the tokenizer."""
+        long_text = (
+            f"cut on the {self.tokenizer.truncation_side}"
+            if self.long_text == "cut"
+            else f"windows of {self.max_length} tokens, {self._stride} shared, {self.pool} of the "
+            "log scale"
+        )
+        return {
+            "maximum tokens": self.max_length,
+            "long text": long_text,
+            "tokenizer": type(self.tokenizer).__name__,
+            "special tokens": list[JsonValue](self.special_tokens),
+        }
+
+    def _tokenize(
+        self, texts: Sequence[Text], *, truncation: bool = True, **options: Any
+    ) -> "BatchEncoding":
+        pairs = [parts_of(text) for text in texts]
+        if len({len(parts) for parts in pairs}) > 1:
+            raise PredictionError(
+                f"{self.name} was given single texts and pairs in one call; pass one kind"
+            )
+        # MiniLM and others store padding and truncation in tokenizer.json: both are always stated.
+        try:
+            encoded: BatchEncoding = self.tokenizer(
+                *([parts[side] for parts in pairs] for side in range(len(pairs[0]))),
+                truncation=truncation,
+                max_length=self.max_length if truncation else None,
+                padding=False,
+                verbose=False,
+                **options,
+            )
+        except Exception as error:
+            raise failure(f"the tokenizer of {self.name}", error) from error
+        return encoded
+
+    def _scores(self, encoded: Mapping[str, Any]) -> Scores:
+        def score(batch: list[int]) -> Scores:
+            return self._score_batch({key: [v[i] for i in batch] for key, v in encoded.items()})
+
+        return score_in_batches(self, encoded["input_ids"], score)
+
+    def _pooled(self, scores: Scores, owners: np.ndarray[Any, np.dtype[np.int_]]) -> Scores:
+        """Return one row of scores for the windows of each text."""
+        logs: Scores = log_softmax(scores, axis=1) if self.task == "single_label" else scores
+        starts = np.flatnonzero(np.diff(owners, prepend=-1))
+        if self.pool == "max":
+            return np.maximum.reduceat(logs, starts, axis=0)
+        counts = np.diff(starts, append=len(owners))
+        return np.add.reduceat(logs, starts, axis=0) / counts[:, None]
+
+
+def token_spans(encoded: "BatchEncoding") -> list[tuple[Span | None, ...]]:
+    """Return the place of each token of each text, None for special tokens."""
+    return [
+        tuple(
+            Span(part, start, end) if part is not None and end > start else None
+            for part, (start, end) in zip(encoding.sequence_ids, encoding.offsets, strict=True)
+        )
+        for encoding in encoded.encodings or ()
+    ]
+
+
+def limit_of(limits: Sequence[object]) -> int:
+    """Return how many tokens are read: the least of what model and tokenizer state.
+
+    Raises
+    ------
+    AdapterError
+        If none is stated.
+    """
+    stated = [limit for limit in limits if isinstance(limit, int) and 0 < limit < UNLIMITED]
+    if not stated:
+        raise AdapterError(
+            "neither the model nor its tokenizer states how many tokens it reads; "
+            "set tokenizer.model_max_length"
+        )
+    return min(stated)
+
+
+def first_line(error: BaseException) -> str:
+    """Return the class and the first line of an error of another library."""
+    lines = str(error).strip().splitlines() or ["no message"]
+    return f"{type(error).__name__}: {lines[0]}"
+
+
+def _cut_off(
+    everything: Sequence[Span | None], read: Sequence[Span], n_parts: int
+) -> tuple[Span, ...]:
+    """Return what lies before the first and after the last token that is read of each part."""
+    found = []
+    for part in range(n_parts):
+        whole = [span for span in everything if span is not None and span.part == part]
+        own = [span for span in read if span.part == part]
+        if whole and not own:
+            found.append(Span(part, whole[0].start, whole[-1].end))
+        elif whole:
+            before = [span for span in whole if span.end <= own[0].start]
+            after = [span for span in whole if span.start >= own[-1].end]
+            found += [Span(part, cut[0].start, cut[-1].end) for cut in (before, after) if cut]
+    return tuple(found)
