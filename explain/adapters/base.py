@@ -142,7 +142,7 @@ class GradientClassifier(TokenizedClassifier, Protocol):
         Raises
         ------
         CapabilityError
-            If the tokenizer has no such token.
+            If there is no such token, or gradients do not follow what the model does.
         """
 
     def differentiable_scores(self, inputs: "dict[str, torch.Tensor]") -> "torch.Tensor":

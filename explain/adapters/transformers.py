@@ -199,16 +199,9 @@ class TransformersClassifier(TokenizerClassifier):
 
         Raises
         ------
-        CapabilityError
-            If long texts are scored in windows, which gradients do not follow.
         PredictionError
             If the tokenizer fails.
         """
-        if self.long_text == "windows":
-            raise CapabilityError(
-                f"{self.name} scores long texts in windows, which gradients do not follow; use "
-                "shap, lime or occlusion, or long_text='cut'"
-            )
         encoded = self._tokenize(texts)
         inputs = self._pad(encoded)
         width = inputs["input_ids"].shape[1]
@@ -228,8 +221,13 @@ class TransformersClassifier(TokenizerClassifier):
         Raises
         ------
         CapabilityError
-            If the tokenizer has no such token.
+            If the tokenizer has no such token, or long texts are scored in windows.
         """
+        if self.long_text == "windows":
+            raise CapabilityError(
+                f"{self.name} scores long texts in windows, which gradients do not follow; use "
+                "shap, lime or occlusion, or long_text='cut'"
+            )
         token_id = {"mask": self.tokenizer.mask_token_id, "pad": self._pad_id}
         if (found := token_id.get(baseline)) is None:
             has = [key for key, value in token_id.items() if value is not None]

@@ -1,5 +1,6 @@
 """Integrated gradients (Sundararajan, Taly and Yan 2017) over the embedding layers."""
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,7 +63,9 @@ class IntegratedGradients:
         CapabilityError
             If the model has no gradients, or no such token.
         """
-        baseline = self._resolve(_with_gradients(model))
+        differentiable = _with_gradients(model)
+        baseline = self._resolve(differentiable)
+        differentiable.baseline_id(baseline)
         return f"embedding of the {baseline} token"
 
     def explain(
@@ -221,19 +224,22 @@ class _Paths:
             )
             return _target_tensor(scores, index, scale)
 
-        attributed = LayerIntegratedGradients(
-            forward, layers if len(layers) > 1 else layers[0]
-        ).attribute(
-            inputs["input_ids"],
-            baselines=self.baseline[chosen],
-            additional_forward_args=(
-                torch.tensor([self.targets[row].index for row in rows]),
-                *(inputs[key] for key in others),
-            ),
-            n_steps=steps,
-            method="gausslegendre",
-            internal_batch_size=batch_size,
-        )
+        with warnings.catch_warnings():
+            # captum warns of several layers, of which none may depend on another; none does.
+            warnings.filterwarnings("ignore", "Multiple layers provided")
+            attributed = LayerIntegratedGradients(
+                forward, layers if len(layers) > 1 else layers[0]
+            ).attribute(
+                inputs["input_ids"],
+                baselines=self.baseline[chosen],
+                additional_forward_args=(
+                    torch.tensor([self.targets[row].index for row in rows]),
+                    *(inputs[key] for key in others),
+                ),
+                n_steps=steps,
+                method="gausslegendre",
+                internal_batch_size=batch_size,
+            )
         per_layer = attributed if isinstance(attributed, list) else [attributed]
         tokens = [layer.detach().double().sum(dim=-1).cpu().numpy() for layer in per_layer]
         return [
