@@ -82,7 +82,7 @@ _SENTENCE_END = regex.compile(
         (?: [{_SPACED}]*+ [{_UNSPACED}] [{_SPACED}{_UNSPACED}]*+ {_CLOSING}*+
           | [{_SPACED}]++ {_CLOSING}*+ (?=\s) )
       | (?<=\p{{Greek}}\p{{M}}?) ; (?=\s)
-      | (?<=[ก-\u0E4Eກ-\u0ECD]) (?=[ ]++[ก-ฮเ-ไກ-ຮໜ-ໟເ-ໄ](?<!ฯ))
+      | (?<=[ก-\u0E4Eກ-\u0ECD]) (?=[ ]++[ก-ฮเ-ไກ-ຮໜ-ໟເ-ໄ])
       | \R
     ) \s*+
     """

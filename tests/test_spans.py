@@ -93,6 +93,7 @@ def test_words_follow_unicode_boundaries_with_punctuation(text: str, features: l
         ("東京都庁へ", "東京都庁|へ"),
         ("หนังเรื่องนี้ดีมาก ๆ", "ห|นัง|เรื่อ|ง|นี้|ดี|มา|ก|ๆ"),
         ("เรียนน้ำสัตว์เกาะตัวเก่ง", "เรีย|น|น้ำ|สัตว์|เกาะ|ตัว|เก่|ง"),
+        ("กก", "ก|ก"),
         ("ເງົາເລື່ອງນີ້", "ເງົາ|ເລື່|ອ|ງ|ນີ້"),
         ("ល្អណាស់។ ខ្មែរ", "ល្អ|ណាស់|។|ខ្មែ|រ"),
         ("မြန်မာ ကောင်းတယ်။ ဗုဒ္ဓ", "မြန်|မာ|ကောင်း|တယ်|။|ဗု|ဒ္ဓ"),
@@ -223,16 +224,16 @@ def test_long_gaps_and_long_runs_of_marks_are_read_in_linear_time() -> None:
 @pytest.mark.parametrize(
     "piece",
     [
-        *("🇩", "🇩\u0301", "👩\u200d", "\u0301", "a.", "a@", "http://!", "www.!", ".…。", ".)"),
-        *("龘", "กั", "က်", "\u200b", "\u0600", 'א"', "の", "_"),
+        *("🇩", "🇩\u0301", "👩\u200d", "\u0301", ".", "a.", "a@", "http://!", ".…。", ".)"),
+        *("龘", "กั", "က်", 'א"', "の"),
     ],
 )
 def test_a_long_text_takes_linear_time(piece: str) -> None:
-    text = piece * (60_000 // len(piece))
+    text = piece * (200_000 // len(piece))
     started = time.process_time()
     words([text])
     sentences([text])
-    assert time.process_time() - started < 10  # below 2 s; of the square of the length, minutes
+    assert time.process_time() - started < 10  # below 3 s; minutes if it grew with the square
 
 
 def test_a_long_run_of_han_characters_is_cut_into_words_piece_by_piece() -> None:
