@@ -51,8 +51,8 @@ __all__ = ["DEFAULT_METHODS", "audit"]
 DEFAULT_METHODS = ("shap", "lime", "integrated_gradients")
 
 PACKAGES = (
-    "captum", "jinja2", "lime", "numpy", "pandas", "pydantic", "regex", "scikit-learn", "scipy",
-    "shap", "tokenizers", "torch", "transformers",
+    "captum", "jieba", "jinja2", "lime", "numpy", "pandas", "pydantic", "regex", "scikit-learn",
+    "scipy", "shap", "tokenizers", "torch", "transformers",
 )  # fmt: skip
 
 NOT_BUILT = (

@@ -16,6 +16,7 @@ from explain.errors import ConfigurationError, DataError, PredictionError, Recor
 from explain.files import hash_file
 from explain.record import AuditRecord, InstanceRecord, LogEntry, Section
 from explain.selection import plan_selection
+from explain.spans import han_rule
 
 ROWS = [
     {"text": "good fun", "label": "pos"},
@@ -97,6 +98,11 @@ def test_a_file_and_its_rows_have_the_same_hash_of_rows(tmp_path: Path) -> None:
     live = explain.audit(MODEL, [{"text": "good", "label": "pos"}], label="label").provenance
     assert from_file.rows_sha256 == live.rows_sha256
     assert (len(from_file.data), len(live.data)) == (1, 0)
+
+
+def test_the_record_says_what_cuts_chinese_into_words() -> None:
+    record = explain.audit(MODEL, [{"text": "这部电影", "label": "pos"}], label="label")
+    assert f"jieba {record.provenance.packages['jieba']}" == han_rule()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Masked texts are the user's own text with whole features replaced."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,6 +21,7 @@ from explain.games import (
 from explain.record import Target
 from explain.spans import Segmentation, Span, Text, text_of, words
 from tests import strategies
+from tests.tiny import byte_tokenizer
 
 MASKERS = [MaskToken("[MASK]"), Delete()]
 
@@ -66,6 +69,31 @@ def test_deleting_leaves_the_kept_features_in_order(
     left = "".join((text,) if isinstance(text, str) else text)
     visible = [f for f, keep in zip(segmentation.features, kept, strict=True) if keep]
     assert "".join("".join(visible).split()) == "".join(left.split())
+
+
+@pytest.fixture(params=["byte-level BPE", "WordPiece"])
+def tokenizer(request: pytest.FixtureRequest) -> Any:
+    if request.param == "byte-level BPE":
+        return byte_tokenizer(mask=True, limit=512)
+    return request.getfixturevalue("sst2").tokenizer
+
+
+@pytest.mark.parametrize("script", strategies.SCRIPTS)
+def test_hiding_a_word_of_any_script_changes_no_other_visible_character(
+    tokenizer: Any, script: str
+) -> None:
+    text = strategies.SCRIPTS[script]
+    segmentation = Segmentation((text,), words([text]))
+    everything = np.ones(len(segmentation), dtype=bool)
+    mask_token = MaskToken(tokenizer.mask_token)
+    assert mask_token(segmentation, everything) == text == Delete()(segmentation, everything)
+    for number, (_, start, end) in enumerate(segmentation.spans):
+        before, after = text[:start], text[end:]
+        hidden = masked(text, mask_token, number)
+        assert hidden == before + tokenizer.mask_token + after
+        assert tokenizer(hidden)["input_ids"].count(tokenizer.mask_token_id) == 1
+        left = {before + after, before.removesuffix(" ") + after, before + after.removeprefix(" ")}
+        assert masked(text, Delete(), number) in left
 
 
 @pytest.mark.parametrize(
