@@ -128,7 +128,7 @@ def sentences_then_words(
     sentences: all of them with their Shapley weights where the budget allows it, else pairs of a
     drawn one and its complement, whose sizes are uniform as in the Shapley value. The words must
     sum to the value of their sentence, so what drawn contexts leave over is shared equally; the
-    diagnostics state it as ``correction``, the sum of what was added to the words. Any other
+    diagnostics state what was added to each word as ``correction``. Any other
     method asks what happens around the text as it is; its one context keeps all other sentences.
     So the occlusion of a word is what it would be without sentences.
 
@@ -272,10 +272,10 @@ class _Levels:
 
 def _corrected(found: Estimate, total: float) -> Estimate:
     """Return the values of words with what they lack to `total` shared equally."""
-    correction = total - float(found.values.sum())
+    correction = (total - float(found.values.sum())) / len(found.values)
     return replace(
         found,
-        values=found.values + correction / len(found.values),
+        values=found.values + correction,
         diagnostics={**found.diagnostics, "correction": correction},
     )
 
