@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import explain
+import reports
 from explain.adapters.transformers import TransformersClassifier
 from explain.errors import BudgetError
 from explain.explainers import (
@@ -65,8 +66,8 @@ def cut(text: str, unread: tuple[Span, ...] = ()) -> tuple[str, ...]:
 @st.composite
 def games_in_groups(draw: st.DrawFn) -> tuple[Values, list[range]]:
     """Draw the table of a game of 2 to 8 words, and the runs that its words are grouped in."""
-    values = draw(strategies.games(2, 8))
-    n = len(values).bit_length() - 1
+    n = draw(st.integers(2, 8))
+    values = rng(draw(st.integers(0, 999))).normal(size=2**n)
     inner_edges = draw(st.sets(st.integers(1, n - 1)))
     return values, [range(a, b) for a, b in pairwise([0, *sorted(inner_edges), n])]
 
@@ -162,7 +163,21 @@ def test_the_correction_is_what_the_drawn_contexts_left_over() -> None:
         raw = own.full_value - own.empty_value
         corrected = raw + correction * len(groups[number])
         assert corrected == pytest.approx(found.outer.values[number], abs=1e-9)
+        assert own.values.sum() == pytest.approx(corrected, abs=1e-9)
     assert any(own.diagnostics["correction"] for own in found.inner.values())
+
+
+def test_contexts_are_drawn_in_pairs_that_complement_each_other() -> None:
+    """If a word counts as much as there are other sentences, a pair sees half of them."""
+
+    def v(kept: Coalitions) -> Values:
+        product: Values = kept[:, 0] * kept[:, 2:].sum(axis=1) + 100.0 * kept[:, 0]
+        return product
+
+    plan = sentences_then_words(Shap("permutation", budget=60), runs(2, *[1] * 9), rng())
+    first = play(plan, v).inner[0].diagnostics
+    assert first["contexts"] != 2**9
+    assert abs(first["correction"]) < 1e-9  # type: ignore[arg-type]
 
 
 def test_the_occlusion_of_a_word_is_what_it_is_without_sentences() -> None:
@@ -300,6 +315,20 @@ def test_values_stand_with_the_right_words() -> None:
     assert dict(zip(found.features, found.values, strict=True))["good"] == pytest.approx(0.3)
     largest = max(found.groups, key=lambda group: group.value)
     assert text[largest.span.start : largest.span.end] == "what a good thing ."
+
+
+def test_an_audit_explains_only_long_texts_by_sentences() -> None:
+    record = explain.audit(
+        MODEL,
+        [{"text": WORDY}, {"text": WORDY * 7}],
+        methods=["shap", "occlusion"],
+        instances=2,
+        unit="auto",
+    )
+    assert record.skipped == ()
+    groups = [[len(a.groups) for a in instance.attributions] for instance in record.instances]
+    assert groups == [[0, 0], [7, 7]]
+    assert "7 sentences, which were explained first" in reports.render_html(record)
 
 
 @pytest.mark.parametrize("text", ["", " ", "word " * 80, ("a b c . " * 20, "d e " * 9)])

@@ -291,9 +291,9 @@ def _pairs(n_players: int, n_pairs: int, rng: np.random.Generator) -> Coalitions
 def _price(n_words: int) -> int:
     """Return the evaluations that a method needs to say something of each word.
 
-    All coalitions, or two evaluations per word (one order there and back) and no fewer than 16.
+    One order there and back, and no fewer than 16 unless these are all coalitions there are.
     """
-    return min(1 << n_words, max(16, 2 * n_words + 2))
+    return max(2 * n_words + 2, min(1 << n_words, 16))
 
 
 def _with_budget(explainer: PerturbationExplainer, budget: int) -> PerturbationExplainer:
