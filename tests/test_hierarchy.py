@@ -344,12 +344,17 @@ def test_a_record_refuses_groups_that_do_not_fit_its_features() -> None:
     found = explain.attribute(MODEL, WORDY * 8, unit="auto")
     kept = found.model_dump()
     first, *others = kept["groups"]
+    whole = next(n for n, group in enumerate(found.groups) if len(found.places_in(group)) == 1)
+    part, start, end = found.groups[whole].span
+    cut_short = [dict(group) for group in kept["groups"]]
+    cut_short[whole]["span"] = (part, start, end - 1)
     for groups in (
         [{**first, "value": first["value"] + 0.01}, *others],
         others,
         [*others, first],
         kept["groups"][:-1],
         [{**first, "span": (0, 0, 3)}, *others],
+        cut_short,
     ):
         with pytest.raises(ValidationError, match=r"group|sum to"):
             Attribution.model_validate({**kept, "groups": groups})
