@@ -19,15 +19,25 @@ from explain.errors import (
     PredictionError,
     nearest,
 )
-from explain.explainers import Estimate, Explainer, GradientExplainer, make_explainer
-from explain.games import MaskedTextGame, Masker, Question, default_masker, make_target
-from explain.record import Attribution
+from explain.explainers import (
+    MOST_WORDS,
+    Estimate,
+    Explainer,
+    GradientExplainer,
+    PerturbationExplainer,
+    Refined,
+    make_explainer,
+    sentence_runs,
+    sentences_then_words,
+)
+from explain.games import MaskedTextGame, Masker, Plan, Question, default_masker, make_target
+from explain.record import Attribution, Group
 from explain.spans import Segmentation, Span, Text, parts_of, sentences, text_of, words
 
 __all__ = ["UNITS", "Setting", "answer", "ask", "attribute", "segment"]
 
-UNITS = ("word", "token", "sentence")
-"""What a feature can be."""
+UNITS = ("word", "token", "sentence", "auto")
+"""What a feature can be; ``auto`` is words, and in long texts sentences first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,7 @@ class Setting:
 
     Attributes
     ----------
-    unit : {"word", "token", "sentence"}
+    unit : {"word", "token", "sentence", "auto"}
         What a feature is.
     masker : Masker
         What stands in for a removed feature.
@@ -126,8 +136,12 @@ def attribute(
         A name of `explain.explainers.METHODS`, or an instance.
     target : str, int or None
         Label that is explained, or its index; None for the predicted one of each text.
-    unit : {"word", "token", "sentence"}
-        What a feature is.
+    unit : {"word", "token", "sentence", "auto"}
+        What a feature is. ``auto`` is for texts that may be long: one of more than 60 words is
+        explained by sentences first and then by the words of those that matter most, as
+        `explain.explainers.sentences_then_words` has it; the sentences with their values are
+        the `groups` of the attribution. A shorter text is explained by words, and so is every
+        text by a method of gradients, to which words cost no more than sentences.
     masker : {"mask_token", "delete"}, Masker or None
         What stands in for a removed feature; None for the mask token where there is one.
     seed : int
@@ -215,28 +229,31 @@ def answer(
     """
     if isinstance(explainer, GradientExplainer):
         removal = explainer.removal(engine.classifier)
-        outcomes = engine.differentiate(explainer.explain, questions)
+        outcomes: Sequence[Outcome[Estimate] | Outcome[Estimate | Refined]] = engine.differentiate(
+            explainer.explain, questions
+        )
     else:
         removal = setting.masker.name
         outcomes = engine.run(
             (MaskedTextGame(q.segmentation, setting.masker, q.target) for q in questions),
-            (
-                explainer.plan(len(q.segmentation), _rng(q, explainer.name, setting.seed))
-                for q in questions
-            ),
+            (_plan(q, explainer, setting) for q in questions),
         )
 
-    def complete(question: Question, outcome: Outcome[Estimate]) -> Outcome[Attribution]:
-        estimate = outcome.value
-        if isinstance(estimate, ExplainError):
-            return Outcome(estimate, outcome.evaluations)
+    def complete(
+        question: Question, outcome: Outcome[Estimate] | Outcome[Estimate | Refined]
+    ) -> Outcome[Attribution]:
+        found = outcome.value
+        if isinstance(found, ExplainError):
+            return Outcome(found, outcome.evaluations)
+        segmentation = question.segmentation
+        estimate, spans, groups = _laid_out(found, segmentation)
         errors = estimate.standard_errors
         attribution = Attribution(
-            parts=question.segmentation.parts,
-            spans=question.segmentation.spans,
+            parts=segmentation.parts,
+            spans=spans,
             target=question.target,
             method=explainer.name,
-            parameters={"unit": setting.unit, **asdict(explainer)},
+            parameters={**_unit(setting.unit, refined=bool(groups)), **asdict(explainer)},
             removal=removal,
             values=tuple(estimate.values.tolist()),
             standard_errors=None if errors is None else tuple(errors.tolist()),
@@ -246,11 +263,53 @@ def answer(
             evaluations=outcome.evaluations,
             seed=setting.seed,
             diagnostics={**estimate.diagnostics, **_written_out(question, engine.classifier)},
-            unread=question.segmentation.unread,
+            unread=segmentation.unread,
+            groups=groups,
         )
         return Outcome(attribution, outcome.evaluations)
 
     return list(map(complete, questions, outcomes))
+
+
+def _plan(
+    question: Question, explainer: PerturbationExplainer, setting: Setting
+) -> Plan[Estimate | Refined]:
+    """Return the plan of a method on the features, or on sentences first where the unit is auto."""
+    n_features = len(question.segmentation)
+    rng = _rng(question, explainer.name, setting.seed)
+    if setting.unit == "auto" and n_features > MOST_WORDS:
+        return sentences_then_words(explainer, sentence_runs(question.segmentation), rng)
+    return explainer.plan(n_features, rng)
+
+
+def _unit(unit: str, *, refined: bool) -> dict[str, JsonValue]:
+    """Return the unit that was asked for, and what came of it where that was left open."""
+    if unit != "auto":
+        return {"unit": unit}
+    return {"unit": unit, "features": "sentences, then words" if refined else "words"}
+
+
+def _laid_out(
+    found: Estimate | Refined, segmentation: Segmentation
+) -> tuple[Estimate, tuple[Span, ...], tuple[Group, ...]]:
+    """Return the values of the features, the features, and the sentences where there are any."""
+    if isinstance(found, Estimate):
+        return found, segmentation.spans, ()
+
+    def joined(run: range) -> Span:
+        first, last = segmentation.spans[run[0]], segmentation.spans[run[-1]]
+        return Span(first.part, first.start, last.end)
+
+    errors = found.outer.standard_errors
+    groups = tuple(
+        Group(
+            span=joined(run),
+            value=float(found.outer.values[number]),
+            standard_error=None if errors is None else float(errors[number]),
+        )
+        for number, run in enumerate(found.groups)
+    )
+    return found.estimate(), tuple(map(joined, found.features)), groups
 
 
 def _written_out(question: Question, model: TextClassifier) -> dict[str, JsonValue]:
@@ -309,4 +368,5 @@ def _merged(tokens: Sequence[Span], parts: tuple[str, ...]) -> tuple[Span, ...]:
 _SEGMENTERS: dict[str, Callable[[Sequence[str]], tuple[Span, ...]]] = {
     "word": words,
     "sentence": sentences,
+    "auto": words,
 }

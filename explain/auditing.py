@@ -101,8 +101,9 @@ def audit(
         Attribution methods. One that the model cannot serve is reported as not measured.
     instances : int
         How many predictions are explained.
-    unit : {"word", "token", "sentence"}
-        What a feature is.
+    unit : {"word", "token", "sentence", "auto"}
+        What a feature is. Take ``auto`` for a table with long texts: those are explained by
+        sentences first and then by the words of the sentences that matter most.
     masker : {"mask_token", "delete"}, Masker or None
         What stands in for a removed feature; None for the mask token where there is one.
     seed : int

@@ -33,6 +33,7 @@ app = typer.Typer(
 Out = Annotated[Path, typer.Option(help="Folder for the audit.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same audit.")]
 Methods = Annotated[str, typer.Option(help="Attribution methods, separated by commas.")]
+Unit = Annotated[str, typer.Option(help="Feature: word, token, sentence, or auto (long texts).")]
 Count = Annotated[int, typer.Option("--explain", min=0, help="How many predictions to explain.")]
 
 DEMO_NOTICE = (
@@ -75,6 +76,7 @@ def audit(
     label: Annotated[str | None, typer.Option(help="Column of the given label.")] = None,
     methods: Methods = "shap,lime,integrated_gradients",
     instances: Count = 50,
+    unit: Unit = "word",
     seed: Seed = 0,
     out: Out = Path("audit"),
 ) -> None:
@@ -88,6 +90,7 @@ def audit(
         label=label,
         methods=[name.strip() for name in methods.split(",")],
         instances=instances,
+        unit=unit,
         seed=seed,
     )
 
@@ -99,6 +102,7 @@ def text(
     text_pair: Annotated[str | None, typer.Option(help="The second text of a pair.")] = None,
     method: Annotated[str, typer.Option(help="Attribution method.")] = "shap",
     target: Annotated[str | None, typer.Option(help="Label; by default the predicted one.")] = None,
+    unit: Unit = "word",
     seed: Seed = 0,
     html: Annotated[Path | None, typer.Option(help="Write a page as well.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the record, not a picture.")] = False,
@@ -114,6 +118,7 @@ def text(
         text if text_pair is None else (text, text_pair),
         method=method,
         target=target,
+        unit=unit,
         seed=seed,
     )
     if html is not None:

@@ -5,6 +5,7 @@ new check needs no new template. Records are frozen pydantic models; equal recor
 """
 
 import json
+from bisect import bisect_left
 from datetime import date, datetime
 from itertools import pairwise
 from math import isfinite
@@ -34,6 +35,7 @@ __all__ = [
     "Figure",
     "FileHash",
     "Finding",
+    "Group",
     "HistogramFigure",
     "InstanceLink",
     "InstanceRecord",
@@ -280,6 +282,16 @@ class Target(Record):
     """
 
 
+class Group(Record):
+    """A run of words that was explained as one feature first."""
+
+    span: Span
+    value: float
+    """Value of the whole run, in the unit of the target's scale."""
+    standard_error: float | None = None
+    """Zero if exact; None if the method does not estimate it."""
+
+
 class Attribution(Record):
     """One prediction attributed to the features of its text, with everything needed to check it."""
 
@@ -312,6 +324,12 @@ class Attribution(Record):
     """What the method says of itself: steps, R2, whether it converged."""
     unread: tuple[Span, ...] = ()
     """What the model cut off and never read."""
+    groups: tuple[Group, ...] = ()
+    """The sentences of a text that was explained by sentences first, in reading order.
+
+    A feature is one of them, or a word of one that was refined. The words of an efficient method
+    sum to the value of their sentence.
+    """
     grade: Grade | None = None
     """Reliability of this attribution; None until metrics have run."""
 
@@ -322,6 +340,34 @@ class Attribution(Record):
             if numbers is not None and len(numbers) != len(self.spans):
                 raise ValueError(f"{len(numbers)} values for {len(self.spans)} spans")
         return self
+
+    @model_validator(mode="after")
+    def _fits_its_groups(self) -> Self:
+        if not self.groups:
+            return self
+        Segmentation(self.parts, tuple(group.span for group in self.groups), self.unread)
+        done = 0
+        for group in self.groups:
+            places = self.places_in(group)
+            spans = self.spans[places.start : places.stop]
+            if places.start != done or not spans or spans[-1].end > group.span.end:
+                raise ValueError(f"features and groups differ at {group.span}")
+            values = self.values[places.start : places.stop]
+            allowed = 1e-6 * (1 + sum(map(abs, values)))
+            if self.efficient and abs(sum(values) - group.value) > allowed:
+                raise ValueError(f"values in {group.span} do not sum to {group.value}")
+            done = places.stop
+        if done != len(self.spans):
+            raise ValueError(f"{len(self.spans) - done} features lie in no group")
+        return self
+
+    def places_in(self, group: Group) -> range:
+        """Return the places of the features that begin in `group`."""
+        part, start, end = group.span
+        return range(
+            bisect_left(self.spans, Span(part, start, 0)),
+            bisect_left(self.spans, Span(part, end, 0)),
+        )
 
     @property
     def features(self) -> tuple[str, ...]:

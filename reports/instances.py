@@ -1,17 +1,18 @@
 """One explained instance as it is shown: its text, ranked bars of each method, their errors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, groupby
 from math import exp
 
 from pydantic import JsonValue
 
-from explain.record import Attribution, InstanceRecord
+from explain.record import Attribution, Group, InstanceRecord
 from explain.spans import Span
 from reports.figures import BarView, bar, bar_axis
 from reports.highlight import Piece, pieces, ranked
 from reports.numbers import bare, count, decimal, percent, probability, signed
-from reports.tables import anchor
+from reports.tables import EMPTY, CellView, TableView, anchor, table
 from reports.text import visible
 
 __all__ = ["InstanceView", "MethodView", "attribution_view", "instance_view", "method_title"]
@@ -59,12 +60,21 @@ class MethodView:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """Neighbouring pieces of the text."""
+
+    style: str
+    """Classes of a sentence that was explained by its words; nothing for all else."""
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Paragraph:
     """One part of the text."""
 
     label: str
     """Nothing for the only part."""
-    pieces: tuple[Piece, ...]
+    runs: tuple[Run, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,8 @@ class InstanceView:
     top: tuple[FeatureRow, ...]
     all: tuple[FeatureRow, ...]
     """Every feature in reading order; empty if all of them are in `top`."""
+    sentences: TableView | None
+    """What was explained first; None where no method began with sentences."""
 
 
 # ── Instances ─────────────────────────────────────────────────────────────────────────────────────
@@ -181,6 +193,7 @@ def _view(
         ),
         top=top,
         all=rest,
+        sentences=_sentences([a for a in attributions if a.groups]),
     )
 
 
@@ -193,7 +206,63 @@ def _paragraphs(
         if first
         else pieces(parts, unread=unread)
     )
-    return tuple(Paragraph(label, part) for label, part in zip(labels, cut, strict=True))
+    return tuple(
+        Paragraph(label, tuple(_runs(part, _refined(first, number))))
+        for number, (label, part) in enumerate(zip(labels, cut, strict=True))
+    )
+
+
+def _runs(cut: Sequence[Piece], refined: Sequence[Group]) -> Iterator[Run]:
+    """Yield the pieces of a part, those of each refined sentence together."""
+    starts = accumulate((len(piece.text) for piece in cut[:-1]), initial=0)
+
+    def sentence_of(placed: tuple[int, Piece]) -> Group | None:
+        inside = (g for g in refined if g.span.start <= placed[0] < g.span.end)
+        return next(inside, None)
+
+    for group, run in groupby(zip(starts, cut, strict=False), sentence_of):
+        style = f"refined {'up' if group.value > 0 else 'down'}" if group else ""
+        yield Run(style, tuple(piece for _, piece in run))
+
+
+def _refined(attribution: Attribution | None, part: int | None = None) -> list[Group]:
+    """Return the sentences that were explained by their words, of one part or of all."""
+    groups = attribution.groups if attribution else ()
+    return [
+        group
+        for group in groups
+        if attribution and len(attribution.places_in(group)) > 1 and part in (None, group.span.part)
+    ]
+
+
+def _sentences(attributions: Sequence[Attribution]) -> TableView | None:
+    """Return the value of each sentence by each method that began with sentences."""
+    if not attributions:
+        return None
+    columns = [_sentence_cells(attribution) for attribution in attributions]
+    first = attributions[0]
+    return table(
+        f"All {count(len(first.groups))} sentences, which were explained first",
+        ("sentence", *(method_title(attribution.method) for attribution in attributions)),
+        (
+            (
+                CellView(_feature(first, group.span)),
+                *(column.get(group.span, CellView(EMPTY)) for column in columns),
+            )
+            for group in first.groups
+        ),
+    )
+
+
+def _sentence_cells(attribution: Attribution) -> dict[Span, CellView]:
+    digits = _digits([group.value for group in attribution.groups])
+    refined = _refined(attribution)
+    return {
+        group.span: CellView(
+            signed(group.value, digits), "then by words" if group in refined else "", numeric=True
+        )
+        for group in attribution.groups
+    }
 
 
 def _unread_note(unread: tuple[Span, ...]) -> str:
@@ -239,14 +308,17 @@ def _rows(
     columns = [_values(attribution) for attribution in attributions]
 
     def row(span: Span) -> FeatureRow:
-        feature = visible(first.parts[span.part][span.start : span.end])
-        if len(first.parts) > 1:
-            feature += f" ({span.part + 1})"
-        return FeatureRow(feature, tuple(column.get(span) for column in columns))
+        return FeatureRow(_feature(first, span), tuple(column.get(span) for column in columns))
 
     top = tuple(row(first.spans[place]) for place in ranked(first.values)[:TOP])
     spans = sorted({span for attribution in attributions for span in attribution.spans})
     return top, tuple(map(row, spans)) if len(spans) > len(top) else ()
+
+
+def _feature(attribution: Attribution, span: Span) -> str:
+    """Return the text of a feature, with the number of its part where there are two."""
+    feature = visible(attribution.parts[span.part][span.start : span.end])
+    return feature if len(attribution.parts) == 1 else f"{feature} ({span.part + 1})"
 
 
 def _values(attribution: Attribution) -> dict[Span, ValueView]:
@@ -294,15 +366,20 @@ def _method(attribution: Attribution, own_warnings: Sequence[str]) -> MethodView
 
 def error_note(attribution: Attribution) -> str:
     """Return in words how much work an attribution cost and how far it may be off."""
-    facts, said = attribution.diagnostics, []
+    facts, said, which = attribution.diagnostics, list[str](), ""
+    if attribution.groups:
+        said += _by_sentences(attribution)
+        of_sentences = facts.get("sentences")
+        facts = of_sentences if isinstance(of_sentences, dict) else {}
+        which = " for the sentences"
     algorithm, steps = facts.get("algorithm"), _number(facts, "steps")
     if isinstance(algorithm, str):
-        said.append(visible(algorithm))
+        said.append(visible(algorithm) + which)
     if steps is None:
         said.append(f"{count(attribution.evaluations)} evaluations")
     else:
         said.append(f"{count(round(steps))} steps")
-    own = _own_error(facts)
+    own = [error + which for error in _own_error(facts)]
     errors = attribution.standard_errors
     if errors is None:
         said += own or ["error not estimated"]
@@ -311,6 +388,20 @@ def error_note(attribution: Attribution) -> str:
     else:
         said += own if algorithm == "exact" else [*own, "exact"]
     return ", ".join(said)
+
+
+def _by_sentences(attribution: Attribution) -> list[str]:
+    """Return in words that sentences came first, and what their words were corrected by."""
+    n_refined = len(_refined(attribution))
+    which = "one that matters" if n_refined == 1 else f"{count(n_refined)} that matter"
+    said = [f"explained by sentences first, then by the words of the {which} most"]
+    words = attribution.diagnostics.get("words")
+    facts = [own for own in words if isinstance(own, dict)] if isinstance(words, list) else []
+    corrections = [abs(_number(own, "correction") or 0.0) for own in facts]
+    if any(corrections):
+        size = decimal(max(corrections), _digits(attribution.values))
+        said.append(f"up to {size} added to each word so that a sentence is the sum of its words")
+    return said
 
 
 def _own_error(facts: Mapping[str, JsonValue]) -> list[str]:

@@ -9,7 +9,7 @@ from explain.record import Attribution
 from reports.highlight import LEVELS, Piece, levels, pieces, ranked
 from reports.instances import error_note, method_title, warnings
 from reports.numbers import decimal, signed
-from reports.text import visible
+from reports.text import shorten, visible
 
 __all__ = ["print_attribution"]
 
@@ -21,6 +21,9 @@ UNREAD = Style(dim=True, strike=True)
 
 SHOWN = 20
 """Features that are listed; the rest is counted."""
+
+LONGEST = 46
+"""Columns of a feature that are shown, two lines; a sentence is longer."""
 
 
 def print_attribution(attribution: Attribution, console: Console) -> None:
@@ -62,7 +65,7 @@ def _bars(attribution: Attribution) -> Table:
     errors = attribution.standard_errors
     for place in ranked(attribution.values)[:SHOWN]:
         table.add_row(
-            Text(visible(attribution.features[place])),
+            Text(shorten(attribution.features[place], LONGEST)),
             _bar(sizes[place]),
             signed(attribution.values[place]),
             f"± {decimal(errors[place], 2)}" if errors and errors[place] else "",

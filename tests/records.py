@@ -12,6 +12,7 @@ from explain.record import (
     FileHash,
     Finding,
     Grade,
+    Group,
     HistogramFigure,
     InstanceLink,
     InstanceRecord,
@@ -30,7 +31,14 @@ from explain.record import (
 )
 from explain.spans import Span, words
 
-__all__ = ["HOSTILE", "attribution", "audit_record", "hostile_record", "run_log"]
+__all__ = [
+    "HOSTILE",
+    "attribution",
+    "attribution_by_sentences",
+    "audit_record",
+    "hostile_record",
+    "run_log",
+]
 
 HOSTILE = (
     "</script><script>alert(1)</script><img src=x onerror=alert(2)> \"'` {{ 7*7 }} {% raw %}"
@@ -72,6 +80,31 @@ def attribution(
         diagnostics=diagnostics,
         unread=unread,
         grade=grade,
+    )
+
+
+def attribution_by_sentences() -> Attribution:
+    """Return an attribution of three sentences, the second of which was explained by its words."""
+    flat = attribution("A slow start.", "Not a bad film! <b>Go</b>.", algorithm="kernel")
+    first, second, third = Span(0, 0, 13), Span(1, 0, 15), Span(1, 16, 26)
+    inside = [span for span in flat.spans if span.part == 1 and span.start < 15]
+    values = (0.5, -1.5, 0.25, 1.0, -0.5, 0.0, -0.25)
+    return Attribution.model_validate(
+        flat.model_dump()
+        | {
+            "spans": [first, *inside, third],
+            "values": values,
+            "full_value": flat.empty_value + sum(values),
+            "groups": [
+                Group(span=first, value=0.5),
+                Group(span=second, value=-0.75),
+                Group(span=third, value=-0.25),
+            ],
+            "diagnostics": {
+                "sentences": {"algorithm": "exact"},
+                "words": [{"sentence": 2, "contexts": 2, "correction": -0.0325}],
+            },
+        }
     )
 
 

@@ -68,6 +68,25 @@ def test_text_shows_features_and_can_write_a_page_and_a_record(tmp_path: Path) -
     assert record["target"]["label"] == "account"
 
 
+def test_the_unit_of_a_text_and_of_an_audit_can_be_chosen(tmp_path: Path) -> None:
+    long = "I forgot my password! Nobody answers. " * 10
+    shown = run(
+        "text", DEMO / "model", long, "--method", "occlusion", "--unit", "auto", "--json",
+        cwd=tmp_path,
+    )  # fmt: skip
+    record = json.loads(shown.stdout)
+    assert record["parameters"]["features"] == "sentences, then words"
+    assert len(record["groups"]) == 20
+    (tmp_path / "rows.csv").write_text("text\nI forgot it. Please help!\n")
+    done = run(
+        "audit", DEMO / "model", "rows.csv", "--methods", "occlusion", "--unit", "sentence",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (instance,) = json.loads((tmp_path / "audit/audit.json").read_text())["instances"]
+    assert len(instance["attributions"][0]["spans"]) == 2
+
+
 @pytest.fixture
 def spoilt(tmp_path: Path) -> Path:
     """Return a folder with a model and a table, to be spoilt."""

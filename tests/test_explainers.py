@@ -94,6 +94,11 @@ def test_a_budget_too_small_for_the_algorithm_is_refused(algorithm: Any, n: int)
         play(Shap(algorithm).plan(n, rng()), lambda s: s.sum(axis=1))
 
 
+def test_a_budget_too_small_for_every_algorithm_is_refused() -> None:
+    with pytest.raises(BudgetError, match="needs 4 evaluations for 9 features, the budget is 3"):
+        play(Shap(budget=3).plan(9, rng()), lambda s: s.sum(axis=1))
+
+
 @pytest.mark.parametrize("algorithm", ["kernel", "permutation", "partition"])
 def test_the_same_seed_gives_the_same_values_whatever_runs_beside(algorithm: Any) -> None:
     v = table_game(random_game(10))

@@ -18,12 +18,20 @@ from explain.spans import Span
 from reports.environment import templates_folder
 from reports.highlight import pieces
 from tests.pages import Page, paragraphs
-from tests.records import HOSTILE, attribution, audit_record, hostile_record, run_log
+from tests.records import (
+    HOSTILE,
+    attribution,
+    attribution_by_sentences,
+    audit_record,
+    hostile_record,
+    run_log,
+)
 
 RECORDS = [
     pytest.param(audit_record(), id="audit"),
     pytest.param(hostile_record(), id="hostile"),
     pytest.param(attribution("so good", grade="D"), id="attribution"),
+    pytest.param(attribution_by_sentences(), id="attribution by sentences"),
     pytest.param(attribution(HOSTILE, HOSTILE, label=HOSTILE), id="hostile attribution"),
 ]
 every_record = pytest.mark.parametrize("record", RECORDS)
@@ -80,6 +88,24 @@ def test_text_that_the_model_never_read_is_struck_through_and_counted() -> None:
     page = Page(reports.render_html(record))
     assert page.texts("s") == ["unread"]
     assert any("6 characters that the model cut off" in text for text in page.texts("p"))
+
+
+def test_a_sentence_that_was_explained_by_its_words_is_marked_and_all_are_listed() -> None:
+    record = attribution_by_sentences()
+    page = Page(reports.render_html(record))
+    assert paragraphs(page) == list(record.parts)
+    marked = {a["class"]: text for _, a, text in page.contents if "refined" in a.get("class", "")}
+    assert marked == {"refined down": "Not a bad film!"}
+    assert "All 3 sentences, which were explained first" in page.texts("summary")
+    listed = [" ".join(text.split()) for text in page.texts("tr")]
+    assert "A slow start. (1) +0.50" in listed
+    assert "Not a bad film! (2) −0.75 then by words" in listed
+    (note,) = (text for text in page.texts("li") if "SHAP" in text)
+    assert (
+        "explained by sentences first, then by the words of the one that matters most, up to 0.03 "
+        "added to each word so that a sentence is the sum of its words, exact for the sentences, "
+        "256 evaluations, error not estimated"
+    ) in note
 
 
 # ── The page ──────────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,13 @@ from explain.record import Attribution
 from reports.markdown import escape
 from reports.terminal import print_attribution
 from reports.text import shorten, visible
-from tests.records import HOSTILE, attribution, audit_record, hostile_record
+from tests.records import (
+    HOSTILE,
+    attribution,
+    attribution_by_sentences,
+    audit_record,
+    hostile_record,
+)
 
 
 def _printed(record: Attribution, *, color: bool = False) -> str:
@@ -39,6 +45,18 @@ def test_terminal_shows_text_ranked_values_and_error() -> None:
 
 def test_terminal_says_when_the_error_is_not_estimated() -> None:
     assert "error not estimated" in _printed(attribution("so good"))
+
+
+def test_terminal_says_that_sentences_came_first() -> None:
+    shown = " ".join(_printed(attribution_by_sentences()).split())
+    assert "first, then by the words of the one that matters most" in shown
+
+
+def test_terminal_shortens_a_sentence_in_the_list_of_features() -> None:
+    text = "word" * 20
+    shown = _printed(attribution(text))
+    assert text in shown.splitlines()[1]
+    assert "…" in shown
 
 
 def test_terminal_marks_both_directions_without_colour() -> None:

@@ -13,6 +13,12 @@ from explain.explainers.base import (
     GradientExplainer,
     PerturbationExplainer,
 )
+from explain.explainers.hierarchy import (
+    MOST_WORDS,
+    Refined,
+    sentence_runs,
+    sentences_then_words,
+)
 from explain.explainers.integrated_gradients import IntegratedGradients
 from explain.explainers.lime import Lime
 from explain.explainers.occlusion import Occlusion
@@ -22,6 +28,7 @@ from explain.explainers.shap import Shap
 __all__ = [
     "DEFAULT_BUDGET",
     "METHODS",
+    "MOST_WORDS",
     "Estimate",
     "Explainer",
     "GradientExplainer",
@@ -30,8 +37,11 @@ __all__ = [
     "Occlusion",
     "PerturbationExplainer",
     "Random",
+    "Refined",
     "Shap",
     "make_explainer",
+    "sentence_runs",
+    "sentences_then_words",
 ]
 
 METHODS: dict[str, type[Any]] = {

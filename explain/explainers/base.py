@@ -27,6 +27,7 @@ __all__ = [
     "PerturbationExplainer",
     "check_size",
     "ends",
+    "every",
 ]
 
 DEFAULT_BUDGET = 256
@@ -145,3 +146,9 @@ def check_size(method: str, n_features: int) -> None:
 def ends(n_features: int) -> Coalitions:
     """Return the empty and the full coalition, shape (2, n_features)."""
     return np.array([[False] * n_features, [True] * n_features])
+
+
+def every(n_features: int) -> Coalitions:
+    """Return all coalitions, shape (2**n_features, n_features), in the order of binary counting."""
+    kept: Coalitions = (np.arange(2**n_features)[:, None] >> np.arange(n_features)) & 1 == 1
+    return kept

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from explain.errors import BudgetError
 from explain.explainers.base import Budget, Estimate, ends
 from explain.games import Plan
 
@@ -17,16 +18,27 @@ class Random:
 
     Parameters
     ----------
-    budget : int
-        Evaluations; two are used, for v(empty) and v(N).
+    budget : int or None
+        Evaluations; two of a game are used, v(empty) and v(N). None for as many as needed.
     """
 
     name: ClassVar[str] = "random"
     efficient: ClassVar[bool] = False
 
-    budget: Budget = 2
+    budget: Budget | None = None
 
     def plan(self, n_features: int, rng: np.random.Generator) -> Plan[Estimate]:
-        """Return the coroutine that draws a value for each of `n_features` features."""
+        """Return the coroutine that draws a value for each of `n_features` features.
+
+        Raises
+        ------
+        BudgetError
+            If the budget is below 2.
+        """
+        if self.budget is not None and self.budget < 2:
+            raise BudgetError(
+                f"random needs 2 evaluations, v(empty) and v(N), the budget is {self.budget}; "
+                "leave budget out"
+            )
         empty, full = yield ends(n_features)
         return Estimate(rng.standard_normal(n_features), float(empty), float(full))

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.errors import BudgetError
-from explain.explainers.base import DEFAULT_BUDGET, Budget, Estimate, check_size, ends
+from explain.explainers.base import DEFAULT_BUDGET, Budget, Estimate, check_size, ends, every
 from explain.explainers.bridge import GameFunction, as_plan
-from explain.games import Coalitions, Plan, Values
+from explain.games import Plan, Values
 
 __all__ = ["Shap", "balanced_tree", "exact_shapley_values"]
 
@@ -81,7 +81,7 @@ class Shap:
         algorithm = "exact" if n_features <= 1 else self.algorithm
         if algorithm == "auto":
             affordable = {**needed, "kernel": KERNEL_EVALUATIONS_PER_FEATURE * n_features}
-            return next((a for a in needed if affordable[a] <= self.budget), "partition")
+            algorithm = next((a for a in needed if affordable[a] <= self.budget), "partition")
         if needed[algorithm] > self.budget:
             raise BudgetError(
                 f"shap with algorithm={algorithm!r} needs {needed[algorithm]:,} evaluations for "
@@ -140,9 +140,7 @@ def balanced_tree(n_features: int) -> FloatArray:
 
 
 def _exact(n_features: int) -> Plan[Estimate]:
-    index = np.arange(2**n_features)
-    coalitions: Coalitions = (index[:, None] >> np.arange(n_features)) & 1 == 1
-    values = yield coalitions
+    values = yield every(n_features)
     return Estimate(
         exact_shapley_values(values),
         empty_value=float(values[0]),
