@@ -41,8 +41,13 @@ def byte_tokenizer(*, mask: bool, limit: int) -> PreTrainedTokenizerFast:
     )
 
 
-def random_model(kind: str, tokenizer: PreTrainedTokenizerFast, **options: Any) -> PreTrainedModel:
-    """Return a random sequence classifier of a transformers model type."""
+def random_model(
+    kind: str,
+    tokenizer: PreTrainedTokenizerFast,
+    auto: Any = AutoModelForSequenceClassification,
+    **options: Any,
+) -> PreTrainedModel:
+    """Return a random model of a transformers model type, a sequence classifier by default."""
     torch.manual_seed(0)
     config = AutoConfig.for_model(
         kind,
@@ -56,5 +61,5 @@ def random_model(kind: str, tokenizer: PreTrainedTokenizerFast, **options: Any) 
         eos_token_id=tokenizer.eos_token_id,
         **options,
     )
-    model: PreTrainedModel = AutoModelForSequenceClassification.from_config(config)
+    model: PreTrainedModel = auto.from_config(config)
     return model

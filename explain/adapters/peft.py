@@ -118,7 +118,7 @@ def _merged(peft: Any, model: Any, path: Path) -> tuple[Any, set[str]]:
     with safe_open(path / WEIGHTS, framework="pt") as weights:
         saved = set(weights.keys())
     # What is missing is an error below, for all weights and not for some.
-    with loading(path, f"adapter of {type(model).__name__}"), warnings.catch_warnings():
+    with loading(path, "complete adapter"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         adapted = peft.PeftModel.from_pretrained(
             model, path, local_files_only=True, torch_device="cpu"

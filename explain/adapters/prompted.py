@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
 
@@ -191,7 +193,9 @@ class PromptedClassifier(PretrainedClassifier):
                 raise AdapterError(f"{str(path)!r} holds no {gguf_file!r}; pass one of its *.gguf")
             need("gguf", "gguf")
             own = {"gguf_file": gguf_file}
-        model, missing = load_model(AutoModelForCausalLM, path, KIND, dtype=dtype, **own)
+        # The progress bar of GGUF files listens to no setting.
+        with redirect_stderr(StringIO()):
+            model, missing = load_model(AutoModelForCausalLM, path, KIND, dtype=dtype, **own)
         refuse_random(missing, path, KIND)
         return cls(
             on_device(model, device),
