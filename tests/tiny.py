@@ -119,8 +119,13 @@ def unigram_tokenizer(
     return _fast(tokenizer, limit, **special, **extra)
 
 
-def random_model(kind: str, tokenizer: PreTrainedTokenizerFast, **options: Any) -> PreTrainedModel:
-    """Return a random sequence classifier of a transformers model type."""
+def random_model(
+    kind: str,
+    tokenizer: PreTrainedTokenizerFast,
+    auto: Any = AutoModelForSequenceClassification,
+    **options: Any,
+) -> PreTrainedModel:
+    """Return a random model of a transformers model type, a sequence classifier by default."""
     torch.manual_seed(0)
     config = AutoConfig.for_model(
         kind,
@@ -138,7 +143,7 @@ def random_model(kind: str, tokenizer: PreTrainedTokenizerFast, **options: Any) 
             **options,
         },
     )
-    model: PreTrainedModel = AutoModelForSequenceClassification.from_config(config)
+    model: PreTrainedModel = auto.from_config(config)
     return model
 
 

@@ -1,8 +1,8 @@
 """Adapters: every kind of model behind one contract, `TextClassifier`."""
 
 import re
-from collections.abc import Callable, Sequence
-from inspect import signature
+from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from explain.adapters.base import (
     TokenizedClassifier,
 )
 from explain.adapters.function import FunctionClassifier, Output, from_sklearn
+from explain.adapters.safety import ADAPTER_CONFIG
 from explain.errors import AdapterError, ConfigurationError, nearest
 
 __all__ = [
@@ -49,14 +50,18 @@ def load(source: str | Path, *, name: str | None = None, **options: Any) -> Text
     **options
         Options of the loader of this kind of model; unknown ones are refused. For transformers:
         ``task``, ``long_text``, ``pool``, ``dtype``, ``device``
-        (`TransformersClassifier.from_folder`).
+        (`TransformersClassifier.from_folder`). For adapters of peft also ``base`` (`load_peft`).
+        For ONNX, which is taken where there are no safetensors: ``task``, ``long_text``, ``pool``,
+        ``device`` (`OnnxClassifier.from_folder`). A ``template`` makes a classifier of a causal
+        language model: ``template``, ``verbalizer``, ``length_normalised``, ``gguf_file``,
+        ``dtype``, ``device`` (`PromptedClassifier.from_folder`).
 
     Raises
     ------
     AdapterError
         If it is missing, incomplete or no sequence classifier.
     ConfigurationError
-        If this kind of model has no such option.
+        If this kind of model has no such option, or needs one that is not given.
     UnsafeModelError
         If loading it would run code: pickled weights, ``auto_map``, ``*.py``.
     """
@@ -64,17 +69,33 @@ def load(source: str | Path, *, name: str | None = None, **options: Any) -> Text
     if not path.exists() and isinstance(source, str) and _HUB_ID.fullmatch(source):
         path, options = _download(source), {"source": source, **options}
         name = name or source
-    loader = _loader(path)
-    known = sorted(set(signature(loader).parameters) - {"folder", "name", "source"})
+    loader = _loader(path, options)
+    parameters = signature(loader).parameters
+    known = sorted(set(parameters) - {"folder", "name", "source"})
     if unknown := sorted(set(options) - {*known, "source"}):
         raise ConfigurationError(
             f"{str(source)!r} cannot be loaded with {unknown[0]}=; {nearest(unknown[0], known)}"
         )
+    needed = [name for name in known if parameters[name].default is Parameter.empty]
+    if missing := sorted(set(needed) - set(options)):
+        raise ConfigurationError(f"{str(source)!r} cannot be loaded without {missing[0]}=")
     return loader(path, name=name, **options)
 
 
-def _loader(path: Path) -> Callable[..., TextClassifier]:
+def _loader(path: Path, options: Mapping[str, Any]) -> Callable[..., TextClassifier]:
     """Return what loads this kind of folder or file."""
+    if "template" in options:
+        from explain.adapters.prompted import PromptedClassifier
+
+        return PromptedClassifier.from_folder
+    if (path / ADAPTER_CONFIG).is_file():
+        from explain.adapters.peft import load_peft
+
+        return load_peft
+    if any(path.glob("*.onnx")) and not any(path.glob("*.safetensors")):
+        from explain.adapters.onnx import OnnxClassifier
+
+        return OnnxClassifier.from_folder
     from explain.adapters.transformers import TransformersClassifier
 
     return TransformersClassifier.from_folder

@@ -5,21 +5,37 @@ from pathlib import Path
 
 from explain.errors import AdapterError, UnsafeModelError
 
-__all__ = ["check_folder"]
+__all__ = ["ADAPTER_CONFIG", "check_folder"]
 
 PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt", ".h5"})
 """Suffixes of formats that can run code when they are loaded."""
 
 
-def check_folder(folder: Path) -> None:
-    """Check that a folder holds safetensors weights and no code.
+ADAPTER_CONFIG = "adapter_config.json"
+"""What tells an adapter of the peft package, which is no whole model."""
 
-    Weights in a pickle beside safetensors ones are let be: they are never opened.
+
+def check_folder(
+    folder: Path, *, weights: str = ".safetensors", config: str | None = "config.json"
+) -> None:
+    """Check that a folder holds weights in a safe format and no code.
+
+    Weights in a pickle beside safe ones are let be: they are never opened.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    weights : {".safetensors", ".onnx", ".gguf"}
+        Suffix of the weights that will be opened; all of these are data.
+    config : str or None
+        The configuration that must be there; None for weights that hold their own.
 
     Raises
     ------
     AdapterError
-        If the folder is missing or holds no ``config.json`` or no weights.
+        If the folder is missing, holds no such weights or configuration, or holds an adapter where
+        a whole model is expected: transformers would fetch its base.
     UnsafeModelError
         If its only weights are pickles, or it comes with Python code of its own.
     """
@@ -37,19 +53,24 @@ def check_folder(folder: Path) -> None:
                 f"{path.name} in {str(folder)!r} asks for remote code (auto_map), which is never "
                 "run; save the model with an architecture that transformers ships"
             )
-    if not any(path.suffix == ".safetensors" for path in files):
+    if config != ADAPTER_CONFIG and (folder / ADAPTER_CONFIG).is_file():
+        raise AdapterError(
+            f"{str(folder)!r} holds an adapter ({ADAPTER_CONFIG}), where a whole model is "
+            "expected; merge it into its base and save that"
+        )
+    if not any(path.suffix == weights for path in files):
         if pickles := [path.name for path in files if path.suffix in PICKLES]:
             raise UnsafeModelError(
                 f"{str(folder)!r} holds its weights only as a pickle ({pickles[0]}), which can run "
                 "code when loaded; save them again with save_pretrained(), as safetensors"
             )
         raise AdapterError(
-            f"{str(folder)!r} holds no weights (*.safetensors); "
+            f"{str(folder)!r} holds no weights (*{weights}); "
             "pass a folder that save_pretrained() wrote"
         )
-    if not (folder / "config.json").is_file():
+    if config is not None and not (folder / config).is_file():
         raise AdapterError(
-            f"{str(folder)!r} holds no config.json; pass a folder that save_pretrained() wrote"
+            f"{str(folder)!r} holds no {config}; pass a folder that save_pretrained() wrote"
         )
 
 

@@ -1,10 +1,11 @@
 """What classifiers behind a tokenizer of the transformers library have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import JsonValue
 from scipy.special import log_softmax
 
@@ -17,7 +18,7 @@ from explain.spans import Span, Text, parts_of
 if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedTokenizerBase
 
-__all__ = ["CPU_TOKEN_BUDGET", "LongText", "Pool", "TokenizerClassifier", "first_line"]
+__all__ = ["CPU_TOKEN_BUDGET", "LongText", "PadSide", "Pool", "TokenizerClassifier"]
 
 CPU_TOKEN_BUDGET = 2048
 """Tokens of a batch on a CPU: more is slower, as activations leave the cache (benchmarks/)."""
@@ -33,6 +34,9 @@ LongText: TypeAlias = Literal["cut", "windows"]
 
 Pool: TypeAlias = Literal["mean", "max"]
 """How the scores of the windows of a text become one."""
+
+PadSide: TypeAlias = Literal["left", "right"]
+"""On which side of a text its padding stands."""
 
 
 class TokenizerClassifier(ABC):
@@ -53,6 +57,10 @@ class TokenizerClassifier(ABC):
         Tokens that the model reads, special ones included.
     name : str
         What the model is called in reports.
+    pad_id : int
+        Token id that fills up the shorter texts of a batch.
+    pad_side : {"left", "right"}
+        Where it does.
     long_text : {"cut", "windows"}
         A text over the limit is cut, and `unread` tells what was never read; or it is scored in
         windows of `max_length` tokens, a fourth of them shared with the next, and pooled.
@@ -76,6 +84,8 @@ class TokenizerClassifier(ABC):
         task: Task,
         max_length: int,
         name: str,
+        pad_id: int,
+        pad_side: PadSide,
         long_text: LongText = "cut",
         pool: Pool = "mean",
     ) -> None:
@@ -97,6 +107,8 @@ class TokenizerClassifier(ABC):
         self.name = name
         self.long_text = long_text
         self.pool = pool
+        self._pad_id = pad_id
+        self._pad_side = pad_side
         self.token_budget = CPU_TOKEN_BUDGET
 
     @property
@@ -142,7 +154,7 @@ class TokenizerClassifier(ABC):
         if not texts:
             return []
         encoded = self._tokenize(texts, truncation=self.long_text == "cut")
-        return [tuple(span for span in spans if span is not None) for spans in token_spans(encoded)]
+        return [tuple(span for span in spans if span is not None) for spans in self._spans(encoded)]
 
     def unread(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
         """Return the spans of each text that are cut off because it is too long.
@@ -156,7 +168,7 @@ class TokenizerClassifier(ABC):
             return [()] * len(texts)
         whole = self._tokenize(texts, truncation=False)
         long = [i for i, ids in enumerate(whole["input_ids"]) if len(ids) > self.max_length]
-        everything = token_spans(whole) if long else []
+        everything = self._spans(whole) if long else []
         read = dict(zip(long, self.tokens([texts[i] for i in long]), strict=True))
         return [
             _cut_off(everything[i], read[i], len(parts_of(text))) if i in read else ()
@@ -179,7 +191,10 @@ class TokenizerClassifier(ABC):
             else f"windows of {self.max_length} tokens, {self._stride} shared, {self.pool} of the "
             "log scale"
         )
+        own = self.tokenizer.pad_token_id is not None
         return {
+            "padding": f"{self.tokenizer.convert_ids_to_tokens(self._pad_id)} on the "
+            f"{self._pad_side}{'' if own else ', borrowed: there is no padding token'}",
             "maximum tokens": self.max_length,
             "long text": long_text,
             "tokenizer": type(self.tokenizer).__name__,
@@ -188,7 +203,7 @@ class TokenizerClassifier(ABC):
 
     def _tokenize(
         self, texts: Sequence[Text], *, truncation: bool = True, **options: Any
-    ) -> "BatchEncoding":
+    ) -> MutableMapping[str, Any]:
         pairs = [parts_of(text) for text in texts]
         if len({len(parts) for parts in pairs}) > 1:
             raise PredictionError(
@@ -208,6 +223,36 @@ class TokenizerClassifier(ABC):
             raise failure(f"the tokenizer of {self.name}", error) from error
         return encoded
 
+    def _spans(self, encoded: Mapping[str, Any]) -> list[tuple[Span | None, ...]]:
+        """Return the place of each token of each text, None for special tokens."""
+        return [
+            tuple(
+                Span(part, start, end) if part is not None and end > start else None
+                for part, (start, end) in zip(encoding.sequence_ids, encoding.offsets, strict=True)
+            )
+            for encoding in cast("BatchEncoding", encoded).encodings or ()
+        ]
+
+    @property
+    def _start_id(self) -> int:
+        """The token that starts a text, which a text of no tokens is read as."""
+        start: int | None = self.tokenizer.bos_token_id
+        return self._pad_id if start is None else start
+
+    def _padded(self, encoded: Mapping[str, Any]) -> dict[str, NDArray[np.int64]]:
+        """Return a batch as arrays of one width; no row is empty."""
+        alone = {"input_ids": [self._start_id], "attention_mask": [1]}
+        fill = {"input_ids": self._pad_id, "token_type_ids": self.tokenizer.pad_token_type_id}
+        arrays = {}
+        for key, rows in encoded.items():
+            filled = [row or alone.get(key, [0]) for row in rows]
+            width = max(map(len, filled))
+            arrays[key] = np.full((len(filled), width), fill.get(key, 0), dtype=np.int64)
+            for line, row in zip(arrays[key], filled, strict=True):
+                first = width - len(row) if self._pad_side == "left" else 0
+                line[first : first + len(row)] = row
+        return arrays
+
     def _scores(self, encoded: Mapping[str, Any]) -> Scores:
         def score(batch: list[int]) -> Scores:
             return self._score_batch({key: [v[i] for i in batch] for key, v in encoded.items()})
@@ -222,17 +267,6 @@ class TokenizerClassifier(ABC):
             return np.maximum.reduceat(logs, starts, axis=0)
         counts = np.diff(starts, append=len(owners))
         return np.add.reduceat(logs, starts, axis=0) / counts[:, None]
-
-
-def token_spans(encoded: "BatchEncoding") -> list[tuple[Span | None, ...]]:
-    """Return the place of each token of each text, None for special tokens."""
-    return [
-        tuple(
-            Span(part, start, end) if part is not None and end > start else None
-            for part, (start, end) in zip(encoding.sequence_ids, encoding.offsets, strict=True)
-        )
-        for encoding in encoded.encodings or ()
-    ]
 
 
 def limit_of(limits: Sequence[object]) -> int:
@@ -250,12 +284,6 @@ def limit_of(limits: Sequence[object]) -> int:
             "set tokenizer.model_max_length"
         )
     return min(stated)
-
-
-def first_line(error: BaseException) -> str:
-    """Return the class and the first line of an error of another library."""
-    lines = str(error).strip().splitlines() or ["no message"]
-    return f"{type(error).__name__}: {lines[0]}"
 
 
 def _cut_off(

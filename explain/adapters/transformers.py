@@ -1,40 +1,34 @@
 """Sequence classifiers of the transformers library."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from inspect import signature
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
-from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
-from transformers.utils import logging as transformers_logging
+from pydantic import JsonValue
+from transformers import AutoModelForSequenceClassification
 
-from explain.adapters.base import Encoding, Scores, check_scores
-from explain.adapters.safety import check_folder
-from explain.adapters.tokenized import (
-    LongText,
-    Pool,
-    TokenizerClassifier,
-    first_line,
-    limit_of,
-    token_spans,
+from explain.adapters.base import Scores, check_scores
+from explain.adapters.pretrained import (
+    PretrainedClassifier,
+    load_model,
+    load_tokenizer,
+    on_device,
+    refuse_random,
 )
-from explain.errors import AdapterError, CapabilityError, ConfigurationError, nearest
+from explain.adapters.safety import check_folder
+from explain.adapters.tokenized import LongText, Pool
+from explain.errors import AdapterError, ConfigurationError, nearest
 from explain.files import hash_folder
-from explain.record import FileHash, ModelDescription, Task
-from explain.spans import Span, Text
+from explain.record import FileHash, Task
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["TransformersClassifier"]
+__all__ = ["KIND", "TransformersClassifier", "labels_of", "task_of"]
 
-GPU_TOKEN_BUDGET = 32_768
-"""Tokens of a batch on an accelerator, which needs large batches to be busy."""
-
-DTYPES = ("float32", "float16", "bfloat16")
+KIND = "sequence classifier"
+"""What error messages call these models."""
 
 _TASKS: dict[str, Task] = {
     "single_label_classification": "single_label",
@@ -43,7 +37,7 @@ _TASKS: dict[str, Task] = {
 }
 
 
-class TransformersClassifier(TokenizerClassifier):
+class TransformersClassifier(PretrainedClassifier):
     """A sequence classifier of the transformers library with its tokenizer.
 
     Encoders, decoders that pool the last token, and encoder-decoders. A decoder without a padding
@@ -57,12 +51,8 @@ class TransformersClassifier(TokenizerClassifier):
         A model with a sequence classification head. It is put into evaluation mode.
     tokenizer : PreTrainedTokenizerBase
         Its tokenizer, a fast one.
-    name : str, optional
-        What the model is called in reports; by default its class.
-    source : str, optional
-        The folder or hub id that it was loaded from.
-    files : tuple of FileHash
-        The files that it was loaded from.
+    name, source, files, facts
+        As for `PretrainedClassifier`.
     task : {"single_label", "multi_label", "regression"}, optional
         How the columns relate to each other; by default what ``problem_type`` of the model says,
         or else regression for one column and a single label for more.
@@ -87,29 +77,23 @@ class TransformersClassifier(TokenizerClassifier):
         name: str | None = None,
         source: str | None = None,
         files: tuple[FileHash, ...] = (),
+        facts: Mapping[str, JsonValue] | None = None,
         task: Task | None = None,
         long_text: LongText = "cut",
         pool: Pool = "mean",
     ) -> None:
-        self.model: PreTrainedModel = model
-        self.model.train(False)
-        _check_vocabulary(model, tokenizer)
         super().__init__(
+            model,
             tokenizer,
             labels_of(model.config),
             task=task_of(model.config, task),
-            max_length=_max_length(model, tokenizer),
-            name=name or type(model).__name__,
+            name=name,
+            source=source,
+            files=files,
+            facts=facts,
             long_text=long_text,
             pool=pool,
         )
-        if model.device.type != "cpu":
-            self.token_budget = GPU_TOKEN_BUDGET
-        self._source = source
-        self._files = files
-        self._pad_id = _pad_id(model, tokenizer)
-        self._pad_side = _pad_side(model, tokenizer)
-        _check_weights(model)
         self._score_batch(self._tokenize(["."]))
 
     @classmethod
@@ -151,31 +135,11 @@ class TransformersClassifier(TokenizerClassifier):
         """
         path = Path(folder)
         check_folder(path)
-        if dtype is not None and dtype not in DTYPES:
-            raise ConfigurationError(f"there is no dtype {dtype!r}; {nearest(dtype, DTYPES)}")
-        try:
-            with quiet():
-                tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
-                model, loading = AutoModelForSequenceClassification.from_pretrained(
-                    path,
-                    local_files_only=True,
-                    use_safetensors=True,
-                    trust_remote_code=False,
-                    output_loading_info=True,
-                    dtype=dtype or "auto",
-                )
-        except Exception as error:
-            raise AdapterError(
-                f"{str(path)!r} cannot be loaded as a sequence classifier: {first_line(error)}"
-            ) from error
-        if missing := sorted(loading["missing_keys"]):
-            raise AdapterError(
-                f"{str(path)!r} lacks weights of a sequence classifier ({missing[0]} and "
-                f"{len(missing) - 1} more), which would be random; pass a fine-tuned classifier"
-            )
+        model, missing = load_model(AutoModelForSequenceClassification, path, KIND, dtype=dtype)
+        refuse_random(missing, path, KIND)
         return cls(
             on_device(model, device),
-            tokenizer,
+            load_tokenizer(path),
             name=name or path.resolve().name,
             source=source or path.as_posix(),
             files=hash_folder(path),
@@ -184,99 +148,10 @@ class TransformersClassifier(TokenizerClassifier):
             pool=pool,
         )
 
-    @property
-    def embeddings(self) -> tuple[torch.nn.Module, ...]:
-        """The layers that turn token ids into vectors, an encoder's before its decoder's."""
-        if not self.model.config.is_encoder_decoder:
-            return (self.model.get_input_embeddings(),)
-        return (
-            self.model.get_encoder().get_input_embeddings(),
-            self.model.get_decoder().get_input_embeddings(),
-        )
-
-    def encode(self, texts: Sequence[Text]) -> Encoding:
-        """Return `texts` as one padded batch on the model's device.
-
-        Raises
-        ------
-        PredictionError
-            If the tokenizer fails.
-        """
-        encoded = self._tokenize(texts)
-        inputs = self._pad(encoded)
-        width = inputs["input_ids"].shape[1]
-        left = self._pad_side == "left"
-        spans = []
-        for row in token_spans(encoded):
-            padding: tuple[Span | None, ...] = (None,) * (width - len(row))
-            spans.append(padding + row if left else row + padding)
-        if not self.model.config.is_encoder_decoder:
-            return Encoding(inputs, (tuple(spans),))
-        # The decoder reads the text shifted by the token that starts it.
-        return Encoding(inputs, (tuple(spans), tuple((None, *row[:-1]) for row in spans)))
-
-    def baseline_id(self, baseline: str) -> int:
-        """Return the token id of the baseline ``mask`` or ``pad``.
-
-        Raises
-        ------
-        CapabilityError
-            If the tokenizer has no such token, or long texts are scored in windows.
-        """
-        if self.long_text == "windows":
-            raise CapabilityError(
-                f"{self.name} scores long texts in windows, which gradients do not follow; use "
-                "shap, lime or occlusion, or long_text='cut'"
-            )
-        token_id = {"mask": self.tokenizer.mask_token_id, "pad": self._pad_id}
-        if (found := token_id.get(baseline)) is None:
-            has = [key for key, value in token_id.items() if value is not None]
-            raise CapabilityError(
-                f"{self.name} has no {baseline} token to start from; it has: {', '.join(has)}"
-            )
-        return int(found)
-
     def differentiable_scores(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return the logits of an encoded batch, with gradients."""
         logits: torch.Tensor = self.model(**inputs).logits
         return logits
-
-    def describe(self) -> ModelDescription:
-        """Return what is known of the model, with the hashes of its files."""
-        own = self.tokenizer.pad_token_id is not None
-        return ModelDescription(
-            name=self.name,
-            adapter=type(self).__name__,
-            source=self._source,
-            task=self.task,
-            labels=self.labels,
-            facts={
-                "architecture": type(self.model).__name__,
-                "parameters": self.model.num_parameters(),
-                "dtype": str(self.model.dtype).removeprefix("torch."),
-                "device": str(self.model.device),
-                "threads": torch.get_num_threads(),
-                "padding": f"{self.tokenizer.convert_ids_to_tokens(self._pad_id)} on the "
-                f"{self._pad_side}{'' if own else ', borrowed: there is no padding token'}",
-                **self._facts(),
-            },
-            files=self._files,
-        )
-
-    def _pad(self, encoded: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-        """Return a batch as tensors; a text of no tokens becomes the token that starts a text."""
-        start = self.tokenizer.bos_token_id
-        alone = {"input_ids": [self._pad_id if start is None else start], "attention_mask": [1]}
-        values = {"input_ids": self._pad_id, "token_type_ids": self.tokenizer.pad_token_type_id}
-        return {
-            key: pad_sequence(
-                [torch.tensor(row or alone.get(key, [0])) for row in rows],
-                batch_first=True,
-                padding_value=values.get(key, 0),
-                padding_side=self._pad_side,
-            ).to(self.model.device)
-            for key, rows in encoded.items()
-        }
 
     def _score_batch(self, encoded: Mapping[str, Any]) -> Scores:
         with torch.inference_mode():
@@ -333,101 +208,3 @@ def task_of(config: "PretrainedConfig", stated: Task | None) -> Task:
             "a regression has one, a single-label classifier two or more"
         )
     return own
-
-
-def on_device(model: "PreTrainedModel", device: str | None) -> "PreTrainedModel":
-    """Return the model on a device, or where it is.
-
-    Raises
-    ------
-    ConfigurationError
-        If there is no such device here.
-    """
-    if device is None:
-        return model
-    try:
-        torch.nn.Module.to(model, device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ConfigurationError(f"there is no device {device!r}: {first_line(error)}") from error
-    return model
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the library's progress bars and advice off the terminal while loading."""
-    verbosity = transformers_logging.get_verbosity()
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if bars:
-            transformers_logging.enable_progress_bar()
-
-
-def _max_length(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> int:
-    positions = [
-        # RoBERTa and its kin count positions from the one after padding.
-        module.num_embeddings - module.padding_idx - 1
-        for name, module in model.named_modules()
-        if name.endswith("position_embeddings")
-        and isinstance(module, torch.nn.Embedding)
-        and module.padding_idx is not None
-    ]
-    stated = getattr(model.config, "max_position_embeddings", None)
-    return limit_of([tokenizer.model_max_length, stated, *positions])
-
-
-def _check_vocabulary(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> None:
-    embeddings: Any = model.get_input_embeddings()
-    rows = embeddings.weight.shape[0]
-    needed = max(tokenizer.get_vocab().values(), default=-1) + 1
-    if needed > rows:
-        raise AdapterError(
-            f"the tokenizer has {needed} tokens, the model embeds {rows}; "
-            "pass the tokenizer that belongs to the model"
-        )
-
-
-def _check_weights(model: "PreTrainedModel") -> None:
-    for name, weight in model.named_parameters():
-        if not torch.isfinite(weight).all():
-            raise AdapterError(
-                f"the weights {name} hold NaN or infinity; save the model again from a checkpoint "
-                "whose loss was finite"
-            )
-
-
-def _pad_id(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> int:
-    """Return the id that stands for padding in model and tokenizer; borrow one if there is none.
-
-    A decoder finds its last token as the last that is no padding, so a token that the tokenizer
-    puts at the end of a text cannot be borrowed.
-    """
-    config = model.config.get_text_config()
-    known = [
-        token_id
-        for token_id in (config.pad_token_id, tokenizer.pad_token_id)
-        if token_id is not None and token_id >= 0
-    ]
-    if not known:
-        last = tokenizer("a")["input_ids"][-1:]
-        special = (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.unk_token_id)
-        known = [token_id for token_id in special if token_id is not None and token_id not in last]
-    if not known:
-        raise AdapterError(
-            "the tokenizer has no padding token and no special token to borrow for it, without "
-            "which texts cannot be batched; set tokenizer.pad_token"
-        )
-    # Decoders read it from their configuration to find the last token of a text.
-    config.pad_token_id = known[0]
-    return int(known[0])
-
-
-def _pad_side(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> str:
-    """Return ``right`` for models that number positions from the left, else the tokenizer's."""
-    if "position_ids" in signature(model.forward).parameters:
-        return "right"
-    return str(tokenizer.padding_side)

@@ -1,0 +1,236 @@
+"""Sequence classifiers in the ONNX format."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+from packaging.version import Version
+from transformers import AutoConfig, AutoModelForSequenceClassification
+
+from explain.adapters.base import Scores, check_scores
+from explain.adapters.extras import need
+from explain.adapters.pretrained import (
+    check_vocabulary,
+    load_tokenizer,
+    loading,
+    max_length_of,
+    pad_id_of,
+    pad_side_of,
+)
+from explain.adapters.safety import check_folder
+from explain.adapters.tokenized import LongText, Pool, TokenizerClassifier
+from explain.adapters.transformers import KIND, labels_of, task_of
+from explain.errors import AdapterError, ConfigurationError, nearest
+from explain.files import hash_folder
+from explain.record import FileHash, ModelDescription, Task
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
+
+__all__ = ["OnnxClassifier"]
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+SAFE = Version("1.24.1")
+"""The first onnxruntime that reads no external weights from outside of the model's folder."""
+
+
+class OnnxClassifier(TokenizerClassifier):
+    """A sequence classifier of the transformers library that was exported to ONNX.
+
+    It has scores and tokens, but no gradients. The scores are the output ``logits``, or else the
+    first one. Padding and the longest text are those of the architecture that ``config.json``
+    names; of that, no weights are made.
+
+    Parameters
+    ----------
+    session : InferenceSession
+        The model in onnxruntime; its inputs are among what the tokenizer gives, (batch, tokens).
+    tokenizer : PreTrainedTokenizerBase
+        Its tokenizer, a fast one.
+    config : PretrainedConfig
+        Its configuration: architecture, ``id2label``, ``problem_type``.
+    name : str
+        What the model is called in reports.
+    source : str, optional
+        The folder that it was loaded from.
+    files : tuple of FileHash
+        The files that it was loaded from.
+    task : {"single_label", "multi_label", "regression"}, optional
+        As for `TransformersClassifier`.
+    long_text, pool
+        As for `TokenizerClassifier`.
+
+    Raises
+    ------
+    AdapterError
+        If session, tokenizer and configuration do not fit together.
+    ConfigurationError
+        If `task` contradicts the model, or `long_text` or `pool` is unknown.
+    """
+
+    def __init__(
+        self,
+        session: "InferenceSession",
+        tokenizer: "PreTrainedTokenizerBase",
+        config: "PretrainedConfig",
+        *,
+        name: str,
+        source: str | None = None,
+        files: tuple[FileHash, ...] = (),
+        task: Task | None = None,
+        long_text: LongText = "cut",
+        pool: Pool = "mean",
+    ) -> None:
+        with torch.device("meta"):
+            outline = AutoModelForSequenceClassification.from_config(config)
+        check_vocabulary(outline, tokenizer)
+        super().__init__(
+            tokenizer,
+            labels_of(config),
+            task=task_of(config, task),
+            max_length=max_length_of(outline, tokenizer),
+            name=name,
+            pad_id=pad_id_of(outline, tokenizer),
+            pad_side=pad_side_of(outline, tokenizer),
+            long_text=long_text,
+            pool=pool,
+        )
+        self._session = session
+        self._architecture = type(outline).__name__
+        self._source = source
+        self._files = files
+        outputs = [output.name for output in session.get_outputs()]
+        self._output = "logits" if "logits" in outputs else outputs[0]
+        self._inputs = [entry.name for entry in session.get_inputs()]
+        self._check_inputs()
+        self.predict(["."])
+
+    @classmethod
+    def from_folder(
+        cls,
+        folder: str | Path,
+        *,
+        name: str | None = None,
+        source: str | None = None,
+        task: Task | None = None,
+        long_text: LongText = "cut",
+        pool: Pool = "mean",
+        device: str = "cpu",
+    ) -> Self:
+        """Return the classifier in a folder: ``model.onnx``, tokenizer and ``config.json``.
+
+        Nothing is downloaded, no library of custom operators is loaded, and weights in files of
+        their own are read from inside the folder only.
+
+        Parameters
+        ----------
+        folder : str or Path
+            The folder, with ``model.onnx`` or a single other ``*.onnx``.
+        name, source, task, long_text, pool
+            As for the class; `source` is by default the folder, `name` the name of the folder.
+        device : str
+            ``cpu``, or ``cuda`` or ``cuda:0`` with a build of onnxruntime for it.
+
+        Raises
+        ------
+        AdapterError
+            If onnxruntime is missing or too old, the folder is missing or incomplete, or it holds
+            no sequence classifier.
+        ConfigurationError
+            If an option is unknown or contradicts the model, or there is no such device.
+        UnsafeModelError
+            If it comes with code.
+        """
+        runtime = need("onnxruntime", "onnx")
+        path = Path(folder)
+        check_folder(path, weights=".onnx")
+        file = _model_file(path)
+        with loading(path, KIND):
+            config = AutoConfig.from_pretrained(path, local_files_only=True)
+        return cls(
+            _session(runtime, file, device),
+            load_tokenizer(path),
+            config,
+            name=name or path.resolve().name,
+            source=source or path.as_posix(),
+            files=hash_folder(path),
+            task=task,
+            long_text=long_text,
+            pool=pool,
+        )
+
+    def describe(self) -> ModelDescription:
+        """Return what is known of the model, with the hashes of its files."""
+        return ModelDescription(
+            name=self.name,
+            adapter=type(self).__name__,
+            source=self._source,
+            task=self.task,
+            labels=self.labels,
+            facts={
+                "architecture": self._architecture,
+                "format": "ONNX",
+                "exported by": self._session.get_modelmeta().producer_name,
+                "device": self._session.get_providers()[0].removesuffix("ExecutionProvider"),
+                "threads": self._session.get_session_options().intra_op_num_threads,
+                **self._facts(),
+            },
+            files=self._files,
+        )
+
+    def _check_inputs(self) -> None:
+        given = list(self._tokenize(["."]))
+        if unknown := sorted(set(self._inputs) - set(given)):
+            raise AdapterError(
+                f"{self.name} asks for the input {unknown[0]!r}, its tokenizer gives "
+                f"{', '.join(given)}; export the model again with these inputs"
+            )
+        for entry in self._session.get_inputs():
+            if entry.type != "tensor(int64)" or any(isinstance(size, int) for size in entry.shape):
+                raise AdapterError(
+                    f"{self.name} was exported with an input {entry.name!r} of {entry.type} and "
+                    f"shape {entry.shape}; export it again with int64 and free axes (dynamic_axes)"
+                )
+
+    def _score_batch(self, encoded: Mapping[str, Any]) -> Scores:
+        inputs = self._padded({key: encoded[key] for key in self._inputs})
+        (logits,) = self._session.run([self._output], inputs)
+        return check_scores(logits, len(encoded["input_ids"]), self.labels, self.name)
+
+
+def _model_file(folder: Path) -> Path:
+    """Return ``model.onnx``, or the only ``*.onnx`` of a folder."""
+    files = sorted(folder.glob("*.onnx"))
+    if (folder / "model.onnx") in files or len(files) == 1:
+        return folder / "model.onnx" if len(files) > 1 else files[0]
+    raise AdapterError(
+        f"{str(folder)!r} holds {len(files)} *.onnx files at its top; "
+        "expected model.onnx, or a single one"
+    )
+
+
+def _session(runtime: Any, file: Path, device: str) -> "InferenceSession":
+    """Return a model on a device, as deterministic as onnxruntime can be."""
+    if Version(runtime.__version__) < SAFE:
+        raise AdapterError(
+            f"onnxruntime {runtime.__version__} would read weights from outside of a model's "
+            f'folder, {SAFE} does not; pip install "explain-audit[onnx]"'
+        )
+    kind, _, number = device.partition(":")
+    provider = PROVIDERS.get(kind)
+    here = [name for name, known in PROVIDERS.items() if known in runtime.get_available_providers()]
+    if kind not in here or not (number or "0").isdecimal():
+        raise ConfigurationError(f"there is no device {device!r}; {nearest(device, here)}")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    settings = {"device_id": number or "0"} if kind != "cpu" else {}
+    with loading(file, "model of onnxruntime"):
+        session: InferenceSession = runtime.InferenceSession(
+            str(file), options, providers=[(provider, settings)]
+        )
+    return session

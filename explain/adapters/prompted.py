@@ -1,0 +1,438 @@
+"""Causal language models that classify by what they would say next."""
+
+import re
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from contextlib import redirect_stderr
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
+
+import torch
+from pydantic import JsonValue
+from transformers import AutoModelForCausalLM
+
+from explain.adapters.base import Scores, check_scores
+from explain.adapters.extras import need
+from explain.adapters.pretrained import (
+    PretrainedClassifier,
+    load_model,
+    load_tokenizer,
+    on_device,
+    refuse_random,
+)
+from explain.adapters.safety import check_folder
+from explain.errors import (
+    AdapterError,
+    CapabilityError,
+    ConfigurationError,
+    PredictionError,
+)
+from explain.files import hash_folder
+from explain.record import FileHash
+from explain.spans import Span, Text, parts_of
+
+if TYPE_CHECKING:
+    from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
+
+__all__ = ["PromptedClassifier", "Verbalizer"]
+
+KIND = "causal language model"
+
+Verbalizer: TypeAlias = Mapping[str, str | Sequence[str]]
+"""For each label the word, or the words, that stand for it after the prompt."""
+
+Word: TypeAlias = tuple[int, ...]
+"""The token ids of a word."""
+
+_Row: TypeAlias = tuple[list[int], list[Span | None]]
+"""The token ids of a prompt, and the place of each in the user's text."""
+
+_FIELD = re.compile(r"\{(text_pair|text)\}")
+_FIELDS = {"text": 0, "text_pair": 1}
+
+
+class PromptedClassifier(PretrainedClassifier):
+    r"""A causal language model that continues a prompt with one of some words.
+
+    The score of a label is log P(word | prompt), the sum over the tokens of the word, and the
+    logsumexp over its words; the log-odds of a target are those among the labels. All tokens of
+    a prompt are read, those of the user's text alone are tokens of this classifier.
+
+    The prompt is tokenized as one string, so a token may reach from the template into the text;
+    its span is the part in the text. The tokens of a word are found once, as what it adds to the
+    tokens of a prompt (never tokenized alone: SentencePiece would put a space before it), and a
+    word that changes the tokens before it is refused. A text that is too long is cut, never the
+    template or the words.
+
+    Each text is read once for every word beginning, a word without its last token, that is not
+    the beginning of another: once if all words are single tokens, and once for words of two
+    tokens that share the first.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+        A causal language model. It is put into evaluation mode.
+    tokenizer : PreTrainedTokenizerBase
+        Its tokenizer, a fast one.
+    template : str
+        The prompt, with ``{text}`` and, for pairs, ``{text_pair}``, each once.
+    verbalizer : mapping of str to str or sequence of str
+        The words of each label, mostly with a space in front: ``{"bad": [" bad", " awful"]}``.
+    length_normalised : bool
+        Whether the log-likelihood of a word is divided by the number of its tokens.
+    name, source, files
+        As for `PretrainedClassifier`.
+
+    Raises
+    ------
+    AdapterError
+        If the model is no causal one, or does not fit its tokenizer.
+    ConfigurationError
+        If the template has not the fields, leaves no room for a text, or a word has no tokens,
+        changes those of the prompt, or stands for two labels.
+
+    Examples
+    --------
+    >>> PromptedClassifier(
+    ...     model, tokenizer,
+    ...     template="Review: {text}\nSentiment:",
+    ...     verbalizer={"negative": [" bad", " awful"], "positive": " good"},
+    ... )  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        model: "PreTrainedModel",
+        tokenizer: "PreTrainedTokenizerBase",
+        *,
+        template: str,
+        verbalizer: Verbalizer,
+        length_normalised: bool = False,
+        name: str | None = None,
+        source: str | None = None,
+        files: tuple[FileHash, ...] = (),
+    ) -> None:
+        super().__init__(
+            model,
+            tokenizer,
+            list(verbalizer),
+            task="single_label",
+            # What follows never reaches back: positions count from the first token.
+            pad_side="right",
+            name=name,
+            source=source,
+            files=files,
+        )
+        self.template = template
+        self.verbalizer = {
+            label: [words] if isinstance(words, str) else list(words)
+            for label, words in verbalizer.items()
+        }
+        self.length_normalised = length_normalised
+        self._literals, self._fields = _parsed(template)
+        self._readings = _readings(self._words())
+        longest = max(len(word) for words in self._readings.values() for _, word in words)
+        self.max_length -= longest
+        ((empty, _),) = self._encoded([self._filled([""] * len(self._fields))[0]])
+        if len(empty) >= self.max_length:
+            raise ConfigurationError(
+                f"the template has {len(empty)} tokens and the longest word {longest}, of "
+                f"{self.max_length + longest} that {self.name} reads: no room for a text; "
+                "shorten the template"
+            )
+        self._check_causal(empty)
+
+    @classmethod
+    def from_folder(
+        cls,
+        folder: str | Path,
+        *,
+        template: str,
+        verbalizer: Verbalizer,
+        length_normalised: bool = False,
+        gguf_file: str | None = None,
+        name: str | None = None,
+        source: str | None = None,
+        dtype: str | None = None,
+        device: str | None = None,
+    ) -> Self:
+        """Return the classifier made of the language model in a folder.
+
+        Only safetensors or GGUF weights are read, nothing is downloaded, no code is run.
+
+        Parameters
+        ----------
+        folder : str or Path
+            The folder.
+        gguf_file : str, optional
+            A GGUF file in it, which holds weights, configuration and tokenizer; it is read with
+            the package ``gguf`` and expanded to full precision.
+        template, verbalizer, length_normalised, name, source
+            As for the class; `source` is by default the folder, `name` the name of the folder.
+        dtype : {"float32", "float16", "bfloat16"}, optional
+            Type of the weights; by default what ``config.json`` says.
+        device : str, optional
+            Such as ``cpu`` or ``cuda:0``; by default ``cpu``.
+
+        Raises
+        ------
+        AdapterError
+            If the folder is missing or incomplete, or no causal language model.
+        ConfigurationError
+            If an option is unknown or contradicts the model.
+        UnsafeModelError
+            If loading it would run code.
+        """
+        path = Path(folder)
+        own = {}
+        if gguf_file is None:
+            check_folder(path)
+        else:
+            check_folder(path, weights=".gguf", config=None)
+            if gguf_file not in (file.name for file in path.glob("*.gguf")):
+                raise AdapterError(f"{str(path)!r} holds no {gguf_file!r}; pass one of its *.gguf")
+            need("gguf", "gguf")
+            own = {"gguf_file": gguf_file}
+        # The progress bar of GGUF files listens to no setting.
+        with redirect_stderr(StringIO()):
+            model, missing = load_model(AutoModelForCausalLM, path, KIND, dtype=dtype, **own)
+        refuse_random(missing, path, KIND)
+        return cls(
+            on_device(model, device),
+            load_tokenizer(path, **own),
+            template=template,
+            verbalizer=verbalizer,
+            length_normalised=length_normalised,
+            name=name or path.resolve().name,
+            source=source or path.as_posix(),
+            files=hash_folder(path),
+        )
+
+    @property
+    def passes(self) -> int:
+        """How often the model reads each text."""
+        return len(self._readings)
+
+    def differentiable_scores(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return the scores of an encoded batch, with gradients."""
+        self._check_differentiable()
+        return self._scored(lambda beginning: inputs)
+
+    def _check_differentiable(self) -> None:
+        super()._check_differentiable()
+        if list(self._readings) != [()]:
+            raise CapabilityError(
+                f"{self.name} has words of several tokens, which gradients do not follow; use "
+                "shap, lime or occlusion, or words of a single token"
+            )
+
+    def _facts(self) -> dict[str, JsonValue]:
+        return {
+            **super()._facts(),
+            "template": self.template,
+            "verbalizer": {label: list[JsonValue](w) for label, w in self.verbalizer.items()},
+            "score of a word": "log-likelihood"
+            + (" by number of tokens" if self.length_normalised else ""),
+            "passes per text": self.passes,
+        }
+
+    def _score_batch(self, encoded: Mapping[str, Any]) -> Scores:
+        def followed_by(beginning: Word) -> dict[str, torch.Tensor]:
+            return self._pad(_masked([[*row, *beginning] for row in encoded["input_ids"]]))
+
+        with torch.inference_mode():
+            scores = self._scored(followed_by)
+        return check_scores(scores.double().cpu().numpy(), len(scores), self.labels, self.name)
+
+    def _scored(self, inputs_of: Callable[[Word], dict[str, torch.Tensor]]) -> torch.Tensor:
+        """Return the scores of prompts, given the model's inputs for each word beginning."""
+        found: list[list[torch.Tensor]] = [[] for _ in self.labels]
+        for beginning, words in self._readings.items():
+            log_p = self._log_probabilities(inputs_of(beginning), len(beginning) + 1)
+            for label, word in words:
+                steps = log_p[:, range(len(word)), list(word)].sum(dim=1)
+                found[label].append(steps / len(word) if self.length_normalised else steps)
+        return torch.stack([torch.logsumexp(torch.stack(each), dim=0) for each in found], dim=1)
+
+    def _log_probabilities(self, inputs: dict[str, torch.Tensor], last: int) -> torch.Tensor:
+        """Return log p of all that may follow each of the last tokens, (n_texts, last, n_ids)."""
+        lengths = inputs["attention_mask"].sum(dim=1, keepdim=True)
+        wanted = lengths - last + torch.arange(last, device=lengths.device)
+        # Only these positions reach the vocabulary: all of them would take most of the memory.
+        positions, columns = wanted.unique(return_inverse=True)
+        logits = self.model(**inputs, logits_to_keep=positions, use_cache=False).logits
+        rows = torch.arange(len(lengths), device=lengths.device)[:, None]
+        log_p: torch.Tensor = logits[rows, columns].float().log_softmax(dim=-1)
+        return log_p
+
+    def _check_causal(self, prompt: list[int]) -> None:
+        with torch.inference_mode():
+            alone = self._log_probabilities(self._pad(_masked([prompt])), 1)
+            followed = self._log_probabilities(self._pad(_masked([[*prompt, prompt[0]]])), 2)
+        rounding = torch.finfo(self.model.dtype).eps ** 0.5
+        if not torch.allclose(alone[:, 0], followed[:, 0], atol=rounding):
+            raise AdapterError(
+                f"what {self.name} says after a prompt changes with what follows, so it is no "
+                f"{KIND}; pass one, or leave the template out"
+            )
+
+    def _words(self) -> list[list[Word]]:
+        """Return the tokens of the words of each label, as they continue a prompt."""
+        prompt, _ = self._filled(["a"] * len(self._fields))
+        owner: dict[Word, str] = {}
+        found = []
+        for label, words in self.verbalizer.items():
+            if not words:
+                raise ConfigurationError(f"the label {label!r} has no words; give it one")
+            before, *joined = (
+                ids for ids, _ in self._encoded([prompt, *(prompt + w for w in words)])
+            )
+            for word, ids in zip(words, joined, strict=True):
+                tokens = tuple(ids[len(before) :])
+                if ids[: len(before)] != before:
+                    raise ConfigurationError(
+                        f"the word {word!r} changes the tokens at the end of the template; move "
+                        "the space from the template's end to the start of the word"
+                    )
+                if not tokens:
+                    raise ConfigurationError(f"the word {word!r} of {label!r} gives no tokens")
+                if tokens in owner:
+                    raise ConfigurationError(
+                        f"the word {word!r} stands for {owner[tokens]!r} and {label!r}; "
+                        "give each label words of its own, each once"
+                    )
+                owner[tokens] = label
+            found.append([tokens for tokens, own in owner.items() if own == label])
+        return found
+
+    def _filled(self, parts: Sequence[str]) -> tuple[str, list[Span]]:
+        """Return the prompt of a text, and where each part of it stands there."""
+        prompt, places = self._literals[0], []
+        for part, literal in zip(self._fields, self._literals[1:], strict=True):
+            places.append(Span(part, len(prompt), len(prompt) + len(parts[part])))
+            prompt += parts[part] + literal
+        return prompt, places
+
+    def _encoded(self, prompts: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        """Return ids and offsets of prompts, without special tokens that would end them."""
+        rows = []
+        encoded = cast("BatchEncoding", super()._tokenize(prompts, truncation=False))
+        for encoding in encoded.encodings or ():
+            own = [i for i, part in enumerate(encoding.sequence_ids) if part is not None]
+            end = own[-1] + 1 if own else 0
+            rows.append(
+                (encoding.ids[:end] or [self._start_id], encoding.offsets[:end] or [(0, 0)])
+            )
+        return rows
+
+    def _read(self, views: Sequence[Sequence[Span]], texts: Sequence[Sequence[str]]) -> list[_Row]:
+        """Return ids and spans of the prompts of what is in view of each text."""
+        seen = [
+            self._filled([part[view.start : view.end] for part, view in zip(*pair, strict=True)])
+            for pair in zip(texts, views, strict=True)
+        ]
+        return [
+            (ids, [_in_text(offset, places, view) for offset in offsets])
+            for (ids, offsets), (_, places), view in zip(
+                self._encoded([prompt for prompt, _ in seen]), seen, views, strict=True
+            )
+        ]
+
+    def _tokenize(
+        self, texts: Sequence[Text], *, truncation: bool = True, **options: Any
+    ) -> MutableMapping[str, Any]:
+        parts = [parts_of(text) for text in texts]
+        if wrong := [text for text in parts if len(text) != len(self._fields)]:
+            raise PredictionError(
+                f"{self.name} was given a text of {len(wrong[0])} parts, its template asks for "
+                f"{len(self._fields)}; pass {'pairs' if len(self._fields) == 2 else 'single texts'}"
+            )
+        views = [[Span(i, 0, len(part)) for i, part in enumerate(text)] for text in parts]
+        rows = self._read(views, parts)
+        while truncation and (
+            long := [i for i, (ids, _) in enumerate(rows) if len(ids) > self.max_length]
+        ):
+            for i in long:
+                views[i] = self._shortened(views[i], rows[i])
+            again = self._read([views[i] for i in long], [parts[i] for i in long])
+            for i, row in zip(long, again, strict=True):
+                rows[i] = row
+        return _Prompts(rows)
+
+    def _spans(self, encoded: Mapping[str, Any]) -> list[tuple[Span | None, ...]]:
+        return cast(_Prompts, encoded).spans
+
+    def _shortened(self, views: Sequence[Span], row: _Row) -> list[Span]:
+        """Return what stays in view of a text that is too long; of a pair the longer part is cut.
+
+        What remains is tokenized again, and may then have another number of tokens.
+        """
+        ids, spans = row
+        own = [[s for s in spans if s is not None and s.part == view.part] for view in views]
+        room = max(0, sum(map(len, own)) - (len(ids) - self.max_length))
+        shares = [room] if len(own) == 1 else [max(room // 2, room - len(o)) for o in own[::-1]]
+        cut = []
+        for view, tokens, share in zip(views, own, shares, strict=True):
+            if len(tokens) <= share and tokens:
+                cut.append(view)
+            elif share == 0:
+                cut.append(Span(view.part, view.start, view.start))
+            elif self.tokenizer.truncation_side == "left":
+                start = max(tokens[-share].start, tokens[-share - 1].end)
+                cut.append(Span(view.part, start, view.end))
+            else:
+                end = min(tokens[share - 1].end, tokens[share].start)
+                cut.append(Span(view.part, view.start, end))
+        return cut
+
+
+class _Prompts(dict[str, list[list[int]]]):
+    """Encoded prompts, and for each of their tokens its place in the user's text."""
+
+    def __init__(self, rows: Sequence[_Row]) -> None:
+        super().__init__(_masked([ids for ids, _ in rows]))
+        self.spans = [tuple(spans) for _, spans in rows]
+
+
+def _masked(ids: list[list[int]]) -> dict[str, list[list[int]]]:
+    """Return rows of token ids with the mask that lets all of them be read."""
+    return {"input_ids": ids, "attention_mask": [[1] * len(row) for row in ids]}
+
+
+def _parsed(template: str) -> tuple[list[str], list[int]]:
+    """Return the literal pieces of a template, and which part stands between them."""
+    pieces = _FIELD.split(template)
+    fields = pieces[1::2]
+    if sorted(fields) not in (["text"], ["text", "text_pair"]):
+        raise ConfigurationError(
+            f"the template {template!r} has the fields {fields or 'none'}; expected {{text}}, and "
+            "for pairs {text_pair}, each once"
+        )
+    return pieces[::2], [_FIELDS[field] for field in fields]
+
+
+def _readings(labels: Sequence[Sequence[Word]]) -> dict[Word, list[tuple[int, Word]]]:
+    """Return what must be read after a prompt, and the words (label, tokens) that it scores.
+
+    That is the beginnings (all tokens but the last) that begin no other one.
+    """
+    words = [(label, word) for label, own in enumerate(labels) for word in own]
+    beginnings = sorted({word[:-1] for _, word in words}, key=lambda b: (-len(b), b))
+    readings: dict[Word, list[tuple[int, Word]]] = {}
+    for beginning in beginnings:
+        if not any(longer[: len(beginning)] == beginning for longer in readings):
+            readings[beginning] = []
+    for label, word in words:
+        home = next(b for b in readings if b[: len(word) - 1] == word[:-1])
+        readings[home].append((label, word))
+    return readings
+
+
+def _in_text(offset: tuple[int, int], places: Sequence[Span], views: Sequence[Span]) -> Span | None:
+    """Return the part of a prompt's token that lies in the user's text, if any does."""
+    for part, first, last in places:
+        start, end = max(offset[0], first), min(offset[1], last)
+        if start < end:
+            shift = views[part].start - first
+            return Span(part, start + shift, end + shift)
+    return None
