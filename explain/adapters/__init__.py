@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from explain.adapters.base import (
     Describable,
@@ -18,6 +18,9 @@ from explain.adapters.base import (
 from explain.adapters.function import FunctionClassifier, Output, from_sklearn
 from explain.errors import AdapterError, ConfigurationError, nearest
 
+if TYPE_CHECKING:
+    from explain.adapters.torch import TorchClassifier
+
 __all__ = [
     "Describable",
     "Encoding",
@@ -27,6 +30,7 @@ __all__ = [
     "Task",
     "TextClassifier",
     "TokenizedClassifier",
+    "TorchClassifier",
     "from_sklearn",
     "load",
     "wrap",
@@ -34,6 +38,15 @@ __all__ = [
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use: importing the package costs no torch.
+    if name == "TorchClassifier":
+        from explain.adapters.torch import TorchClassifier
+
+        return TorchClassifier
+    raise AttributeError(f"module 'explain.adapters' has no attribute {name!r}")
 
 
 def load(source: str | Path, *, name: str | None = None, **options: Any) -> TextClassifier:

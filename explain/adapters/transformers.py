@@ -14,6 +14,7 @@ from transformers.utils import logging as transformers_logging
 from explain.adapters.base import Encoding, Scores, check_scores
 from explain.adapters.safety import check_folder
 from explain.adapters.tokenized import (
+    GPU_TOKEN_BUDGET,
     LongText,
     Pool,
     TokenizerClassifier,
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 __all__ = ["TransformersClassifier"]
-
-GPU_TOKEN_BUDGET = 32_768
-"""Tokens of a batch on an accelerator, which needs large batches to be busy."""
 
 DTYPES = ("float32", "float16", "bfloat16")
 
