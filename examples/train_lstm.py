@@ -1,6 +1,6 @@
 """Train a small LSTM on one table of texts and labels, and audit it on another.
 
-Both have the columns text and label: python train_lstm.py train.csv held_out.csv --epochs 5
+Both have the columns text and label: python train_lstm.py train.csv held_out.csv --epochs 3
 """
 
 import re
@@ -36,7 +36,7 @@ class Lstm(nn.Module):
         return self.head(states.amax(dim=1))
 
 
-def main(train: Path, held_out: Path, out: Path = Path("audit-lstm"), epochs: int = 5) -> None:
+def main(train: Path, held_out: Path, out: Path = Path("audit-lstm"), epochs: int = 3) -> None:
     torch.manual_seed(0)
     table = pd.read_csv(train)
     counts = Counter(m[0].lower() for text in table["text"] for m in TOKEN.finditer(text))

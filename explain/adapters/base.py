@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "Contributions",
     "Describable",
     "Encoding",
     "GradientClassifier",
+    "LinearClassifier",
     "Scores",
     "Task",
     "TextClassifier",
@@ -147,6 +149,43 @@ class GradientClassifier(TokenizedClassifier, Protocol):
 
     def differentiable_scores(self, inputs: "dict[str, torch.Tensor]") -> "torch.Tensor":
         """Return the scores of an encoded batch, shape (n_texts, n_labels), with gradients."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contributions:
+    """What each token of a text adds to the value of a linear model.
+
+    Attributes
+    ----------
+    tokens : tuple of Span
+        The tokens that the model weighs, in reading order.
+    values : array, shape (n_tokens,), float64
+        What each adds to the log-odds, logit or value of the label.
+    additive : bool
+        Whether a token adds the same whatever else is in the text.
+    """
+
+    tokens: tuple[Span, ...]
+    values: NDArray[np.float64]
+    additive: bool
+
+
+@runtime_checkable
+class LinearClassifier(TextClassifier, Protocol):
+    """A classifier that can tell what each token adds to the value of a label."""
+
+    def contributions(self, text: Text, index: int) -> Contributions:
+        """Return what each token of a text adds to the value of the label with that index.
+
+        The scale is that of targets: log-odds, logit or value.
+
+        Raises
+        ------
+        CapabilityError
+            If the value is no sum over tokens.
+        PredictionError
+            If the tokens of the text are not known.
+        """
 
 
 @runtime_checkable

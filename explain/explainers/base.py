@@ -88,7 +88,7 @@ class PerturbationExplainer(Protocol):
 
 @runtime_checkable
 class GradientExplainer(Protocol):
-    """A method that differentiates the model."""
+    """A method that looks inside the model: at its gradients, or its weights."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -106,7 +106,7 @@ class GradientExplainer(Protocol):
         Raises
         ------
         CapabilityError
-            If the model has no gradients, or no such baseline.
+            If the model lacks what the method looks at, or has no such baseline.
         """
 
     def explain(
@@ -120,7 +120,7 @@ class GradientExplainer(Protocol):
         Raises
         ------
         CapabilityError
-            If the model has no gradients.
+            If the model lacks what the method looks at.
         """
 
 
