@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -84,6 +84,7 @@ def audit(
     unit: str = "word",
     masker: str | Masker | None = None,
     seed: int = 0,
+    model_options: Mapping[str, Any] | None = None,
     system: SystemIdentity | None = None,
     log: Log | None = None,
 ) -> AuditRecord:
@@ -109,6 +110,8 @@ def audit(
     seed : int
         The same arguments, files, packages and seed give the same bytes of `AuditRecord.to_json`
         on the same day and machine.
+    model_options : mapping, optional
+        Options of `explain.load` for a model that is a path or hub id.
     system : SystemIdentity, optional
         What is audited and for whom, in the user's words.
     log : callable, optional
@@ -130,7 +133,7 @@ def audit(
     explainers = _distinct([make_explainer(method) for method in methods])
     timer = _Timer(log)
     with timer.stage("load"):
-        classifier = load(model) if isinstance(model, str | Path) else wrap(model)
+        classifier = _classifier(model, model_options or {})
         setting = Setting.of(classifier, unit=unit, masker=masker, seed=seed)
         dataset = read_dataset(data, text=text, text_pair=text_pair, label=label)
         _check_labels(dataset, classifier)
@@ -157,6 +160,7 @@ def audit(
     timer.note("counts", evaluations=engine.evaluations, calls=engine.calls)
     arguments: dict[str, JsonValue] = {
         "model": str(model) if isinstance(model, str | Path) else description.name,
+        "model_options": dict(model_options or {}),
         "data": str(data) if isinstance(data, str | Path) else type(data).__name__,
         "text": text,
         "text_pair": text_pair,
@@ -176,6 +180,16 @@ def audit(
         instances=tuple(records),
         skipped=tuple(skipped),
     )
+
+
+def _classifier(model: Any, options: Mapping[str, Any]) -> TextClassifier:
+    if isinstance(model, str | Path):
+        return load(model, **options)
+    if options:
+        raise ConfigurationError(
+            f"a live object is not loaded, so it has no {min(options)}; leave model_options out"
+        )
+    return wrap(model)
 
 
 def _distinct(explainers: list[Explainer]) -> list[Explainer]:

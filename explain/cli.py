@@ -3,7 +3,7 @@
 import sys
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -34,6 +34,12 @@ Out = Annotated[Path, typer.Option(help="Folder for the audit.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same audit.")]
 Methods = Annotated[str, typer.Option(help="Attribution methods, separated by commas.")]
 Unit = Annotated[str, typer.Option(help="Feature: word, token, sentence, or auto (long texts).")]
+Trust = Annotated[
+    list[str] | None, typer.Option("--trust", help="A type in a .skops file; repeat for more.")
+]
+AllowPickle = Annotated[
+    bool, typer.Option("--allow-pickle", help="Load a pickle, which can run any code.")
+]
 Count = Annotated[int, typer.Option("--explain", min=0, help="How many predictions to explain.")]
 
 DEMO_NOTICE = (
@@ -69,7 +75,7 @@ def demo(out: Out = Path("audit"), instances: Count = 30, seed: Seed = 0) -> Non
 
 @app.command()
 def audit(
-    model: Annotated[str, typer.Argument(help="Folder of a saved model, or a hub id.")],
+    model: Annotated[str, typer.Argument(help="Folder or file of a saved model, or a hub id.")],
     data: Annotated[Path, typer.Argument(help="Table: .csv, .tsv, .jsonl, .json or .parquet.")],
     text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
     text_pair: Annotated[str | None, typer.Option(help="Column of the second text.")] = None,
@@ -79,6 +85,8 @@ def audit(
     unit: Unit = "word",
     seed: Seed = 0,
     out: Out = Path("audit"),
+    trust: Trust = None,
+    allow_pickle: AllowPickle = False,
 ) -> None:
     """Audit a model on a table of texts, and write the report to a folder."""
     _audit(
@@ -92,18 +100,21 @@ def audit(
         instances=instances,
         unit=unit,
         seed=seed,
+        model_options=_model_options(trust, allow_pickle),
     )
 
 
 @app.command()
 def text(
-    model: Annotated[str, typer.Argument(help="Folder of a saved model, or a hub id.")],
+    model: Annotated[str, typer.Argument(help="Folder or file of a saved model, or a hub id.")],
     text: Annotated[str, typer.Argument(help="The text to explain.")],
     text_pair: Annotated[str | None, typer.Option(help="The second text of a pair.")] = None,
     method: Annotated[str, typer.Option(help="Attribution method.")] = "shap",
     target: Annotated[str | None, typer.Option(help="Label; by default the predicted one.")] = None,
     unit: Unit = "word",
     seed: Seed = 0,
+    trust: Trust = None,
+    allow_pickle: AllowPickle = False,
     html: Annotated[Path | None, typer.Option(help="Write a page as well.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the record, not a picture.")] = False,
 ) -> None:
@@ -114,7 +125,7 @@ def text(
     from explain.attribution import attribute
 
     attribution = attribute(
-        load(model),
+        load(model, **_model_options(trust, allow_pickle)),
         text if text_pair is None else (text, text_pair),
         method=method,
         target=target,
@@ -171,6 +182,12 @@ def _audit(model: str | Path, data: Path, out: Path, **options: object) -> None:
         f"{sum(bool(i.attributions) for i in record.instances):,} explained, "
         f"{len(record.skipped):,} skipped\n{page}"
     )
+
+
+def _model_options(trust: list[str] | None, allow_pickle: bool) -> dict[str, Any]:
+    """Return the options of `explain.load` that were given."""
+    given = {"trusted": trust, "allow_pickle": allow_pickle}
+    return {option: value for option, value in given.items() if value}
 
 
 def _complain(message: str) -> None:

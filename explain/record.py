@@ -443,6 +443,10 @@ class FileHash(Record):
     sha256: str
 
 
+PICKLE_FACT = "loaded from a pickle"
+"""Name of the fact about a model that every reader must see first."""
+
+
 class ModelDescription(Record):
     """What is known of the audited model without looking at its predictions."""
 

@@ -42,6 +42,9 @@ def _head(record: AuditRecord) -> Iterator[str]:
     if record.identity.notice:
         yield f"> **Notice.** {escape(record.identity.notice)}"
         yield ""
+    if alert := said.alert(record):
+        yield f"> **Unsafe.** {escape(alert)}"
+        yield ""
     yield f"{verdict.detail}."
     yield f"{counts.scored} of {counts.rows} rows scored, {counts.skipped} skipped;"
     yield f"{counts.explained} explained, {counts.not_measured} not measured."

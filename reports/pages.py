@@ -95,6 +95,7 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
         name=record.identity.name,
         line=_line(record.identity),
         notice=record.identity.notice or "",
+        alert=summary.alert(record),
         identity=_identity(record.identity),
         auditor=record.identity.auditor or "not signed yet",
         day=summary.day(record),

@@ -5,12 +5,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from explain.record import Attribution, AuditRecord, Criterion, Measure, Skipped
+from explain.record import PICKLE_FACT, Attribution, AuditRecord, Criterion, Measure, Skipped
 from reports.instances import method_title
 from reports.numbers import count, percent, quantity
 
 __all__ = [
     "ICONS",
+    "alert",
     "counts",
     "day",
     "grades",
@@ -75,6 +76,12 @@ class GradeView:
     method: str
     grades: tuple[tuple[str, str], ...]
     """Each grade with its count, which is empty if all attributions have that grade."""
+
+
+def alert(record: AuditRecord) -> str:
+    """Return what is unsafe about how the model was loaded, empty if nothing is."""
+    word = record.provenance.model.facts.get(PICKLE_FACT)
+    return f"The model was {PICKLE_FACT}: {word}." if word else ""
 
 
 def verdict(criteria: tuple[Criterion, ...]) -> VerdictView:

@@ -11,9 +11,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
 from transformers import TextClassificationPipeline
 
 import explain
@@ -127,17 +124,6 @@ def test_live_objects_are_wrapped(sst2: TransformersClassifier) -> None:
     for model in (pair, piped):
         np.testing.assert_array_equal(model.predict(TEXTS), sst2.predict(TEXTS))
     assert explain.wrap(pair) is pair
-
-
-def test_a_scikit_learn_pipeline_gives_log_probabilities() -> None:
-    fitted = make_pipeline(CountVectorizer(), LogisticRegression()).fit(
-        ["good film", "bad film", "good", "bad"], ["pos", "neg", "pos", "neg"]
-    )
-    model = explain.wrap(fitted)
-    assert model.labels == ("neg", "pos")
-    np.testing.assert_allclose(model.predict(["good"]), fitted.predict_log_proba(["good"]))
-    with pytest.raises(AdapterError, match="fit it before"):
-        explain.wrap(make_pipeline(CountVectorizer(), LogisticRegression()))
 
 
 def test_a_function_is_a_classifier_once_its_labels_are_named() -> None:

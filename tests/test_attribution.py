@@ -32,7 +32,8 @@ HOSTILE = [
     "?!",
 ]
 PAIR = ("A man in a black hat sleeps .", "A person is awake .")
-PERTURBATION = [name for name in METHODS if name != "integrated_gradients"]
+PERTURBATION = [name for name in METHODS if hasattr(METHODS[name], "plan")]
+ON_TRANSFORMERS = [*PERTURBATION, "integrated_gradients"]
 
 
 @pytest.mark.parametrize("method", PERTURBATION)
@@ -49,7 +50,7 @@ def test_the_full_value_is_that_of_the_exact_text(
             assert abs(attribution.completeness_gap) < 1e-6
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("method", ON_TRANSFORMERS)
 def test_pairs_have_features_on_both_sides(nli: TransformersClassifier, method: str) -> None:
     attribution = explain.attribute(nli, PAIR, method=method)
     assert attribution.parts == PAIR
@@ -95,7 +96,7 @@ def test_integrated_gradients_say_where_they_did_not_converge(
     assert attribution.evaluations == 2
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("method", ON_TRANSFORMERS)
 def test_many_texts_at_once_equal_each_alone(sst2: TransformersClassifier, method: str) -> None:
     together = explain.attribute(sst2, SENTENCES, method=method)
     for text, one in zip(SENTENCES, together, strict=True):

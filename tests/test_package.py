@@ -36,6 +36,11 @@ def test_importing_explain_loads_nothing_heavy() -> None:
     assert python(code).strip() == "set()"
 
 
+def test_importing_the_adapters_loads_neither_torch_nor_scikit_learn() -> None:
+    code = "import sys, explain.adapters; print({'torch', 'sklearn'} & set(sys.modules))"
+    assert python(code).strip() == "set()"
+
+
 def test_importing_reports_loads_no_numpy_even_when_it_renders() -> None:
     code = (
         "import sys, reports, explain.record as r; "
@@ -50,7 +55,7 @@ def test_importing_reports_loads_no_numpy_even_when_it_renders() -> None:
 
 
 def test_every_public_name_is_there() -> None:
-    for module in (explain, reports):
+    for module in (explain, reports, importlib.import_module("explain.adapters")):
         assert all(hasattr(module, name) for name in module.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         explain.nonsense  # noqa: B018

@@ -2,33 +2,43 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from explain.adapters.base import (
+    Contributions,
     Describable,
     Encoding,
     GradientClassifier,
+    LinearClassifier,
     Scores,
     Task,
     TextClassifier,
     TokenizedClassifier,
 )
-from explain.adapters.function import FunctionClassifier, Output, from_sklearn
+from explain.adapters.function import FunctionClassifier, Output
 from explain.adapters.safety import ADAPTER_CONFIG
 from explain.errors import AdapterError, ConfigurationError, nearest
 
+if TYPE_CHECKING:
+    from explain.adapters.sklearn import SklearnClassifier
+    from explain.adapters.torch import TorchClassifier
+
 __all__ = [
+    "Contributions",
     "Describable",
     "Encoding",
     "FunctionClassifier",
     "GradientClassifier",
+    "LinearClassifier",
     "Scores",
+    "SklearnClassifier",
     "Task",
     "TextClassifier",
     "TokenizedClassifier",
-    "from_sklearn",
+    "TorchClassifier",
     "load",
     "wrap",
 ]
@@ -37,16 +47,38 @@ _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
 
 
+_SKLEARN_FILES = {
+    ".skops": "from_skops",
+    ".joblib": "from_pickle",
+    ".pickle": "from_pickle",
+    ".pkl": "from_pickle",
+}
+
+_HOMES = {
+    "SklearnClassifier": "explain.adapters.sklearn",
+    "TorchClassifier": "explain.adapters.torch",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use: importing the package costs neither torch nor scikit-learn.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'explain.adapters' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
 def load(source: str | Path, *, name: str | None = None, **options: Any) -> TextClassifier:
-    """Return the saved classifier in a folder, or of a hub id.
+    """Return the saved classifier in a folder or file, or of a hub id.
 
     Parameters
     ----------
     source : str or Path
-        A folder that ``save_pretrained`` wrote, or a hub id such as ``org/model``. A folder never
-        causes a download. Of a hub id only weights in safetensors and tokenizer files are fetched.
+        A folder that ``save_pretrained`` wrote, a file of scikit-learn (``.skops``; ``.joblib``,
+        ``.pkl`` or ``.pickle`` on your word), or a hub id such as ``org/model``. What is here
+        never causes a download. Of a hub id only weights in safetensors and tokenizer files are
+        fetched.
     name : str, optional
-        What the model is called in reports; by default its folder.
+        What the model is called in reports; by default its folder or file.
     **options
         Options of the loader of this kind of model; unknown ones are refused. For transformers:
         ``task``, ``long_text``, ``pool``, ``dtype``, ``device``
@@ -54,7 +86,9 @@ def load(source: str | Path, *, name: str | None = None, **options: Any) -> Text
         For ONNX, which is taken where there are no safetensors: ``task``, ``long_text``, ``pool``,
         ``device`` (`OnnxClassifier.from_folder`). A ``template`` makes a classifier of a causal
         language model: ``template``, ``verbalizer``, ``length_normalised``, ``gguf_file``,
-        ``dtype``, ``device`` (`PromptedClassifier.from_folder`).
+        ``dtype``, ``device`` (`PromptedClassifier.from_folder`). For scikit-learn: ``task``,
+        ``labels``, and ``trusted`` (`SklearnClassifier.from_skops`) or ``allow_pickle``
+        (`SklearnClassifier.from_pickle`).
 
     Raises
     ------
@@ -63,15 +97,16 @@ def load(source: str | Path, *, name: str | None = None, **options: Any) -> Text
     ConfigurationError
         If this kind of model has no such option, or needs one that is not given.
     UnsafeModelError
-        If loading it would run code: pickled weights, ``auto_map``, ``*.py``.
+        If loading it would run code: pickled weights, ``auto_map``, ``*.py``, an unknown type.
     """
     path = Path(source)
-    if not path.exists() and isinstance(source, str) and _HUB_ID.fullmatch(source):
+    is_file = path.suffix in _SKLEARN_FILES
+    if not (is_file or path.exists()) and isinstance(source, str) and _HUB_ID.fullmatch(source):
         path, options = _download(source), {"source": source, **options}
         name = name or source
     loader = _loader(path, options)
     parameters = signature(loader).parameters
-    known = sorted(set(parameters) - {"folder", "name", "source"})
+    known = sorted(set(parameters) - {"file", "folder", "name", "source"})
     if unknown := sorted(set(options) - {*known, "source"}):
         raise ConfigurationError(
             f"{str(source)!r} cannot be loaded with {unknown[0]}=; {nearest(unknown[0], known)}"
@@ -84,6 +119,13 @@ def load(source: str | Path, *, name: str | None = None, **options: Any) -> Text
 
 def _loader(path: Path, options: Mapping[str, Any]) -> Callable[..., TextClassifier]:
     """Return what loads this kind of folder or file."""
+    if path.suffix in _SKLEARN_FILES:
+        from explain.adapters.sklearn import SklearnClassifier
+
+        loader: Callable[..., TextClassifier] = getattr(
+            SklearnClassifier, _SKLEARN_FILES[path.suffix]
+        )
+        return loader
     if "template" in options:
         from explain.adapters.prompted import PromptedClassifier
 
@@ -115,10 +157,11 @@ def wrap(
     ----------
     obj : object
         A ``(model, tokenizer)`` pair or a text-classification pipeline of transformers, a fitted
-        scikit-learn pipeline with ``predict_proba``, any function from a list of texts to an
-        (n_texts, n_labels) array, or an object that is a `TextClassifier` already.
+        scikit-learn classifier with ``predict_proba`` or regressor, any function from a list of
+        texts to an (n_texts, n_labels) array, or an object that is a `TextClassifier` already.
     labels : sequence of str, optional
-        Names of the columns; needed for a function, known by all others.
+        Names of the columns; needed for a function, welcome for a scikit-learn estimator that
+        only numbers its columns (several labels at once, a regression), known by all others.
     name : str, optional
         What the model is called in reports.
     output : {"probabilities", "scores"}
@@ -142,14 +185,16 @@ def wrap(
 
         classifier = TransformersClassifier(*pair, name=name, task=task)
         return _with_own(classifier, labels, output, task)
-    if hasattr(obj, "predict_proba"):
-        pipeline = from_sklearn(obj, name=name, task=task or "single_label")
-        return _with_own(pipeline, labels, output, task)
+    if hasattr(obj, "predict_proba") or "sklearn" in _families(obj):
+        from explain.adapters.sklearn import SklearnClassifier
+
+        estimator = SklearnClassifier(obj, labels=labels, task=task, name=name)
+        return _with_own(estimator, labels, output, task)
     if callable(obj):
         return _wrap_function(obj, labels, name, output, task or "single_label")
     raise AdapterError(
         f"{type(obj).__name__} is no classifier that can be wrapped; pass (model, tokenizer), a "
-        "text-classification pipeline, a scikit-learn pipeline with predict_proba, or a function"
+        "text-classification pipeline, a fitted scikit-learn pipeline, or a function"
     )
 
 
@@ -186,8 +231,7 @@ def _with_own(
 def _model_and_tokenizer(obj: Any) -> tuple[Any, Any] | None:
     """Return what a transformers object is made of, without importing the library; else None."""
     candidates = obj if isinstance(obj, tuple) else (obj,)
-    modules = {base.__module__.partition(".")[0] for o in candidates for base in type(o).__mro__}
-    if "transformers" not in modules:
+    if not any("transformers" in _families(candidate) for candidate in candidates):
         return None
     model, tokenizer = (
         obj
@@ -200,6 +244,11 @@ def _model_and_tokenizer(obj: Any) -> tuple[Any, Any] | None:
             "(model, tokenizer), in this order, or a text-classification pipeline"
         )
     return model, tokenizer
+
+
+def _families(obj: object) -> set[str]:
+    """Return the packages that the classes of an object come from."""
+    return {base.__module__.partition(".")[0] for base in type(obj).__mro__}
 
 
 def _download(hub_id: str) -> Path:

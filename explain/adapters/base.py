@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "Contributions",
     "Describable",
     "Encoding",
     "GradientClassifier",
+    "LinearClassifier",
     "Scores",
     "Task",
     "TextClassifier",
@@ -25,6 +27,7 @@ __all__ = [
     "check_labels",
     "check_scores",
     "failure",
+    "first_line",
     "halve_on_failure",
     "is_out_of_memory",
     "log_odds_scores",
@@ -149,6 +152,43 @@ class GradientClassifier(TokenizedClassifier, Protocol):
         """Return the scores of an encoded batch, shape (n_texts, n_labels), with gradients."""
 
 
+@dataclass(frozen=True, slots=True)
+class Contributions:
+    """What each token of a text adds to the value of a linear model.
+
+    Attributes
+    ----------
+    tokens : tuple of Span
+        The tokens that the model weighs, in reading order.
+    values : array, shape (n_tokens,), float64
+        What each adds to the log-odds, logit or value of the label.
+    additive : bool
+        Whether a token adds the same whatever else is in the text.
+    """
+
+    tokens: tuple[Span, ...]
+    values: NDArray[np.float64]
+    additive: bool
+
+
+@runtime_checkable
+class LinearClassifier(TextClassifier, Protocol):
+    """A classifier that can tell what each token adds to the value of a label."""
+
+    def contributions(self, text: Text, index: int) -> Contributions:
+        """Return what each token of a text adds to the value of the label with that index.
+
+        The scale is that of targets: log-odds, logit or value.
+
+        Raises
+        ------
+        CapabilityError
+            If the value is no sum over tokens.
+        PredictionError
+            If the tokens of the text are not known.
+        """
+
+
 @runtime_checkable
 class Describable(Protocol):
     """A classifier that can say where it comes from."""
@@ -246,6 +286,12 @@ def failure(name: str, error: BaseException) -> PredictionError:
     if isinstance(error, PredictionError):
         return error
     return PredictionError(f"{name} raised {type(error).__name__}: {error}")
+
+
+def first_line(error: BaseException) -> str:
+    """Return the class and the first line of an error of another library."""
+    lines = str(error).strip().splitlines() or ["no message"]
+    return f"{type(error).__name__}: {lines[0]}"
 
 
 def halve_on_failure(

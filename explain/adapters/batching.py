@@ -1,6 +1,7 @@
 """Texts of many lengths in batches of tokens."""
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +18,11 @@ class _Batched(Protocol):
 
 
 def score_in_batches(
-    model: _Batched, ids: Sequence[Sequence[int]], score: Callable[[list[int]], Scores]
+    model: _Batched,
+    ids: Sequence[Sequence[int]],
+    score: Callable[[list[int]], Scores],
+    *,
+    equal_lengths: bool = False,
 ) -> Scores:
     """Return the scores of each sequence of token ids, shape (n_sequences, n_labels).
 
@@ -32,6 +37,8 @@ def score_in_batches(
         The token ids of all texts.
     score : callable
         Takes the numbers of the sequences of a batch and returns their scores.
+    equal_lengths : bool
+        Whether all sequences of a batch must have the same length, so that none is padded.
 
     Raises
     ------
@@ -41,7 +48,7 @@ def score_in_batches(
     scores = np.empty((len(ids), len(model.labels)))
     queue = sorted(range(len(ids)), key=lambda i: (len(ids[i]), ids[i]))
     while queue:
-        batch = _head(queue, ids, model.token_budget)
+        batch = _head(queue, ids, model.token_budget, equal_lengths)
         try:
             scores[batch] = score(batch)
         except Exception as error:
@@ -53,9 +60,16 @@ def score_in_batches(
     return scores
 
 
-def _head(queue: Sequence[int], ids: Sequence[Sequence[int]], token_budget: int) -> list[int]:
+def _head(
+    queue: Sequence[int], ids: Sequence[Sequence[int]], token_budget: int, equal_lengths: bool
+) -> list[int]:
     """Return the head of a queue sorted by length that fits the token budget, at least one."""
     size = 1
-    while size < len(queue) and (size + 1) * len(ids[queue[size]]) <= token_budget:
+    longest = len(ids[queue[0]]) if equal_lengths else inf
+    while (
+        size < len(queue)
+        and (size + 1) * len(ids[queue[size]]) <= token_budget
+        and len(ids[queue[size]]) <= longest
+    ):
         size += 1
     return list(queue[:size])

@@ -1,17 +1,13 @@
-"""Any function of texts, and scikit-learn pipelines, as a classifier."""
+"""Any function of texts as a classifier."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from explain.adapters.base import Scores, Task, check_labels, check_scores, failure, log_odds_scores
-from explain.errors import AdapterError
 from explain.record import ModelDescription
 from explain.spans import Text
 
-if TYPE_CHECKING:
-    from sklearn.base import ClassifierMixin
-
-__all__ = ["FunctionClassifier", "Output", "from_sklearn"]
+__all__ = ["FunctionClassifier", "Output"]
 
 Output: TypeAlias = Literal["probabilities", "scores"]
 """What a function returns: probabilities, or scores on the natural-log scale such as logits."""
@@ -81,35 +77,3 @@ class FunctionClassifier:
             labels=self.labels,
             facts={"output": self.output},
         )
-
-
-def from_sklearn(
-    estimator: "ClassifierMixin", *, name: str | None = None, task: Task = "single_label"
-) -> FunctionClassifier:
-    """Return a fitted scikit-learn pipeline over texts as a classifier.
-
-    Parameters
-    ----------
-    estimator : estimator with ``predict_proba`` and ``classes_``
-        Takes a list of texts, such as ``make_pipeline(TfidfVectorizer(), LogisticRegression())``.
-    name : str, optional
-        What the model is called in reports; by default its class.
-    task : {"single_label", "multi_label"}
-        Whether one label holds per text or several (one-vs-rest).
-
-    Raises
-    ------
-    AdapterError
-        If the estimator is not fitted.
-    """
-    classes = getattr(estimator, "classes_", None)
-    if classes is None:
-        raise AdapterError(
-            f"{type(estimator).__name__} has no classes_; fit it before it is wrapped"
-        )
-    return FunctionClassifier(
-        estimator.predict_proba,
-        [str(label) for label in classes],
-        name=name or type(estimator).__name__,
-        task=task,
-    )

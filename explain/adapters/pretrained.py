@@ -12,8 +12,15 @@ from pydantic import JsonValue
 from transformers import AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from explain.adapters.base import Encoding
-from explain.adapters.tokenized import LongText, PadSide, Pool, TokenizerClassifier, limit_of
+from explain.adapters.base import Encoding, first_line
+from explain.adapters.tokenized import (
+    GPU_TOKEN_BUDGET,
+    LongText,
+    PadSide,
+    Pool,
+    TokenizerClassifier,
+    limit_of,
+)
 from explain.errors import AdapterError, CapabilityError, ConfigurationError, nearest
 from explain.record import FileHash, ModelDescription, Task
 from explain.spans import Span, Text
@@ -24,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = [
     "PretrainedClassifier",
     "check_vocabulary",
-    "first_line",
     "load_model",
     "load_tokenizer",
     "loading",
@@ -34,9 +40,6 @@ __all__ = [
     "pad_side_of",
     "refuse_random",
 ]
-
-GPU_TOKEN_BUDGET = 32_768
-"""Tokens of a batch on an accelerator, which needs large batches to be busy."""
 
 DTYPES = ("float32", "float16", "bfloat16")
 
@@ -309,12 +312,6 @@ def loading(folder: Path, kind: str) -> Iterator[None]:
         transformers_logging.set_verbosity(verbosity)
         if bars:
             transformers_logging.enable_progress_bar()
-
-
-def first_line(error: BaseException) -> str:
-    """Return the class and the first line of an error of another library."""
-    lines = str(error).strip().splitlines() or ["no message"]
-    return f"{type(error).__name__}: {lines[0]}"
 
 
 def max_length_of(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> int:

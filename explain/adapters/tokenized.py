@@ -18,10 +18,20 @@ from explain.spans import Span, Text, parts_of
 if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedTokenizerBase
 
-__all__ = ["CPU_TOKEN_BUDGET", "LongText", "PadSide", "Pool", "TokenizerClassifier"]
+__all__ = [
+    "CPU_TOKEN_BUDGET",
+    "GPU_TOKEN_BUDGET",
+    "LongText",
+    "PadSide",
+    "Pool",
+    "TokenizerClassifier",
+]
 
 CPU_TOKEN_BUDGET = 2048
 """Tokens of a batch on a CPU: more is slower, as activations leave the cache (benchmarks/)."""
+
+GPU_TOKEN_BUDGET = 32_768
+"""Tokens of a batch on an accelerator, which needs large batches to be busy."""
 
 UNLIMITED = 1_000_000
 """Tokenizers without a limit state one above this."""

@@ -21,6 +21,7 @@ from explain.explainers.hierarchy import (
 )
 from explain.explainers.integrated_gradients import IntegratedGradients
 from explain.explainers.lime import Lime
+from explain.explainers.linear import Linear
 from explain.explainers.occlusion import Occlusion
 from explain.explainers.random import Random
 from explain.explainers.shap import Shap
@@ -34,6 +35,7 @@ __all__ = [
     "GradientExplainer",
     "IntegratedGradients",
     "Lime",
+    "Linear",
     "Occlusion",
     "PerturbationExplainer",
     "Random",
@@ -45,7 +47,7 @@ __all__ = [
 ]
 
 METHODS: dict[str, type[Any]] = {
-    method.name: method for method in (Shap, Lime, IntegratedGradients, Occlusion, Random)
+    method.name: method for method in (Shap, Lime, IntegratedGradients, Linear, Occlusion, Random)
 }
 """The registry: a method is known under its name everywhere."""
 

@@ -89,7 +89,7 @@ class PerturbationExplainer(Protocol):
 
 @runtime_checkable
 class GradientExplainer(Protocol):
-    """A method that differentiates the model."""
+    """A method that looks inside the model: at its gradients, or its weights."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -107,7 +107,7 @@ class GradientExplainer(Protocol):
         Raises
         ------
         CapabilityError
-            If the model has no gradients, or no such baseline.
+            If the model lacks what the method looks at, or has no such baseline.
         """
 
     def explain(
@@ -121,7 +121,7 @@ class GradientExplainer(Protocol):
         Raises
         ------
         CapabilityError
-            If the model has no gradients.
+            If the model lacks what the method looks at.
         """
 
 

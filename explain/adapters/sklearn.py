@@ -1,0 +1,341 @@
+"""Fitted estimators of scikit-learn over texts, live or from a file."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import joblib
+import numpy as np
+from pydantic import JsonValue
+from sklearn.base import is_classifier, is_regressor
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from explain.adapters.bag_of_words import BagOfWords, unwrapped
+from explain.adapters.base import (
+    Contributions,
+    Scores,
+    check_labels,
+    check_scores,
+    failure,
+    first_line,
+    log_odds_scores,
+)
+from explain.errors import AdapterError, CapabilityError, ConfigurationError, UnsafeModelError
+from explain.files import hash_file
+from explain.record import PICKLE_FACT, FileHash, ModelDescription, Task
+from explain.spans import Span, Text
+
+__all__ = ["SklearnClassifier"]
+
+
+class SklearnClassifier:
+    """A fitted estimator of scikit-learn that takes a list of texts.
+
+    A classifier must have ``predict_proba``; its scores are log p. The margins of a
+    ``decision_function`` alone (LinearSVC, RidgeClassifier) are refused: they are on no
+    probability scale, so log-odds made of them would be made up. Of a regressor the scores are
+    what it predicts.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Such as ``make_pipeline(TfidfVectorizer(), LogisticRegression())``.
+    labels : sequence of str, optional
+        Names of the columns, for estimators that only number them: several labels at once, or a
+        regression.
+    task : {"single_label", "multi_label", "regression"}, optional
+        How the columns relate to each other; by default what the estimator says, or else a single
+        label.
+    name : str, optional
+        What the model is called in reports; by default its class.
+    source : str, optional
+        The file that it was loaded from.
+    files : tuple of FileHash
+        The same with its hash.
+    facts : mapping
+        What the record says of how it was loaded.
+
+    Raises
+    ------
+    AdapterError
+        If the estimator is not fitted, or is no classifier with probabilities and no regressor.
+    ConfigurationError
+        If `labels` or `task` contradict the estimator.
+    """
+
+    mask_token: str | None = None
+    special_tokens: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        labels: Sequence[str] | None = None,
+        task: Task | None = None,
+        name: str | None = None,
+        source: str | None = None,
+        files: tuple[FileHash, ...] = (),
+        facts: Mapping[str, JsonValue] | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.name = name or type(estimator).__name__
+        self._answer = _answer_of(estimator, self.name)
+        own_task, columns, named = _columns_of(estimator, task, self.name)
+        if task not in (None, own_task):
+            raise ConfigurationError(f"{self.name} is a {own_task} model, not {task}")
+        if labels is not None and (len(labels) != len(columns) or named):
+            raise ConfigurationError(
+                f"{self.name} has its own labels ({', '.join(columns)}); leave labels out"
+                if named
+                else f"{self.name} has {len(columns)} outputs, {len(labels)} labels were given"
+            )
+        self.task = own_task
+        self.labels = check_labels(labels or columns, own_task)
+        self._source = source
+        self._files = files
+        self._facts = dict(facts or {})
+        self._bag: BagOfWords | CapabilityError
+        try:
+            self._bag = BagOfWords(estimator, self.task)
+        except CapabilityError as error:
+            self._bag = error
+
+    @classmethod
+    def from_skops(
+        cls,
+        file: str | Path,
+        *,
+        trusted: Sequence[str] = (),
+        labels: Sequence[str] | None = None,
+        task: Task | None = None,
+        name: str | None = None,
+    ) -> Self:
+        """Return the estimator in a file that ``skops.io.dump`` wrote; no code of it is run.
+
+        Parameters
+        ----------
+        file : str or Path
+            The file.
+        trusted : sequence of str
+            Names (``module.Type``) of the types in it, beyond those that skops knows, that may be
+            built. The record lists them.
+        labels, task, name
+            As for the class; `name` is by default that of the file.
+
+        Raises
+        ------
+        AdapterError
+            If the file is missing or damaged, skops is not installed, or the estimator is no
+            classifier.
+        ConfigurationError
+            If `labels` or `task` contradict the estimator.
+        UnsafeModelError
+            If the file holds a type that is not trusted.
+        """
+        try:
+            import skops.io as skops
+        except ImportError as error:
+            raise AdapterError(
+                f"{str(file)!r} needs skops; install it: pip install 'explain-audit[skops]'"
+            ) from error
+        path = _existing(file)
+        content = path.read_bytes()
+        try:
+            needed = sorted(skops.get_untrusted_types(data=content))
+        except Exception as error:
+            raise AdapterError(f"{str(path)!r} is no skops file: {first_line(error)}") from error
+        if unknown := [name for name in needed if name not in trusted]:
+            raise UnsafeModelError(
+                f"{str(path)!r} holds types that nobody vouched for: {', '.join(unknown)}; look "
+                f"them up, and if they are harmless pass trusted={tuple(needed)!r} (--trust TYPE)"
+            )
+        try:
+            estimator = skops.loads(content, trusted=needed)
+        except Exception as error:
+            raise AdapterError(f"{str(path)!r} cannot be loaded: {first_line(error)}") from error
+        facts: dict[str, JsonValue] = {"trusted types": list[JsonValue](needed)}
+        return cls._from_file(estimator, path, labels=labels, task=task, name=name, facts=facts)
+
+    @classmethod
+    def from_pickle(
+        cls,
+        file: str | Path,
+        *,
+        allow_pickle: bool = False,
+        labels: Sequence[str] | None = None,
+        task: Task | None = None,
+        name: str | None = None,
+    ) -> Self:
+        """Return the estimator in a file that joblib or pickle wrote, which can run any code.
+
+        Parameters
+        ----------
+        file : str or Path
+            The file.
+        allow_pickle : bool
+            The user's word that the file is harmless. Every report says that it was given.
+        labels, task, name
+            As for the class; `name` is by default that of the file.
+
+        Raises
+        ------
+        AdapterError
+            If the file is missing or damaged, or the estimator is no classifier.
+        ConfigurationError
+            If `labels` or `task` contradict the estimator.
+        UnsafeModelError
+            If `allow_pickle` is not given; the file has not been opened then.
+        """
+        path = _existing(file)
+        if not allow_pickle:
+            raise UnsafeModelError(
+                f"{str(path)!r} is a pickle, which can run any code when it is loaded; save the "
+                "model with skops.io.dump, or, if you trust whoever made the file, pass "
+                "allow_pickle=True (--allow-pickle)"
+            )
+        try:
+            estimator = joblib.load(path)
+        except Exception as error:
+            raise AdapterError(f"{str(path)!r} cannot be loaded: {first_line(error)}") from error
+        facts: dict[str, JsonValue] = {
+            PICKLE_FACT: "yes, on the user's word: a pickle can run any code"
+        }
+        return cls._from_file(estimator, path, labels=labels, task=task, name=name, facts=facts)
+
+    @classmethod
+    def _from_file(cls, estimator: Any, path: Path, *, name: str | None, **options: Any) -> Self:
+        files = (hash_file(path, path.parent),)
+        return cls(
+            estimator, name=name or path.stem, source=path.as_posix(), files=files, **options
+        )
+
+    def predict(self, texts: Sequence[Text]) -> Scores:
+        """Return the scores of `texts`, shape (n_texts, n_labels), natural-log scale.
+
+        Raises
+        ------
+        PredictionError
+            If the estimator raises, or its answer is no array of that shape, or no probabilities.
+        """
+        if not texts:
+            return np.empty((0, len(self.labels)))
+        try:
+            answer = self._answer(list(texts))
+        except Exception as error:
+            raise failure(self.name, error) from error
+        values = check_scores(answer, len(texts), self.labels, self.name)
+        if self.task == "regression":
+            return values
+        return log_odds_scores(values, self.task, self.name)
+
+    def tokens(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
+        """Return the spans of the words that the vectorizer reads of each text.
+
+        Raises
+        ------
+        CapabilityError
+            If the estimator is no pipeline over single words.
+        PredictionError
+            If the words of a text are not known.
+        """
+        bag = self._words()
+        return [tuple(span for _, span in bag.tokens(text)) for text in texts]
+
+    def unread(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
+        """Return nothing for each text: none is ever cut off."""
+        return [()] * len(texts)
+
+    def contributions(self, text: Text, index: int) -> Contributions:
+        """Return what each word of a text adds to the value of the label with that index.
+
+        Raises
+        ------
+        CapabilityError
+            If the value is no weighted sum of words.
+        PredictionError
+            If the words of the text are not known.
+        """
+        return self._words().contributions(text, index)
+
+    def describe(self) -> ModelDescription:
+        """Return what is known of the model, with the hash of its file."""
+        inner = unwrapped(self.estimator)
+        steps = [type(s).__name__ for _, s in inner.steps] if isinstance(inner, Pipeline) else []
+        return ModelDescription(
+            name=self.name,
+            adapter=type(self).__name__,
+            source=self._source,
+            task=self.task,
+            labels=self.labels,
+            facts={
+                "estimator": type(self.estimator).__name__,
+                "steps": list[JsonValue](steps),
+                **self._facts,
+            },
+            files=self._files,
+        )
+
+    def _words(self) -> BagOfWords:
+        if isinstance(self._bag, CapabilityError):
+            raise self._bag
+        return self._bag
+
+
+def _existing(file: str | Path) -> Path:
+    path = Path(file)
+    if not path.is_file():
+        raise AdapterError(f"no file {str(path)!r}; pass the file of a saved model")
+    return path
+
+
+def _answer_of(estimator: Any, name: str) -> Callable[[list[Any]], Any]:
+    """Return the function of a fitted estimator that answers, one column per label."""
+    kind = type(estimator).__name__
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError as error:
+        raise AdapterError(f"{kind} is not fitted; fit it before it is wrapped") from error
+    except TypeError as error:
+        raise AdapterError(f"{kind} is no fitted estimator: {first_line(error)}") from error
+    if hasattr(estimator, "predict_proba"):
+        return lambda texts: _positive(estimator.predict_proba(texts))
+    if is_classifier(estimator):
+        raise AdapterError(
+            f"{kind} has no predict_proba, and the margins of its decision_function are no "
+            "log-odds; fit CalibratedClassifierCV around the classifier and wrap that"
+        )
+    if is_regressor(estimator):
+        return lambda texts: np.reshape(estimator.predict(texts), (len(texts), -1))
+    raise AdapterError(
+        f"{kind} is neither a classifier with predict_proba nor a regressor; wrap a function"
+    )
+
+
+def _positive(answer: Any) -> Any:
+    """Return one column per label where an estimator gives an array (n_texts, 2) for each."""
+    return np.column_stack([p[:, 1] for p in answer]) if isinstance(answer, list) else answer
+
+
+def _columns_of(estimator: Any, stated: Task | None, name: str) -> tuple[Task, list[str], bool]:
+    """Return task and columns, and whether the estimator has names for its columns."""
+    if not hasattr(estimator, "predict_proba"):
+        return "regression", ["value"], False
+    classes = getattr(estimator, "classes_", None)
+    if classes is None:
+        raise AdapterError(f"{name} has no classes_, so its labels are not known; wrap a function")
+    if isinstance(classes, list):
+        if wrong := [len(found) for found in classes if len(found) != 2]:
+            raise AdapterError(
+                f"{name} has an output of {wrong[0]} classes, and only labels that hold or do not "
+                "hold can be explained together; wrap a function for each output"
+            )
+        return "multi_label", [str(number) for number in range(len(classes))], False
+    columns = [str(label) for label in classes]
+    final = unwrapped(estimator)
+    final = final.steps[-1][1] if isinstance(final, Pipeline) else final
+    several = getattr(final, "multilabel_", None)
+    if several is None and stated == "multi_label":
+        several = True
+    return ("multi_label", columns, False) if several else ("single_label", columns, True)
