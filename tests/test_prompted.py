@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 import explain
 from explain.adapters.prompted import PromptedClassifier
@@ -21,7 +22,7 @@ from explain.errors import (
 )
 from explain.spans import Text, parts_of
 from tests.reference.prompted import label_scores
-from tests.tiny import byte_tokenizer, random_model
+from tests.tiny import LINES, byte_tokenizer, random_model
 
 TEMPLATE = "Review: {text}\nSentiment:"
 PAIR = "{text_pair} | {text} >"
@@ -77,6 +78,31 @@ def test_scores_are_those_of_whole_sequences_read_one_by_one(
     ]
     np.testing.assert_allclose(model.predict(TEXTS), expected, atol=1e-4)
     assert np.ptp(expected) > 0.1
+
+
+def test_a_word_after_a_prompt_has_no_space_that_sentencepiece_puts_before_a_text() -> None:
+    inner = Tokenizer(models.BPE(unk_token="<unk>"))
+    inner.pre_tokenizer = pre_tokenizers.Metaspace()
+    inner.train_from_iterator(
+        [*LINES, TEMPLATE],
+        trainers.BpeTrainer(special_tokens=["<s>", "<unk>"], show_progress=False),
+    )
+    # As the tokenizers of Llama 2 have it: no words, only spaces made visible.
+    inner.pre_tokenizer = None
+    inner.normalizer = normalizers.Sequence(
+        [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+    )
+    pieces = PreTrainedTokenizerFast(
+        tokenizer_object=inner, bos_token="<s>", unk_token="<unk>", model_max_length=64
+    )
+    model, _ = llama()
+    words = {"no": [" bad"], "yes": [" good"]}
+    found = prompted((model, pieces), verbalizer=words).predict(["a film", "bad"])
+    for row, text in zip(found, ["a film", "bad"], strict=True):
+        prompt = TEMPLATE.replace("{text}", text)
+        expected = label_scores(model, pieces, prompt, words, False)
+        np.testing.assert_allclose(row, expected, atol=1e-4)
+    assert pieces.tokenize(" good") != pieces.tokenize("a good")[1:] == ["▁good"]
 
 
 def test_pairs_fill_both_fields_in_the_order_of_the_template(pair: tuple[Any, Any]) -> None:
@@ -151,6 +177,8 @@ def test_of_a_long_pair_the_longer_part_is_cut(pair: tuple[Any, Any]) -> None:
     unread = model.unread(PAIRS)
     assert [sorted({span.part for span in spans}) for spans in unread] == [[], [], [0], [0, 1]]
     assert np.isfinite(model.predict(PAIRS)).all()
+    read = [len(ids) for ids in model._tokenize(PAIRS)["input_ids"]]
+    assert read[2:] == [model.max_length] * 2
 
 
 @pytest.mark.parametrize("unit", ["word", "token", "sentence"])
