@@ -79,7 +79,7 @@ def test_what_this_version_cannot_measure_is_listed() -> None:
 
 def test_repeated_texts_with_conflicting_labels_are_counted() -> None:
     measures = {m.name: m for m in section(audited(), "data").measures}
-    conflict = measures["repeated texts with conflicting labels"]
+    conflict = measures["texts that are labelled more than once, with conflicting labels"]
     assert (conflict.value, conflict.n) == (1, 1)
 
 

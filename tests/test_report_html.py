@@ -79,7 +79,7 @@ def test_text_that_the_model_never_read_is_struck_through_and_counted() -> None:
     record = attribution("read unread", unread=(Span(0, 5, 11),))
     page = Page(reports.render_html(record))
     assert page.texts("s") == ["unread"]
-    assert any("6 characters that the model cut off" in text for text in page.texts("p"))
+    assert any("6 of 11 characters, which the model cut off" in text for text in page.texts("p"))
 
 
 # ── The page ──────────────────────────────────────────────────────────────────────────────────────
