@@ -83,6 +83,11 @@ def test_repeated_texts_with_conflicting_labels_are_counted() -> None:
     assert (conflict.value, conflict.n) == (1, 1)
 
 
+def test_repeated_texts_without_labels_are_not_said_to_agree() -> None:
+    record = explain.audit(MODEL, [{"text": "good"}] * 2, instances=0)
+    assert not any("conflicting" in m.name for m in section(record, "data").measures)
+
+
 def test_the_same_seed_gives_the_same_bytes_and_the_record_comes_back() -> None:
     one, other = audited(seed=3), audited(seed=3)
     assert one.to_json() == other.to_json()
