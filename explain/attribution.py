@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import overload
+from typing import TypeAlias, overload
 
 import numpy as np
 from pydantic import JsonValue
@@ -39,6 +39,9 @@ __all__ = ["UNITS", "Setting", "answer", "ask", "attribute", "segment"]
 UNITS = ("word", "token", "sentence", "auto")
 """What a feature can be; ``auto`` is words, and in long texts sentences first."""
 
+Wanted: TypeAlias = str | int | None
+"""A label that is to be explained, or its index; None for the predicted one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -50,15 +53,12 @@ class Setting:
         What a feature is.
     masker : Masker
         What stands in for a removed feature.
-    target : str, int or None
-        Label that is explained, or its index; None for the predicted one.
     seed : int
         Seed of the random streams.
     """
 
     unit: str
     masker: Masker
-    target: str | int | None = None
     seed: int = 0
 
     @classmethod
@@ -68,7 +68,6 @@ class Setting:
         *,
         unit: str = "word",
         masker: str | Masker | None = None,
-        target: str | int | None = None,
         seed: int = 0,
     ) -> "Setting":
         """Return the setting for a model, its mask token included.
@@ -86,7 +85,7 @@ class Setting:
             raise CapabilityError(f"{model.name} does not tell its tokens; pass unit='word'")
         if masker is None or isinstance(masker, str):
             masker = default_masker(model, masker)
-        return cls(unit, masker, target, seed)
+        return cls(unit, masker, seed)
 
 
 @overload
@@ -95,7 +94,7 @@ def attribute(
     texts: Text,
     *,
     method: str | Explainer = ...,
-    target: str | int | None = ...,
+    target: Wanted = ...,
     unit: str = ...,
     masker: str | Masker | None = ...,
     seed: int = ...,
@@ -107,7 +106,7 @@ def attribute(
     texts: list[Text] | list[str] | list[tuple[str, str]],
     *,
     method: str | Explainer = ...,
-    target: str | int | None = ...,
+    target: Wanted | Sequence[Wanted] = ...,
     unit: str = ...,
     masker: str | Masker | None = ...,
     seed: int = ...,
@@ -118,7 +117,7 @@ def attribute(
     texts: Text | list[Text] | list[str] | list[tuple[str, str]],
     *,
     method: str | Explainer = "shap",
-    target: str | int | None = None,
+    target: Wanted | Sequence[Wanted] = None,
     unit: str = "word",
     masker: str | Masker | None = None,
     seed: int = 0,
@@ -134,8 +133,11 @@ def attribute(
         One text (a pair is a tuple), or many.
     method : str or Explainer
         A name of `explain.explainers.METHODS`, or an instance.
-    target : str, int or None
-        Label that is explained, or its index; None for the predicted one of each text.
+    target : str, int or None, or list of them
+        Label that is explained, or its index; None for the predicted one of each text. A list
+        names one for each text of a list. Several targets of one text, given as often as it has
+        targets, share their evaluations: each text is scored once. Only gradients, and shap with
+        ``algorithm="partition"``, which follows the values that it sees, pay for each target.
     unit : {"word", "token", "sentence", "auto"}
         What a feature is. ``auto`` is for texts that may be long: one of more than 60 words is
         explained by sentences first and then by the words of those that matter most, as
@@ -145,7 +147,8 @@ def attribute(
     masker : {"mask_token", "delete"}, Masker or None
         What stands in for a removed feature; None for the mask token where there is one.
     seed : int
-        The same seed, text, target and method give the same attribution.
+        The same seed, text, target and method give the same attribution; all targets of a text
+        are explained from the same random stream.
     **options
         Options of the method, such as ``budget`` or ``algorithm``; unknown ones are refused.
 
@@ -156,16 +159,17 @@ def attribute(
     BudgetError
         If the budget is too small for the method.
     ConfigurationError
-        If a name or value is unknown.
+        If a name or value is unknown, or targets are not one for each text.
     SegmentationError
         If a text is no text.
     """
     many: list[Text] = list(texts) if isinstance(texts, list) else [texts]
+    targets = _one_each(target, texts)
     explainer = make_explainer(method, **options)
     engine = Engine(wrap(model))
-    setting = Setting.of(engine.classifier, unit=unit, masker=masker, target=target, seed=seed)
+    setting = Setting.of(engine.classifier, unit=unit, masker=masker, seed=seed)
     questions = []
-    for question in ask(engine, many, setting):
+    for question in ask(engine, many, setting, targets):
         if isinstance(question, ExplainError):
             raise question
         questions.append(question)
@@ -174,19 +178,46 @@ def attribute(
     return attributions if isinstance(texts, list) else attributions[0]
 
 
-def ask(engine: Engine, texts: Sequence[Text], setting: Setting) -> list[Question | ExplainError]:
-    """Return the question that each text poses, or why it poses none."""
+def _one_each(target: Wanted | Sequence[Wanted], texts: object) -> Sequence[Wanted] | None:
+    """Return one target for each text; None where all are asked for their predicted label."""
+    n_texts = len(texts) if isinstance(texts, list) else 1
+    if target is None or isinstance(target, str | int):
+        return None if target is None else [target] * n_texts
+    if not isinstance(texts, list):
+        raise ConfigurationError(
+            f"{len(target)} targets for one text; pass the text once for each, as a list"
+        )
+    if len(target) != n_texts:
+        raise ConfigurationError(
+            f"{len(target)} targets for {n_texts} texts; pass one for each text, or one for all"
+        )
+    return target
+
+
+def ask(
+    engine: Engine,
+    texts: Sequence[Text],
+    setting: Setting,
+    targets: Sequence[Wanted] | None = None,
+) -> list[Question | ExplainError]:
+    """Return the question that each text poses, or why it poses none.
+
+    `targets` names one label for each text; without it the predicted ones are asked for.
+    """
     segmentations = segment(texts, engine.classifier, setting.unit)
     good = [s for s in segmentations if isinstance(s, Segmentation)]
     scores = iter(engine.score([text_of(s.parts) for s in good]))
 
-    def pose(segmentation: Segmentation) -> Question | ExplainError:
+    def pose(segmentation: Segmentation, wanted: Wanted) -> Question | ExplainError:
         row = next(scores)
         if isinstance(row, ExplainError):
             return row
-        return Question(segmentation, make_target(engine.classifier, row, setting.target), row)
+        return Question(segmentation, make_target(engine.classifier, row, wanted), row)
 
-    return [pose(s) if isinstance(s, Segmentation) else s for s in segmentations]
+    return [
+        pose(s, wanted) if isinstance(s, Segmentation) else s
+        for s, wanted in zip(segmentations, targets or [None] * len(texts), strict=True)
+    ]
 
 
 def segment(
@@ -320,8 +351,11 @@ def _written_out(question: Question, model: TextClassifier) -> dict[str, JsonVal
 
 
 def _rng(question: Question, method: str, seed: int) -> np.random.Generator:
-    """Return the random stream of (seed, text, target, method), whatever else runs beside it."""
-    key = json.dumps([seed, question.segmentation.parts, question.target.label, method])
+    """Return the random stream of (seed, text, method), whatever else runs beside it.
+
+    It is the same for all targets, so that they ask for the same texts.
+    """
+    key = json.dumps([seed, question.segmentation.parts, method])
     return np.random.default_rng(list(hashlib.sha256(key.encode()).digest()))
 
 

@@ -5,13 +5,14 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
+import numpy as np
 from pydantic import JsonValue
 from scipy.special import expit
 
@@ -30,18 +31,18 @@ from explain.errors import (
     nearest,
 )
 from explain.explainers import Explainer, make_explainer
-from explain.games import Masker, Question, target_values
+from explain.games import Masker, Question, make_target, target_values
 from explain.record import (
     Attribution,
     AuditRecord,
     InstanceRecord,
     LogEntry,
     ModelDescription,
+    Prediction,
     Provenance,
     Section,
     Skipped,
     SystemIdentity,
-    Task,
 )
 from explain.selection import plan_selection
 from explain.spans import text_of
@@ -54,6 +55,9 @@ PACKAGES = (
     "captum", "jieba", "jinja2", "lime", "numpy", "pandas", "pydantic", "regex", "scikit-learn",
     "scipy", "shap", "tokenizers", "torch", "transformers",
 )  # fmt: skip
+
+MOST_TARGETS = 5
+"""Predicted labels of one text that are explained, the most probable first."""
 
 NOT_BUILT = (
     ("criteria", "Acceptance criteria"),
@@ -97,11 +101,14 @@ def audit(
     data : path, DataFrame, Dataset of the datasets library, or list of dict
         The table.
     text, text_pair, label : str
-        Names of its columns. Without `label` the performance is not measured.
+        Names of its columns. Without `label` the performance is not measured. Of a multi-label
+        model a label cell is a list, or a text with ``|`` between the labels; of a regression a
+        number.
     methods : sequence of str or Explainer
         Attribution methods. One that the model cannot serve is reported as not measured.
     instances : int
-        How many predictions are explained.
+        How many texts are explained: for the predicted label, or, of a multi-label model, for
+        each label with p > .5 (at most 5; the most probable one where there is none).
     unit : {"word", "token", "sentence", "auto"}
         What a feature is. Take ``auto`` for a table with long texts: those are explained by
         sentences first and then by the words of the sentences that matter most.
@@ -135,15 +142,22 @@ def audit(
     with timer.stage("load"):
         classifier = _classifier(model, model_options or {})
         setting = Setting.of(classifier, unit=unit, masker=masker, seed=seed)
-        dataset = read_dataset(data, text=text, text_pair=text_pair, label=label)
+        dataset = read_dataset(
+            data, text=text, text_pair=text_pair, label=label, task=classifier.task
+        )
         _check_labels(dataset, classifier)
         description = _describe(classifier)
     engine = Engine(classifier)
     with timer.stage("predict", rows=len(dataset.rows)):
         asked, skipped = _ask(engine, dataset, setting)
-    scored = [_instance(row, question, classifier.task) for row, question in asked]
+    scored = [_instance(row, question, classifier) for row, question in asked]
     plan, strata = plan_selection(scored, instances, seed, classifier.task)
-    chosen = [(row, question) for row, question in asked if row.id in strata]
+    chosen = [
+        (row, posed)
+        for row, question in asked
+        if row.id in strata
+        for posed in _questions(question, classifier)
+    ]
     explained = _explain(engine, chosen, explainers, setting, timer)
     records = [
         instance.model_copy(
@@ -200,14 +214,15 @@ def _distinct(explainers: list[Explainer]) -> list[Explainer]:
 
 
 def _check_labels(dataset: Dataset, model: TextClassifier) -> None:
-    if model.task != "single_label":
+    if model.task == "regression":
         return
     for row in dataset.rows:
-        if row.label is not None and row.label not in model.labels:
-            raise DataError(
-                f"row {row.number} has the label {row.label!r}, which {model.name} lacks; "
-                f"{nearest(row.label, model.labels)}"
-            )
+        for label in row.labels or ():
+            if label not in model.labels:
+                raise DataError(
+                    f"row {row.number} has the label {label!r}, which {model.name} lacks; "
+                    f"{nearest(label, model.labels)}"
+                )
 
 
 def _describe(model: TextClassifier) -> ModelDescription:
@@ -245,25 +260,46 @@ def _ask(
     return questions, skipped
 
 
-def _instance(row: Row, question: Question, task: Task) -> InstanceRecord:
+def _instance(row: Row, question: Question, model: TextClassifier) -> InstanceRecord:
+    single = model.task == "single_label"
     return InstanceRecord(
         id=row.id,
         row=row.number,
         parts=row.parts,
-        label=row.label if task == "single_label" else None,
+        label=row.label if single else None,
         predicted=question.target.label,
-        probability=_probability(question, task),
+        probability=None if model.task == "regression" else _probability(question),
         scores=tuple(question.scores.tolist()),
+        given=None if single else row.labels,
+        predictions=_predictions(question, model) if model.task == "multi_label" else None,
         unread=question.segmentation.unread,
     )
 
 
-def _probability(question: Question, task: Task) -> float | None:
-    """Return the probability of the predicted label."""
-    if task == "regression":
-        return None
+def _probability(question: Question) -> float:
+    """Return the probability of the label that is asked about."""
     log_odds = target_values(question.scores[None], question.target)[0]
     return float(expit(log_odds))
+
+
+def _predictions(question: Question, model: TextClassifier) -> tuple[Prediction, ...]:
+    """Return the labels of a multi-label model with p > .5, most probable first."""
+    return tuple(
+        Prediction(label=model.labels[index], probability=float(expit(question.scores[index])))
+        for index in np.argsort(-question.scores, kind="stable")
+        if question.scores[index] > 0
+    )
+
+
+def _questions(question: Question, model: TextClassifier) -> list[Question]:
+    """Return a question for each label that is explained: each predicted one, or else the top."""
+    labels: list[str | None] = [None]
+    if model.task == "multi_label":
+        predicted = _predictions(question, model)[:MOST_TARGETS]
+        labels = [prediction.label for prediction in predicted] or labels
+    return [
+        replace(question, target=make_target(model, question.scores, label)) for label in labels
+    ]
 
 
 @dataclass
@@ -271,7 +307,8 @@ class _Explained:
     """What the methods made of the chosen instances."""
 
     attributions: dict[str, list[Attribution]]
-    skipped: list[Skipped]
+    skipped: dict[Skipped, None]
+    """In order, each once though several labels of a text may fail for one reason."""
     unable: list[Section]
 
 
@@ -282,7 +319,7 @@ def _explain(
     setting: Setting,
     timer: "_Timer",
 ) -> _Explained:
-    explained = _Explained({row.id: [] for row, _ in chosen}, [], [])
+    explained = _Explained({row.id: [] for row, _ in chosen}, {}, [])
     questions = [question for _, question in chosen]
     for explainer in explainers:
         try:
@@ -294,7 +331,7 @@ def _explain(
             continue
         for (row, _), outcome in zip(chosen, outcomes, strict=True):
             if isinstance(outcome.value, ExplainError):
-                explained.skipped.append(_skip(row, explainer.name, outcome.value))
+                explained.skipped[_skip(row, explainer.name, outcome.value)] = None
             else:
                 explained.attributions[row.id].append(outcome.value)
     return explained

@@ -1,4 +1,10 @@
-"""A table of texts, read from a file or a live object, every row accounted for."""
+"""A table of texts, read from a file or a live object, every row accounted for.
+
+How a label cell is read depends on the task. For a single-label model it is one label, whatever
+its text. For a multi-label model it is a list (in .jsonl, .json, .parquet or a live object), or a
+text with ``|`` between the labels: ``"billing|urgent"``; an empty list says that no label holds, an
+empty cell says nothing. For a regression it is a number.
+"""
 
 import csv
 import hashlib
@@ -7,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,7 +21,7 @@ import numpy as np
 
 from explain.errors import DataError, ExplainError, nearest
 from explain.files import hash_file
-from explain.record import FileHash
+from explain.record import FileHash, Task
 from explain.spans import Segmentation
 
 __all__ = ["Dataset", "Row", "read_dataset"]
@@ -22,6 +29,9 @@ __all__ = ["Dataset", "Row", "read_dataset"]
 Record: TypeAlias = Mapping[str, Any]
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
+
+SEPARATOR = "|"
+"""Between the labels of one text, for tables whose cells hold no lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +46,9 @@ class Row:
         Derived from the text; repeats of a text are numbered.
     parts : tuple of str
         The text: one string, or two for a pair. Empty if the row has no text.
-    label : str or None
-        The given label; None if it has none.
+    labels : tuple of str or None
+        What is given: one label, any number of them for a multi-label model, or the number of a
+        regression as text. None if nothing is.
     problem : str or None
         Why the row cannot be used.
     """
@@ -45,8 +56,13 @@ class Row:
     number: int
     id: str
     parts: tuple[str, ...]
-    label: str | None
+    labels: tuple[str, ...] | None
     problem: str | None = None
+
+    @property
+    def label(self) -> str | None:
+        """The one label that is given; None if there is none, or not one."""
+        return self.labels[0] if self.labels is not None and len(self.labels) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +88,12 @@ class Dataset:
 
 
 def read_dataset(
-    data: Any, *, text: str, text_pair: str | None = None, label: str | None = None
+    data: Any,
+    *,
+    text: str,
+    text_pair: str | None = None,
+    label: str | None = None,
+    task: Task = "single_label",
 ) -> Dataset:
     """Return the rows of a table.
 
@@ -82,11 +103,14 @@ def read_dataset(
         A file (.csv, .tsv, .jsonl, .json or .parquet, in UTF-8) or a live object.
     text, text_pair, label : str
         Names of the columns. No other column is guessed at.
+    task : {"single_label", "multi_label", "regression"}
+        How a cell of the label column is read.
 
     Raises
     ------
     DataError
-        If the file is missing, empty, not UTF-8, malformed, or lacks a column.
+        If the file is missing, empty, not UTF-8, malformed, or lacks a column, or a label cannot
+        be read.
     """
     wanted = [column for column in (text, text_pair, label) if column is not None]
     if isinstance(data, str | Path):
@@ -102,9 +126,10 @@ def read_dataset(
     sides = [text] if text_pair is None else [text, text_pair]
     seen: Counter[tuple[str, ...]] = Counter()
     rows = tuple(
-        _row(number, record, sides, label, seen) for number, record in enumerate(records, start=1)
+        _row(number, record, sides, label, task, seen)
+        for number, record in enumerate(records, start=1)
     )
-    content = json.dumps([[row.parts, row.label] for row in rows])
+    content = json.dumps([[row.parts, row.labels] for row in rows])
     return Dataset(rows, files, label is not None, hashlib.sha256(content.encode()).hexdigest())
 
 
@@ -113,9 +138,10 @@ def _row(
     record: Record,
     sides: Sequence[str],
     label: str | None,
+    task: Task,
     seen: Counter[tuple[str, ...]],
 ) -> Row:
-    given = None if label is None else _label(record.get(label), number)
+    given = None if label is None else _labels(record.get(label), number, task)
     cells = [record.get(side) for side in sides]
     problem = next(
         (f"column {side!r}: {reason}" for side, cell in zip(sides, cells, strict=True)
@@ -129,6 +155,36 @@ def _row(
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
     repeat = f"-{seen[parts]}" if seen[parts] > 1 else ""
     return Row(number, digest + repeat, parts, given)
+
+
+def _labels(cell: Any, number: int, task: Task) -> tuple[str, ...] | None:
+    """Return what a cell gives as labels; None for nothing.
+
+    Raises
+    ------
+    DataError
+        If it is not what the task asks for.
+    """
+    if task == "multi_label" and isinstance(cell, list | tuple | np.ndarray):
+        labels = [_label(one, number) for one in cell]
+        if None in labels:
+            raise DataError(f"the labels of row {number} hold an empty one; leave it out")
+        return tuple(dict.fromkeys(one for one in labels if one is not None))
+    if (label := _label(cell, number)) is None:
+        return None
+    if task == "multi_label":
+        pieces = (piece.strip() for piece in label.split(SEPARATOR))
+        return tuple(dict.fromkeys(piece for piece in pieces if piece))
+    if task == "regression" and not _is_number(label):
+        raise DataError(f"the label of row {number} is {label!r}; a regression needs a number")
+    return (label,)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _label(cell: Any, number: int) -> str | None:

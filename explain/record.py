@@ -43,6 +43,7 @@ __all__ = [
     "LogEntry",
     "Measure",
     "ModelDescription",
+    "Prediction",
     "Provenance",
     "Scale",
     "Section",
@@ -319,7 +320,7 @@ class Attribution(Record):
     evaluations: int
     """Distinct texts scored for this attribution, or gradients taken."""
     seed: int
-    """Seed the random stream was derived from, together with text, target and method."""
+    """Seed the random stream was derived from, together with text and method."""
     diagnostics: JsonObject = {}
     """What the method says of itself: steps, R2, whether it converged."""
     unread: tuple[Span, ...] = ()
@@ -386,6 +387,13 @@ class Attribution(Record):
         return notebook_html(self)
 
 
+class Prediction(Record):
+    """One label that a model gives to a text, beside which others may hold."""
+
+    label: str
+    probability: float
+
+
 class InstanceRecord(Record):
     """One row of the table: its text, what the model says, and the explanations if any."""
 
@@ -397,10 +405,16 @@ class InstanceRecord(Record):
     label: str | None
     """The given label; None if there is none, or the task has no one right label."""
     predicted: str
+    """The label with the highest score, which for a multi-label model need not hold."""
     probability: float | None
-    """Probability of the predicted label; None for regression."""
+    """Probability of that label; None for regression."""
     scores: tuple[float, ...]
     """One score per label on the natural-log scale (or the plain output for regression)."""
+    given: tuple[str, ...] | None = None
+    """What the table says where the task has no one right label: all labels that hold, or the
+    number of a regression. None if it says nothing, and for single-label models."""
+    predictions: tuple[Prediction, ...] | None = None
+    """All labels with p > .5 of a multi-label model, most probable first; None for others."""
     unread: tuple[Span, ...] = ()
     """What the model cut off and never read."""
     stratum: str | None = None

@@ -144,6 +144,8 @@ class ConfusionDrawing:
     cells: tuple[ConfusionCell, ...]
     rows: tuple[tuple[float, str], ...]
     columns: tuple[tuple[float, str], ...]
+    slanted: bool
+    """Whether the names of the columns are too long to stand side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,12 +231,15 @@ def _interval_row(measure: Measure, y: int, axis: Axis) -> IntervalRow:
 
 
 def _confusion(figure: ConfusionFigure) -> ConfusionDrawing:
-    size, left, top = max(12, min(64, 480 // max(len(figure.labels), 1))), 150, 44
+    size, left = max(12, min(64, 480 // max(len(figure.labels), 1))), 150
     readable = size >= 28
     centres = [place * size + size / 2 for place in range(len(figure.labels))]
-    names = [shorten(label, size // 7) if readable else "" for label in figure.labels]
+    slanted = readable and any(shorten(name, size // 7) != name for name in figure.labels)
+    width = 18 if slanted else size // 7
+    names = [shorten(label, width) if readable else "" for label in figure.labels]
+    top = 34 + 5 * max(map(len, names)) if slanted else 44
     return ConfusionDrawing(
-        width=max(left + size * len(figure.labels), left + 180),
+        width=left + size * len(figure.labels) + (100 if slanted else 0),
         height=top + size * len(figure.labels) + 4,
         size=size,
         middle=size / 2,
@@ -256,6 +261,7 @@ def _confusion(figure: ConfusionFigure) -> ConfusionDrawing:
             for centre, label in zip(centres, figure.labels, strict=True)
         ),
         columns=tuple((left + centre, name) for centre, name in zip(centres, names, strict=True)),
+        slanted=slanted,
     )
 
 

@@ -11,7 +11,7 @@ from explain.record import Attribution, Group, InstanceRecord
 from explain.spans import Span
 from reports.figures import BarView, bar, bar_axis
 from reports.highlight import Piece, pieces, ranked
-from reports.numbers import bare, count, decimal, percent, probability, signed
+from reports.numbers import bare, count, decimal, percent, plain, probability, signed
 from reports.tables import EMPTY, CellView, TableView, anchor, table
 from reports.text import visible
 
@@ -22,6 +22,12 @@ TOP = 10
 
 LARGE_GAP = 0.05
 """Share of v(N) - v(empty) that an efficient method may leave unexplained without a warning."""
+
+LONG = 1500
+"""Characters from which a text fills more than half of a screen."""
+
+PART_LABELS = ("First text", "Second text")
+"""What the texts of a pair are called where the names of their columns are not known."""
 
 _TITLES = {"shap": "SHAP", "lime": "LIME"}
 _SCALES = {"log_odds": "log-odds", "logit": "logit", "value": "value"}
@@ -41,6 +47,8 @@ class FeatureRow:
     """One feature, with what each method says of it."""
 
     feature: str
+    side: str
+    """The text of a pair that it stands in; nothing for a single text."""
     values: tuple[ValueView | None, ...]
     """One per method; None where the method has no such feature."""
 
@@ -75,24 +83,18 @@ class Paragraph:
     label: str
     """Nothing for the only part."""
     runs: tuple[Run, ...]
+    long: bool
+    """Whether it is shown in a box of its own that scrolls."""
 
 
 @dataclass(frozen=True, slots=True)
-class InstanceView:
-    """One instance, explained or not."""
+class TargetView:
+    """One label of an instance: the text coloured for it, and what each method says of it."""
 
-    id: str
-    anchor: str
-    row: str
-    predicted: str
+    label: str
     probability: str
-    given: str
-    outcome: str
-    """``right``, ``wrong`` or ``no label``."""
-    stratum: str
+    """Nothing for regression, and for a text that is not explained."""
     paragraphs: tuple[Paragraph, ...]
-    unread: str
-    """How much the model never read; nothing if it read all."""
     speech: str
     """The text's highlights as a sentence."""
     doubtful: bool
@@ -107,41 +109,72 @@ class InstanceView:
     """What was explained first; None where no method began with sentences."""
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A label, with its probability or value."""
+
+    label: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceView:
+    """One instance, explained or not."""
+
+    id: str
+    anchor: str
+    row: str
+    predicted: tuple[Said, ...]
+    """What the model says: one label, or, of a multi-label model, any number of them."""
+    nearest: Said | None
+    """The most probable label, where a multi-label model predicts none."""
+    given: tuple[str, ...] | None
+    """None if nothing is."""
+    outcome: str
+    """``right``, ``wrong``, ``no label``, or ``not judged`` where several labels can hold."""
+    stratum: str
+    unread: str
+    """How much the model never read; nothing if it read all."""
+    targets: tuple[TargetView, ...]
+    """One for each explained label; one without methods if none is explained."""
+
+
 # ── Instances ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def instance_view(record: InstanceRecord) -> InstanceView:
-    """Return the view of one row of an audit."""
-    outcome = {True: "right", False: "wrong", None: "no label"}[record.right]
-    return _view(
-        record.parts,
-        record.unread,
-        record.attributions,
+def instance_view(record: InstanceRecord, columns: Sequence[str] = ()) -> InstanceView:
+    """Return the view of one row of an audit, whose texts come from the named columns."""
+    best = Said(record.predicted, _number_of(record))
+    predicted: tuple[Said, ...] = (best,)
+    if record.predictions is not None:
+        predicted = tuple(Said(p.label, probability(p.probability)) for p in record.predictions)
+    return InstanceView(
         id=record.id,
+        anchor=anchor(record.id),
         row=count(record.row),
-        predicted=record.predicted,
-        probability=_probability(record.probability),
-        given=record.label or "",
-        outcome=outcome,
+        predicted=predicted,
+        nearest=None if predicted else best,
+        given=_given(record),
+        outcome=_outcome(record),
         stratum=record.stratum or "",
+        unread=_unread_note(record.parts, record.unread),
+        targets=_targets(record, columns),
     )
 
 
 def attribution_view(attribution: Attribution) -> InstanceView:
     """Return the view of one attribution outside of an audit."""
-    target = attribution.target
-    odds = None if target.scale == "value" else _sigmoid(attribution.full_value)
-    return _view(
-        attribution.parts,
-        attribution.unread,
-        (attribution,),
+    return InstanceView(
         id="",
+        anchor="",
         row="",
-        predicted=target.label,
-        probability=_probability(odds),
-        given="",
+        predicted=(Said(attribution.target.label, _target_probability(attribution)),),
+        nearest=None,
+        given=None,
         outcome="no label",
         stratum="",
+        unread=_unread_note(attribution.parts, attribution.unread),
+        targets=(_target(attribution.parts, attribution.unread, (attribution,), ()),),
     )
 
 
@@ -156,34 +189,54 @@ def method_title(method: str) -> str:
     return _TITLES.get(method, method.replace("_", " ").capitalize())
 
 
-def _view(
+def _number_of(record: InstanceRecord) -> str:
+    """Return the probability of the best label, or the value of a regression."""
+    if record.probability is None:
+        return plain(max(record.scores))
+    return probability(record.probability)
+
+
+def _given(record: InstanceRecord) -> tuple[str, ...] | None:
+    """Return the given labels, or the given number of a regression in four digits."""
+    if record.label is not None:
+        return (record.label,)
+    if record.given is None or record.probability is not None:
+        return record.given
+    return tuple(plain(float(number)) for number in record.given)
+
+
+def _outcome(record: InstanceRecord) -> str:
+    if record.right is None:
+        return "no label" if record.given is None else "not judged"
+    return "right" if record.right else "wrong"
+
+
+def _targets(record: InstanceRecord, columns: Sequence[str]) -> tuple[TargetView, ...]:
+    """Return a view for each explained label, in the order in which they are explained."""
+    by_label: dict[int, list[Attribution]] = {}
+    for attribution in record.attributions:
+        by_label.setdefault(attribution.target.index, []).append(attribution)
+    return tuple(
+        _target(record.parts, record.unread, attributions, columns)
+        for attributions in by_label.values() or [[]]
+    )
+
+
+def _target(
     parts: tuple[str, ...],
     unread: tuple[Span, ...],
-    attributions: tuple[Attribution, ...],
-    *,
-    id: str,
-    row: str,
-    predicted: str,
-    probability: str,
-    given: str,
-    outcome: str,
-    stratum: str,
-) -> InstanceView:
+    attributions: Sequence[Attribution],
+    columns: Sequence[str],
+) -> TargetView:
     first = attributions[0] if attributions else None
-    top, rest = _rows(attributions)
+    named = len(columns) == len(parts) > 1
+    top, rest = _rows(attributions, columns if named else ("1", "2"))
     said = [warnings(attribution) for attribution in attributions]
     shared = [w for w in said[0] if all(w in others for others in said)] if len(said) > 1 else []
-    return InstanceView(
-        id=id,
-        anchor=anchor(id),
-        row=row,
-        predicted=predicted,
-        probability=probability,
-        given=given,
-        outcome=outcome,
-        stratum=stratum,
-        paragraphs=_paragraphs(parts, first, unread),
-        unread=_unread_note(unread),
+    return TargetView(
+        label=first.target.label if first else "",
+        probability=_target_probability(first) if first else "",
+        paragraphs=_paragraphs(parts, first, unread, columns if named else PART_LABELS),
         speech=_speech(first) if first else "",
         doubtful=first is not None and first.grade == "D",
         warnings=tuple(shared),
@@ -198,16 +251,19 @@ def _view(
 
 
 def _paragraphs(
-    parts: tuple[str, ...], first: Attribution | None, unread: tuple[Span, ...]
+    parts: tuple[str, ...],
+    first: Attribution | None,
+    unread: tuple[Span, ...],
+    columns: Sequence[str],
 ) -> tuple[Paragraph, ...]:
-    labels = ("",) if len(parts) == 1 else ("First text", "Second text")
+    labels = ("",) if len(parts) == 1 else columns
     cut = (
         pieces(parts, first.spans, first.values, first.unread)
         if first
         else pieces(parts, unread=unread)
     )
     return tuple(
-        Paragraph(label, tuple(_runs(part, _refined(first, number))))
+        Paragraph(label, tuple(_runs(part, _refined(first, number))), len(parts[number]) > LONG)
         for number, (label, part) in enumerate(zip(labels, cut, strict=True))
     )
 
@@ -265,11 +321,15 @@ def _sentence_cells(attribution: Attribution) -> dict[Span, CellView]:
     }
 
 
-def _unread_note(unread: tuple[Span, ...]) -> str:
+def _unread_note(parts: tuple[str, ...], unread: tuple[Span, ...]) -> str:
     if not unread:
         return ""
-    characters = count(sum(span.end - span.start for span in unread))
-    return f"Struck through: {characters} characters that the model cut off and never read."
+    cut = sum(span.end - span.start for span in unread)
+    whole = sum(map(len, parts))
+    return (
+        f"Struck through: {count(cut)} of {count(whole)} characters, which the model cut off and "
+        "never read."
+    )
 
 
 def _speech(attribution: Attribution) -> str:
@@ -287,8 +347,10 @@ def _speech(attribution: Attribution) -> str:
     return " ".join(said)
 
 
-def _probability(value: float | None) -> str:
-    return "" if value is None else probability(value)
+def _target_probability(attribution: Attribution) -> str:
+    if attribution.target.scale == "value":
+        return ""
+    return probability(_sigmoid(attribution.full_value))
 
 
 def _sigmoid(odds: float) -> float:
@@ -299,7 +361,7 @@ def _sigmoid(odds: float) -> float:
 
 
 def _rows(
-    attributions: tuple[Attribution, ...],
+    attributions: Sequence[Attribution], parts: Sequence[str]
 ) -> tuple[tuple[FeatureRow, ...], tuple[FeatureRow, ...]]:
     """Return the first method's largest features, and all features if those are not all."""
     if not attributions:
@@ -308,7 +370,11 @@ def _rows(
     columns = [_values(attribution) for attribution in attributions]
 
     def row(span: Span) -> FeatureRow:
-        return FeatureRow(_feature(first, span), tuple(column.get(span) for column in columns))
+        return FeatureRow(
+            feature=_feature(first, span),
+            side=parts[span.part] if len(first.parts) > 1 else "",
+            values=tuple(column.get(span) for column in columns),
+        )
 
     top = tuple(row(first.spans[place]) for place in ranked(first.values)[:TOP])
     spans = sorted({span for attribution in attributions for span in attribution.spans})

@@ -89,6 +89,7 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
         {section.id: section.title for section in record.sections},
         frozenset(instance.id for instance in (*explained, *cited)),
     )
+    columns = _text_columns(record)
     verdict, totals = summary.verdict(record.criteria), summary.counts(record)
     return render(
         "audit.html",
@@ -113,8 +114,9 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
         sections=[_section(s, links) for s in record.sections if s.skipped is None],
         strata=_strata(record),
         requested=count(record.plan.requested),
-        explained=[instance_view(instance) for instance in explained],
-        cited=[instance_view(instance) for instance in cited],
+        explained=[instance_view(instance, columns) for instance in explained],
+        cited=[instance_view(instance, columns) for instance in cited],
+        outcomes=sorted({instance_view(instance).outcome for instance in explained}),
         limits=summary.limits(record),
         provenance=_provenance(record),
         tables=_provenance_tables(record, run),
@@ -154,7 +156,9 @@ def _identity(identity: SystemIdentity) -> Facts:
         "Owner": identity.owner,
         "Auditor": identity.auditor,
     }
-    return tuple((name, value or "not stated") for name, value in stated.items())
+    silent = ", ".join(name.lower() for name, value in stated.items() if not value)
+    facts = tuple((name, value) for name, value in stated.items() if value)
+    return (*facts, ("Not stated", silent)) if silent else facts
 
 
 def _criterion_name(criterion: Criterion) -> str:
@@ -255,6 +259,12 @@ def _cited(record: AuditRecord) -> list[InstanceRecord]:
     cited = {cell.instance for cell in cells if isinstance(cell, InstanceLink)}
     cited.update(target for finding in record.findings for target in finding.evidence)
     return [i for i in record.instances if i.id in cited and not i.attributions]
+
+
+def _text_columns(record: AuditRecord) -> list[str]:
+    """Return the names of the columns that the texts come from."""
+    named = (record.provenance.arguments.get(side) for side in ("text", "text_pair"))
+    return [name for name in named if isinstance(name, str)]
 
 
 def _strata(record: AuditRecord) -> TableView:

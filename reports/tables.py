@@ -1,7 +1,7 @@
 """Tables of a record as templates print them: every cell is text that is ready to be shown."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from explain.record import Cell, InstanceLink, Measure, Table
@@ -19,6 +19,12 @@ __all__ = [
     "table",
 ]
 
+
+FOLDED_ABOVE = 25
+"""Rows up to which a table is shown whole."""
+
+SHOWN = 20
+"""Rows that are shown of a longer one."""
 
 EMPTY = "–"
 """What stands in a cell that says nothing."""
@@ -46,6 +52,8 @@ class TableView:
     columns: tuple[CellView, ...]
     rows: tuple[tuple[CellView, ...], ...]
     note: str = ""
+    folded: tuple[tuple[CellView, ...], ...] = ()
+    """The rows that follow, which are shown when a reader asks for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +120,10 @@ def measured(measure: Measure | None) -> CellView:
 
 
 def record_table(record: Table, links: Links) -> TableView:
-    """Return a table of a record."""
+    """Return a table of a record; of a long one the first rows, and the others folded away."""
     view = table(record.title, record.columns, [[_cell(c, links) for c in r] for r in record.rows])
-    return TableView(view.title, view.columns, view.rows, record.note or "")
+    shown = len(view.rows) if len(view.rows) <= FOLDED_ABOVE else SHOWN
+    return replace(view, rows=view.rows[:shown], folded=view.rows[shown:], note=record.note or "")
 
 
 def measures_table(title: str, measures: Iterable[Measure]) -> TableView:

@@ -115,13 +115,66 @@ def test_the_same_seed_gives_the_same_bytes_and_another_other_values(
     assert run(1).values != run(2).values
 
 
-def test_each_text_target_and_method_has_a_random_stream_of_its_own(
+def test_each_text_has_a_random_stream_of_its_own_and_its_targets_share_it(
     sst2: TransformersClassifier,
 ) -> None:
     def run(text: str, target: int) -> tuple[float, ...]:
         return explain.attribute(sst2, text, method="random", target=target).values
 
-    assert len({run("a b", 0), run("a c", 0), run("a b", 1)}) == 3
+    assert run("a b", 0) == run("a b", 1) != run("a c", 0)
+
+
+LETTERS = "a b c d e f g h i j k l"
+
+
+def count_evaluations(targets: list[str | int | None], **options: object) -> tuple[int, list[str]]:
+    """Return how many texts a model is asked for, and the labels that are explained."""
+    asked: list[str] = []
+
+    def scores(texts: list[str]) -> list[list[float]]:
+        asked.extend(texts)
+        return [[t.count("a") - 0.5, len(t) / 9 - 1, -float("b" in t)] for t in texts]
+
+    model = FunctionClassifier(scores, ["x", "y", "z"], output="scores", task="multi_label")
+    made = explain.attribute(model, [LETTERS] * len(targets), target=targets, **options)  # type: ignore[call-overload]
+    return len(asked), [attribution.target.label for attribution in made]
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("shap", {"algorithm": "kernel", "budget": 96}),
+        ("shap", {"algorithm": "permutation", "budget": 96}),
+        ("lime", {"budget": 96}),
+        ("occlusion", {}),
+    ],
+)
+def test_several_targets_of_one_text_cost_no_more_than_one(
+    method: str, options: dict[str, object]
+) -> None:
+    one, _ = count_evaluations(["x"], method=method, **options)
+    three, labels = count_evaluations(["x", 2, None], method=method, **options)
+    assert labels == ["x", "z", "y"]
+    assert three == one
+
+
+def test_each_of_several_targets_is_explained_as_if_it_were_alone(
+    sst2: TransformersClassifier,
+) -> None:
+    text = SENTENCES[2]
+    together = explain.attribute(sst2, [text, text], method="lime", target=["negative", 1])
+    alone = [explain.attribute(sst2, text, method="lime", target=target) for target in (0, 1)]
+    for one, other in zip(together, alone, strict=True):
+        assert one.target == other.target
+        np.testing.assert_allclose(one.values, other.values, atol=1e-5)
+
+
+def test_targets_that_are_not_one_for_each_text_are_refused() -> None:
+    model = FunctionClassifier(lambda texts: [[0.2, 0.8]] * len(texts), ["no", "yes"])
+    with pytest.raises(ConfigurationError, match="2 targets for one text"):
+        explain.attribute(model, "some text", target=["no", "yes"])  # type: ignore[call-overload]
+    with pytest.raises(ConfigurationError, match="2 targets for 1 texts"):
+        explain.attribute(model, ["some text"], target=["no", "yes"])
 
 
 def test_the_target_can_be_any_label(sst2: TransformersClassifier) -> None:

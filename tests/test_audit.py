@@ -80,8 +80,13 @@ def test_what_this_version_cannot_measure_is_listed() -> None:
 
 def test_repeated_texts_with_conflicting_labels_are_counted() -> None:
     measures = {m.name: m for m in section(audited(), "data").measures}
-    conflict = measures["repeated texts with conflicting labels"]
+    conflict = measures["texts that are labelled more than once, with conflicting labels"]
     assert (conflict.value, conflict.n) == (1, 1)
+
+
+def test_repeated_texts_without_labels_are_not_said_to_agree() -> None:
+    record = explain.audit(MODEL, [{"text": "good"}] * 2, instances=0)
+    assert not any("conflicting" in m.name for m in section(record, "data").measures)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_the_record_comes_back() -> None:

@@ -87,7 +87,7 @@ def test_text_that_the_model_never_read_is_struck_through_and_counted() -> None:
     record = attribution("read unread", unread=(Span(0, 5, 11),))
     page = Page(reports.render_html(record))
     assert page.texts("s") == ["unread"]
-    assert any("6 characters that the model cut off" in text for text in page.texts("p"))
+    assert any("6 of 11 characters, which the model cut off" in text for text in page.texts("p"))
 
 
 def test_a_sentence_that_was_explained_by_its_words_is_marked_and_all_are_listed() -> None:

@@ -7,7 +7,14 @@ import numpy as np
 
 from explain.checks.base import AuditContext
 from explain.checks.intervals import count, proportion
-from explain.record import HistogramFigure, InstanceLink, Measure, Section, Table
+from explain.record import (
+    HistogramFigure,
+    InstanceLink,
+    InstanceRecord,
+    Measure,
+    Section,
+    Table,
+)
 from explain.spans import words
 
 __all__ = ["DataCheck"]
@@ -41,7 +48,11 @@ class DataCheck:
         conflicting, repeated = _conflicts(context)
         if repeated:
             measures.append(
-                proportion("repeated texts with conflicting labels", conflicting, repeated)
+                proportion(
+                    "texts that are labelled more than once, with conflicting labels",
+                    conflicting,
+                    repeated,
+                )
             )
         if special:
             measures.append(
@@ -70,12 +81,25 @@ def _special_tokens(context: AuditContext) -> list[str]:
 
 
 def _conflicts(context: AuditContext) -> tuple[int, int]:
-    """Return how many distinct repeated texts carry several labels, and how many repeat."""
-    labels: dict[tuple[str, ...], list[str | None]] = {}
+    """Return how many texts carry several labels, and how many are labelled more than once."""
+    labels: dict[tuple[str, ...], list[frozenset[str]]] = {}
     for instance in context.instances:
-        labels.setdefault(instance.parts, []).append(instance.label)
+        if (given := _given(instance)) is not None:
+            labels.setdefault(instance.parts, []).append(frozenset(given))
     repeated = [given for given in labels.values() if len(given) > 1]
-    return sum(len(set(given) - {None}) > 1 for given in repeated), len(repeated)
+    return sum(len(set(given)) > 1 for given in repeated), len(repeated)
+
+
+def _given(instance: InstanceRecord) -> tuple[str, ...] | None:
+    """Return all labels that the table gives a text; None if it says nothing."""
+    return instance.given if instance.label is None else (instance.label,)
+
+
+def _predicted(instance: InstanceRecord) -> tuple[str, ...]:
+    """Return all labels that the model gives a text."""
+    if instance.predictions is None:
+        return (instance.predicted,)
+    return tuple(prediction.label for prediction in instance.predictions)
 
 
 def _lengths(context: AuditContext) -> HistogramFigure:
@@ -96,23 +120,30 @@ def _lengths(context: AuditContext) -> HistogramFigure:
 
 
 def _labels(context: AuditContext) -> Table:
-    given = Counter(i.label for i in context.instances if i.label is not None)
-    predicted = Counter(instance.predicted for instance in context.instances)
-    labelled = context.dataset.labelled and context.model.task == "single_label"
-    n_given, n = sum(given.values()), len(context.instances)
+    """Return how often each label is given and predicted; a regression has none to count."""
+    if context.model.task == "regression":
+        return Table(title="Labels", columns=(), rows=())
+    known = [labels for i in context.instances if (labels := _given(i)) is not None]
+    given = Counter(label for labels in known for label in labels)
+    predicted = Counter(label for i in context.instances for label in _predicted(i))
+    labelled, n = context.dataset.labelled, len(context.instances)
 
     def row(label: str) -> tuple[str | Measure, ...]:
         said = proportion(f"predicted {label}", predicted[label], n)
         if not labelled:
             return label, said
-        return label, proportion(f"given {label}", given[label], n_given), said
+        return label, proportion(f"given {label}", given[label], len(known)), said
 
     given_column = ("given",) if labelled else ()
+    ordered, order = list(context.model.labels), ""
+    if len(ordered) > MOST_LISTED:
+        ordered.sort(key=lambda label: (-given[label], -predicted[label]))
+        order = " The most frequent labels first."
     return Table(
         title="Labels",
         columns=("label", *given_column, "predicted"),
-        rows=tuple(row(label) for label in context.model.labels),
-        note="Share of the rows, with its interval.",
+        rows=tuple(map(row, ordered)),
+        note=f"Share of the rows, with its interval.{order}",
     )
 
 

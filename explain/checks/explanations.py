@@ -1,11 +1,11 @@
 """What the attributions say taken together."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from explain.checks.base import AuditContext
 from explain.checks.intervals import count, mean
-from explain.record import Attribution, Cell, IntervalsFigure, Measure, Section, Table, Unit
+from explain.record import Attribution, Cell, IntervalsFigure, Measure, Section, Table, Task, Unit
 
 __all__ = ["ExplanationsCheck"]
 
@@ -14,6 +14,19 @@ FEWEST_DOCUMENTS = 3
 
 MOST_WORDS = 25
 MOST_DRAWN = 15
+
+
+_TEXTS: dict[Task, str] = {
+    "single_label": "predictions were",
+    "multi_label": "texts were",
+    "regression": "predictions were",
+}
+_TARGETS: dict[Task, str] = {
+    "single_label": "each for its predicted label",
+    "multi_label": "each for the labels that are predicted for it (at most five; where none is, "
+    "for the most probable one)",
+    "regression": "each for its score",
+}
 
 
 class ExplanationsCheck:
@@ -25,7 +38,9 @@ class ExplanationsCheck:
         """Return the summary of all attributions."""
         explained = [instance for instance in context.instances if instance.stratum is not None]
         by_method: dict[str, list[Attribution]] = defaultdict(list)
+        instances: Counter[str] = Counter()
         for instance in explained:
+            instances.update({attribution.method for attribution in instance.attributions})
             for attribution in instance.attributions:
                 by_method[attribution.method].append(attribution)
         if not by_method:
@@ -44,11 +59,11 @@ class ExplanationsCheck:
             id=self.id,
             title="Explanations",
             summary=(
-                f"{len(explained):,} predictions were explained by {_listed(list(by_method))}, "
-                "each for its predicted label. They were chosen by the plan below before any was "
-                "explained."
+                f"{len(explained):,} {_TEXTS[context.model.task]} explained by "
+                f"{_listed(list(by_method))}, {_TARGETS[context.model.task]}. They were chosen by "
+                "the plan below before any was explained."
             ),
-            measures=tuple(_method_measures(context, by_method, len(explained))),
+            measures=tuple(_method_measures(by_method, instances, len(explained))),
             figures=_figures(first, words, unit),
             tables=(_plan(context), _methods(by_method), _word_table(list(by_method), words, unit)),
         )
@@ -68,11 +83,11 @@ def _plan(context: AuditContext) -> Table:
 
 
 def _method_measures(
-    context: AuditContext, by_method: dict[str, list[Attribution]], n: int
+    by_method: dict[str, list[Attribution]], instances: Counter[str], n: int
 ) -> list[Measure]:
     measures = []
     for method, attributions in by_method.items():
-        measures.append(count(f"{method}: instances explained", len(attributions), n))
+        measures.append(count(f"{method}: instances explained", instances[method], n))
         if any("converged" in a.diagnostics for a in attributions):
             converged = sum(a.diagnostics.get("converged") is True for a in attributions)
             measures.append(count(f"{method}: converged", converged, len(attributions)))
@@ -104,7 +119,7 @@ def _methods(by_method: dict[str, list[Attribution]]) -> Table:
         columns=(
             "method",
             "removed features become",
-            "evaluations per instance",
+            "evaluations per explanation",
             "largest completeness gap",
             "with standard errors",
             "held-out R²",
