@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeAlias, overload
@@ -241,7 +242,7 @@ def _segment(texts: Sequence[Text], model: TextClassifier, unit: str) -> list[Se
     if unit == "token":
         spans = [_merged(t, p) for t, p in zip(model.tokens(texts), parts, strict=True)]
     else:
-        spans = [_SEGMENTERS[unit](p) for p in parts]
+        spans = [_with_special_tokens(_SEGMENTERS[unit](p), p, model) for p in parts]
     return [
         Segmentation(p, _clipped(own, unread, p), unread)
         for p, own, unread in zip(parts, spans, model.unread(texts), strict=True)
@@ -348,6 +349,19 @@ def _written_out(question: Question, model: TextClassifier) -> dict[str, JsonVal
     special = model.special_tokens if isinstance(model, TokenizedClassifier) else ()
     found = [t for t in special if any(t in part for part in question.segmentation.parts)]
     return {"special_tokens": list[JsonValue](found)} if found else {}
+
+
+def _with_special_tokens(
+    spans: Sequence[Span], parts: tuple[str, ...], model: TokenizedClassifier
+) -> tuple[Span, ...]:
+    """Return features in which a special token that the user has written out is one feature."""
+    special = re.compile("|".join(map(re.escape, model.special_tokens)) or r"\b\B")
+    written = [
+        Span(number, match.start(), match.end())
+        for number, part in enumerate(parts)
+        for match in special.finditer(part)
+    ]
+    return _merged([*spans, *written], parts) if written else tuple(spans)
 
 
 def _rng(question: Question, method: str, seed: int) -> np.random.Generator:

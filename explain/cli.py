@@ -1,5 +1,6 @@
 """The command ``explain``."""
 
+import json
 import sys
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -9,6 +10,7 @@ import typer
 
 from explain.errors import (
     AdapterError,
+    ConfigurationError,
     DataError,
     ExplainError,
     RecordError,
@@ -34,6 +36,14 @@ Out = Annotated[Path, typer.Option(help="Folder for the audit.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same audit.")]
 Methods = Annotated[str, typer.Option(help="Attribution methods, separated by commas.")]
 Unit = Annotated[str, typer.Option(help="Feature: word, token, sentence, or auto (long texts).")]
+Options = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model-option",
+        metavar="NAME=VALUE",
+        help="Option of explain.load, such as long_text=windows or task=multi_label; repeat.",
+    ),
+]
 Trust = Annotated[
     list[str] | None, typer.Option("--trust", help="A type in a .skops file; repeat for more.")
 ]
@@ -85,6 +95,7 @@ def audit(
     unit: Unit = "word",
     seed: Seed = 0,
     out: Out = Path("audit"),
+    model_option: Options = None,
     trust: Trust = None,
     allow_pickle: AllowPickle = False,
 ) -> None:
@@ -100,7 +111,7 @@ def audit(
         instances=instances,
         unit=unit,
         seed=seed,
-        model_options=_model_options(trust, allow_pickle),
+        model_options=_model_options(model_option, trust, allow_pickle),
     )
 
 
@@ -113,10 +124,13 @@ def text(
     target: Annotated[str | None, typer.Option(help="Label; by default the predicted one.")] = None,
     unit: Unit = "word",
     seed: Seed = 0,
+    model_option: Options = None,
     trust: Trust = None,
     allow_pickle: AllowPickle = False,
     html: Annotated[Path | None, typer.Option(help="Write a page as well.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the record, not a picture.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the record, not a picture.")
+    ] = False,
 ) -> None:
     """Explain one prediction in the terminal."""
     require_own_reports()
@@ -125,7 +139,7 @@ def text(
     from explain.attribution import attribute
 
     attribution = attribute(
-        load(model, **_model_options(trust, allow_pickle)),
+        load(model, **_model_options(model_option, trust, allow_pickle)),
         text if text_pair is None else (text, text_pair),
         method=method,
         target=target,
@@ -134,7 +148,7 @@ def text(
     )
     if html is not None:
         reports.write_html(attribution, html)
-    if json:
+    if as_json:
         typer.echo(attribution.to_json())
     else:
         from rich.console import Console
@@ -184,10 +198,24 @@ def _audit(model: str | Path, data: Path, out: Path, **options: object) -> None:
     )
 
 
-def _model_options(trust: list[str] | None, allow_pickle: bool) -> dict[str, Any]:
-    """Return the options of `explain.load` that were given."""
-    given = {"trusted": trust, "allow_pickle": allow_pickle}
-    return {option: value for option, value in given.items() if value}
+def _model_options(
+    given: list[str] | None, trust: list[str] | None, allow_pickle: bool
+) -> dict[str, Any]:
+    """Return the options of `explain.load` that were given; a value is JSON or else text."""
+    options: dict[str, Any] = {}
+    for option in given or ():
+        name, equals, value = option.partition("=")
+        if not equals:
+            raise ConfigurationError(f"--model-option {option!r} is no NAME=VALUE")
+        try:
+            options[name] = json.loads(value)
+        except ValueError:
+            options[name] = value
+    if trust:
+        options["trusted"] = trust
+    if allow_pickle:
+        options["allow_pickle"] = True
+    return options
 
 
 def _complain(message: str) -> None:

@@ -262,6 +262,7 @@ def test_what_a_tokenizer_drops_is_not_called_cut_off(
 def test_special_tokens_written_out_by_a_user_are_noticed(sst2: TransformersClassifier) -> None:
     attribution = explain.attribute(sst2, "refund [MASK] now [SEP]", method="random")
     assert attribution.diagnostics["special_tokens"] == ["[MASK]", "[SEP]"]
+    assert {"[MASK]", "[SEP]"} < set(attribution.features)
     assert "reads as a token of its own" in reports.render_html(attribution)
 
 

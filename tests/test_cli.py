@@ -169,6 +169,19 @@ def test_a_folder_that_cannot_be_written(spoilt: Path) -> None:
     )
 
 
+def test_options_of_the_model_are_json_or_text(tmp_path: Path) -> None:
+    shown = run(
+        "text", DEMO / "model", "I forgot it", "--method", "occlusion", "--json",
+        "--model-option", "long_text=windows", "--model-option", "task=multi_label",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert json.loads(shown.stdout)["target"]["scale"] == "logit"
+    for option, says in (("long_txt=cut", "did you mean 'long_text'"), ("cut", "no NAME=VALUE")):
+        refused = run("text", DEMO / "model", "a", "--model-option", option, cwd=tmp_path)
+        assert refused.returncode == 2
+        assert says in refused.stderr
+
+
 def test_usage_errors_exit_with_2(tmp_path: Path) -> None:
     assert run("audit", cwd=tmp_path).returncode == 2
     assert run("nonsense", cwd=tmp_path).returncode == 2
