@@ -53,8 +53,7 @@ def run(name: str, *arguments: object, cwd: Path) -> str:
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / name), *map(str, arguments)],
         cwd=cwd,
-        # Threads that wait for each other make a small LSTM slow on a busy machine.
-        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
         capture_output=True,
         text=True,
         timeout=600,

@@ -260,7 +260,7 @@ def test_what_does_not_fit_together_is_refused() -> None:
         TorchClassifier(module, tokenize, nn.Embedding(20, 8), LABELS["single_label"])
     with pytest.raises(CapabilityError, match="transpose or cut the vectors after"):
         wrapped(TimeMajor(nn.LSTM, 3))
-    with pytest.raises(ConfigurationError, match=r"pad_id=14 is no row .* has 14"):
+    with pytest.raises(ConfigurationError, match=r"pad_id=12 is no row .* has 12"):
         wrapped(module, pad_id=len(WORDS))
     with pytest.raises(ConfigurationError, match="'<mask>' as 3 tokens"):
         wrapped(module, mask_token="<mask>")
