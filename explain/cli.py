@@ -21,8 +21,8 @@ from explain.rendering import require_own_reports
 
 __all__ = ["app", "main"]
 
-USAGE, UNUSABLE = 2, 3
-"""Exit codes: usage or configuration; model or data that could not be used."""
+FAILED, USAGE, UNUSABLE = 1, 2, 3
+"""Exit codes: a check failed; usage or configuration; model or data that could not be used."""
 
 app = typer.Typer(
     name="explain",
@@ -156,6 +156,30 @@ def text(
         from reports.terminal import print_attribution
 
         print_attribution(attribution, Console())
+
+
+@app.command()
+def check_model(
+    model: Annotated[str, typer.Argument(help="Folder of a saved model, or a hub id.")],
+    pairs: Annotated[bool, typer.Option("--pairs", help="The model reads pairs of texts.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the record, not a table.")] = False,
+) -> None:
+    """Check that a model can be explained; exit with 1 if a check fails."""
+    require_own_reports()
+    from explain.adapters import load
+    from explain.testing import PAIRS, check_classifier
+
+    conformance = check_classifier(load(model), PAIRS if pairs else None)
+    if json:
+        typer.echo(conformance.to_json())
+    else:
+        from rich.console import Console
+
+        from reports.terminal import print_conformance
+
+        print_conformance(conformance, Console())
+    if not conformance.ok:
+        raise typer.Exit(FAILED)
 
 
 @app.command()

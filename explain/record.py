@@ -30,6 +30,8 @@ __all__ = [
     "Attribution",
     "AuditRecord",
     "Cell",
+    "Conformance",
+    "ConformanceRow",
     "ConfusionFigure",
     "Criterion",
     "Figure",
@@ -63,6 +65,7 @@ Task: TypeAlias = Literal["single_label", "multi_label", "regression"]
 Scale: TypeAlias = Literal["log_odds", "logit", "value"]
 Unit: TypeAlias = Literal["proportion", "count", "log_odds", "coefficient", "tokens", "words"]
 Verdict: TypeAlias = Literal["pass", "fail", "inconclusive"]
+Outcome: TypeAlias = Literal["pass", "fail", "not applicable"]
 Severity: TypeAlias = Literal["critical", "major", "minor"]
 Grade: TypeAlias = Literal["A", "B", "C", "D"]
 
@@ -554,3 +557,36 @@ class AuditRecord(Record):
         from reports import notebook_html
 
         return notebook_html(self)
+
+
+# ── Does an adapter keep its contract? ────────────────────────────────────────────────────────────
+
+
+class ConformanceRow(Record):
+    """What one check of an adapter found."""
+
+    check: str
+    outcome: Outcome
+    detail: str
+    """What was measured and the bar it was held to, or why the check does not apply."""
+
+
+class Conformance(Record):
+    """Whether a model keeps the contract of a classifier, check by check."""
+
+    model: str
+    """Name of the model."""
+    tolerance: float
+    """Largest difference, relative to scores beyond one, that counts as rounding."""
+    rows: tuple[ConformanceRow, ...]
+    """All checks, in the order in which they were made."""
+
+    @property
+    def failed(self) -> tuple[ConformanceRow, ...]:
+        """The checks that failed."""
+        return tuple(row for row in self.rows if row.outcome == "fail")
+
+    @property
+    def ok(self) -> bool:
+        """Whether no check failed."""
+        return not self.failed

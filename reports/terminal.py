@@ -1,23 +1,29 @@
-"""An attribution in a terminal: coloured text, and ranked bars with their numbers."""
+"""Attributions in a terminal, as coloured text and ranked bars, and tables of checks."""
 
 from rich.console import Console
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from explain.record import Attribution
+from explain.record import Attribution, Conformance, Outcome
 from reports.highlight import LEVELS, Piece, levels, pieces, ranked
 from reports.instances import error_note, method_title, warnings
 from reports.numbers import decimal, signed
 from reports.text import shorten, visible
 
-__all__ = ["print_attribution"]
+__all__ = ["print_attribution", "print_conformance"]
 
 ORANGE = Style(color="#e69f00")
 BLUE = Style(color="#0072b2")
 TOWARDS = ORANGE + Style(underline=True)
 AGAINST = BLUE + Style(underline2=True)
 UNREAD = Style(dim=True, strike=True)
+
+OUTCOMES: dict[Outcome, Style] = {
+    "pass": Style(color="green"),
+    "fail": Style(color="red", bold=True),
+    "not applicable": Style(dim=True),
+}
 
 SHOWN = 20
 """Features that are listed; the rest is counted."""
@@ -38,6 +44,24 @@ def print_attribution(attribution: Attribution, console: Console) -> None:
         *_texts(attribution),
         _bars(attribution),
         *_notes(attribution),
+        sep="\n",
+    )
+
+
+def print_conformance(conformance: Conformance, console: Console) -> None:
+    """Print what each check of a model found, and how many passed, failed or do not apply."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in conformance.rows:
+        style = OUTCOMES[row.outcome]
+        table.add_row(Text(visible(row.check)), Text(row.outcome, style), Text(visible(row.detail)))
+    found = [row.outcome for row in conformance.rows]
+    console.print(
+        Text(visible(conformance.model), style="bold"),
+        table,
+        Text(", ".join(f"{found.count(outcome)} {outcome}" for outcome in OUTCOMES)),
         sep="\n",
     )
 

@@ -1,0 +1,160 @@
+"""Checks of a classifier that can be differentiated."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explain.adapters import GradientClassifier, TextClassifier
+from explain.spans import Text
+from explain.testing.subject import Fault, NotApplicable, Subject
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["CHECKS", "half_precision"]
+
+STEP = 0.1
+"""How far a token is moved, relative to the length of its vector: float32 rounds the difference of
+two scores, so a small step is noise; the error of a large one goes with its fourth power."""
+
+LARGEST_GAP = 0.02
+"""Largest gap between the gradient and finite differences, relative to the largest of them; 0.002
+is seen for trained models in float32."""
+
+FEW = 2
+"""Texts that are differentiated: of two that differ one is padded."""
+
+POSITIONS = 8
+"""Tokens of a text that are moved, one at a time."""
+
+
+def gradient_scores(subject: Subject) -> str:
+    """Check that scores with gradients are the scores of `predict`."""
+    import torch
+
+    model = _differentiable(subject)
+    expected = subject.rows[:FEW]
+    with torch.no_grad():
+        seen = model.differentiable_scores(model.encode(subject.texts[:FEW]).inputs)
+    if tuple(seen.shape) != expected.shape:
+        raise Fault(f"scores have shape {tuple(seen.shape)}, expected {expected.shape}")
+    return subject.require_equal(
+        seen.double().cpu().numpy(),
+        expected,
+        "differentiable_scores and predict answer differently: return the same scores from both",
+    )
+
+
+def gradients(subject: Subject) -> str:
+    """Check that the gradient for the vector of a token is what finite differences say it is."""
+    model = _differentiable(subject)
+    if (precision := half_precision(model)) is not None:
+        raise NotApplicable(
+            f"finite differences need float32; the weights round at {precision:.1g}"
+        )
+    if not model.embeddings:
+        raise Fault("the model names no embedding layer; return all that turn ids into vectors")
+    gaps = [
+        _relative_gap(*_slopes(model, text, layer))
+        for text in subject.texts[:FEW]
+        for layer in model.embeddings
+    ]
+    figures = f"relative gap to finite differences {max(gaps):.2g}, at most {LARGEST_GAP}"
+    if not max(gaps) <= LARGEST_GAP:
+        raise Fault(f"{figures}; let gradients flow from the embeddings to the scores unchanged")
+    return figures
+
+
+def half_precision(model: TextClassifier) -> float | None:
+    """Return the rounding of the weights if they have fewer bits than float32."""
+    try:
+        if not isinstance(model, GradientClassifier):
+            return None
+        import torch
+
+        coarsest = max(
+            torch.finfo(weight.dtype).eps
+            for layer in model.embeddings
+            for weight in layer.parameters()
+        )
+    except Exception:
+        # What is wrong with the embeddings is what the check of the gradients says.
+        return None
+    return coarsest if coarsest > torch.finfo(torch.float32).eps else None
+
+
+def _differentiable(subject: Subject) -> GradientClassifier:
+    if not isinstance(subject.model, GradientClassifier):
+        raise NotApplicable("the model has no gradients")
+    return subject.model
+
+
+def _slopes(
+    model: GradientClassifier, text: Text, layer: "torch.nn.Module"
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the slope of the scores at several tokens, by gradient and by finite differences.
+
+    Each token is moved in a direction of its own. Differences of two step lengths are extrapolated
+    (Richardson 1911).
+    """
+    import torch
+
+    inputs = model.encode([text]).inputs
+    n_tokens = inputs["input_ids"].shape[1]
+    moves = torch.eye(n_tokens)[np.unique(np.linspace(0, n_tokens - 1, POSITIONS).astype(int))]
+
+    def value(steps: torch.Tensor) -> torch.Tensor:
+        return _value_after(model, inputs, layer, steps)
+
+    def difference(move: torch.Tensor, step: float) -> float:
+        with torch.no_grad():
+            return float(value(step * move) - value(-step * move)) / (2 * step)
+
+    with torch.enable_grad():
+        still = torch.zeros(n_tokens, requires_grad=True)
+        (slopes,) = torch.autograd.grad(value(still), still)
+    numeric = [(4 * difference(m, STEP / 2) - difference(m, STEP)) / 3 for m in moves]
+    return (moves @ slopes).double().numpy(), np.array(numeric)
+
+
+def _value_after(
+    model: GradientClassifier,
+    inputs: "dict[str, torch.Tensor]",
+    layer: "torch.nn.Module",
+    steps: "torch.Tensor",
+) -> "torch.Tensor":
+    """Return a weighted sum of the scores, after the vectors of all tokens were moved by `steps`.
+
+    Steps are relative to the length of the vector.
+    """
+    import torch
+
+    def move(_: object, __: object, vectors: torch.Tensor) -> torch.Tensor:
+        random = torch.Generator().manual_seed(0)
+        directions = torch.randn(vectors.shape, generator=random).to(vectors)
+        lengths = vectors.detach().norm(dim=-1) / directions.norm(dim=-1)
+        known = torch.nn.functional.pad(steps, (0, max(0, vectors.shape[1] - len(steps))))
+        sizes = lengths * known[: vectors.shape[1]].to(vectors)
+        moved: torch.Tensor = vectors + directions * sizes[..., None]
+        return moved
+
+    with layer.register_forward_hook(move):
+        scores = model.differentiable_scores(inputs)[0].double()
+    # Weights that differ, since the scores of all labels may well sum to a constant.
+    value: torch.Tensor = scores @ torch.arange(1, len(scores) + 1).to(scores)
+    return value
+
+
+def _relative_gap(slopes: NDArray[np.float64], numeric: NDArray[np.float64]) -> float:
+    largest = max(abs(slopes).max(), abs(numeric).max())
+    if largest == 0:
+        raise Fault("moving the vectors of a text moves no score; name the layers that are read")
+    return float(abs(slopes - numeric).max() / largest)
+
+
+CHECKS: Mapping[str, Callable[[Subject], str]] = {
+    "gradient scores": gradient_scores,
+    "gradients": gradients,
+}
