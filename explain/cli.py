@@ -160,17 +160,21 @@ def text(
 
 @app.command()
 def check_model(
-    model: Annotated[str, typer.Argument(help="Folder of a saved model, or a hub id.")],
+    model: Annotated[str, typer.Argument(help="Folder or file of a saved model, or a hub id.")],
     pairs: Annotated[bool, typer.Option("--pairs", help="The model reads pairs of texts.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the record, not a table.")] = False,
+    model_option: Options = None,
+    trust: Trust = None,
+    allow_pickle: AllowPickle = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record, not a table.")] = False,
 ) -> None:
     """Check that a model can be explained; exit with 1 if a check fails."""
     require_own_reports()
     from explain.adapters import load
     from explain.testing import PAIRS, check_classifier
 
-    conformance = check_classifier(load(model), PAIRS if pairs else None)
-    if json:
+    classifier = load(model, **_model_options(model_option, trust, allow_pickle))
+    conformance = check_classifier(classifier, PAIRS if pairs else None)
+    if as_json:
         typer.echo(conformance.to_json())
     else:
         from rich.console import Console

@@ -2,6 +2,7 @@
 
 import functools
 import re
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from explain.adapters.transformers import TransformersClassifier
 from explain.errors import AdapterError, CapabilityError, ConfigurationError, PredictionError
 from explain.games import target_values
 from explain.record import Attribution
+from explain.testing import check_classifier
 from tests.tiny import (
     ARCHITECTURES,
     LIMIT,
@@ -58,6 +60,11 @@ def test_a_batch_of_k_equals_k_singles(name: str) -> None:
     alone = np.vstack([model.predict([text]) for text in texts])
     np.testing.assert_allclose(model.predict(texts), alone, atol=1e-5)
     assert np.ptp(alone, axis=0).max() > 0.01
+
+
+@every_architecture
+def test_the_contract_is_kept(name: str) -> None:
+    assert check_classifier(made(name)).failed == ()
 
 
 @every_architecture
@@ -157,6 +164,22 @@ def test_both_embeddings_of_an_encoder_decoder_are_followed(name: str) -> None:
 
 def _first_layer(encoding: Encoding) -> tuple[Any, Any]:
     return encoding.inputs, encoding.spans[:1]
+
+
+@pytest.mark.parametrize("pair", [(300, 2), (2, 300), (200, 300), (31, 32), (70, 90)])
+def test_a_long_pair_is_cut_as_its_tokenizer_would(pair: tuple[int, int]) -> None:
+    model = made("BERT")
+    text = ("a good film " * pair[0], "really bad , " * pair[1])
+    expected = model.tokenizer(*text, truncation=True, max_length=LIMIT)["input_ids"]
+    assert list(model._tokenize([text])["input_ids"]) == [expected]
+
+
+def test_a_hostile_pair_does_not_fill_the_memory() -> None:
+    # Untreated, the tokenizers library makes all pairs of 800 windows: 2.6 GB were seen.
+    pair = ("a good film " * 16_000, "really bad , " * 16_000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert np.isfinite(made("BERT").predict([pair])).all()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

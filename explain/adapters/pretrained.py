@@ -136,7 +136,7 @@ class PretrainedClassifier(TokenizerClassifier):
         width = inputs["input_ids"].shape[1]
         left = self._pad_side == "left"
         spans = []
-        for row in self._spans(encoded):
+        for row in self._spans(encoded, texts):
             padding: tuple[Span | None, ...] = (None,) * (width - len(row))
             spans.append(padding + row if left else row + padding)
         if not self.model.config.is_encoder_decoder:

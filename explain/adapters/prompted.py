@@ -21,6 +21,7 @@ from explain.adapters.pretrained import (
     refuse_random,
 )
 from explain.adapters.safety import check_folder
+from explain.adapters.tokenized import with_marks
 from explain.errors import (
     AdapterError,
     CapabilityError,
@@ -359,8 +360,11 @@ class PromptedClassifier(PretrainedClassifier):
                 rows[i] = row
         return _Prompts(rows)
 
-    def _spans(self, encoded: Mapping[str, Any]) -> list[tuple[Span | None, ...]]:
-        return cast(_Prompts, encoded).spans
+    def _spans(
+        self, encoded: Mapping[str, Any], texts: Sequence[Text]
+    ) -> list[tuple[Span | None, ...]]:
+        rows = cast(_Prompts, encoded).spans
+        return [with_marks(row, parts_of(text)) for row, text in zip(rows, texts, strict=True)]
 
     def _shortened(self, views: Sequence[Span], row: _Row) -> list[Span]:
         """Return what stays in view of a text that is too long; of a pair the longer part is cut.

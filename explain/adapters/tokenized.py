@@ -5,6 +5,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import numpy as np
+import regex
 from numpy.typing import NDArray
 from pydantic import JsonValue
 from scipy.special import log_softmax
@@ -38,6 +39,11 @@ UNLIMITED = 1_000_000
 
 OVERLAP = 4
 """Neighbouring windows share a fourth of their tokens."""
+
+SPARE = 8
+"""Tokens beyond the limit that are left to a long side of a pair, as a cut may change the last."""
+
+_MARKS = regex.compile(r"\p{M}+")
 
 LongText: TypeAlias = Literal["cut", "windows"]
 """What happens to a text over the model's limit."""
@@ -164,7 +170,10 @@ class TokenizerClassifier(ABC):
         if not texts:
             return []
         encoded = self._tokenize(texts, truncation=self.long_text == "cut")
-        return [tuple(span for span in spans if span is not None) for spans in self._spans(encoded)]
+        return [
+            tuple(span for span in spans if span is not None)
+            for spans in self._spans(encoded, texts)
+        ]
 
     def unread(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
         """Return the spans of each text that are cut off because it is too long.
@@ -178,7 +187,7 @@ class TokenizerClassifier(ABC):
             return [()] * len(texts)
         whole = self._tokenize(texts, truncation=False)
         long = [i for i, ids in enumerate(whole["input_ids"]) if len(ids) > self.max_length]
-        everything = self._spans(whole) if long else []
+        everything = self._spans(whole, texts) if long else []
         read = dict(zip(long, self.tokens([texts[i] for i in long]), strict=True))
         return [
             _cut_off(everything[i], read[i], len(parts_of(text))) if i in read else ()
@@ -219,10 +228,13 @@ class TokenizerClassifier(ABC):
             raise PredictionError(
                 f"{self.name} was given single texts and pairs in one call; pass one kind"
             )
+        sides = [[parts[side] for parts in pairs] for side in range(len(pairs[0]))]
+        if truncation and len(sides) == 2 and self.tokenizer.truncation_side == "right":
+            sides = [self._bounded(side) for side in sides]
         # MiniLM and others store padding and truncation in tokenizer.json: both are always stated.
         try:
             encoded: BatchEncoding = self.tokenizer(
-                *([parts[side] for parts in pairs] for side in range(len(pairs[0]))),
+                *sides,
                 truncation=truncation,
                 max_length=self.max_length if truncation else None,
                 padding=False,
@@ -233,14 +245,34 @@ class TokenizerClassifier(ABC):
             raise failure(f"the tokenizer of {self.name}", error) from error
         return encoded
 
-    def _spans(self, encoded: Mapping[str, Any]) -> list[tuple[Span | None, ...]]:
+    def _bounded(self, side: Sequence[str]) -> list[str]:
+        """Return one side of pairs without what is far beyond the limit and cut off anyway.
+
+        The tokenizers library cuts both sides of a pair into all windows, and all pairs of those.
+        """
+        bounded = list(side)
+        for number, part in enumerate(side):
+            if len(part) > self.max_length:
+                offsets = self.tokenizer(
+                    part, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+                )["offset_mapping"]
+                last = self.max_length + SPARE
+                bounded[number] = part if len(offsets) <= last else part[: offsets[last][1]]
+        return bounded
+
+    def _spans(
+        self, encoded: Mapping[str, Any], texts: Sequence[Text]
+    ) -> list[tuple[Span | None, ...]]:
         """Return the place of each token of each text, None for special tokens."""
         return [
-            tuple(
-                Span(part, start, end) if part is not None and end > start else None
-                for part, (start, end) in zip(encoding.sequence_ids, encoding.offsets, strict=True)
+            with_marks(
+                [
+                    Span(part, start, end) if part is not None and end > start else None
+                    for part, (start, end) in zip(row.sequence_ids, row.offsets, strict=True)
+                ],
+                parts_of(text),
             )
-            for encoding in cast("BatchEncoding", encoded).encodings or ()
+            for row, text in zip(cast("BatchEncoding", encoded).encodings or (), texts, strict=True)
         ]
 
     @property
@@ -277,6 +309,22 @@ class TokenizerClassifier(ABC):
             return np.maximum.reduceat(logs, starts, axis=0)
         counts = np.diff(starts, append=len(owners))
         return np.add.reduceat(logs, starts, axis=0) / counts[:, None]
+
+
+def with_marks(spans: Sequence[Span | None], parts: Sequence[str]) -> tuple[Span | None, ...]:
+    """Return token spans that hold the combining marks which they are composed with.
+
+    A tokenizer that composes é of two code points tells the place of the first only.
+    """
+    starts = {(span.part, span.start) for span in spans if span is not None}
+
+    def whole(span: Span | None) -> Span | None:
+        if span is None or (span.part, span.end) in starts:
+            return span
+        marks = _MARKS.match(parts[span.part], span.end)
+        return span if marks is None else Span(span.part, span.start, marks.end())
+
+    return tuple(map(whole, spans))
 
 
 def limit_of(limits: Sequence[object]) -> int:

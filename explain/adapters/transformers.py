@@ -1,9 +1,10 @@
 """Sequence classifiers of the transformers library."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import torch
 from pydantic import JsonValue
 from transformers import AutoModelForSequenceClassification
@@ -154,9 +155,27 @@ class TransformersClassifier(PretrainedClassifier):
         return logits
 
     def _score_batch(self, encoded: Mapping[str, Any]) -> Scores:
-        with torch.inference_mode():
-            logits = self.model(**self._pad(encoded)).logits
-        return check_scores(logits.double().cpu().numpy(), len(logits), self.labels, self.name)
+        scores = np.empty((len(encoded["input_ids"]), len(self.labels)))
+        for rows in self._scored_together(encoded["input_ids"]):
+            batch = {key: [values[i] for i in rows] for key, values in encoded.items()}
+            with torch.inference_mode():
+                logits = self.model(**self._pad(batch)).logits
+            scores[rows] = check_scores(
+                logits.double().cpu().numpy(), len(rows), self.labels, self.name
+            )
+        return scores
+
+    def _scored_together(self, ids: Sequence[Sequence[int]]) -> list[list[int]]:
+        """Return the rows that can be one batch.
+
+        Encoder-decoders take only rows with as many end tokens, which a user may have written out.
+        """
+        if not self.model.config.is_encoder_decoder:
+            return [list(range(len(ids)))]
+        ends: dict[int, list[int]] = {}
+        for row, own in enumerate(ids):
+            ends.setdefault(own.count(self.model.config.eos_token_id), []).append(row)
+        return list(ends.values())
 
 
 def labels_of(config: "PretrainedConfig") -> list[str]:
