@@ -24,9 +24,9 @@ from explain.explainers import (
     MOST_WORDS,
     Estimate,
     Explainer,
-    GradientExplainer,
     PerturbationExplainer,
     Refined,
+    WhiteBoxExplainer,
     make_explainer,
     sentence_runs,
     sentences_then_words,
@@ -259,9 +259,9 @@ def answer(
     CapabilityError
         If the model lacks what the method needs.
     """
-    if isinstance(explainer, GradientExplainer):
+    if isinstance(explainer, WhiteBoxExplainer):
         removal = explainer.removal(engine.classifier)
-        outcomes: Sequence[Outcome[Estimate] | Outcome[Estimate | Refined]] = engine.differentiate(
+        outcomes: Sequence[Outcome[Estimate] | Outcome[Estimate | Refined]] = engine.open(
             explainer.explain, questions
         )
     else:

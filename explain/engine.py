@@ -123,13 +123,16 @@ class Engine:
                 active += self._start(waiting, ACTIVE_PLANS - len(active), outcomes)
         return [outcomes[number] for number in range(len(outcomes))]
 
-    def differentiate(
+    def open(
         self,
         method: Callable[[TextClassifier, Sequence[Q], Progress], list[Outcome[T]]],
         questions: Sequence[Q],
     ) -> list[Outcome[T]]:
-        """Run a gradient method, which batches its questions itself, and count its gradients."""
-        with Progress("Taking gradients") as progress:
+        """Run a method that looks into the model, and count what it says that it cost.
+
+        Such a method batches its questions itself.
+        """
+        with Progress("Looking into the model") as progress:
             outcomes = method(self.classifier, questions, progress)
         self.evaluations += sum(outcome.evaluations for outcome in outcomes)
         return outcomes

@@ -10,7 +10,7 @@ from explain.adapters.transformers import TransformersClassifier
 from explain.attribution import segment
 from explain.errors import CapabilityError, ConfigurationError, PredictionError, SegmentationError
 from explain.explainers import METHODS, IntegratedGradients, Lime
-from explain.explainers.integrated_gradients import sum_onto_features
+from explain.explainers.base import sum_onto_features
 from explain.games import target_values
 from explain.record import Attribution
 from explain.spans import Segmentation, Span, text_of, words

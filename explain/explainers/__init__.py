@@ -10,8 +10,8 @@ from explain.explainers.base import (
     DEFAULT_BUDGET,
     Estimate,
     Explainer,
-    GradientExplainer,
     PerturbationExplainer,
+    WhiteBoxExplainer,
 )
 from explain.explainers.hierarchy import (
     MOST_WORDS,
@@ -32,7 +32,6 @@ __all__ = [
     "MOST_WORDS",
     "Estimate",
     "Explainer",
-    "GradientExplainer",
     "IntegratedGradients",
     "Lime",
     "Linear",
@@ -41,6 +40,7 @@ __all__ = [
     "Random",
     "Refined",
     "Shap",
+    "WhiteBoxExplainer",
     "make_explainer",
     "sentence_runs",
     "sentences_then_words",

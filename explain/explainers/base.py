@@ -16,6 +16,7 @@ from explain.engine import Outcome
 from explain.errors import BudgetError
 from explain.games import Coalitions, Plan, Question
 from explain.progress import Progress
+from explain.spans import Segmentation, Span
 
 __all__ = [
     "DEFAULT_BUDGET",
@@ -23,11 +24,13 @@ __all__ = [
     "Budget",
     "Estimate",
     "Explainer",
-    "GradientExplainer",
     "PerturbationExplainer",
+    "WhiteBoxExplainer",
     "check_size",
     "ends",
     "every",
+    "overlap",
+    "sum_onto_features",
 ]
 
 DEFAULT_BUDGET = 256
@@ -88,7 +91,7 @@ class PerturbationExplainer(Protocol):
 
 
 @runtime_checkable
-class GradientExplainer(Protocol):
+class WhiteBoxExplainer(Protocol):
     """A method that looks inside the model: at its gradients, or its weights."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
@@ -125,7 +128,7 @@ class GradientExplainer(Protocol):
         """
 
 
-Explainer: TypeAlias = PerturbationExplainer | GradientExplainer
+Explainer: TypeAlias = PerturbationExplainer | WhiteBoxExplainer
 
 
 def check_size(method: str, n_features: int) -> None:
@@ -152,3 +155,27 @@ def every(n_features: int) -> Coalitions:
     """Return all coalitions, shape (2**n_features, n_features), in the order of binary counting."""
     kept: Coalitions = (np.arange(2**n_features)[:, None] >> np.arange(n_features)) & 1 == 1
     return kept
+
+
+def sum_onto_features(
+    tokens: Sequence[Span | None], values: NDArray[np.float64], segmentation: Segmentation
+) -> NDArray[np.float64]:
+    """Return the sum of the token values of each feature, shape (n_features,).
+
+    A token that lies in several features is shared by its characters in each.
+    """
+    summed = np.zeros(len(segmentation))
+    for token, value in zip(tokens, values, strict=False):
+        if token is None:
+            continue
+        shared = [overlap(token, span) for span in segmentation.spans]
+        if covered := sum(shared):
+            summed += value * np.array(shared) / covered
+    return summed
+
+
+def overlap(one: Span, other: Span) -> int:
+    """Return how many characters two spans share."""
+    if one.part != other.part:
+        return 0
+    return max(0, min(one.end, other.end) - max(one.start, other.start))

@@ -14,10 +14,10 @@ from explain.adapters import Encoding, GradientClassifier, TextClassifier
 from explain.adapters.base import halve_on_failure, is_out_of_memory
 from explain.engine import Outcome
 from explain.errors import CapabilityError, PredictionError
-from explain.explainers.base import Budget, Estimate
+from explain.explainers.base import Budget, Estimate, overlap, sum_onto_features
 from explain.games import Question, target_values
 from explain.progress import Progress
-from explain.spans import Segmentation, Span, text_of
+from explain.spans import text_of
 
 if TYPE_CHECKING:
     import torch
@@ -147,23 +147,6 @@ class IntegratedGradients:
             )
 
 
-def sum_onto_features(
-    tokens: Sequence[Span | None], values: NDArray[np.float64], segmentation: Segmentation
-) -> NDArray[np.float64]:
-    """Return the sum of the token values of each feature, shape (n_features,).
-
-    A token that lies in several features is shared by its characters in each.
-    """
-    summed = np.zeros(len(segmentation))
-    for token, value in zip(tokens, values, strict=False):
-        if token is None:
-            continue
-        shared = [_overlap(token, span) for span in segmentation.spans]
-        if covered := sum(shared):
-            summed += value * np.array(shared) / covered
-    return summed
-
-
 class _Paths:
     """The straight paths from the baseline to each text of a batch."""
 
@@ -184,7 +167,7 @@ class _Paths:
         for row, question in enumerate(questions):
             for column, token in enumerate(self.encoding.spans[0][row]):
                 features[row, column] = token is not None and any(
-                    _overlap(token, span) for span in question.segmentation.spans
+                    overlap(token, span) for span in question.segmentation.spans
                 )
         self.baseline = torch.where(features, torch.full_like(ids, baseline_id), ids)
         self.segmentations = [question.segmentation for question in questions]
@@ -334,10 +317,3 @@ def _gap(values: NDArray[np.float64], total: float) -> float:
     """Return the completeness gap relative to |F(x) - F(baseline)|."""
     gap = abs(float(values.sum()) - total)
     return gap / max(abs(total), float(np.finfo(np.float32).eps))
-
-
-def _overlap(one: Span, other: Span) -> int:
-    """Return how many characters two spans share."""
-    if one.part != other.part:
-        return 0
-    return max(0, min(one.end, other.end) - max(one.start, other.start))

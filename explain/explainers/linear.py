@@ -10,8 +10,7 @@ from explain.adapters import LinearClassifier, TextClassifier
 from explain.adapters.base import halve_on_failure
 from explain.engine import Outcome
 from explain.errors import CapabilityError, PredictionError
-from explain.explainers.base import Estimate
-from explain.explainers.integrated_gradients import sum_onto_features
+from explain.explainers.base import Estimate, sum_onto_features
 from explain.games import Delete, Question, target_values
 from explain.progress import Progress
 from explain.spans import text_of
