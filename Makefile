@@ -22,8 +22,8 @@ check: $(VENV)/.dev ## format, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-golden: $(VENV)/.dev ## write the golden files of the tests anew; read the diff before you commit
-	$(BIN)/python -m pytest tests --update-golden -k golden
+golden: $(VENV)/.dev ## write the golden files and the table of the README anew; read the diff before you commit
+	$(BIN)/python -m pytest tests --update-golden -k "golden or readme"
 
 bench: $(VENV)/.dev ## run the benchmarks and print their tables
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
