@@ -182,8 +182,10 @@ def attribute(
 def _one_each(target: Wanted | Sequence[Wanted], texts: object) -> Sequence[Wanted] | None:
     """Return one target for each text; None where all are asked for their predicted label."""
     n_texts = len(texts) if isinstance(texts, list) else 1
-    if target is None or isinstance(target, str | int):
-        return None if target is None else [target] * n_texts
+    if target is None:
+        return None
+    if isinstance(target, str) or not isinstance(target, Sequence | np.ndarray):
+        return [target] * n_texts
     if not isinstance(texts, list):
         raise ConfigurationError(
             f"{len(target)} targets for one text; pass the text once for each, as a list"
@@ -192,7 +194,7 @@ def _one_each(target: Wanted | Sequence[Wanted], texts: object) -> Sequence[Want
         raise ConfigurationError(
             f"{len(target)} targets for {n_texts} texts; pass one for each text, or one for all"
         )
-    return target
+    return list(target)
 
 
 def ask(

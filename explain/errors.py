@@ -74,7 +74,7 @@ class RecordError(ExplainError):
     """A record is malformed, or of another schema version."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: object, known: Iterable[str]) -> str:
     """Return a half-sentence that names the known name closest to `name`, and all of them.
 
     Examples
@@ -83,5 +83,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
     "did you mean 'accuracy'? known are: accuracy, f1"
     """
     names = [str(candidate) for candidate in known]
-    close = get_close_matches(name, names, n=1)
+    close = get_close_matches(str(name), names, n=1)
     return (f"did you mean {close[0]!r}? " if close else "") + f"known are: {', '.join(names)}"

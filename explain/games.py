@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -192,9 +193,11 @@ def make_target(
             )
         index = model.labels.index(wanted)
     elif (
-        isinstance(wanted, int) and not isinstance(wanted, bool) and 0 <= wanted < len(model.labels)
+        isinstance(wanted, Integral)
+        and not isinstance(wanted, bool)
+        and 0 <= int(wanted) < len(model.labels)
     ):
-        index = wanted
+        index = int(wanted)
     else:
         raise ConfigurationError(
             f"{model.name} has {len(model.labels)} labels, so no label {wanted!r}; "

@@ -194,6 +194,22 @@ def test_the_last_token_is_pooled_whatever_the_padding_side(side: str) -> None:
         np.testing.assert_allclose(classifier.predict([*TEXTS, text])[-1], expected, atol=1e-5)
 
 
+@every_architecture
+def test_padding_stands_right_whatever_the_tokenizer_says(name: str) -> None:
+    tokenizer = NAMED[name].tokenizer()
+    tokenizer.padding_side = "left"
+    model = TransformersClassifier(made(name).model, tokenizer)
+    alone = np.vstack([model.predict([text]) for text in TEXTS])
+    np.testing.assert_allclose(model.predict(TEXTS), alone, atol=1e-5)
+
+
+def test_a_padding_token_that_the_model_does_not_embed_is_refused() -> None:
+    model = bert().model
+    model.config.pad_token_id = 9999
+    with pytest.raises(AdapterError, match="padding token is 9999, the model embeds 49"):
+        TransformersClassifier(model, piece_tokenizer())
+
+
 def test_a_token_that_ends_every_text_is_not_borrowed_for_padding() -> None:
     tokenizer = unigram_tokenizer("$A </s>", pad=False)
     options = {"max_position_embeddings": LIMIT, "num_key_value_heads": 1, "head_dim": 8}

@@ -1,5 +1,7 @@
 """Attributions on real models agree with the model to the last digit."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -182,6 +184,12 @@ def test_the_target_can_be_any_label(sst2: TransformersClassifier) -> None:
     by_index = explain.attribute(sst2, SENTENCES[0], method="occlusion", target=0)
     predicted = explain.attribute(sst2, SENTENCES[0], method="occlusion")
     assert by_name == by_index
+    of_numpy: Any = np.argmin(sst2.predict(SENTENCES[:1])[0])
+    assert explain.attribute(sst2, SENTENCES[0], method="occlusion", target=of_numpy) == by_name
+    refused: list[Any] = [1.0, {"negative"}, True, 2]
+    for wrong in refused:
+        with pytest.raises(ConfigurationError, match="no label"):
+            explain.attribute(sst2, SENTENCES[:1], target=wrong)
     assert predicted.target.label == "positive"
     np.testing.assert_allclose(by_name.values, -np.array(predicted.values), atol=1e-6)
 

@@ -169,17 +169,24 @@ def test_a_folder_that_cannot_be_written(spoilt: Path) -> None:
     )
 
 
-def test_options_of_the_model_are_json_or_text(tmp_path: Path) -> None:
-    shown = run(
-        "text", DEMO / "model", "I forgot it", "--method", "occlusion", "--json",
-        "--model-option", "long_text=windows", "--model-option", "task=multi_label",
-        cwd=tmp_path,
-    )  # fmt: skip
-    assert json.loads(shown.stdout)["target"]["scale"] == "logit"
-    for option, says in (("long_txt=cut", "did you mean 'long_text'"), ("cut", "no NAME=VALUE")):
-        refused = run("text", DEMO / "model", "a", "--model-option", option, cwd=tmp_path)
-        assert refused.returncode == 2
-        assert says in refused.stderr
+@pytest.mark.parametrize(
+    ("option", "code", "says"),
+    [
+        ("long_text=windows", 3, "which gradients do not follow"),
+        ('task="multi_label"', 2, "which is not multi_label"),
+        ("long_txt=cut", 2, "did you mean 'long_text'"),
+        ("source=here", 2, "cannot be loaded with source="),
+        ("dtype=16", 2, "there is no dtype 16"),
+        ("cut", 2, "no NAME=VALUE"),
+    ],
+)
+def test_options_of_the_model_are_json_or_text(
+    tmp_path: Path, option: str, code: int, says: str
+) -> None:
+    method = ("--method", "integrated_gradients")
+    done = run("text", DEMO / "model", "a", *method, "--model-option", option, cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (code, 1)
+    assert says in done.stderr
 
 
 def test_usage_errors_exit_with_2(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_HOMES[name]), name)
 
 
-def load(source: str | Path, *, name: str | None = None, **options: Any) -> TextClassifier:
+def load(source: str | Path, /, *, name: str | None = None, **options: Any) -> TextClassifier:
     """Return the saved classifier in a folder or file, or of a hub id.
 
     Parameters
@@ -100,21 +100,22 @@ def load(source: str | Path, *, name: str | None = None, **options: Any) -> Text
         If loading it would run code: pickled weights, ``auto_map``, ``*.py``, an unknown type.
     """
     path = Path(source)
+    of_hub: dict[str, str] = {}
     is_file = path.suffix in _SKLEARN_FILES
     if not (is_file or path.exists()) and isinstance(source, str) and _HUB_ID.fullmatch(source):
-        path, options = _download(source), {"source": source, **options}
+        path, of_hub = _download(source), {"source": source}
         name = name or source
     loader = _loader(path, options)
     parameters = signature(loader).parameters
     known = sorted(set(parameters) - {"file", "folder", "name", "source"})
-    if unknown := sorted(set(options) - {*known, "source"}):
+    if unknown := sorted(set(options) - set(known)):
         raise ConfigurationError(
             f"{str(source)!r} cannot be loaded with {unknown[0]}=; {nearest(unknown[0], known)}"
         )
     needed = [name for name in known if parameters[name].default is Parameter.empty]
     if missing := sorted(set(needed) - set(options)):
         raise ConfigurationError(f"{str(source)!r} cannot be loaded without {missing[0]}=")
-    return loader(path, name=name, **options)
+    return loader(path, name=name, **of_hub, **options)
 
 
 def _loader(path: Path, options: Mapping[str, Any]) -> Callable[..., TextClassifier]:

@@ -3,7 +3,6 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -356,12 +355,13 @@ def pad_id_of(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") ->
     """Return the id that stands for padding in model and tokenizer; borrow one if there is none.
 
     A decoder finds its last token as the last that is no padding, so a token that the tokenizer
-    puts at the end of a text cannot be borrowed.
+    puts at the end of a text cannot be borrowed. What is found is written to the model's
+    configuration, where a decoder looks for it.
 
     Raises
     ------
     AdapterError
-        If there is none to borrow.
+        If there is none to borrow, or the model does not embed it.
     """
     config = model.config.get_text_config()
     known = [
@@ -378,14 +378,22 @@ def pad_id_of(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") ->
             "the tokenizer has no padding token and no special token to borrow for it, without "
             "which texts cannot be batched; set tokenizer.pad_token"
         )
-    # Decoders read it from their configuration to find the last token of a text.
+    embeddings: Any = model.get_input_embeddings()
+    if known[0] >= (rows := embeddings.weight.shape[0]):
+        raise AdapterError(
+            f"the padding token is {known[0]}, the model embeds {rows} tokens; mend pad_token_id "
+            "in config.json"
+        )
     config.pad_token_id = known[0]
     return int(known[0])
 
 
 def pad_side_of(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> PadSide:
-    """Return ``right`` for models that number positions from the left, else the tokenizer's."""
-    if "position_ids" in signature(model.forward).parameters:
+    """Return ``right``, so that positions count from the first token of a text.
+
+    Models that read their answer off the last position (XLNet) are padded as their tokenizer says.
+    """
+    if getattr(model.config, "summary_type", None) != "last":
         return "right"
     return "left" if tokenizer.padding_side == "left" else "right"
 
