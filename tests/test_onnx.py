@@ -1,6 +1,7 @@
 """An exported model scores as its original does, and says that it has no gradients."""
 
 import json
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -137,7 +138,7 @@ def test_an_output_that_does_not_fit_the_labels_is_refused(folder: Path) -> None
     config = json.loads((folder / "config.json").read_text())
     config["id2label"] = {"0": "a", "1": "b"}
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(PredictionError, match=r"shape \(1, 3\) for 1 texts and 2 labels"):
+    with pytest.raises(PredictionError, match=r"shape \(5, 3\) for 5 texts and 2 labels"):
         explain.load(folder)
 
 
@@ -153,6 +154,62 @@ def test_the_output_called_logits_is_taken_wherever_it_stands(
     onnx.save(graph, folder / "model.onnx")
     scores = explain.load(folder).predict(TEXTS)
     np.testing.assert_allclose(scores, original.predict(TEXTS), atol=1e-4)
+
+
+def end_in(folder: Path, kind: str, output: str) -> None:
+    """Put a softmax or the like behind the logits, as the only output."""
+    graph = onnx.load(folder / "model.onnx")
+    for node in graph.graph.node:
+        node.output[:] = ["inner" if name == "logits" else name for name in node.output]
+    graph.graph.node.append(onnx.helper.make_node(kind, ["inner"], [output]))
+    del graph.graph.output[:]
+    graph.graph.output.append(onnx.helper.make_tensor_value_info(output, TensorProto.FLOAT, None))
+    onnx.save(graph, folder / "model.onnx")
+
+
+@pytest.mark.parametrize("output", ["probs", "logits"])
+@pytest.mark.parametrize(
+    ("kind", "task"),
+    [("Softmax", "single_label"), ("Sigmoid", "multi_label"), ("Softmax", "multi_label")],
+)
+def test_probabilities_are_never_taken_for_logits(
+    folder: Path, kind: str, task: str, output: str
+) -> None:
+    end_in(folder, kind, output)
+    with pytest.raises(AdapterError, match=f"'{output}'.*gives probabilities.*without the softmax"):
+        explain.load(folder, task=task)
+
+
+def test_probabilities_in_half_precision_are_refused(folder: Path) -> None:
+    end_in(folder, "Softmax", "probs")
+    graph = onnx.load(folder / "model.onnx")
+    cast = onnx.helper.make_node("Cast", ["probs"], ["half"], to=TensorProto.FLOAT16)
+    graph.graph.node.append(cast)
+    half = onnx.helper.make_tensor_value_info("half", TensorProto.FLOAT16, None)
+    graph.graph.output[0].CopyFrom(half)
+    onnx.save(graph, folder / "model.onnx")
+    with pytest.raises(AdapterError, match="gives probabilities"):
+        explain.load(folder)
+
+
+@pytest.mark.parametrize("kind", ["Identity", "LogSoftmax"])
+def test_the_only_output_needs_no_name(
+    folder: Path, original: TransformersClassifier, kind: str
+) -> None:
+    end_in(folder, kind, "scores")
+    found, expected = explain.load(folder).predict(TEXTS), original.predict(TEXTS)
+    for scores in (found, expected):
+        scores -= scores.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_of_several_outputs_one_must_be_called_logits(folder: Path) -> None:
+    end_in(folder, "Identity", "scores")
+    graph = onnx.load(folder / "model.onnx")
+    graph.graph.output.append(onnx.helper.make_tensor_value_info("inner", TensorProto.FLOAT, None))
+    onnx.save(graph, folder / "model.onnx")
+    with pytest.raises(AdapterError, match="outputs scores, inner, none of them called 'logits'"):
+        explain.load(folder)
 
 
 def test_an_input_that_the_tokenizer_does_not_give_is_named(folder: Path) -> None:
@@ -212,9 +269,11 @@ def test_code_beside_the_model_is_refused(folder: Path) -> None:
         explain.load(folder)
 
 
-def test_a_device_that_is_not_here_is_named(folder: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"there is no device 'tpu'; .*cpu"):
-        explain.load(folder, device="tpu")
+@pytest.mark.parametrize("device", ["tpu", "cuda:x", 0, None, ["cpu"]])
+def test_a_device_that_is_not_here_is_named(folder: Path, device: object) -> None:
+    named = re.escape(repr(device))
+    with pytest.raises(ConfigurationError, match=rf"there is no device {named}; .*cpu"):
+        explain.load(folder, device=device)
 
 
 def test_without_the_package_the_error_says_what_to_install(

@@ -187,6 +187,136 @@ def test_an_adapter_that_cannot_be_merged_is_refused(base: Path, tmp_path: Path)
         explain.load(tmp_path / "prefix", base=base)
 
 
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Return what is opened with torch or asked of the hub, which raises."""
+    calls: list[object] = []
+
+    def spy(*args: object, **_: object) -> None:
+        calls.append(args)
+        raise OSError("opened")
+
+    for place in (
+        "torch.load",
+        "peft.config.hf_hub_download",
+        "peft.utils.save_and_load.hf_hub_download",
+        "peft.utils.save_and_load.file_exists",
+    ):
+        monkeypatch.setattr(place, spy)
+    return calls
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"peft_type": "XLORA", "adapters": {"a": "there"}, "hidden_size": 16},
+        {
+            "peft_type": "MULTITASK_PROMPT_TUNING",
+            "prompt_tuning_init": "ONLY_SOURCE_SHARED",
+            "prompt_tuning_init_state_dict_path": "there/adapter_model.bin",
+            "num_virtual_tokens": 2,
+        },
+        {"peft_type": "lora"},
+    ],
+)
+def test_a_kind_that_may_open_other_files_never_reaches_peft(
+    folder: Path, settings: dict[str, Any], opened: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peft.PeftModel, "from_pretrained", lambda *_, **__: opened.append("peft"))
+    edit(folder, **settings)
+    with pytest.raises(AdapterError, match=f"kind {settings['peft_type']}, which cannot be merged"):
+        explain.load(folder)
+    assert opened == []
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        peft.LoraConfig(task_type="SEQ_CLS", r=4, target_modules=["query"], use_dora=True),
+        peft.AdaLoraConfig(task_type="SEQ_CLS", target_modules=["query"], total_step=9),
+        peft.LoHaConfig(task_type="SEQ_CLS", r=4, target_modules=["query"]),
+        peft.LoKrConfig(task_type="SEQ_CLS", r=4, target_modules=["query"]),
+        peft.IA3Config(task_type="SEQ_CLS", target_modules=["query"], feedforward_modules=[]),
+    ],
+    ids=lambda config: config.peft_type.value,
+)
+def test_a_kind_that_merges_opens_its_safetensors_alone(
+    tmp_path: Path, config: Any, opened: list[object]
+) -> None:
+    base = tmp_path / "base"
+    tokenizer = byte_tokenizer(mask=True, limit=64)
+    model = random_model("bert", tokenizer, max_position_embeddings=64, id2label=LABELS)
+    model.save_pretrained(base)
+    tokenizer.save_pretrained(base)
+    own = peft.get_peft_model(model, config).eval()
+    for name, weight in own.named_parameters():
+        if any(part in name for part in ("lora_", "hada_", "lokr_", "ia3_")):
+            torch.nn.init.normal_(weight, std=0.3)
+    own.save_pretrained(str(tmp_path / "adapter"))
+    encoded = tokenizer(TEXTS, padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        expected = own(**encoded).logits.numpy()
+        with own.disable_adapter():
+            without = own(**encoded).logits.numpy()
+    assert np.abs(expected - without).max() > 1e-4
+    scores = explain.load(tmp_path / "adapter", base=base).predict(TEXTS)
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+    assert opened == []
+
+
+def test_a_head_that_peft_cannot_put_back_is_one_line(base: Path, tmp_path: Path) -> None:
+    config = peft.LoHaConfig(task_type="SEQ_CLS", r=4, target_modules=["query"])
+    model = AutoModelForSequenceClassification.from_pretrained(base)
+    peft.get_peft_model(model, config).save_pretrained(str(tmp_path / "adapter"))
+    with pytest.raises(AdapterError, match="cannot be loaded as a mergeable adapter"):
+        explain.load(tmp_path / "adapter", base=base)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("auto_mapping", {"base_model_class": "System", "parent_library": "antigravity"}),
+        ("auto_mapping", "antigravity"),
+        ("corda_config", {"cache_file": "there.pt"}),
+        ("corda_config", {"covariance_file": "there.pt"}),
+    ],
+)
+def test_settings_that_name_other_files_or_modules_are_refused(
+    folder: Path, key: str, value: object
+) -> None:
+    edit(folder, **{key: value})
+    with pytest.raises(UnsafeModelError, match=rf"outside of the adapter \({key}\)"):
+        explain.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([1], "is a list, expected an object"),
+        ({}, "peft_type of .* is None, expected a string"),
+        ({"peft_type": ["LORA"]}, "peft_type of .* expected a string"),
+        (
+            {"peft_type": "LORA", "base_model_name_or_path": 3},
+            "base_model_name_or_path of .* is 3, expected a string",
+        ),
+    ],
+)
+def test_damaged_settings_are_one_line(
+    base: Path, folder: Path, content: object, message: str
+) -> None:
+    (folder / "adapter_config.json").write_text(json.dumps(content))
+    with pytest.raises(AdapterError, match=message) as caught:
+        explain.load(folder, base=base)
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_weights_are_one_line(folder: Path) -> None:
+    (folder / "adapter_model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(AdapterError, match="cannot be loaded as a complete adapter") as caught:
+        explain.load(folder)
+    assert "\n" not in str(caught.value)
+
+
 def test_without_the_package_the_error_says_what_to_install(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -231,6 +231,13 @@ def test_the_record_states_template_and_words(pair: tuple[Any, Any]) -> None:
         ({"verbalizer": {"a": "", "b": " good"}}, "the word '' of 'a' gives no tokens"),
         ({"verbalizer": {"a": [], "b": " good"}}, "has no words"),
         ({"verbalizer": {"a": " good", "b": [" bad", " good"]}}, "stands for 'a' and 'b'"),
+        ({"verbalizer": [" good", " bad"]}, r"the verbalizer is \[' good', ' bad'\], expected"),
+        ({"verbalizer": " good"}, "the verbalizer is ' good', expected"),
+        ({"verbalizer": None}, "the verbalizer is None, expected"),
+        ({"verbalizer": {"a": " good", 1: " bad"}}, "expected a dict of labels"),
+        ({"verbalizer": {"a": " good", "b": None}}, "expected a dict of labels"),
+        ({"verbalizer": {"a": " good", "b": [" bad", 1]}}, "expected a dict of labels"),
+        ({"verbalizer": {"a": " good", "b": b"bad"}}, "expected a dict of labels"),
     ],
 )
 def test_templates_and_words_that_make_no_sense_are_refused(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import torch
 from packaging.version import Version
 from transformers import AutoConfig, AutoModelForSequenceClassification
@@ -33,6 +34,12 @@ __all__ = ["OnnxClassifier"]
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
+PROBES = (".", "good", "This is bad, and it will get worse.", "no 1 2 3", "Where? Here!")
+"""Texts that tell probabilities from logits: few logits lie in 0 to 1 for all of them."""
+
+ROUNDING = 1e-3
+"""How far from 1 probabilities may sum, in half precision."""
+
 SAFE = Version("1.24.1")
 """The first onnxruntime that reads no external weights from outside of the model's folder."""
 
@@ -41,8 +48,9 @@ class OnnxClassifier(TokenizerClassifier):
     """A sequence classifier of the transformers library that was exported to ONNX.
 
     It has scores and tokens, but no gradients. The scores are the output ``logits``, or else the
-    first one. Padding and the longest text are those of the architecture that ``config.json``
-    names; of that, no weights are made.
+    only one; an output of probabilities is refused, as its log-odds would be wrong.
+    Padding and the longest text are those of the architecture that ``config.json`` names; of that,
+    no weights are made.
 
     Parameters
     ----------
@@ -66,7 +74,8 @@ class OnnxClassifier(TokenizerClassifier):
     Raises
     ------
     AdapterError
-        If session, tokenizer and configuration do not fit together.
+        If session, tokenizer and configuration do not fit together, no output is known to be the
+        logits, or what it gives for some texts are probabilities.
     ConfigurationError
         If `task` contradicts the model, or `long_text` or `pool` is unknown.
     """
@@ -102,11 +111,10 @@ class OnnxClassifier(TokenizerClassifier):
         self._architecture = type(outline).__name__
         self._source = source
         self._files = files
-        outputs = [output.name for output in session.get_outputs()]
-        self._output = "logits" if "logits" in outputs else outputs[0]
+        self._output = self._find_output()
         self._inputs = [entry.name for entry in session.get_inputs()]
         self._check_inputs()
-        self.predict(["."])
+        self._check_logits()
 
     @classmethod
     def from_folder(
@@ -181,6 +189,28 @@ class OnnxClassifier(TokenizerClassifier):
             files=self._files,
         )
 
+    def _find_output(self) -> str:
+        outputs = [output.name for output in self._session.get_outputs()]
+        if "logits" not in outputs and len(outputs) != 1:
+            raise AdapterError(
+                f"{self.name} has the outputs {', '.join(outputs)}, none of them called 'logits'; "
+                "export it again with that name for its logits"
+            )
+        return "logits" if "logits" in outputs else outputs[0]
+
+    def _check_logits(self) -> None:
+        """Refuse probabilities, which a softmax or sigmoid at the end of the model gives."""
+        scores = self.predict(PROBES)
+        if self.task == "regression" or not ((scores >= 0) & (scores <= 1 + ROUNDING)).all():
+            return
+        summed = np.abs(scores.sum(axis=1) - 1).max() <= ROUNDING
+        if self.task == "multi_label" or summed:
+            raise AdapterError(
+                f"the output {self._output!r} of {self.name} gives probabilities (all scores of "
+                f"{len(PROBES)} texts lie in 0 to 1{' and sum to 1' if summed else ''}), expected "
+                "logits; export the model again without the softmax or sigmoid at its end"
+            )
+
     def _check_inputs(self) -> None:
         given = list(self._tokenize(["."]))
         if unknown := sorted(set(self._inputs) - set(given)):
@@ -219,11 +249,11 @@ def _session(runtime: Any, file: Path, device: str) -> "InferenceSession":
             f"onnxruntime {runtime.__version__} would read weights from outside of a model's "
             f'folder, {SAFE} does not; pip install "explain-audit[onnx]"'
         )
-    kind, _, number = device.partition(":")
+    kind, _, number = str(device).partition(":")
     provider = PROVIDERS.get(kind)
     here = [name for name, known in PROVIDERS.items() if known in runtime.get_available_providers()]
     if kind not in here or not (number or "0").isdecimal():
-        raise ConfigurationError(f"there is no device {device!r}; {nearest(device, here)}")
+        raise ConfigurationError(f"there is no device {device!r}; {nearest(str(device), here)}")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1

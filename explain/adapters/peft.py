@@ -27,6 +27,9 @@ __all__ = ["load_peft"]
 
 WEIGHTS = "adapter_model.safetensors"
 
+MERGED = ("LORA", "ADALORA", "LOHA", "LOKR", "IA3")
+"""The kinds that merge and read nothing but `WEIGHTS`; others open files or the hub."""
+
 
 def load_peft(
     folder: str | Path,
@@ -59,24 +62,19 @@ def load_peft(
     Raises
     ------
     AdapterError
-        If peft is not installed, a folder is missing or incomplete, the adapter cannot be merged,
-        or weights are in neither of them.
+        If peft is not installed, a folder is missing, incomplete or damaged, the adapter is of a
+        kind that cannot be merged, or weights are in neither of them.
     ConfigurationError
         If an option is unknown or contradicts the model.
     UnsafeModelError
-        If loading either would run code.
+        If loading either would run code, or the adapter names files or modules outside of it.
     """
     peft = need("peft", "peft")
     path = Path(folder)
     check_folder(path, config=ADAPTER_CONFIG)
     if not (path / WEIGHTS).is_file():
         raise AdapterError(f"{str(path)!r} holds no {WEIGHTS}; save the adapter again")
-    settings = json.loads((path / ADAPTER_CONFIG).read_text(encoding="utf-8"))
-    if settings.get("megatron_config") is not None:
-        raise UnsafeModelError(
-            f"{ADAPTER_CONFIG} in {str(path)!r} names a Python module to import (megatron_config); "
-            "merge the adapter and save the whole model"
-        )
+    settings = _settings(path)
     below = _base_folder(path, settings, base)
     check_folder(below)
 
@@ -102,6 +100,51 @@ def load_peft(
     )
 
 
+def _settings(path: Path) -> dict[str, Any]:
+    """Return the settings of an adapter, once it is known that peft may read them."""
+    settings = json.loads((path / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    place = f"{ADAPTER_CONFIG} in {str(path)!r}"
+    if not isinstance(settings, dict):
+        raise AdapterError(
+            f"{place} is a {type(settings).__name__}, expected an object; save the adapter again"
+        )
+    for key in ("peft_type", "base_model_name_or_path"):
+        value = settings.get(key)
+        if not isinstance(value, str) and (key == "peft_type" or value is not None):
+            raise AdapterError(
+                f"{key} of {place} is {value!r}, expected a string; save the adapter again"
+            )
+    if settings["peft_type"] not in MERGED:
+        raise AdapterError(
+            f"{str(path)!r} is an adapter of the kind {settings['peft_type']}, which cannot be "
+            f"merged into its base from {WEIGHTS} alone; pass one of {', '.join(MERGED)}, or wrap "
+            "a function that calls the model"
+        )
+    if named := _reaches_out(settings):
+        raise UnsafeModelError(
+            f"{place} names a file or a Python module outside of the adapter ({named}), which is "
+            "never opened; merge the adapter and save the whole model"
+        )
+    return settings
+
+
+def _reaches_out(settings: dict[str, Any]) -> str | None:
+    """Return the first setting that names a file, or a module other than of transformers."""
+    if settings.get("megatron_config") is not None:
+        return "megatron_config"
+    # peft itself writes one for adapters without a task, with the module of a known architecture.
+    mapping = settings.get("auto_mapping")
+    library = mapping.get("parent_library") if isinstance(mapping, dict) else mapping
+    if library is not None and str(library).partition(".")[0] != "transformers":
+        return "auto_mapping"
+    for key, value in settings.items():
+        if isinstance(value, dict) and any(
+            name.endswith(("_file", "_path")) and own is not None for name, own in value.items()
+        ):
+            return key
+    return None
+
+
 def _base_folder(path: Path, settings: dict[str, Any], base: str | Path | None) -> Path:
     named = settings.get("base_model_name_or_path")
     found = Path(base) if base is not None else path / (named or "")
@@ -115,7 +158,10 @@ def _base_folder(path: Path, settings: dict[str, Any], base: str | Path | None) 
 
 def _merged(peft: Any, model: Any, path: Path) -> tuple[Any, set[str]]:
     """Return the merged model, and the names of its weights that the adapter holds whole."""
-    with safe_open(path / WEIGHTS, framework="pt") as weights:
+    with (
+        loading(path, "complete adapter"),
+        safe_open(path / WEIGHTS, framework="pt") as weights,
+    ):
         saved = set(weights.keys())
     # What is missing is an error below, for all weights and not for some.
     with loading(path, "complete adapter"), warnings.catch_warnings():
@@ -125,13 +171,11 @@ def _merged(peft: Any, model: Any, path: Path) -> tuple[Any, set[str]]:
         )
         wanted = set(peft.get_peft_model_state_dict(adapted, save_embedding_layers=False))
     refuse_random(wanted - saved, path, "complete adapter")
-    if not hasattr(adapted, "merge_and_unload"):
-        raise AdapterError(
-            f"{str(path)!r} is an adapter of the kind {adapted.peft_type}, which cannot be merged "
-            "into its base; pass a LoRA adapter, or wrap a function that calls the model"
-        )
     prefix = "base_model.model."
-    return adapted.merge_and_unload(), {key.removeprefix(prefix) for key in wanted}
+    # Of most kinds peft cannot put back a trained head of several layers.
+    with loading(path, "mergeable adapter"):
+        merged = adapted.merge_and_unload()
+    return merged, {key.removeprefix(prefix) for key in wanted}
 
 
 def _hashes(path: Path, below: Path) -> tuple[FileHash, ...]:

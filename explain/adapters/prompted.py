@@ -89,8 +89,9 @@ class PromptedClassifier(PretrainedClassifier):
     AdapterError
         If the model is no causal one, or does not fit its tokenizer.
     ConfigurationError
-        If the template has not the fields, leaves no room for a text, or a word has no tokens,
-        changes those of the prompt, or stands for two labels.
+        If the template has not the fields, leaves no room for a text, the verbalizer is no
+        mapping of labels to words, or a word has no tokens, changes those of the prompt, or
+        stands for two labels.
 
     Examples
     --------
@@ -113,6 +114,7 @@ class PromptedClassifier(PretrainedClassifier):
         source: str | None = None,
         files: tuple[FileHash, ...] = (),
     ) -> None:
+        _check_verbalizer(verbalizer)
         super().__init__(
             model,
             tokenizer,
@@ -388,6 +390,20 @@ class PromptedClassifier(PretrainedClassifier):
                 end = min(tokens[share - 1].end, tokens[share].start)
                 cut.append(Span(view.part, view.start, end))
         return cut
+
+
+def _check_verbalizer(verbalizer: object) -> None:
+    def is_words(words: object) -> bool:
+        own = [words] if isinstance(words, str) else words
+        return isinstance(own, Sequence) and all(isinstance(word, str) for word in own)
+
+    if not isinstance(verbalizer, Mapping) or not all(
+        isinstance(label, str) and is_words(words) for label, words in verbalizer.items()
+    ):
+        raise ConfigurationError(
+            f"the verbalizer is {verbalizer!r}, expected a dict of labels, each with a word or a "
+            'list of words; pass {"bad": [" bad", " awful"], "good": " good"}'
+        )
 
 
 class _Prompts(dict[str, list[list[int]]]):
