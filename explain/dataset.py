@@ -21,7 +21,7 @@ import numpy as np
 
 from explain.errors import DataError, ExplainError, nearest
 from explain.files import hash_file
-from explain.record import FileHash, Task
+from explain.record import FileHash, Task, label_name
 from explain.spans import Segmentation
 
 __all__ = ["Dataset", "Row", "read_dataset"]
@@ -188,15 +188,13 @@ def _is_number(text: str) -> bool:
 
 
 def _label(cell: Any, number: int) -> str | None:
-    """Return a label as text; None for none. Whole numbers lose the point that pandas gives them.
+    """Return a label as text; None for none.
 
     Raises
     ------
     DataError
         If it is no text and no number.
     """
-    if isinstance(cell, float) and cell.is_integer():
-        cell = int(cell)
     if isinstance(cell, str) and _problem(cell):
         raise DataError(f"the label of row {number} cannot be read: {_problem(cell)}")
     if _is_missing(cell):
@@ -205,7 +203,7 @@ def _label(cell: Any, number: int) -> str | None:
         raise DataError(
             f"the label of row {number} is a {type(cell).__name__}; expected a text or a number"
         )
-    return str(cell)
+    return label_name(cell)
 
 
 def _problem(cell: Any) -> str | None:

@@ -9,6 +9,7 @@ from bisect import bisect_left
 from datetime import date, datetime
 from itertools import pairwise
 from math import isfinite
+from numbers import Integral, Real
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import (
@@ -56,6 +57,7 @@ __all__ = [
     "Table",
     "Target",
     "Task",
+    "label_name",
 ]
 
 SCHEMA_VERSION: Final = 1
@@ -68,6 +70,19 @@ Verdict: TypeAlias = Literal["pass", "fail", "inconclusive"]
 Outcome: TypeAlias = Literal["pass", "fail", "not applicable"]
 Severity: TypeAlias = Literal["critical", "major", "minor"]
 Grade: TypeAlias = Literal["A", "B", "C", "D"]
+
+
+def label_name(label: object) -> str:
+    """Return a label as text. Whole numbers lose the point that pandas gives them.
+
+    Examples
+    --------
+    >>> label_name(1.0), label_name("spam")
+    ('1', 'spam')
+    """
+    if isinstance(label, Real) and not isinstance(label, Integral) and float(label).is_integer():
+        return str(int(float(label)))
+    return str(label)
 
 
 def _in_order(value: JsonValue) -> JsonValue:

@@ -10,6 +10,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+from pandas import DataFrame
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.ensemble import RandomForestClassifier
@@ -84,7 +85,7 @@ def test_several_labels_at_once_are_read_from_the_estimator(estimator: Any) -> N
 
 def test_an_output_of_three_classes_among_several_is_refused() -> None:
     answers = np.array([[0, 1], [1, 0], [2, 1], [0, 0]] * 2)
-    with pytest.raises(AdapterError, match="has an output of 3 classes"):
+    with pytest.raises(AdapterError, match="has an output of the classes 0, 1, 2"):
         explain.wrap(fitted(MultiOutputClassifier(LogisticRegression()), answers))
 
 
@@ -283,3 +284,27 @@ def test_the_command_line_takes_the_users_word(saved: Path) -> None:
     arguments = ("--trust", "html.unescape", "--methods", "shap", "--label", "label")
     done = run("audit", "own.skops", "rows.csv", *arguments, cwd=saved)
     assert done.returncode == 0, done.stderr
+
+
+def test_classes_that_pandas_made_floats_are_the_labels_of_the_table() -> None:
+    table = DataFrame({"text": ["good", "bad"] * 3, "label": [1.0, 0.0] * 3})
+    model = make_pipeline(CountVectorizer(), LogisticRegression()).fit(table.text, table.label)
+    record = explain.audit(explain.wrap(model), table, label="label", methods=["random"])
+    assert record.provenance.model.labels == ("0", "1")
+    assert {i.right for i in record.instances} == {True}
+
+
+def test_one_label_of_three_is_never_several_labels() -> None:
+    model = make_pipeline(CountVectorizer(), LogisticRegression())
+    model.fit(["first", "second", "third"], [0, 1, 2])
+    with pytest.raises(ConfigurationError, match="is a single_label model, not multi_label"):
+        explain.wrap(model, task="multi_label")
+
+
+def test_outputs_whose_classes_are_words_are_not_guessed_at() -> None:
+    several = MultiOutputClassifier(LogisticRegression())
+    model = make_pipeline(CountVectorizer(), several).fit(
+        ["fine", "poor"], [["ham", "good"], ["spam", "not good"]]
+    )
+    with pytest.raises(AdapterError, match="classes ham, spam, and only labels that hold"):
+        explain.wrap(model)

@@ -24,7 +24,7 @@ from explain.adapters.base import (
 )
 from explain.errors import AdapterError, CapabilityError, ConfigurationError, UnsafeModelError
 from explain.files import hash_file
-from explain.record import PICKLE_FACT, FileHash, ModelDescription, Task
+from explain.record import PICKLE_FACT, FileHash, ModelDescription, Task, label_name
 from explain.spans import Span, Text
 
 __all__ = ["SklearnClassifier"]
@@ -82,7 +82,7 @@ class SklearnClassifier:
         self.estimator = estimator
         self.name = name or type(estimator).__name__
         self._answer = _answer_of(estimator, self.name)
-        own_task, columns, named = _columns_of(estimator, task, self.name)
+        own_task, columns, named = _columns_of(estimator, self.name)
         if task not in (None, own_task):
             raise ConfigurationError(f"{self.name} is a {own_task} model, not {task}")
         if labels is not None and (len(labels) != len(columns) or named):
@@ -318,7 +318,7 @@ def _positive(answer: Any) -> Any:
     return np.column_stack([p[:, 1] for p in answer]) if isinstance(answer, list) else answer
 
 
-def _columns_of(estimator: Any, stated: Task | None, name: str) -> tuple[Task, list[str], bool]:
+def _columns_of(estimator: Any, name: str) -> tuple[Task, list[str], bool]:
     """Return task and columns, and whether the estimator has names for its columns."""
     if not hasattr(estimator, "predict_proba"):
         return "regression", ["value"], False
@@ -326,16 +326,18 @@ def _columns_of(estimator: Any, stated: Task | None, name: str) -> tuple[Task, l
     if classes is None:
         raise AdapterError(f"{name} has no classes_, so its labels are not known; wrap a function")
     if isinstance(classes, list):
-        if wrong := [len(found) for found in classes if len(found) != 2]:
+        if wrong := [list(found) for found in classes if list(found) != [0, 1]]:
             raise AdapterError(
-                f"{name} has an output of {wrong[0]} classes, and only labels that hold or do not "
-                "hold can be explained together; wrap a function for each output"
+                f"{name} has an output of the classes {', '.join(map(str, wrong[0]))}, and only "
+                "labels that hold (1) or do not hold (0) can be explained together; fit it on 0 "
+                "and 1, or wrap a function for each output"
             )
         return "multi_label", [str(number) for number in range(len(classes))], False
-    columns = [str(label) for label in classes]
+    columns = [label_name(label) for label in classes]
     final = unwrapped(estimator)
     final = final.steps[-1][1] if isinstance(final, Pipeline) else final
-    several = getattr(final, "multilabel_", None)
-    if several is None and stated == "multi_label":
-        several = True
-    return ("multi_label", columns, False) if several else ("single_label", columns, True)
+    # A perceptron tells what it was fitted on by how it encodes its labels alone.
+    encoded = getattr(getattr(final, "_label_binarizer", None), "y_type_", None)
+    if getattr(final, "multilabel_", False) or encoded == "multilabel-indicator":
+        return "multi_label", columns, False
+    return "single_label", columns, True
