@@ -175,6 +175,8 @@ def _labels(cell: Any, number: int, task: Task) -> tuple[str, ...] | None:
     if task == "multi_label":
         pieces = (piece.strip() for piece in label.split(SEPARATOR))
         return tuple(dict.fromkeys(piece for piece in pieces if piece))
+    if task == "regression" and label.strip().lower() == "nan":
+        return None
     if task == "regression" and not _is_number(label):
         raise DataError(f"the label of row {number} is {label!r}; a regression needs a number")
     return (label,)

@@ -110,3 +110,11 @@ def test_a_line_of_a_megabyte_is_a_text(tmp_path: Path) -> None:
     path = write(tmp_path / "rows.csv", "text\n" + "x" * 1_000_000 + "\n")
     (row,) = read_dataset(path, text="text").rows
     assert len(row.parts[0]) == 1_000_000
+
+
+def test_not_a_number_is_no_label_of_a_regression() -> None:
+    rows = [
+        {"text": str(i), "label": label} for i, label in enumerate(["1.5", " NaN", float("nan")])
+    ]
+    dataset = read_dataset(rows, text="text", label="label", task="regression")
+    assert [row.labels for row in dataset.rows] == [("1.5",), None, None]

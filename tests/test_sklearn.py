@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.svm import LinearSVC
 
@@ -308,3 +309,18 @@ def test_outputs_whose_classes_are_words_are_not_guessed_at() -> None:
     )
     with pytest.raises(AdapterError, match="classes ham, spam, and only labels that hold"):
         explain.wrap(model)
+
+
+@pytest.mark.parametrize("labels", [5, "ab", {"a": 1}])
+def test_labels_that_are_no_list_are_refused(labels: Any) -> None:
+    with pytest.raises(ConfigurationError, match="pass a list of names"):
+        SklearnClassifier(fitted(LogisticRegression()), labels=labels)
+
+
+def test_a_perceptron_tells_several_labels_from_one() -> None:
+    quick = {"hidden_layer_sizes": (2,), "tol": 10, "n_iter_no_change": 1, "random_state": 0}
+    one = SklearnClassifier(fitted(MLPClassifier(**quick)))
+    assert one.task == "single_label"
+    both = [[int(label == LABELS[0]), 1 - int(label == LABELS[0])] for label in LABELS]
+    several = SklearnClassifier(fitted(MLPClassifier(**quick), np.array(both)))
+    assert (several.task, len(several.labels)) == ("multi_label", 2)

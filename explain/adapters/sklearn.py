@@ -46,8 +46,7 @@ class SklearnClassifier:
         Names of the columns, for estimators that only number them: several labels at once, or a
         regression.
     task : {"single_label", "multi_label", "regression"}, optional
-        How the columns relate to each other; by default what the estimator says, or else a single
-        label.
+        How the columns relate to each other; what the estimator says, which cannot be changed.
     name : str, optional
         What the model is called in reports; by default its class.
     source : str, optional
@@ -60,9 +59,10 @@ class SklearnClassifier:
     Raises
     ------
     AdapterError
-        If the estimator is not fitted, or is no classifier with probabilities and no regressor.
+        If the estimator is not fitted, or is no classifier with probabilities and no regressor, or
+        one of its outputs is not fitted on 0 and 1.
     ConfigurationError
-        If `labels` or `task` contradict the estimator.
+        If `labels` are no sequence of texts, or `labels` or `task` contradict the estimator.
     """
 
     mask_token: str | None = None
@@ -85,6 +85,10 @@ class SklearnClassifier:
         own_task, columns, named = _columns_of(estimator, self.name)
         if task not in (None, own_task):
             raise ConfigurationError(f"{self.name} is a {own_task} model, not {task}")
+        if labels is not None and not isinstance(labels, list | tuple):
+            raise ConfigurationError(
+                f"labels is a {type(labels).__name__}; pass a list of names, one for each output"
+            )
         if labels is not None and (len(labels) != len(columns) or named):
             raise ConfigurationError(
                 f"{self.name} has its own labels ({', '.join(columns)}); leave labels out"
@@ -336,8 +340,8 @@ def _columns_of(estimator: Any, name: str) -> tuple[Task, list[str], bool]:
     columns = [label_name(label) for label in classes]
     final = unwrapped(estimator)
     final = final.steps[-1][1] if isinstance(final, Pipeline) else final
-    # A perceptron tells what it was fitted on by how it encodes its labels alone.
-    encoded = getattr(getattr(final, "_label_binarizer", None), "y_type_", None)
-    if getattr(final, "multilabel_", False) or encoded == "multilabel-indicator":
+    # A perceptron tells it by sigmoids alone, of which a single label of two has one.
+    sigmoids = getattr(final, "out_activation_", "") == "logistic" and final.n_outputs_ > 1
+    if getattr(final, "multilabel_", False) or sigmoids:
         return "multi_label", columns, False
     return "single_label", columns, True
