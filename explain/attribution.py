@@ -148,8 +148,8 @@ def attribute(
     masker : {"mask_token", "delete"}, Masker or None
         What stands in for a removed feature; None for the mask token where there is one.
     seed : int
-        The same seed, text, target and method give the same attribution; all targets of a text
-        are explained from the same random stream.
+        The same seed, text, target and method give the same attribution. All methods and targets
+        of a text draw from the same random stream, so that they can share evaluations.
     **options
         Options of the method, such as ``budget`` or ``algorithm``; unknown ones are refused.
 
@@ -310,7 +310,7 @@ def _plan(
 ) -> Plan[Estimate | Refined]:
     """Return the plan of a method on the features, or on sentences first where the unit is auto."""
     n_features = len(question.segmentation)
-    rng = _rng(question, explainer.name, setting.seed)
+    rng = _rng(question, setting.seed)
     if setting.unit == "auto" and n_features > MOST_WORDS:
         return sentences_then_words(explainer, sentence_runs(question.segmentation), rng)
     return explainer.plan(n_features, rng)
@@ -366,12 +366,12 @@ def _with_special_tokens(
     return _merged([*spans, *written], parts) if written else tuple(spans)
 
 
-def _rng(question: Question, method: str, seed: int) -> np.random.Generator:
-    """Return the random stream of (seed, text, method), whatever else runs beside it.
+def _rng(question: Question, seed: int) -> np.random.Generator:
+    """Return the random stream of (seed, text), whatever else runs beside it.
 
-    It is the same for all targets, so that they ask for the same texts.
+    It is the same for all methods and targets, so that they ask for the same texts.
     """
-    key = json.dumps([seed, question.segmentation.parts, method])
+    key = json.dumps([seed, question.segmentation.parts])
     return np.random.default_rng(list(hashlib.sha256(key.encode()).digest()))
 
 

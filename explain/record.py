@@ -5,11 +5,12 @@ new check needs no new template. Records are frozen pydantic models; equal recor
 """
 
 import json
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from datetime import date, datetime
 from itertools import pairwise
 from math import isfinite
 from numbers import Integral, Real
+from statistics import NormalDist
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import (
@@ -28,6 +29,7 @@ from explain.spans import Segmentation, Span
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Agreement",
     "Attribution",
     "AuditRecord",
     "Cell",
@@ -42,9 +44,12 @@ __all__ = [
     "HistogramFigure",
     "InstanceLink",
     "InstanceRecord",
+    "Interaction",
+    "Interactions",
     "IntervalsFigure",
     "LogEntry",
     "Measure",
+    "MethodTrust",
     "ModelDescription",
     "Prediction",
     "Provenance",
@@ -59,6 +64,9 @@ __all__ = [
     "Task",
     "label_name",
 ]
+
+Z95: Final = NormalDist().inv_cdf(0.975)
+"""The 97.5 % point of the standard normal distribution."""
 
 SCHEMA_VERSION: Final = 1
 """Version of the schema of `AuditRecord`; a file of another version is refused, not guessed at."""
@@ -244,6 +252,17 @@ class Section(Record):
     """Why nothing was measured; None if something was."""
 
 
+class MethodTrust(Record):
+    """Whether the explanations of one method on this model can be believed."""
+
+    method: str
+    grade: Grade
+    reasons: tuple[str, ...]
+    """Why the grade is no better, each in a sentence; also what could not be measured."""
+    measures: tuple[Measure, ...]
+    """The metrics that the grade rests on."""
+
+
 class Finding(Record):
     """What a reader must know: a claim with its size, and what to do about it."""
 
@@ -349,8 +368,12 @@ class Attribution(Record):
     A feature is one of them, or a word of one that was refined. The words of an efficient method
     sum to the value of their sentence.
     """
+    quality: tuple[Measure, ...] = ()
+    """What metrics measured of this attribution; empty until they have run."""
     grade: Grade | None = None
     """Reliability of this attribution; None until metrics have run."""
+    reasons: tuple[str, ...] = ()
+    """Why the grade is no better, each in a sentence."""
 
     @model_validator(mode="after")
     def _fits_its_text(self) -> Self:
@@ -394,6 +417,29 @@ class Attribution(Record):
         return tuple(self.parts[s.part][s.start : s.end] for s in self.spans)
 
     @property
+    def ranks(self) -> tuple[tuple[int, int], ...] | None:
+        """The best and the worst rank by absolute value that each feature may have, 1 the largest.
+
+        Two features are told apart where the 95 % intervals of their values do not meet, with
+        signs laid aside. None if the method does not estimate its errors.
+        """
+        if self.standard_errors is None:
+            return None
+        lower, upper = [], []
+        for value, error in zip(self.values, self.standard_errors, strict=True):
+            lower.append(abs(value) - Z95 * error)
+            upper.append(abs(value) + Z95 * error)
+        ascending_lower, ascending_upper = sorted(lower), sorted(upper)
+        n = len(lower)
+        return tuple(
+            (
+                1 + n - bisect_right(ascending_lower, high),
+                n - bisect_left(ascending_upper, low),
+            )
+            for low, high in zip(lower, upper, strict=True)
+        )
+
+    @property
     def completeness_gap(self) -> float:
         """v(N) - v(empty) - sum of values; about zero for an efficient method that converged."""
         return self.full_value - self.empty_value - sum(self.values)
@@ -403,6 +449,67 @@ class Attribution(Record):
         from reports import notebook_html
 
         return notebook_html(self)
+
+
+class Interaction(Record):
+    """What two features of a text do together beyond what each does alone."""
+
+    first: int
+    second: int
+    """Numbers of the two features, in reading order."""
+    value: float
+    """Shapley interaction index, in the unit of the target's scale."""
+    standard_error: float
+    """Zero if exact."""
+
+
+class Interactions(Record):
+    """All pairs of features of a text: which act together for one prediction."""
+
+    parts: tuple[str, ...]
+    """The user's own text: one string, or two for a pair."""
+    spans: tuple[Span, ...]
+    """The features ``(part, start, end)``: half-open ranges of code points, in reading order."""
+    target: Target
+    parameters: JsonObject
+    """All parameters as resolved, defaults included."""
+    removal: str
+    """What stands in for a removed feature: ``[MASK]`` or ``delete``."""
+    pairs: tuple[Interaction, ...]
+    """Every pair once, the largest absolute value first."""
+    evaluations: int
+    """Distinct texts scored for them, whoever asked first."""
+    seed: int
+    diagnostics: JsonObject = {}
+    unread: tuple[Span, ...] = ()
+    """What the model cut off and never read."""
+
+    @model_validator(mode="after")
+    def _fits_its_text(self) -> Self:
+        Segmentation(self.parts, self.spans, self.unread)
+        seen = {(pair.first, pair.second) for pair in self.pairs}
+        n = len(self.spans)
+        if len(seen) != len(self.pairs) or any(not 0 <= a < b < n for a, b in seen):
+            raise ValueError(f"pairs are not distinct pairs of {n} features in order")
+        return self
+
+
+class Agreement(Record):
+    """How far two methods agree on one prediction, against what chance would give."""
+
+    methods: tuple[str, str]
+    target: str
+    """The label that both explain."""
+    tau: float | None
+    """Kendall's tau-b of the values; None if one method gives all features the same value."""
+    null_upper: float | None
+    """95th percentile of tau-b when the values of one method are permuted."""
+    overlap: float
+    """Share of the top features by absolute value that both name."""
+    top: int
+    """How many top features that is."""
+    disputed: tuple[int, ...] = ()
+    """Top features of either method to which the two give opposite signs, beyond their errors."""
 
 
 class Prediction(Record):
@@ -438,6 +545,8 @@ class InstanceRecord(Record):
     stratum: str | None = None
     """Why the instance was chosen to be explained; None if it was not."""
     attributions: tuple[Attribution, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
+    """Each pair of methods that explain the same label."""
 
     @property
     def right(self) -> bool | None:
@@ -547,6 +656,8 @@ class AuditRecord(Record):
     sections: tuple[Section, ...]
     criteria: tuple[Criterion, ...] = ()
     findings: tuple[Finding, ...] = ()
+    trust: tuple[MethodTrust, ...] = ()
+    """Each method that explained something, with its grade."""
     plan: SelectionPlan
     instances: tuple[InstanceRecord, ...]
     """All scored rows, in the order of the table."""

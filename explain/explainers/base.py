@@ -5,7 +5,7 @@ A method is a frozen dataclass; its fields are its options.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,12 @@ __all__ = [
     "DEFAULT_BUDGET",
     "MOST_FEATURES",
     "Budget",
+    "EndedBy",
     "Estimate",
     "Explainer",
     "PerturbationExplainer",
+    "Seconds",
+    "Tolerance",
     "WhiteBoxExplainer",
     "check_size",
     "ends",
@@ -41,6 +44,15 @@ MOST_FEATURES = 10_000
 
 Budget: TypeAlias = Annotated[int, Field(ge=2)]
 """Number of evaluations, at least the empty and the full coalition."""
+
+Tolerance: TypeAlias = Annotated[float, Field(gt=0)]
+"""Largest error at which a method stops, relative to what it measures."""
+
+Seconds: TypeAlias = Annotated[float, Field(gt=0)]
+"""Wall-clock seconds, counted from the method's first question of a text."""
+
+EndedBy: TypeAlias = Literal["exact", "tolerance", "budget", "seconds"]
+"""Why a method stopped to ask, as its diagnostics say under ``ended_by``."""
 
 
 @dataclass(frozen=True, slots=True)
