@@ -14,17 +14,30 @@ if TYPE_CHECKING:
     from explain.adapters import load, wrap
     from explain.attribution import attribute
     from explain.auditing import audit
-    from explain.record import Attribution, AuditRecord
+    from explain.interaction import interactions
+    from explain.record import Attribution, AuditRecord, Interactions
 
-__all__ = ["Attribution", "AuditRecord", "__version__", "attribute", "audit", "load", "wrap"]
+__all__ = [
+    "Attribution",
+    "AuditRecord",
+    "Interactions",
+    "__version__",
+    "attribute",
+    "audit",
+    "interactions",
+    "load",
+    "wrap",
+]
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Attribution": "explain.record",
     "AuditRecord": "explain.record",
+    "Interactions": "explain.record",
     "attribute": "explain.attribution",
     "audit": "explain.auditing",
+    "interactions": "explain.interaction",
     "load": "explain.adapters",
     "wrap": "explain.adapters",
 }

@@ -35,7 +35,7 @@ from explain.games import MaskedTextGame, Masker, Plan, Question, default_masker
 from explain.record import Attribution, Group
 from explain.spans import Segmentation, Span, Text, parts_of, sentences, text_of, words
 
-__all__ = ["UNITS", "Setting", "answer", "ask", "attribute", "segment"]
+__all__ = ["UNITS", "Setting", "Wanted", "answer", "ask", "attribute", "segment", "stream"]
 
 UNITS = ("word", "token", "sentence", "auto")
 """What a feature can be; ``auto`` is words, and in long texts sentences first."""
@@ -310,7 +310,7 @@ def _plan(
 ) -> Plan[Estimate | Refined]:
     """Return the plan of a method on the features, or on sentences first where the unit is auto."""
     n_features = len(question.segmentation)
-    rng = _rng(question, setting.seed)
+    rng = stream(question, setting.seed)
     if setting.unit == "auto" and n_features > MOST_WORDS:
         return sentences_then_words(explainer, sentence_runs(question.segmentation), rng)
     return explainer.plan(n_features, rng)
@@ -366,7 +366,7 @@ def _with_special_tokens(
     return _merged([*spans, *written], parts) if written else tuple(spans)
 
 
-def _rng(question: Question, seed: int) -> np.random.Generator:
+def stream(question: Question, seed: int) -> np.random.Generator:
     """Return the random stream of (seed, text), whatever else runs beside it.
 
     It is the same for all methods and targets, so that they ask for the same texts.

@@ -43,4 +43,10 @@ class Occlusion:
             )
         values = yield np.vstack([ends(n_features), ~np.eye(n_features, dtype=bool)])
         empty, full, without = values[0], values[1], values[2:]
-        return Estimate(full - without, float(empty), float(full), np.zeros(n_features))
+        return Estimate(
+            full - without,
+            float(empty),
+            float(full),
+            np.zeros(n_features),
+            {"ended_by": "exact"},
+        )

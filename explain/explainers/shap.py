@@ -9,18 +9,28 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.errors import BudgetError
-from explain.explainers.base import DEFAULT_BUDGET, Budget, Estimate, check_size, ends, every
+from explain.errors import BudgetError, ConfigurationError
+from explain.explainers.base import (
+    ADAPTIVE_BUDGET,
+    EXACT_EVALUATIONS,
+    Budget,
+    Estimate,
+    Seconds,
+    Tolerance,
+    check_size,
+    ends,
+    every,
+)
 from explain.explainers.bridge import GameFunction, as_plan
+from explain.game_model import GameModel, Limits, learn
 from explain.games import Plan, Values
 
 __all__ = ["Shap", "balanced_tree", "exact_shapley_values"]
 
-Algorithm: TypeAlias = Literal["auto", "exact", "kernel", "permutation", "partition"]
+Algorithm: TypeAlias = Literal[
+    "auto", "exact", "gaussian_process", "kernel", "permutation", "partition"
+]
 FloatArray: TypeAlias = NDArray[np.float64]
-
-KERNEL_EVALUATIONS_PER_FEATURE = 8
-"""From here on kernel beats permutation (ESTIMATORS table, 12 and 15 features, 32 to 512)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +39,28 @@ class Shap:
 
     Parameters
     ----------
-    algorithm : {"auto", "exact", "kernel", "permutation", "partition"}
-        ``exact`` enumerates all coalitions; the others run the shap package's explainers on the
-        same game. ``auto`` takes ``exact`` where the budget allows it, else ``kernel`` from 8
-        evaluations per feature, else ``permutation``, and ``partition`` where even one permutation
-        is too dear. Partition converges to Owen values of a balanced tree over the text, which
-        are another quantity than Shapley values.
+    algorithm : {"auto", "exact", "gaussian_process", "kernel", "permutation", "partition"}
+        ``exact`` enumerates all coalitions. ``gaussian_process`` asks in rounds and stops as soon
+        as the standard errors allow it (`explain.game_model`). ``auto`` is ``exact`` up to 256
+        coalitions that the budget allows, else ``gaussian_process``. The others run the shap
+        package's explainers on the same game; they state no error. Partition converges to Owen
+        values of a balanced tree over the text, which are another quantity than Shapley values.
+    tolerance : float
+        Largest standard error, relative to the largest absolute value, at which
+        ``gaussian_process`` stops to ask.
     budget : int
         Evaluations, the empty and the full coalition included.
+    seconds : float or None
+        Wall-clock seconds after which ``gaussian_process`` asks no further; None for no limit.
     """
 
     name: ClassVar[str] = "shap"
     efficient: ClassVar[bool] = True
 
     algorithm: Algorithm = "auto"
-    budget: Budget = DEFAULT_BUDGET
+    tolerance: Tolerance = 0.05
+    budget: Budget = ADAPTIVE_BUDGET
+    seconds: Seconds | None = None
 
     def plan(self, n_features: int, rng: np.random.Generator) -> Plan[Estimate]:
         """Return the coroutine that estimates the values of a game with `n_features` features.
@@ -52,11 +69,20 @@ class Shap:
         ------
         BudgetError
             If the budget is too small for the algorithm, or the features are too many.
+        ConfigurationError
+            If `seconds` are set for an algorithm that cannot stop early.
         """
         check_size(self.name, n_features)
+        if self.seconds is not None and self.algorithm not in ("auto", "gaussian_process"):
+            raise ConfigurationError(
+                f"shap with algorithm={self.algorithm!r} cannot stop after seconds; "
+                "leave seconds out or pass algorithm='auto'"
+            )
         algorithm = self._resolve(n_features)
         if algorithm == "exact":
             return (yield from _exact(n_features))
+        if algorithm == "gaussian_process":
+            return (yield from self._learned(n_features, rng))
         empty, full = yield ends(n_features)
         seed = int(rng.integers(2**32))
         run = partial(_PACKAGE[algorithm], n_features, self.budget, seed)
@@ -65,13 +91,29 @@ class Shap:
             values,
             empty_value=float(empty),
             full_value=float(full),
-            diagnostics={"algorithm": algorithm},
+            diagnostics={"algorithm": algorithm, "ended_by": "budget"},
+        )
+
+    def _learned(self, n_features: int, rng: np.random.Generator) -> Plan[Estimate]:
+        limits = Limits(self.tolerance, self.budget, self.seconds)
+        learned = yield from learn(n_features, rng, limits, GameModel.shapley)
+        return Estimate(
+            learned.found.values,
+            learned.model.empty_value,
+            learned.model.full_value,
+            learned.found.errors,
+            {
+                "algorithm": "gaussian_process",
+                "ended_by": learned.ended_by,
+                "rounds": learned.rounds,
+            },
         )
 
     def _resolve(self, n_features: int) -> Algorithm:
         """Return the algorithm that runs, or refuse one that the budget does not allow."""
         needed: dict[Algorithm, int] = {
             "exact": 2**n_features,
+            "gaussian_process": 4,
             # With fewer the regression of the package is singular.
             "kernel": 2 * n_features + 2,
             "permutation": 2 * n_features + 1,
@@ -80,8 +122,8 @@ class Shap:
         # A game of one feature or none has one answer, which no sampling is needed for.
         algorithm = "exact" if n_features <= 1 else self.algorithm
         if algorithm == "auto":
-            affordable = {**needed, "kernel": KERNEL_EVALUATIONS_PER_FEATURE * n_features}
-            algorithm = next((a for a in needed if affordable[a] <= self.budget), "partition")
+            exact = needed["exact"] <= min(self.budget, EXACT_EVALUATIONS)
+            algorithm = "exact" if exact else "gaussian_process"
         if needed[algorithm] > self.budget:
             raise BudgetError(
                 f"shap with algorithm={algorithm!r} needs {needed[algorithm]:,} evaluations for "
@@ -146,7 +188,7 @@ def _exact(n_features: int) -> Plan[Estimate]:
         empty_value=float(values[0]),
         full_value=float(values[-1]),
         standard_errors=np.zeros(n_features),
-        diagnostics={"algorithm": "exact"},
+        diagnostics={"algorithm": "exact", "ended_by": "exact"},
     )
 
 

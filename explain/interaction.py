@@ -1,0 +1,158 @@
+"""Which features of a text act together: "not" and "good"."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import comb
+
+from explain.adapters import wrap
+from explain.attribution import Setting, Wanted, ask, stream
+from explain.engine import Engine
+from explain.errors import ExplainError
+from explain.explainers.base import (
+    ADAPTIVE_BUDGET,
+    EXACT_EVALUATIONS,
+    Budget,
+    Seconds,
+    Tolerance,
+    check_size,
+    ends,
+    every,
+)
+from explain.game_model import GameModel, Limits, ReadOut, learn
+from explain.games import MaskedTextGame, Masker, Plan, Values
+from explain.record import Interaction, Interactions
+from explain.spans import Text
+
+__all__ = ["exact_interactions", "interactions"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The interactions of one game, in the order of ``numpy.triu_indices``."""
+
+    pairs: ReadOut
+    ended_by: str
+    rounds: int
+
+
+def interactions(
+    model: object,
+    text: Text,
+    *,
+    target: Wanted = None,
+    unit: str = "word",
+    masker: str | Masker | None = None,
+    seed: int = 0,
+    tolerance: Tolerance = 0.1,
+    budget: Budget = ADAPTIVE_BUDGET,
+    seconds: Seconds | None = None,
+) -> Interactions:
+    """Return the Shapley interaction index of each pair of features of a text.
+
+    I_ij is the mean over coalitions S without i and j of v(S+i+j) - v(S+i) - v(S+j) + v(S), with
+    the weights of Shapley values (Grabisch and Roubens 1999): what two features add together
+    beyond what each adds alone. Up to 256 coalitions are enumerated, and the index is exact; else
+    it is read from the game model that `shap` fits, with its standard errors.
+
+    Parameters
+    ----------
+    model : TextClassifier, or anything that `explain.wrap` takes without labels
+        The model.
+    text : str, or pair of str
+        The text.
+    target, unit, masker, seed
+        As for `explain.attribute`; the unit ``auto`` is refused.
+    tolerance : float
+        Largest standard error, relative to the largest absolute interaction.
+    budget : int
+        Evaluations, the empty and the full coalition included; four at least.
+    seconds : float or None
+        Wall-clock seconds after which no further question is asked.
+
+    Raises
+    ------
+    AdapterError
+        If the model cannot be used, or fails on the text.
+    BudgetError
+        If the features are too many, or the budget is below four.
+    ConfigurationError
+        If a name or value is unknown.
+    """
+    engine = Engine(wrap(model))
+    setting = Setting.of(engine.classifier, unit=unit, masker=masker, seed=seed)
+    limits = Limits(tolerance, budget, seconds)
+    question = ask(engine, [text], setting, [target])[0]
+    if isinstance(question, ExplainError):
+        raise question
+    game = MaskedTextGame(question.segmentation, setting.masker, question.target)
+    outcome = engine.run([game], [_plan(game.n_features, limits, stream(question, seed))])[0]
+    found = outcome.unwrap()
+    first, second = np.triu_indices(game.n_features, 1)
+    order = np.argsort(-np.abs(found.pairs.values), kind="stable")
+    return Interactions(
+        parts=question.segmentation.parts,
+        spans=question.segmentation.spans,
+        target=question.target,
+        parameters={"unit": unit, **asdict(limits)},
+        removal=setting.masker.name,
+        pairs=tuple(
+            Interaction(
+                first=int(first[place]),
+                second=int(second[place]),
+                value=float(found.pairs.values[place]),
+                standard_error=float(found.pairs.errors[place]),
+            )
+            for place in order
+        ),
+        evaluations=outcome.evaluations,
+        seed=seed,
+        diagnostics={"ended_by": found.ended_by, "rounds": found.rounds},
+        unread=question.segmentation.unread,
+    )
+
+
+def exact_interactions(values: Values) -> NDArray[np.float64]:
+    """Return the Shapley interaction index of all pairs from the values of all coalitions.
+
+    Parameters
+    ----------
+    values : array, shape (2**n_features,)
+        v(S), where bit i of the index says that feature i is kept.
+
+    Returns
+    -------
+    array, shape (n_features * (n_features - 1) / 2,)
+        In the order of ``numpy.triu_indices(n_features, 1)``.
+    """
+    n_features = len(values).bit_length() - 1
+    index = np.arange(len(values))
+    sizes = np.bitwise_count(index)
+    weights = _size_weights(n_features)
+    found = []
+    for i, j in zip(*np.triu_indices(n_features, 1), strict=True):
+        one, other = 1 << int(i), 1 << int(j)
+        without = index[(index & (one | other)) == 0]
+        together = values[without | one | other] + values[without]
+        apart = values[without | one] + values[without | other]
+        found.append(weights[sizes[without]] @ (together - apart))
+    return np.array(found, dtype=np.float64)
+
+
+def _size_weights(n_features: int) -> NDArray[np.float64]:
+    """Return |S|! (n-|S|-2)! / (n-1)! for each size of a coalition without two features."""
+    sizes = np.arange(max(n_features - 1, 0))
+    return 1 / ((n_features - 1) * comb(n_features - 2, sizes)) if len(sizes) else np.zeros(0)
+
+
+def _plan(n_features: int, limits: Limits, rng: np.random.Generator) -> Plan[_Found]:
+    check_size("interactions", n_features)
+    if n_features < 2:
+        yield ends(n_features)
+        return _Found(ReadOut(np.zeros(0), np.zeros(0)), "exact", 1)
+    if 2**n_features <= min(limits.budget, EXACT_EVALUATIONS):
+        exact = exact_interactions((yield every(n_features)))
+        return _Found(ReadOut(exact, np.zeros(len(exact))), "exact", 1)
+    learned = yield from learn(n_features, rng, limits, GameModel.interactions)
+    return _Found(learned.found, learned.ended_by, learned.rounds)

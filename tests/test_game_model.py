@@ -1,0 +1,199 @@
+"""The game model: exact games, closed-form games, and intervals that cover what they say."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from explain.explainers import Lime, Shap
+from explain.explainers.shap import exact_shapley_values
+from explain.game_model import GameModel, Learned, Limits, learn, pairs
+from explain.games import Coalitions, Values
+from explain.interaction import exact_interactions
+from tests.play import asked, play
+
+TIGHT = 1e-9
+"""A tolerance that no game reaches, so that the budget ends the run."""
+
+
+def table(values: Values) -> Any:
+    bits = 1 << np.arange(len(values).bit_length() - 1)
+    return lambda kept: values[kept @ bits]
+
+
+def every(n: int) -> Coalitions:
+    kept: Coalitions = (np.arange(2**n)[:, None] >> np.arange(n)) & 1 == 1
+    return kept
+
+
+def learned(values: Values, budget: int, seed: int = 0, tolerance: float = TIGHT) -> Learned:
+    n = len(values).bit_length() - 1
+    plan = learn(n, np.random.default_rng(seed), Limits(tolerance, budget), GameModel.shapley)
+    return play(plan, table(values))
+
+
+def mixed_game(n: int, rng: np.random.Generator) -> Values:
+    """Return a game of a few effects of each order, as classifiers have them."""
+    kept = every(n)
+    values = kept @ rng.normal(0, 1, n)
+    for order, size in ((2, 0.5), (3, 0.3)):
+        for _ in range(n):
+            some = rng.choice(n, order, replace=False)
+            values = values + rng.normal(0, size) * kept[:, some].all(axis=1)
+    return np.asarray(values, dtype=np.float64)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 8, 13])
+def test_no_pair_is_drawn_twice_and_small_games_are_drawn_all_but_whole(n: int) -> None:
+    drawn = np.array(
+        list(zip(range(400), pairs(n, np.random.default_rng(0)), strict=False)), object
+    )
+    kept = np.array([row[1] for row in drawn])
+    both = np.vstack([kept, ~kept])
+    assert len(np.unique(both, axis=0)) == len(both)
+    assert len(kept) >= 0.95 * min(400, 2 ** (n - 1) - 1)
+
+
+def test_a_feature_alone_is_asked_first() -> None:
+    first = [row for _, row in zip(range(9), pairs(9, np.random.default_rng(1)), strict=False)]
+    assert sorted(int(row.argmax()) for row in first) == list(range(9))
+    assert all(row.sum() == 1 for row in first)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    weights=st.lists(st.floats(-3, 3), min_size=9, max_size=12),
+    order=st.integers(2, 4),
+    size=st.floats(-3, 3),
+    kind=st.sampled_from(["and", "or"]),
+)
+def test_closed_form_games_are_found_and_always_summed_to(
+    weights: list[float], order: int, size: float, kind: str
+) -> None:
+    n = len(weights)
+
+    def v(kept: Coalitions) -> Values:
+        some = kept[:, :order]
+        rule = some.all(axis=1) if kind == "and" else some.any(axis=1)
+        return np.asarray(kept @ np.array(weights) + size * rule, dtype=np.float64)
+
+    estimate = play(Shap(budget=256).plan(n, np.random.default_rng(0)), v)
+    truth = np.array(weights) + size * (np.arange(n) < order) / order
+    ends = v(every(1).repeat(n, axis=1))
+    assert estimate.values.sum() == pytest.approx(ends[1] - ends[0], abs=1e-8)
+    scale = max(np.abs(truth).max(), abs(size))
+    assert np.abs(estimate.values - truth).max() <= 0.15 * scale + 1e-9
+
+
+@settings(max_examples=200, deadline=None)
+@given(seed=st.integers(0, 10_000), factor=st.floats(0.01, 100), shift=st.floats(-10, 10))
+def test_values_and_errors_scale_with_the_game(seed: int, factor: float, shift: float) -> None:
+    values = mixed_game(8, np.random.default_rng(seed))
+    one = learned(values, 64).found
+    other = learned(factor * values + shift, 64).found
+    np.testing.assert_allclose(other.values, factor * one.values, rtol=1e-4, atol=1e-6 * factor)
+    np.testing.assert_allclose(other.errors, factor * one.errors, rtol=1e-3, atol=1e-6 * factor)
+
+
+def test_a_constant_game_has_zero_values_and_says_so_at_once() -> None:
+    found = learned(np.full(2**10, 3.25), 512)
+    np.testing.assert_array_equal(found.found.values, 0)
+
+
+@pytest.mark.parametrize("budget", [64, 128])
+def test_ninety_percent_intervals_cover_what_they_say_on_synthetic_games(budget: int) -> None:
+    inside = []
+    for seed in range(200):
+        values = mixed_game(10, np.random.default_rng(seed))
+        found = learned(values, budget, seed).found
+        inside.append(np.abs(found.values - exact_shapley_values(values)) <= 1.645 * found.errors)
+    assert 0.87 <= np.mean(inside) <= 0.99
+
+
+@pytest.fixture(scope="module")
+def exact_games(shared: Path) -> list[tuple[Values, Values]]:
+    found = [np.load(path) for path in sorted((shared / "games").glob("*.npz"))]
+    return [(game["values"].astype(float), game["shapley"]) for game in found]
+
+
+@pytest.mark.parametrize(
+    ("budget", "short", "long"), [(32, 0.307, 0.380), (64, 0.117, 0.170), (128, 0.065, 0.090)]
+)
+def test_errors_on_real_games_beat_the_prototype(
+    exact_games: list[tuple[Values, Values]], budget: int, short: float, long: float
+) -> None:
+    errors: dict[bool, list[float]] = {True: [], False: []}
+    inside = []
+    for values, truth in exact_games:
+        found = learned(values, budget).found
+        off = found.values - truth
+        errors[len(truth) > 12].append(float(np.linalg.norm(off) / np.linalg.norm(truth)))
+        inside.append(np.abs(off) <= 1.645 * found.errors)
+    assert np.mean(errors[False]) < short
+    assert np.mean(errors[True]) < long
+    assert 0.83 <= np.mean(np.concatenate(inside)) <= 0.99
+
+
+@pytest.mark.parametrize("tolerance", [0.2, 0.05])
+def test_a_run_ends_at_its_tolerance(
+    exact_games: list[tuple[Values, Values]], tolerance: float
+) -> None:
+    ended = learned(exact_games[-1][0], 4_096, tolerance=tolerance)
+    assert ended.ended_by == "tolerance"
+    assert ended.found.relative_error <= tolerance
+
+
+def test_a_run_ends_at_its_budget_or_its_seconds(
+    exact_games: list[tuple[Values, Values]],
+) -> None:
+    values, _ = exact_games[-1]
+    n = len(values).bit_length() - 1
+    plan = Shap(tolerance=TIGHT, budget=50).plan(n, np.random.default_rng(0))
+    estimate, coalitions = asked(plan, table(values))
+    assert estimate.diagnostics["ended_by"] == "budget"
+    assert len(np.unique(coalitions, axis=0)) == 50
+    plan = Shap(tolerance=TIGHT, seconds=1e-6).plan(n, np.random.default_rng(0))
+    assert play(plan, table(values)).diagnostics["ended_by"] == "seconds"
+
+
+def test_lime_asks_first_what_shap_has_asked(exact_games: list[tuple[Values, Values]]) -> None:
+    values, _ = exact_games[0]
+    n = len(values).bit_length() - 1
+    _, by_shap = asked(
+        Shap(budget=64, tolerance=TIGHT).plan(n, np.random.default_rng(0)), table(values)
+    )
+    _, by_lime = asked(
+        Lime(budget=88, tolerance=TIGHT).plan(n, np.random.default_rng(0)), table(values)
+    )
+    np.testing.assert_array_equal(by_shap, by_lime[: len(by_shap)])
+
+
+def test_interactions_are_found_within_their_errors(
+    exact_games: list[tuple[Values, Values]],
+) -> None:
+    inside = []
+    for values, _ in exact_games[:8]:
+        found = learned(values, 256).model.interactions()
+        inside.append(np.abs(found.values - exact_interactions(values)) <= 1.645 * found.errors)
+    assert 0.8 <= np.mean(np.concatenate(inside)) <= 1
+
+
+def test_exact_interactions_of_a_rule_are_the_rule() -> None:
+    kept = every(4)
+    both = 2.0 * (kept[:, 1] & kept[:, 3]) + kept @ np.array([1.0, 0.0, -1.0, 0.5])
+    found = exact_interactions(both)
+    expected = np.zeros(6)
+    expected[4] = 2
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_what_is_predicted_of_a_known_coalition_is_its_value() -> None:
+    values = mixed_game(9, np.random.default_rng(3))
+    model = learned(values, 128).model
+    asked_for = np.vstack([model.kept, ~model.kept])
+    np.testing.assert_allclose(model.score(asked_for), table(values)(asked_for))
+    off = model.predict(every(9)) - values
+    assert np.sqrt((off**2).mean()) < 0.3 * values.std()
