@@ -9,7 +9,7 @@ import torch
 from packaging.version import Version
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from explain.adapters.base import Scores, check_scores
+from explain.adapters.base import Scores, check_scores, description_of
 from explain.adapters.extras import need
 from explain.adapters.pretrained import (
     check_vocabulary,
@@ -172,13 +172,9 @@ class OnnxClassifier(TokenizerClassifier):
 
     def describe(self) -> ModelDescription:
         """Return what is known of the model, with the hashes of its files."""
-        return ModelDescription(
-            name=self.name,
-            adapter=type(self).__name__,
-            source=self._source,
-            task=self.task,
-            labels=self.labels,
-            facts={
+        return description_of(
+            self,
+            {
                 "architecture": self._architecture,
                 "format": "ONNX",
                 "exported by": self._session.get_modelmeta().producer_name,
@@ -186,6 +182,7 @@ class OnnxClassifier(TokenizerClassifier):
                 "threads": self._session.get_session_options().intra_op_num_threads,
                 **self._facts(),
             },
+            source=self._source,
             files=self._files,
         )
 

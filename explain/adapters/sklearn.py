@@ -18,6 +18,7 @@ from explain.adapters.base import (
     Scores,
     check_labels,
     check_scores,
+    description_of,
     failure,
     first_line,
     log_odds_scores,
@@ -267,17 +268,14 @@ class SklearnClassifier:
         """Return what is known of the model, with the hash of its file."""
         inner = unwrapped(self.estimator)
         steps = [type(s).__name__ for _, s in inner.steps] if isinstance(inner, Pipeline) else []
-        return ModelDescription(
-            name=self.name,
-            adapter=type(self).__name__,
-            source=self._source,
-            task=self.task,
-            labels=self.labels,
-            facts={
+        return description_of(
+            self,
+            {
                 "estimator": type(self.estimator).__name__,
                 "steps": list[JsonValue](steps),
                 **self._facts,
             },
+            source=self._source,
             files=self._files,
         )
 
