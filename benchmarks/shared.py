@@ -6,16 +6,34 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import explain
+from explain.adapters import TextClassifier
+from explain.errors import CapabilityError
+from explain.record import Attribution
 
 SHARED = Path(os.environ.get("EXPLAIN_SHARED", Path(__file__).parents[2] / "shared"))
 
 
 def sentences(n: int) -> list[str]:
     """Return the first n sentences of the SST-2 development set."""
-    with (SHARED / "data/sst2/dev.csv").open(encoding="utf-8", newline="") as lines:
-        return [row["text"] for row in csv.DictReader(lines)][:n]
+    return [text for text, _ in rows("dev")[:n]]
+
+
+def rows(split: str) -> list[tuple[str, str]]:
+    """Return texts and labels of a split of SST-2: ``train`` or ``dev``."""
+    with (SHARED / f"data/sst2/{split}.csv").open(encoding="utf-8", newline="") as lines:
+        return [(row["text"], row["label"]) for row in csv.DictReader(lines)]
+
+
+def served(model: TextClassifier, method: str, texts: Sequence[str]) -> list[Attribution] | None:
+    """Return what a method says of each text; None if the model lacks what it needs."""
+    try:
+        return explain.attribute(model, list(texts), method=method)
+    except CapabilityError:
+        return None
 
 
 def interleaved(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:

@@ -18,6 +18,7 @@ from scipy.special import expit
 
 import explain
 from explain.adapters import Describable, TextClassifier, load, wrap
+from explain.adapters.base import description_of
 from explain.attribution import Setting, answer, ask
 from explain.checks import CHECKS, AuditContext
 from explain.dataset import Dataset, Row, read_dataset
@@ -228,13 +229,7 @@ def _check_labels(dataset: Dataset, model: TextClassifier) -> None:
 def _describe(model: TextClassifier) -> ModelDescription:
     if isinstance(model, Describable):
         return model.describe()
-    return ModelDescription(
-        name=model.name,
-        adapter=type(model).__name__,
-        source=None,
-        task=model.task,
-        labels=model.labels,
-    )
+    return description_of(model)
 
 
 def _ask(

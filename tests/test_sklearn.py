@@ -228,7 +228,7 @@ def test_skops_is_asked_for_where_it_is_missing(
     saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "skops.io", None)
-    with pytest.raises(AdapterError, match=r"pip install 'explain-audit\[skops\]'"):
+    with pytest.raises(AdapterError, match=r'pip install "explain-audit\[skops\]"'):
         explain.load(saved / "model.skops")
 
 

@@ -71,6 +71,7 @@ class BagOfWords:
         _check_words(self._vectorizer)
         self._task = task
         self._transform = pipeline[:-1].transform
+        self._pattern = re.compile(self._vectorizer.token_pattern)
         self._preprocess = self._vectorizer.build_preprocessor()
         self._analyze = self._vectorizer.build_analyzer()
         self._stop_words = self._vectorizer.get_stop_words() or frozenset()
@@ -97,11 +98,10 @@ class BagOfWords:
             raise PredictionError("a bag of words reads one text, and a pair was given")
         whole: str = self._preprocess(text)
         origin = np.repeat(np.arange(len(text)), [len(self._preprocess(c)) for c in text])
-        pattern = _compiled(self._vectorizer)
-        group = min(pattern.groups, 1)
+        group = min(self._pattern.groups, 1)
         found = [
             (match[group], Span(0, int(origin[start]), int(origin[end - 1]) + 1))
-            for match in (pattern.finditer(whole) if len(origin) == len(whole) else ())
+            for match in (self._pattern.finditer(whole) if len(origin) == len(whole) else ())
             if match[group] not in self._stop_words
             for start, end in [match.span(group)]
         ]
@@ -154,11 +154,6 @@ def _check_words(vectorizer: Any) -> None:
             f"({getattr(vectorizer, named[0])!r}), so its columns are not single words whose place "
             "in the text is known; use shap, lime or occlusion"
         )
-
-
-def _compiled(vectorizer: Any) -> re.Pattern[str]:
-    """Return the pattern of a vectorizer as a compiled expression."""
-    return re.compile(vectorizer.token_pattern)
 
 
 def _weights(model: Any, index: int, task: Task) -> Weights:

@@ -1,14 +1,15 @@
 """What a classifier must offer, and what it may offer beyond that."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from explain.errors import AdapterError, ConfigurationError, PredictionError
-from explain.record import ModelDescription, Task
+from explain.record import FileHash, ModelDescription, Task
 from explain.spans import Span, Text
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ __all__ = [
     "TokenizedClassifier",
     "check_labels",
     "check_scores",
+    "description_of",
     "failure",
     "first_line",
     "halve_on_failure",
@@ -195,6 +197,37 @@ class Describable(Protocol):
 
     def describe(self) -> ModelDescription:
         """Return what is known of the model without looking at its predictions."""
+
+
+def description_of(
+    model: TextClassifier,
+    facts: Mapping[str, JsonValue] | None = None,
+    *,
+    source: str | None = None,
+    files: tuple[FileHash, ...] = (),
+) -> ModelDescription:
+    """Return what any classifier says of itself, with what is known beyond that.
+
+    Parameters
+    ----------
+    model : TextClassifier
+        The model.
+    facts : mapping, optional
+        What is particular to models of its kind.
+    source : str, optional
+        The file or folder that it was loaded from.
+    files : tuple of FileHash
+        The files that it was loaded from.
+    """
+    return ModelDescription(
+        name=model.name,
+        adapter=type(model).__name__,
+        source=source,
+        task=model.task,
+        labels=model.labels,
+        facts=dict(facts or {}),
+        files=files,
+    )
 
 
 def check_labels(labels: Sequence[str], task: Task) -> tuple[str, ...]:

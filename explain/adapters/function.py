@@ -3,7 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
-from explain.adapters.base import Scores, Task, check_labels, check_scores, failure, log_odds_scores
+from explain.adapters.base import (
+    Scores,
+    Task,
+    check_labels,
+    check_scores,
+    description_of,
+    failure,
+    log_odds_scores,
+)
 from explain.record import ModelDescription
 from explain.spans import Text
 
@@ -69,11 +77,4 @@ class FunctionClassifier:
 
     def describe(self) -> ModelDescription:
         """Return what is known of the model."""
-        return ModelDescription(
-            name=self.name,
-            adapter=type(self).__name__,
-            source=None,
-            task=self.task,
-            labels=self.labels,
-            facts={"output": self.output},
-        )
+        return description_of(self, {"output": self.output})

@@ -9,7 +9,7 @@ import torch
 from packaging.version import Version
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from explain.adapters.base import Scores, check_scores
+from explain.adapters.base import SUM_TOLERANCE, Scores, check_scores, description_of
 from explain.adapters.extras import need
 from explain.adapters.pretrained import (
     check_vocabulary,
@@ -36,9 +36,6 @@ PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 PROBES = (".", "good", "This is bad, and it will get worse.", "no 1 2 3", "Where? Here!")
 """Texts that tell probabilities from logits: few logits lie in 0 to 1 for all of them."""
-
-ROUNDING = 1e-3
-"""How far from 1 probabilities may sum, in half precision."""
 
 SAFE = Version("1.24.1")
 """The first onnxruntime that reads no external weights from outside of the model's folder."""
@@ -172,13 +169,9 @@ class OnnxClassifier(TokenizerClassifier):
 
     def describe(self) -> ModelDescription:
         """Return what is known of the model, with the hashes of its files."""
-        return ModelDescription(
-            name=self.name,
-            adapter=type(self).__name__,
-            source=self._source,
-            task=self.task,
-            labels=self.labels,
-            facts={
+        return description_of(
+            self,
+            {
                 "architecture": self._architecture,
                 "format": "ONNX",
                 "exported by": self._session.get_modelmeta().producer_name,
@@ -186,6 +179,7 @@ class OnnxClassifier(TokenizerClassifier):
                 "threads": self._session.get_session_options().intra_op_num_threads,
                 **self._facts(),
             },
+            source=self._source,
             files=self._files,
         )
 
@@ -201,9 +195,9 @@ class OnnxClassifier(TokenizerClassifier):
     def _check_logits(self) -> None:
         """Refuse probabilities, which a softmax or sigmoid at the end of the model gives."""
         scores = self.predict(PROBES)
-        if self.task == "regression" or not ((scores >= 0) & (scores <= 1 + ROUNDING)).all():
+        if self.task == "regression" or not ((scores >= 0) & (scores <= 1 + SUM_TOLERANCE)).all():
             return
-        summed = np.abs(scores.sum(axis=1) - 1).max() <= ROUNDING
+        summed = np.abs(scores.sum(axis=1) - 1).max() <= SUM_TOLERANCE
         if self.task == "multi_label" or summed:
             raise AdapterError(
                 f"the output {self._output!r} of {self.name} gives probabilities (all scores of "

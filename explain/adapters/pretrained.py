@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from transformers import AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from explain.adapters.base import Encoding, first_line
+from explain.adapters.base import Encoding, description_of, first_line
 from explain.adapters.tokenized import (
     GPU_TOKEN_BUDGET,
     LongText,
@@ -166,13 +166,9 @@ class PretrainedClassifier(TokenizerClassifier):
 
     def describe(self) -> ModelDescription:
         """Return what is known of the model, with the hashes of its files."""
-        return ModelDescription(
-            name=self.name,
-            adapter=type(self).__name__,
-            source=self._source,
-            task=self.task,
-            labels=self.labels,
-            facts={
+        return description_of(
+            self,
+            {
                 "architecture": type(self.model).__name__,
                 "parameters": self.model.num_parameters(),
                 "dtype": str(self.model.dtype).removeprefix("torch."),
@@ -181,6 +177,7 @@ class PretrainedClassifier(TokenizerClassifier):
                 **self._facts(),
                 **self._more_facts,
             },
+            source=self._source,
             files=self._files,
         )
 

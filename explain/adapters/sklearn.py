@@ -1,6 +1,7 @@
 """Fitted estimators of scikit-learn over texts, live or from a file."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,10 +19,12 @@ from explain.adapters.base import (
     Scores,
     check_labels,
     check_scores,
+    description_of,
     failure,
     first_line,
     log_odds_scores,
 )
+from explain.adapters.extras import need
 from explain.errors import AdapterError, CapabilityError, ConfigurationError, UnsafeModelError
 from explain.files import hash_file
 from explain.record import PICKLE_FACT, FileHash, ModelDescription, Task, label_name
@@ -138,12 +141,7 @@ class SklearnClassifier:
         UnsafeModelError
             If the file holds a type that is not trusted.
         """
-        try:
-            import skops.io as skops
-        except ImportError as error:
-            raise AdapterError(
-                f"{str(file)!r} needs skops; install it: pip install 'explain-audit[skops]'"
-            ) from error
+        skops = need("skops.io", "skops")
         path = _existing(file)
         content = path.read_bytes()
         try:
@@ -155,12 +153,9 @@ class SklearnClassifier:
                 f"{str(path)!r} holds types that nobody vouched for: {', '.join(unknown)}; look "
                 f"them up, and if they are harmless pass trusted={tuple(needed)!r} (--trust TYPE)"
             )
-        try:
-            estimator = skops.loads(content, trusted=needed)
-        except Exception as error:
-            raise AdapterError(f"{str(path)!r} cannot be loaded: {first_line(error)}") from error
         facts: dict[str, JsonValue] = {"trusted types": list[JsonValue](needed)}
-        return cls._from_file(estimator, path, labels=labels, task=task, name=name, facts=facts)
+        load = partial(skops.loads, content, trusted=needed)
+        return cls._from_file(path, load, labels=labels, task=task, name=name, facts=facts)
 
     @classmethod
     def from_pickle(
@@ -199,17 +194,20 @@ class SklearnClassifier:
                 "model with skops.io.dump, or, if you trust whoever made the file, pass "
                 "allow_pickle=True (--allow-pickle)"
             )
-        try:
-            estimator = joblib.load(path)
-        except Exception as error:
-            raise AdapterError(f"{str(path)!r} cannot be loaded: {first_line(error)}") from error
         facts: dict[str, JsonValue] = {
             PICKLE_FACT: "yes, on the user's word: a pickle can run any code"
         }
-        return cls._from_file(estimator, path, labels=labels, task=task, name=name, facts=facts)
+        load = partial(joblib.load, path)
+        return cls._from_file(path, load, labels=labels, task=task, name=name, facts=facts)
 
     @classmethod
-    def _from_file(cls, estimator: Any, path: Path, *, name: str | None, **options: Any) -> Self:
+    def _from_file(
+        cls, path: Path, load: Callable[[], Any], *, name: str | None, **options: Any
+    ) -> Self:
+        try:
+            estimator = load()
+        except Exception as error:
+            raise AdapterError(f"{str(path)!r} cannot be loaded: {first_line(error)}") from error
         files = (hash_file(path, path.parent),)
         return cls(
             estimator, name=name or path.stem, source=path.as_posix(), files=files, **options
@@ -267,17 +265,14 @@ class SklearnClassifier:
         """Return what is known of the model, with the hash of its file."""
         inner = unwrapped(self.estimator)
         steps = [type(s).__name__ for _, s in inner.steps] if isinstance(inner, Pipeline) else []
-        return ModelDescription(
-            name=self.name,
-            adapter=type(self).__name__,
-            source=self._source,
-            task=self.task,
-            labels=self.labels,
-            facts={
+        return description_of(
+            self,
+            {
                 "estimator": type(self.estimator).__name__,
                 "steps": list[JsonValue](steps),
                 **self._facts,
             },
+            source=self._source,
             files=self._files,
         )
 

@@ -6,7 +6,14 @@ from typing import Any, TypeAlias
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from explain.adapters.base import Encoding, Scores, check_labels, check_scores, failure
+from explain.adapters.base import (
+    Encoding,
+    Scores,
+    check_labels,
+    check_scores,
+    description_of,
+    failure,
+)
 from explain.adapters.batching import score_in_batches
 from explain.adapters.tokenized import CPU_TOKEN_BUDGET, GPU_TOKEN_BUDGET
 from explain.errors import AdapterError, CapabilityError, ConfigurationError, PredictionError
@@ -205,13 +212,9 @@ class TorchClassifier:
     def describe(self) -> ModelDescription:
         """Return what is known of the model."""
         weight = self.embedding.weight
-        return ModelDescription(
-            name=self.name,
-            adapter=type(self).__name__,
-            source=None,
-            task=self.task,
-            labels=self.labels,
-            facts={
+        return description_of(
+            self,
+            {
                 "architecture": type(self.module).__name__,
                 "parameters": sum(p.numel() for p in self.module.parameters()),
                 "dtype": str(weight.dtype).removeprefix("torch."),

