@@ -183,7 +183,7 @@ class Paths:
             rows = [row for row, _ in batch]
             with torch.no_grad():
                 scores = self._scores((*self.at(batch), torch.tensor(rows)))
-            return self._target_values(scores, rows).tolist()
+            return [*map(float, self._target_values(scores, rows))]
 
         return np.array(self.in_batches(points, work))
 
@@ -266,7 +266,10 @@ class Paths:
             ]
             for row, question in zip(spans, self.questions, strict=True)
         ]
-        return torch.tensor(inside, device=like.device)[..., None]
+        found = torch.tensor(inside, device=like.device)
+        # Longformer pads the ids that it is given to a multiple of its window.
+        wider = like.shape[1] - found.shape[1]
+        return torch.nn.functional.pad(found, (0, wider))[..., None]
 
 
 def per_row(layers: "Sequence[torch.Tensor]") -> list[TokenValues]:

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from explain.engine import Outcome
 from explain.explainers.base import Budget, EndedBy, Estimate, Seconds, Tolerance, relative_gap
@@ -17,7 +17,7 @@ __all__ = ["IntegratedGradients"]
 FIRST_PANELS = 4
 """Pieces that a path is cut into at first."""
 
-POINTS = 4
+POINTS = 5
 """Gauss-Legendre points of a panel."""
 
 CLOCK = time.monotonic
@@ -28,7 +28,7 @@ class IntegratedGradients(GradientExplainer):
     """The gradient along the straight path from a baseline, times input minus baseline.
 
     Steps are taken where they are needed. The integral over a panel [a, b] of the path is known,
-    F(b) - F(a), and so is the error of each panel: the path is cut into 4 panels of 4
+    F(b) - F(a), and so is the error of each panel: the path is cut into 4 panels of 5
     Gauss-Legendre points, and those whose errors matter are cut in two until the errors of all
     sum to less than `tolerance`. The gradients of a panel are those of captum's
     ``IntegratedGradients``; panels of many texts share a batch.
@@ -70,9 +70,7 @@ class IntegratedGradients(GradientExplainer):
         first = np.linspace(0, 1, min(FIRST_PANELS, self.budget // points) + 1).tolist()
         integrals = [_Integral(paths, row) for row in range(len(paths.questions))]
         asked = {
-            integral: [*zip(first[:-1], first[1:], strict=True)]
-            for integral in integrals
-            if not paths.still[integral.row]
+            integral: [*pairwise(first)] for integral in integrals if not paths.still[integral.row]
         }
         while asked:
             _take(paths, asked, points)
@@ -147,9 +145,7 @@ class _Integral:
         return Outcome(estimate, self.gradients)
 
 
-def _take(
-    paths: Paths, asked: dict[_Integral, list[tuple[float, float]]], points: int
-) -> None:
+def _take(paths: Paths, asked: dict[_Integral, list[tuple[float, float]]], points: int) -> None:
     """Take the gradients of the panels that are asked for, in batches of all texts."""
     ends = [
         (integral, t)
