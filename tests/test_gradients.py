@@ -119,8 +119,8 @@ def test_other_methods_equal_captum_called_by_hand(
         sum(v for start, end, v in tokens if span.start <= start < end <= span.end)
         for span in found.spans
     ]
-    np.testing.assert_allclose(found.values, expected, atol=2e-5)
-    assert np.ptp(expected) > 0.01
+    np.testing.assert_allclose(found.values, expected, atol=1e-5)
+    assert np.ptp(expected) > 1e-3
 
 
 @every_architecture

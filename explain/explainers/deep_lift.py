@@ -60,20 +60,15 @@ class DeepLift(GradientExplainer):
         Raises
         ------
         CapabilityError
-            If the model has no gradients, no such token, or does not show its modules.
+            If the model has no gradients, no such token, does not show its modules, or calls an
+            activation several times.
         """
         said = GradientExplainer.removal(self, model)
         _network(model)
         return said
 
     def estimates(self, paths: Paths) -> Iterable[Outcome[Estimate]]:
-        """Return the estimate of each row of a batch, with the number of gradients it took.
-
-        Raises
-        ------
-        CapabilityError
-            If the model calls an activation several times.
-        """
+        """Return the estimate of each row of a batch, with the number of gradients it took."""
         import torch
         from captum.attr import DeepLift as Captum
 
@@ -81,7 +76,6 @@ class DeepLift(GradientExplainer):
         captum = Captum(_as_module(paths, network))
         # One text at a time: a model may take texts of several lengths in turns.
         for row in range(len(paths.questions)):
-            _check_calls(paths, network, row)
             with quiet_captum():
                 products = captum.attribute(
                     tuple(v.requires_grad_() for v in paths.at([(row, 1.0)])),
@@ -113,6 +107,7 @@ def _network(model: TextClassifier) -> "torch.nn.Module":
             f"{model.name} does not show its modules, which DeepLIFT follows; "
             "use integrated_gradients"
         )
+    _check_calls(model)
     return model.network
 
 
@@ -131,14 +126,15 @@ def _as_module(paths: Paths, network: "torch.nn.Module") -> "torch.nn.Module":
     return Scores().train(network.training)
 
 
-def _check_calls(paths: Paths, network: "torch.nn.Module", row: int) -> None:
-    """Check that each activation that captum follows is called once.
+def _check_calls(model: ModuleClassifier) -> None:
+    """Check that each activation that captum follows is called once, whatever the text.
 
     Raises
     ------
     CapabilityError
         If one is called several times.
     """
+    import torch
     from captum.attr._core.deep_lift import SUPPORTED_NON_LINEAR
 
     calls: Counter[torch.nn.Module] = Counter()
@@ -146,16 +142,18 @@ def _check_calls(paths: Paths, network: "torch.nn.Module", row: int) -> None:
     def counted(module: "torch.nn.Module", *_: Any) -> None:
         calls[module] += 1
 
-    names = {m: name for name, m in network.named_modules() if type(m) in SUPPORTED_NON_LINEAR}
+    modules = model.network.named_modules()
+    names = {m: name for name, m in modules if type(m) in SUPPORTED_NON_LINEAR}
     handles = [module.register_forward_hook(counted) for module in names]
     try:
-        paths.values([(row, 1.0)])
+        with torch.no_grad():
+            model.differentiable_scores(model.encode(["."]).inputs)
     finally:
         for handle in handles:
             handle.remove()
     if again := [module for module, n in calls.items() if n > 1]:
         raise CapabilityError(
-            f"{paths.model.name} calls its {type(again[0]).__name__} {names[again[0]]!r} "
+            f"{model.name} calls its {type(again[0]).__name__} {names[again[0]]!r} "
             f"{calls[again[0]]} times, which DeepLIFT cannot follow: give each place a module of "
             "its own, or use integrated_gradients"
         )

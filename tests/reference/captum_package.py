@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 from captum.attr import (
+    GradientShap,
     LayerDeepLift,
-    LayerGradientShap,
     LayerGradientXActivation,
     LayerIntegratedGradients,
 )
@@ -60,6 +60,13 @@ class LogOdds(torch.nn.Module):
         own: torch.Tensor = logits[:, self.label] - logits[:, 1 - self.label]
         return own
 
+    def of_vectors(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Return the log-odds of texts whose word embeddings are `vectors`."""
+        mask = torch.ones(vectors.shape[:2], dtype=torch.long)
+        logits = self.model(inputs_embeds=vectors, attention_mask=mask).logits
+        own: torch.Tensor = logits[:, self.label] - logits[:, 1 - self.label]
+        return own
+
 
 def layer_method_by_hand(
     classifier: TransformersClassifier, text: str, label: int, method: str, samples: int, seed: int
@@ -76,7 +83,9 @@ def layer_method_by_hand(
             found = LayerDeepLift(scores, layer).attribute(ids, baselines=baseline)
         elif method == "gradient_shap":
             np.random.seed(seed)
-            found = LayerGradientShap(scores, layer).attribute(ids, baseline, n_samples=samples)
+            # captum's LayerGradientShap adds noise to ids, which makes them floats.
+            ends = layer(ids).detach(), layer(baseline).detach()
+            found = GradientShap(scores.of_vectors).attribute(*ends, n_samples=samples)
         elif method == "gradient_x_input":
             found = LayerGradientXActivation(scores, layer).attribute(ids)
         else:
