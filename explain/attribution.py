@@ -1,10 +1,8 @@
 """One prediction, or many, attributed to the features of their texts."""
 
-import hashlib
-import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TypeAlias, overload
 
 import numpy as np
@@ -35,7 +33,7 @@ from explain.games import MaskedTextGame, Masker, Plan, Question, default_masker
 from explain.record import Attribution, Group
 from explain.spans import Segmentation, Span, Text, parts_of, sentences, text_of, words
 
-__all__ = ["UNITS", "Setting", "Wanted", "answer", "ask", "attribute", "segment", "stream"]
+__all__ = ["UNITS", "Setting", "Wanted", "answer", "ask", "attribute", "segment"]
 
 UNITS = ("word", "token", "sentence", "auto")
 """What a feature can be; ``auto`` is words, and in long texts sentences first."""
@@ -261,6 +259,7 @@ def answer(
     CapabilityError
         If the model lacks what the method needs.
     """
+    questions = [replace(question, seed=setting.seed) for question in questions]
     if isinstance(explainer, WhiteBoxExplainer):
         removal = explainer.removal(engine.classifier)
         outcomes: Sequence[Outcome[Estimate] | Outcome[Estimate | Refined]] = engine.open(
@@ -310,7 +309,7 @@ def _plan(
 ) -> Plan[Estimate | Refined]:
     """Return the plan of a method on the features, or on sentences first where the unit is auto."""
     n_features = len(question.segmentation)
-    rng = stream(question, setting.seed)
+    rng = question.rng()
     if setting.unit == "auto" and n_features > MOST_WORDS:
         return sentences_then_words(explainer, sentence_runs(question.segmentation), rng)
     return explainer.plan(n_features, rng)
@@ -364,15 +363,6 @@ def _with_special_tokens(
         for match in special.finditer(part)
     ]
     return _merged([*spans, *written], parts) if written else tuple(spans)
-
-
-def stream(question: Question, seed: int) -> np.random.Generator:
-    """Return the random stream of (seed, text), whatever else runs beside it.
-
-    It is the same for all methods and targets, so that they ask for the same texts.
-    """
-    key = json.dumps([seed, question.segmentation.parts])
-    return np.random.default_rng(list(hashlib.sha256(key.encode()).digest()))
 
 
 def _whole(text: Text) -> Segmentation | ExplainError:

@@ -1,5 +1,7 @@
 """A text as a cooperative game: coalitions of features in, scores of masked texts out."""
 
+import hashlib
+import json
 from collections.abc import Generator
 from dataclasses import dataclass
 from numbers import Integral
@@ -113,11 +115,22 @@ class Question:
         What is explained.
     scores : array, shape (n_labels,)
         What the model says of the text as it is.
+    seed : int
+        Seed of the random stream.
     """
 
     segmentation: Segmentation
     target: Target
     scores: NDArray[np.float64]
+    seed: int = 0
+
+    def rng(self) -> np.random.Generator:
+        """Return the random stream of (seed, text) from its start, whatever else runs beside it.
+
+        It is the same for all methods and targets, so that they ask for the same texts.
+        """
+        key = json.dumps([self.seed, self.segmentation.parts])
+        return np.random.default_rng(list(hashlib.sha256(key.encode()).digest()))
 
 
 class MaskedTextGame:

@@ -1,13 +1,13 @@
 """Which features of a text act together: "not" and "good"."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import comb
 
 from explain.adapters import wrap
-from explain.attribution import Setting, Wanted, ask, stream
+from explain.attribution import Setting, Wanted, ask
 from explain.engine import Engine
 from explain.errors import ExplainError
 from explain.explainers.base import (
@@ -87,7 +87,9 @@ def interactions(
     if isinstance(question, ExplainError):
         raise question
     game = MaskedTextGame(question.segmentation, setting.masker, question.target)
-    outcome = engine.run([game], [_plan(game.n_features, limits, stream(question, seed))])[0]
+    outcome = engine.run(
+        [game], [_plan(game.n_features, limits, replace(question, seed=seed).rng())]
+    )[0]
     found = outcome.unwrap()
     first, second = np.triu_indices(game.n_features, 1)
     order = np.argsort(-np.abs(found.pairs.values), kind="stable")

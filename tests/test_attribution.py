@@ -35,7 +35,14 @@ HOSTILE = [
 ]
 PAIR = ("A man in a black hat sleeps .", "A person is awake .")
 PERTURBATION = [name for name in METHODS if hasattr(METHODS[name], "plan")]
-ON_TRANSFORMERS = [*PERTURBATION, "integrated_gradients"]
+GRADIENTS = [
+    "integrated_gradients",
+    "gradient_x_input",
+    "gradient_l2",
+    "gradient_shap",
+    "deep_lift",
+]
+ON_TRANSFORMERS = [*PERTURBATION, *GRADIENTS]
 
 
 @pytest.mark.parametrize("method", PERTURBATION)
@@ -67,14 +74,13 @@ def test_integrated_gradients_equal_captum_called_by_hand(sst2: TransformersClas
         explain.attribute(sst2, SENTENCES, method="integrated_gradients"),
         strict=True,
     ):
-        steps = attribution.diagnostics["steps"]
-        assert isinstance(steps, int)
-        tokens = integrated_gradients_by_hand(sst2, text, attribution.target.index, steps)
+        tokens = integrated_gradients_by_hand(sst2, text, attribution.target.index, 300)
         expected = [
             sum(v for start, end, v in tokens if span.start <= start < end <= span.end)
             for span in attribution.spans
         ]
-        np.testing.assert_allclose(attribution.values, expected, atol=1e-4)
+        off = np.linalg.norm(np.subtract(attribution.values, expected))
+        assert off <= 0.02 * np.linalg.norm(expected)
         assert attribution.diagnostics["converged"] is True
         gap = attribution.completeness_gap / (attribution.full_value - attribution.empty_value)
         assert abs(gap) <= 0.01
@@ -95,6 +101,7 @@ def test_integrated_gradients_say_where_they_did_not_converge(
     )
     assert attribution.diagnostics["converged"] is False
     assert attribution.diagnostics["steps"] == 2
+    assert attribution.diagnostics["ended_by"] == "budget"
     assert attribution.evaluations == 2
 
 

@@ -154,6 +154,15 @@ class GradientClassifier(TokenizedClassifier, Protocol):
         """Return the scores of an encoded batch, shape (n_texts, n_labels), with gradients."""
 
 
+@runtime_checkable
+class ModuleClassifier(GradientClassifier, Protocol):
+    """A classifier whose layers can be looked at one by one."""
+
+    @property
+    def network(self) -> "torch.nn.Module":
+        """The module that scores are computed by."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contributions:
     """What each token of a text adds to the value of a linear model.

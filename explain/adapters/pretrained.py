@@ -119,6 +119,11 @@ class PretrainedClassifier(TokenizerClassifier):
             self.model.get_decoder().get_input_embeddings(),
         )
 
+    @property
+    def network(self) -> torch.nn.Module:
+        """The module that scores are computed by."""
+        return self.model
+
     def encode(self, texts: Sequence[Text]) -> Encoding:
         """Return `texts` as one padded batch on the model's device.
 

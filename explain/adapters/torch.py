@@ -119,6 +119,11 @@ class TorchClassifier:
         """The layer that turns the ids of a whole batch into vectors."""
         return (self._lookup,)
 
+    @property
+    def network(self) -> torch.nn.Module:
+        """The module that scores are computed by."""
+        return self.module
+
     def predict(self, texts: Sequence[Text]) -> Scores:
         """Return the scores of `texts`, shape (n_texts, n_labels), natural-log scale.
 

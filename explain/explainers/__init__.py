@@ -13,6 +13,9 @@ from explain.explainers.base import (
     PerturbationExplainer,
     WhiteBoxExplainer,
 )
+from explain.explainers.deep_lift import DeepLift
+from explain.explainers.gradient_at_text import GradientL2, GradientXInput
+from explain.explainers.gradient_shap import GradientShap
 from explain.explainers.hierarchy import (
     MOST_WORDS,
     Refined,
@@ -30,8 +33,12 @@ __all__ = [
     "DEFAULT_BUDGET",
     "METHODS",
     "MOST_WORDS",
+    "DeepLift",
     "Estimate",
     "Explainer",
+    "GradientL2",
+    "GradientShap",
+    "GradientXInput",
     "IntegratedGradients",
     "Lime",
     "Linear",
@@ -47,7 +54,19 @@ __all__ = [
 ]
 
 METHODS: dict[str, type[Any]] = {
-    method.name: method for method in (Shap, Lime, IntegratedGradients, Linear, Occlusion, Random)
+    method.name: method
+    for method in (
+        Shap,
+        Lime,
+        IntegratedGradients,
+        GradientXInput,
+        GradientL2,
+        GradientShap,
+        DeepLift,
+        Linear,
+        Occlusion,
+        Random,
+    )
 }
 """The registry: a method is known under its name everywhere."""
 

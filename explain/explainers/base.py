@@ -35,6 +35,7 @@ __all__ = [
     "ends",
     "every",
     "overlap",
+    "relative_gap",
     "sum_onto_features",
 ]
 
@@ -199,3 +200,9 @@ def overlap(one: Span, other: Span) -> int:
     if one.part != other.part:
         return 0
     return max(0, min(one.end, other.end) - max(one.start, other.start))
+
+
+def relative_gap(values: NDArray[np.float64], total: float) -> float:
+    """Return how far the sum of the values is off v(N) - v(empty), relative to that `total`."""
+    gap = abs(float(values.sum()) - total)
+    return gap / max(abs(total), float(np.finfo(np.float32).eps))

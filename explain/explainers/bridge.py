@@ -54,7 +54,7 @@ def as_plan(method: Callable[[GameFunction], T], seed: int) -> Plan[T]:
         questions.put(None)
 
     thread = threading.Thread(target=work, daemon=True)
-    random = _RandomState(seed)
+    random = RandomState(seed)
     resume: Callable[[], None] = thread.start
     try:
         while True:
@@ -69,7 +69,7 @@ def as_plan(method: Callable[[GameFunction], T], seed: int) -> Plan[T]:
         thread.join()
 
 
-class _RandomState:
+class RandomState:
     """A state of numpy's global random generator that is in force only for a while."""
 
     def __init__(self, seed: int) -> None:

@@ -10,7 +10,7 @@ from explain.adapters import LinearClassifier, TextClassifier
 from explain.adapters.base import halve_on_failure
 from explain.engine import Outcome
 from explain.errors import CapabilityError, PredictionError
-from explain.explainers.base import Estimate, sum_onto_features
+from explain.explainers.base import Estimate, relative_gap, sum_onto_features
 from explain.games import Delete, Question, target_values
 from explain.progress import Progress
 from explain.spans import text_of
@@ -116,7 +116,7 @@ def _estimate(
         standard_errors=np.zeros(len(values)) if found.additive else None,
         diagnostics={
             "additive": found.additive,
-            "relative_gap": gap / max(abs(full - empty), float(np.finfo(np.float32).eps)),
+            "relative_gap": relative_gap(values, float(full - empty)),
         },
     )
 
