@@ -63,9 +63,10 @@ SHORTEST = 3
 SAMPLED = 200
 """Texts of the table that texts and words are drawn from."""
 
+TRIED = 200
 CANDIDATES = 24
 PROBES = 4
-"""Words that are tried, and texts that each is tried in."""
+"""Words that are looked at, that are scored, and texts that each is scored in."""
 
 RIDGE = 1e-3
 """Ridge of the direction that tells a token from others, relative to their mean square."""
@@ -173,8 +174,8 @@ def positive_control(
     that a model with a tokenizer reads as one token: of 24, the two whose insertion moves the
     scores least. The label is the one with the lowest mean score, so the bonus must overcome the
     model; the column of a regression. The bonus is twice the range of that label's value over the
-    texts as they are and with all words removed. The words are put between words of a text that
-    lacks them, at random places, and the explained target is the label of the rule.
+    texts as they are and with all words removed. The words are put between words of texts that lack
+    them, at random places, and the explained target is the label of the rule.
 
     The cost is that of explaining ``n_texts * len(kinds)`` texts of at most 12 words, and some
     150 evaluations for the choice of the words.
@@ -207,15 +208,15 @@ def positive_control(
     engine = Engine(model)
     setting = Setting.of(model, unit="word", masker=masker, seed=seed)
     short = _short_texts(texts, rng)
-    label, bonus = _label_and_bonus(engine, short[:n_texts], setting)
-    pair = _choose_words(engine, short, label, rng)
-    usable = [t for t in short if not any(list(_places(w, t)) for w in pair)][:n_texts]
+    chosen, rest = short[:n_texts], short[n_texts:]
+    label, bonus = _label_and_bonus(engine, chosen, setting)
+    pair = _choose_words(engine, chosen, _candidates(chosen, rest), label, rng)
     rules: list[Rule] = []
     recalls: list[Recall] = []
     evaluations = 0
     for kind in kinds:
         rule = Rule(kind, pair[:1] if kind == "token" else pair, label, bonus)
-        planted = [_with_words(text, _order(rule, rng), rng) for text in usable]
+        planted = [_with_words(text, _order(rule, rng), rng) for text in chosen]
         control = Engine(plant(model, rule, planted))
         questions = [_sound(q) for q in ask(control, planted, setting, [label] * len(planted))]
         recalls += [_recall(control, questions, rule, e, setting) for e in explainers]
@@ -251,7 +252,7 @@ def plant(model: TextClassifier, rule: Rule, texts: Sequence[Text]) -> TextClass
     rule : Rule
         The rule.
     texts : sequence of str or pair of str
-        Texts that hold each word of the rule; those that gradients are to be asked for.
+        Texts that gradients are to be asked for; some hold each word of the rule.
     """
     if isinstance(model, GradientClassifier):
         try:
@@ -501,57 +502,69 @@ def _label_and_bonus(engine: Engine, texts: Sequence[Text], setting: Setting) ->
 
 
 def _choose_words(
-    engine: Engine, texts: Sequence[Text], label: int, rng: np.random.Generator
+    engine: Engine,
+    texts: Sequence[Text],
+    candidates: Sequence[str],
+    label: int,
+    rng: np.random.Generator,
 ) -> tuple[str, str]:
-    """Return the two rare words, each one token, that move the scores least.
+    """Return the two candidates, each one token if possible, that move the scores least.
 
     Raises
     ------
     DataError
         If there are no two.
     """
-    probes = texts[-PROBES:]
+    probes = texts[:PROBES]
     target = make_target(engine.classifier, np.zeros(len(engine.classifier.labels)), label)
     before = target_values(_scores(engine, probes), target)
     moved: dict[str, float] = {}
-    for word in _candidates(texts):
-        planted = [_with_words(text, [word], rng) for text in probes]
-        if _is_one_token(engine.classifier, word, planted):
-            after = target_values(_scores(engine, planted), target)
-            moved[word] = float(np.abs(after - before).mean())
-        if len(moved) == CANDIDATES:
+    for is_fit in (_is_one_token, _is_feature):
+        for word in candidates[:TRIED]:
+            planted = [_with_words(text, [word], rng) for text in probes]
+            if len(moved) < CANDIDATES and is_fit(engine.classifier, word, planted):
+                after = target_values(_scores(engine, planted), target)
+                moved[word] = float(np.abs(after - before).mean())
+        if len(moved) >= 2:
             break
     if len(moved) < 2:
         raise DataError(
-            f"{engine.classifier.name} reads no two rare words of the texts as one token each, so "
-            "no rule can be planted; pass more texts"
+            f"{engine.classifier.name} is given texts between whose words no two others can be "
+            "put, so no rule can be planted; pass other texts"
         )
     first, second = sorted(moved, key=lambda word: (moved[word], word))[:2]
     return first, second
 
 
-def _candidates(texts: Sequence[Text]) -> list[str]:
-    """Return words, the rarest of the table first, of those that most of its texts lack."""
+def _candidates(chosen: Sequence[Text], rest: Sequence[Text]) -> list[str]:
+    """Return words that the chosen texts lack: of the rest, the rarest first, and everyday ones."""
+    taken = "\n".join(part for text in chosen for part in parts_of(text)).casefold()
     counts: Counter[str] = Counter()
-    for text in texts:
-        own = {word for part in parts_of(text) for word in _WORD.findall(part)}
-        counts.update(word for word in own if word == word.lower())
-    most = max(1, len(texts) // 10)
-    rare = sorted((w for w in counts if counts[w] <= most), key=lambda w: (counts[w], w))
-    return [*rare, *(word for word in NEUTRAL if word not in counts)]
+    for text in rest:
+        counts.update({word for part in parts_of(text) for word in _WORD.findall(part)})
+    rare = sorted(counts, key=lambda word: (counts[word], word))
+    return [
+        word
+        for word in dict.fromkeys([*rare, *NEUTRAL])
+        if word == word.lower() and word not in taken
+    ]
 
 
 def _is_one_token(model: TextClassifier, word: str, texts: Sequence[Text]) -> bool:
     """Tell whether a word is one feature of each text, and one token where tokens are known."""
-    for text in texts:
-        places = set(_places(word, text))
-        if not places <= set(words(parts_of(text))):
-            return False
-        if isinstance(model, TokenizedClassifier):
-            touched = [s for s in model.tokens([text])[0] if any(overlap(s, p) for p in places)]
-            if len(touched) != len(places):
-                return False
-    return True
+    if not _is_feature(model, word, texts):
+        return False
+    if not isinstance(model, TokenizedClassifier):
+        return True
+    return all(
+        sum(overlap(token, place) > 0 for token in tokens for place in _places(word, text)) == 1
+        for text, tokens in zip(texts, model.tokens(texts), strict=True)
+    )
+
+
+def _is_feature(_: TextClassifier, word: str, texts: Sequence[Text]) -> bool:
+    """Tell whether a word is one feature of each text."""
+    return all(set(_places(word, text)) <= set(words(parts_of(text))) for text in texts)
 
 
 def _scores(engine: Engine, texts: Sequence[Text]) -> Scores:
