@@ -23,12 +23,13 @@ from explain.metrics.positive_control import (
     plant,
     positive_control,
 )
+from explain.record import Task
 from explain.spans import Text, parts_of
 from tests.tiny import ARCHITECTURES
 
 DEMO = Path(explain.__file__).parent / "demo"
 METHODS = ("shap", "lime", "integrated_gradients", "random")
-WITHOUT = ["the payment failed again", "a good film , really good", "Downloads and changes."]
+WITHOUT = ["the payment failed again", "a good film , really good", "Load it down, change it."]
 WITH = [
     "please download what I changed",
     "what I changed I cannot download again",
@@ -149,7 +150,7 @@ def test_a_tie_is_no_find() -> None:
 
 
 @pytest.mark.parametrize("task", ["multi_label", "regression"])
-def test_models_of_other_tasks(task: str, messages: list[Text]) -> None:
+def test_models_of_other_tasks(task: Task, messages: list[Text]) -> None:
     labels = ["a", "b", "c"] if task == "multi_label" else ["stars"]
 
     def lengths(texts: Sequence[Text]) -> list[list[float]]:

@@ -242,8 +242,8 @@ def plant(model: TextClassifier, rule: Rule, texts: Sequence[Text]) -> TextClass
     gives the word of the rule p = 1 and all other tokens of `texts` as little as possible (ridge
     regression); f is the largest p that one of them has. So the word itself gives one, the baseline
     and all other words exactly zero, and on `texts` the gradients are those of the very function
-    that `predict` computes. Where two tokens cannot be told apart so, the model with the rule has
-    no gradients.
+    that `predict` computes, unless a text holds the token within a longer word. Where two tokens
+    cannot be told apart so, the model with the rule has no gradients.
 
     Parameters
     ----------
