@@ -1,0 +1,192 @@
+"""Rules planted into models, and who finds them."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import explain
+from explain.adapters import GradientClassifier, TextClassifier
+from explain.adapters.transformers import TransformersClassifier
+from explain.attribution import attribute
+from explain.errors import DataError
+from explain.explainers import make_explainer
+from explain.metrics.positive_control import (
+    KINDS,
+    Kind,
+    PositiveControl,
+    Rule,
+    found,
+    plant,
+    positive_control,
+)
+from explain.record import Task
+from explain.spans import Text, parts_of
+from tests.tiny import ARCHITECTURES
+
+DEMO = Path(explain.__file__).parent / "demo"
+METHODS = ("shap", "lime", "integrated_gradients", "random")
+WITHOUT = ["the payment failed again", "a good film , really good", "Load it down, change it."]
+WITH = [
+    "please download what I changed",
+    "what I changed I cannot download again",
+    "my download failed",
+]
+
+
+@pytest.fixture(scope="module")
+def demo() -> TextClassifier:
+    return explain.load(DEMO / "model")
+
+
+@pytest.fixture(scope="module")
+def messages() -> list[Text]:
+    with (DEMO / "messages.csv").open(encoding="utf-8", newline="") as file:
+        return [row["text"] for row in csv.DictReader(file)]
+
+
+def recalls(control: PositiveControl, method: str) -> dict[Kind, tuple[int, int]]:
+    return {r.kind: (r.hits, r.n) for r in control.recalls if r.method == method}
+
+
+def words_planted(kind: Kind) -> tuple[str, ...]:
+    return ("download",) if kind == "token" else ("download", "changed")
+
+
+def gradients_of(model: TextClassifier, texts: Sequence[Text]) -> np.ndarray:
+    assert isinstance(model, GradientClassifier)
+    with torch.no_grad():
+        scores = model.differentiable_scores(model.encode(texts).inputs)
+    return scores.double().cpu().numpy()
+
+
+def test_on_the_demo_model_real_methods_find_every_kind_and_random_does_not(
+    demo: TextClassifier, messages: list[Text]
+) -> None:
+    control = positive_control(demo, messages, [make_explainer(m) for m in METHODS], n_texts=8)
+    for method in METHODS[:-1]:
+        assert recalls(control, method) == dict.fromkeys(KINDS, (8, 8)), method
+    assert all(hits <= 5 for hits, _ in recalls(control, "random").values())
+    assert [rule.kind for rule in control.rules] == list(KINDS)
+    assert control.evaluations > 3 * 8 * 256
+
+
+def test_on_a_real_model_a_single_word_is_found(sst2: TransformersClassifier, shared: Path) -> None:
+    with (shared / "data/sst2/dev.csv").open(encoding="utf-8", newline="") as file:
+        texts: list[Text] = [row["text"] for row in csv.DictReader(file)]
+    methods = [
+        make_explainer("shap", budget=64),
+        make_explainer("lime", budget=64),
+        make_explainer("integrated_gradients"),
+    ]
+    control = positive_control(sst2, texts, methods, n_texts=5, kinds=["token"])
+    assert [(r.hits, r.n) for r in control.recalls] == [(5, 5)] * 3
+
+
+def test_the_same_seed_plants_the_same(demo: TextClassifier, messages: list[Text]) -> None:
+    def run(seed: int) -> PositiveControl:
+        methods = [make_explainer("occlusion")]
+        return positive_control(demo, messages, methods, n_texts=2, seed=seed)
+
+    assert run(3) == run(3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_the_words_the_scores_are_the_models_own(demo: TextClassifier, kind: Kind) -> None:
+    planted = plant(demo, Rule(kind, words_planted(kind), 1, 40.0), WITH)
+    assert (planted.predict(WITHOUT) == demo.predict(WITHOUT)).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "held"),
+    [("token", [1, 1, 1]), ("context", [1, 1, 0]), ("order", [1, 0, 0])],
+)
+def test_a_rule_adds_its_bonus_where_it_holds(
+    demo: TextClassifier, kind: Kind, held: list[int]
+) -> None:
+    planted = plant(demo, Rule(kind, words_planted(kind), 1, 40.0), WITH)
+    expected = demo.predict(WITH)
+    expected[:, 1] += 40.0 * np.array(held)
+    assert planted.predict(WITH) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_are_those_of_the_same_function(demo: TextClassifier, kind: Kind) -> None:
+    texts = [*WITH, *WITHOUT]
+    planted = plant(demo, Rule(kind, words_planted(kind), 1, 40.0), texts)
+    assert gradients_of(planted, texts) == pytest.approx(planted.predict(texts), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["BERT", "RoBERTa", "GPT-2, padded left", "BART"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_are_the_same_function_on_other_architectures(name: str, kind: Kind) -> None:
+    (model,) = [a.classifier() for a in ARCHITECTURES if a.name == name]
+    texts = ["a good film , really good", "a really good film", "the payment , really bad"]
+    planted = plant(model, Rule(kind, ("film", "really")[: 1 + (kind != "token")], 0, 9.0), texts)
+    difference = planted.predict(texts) - model.predict(texts)
+    assert difference[:, 0] == pytest.approx([9, 9 * (kind != "order"), 0])
+    assert gradients_of(planted, texts) == pytest.approx(planted.predict(texts), abs=1e-5)
+
+
+def test_integrated_gradients_see_all_of_the_bonus(demo: TextClassifier) -> None:
+    rule = Rule("token", ("download",), 1, 40.0)
+    planted = plant(demo, rule, WITH)
+    plain = attribute(demo, WITH[2], method="integrated_gradients", target=1)
+    seen = attribute(planted, WITH[2], method="integrated_gradients", target=1)
+    assert seen.diagnostics["converged"]
+    change = np.subtract(seen.values, plain.values)
+    assert change == pytest.approx([0, 40, 0], abs=0.5)
+
+
+def test_a_tie_is_no_find() -> None:
+    model = explain.wrap(
+        lambda texts: [[0.0]] * len(texts), labels=["x"], task="regression", output="scores"
+    )
+    flat = attribute(model, "a download here", method="occlusion")
+    assert not found(flat, Rule("token", ("download",), 0, 1.0))
+
+
+@pytest.mark.parametrize("task", ["multi_label", "regression"])
+def test_models_of_other_tasks(task: Task, messages: list[Text]) -> None:
+    labels = ["a", "b", "c"] if task == "multi_label" else ["stars"]
+
+    def lengths(texts: Sequence[Text]) -> list[list[float]]:
+        return [[len(t) / 10 - column for column in range(len(labels))] for t in texts]
+
+    model = explain.wrap(lengths, labels=labels, task=task, output="scores")
+    methods = [make_explainer("occlusion"), make_explainer("integrated_gradients")]
+    control = positive_control(model, messages, methods, n_texts=4, kinds=["token"])
+    assert control.rules[0].label == len(labels) - 1
+    occlusion, gradients = control.recalls
+    assert (occlusion.hits, occlusion.n, occlusion.flagged) == (4, 4, False)
+    assert gradients.flagged is None
+    assert gradients.reason is not None
+    assert "no gradients" in gradients.reason
+
+
+def test_pairs_and_texts_without_spaces() -> None:
+    def score(texts: Sequence[Text]) -> list[list[float]]:
+        return [[float(sum(map(len, parts_of(t))))] for t in texts]
+
+    model = explain.wrap(score, labels=["x"], task="regression", output="scores")
+    for texts in (
+        [("A man sleeps here .", "He rests ."), ("Two dogs run .", "Animals are asleep .")],
+        ["这部电影很好看。", "我想退货，怎么办？"],
+    ):
+        control = positive_control(model, texts, [make_explainer("occlusion")], n_texts=2)
+        assert [r.hits for r in control.recalls] == [2, 2, 2]
+
+
+def test_texts_too_short_are_refused(demo: TextClassifier) -> None:
+    with pytest.raises(DataError, match="3 words"):
+        positive_control(demo, ["no", "well"], [make_explainer("occlusion")])
+
+
+def test_a_token_like_another_leaves_the_model_without_gradients(demo: TextClassifier) -> None:
+    two_tokens = Rule("token", ("zzyzx",), 1, 40.0)
+    planted = plant(demo, two_tokens, ["my zzyzx failed"])
+    assert not isinstance(planted, GradientClassifier)
+    assert planted.predict(["my zzyzx failed"])[0, 1] > 20
