@@ -17,8 +17,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import explain
 from explain.adapters import TextClassifier
-from explain.checks.intervals import mean, proportion
 from explain.explainers import METHODS
+from explain.intervals import mean, proportion
 from explain.record import Attribution, Measure
 
 TRAIN_ROWS, EPOCHS, TEXTS = 2_000, 2, 100

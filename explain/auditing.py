@@ -47,6 +47,7 @@ from explain.record import (
 )
 from explain.selection import plan_selection
 from explain.spans import text_of
+from explain.trust import assess
 
 __all__ = ["DEFAULT_METHODS", "audit"]
 
@@ -64,7 +65,6 @@ NOT_BUILT = (
     ("criteria", "Acceptance criteria"),
     ("calibration", "Calibration"),
     ("slices", "Slices"),
-    ("trust", "Reliability of the explanations"),
     ("shortcuts", "Shortcuts"),
     ("robustness", "Robustness"),
     ("fairness", "Fairness"),
@@ -160,11 +160,15 @@ def audit(
         for posed in _questions(question, classifier)
     ]
     explained = _explain(engine, chosen, explainers, setting, timer)
+    with timer.stage("trust"):
+        texts = [text_of(row.parts) for row, _ in asked]
+        assessed = assess(engine, explained.attributions, explainers, setting, texts)
     records = [
         instance.model_copy(
             update={
                 "stratum": strata.get(instance.id),
-                "attributions": tuple(explained.attributions.get(instance.id, ())),
+                "attributions": tuple(assessed.attributions.get(instance.id, ())),
+                "agreements": assessed.agreements.get(instance.id, ()),
             }
         )
         for instance in scored
@@ -172,7 +176,7 @@ def audit(
     skipped += explained.skipped
     context = AuditContext(engine, description, dataset, records, skipped, plan, seed)
     sections = [timer.timed(check.id, partial(check.run, context)) for check in CHECKS]
-    timer.note("counts", evaluations=engine.evaluations, calls=engine.calls)
+    timer.note("counts", evaluations=engine.evaluations + assessed.evaluations, calls=engine.calls)
     arguments: dict[str, JsonValue] = {
         "model": str(model) if isinstance(model, str | Path) else description.name,
         "model_options": dict(model_options or {}),
@@ -190,7 +194,8 @@ def audit(
         identity=system or SystemIdentity(name=description.name),
         provenance=_provenance(description, dataset, arguments, seed),
         rows=len(dataset.rows),
-        sections=(*sections, *explained.unable, *map(_not_built, NOT_BUILT)),
+        sections=(*sections, assessed.section, *explained.unable, *map(_not_built, NOT_BUILT)),
+        trust=assessed.trust,
         plan=plan,
         instances=tuple(records),
         skipped=tuple(skipped),

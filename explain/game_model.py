@@ -32,8 +32,6 @@ __all__ = ["RESOLUTION", "GameModel", "Learned", "Limits", "ReadOut", "learn", "
 
 FloatArray = NDArray[np.float64]
 
-ODD, EVEN = (1, 3, 5), (0, 2, 4)
-
 SECOND = (1e-3, 1e-2, 0.03, 0.1, 0.3, 1.0)
 """Weights tried of the second order of a half, relative to the first (prototype of the tables)."""
 
@@ -42,6 +40,9 @@ THIRD = (0.0, 0.1, 0.5)
 
 NOISE = (1e-6, 1e-3, 1e-2)
 """Shares of the variance tried that the orders beyond the fifth may have."""
+
+NEGLIGIBLE = 1e-3
+"""Probability of weights that are not looked at again."""
 
 CONSTANT = 100.0
 """Weight of the constant: its prior says next to nothing."""
@@ -211,8 +212,7 @@ def learn(
             kept = np.vstack([kept, fresh]) if rounds else fresh
             rounds += 1
             with _one_thread():
-                relevance = None if model is None else model.learned_relevance()
-                model = GameModel.fit(kept, values, relevance)
+                model = GameModel.fit(kept, values, model)
         assert model is not None
         with _one_thread():
             found = read(model)
@@ -238,10 +238,18 @@ def _one_thread() -> AbstractContextManager[object]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Weights:
+    """How much each order may have of the variance of a half, and the noise."""
+
+    of_order: dict[int, float]
+    noise: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Hypothesis:
     """One set of weights of the orders, with what the data say under it."""
 
-    weights: dict[int, float]
+    weights: _Weights
     variance: float
     factor: tuple[FloatArray, bool]
     coefficients: FloatArray
@@ -270,18 +278,19 @@ class _Half:
 
     @classmethod
     def fit(
-        cls, x: FloatArray, y: FloatArray, relevance: FloatArray, orders: Sequence[int]
+        cls, x: FloatArray, y: FloatArray, relevance: FloatArray, weights: Sequence[_Weights]
     ) -> "_Half":
         ones = np.ones((1, x.shape[1]))
         norms = np.array([float(e[0, 0]) for e in _elementary(ones, ones, relevance)])
-        possible = [k for k in orders if k <= x.shape[1]]
         every = _elementary(x, x, relevance)
-        grams = {k: every[k] / norms[k] for k in possible}
-        tried = [_hypothesis(grams, y, w, noise) for w, noise in _weights(orders, possible)]
+        grams = {k: every[k] / norms[k] for k in weights[0].of_order}
+        tried = [_hypothesis(grams, y, one) for one in weights]
         evidence = np.array([one.log_evidence for one in tried])
         probability = np.exp(evidence - evidence.max())
         probability /= probability.sum()
-        kept = [(float(p), one) for p, one in zip(probability, tried, strict=True) if p > 1e-3]
+        kept = [
+            (float(p), one) for p, one in zip(probability, tried, strict=True) if p > NEGLIGIBLE
+        ]
         total = sum(p for p, _ in kept)
         return cls(x, relevance, norms, [(p / total, one) for p, one in kept])
 
@@ -293,8 +302,8 @@ class _Half:
         """
         means, variances, probabilities = [], [], []
         for probability, one in self.hypotheses:
-            covariance = _weighted(one.weights, crossed)
-            own = _weighted(one.weights, prior)
+            covariance = _weighted(one.weights.of_order, crossed)
+            own = _weighted(one.weights.of_order, prior)
             explained = np.einsum("ji,ji->i", covariance, cho_solve(one.factor, covariance))
             means.append(covariance.T @ one.coefficients)
             variances.append(one.variance * np.maximum(own - explained, 0))
@@ -307,13 +316,20 @@ class _Half:
 
     @property
     def orders(self) -> list[int]:
-        return list(self.hypotheses[0][1].weights)
+        return list(self.hypotheses[0][1].weights.of_order)
+
+    @property
+    def weights(self) -> list[_Weights]:
+        return [one.weights for _, one in self.hypotheses]
 
     @property
     def coefficients(self) -> dict[int, FloatArray]:
         """What turns e_k of the data and a coalition into the part of order k of its value."""
         return {
-            k: np.sum([p * one.weights[k] * one.coefficients for p, one in self.hypotheses], axis=0)
+            k: np.sum(
+                [p * one.weights.of_order[k] * one.coefficients for p, one in self.hypotheses],
+                axis=0,
+            )
             / self.norms[k]
             for k in self.orders
         }
@@ -344,23 +360,25 @@ class GameModel:
 
     @classmethod
     def fit(
-        cls, kept: Coalitions, values: FloatArray, relevance: FloatArray | None = None
+        cls, kept: Coalitions, values: FloatArray, before: "GameModel | None" = None
     ) -> "GameModel":
         """Return the posterior after some pairs.
 
-        Without a relevance, the one that these very pairs teach is taken if it makes them more
-        likely than an equal one (empirical Bayes; MacKay 1992).
+        The relevances, and which weights of the orders are tried, come from the model of fewer
+        pairs. Without one, the relevance that these very pairs teach is taken if it makes them
+        more likely than an equal one (empirical Bayes; MacKay 1992), and all weights are tried.
         """
         x = np.where(kept, 1.0, -1.0)
         difference = (values[:, 0] - values[:, 1]) / 2
 
-        def under(relevance: FloatArray) -> "GameModel":
-            return cls(kept, values, relevance, _Half.fit(x, difference, relevance, ODD))
+        def under(relevance: FloatArray, weights: Sequence[_Weights]) -> "GameModel":
+            return cls(kept, values, relevance, _Half.fit(x, difference, relevance, weights))
 
-        if relevance is not None:
-            return under(relevance)
-        equal = under(np.ones(kept.shape[1]))
-        learned = under(equal.learned_relevance())
+        if before is not None:
+            return under(before.learned_relevance(), before.odd.weights)
+        weights = _odd_weights(kept.shape[1])
+        equal = under(np.ones(kept.shape[1]), weights)
+        learned = under(equal.learned_relevance(), weights)
         return max(equal, learned, key=lambda model: model.odd.log_evidence)
 
     @property
@@ -471,7 +489,8 @@ class GameModel:
     @cached_property
     def even(self) -> _Half:
         """The even half, which Shapley values do not depend on."""
-        return _Half.fit(self.odd.x, self.values.mean(axis=1), self.relevance, EVEN)
+        weights = _even_weights(self.kept.shape[1])
+        return _Half.fit(self.odd.x, self.values.mean(axis=1), self.relevance, weights)
 
     @cached_property
     def _known(self) -> dict[bytes, float]:
@@ -491,21 +510,28 @@ class GameModel:
         return learned
 
 
-def _weights(
-    orders: Sequence[int], possible: Sequence[int]
-) -> Iterator[tuple[dict[int, float], float]]:
-    """Yield all weights of the orders that are tried, each with a share of noise."""
-    for second, third, noise in product(SECOND, THIRD, NOISE):
-        values = (1.0, second, second * third) if orders == ODD else (CONSTANT, 1.0, second)
-        if orders == EVEN and third != THIRD[0]:
-            continue
-        yield {k: w for k, w in zip(orders, values, strict=True) if k in possible}, noise
+def _odd_weights(n_features: int) -> list[_Weights]:
+    """Return all weights of orders 1, 3 and 5 that are tried."""
+    return [
+        _Weights(_possible({1: 1.0, 3: second, 5: second * third}, n_features), noise)
+        for second, third, noise in product(SECOND, THIRD, NOISE)
+    ]
 
 
-def _hypothesis(
-    grams: dict[int, FloatArray], y: FloatArray, weights: dict[int, float], noise: float
-) -> _Hypothesis:
-    gram = _weighted(weights, grams) + noise * np.eye(len(y))
+def _even_weights(n_features: int) -> list[_Weights]:
+    """Return all weights of orders 0, 2 and 4 that are tried."""
+    return [
+        _Weights(_possible({0: CONSTANT, 2: 1.0, 4: second}, n_features), noise)
+        for second, noise in product(SECOND, NOISE)
+    ]
+
+
+def _possible(of_order: dict[int, float], n_features: int) -> dict[int, float]:
+    return {k: weight for k, weight in of_order.items() if k <= n_features}
+
+
+def _hypothesis(grams: dict[int, FloatArray], y: FloatArray, weights: _Weights) -> _Hypothesis:
+    gram = _weighted(weights.of_order, grams) + weights.noise * np.eye(len(y))
     factor = cho_factor(gram, lower=True)
     coefficients = cho_solve(factor, y)
     quadratic = max(float(y @ coefficients), float(np.finfo(float).tiny))

@@ -62,6 +62,7 @@ __all__ = [
     "Table",
     "Target",
     "Task",
+    "Unit",
     "label_name",
 ]
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Final
 
 from explain.attribution import Setting
 from explain.checks.trust import recall_measure, trust_section
 from explain.engine import Engine
 from explain.errors import ExplainError
 from explain.explainers import Explainer
+from explain.intervals import mean
+from explain.metrics.agreement import agreements
+from explain.metrics.faithfulness import Faithfulness, faithfulness
 from explain.metrics.grades import (
     Verdict,
     faithfulness_verdict,
@@ -19,13 +20,10 @@ from explain.metrics.grades import (
     shared_verdicts,
 )
 from explain.metrics.positive_control import PositiveControl, positive_control
-from explain.record import Agreement, Attribution, Measure, MethodTrust, Section
+from explain.record import Agreement, Attribution, Measure, MethodTrust, Section, Unit
 from explain.spans import Text
 
 __all__ = ["Assessment", "Evidence", "assess"]
-
-
-NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,8 @@ class Assessment:
         The attributions of each instance, graded, in the order given.
     trust : tuple of MethodTrust
         Each method that explained something.
+    agreements : dict of str to tuple of Agreement
+        How far the methods agree on each instance.
     section : Section
         The section ``trust``.
     evaluations : int
@@ -73,6 +73,7 @@ class Assessment:
 
     attributions: dict[str, list[Attribution]]
     trust: tuple[MethodTrust, ...]
+    agreements: dict[str, tuple[Agreement, ...]]
     section: Section
     evaluations: int
 
@@ -83,10 +84,6 @@ def assess(
     explainers: Sequence[Explainer],
     setting: Setting,
     texts: Sequence[Text],
-    *,
-    of_methods: Mapping[str, Evidence] = NONE,
-    of_attributions: Mapping[str, Sequence[Evidence]] = NONE,
-    agreements: Mapping[str, Sequence[Agreement]] = NONE,
 ) -> Assessment:
     """Grade methods and attributions, by what they say of themselves, by the control, by metrics.
 
@@ -102,21 +99,17 @@ def assess(
         Masker and seed of the audit.
     texts : sequence of str or pair of str
         Texts of the table; the positive control draws from them.
-    of_methods : mapping of str to Evidence
-        What metrics say of each method, by its name.
-    of_attributions : mapping of str to sequence of Evidence
-        What metrics say of each attribution, as `explained`.
-    agreements : mapping of str to sequence of Agreement
-        How far the methods agree on each instance, by its id.
     """
     by_method: dict[str, list[Attribution]] = {}
     for attributions in explained.values():
         for attribution in attributions:
             by_method.setdefault(attribution.method, []).append(attribution)
     used = [explainer for explainer in explainers if explainer.name in by_method]
+    evidence = _erased(engine, explained, setting)
+    agreed = {instance: agreements(found) for instance, found in explained.items()}
     control = _control(engine, texts, used, setting) if used else "no method explained anything"
     trust = {
-        e.name: _method(e.name, by_method[e.name], control, of_methods.get(e.name, Evidence()))
+        e.name: _method(e.name, by_method[e.name], control, evidence.of_methods[e.name])
         for e in used
     }
     return Assessment(
@@ -128,17 +121,63 @@ def assess(
                     verdicts=own.all_verdicts("this ranking", fatal=False),
                     quality=own.all_measures(),
                 )
-                for a, own in zip(
-                    attributions,
-                    of_attributions.get(instance) or [Evidence()] * len(attributions),
-                    strict=True,
-                )
+                for a, own in zip(attributions, evidence.of_instances[instance], strict=True)
             ]
             for instance, attributions in explained.items()
         },
         trust=tuple(trust.values()),
-        section=trust_section(tuple(trust.values()), control, agreements),
+        agreements=agreed,
+        section=trust_section(tuple(trust.values()), control, agreed),
         evaluations=0 if isinstance(control, str) else control.evaluations,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Erased:
+    """What removing features says of each method, and of each attribution of an instance."""
+
+    of_methods: dict[str, Evidence]
+    of_instances: dict[str, list[Evidence]]
+
+
+def _erased(
+    engine: Engine, explained: Mapping[str, Sequence[Attribution]], setting: Setting
+) -> _Erased:
+    """Return comprehensiveness and sufficiency, each minus those of random rankings."""
+    flat = [(instance, a) for instance, found in explained.items() for a in found]
+    measured = iter(
+        faithfulness(engine, [a for _, a in flat if a.spans], setting.masker, setting.seed)
+    )
+    of_instances: dict[str, list[Evidence]] = {instance: [] for instance in explained}
+    by_method: dict[str, list[Faithfulness]] = {a.method: [] for _, a in flat}
+    for instance, attribution in flat:
+        found = next(measured) if attribution.spans else None
+        if not isinstance(found, Faithfulness):
+            of_instances[instance].append(Evidence())
+            continue
+        by_method[attribution.method].append(found)
+        of_instances[instance].append(
+            _evidence(found.comprehensiveness.tolist(), found.sufficiency.tolist(), attribution)
+        )
+    of_methods = {
+        method: _evidence(
+            [float(f.comprehensiveness.mean()) for f in found],
+            [float(f.sufficiency.mean()) for f in found],
+            next(a for _, a in flat if a.method == method),
+        )
+        for method, found in by_method.items()
+    }
+    return _Erased(of_methods, of_instances)
+
+
+def _evidence(
+    comprehensiveness: Sequence[float], sufficiency: Sequence[float], example: Attribution
+) -> Evidence:
+    """Return what differences to random rankings say, over those rankings or over instances."""
+    unit: Unit = "coefficient" if example.target.scale == "value" else "log_odds"
+    return Evidence(
+        mean("comprehensiveness minus random", comprehensiveness, unit),
+        measures=[mean("sufficiency minus random", sufficiency, unit)],
     )
 
 

@@ -63,7 +63,7 @@ BUGS = {
         "test_attribution.py::test_the_same_seed_gives_the_same_bytes_and_another_other_values",
     ),
     "standard error without the square root": (
-        Mutation("explain.checks.intervals", "* stats.sem(values))", "* stats.sem(values) ** 2)"),
+        Mutation("explain.intervals", "* stats.sem(values))", "* stats.sem(values) ** 2)"),
         "test_checks.py::test_the_mean_has_students_interval",
     ),
     "tolerance 1e6": (

@@ -23,7 +23,7 @@ from explain.metrics.grades import (
 from explain.metrics.positive_control import PositiveControl, Recall, Rule
 from explain.record import Agreement, Attribution, Measure, MethodTrust, Section, Target
 from explain.spans import Span, Text
-from explain.trust import Evidence, assess
+from explain.trust import assess
 
 DEMO = Path(explain.__file__).parent / "demo"
 BETTER = Measure(name="gain", value=0.5, lower=0.2, upper=0.8, n=20, unit="log_odds")
@@ -144,21 +144,14 @@ def test_shap_is_trusted_on_the_demo_model_and_random_is_not() -> None:
         text: [attribute(model, text, method=explainer) for explainer in explainers[:2]]
         for text in short
     }
-    better = Evidence(faithfulness=BETTER)
-    found = assess(
-        Engine(model),
-        explained,
-        explainers,
-        Setting.of(model),
-        texts,
-        of_methods={"shap": better},
-        of_attributions={text: [better, Evidence()] for text in short},
-    )
+    found = assess(Engine(model), explained, explainers, Setting.of(model), texts)
     grades = {trust.method: trust.grade for trust in found.trust}
     assert grades == {"shap": "A", "random": "D"}
     for attributions in found.attributions.values():
         assert [a.grade for a in attributions] == ["A", "D"]
     assert found.evaluations > 1000
+    shap = next(trust for trust in found.trust if trust.method == "shap")
+    assert {m.name: m.n for m in shap.measures}["comprehensiveness minus random"] == len(short)
     (recalls,) = [table for table in found.section.tables if table.title == "Positive control"]
     assert [row[0] for row in recalls.rows] == ["shap", "random"]
     assert Section.from_json(found.section.to_json()) == found.section

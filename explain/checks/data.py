@@ -6,7 +6,7 @@ from math import ceil
 import numpy as np
 
 from explain.checks.base import AuditContext
-from explain.checks.intervals import count, proportion
+from explain.intervals import count, proportion
 from explain.record import (
     HistogramFigure,
     InstanceLink,

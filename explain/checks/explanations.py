@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from explain.checks.base import AuditContext
-from explain.checks.intervals import count, mean
+from explain.intervals import count, mean
 from explain.record import Attribution, Cell, IntervalsFigure, Measure, Section, Table, Task, Unit
 
 __all__ = ["ExplanationsCheck"]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.checks.base import AuditContext
-from explain.checks.intervals import bootstrap, proportion
+from explain.intervals import bootstrap, proportion
 from explain.record import (
     ConfusionFigure,
     InstanceLink,

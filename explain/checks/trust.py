@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from explain.checks.intervals import mean, proportion
+from explain.intervals import mean, proportion
 from explain.metrics.grades import KIND_NAMES
 from explain.metrics.positive_control import LEAST_RECALL, PositiveControl, Recall
 from explain.record import (

@@ -1,0 +1,104 @@
+"""Faithfulness by erasure: whether the model loses what an attribution says it rests on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explain.engine import Engine
+from explain.errors import ExplainError
+from explain.games import Coalitions, MaskedTextGame, Masker, Plan, Question
+from explain.record import Attribution
+from explain.spans import Segmentation
+
+__all__ = ["Faithfulness", "erasure", "faithfulness"]
+
+SHARES = (0.01, 0.05, 0.1, 0.2, 0.5)
+"""Shares of the features at which erasure is looked at (DeYoung 2020)."""
+
+RANDOM_RANKINGS = 20
+"""Random rankings of a text, shared by all methods that explain it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faithfulness:
+    """How much more a ranking moves the model than random rankings of the same text do.
+
+    Attributes
+    ----------
+    comprehensiveness : array, shape (n_random,), float64
+        Comprehensiveness of the ranking minus that of each random one: how much more the target's
+        value falls when the top features are removed. Positive is better.
+    sufficiency : array, shape (n_random,), float64
+        Sufficiency of each random ranking minus that of the ranking: how much less the value falls
+        when only the top features are kept. Positive is better.
+    """
+
+    comprehensiveness: NDArray[np.float64]
+    sufficiency: NDArray[np.float64]
+
+
+def erasure(values: Sequence[float], rng: np.random.Generator) -> Plan[Faithfulness]:
+    """Return the coroutine that compares a ranking with random ones.
+
+    Both statistics are the area over the perturbation curve (Samek 2017): means over 1, 5, 10, 20
+    and 50 % of the features, one at least, ranked by value, the largest towards the target first.
+
+    Parameters
+    ----------
+    values : sequence of float
+        Value of each feature, one feature at least.
+    rng : numpy.random.Generator
+        Source of the random rankings; the same for all methods of a text, which then share them.
+    """
+    n_features = len(values)
+    random = [rng.permutation(n_features) for _ in range(RANDOM_RANKINGS)]
+    rankings = [np.argsort(-np.array(values), kind="stable"), *random]
+    removed = np.vstack([_top_only(ranking) for ranking in rankings])
+    full, *answered = yield np.vstack([np.ones((1, n_features), dtype=bool), ~removed, removed])
+    without, alone = np.array(answered).reshape(2, len(rankings), len(SHARES)).mean(axis=2)
+    comprehensiveness, sufficiency = full - without, full - alone
+    return Faithfulness(
+        comprehensiveness[0] - comprehensiveness[1:], sufficiency[1:] - sufficiency[0]
+    )
+
+
+def faithfulness(
+    engine: Engine, attributions: Sequence[Attribution], masker: Masker, seed: int
+) -> list[Faithfulness | ExplainError]:
+    """Return the faithfulness of each attribution, or why it could not be measured.
+
+    Parameters
+    ----------
+    engine : Engine
+        The way to the model.
+    attributions : sequence of Attribution
+        Attributions of at least one feature each.
+    masker : Masker
+        What stands in for a removed feature, for methods of gradients too.
+    seed : int
+        Seed of the random rankings.
+    """
+    questions = [
+        Question(Segmentation(a.parts, a.spans, a.unread), a.target, np.zeros(0), seed)
+        for a in attributions
+    ]
+    outcomes = engine.run(
+        (MaskedTextGame(q.segmentation, masker, q.target) for q in questions),
+        (
+            # A stream of its own beside those of the methods.
+            erasure(a.values, q.rng().spawn(2)[1])
+            for a, q in zip(attributions, questions, strict=True)
+        ),
+    )
+    return [outcome.value for outcome in outcomes]
+
+
+def _top_only(ranking: NDArray[np.intp]) -> Coalitions:
+    """Return which features are among the top of a ranking, a row for each of `SHARES`."""
+    kept = np.zeros((len(SHARES), len(ranking)), dtype=bool)
+    for row, share in zip(kept, SHARES, strict=True):
+        row[ranking[: ceil(share * len(ranking))]] = True
+    return kept
