@@ -3,7 +3,7 @@
 Usage: python bench_faithfulness.py [SENTENCES]. The features of a text are ranked by value. With
 the first k of them removed (comprehensiveness) or alone kept (sufficiency), the log-odds of the
 target fall by so much; the mean over k of 1, 5, 10, 20 and 50 % (DeYoung et al. 2020). Short texts
-rankings look good, so their mean is subtracted, text by text.
+make random rankings look good, so their mean is subtracted, text by text.
 """
 
 import sys
