@@ -10,12 +10,12 @@ import sys
 from math import ceil
 
 import numpy as np
+from explain.checks.intervals import mean
 from numpy.typing import NDArray
 from shared import SHARED, machine, sentences, served
 
 from explain.adapters.transformers import TransformersClassifier
 from explain.attribution import Setting, ask
-from explain.checks.intervals import mean
 from explain.engine import Engine
 from explain.explainers import METHODS
 from explain.games import MaskedTextGame, Plan

@@ -154,7 +154,7 @@ def count_evaluations(targets: list[str | int | None], **options: object) -> tup
     [
         ("shap", {"algorithm": "kernel", "budget": 96}),
         ("shap", {"algorithm": "permutation", "budget": 96}),
-        ("lime", {"budget": 96}),
+        ("lime", {"algorithm": "sampling", "budget": 96}),
         ("occlusion", {}),
     ],
 )

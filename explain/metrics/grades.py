@@ -29,6 +29,9 @@ MOST_GAP = 0.05
 MOST_ERROR = 0.1
 LEAST_R2 = 0.5
 
+FEWEST_COMPARED = 8
+"""Below that an interval over explanations is too wide to condemn a method."""
+
 _GRADES: tuple[Grade, ...] = ("A", "B", "C", "D")
 
 KIND_NAMES: dict[Kind, str] = {
@@ -230,6 +233,12 @@ def faithfulness_verdict(measure: Measure | None, subject: str, *, fatal: bool) 
     name = "comprehensiveness"
     if measure is None or measure.lower is None:
         sentence = f"Whether {subject} is better than random ones was not measured."
+        return Verdict(name, None, sentence, fatal, needed=True)
+    if measure.n < FEWEST_COMPARED:
+        sentence = (
+            f"Whether {subject} is better than random ones was not measured: "
+            f"{measure.n} explanations are too few, {FEWEST_COMPARED} are needed."
+        )
         return Verdict(name, None, sentence, fatal, needed=True)
     return Verdict(
         name,
