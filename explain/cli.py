@@ -123,6 +123,18 @@ def text(
     method: Annotated[str, typer.Option(help="Attribution method.")] = "shap",
     target: Annotated[str | None, typer.Option(help="Label; by default the predicted one.")] = None,
     unit: Unit = "word",
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            help="Stop when the largest standard error is below this share of the values."
+        ),
+    ] = None,
+    budget: Annotated[
+        int | None, typer.Option(help="Most evaluations (texts scored, or gradients taken).")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Stop after so many seconds; results then vary by machine.")
+    ] = None,
     seed: Seed = 0,
     model_option: Options = None,
     trust: Trust = None,
@@ -132,12 +144,16 @@ def text(
         bool, typer.Option("--json", help="Print the record, not a picture.")
     ] = False,
 ) -> None:
-    """Explain one prediction in the terminal."""
+    """Explain one prediction in the terminal.
+
+    --tolerance, --budget and --seconds are options of the method; it refuses those it cannot keep.
+    """
     require_own_reports()
     import reports
     from explain.adapters import load
     from explain.attribution import attribute
 
+    limits: dict[str, Any] = {"tolerance": tolerance, "budget": budget, "seconds": seconds}
     attribution = attribute(
         load(model, **_model_options(model_option, trust, allow_pickle)),
         text if text_pair is None else (text, text_pair),
@@ -145,6 +161,7 @@ def text(
         target=target,
         unit=unit,
         seed=seed,
+        **{name: limit for name, limit in limits.items() if limit is not None},
     )
     if html is not None:
         reports.write_html(attribution, html)

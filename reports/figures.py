@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
-from explain.record import ConfusionFigure, Figure, HistogramFigure, IntervalsFigure, Measure
+from explain.record import (
+    Z95,
+    ConfusionFigure,
+    Figure,
+    HistogramFigure,
+    IntervalsFigure,
+    Measure,
+)
 from reports.numbers import count, decimal, estimate, plain, quantity
 from reports.tables import CellView, TableView, measures_table, table
 from reports.text import shorten
@@ -73,20 +80,21 @@ class BarView:
 def bar_axis(values: Sequence[float], errors: Sequence[float] | None) -> Axis:
     """Return the one axis of all bars of a method: it holds zero and every whisker."""
     errors = errors or [0.0] * len(values)
-    ends = [value + error for value, error in zip(values, errors, strict=True)]
-    ends += [value - error for value, error in zip(values, errors, strict=True)]
+    ends = [value + Z95 * error for value, error in zip(values, errors, strict=True)]
+    ends += [value - Z95 * error for value, error in zip(values, errors, strict=True)]
     return _axis([0.0, *ends], 1, BAR_WIDTH - 1)
 
 
 def bar(value: float, error: float | None, axis: Axis) -> BarView:
-    """Return the bar of `value`; the whisker reaches one standard error to each side."""
+    """Return the bar of `value`; the whisker is its 95 % interval."""
     zero, end = axis(0.0), axis(value)
+    reach = Z95 * (error or 0.0)
     return BarView(
         x=min(zero, end),
         width=round(abs(end - zero), 1),
         zero=zero,
         side="towards" if value >= 0 else "against",
-        whisker=(axis(value - error), axis(value + error)) if error else None,
+        whisker=(axis(value - reach), axis(value + reach)) if reach else None,
     )
 
 

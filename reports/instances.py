@@ -1,21 +1,32 @@
 """One explained instance as it is shown: its text, ranked bars of each method, their errors."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 from math import exp
 
 from pydantic import JsonValue
 
-from explain.record import Attribution, Group, InstanceRecord
+from explain.record import Agreement, Attribution, Group, InstanceRecord, JsonObject
 from explain.spans import Span
 from reports.figures import BarView, bar, bar_axis
 from reports.highlight import Piece, pieces, ranked
 from reports.numbers import bare, count, decimal, percent, plain, probability, signed
-from reports.tables import EMPTY, CellView, TableView, anchor, table
+from reports.tables import EMPTY, CellView, TableView, anchor, measures_table, table
 from reports.text import visible
 
-__all__ = ["InstanceView", "MethodView", "attribution_view", "instance_view", "method_title"]
+__all__ = [
+    "InstanceView",
+    "MethodView",
+    "attribution_view",
+    "ending",
+    "error_note",
+    "feature_name",
+    "instance_view",
+    "method_title",
+    "ranks",
+    "warnings",
+]
 
 TOP = 10
 """Features that are shown at once; the rest is in the table below them."""
@@ -30,6 +41,14 @@ PART_LABELS = ("First text", "Second text")
 """What the texts of a pair are called where the names of their columns are not known."""
 
 _TITLES = {"shap": "SHAP", "lime": "LIME"}
+_ENDINGS = {
+    "exact": "Ended with exact values after {}",
+    "tolerance": "Ended when the error fell below the tolerance, after {}",
+    "budget": "Ended when the budget was spent, after {}",
+    "seconds": "Ended when the time was up, after {}",
+}
+"""Why a method stopped to ask, what binds most last."""
+
 _SCALES = {"log_odds": "log-odds", "logit": "logit", "value": "value"}
 
 
@@ -51,6 +70,8 @@ class FeatureRow:
     """The text of a pair that it stands in; nothing for a single text."""
     values: tuple[ValueView | None, ...]
     """One per method; None where the method has no such feature."""
+    rank: str = ""
+    """``1``, or ``2–4`` where it is not resolved, by the first method; nothing if none is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +81,17 @@ class MethodView:
     title: str
     grade: str
     """``A`` to ``D``, or nothing."""
+    reasons: tuple[str, ...]
+    """Why the grade is no better."""
     note: str
     """The error of the method in words."""
+    ending: str
+    """Why it stopped to ask, in a sentence; nothing if it does not say."""
     ends: str
     """What is explained, from v(empty) to v(N)."""
     warnings: tuple[str, ...]
+    quality: TableView | None
+    """What metrics measured of the attribution; None if none ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +124,8 @@ class TargetView:
     paragraphs: tuple[Paragraph, ...]
     speech: str
     """The text's highlights as a sentence."""
-    doubtful: bool
-    """Whether the highlighting method is graded D."""
+    doubt: str
+    """Why the text is greyed, where the highlighting method is graded D."""
     warnings: tuple[str, ...]
     """What holds for every method, said once."""
     methods: tuple[MethodView, ...]
@@ -107,6 +134,12 @@ class TargetView:
     """Every feature in reading order; empty if all of them are in `top`."""
     sentences: TableView | None
     """What was explained first; None where no method began with sentences."""
+    disputes: tuple[str, ...] = ()
+    """Where methods disagree, in sentences."""
+    agreements: TableView | None = None
+    """How far each two methods agree; None if none were compared."""
+    ranked: bool = False
+    """Whether the first method knows its errors, so that ranks can be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +207,7 @@ def attribution_view(attribution: Attribution) -> InstanceView:
         outcome="no label",
         stratum="",
         unread=_unread_note(attribution.parts, attribution.unread),
-        targets=(_target(attribution.parts, attribution.unread, (attribution,), ()),),
+        targets=(_target(attribution.parts, attribution.unread, (attribution,), (), ()),),
     )
 
 
@@ -217,7 +250,7 @@ def _targets(record: InstanceRecord, columns: Sequence[str]) -> tuple[TargetView
     for attribution in record.attributions:
         by_label.setdefault(attribution.target.index, []).append(attribution)
     return tuple(
-        _target(record.parts, record.unread, attributions, columns)
+        _target(record.parts, record.unread, attributions, columns, record.agreements)
         for attributions in by_label.values() or [[]]
     )
 
@@ -227,7 +260,9 @@ def _target(
     unread: tuple[Span, ...],
     attributions: Sequence[Attribution],
     columns: Sequence[str],
+    compared: Sequence[Agreement],
 ) -> TargetView:
+    agreements = [a for a in compared if attributions and a.target == attributions[0].target.label]
     first = attributions[0] if attributions else None
     named = len(columns) == len(parts) > 1
     top, rest = _rows(attributions, columns if named else ("1", "2"))
@@ -238,7 +273,7 @@ def _target(
         probability=_target_probability(first) if first else "",
         paragraphs=_paragraphs(parts, first, unread, columns if named else PART_LABELS),
         speech=_speech(first) if first else "",
-        doubtful=first is not None and first.grade == "D",
+        doubt=_doubt(first) if first else "",
         warnings=tuple(shared),
         methods=tuple(
             _method(attribution, [w for w in own if w not in shared])
@@ -247,6 +282,9 @@ def _target(
         top=top,
         all=rest,
         sentences=_sentences([a for a in attributions if a.groups]),
+        disputes=tuple(said for a in agreements for said in _disputes(a, attributions)),
+        agreements=_agreements(agreements, attributions),
+        ranked=first is not None and first.standard_errors is not None,
     )
 
 
@@ -302,7 +340,7 @@ def _sentences(attributions: Sequence[Attribution]) -> TableView | None:
         ("sentence", *(method_title(attribution.method) for attribution in attributions)),
         (
             (
-                CellView(_feature(first, group.span)),
+                CellView(feature_name(first.parts, group.span)),
                 *(column.get(group.span, CellView(EMPTY)) for column in columns),
             )
             for group in first.groups
@@ -369,22 +407,31 @@ def _rows(
     first = attributions[0]
     columns = [_values(attribution) for attribution in attributions]
 
-    def row(span: Span) -> FeatureRow:
+    def row(span: Span, rank: str = "") -> FeatureRow:
         return FeatureRow(
-            feature=_feature(first, span),
+            feature=visible(first.parts[span.part][span.start : span.end]),
             side=parts[span.part] if len(first.parts) > 1 else "",
             values=tuple(column.get(span) for column in columns),
+            rank=rank,
         )
 
-    top = tuple(row(first.spans[place]) for place in ranked(first.values)[:TOP])
+    known = ranks(first)
+    top = tuple(row(first.spans[place], known[place]) for place in ranked(first.values)[:TOP])
     spans = sorted({span for attribution in attributions for span in attribution.spans})
     return top, tuple(map(row, spans)) if len(spans) > len(top) else ()
 
 
-def _feature(attribution: Attribution, span: Span) -> str:
+def feature_name(parts: Sequence[str], span: Span) -> str:
     """Return the text of a feature, with the number of its part where there are two."""
-    feature = visible(attribution.parts[span.part][span.start : span.end])
-    return feature if len(attribution.parts) == 1 else f"{feature} ({span.part + 1})"
+    feature = visible(parts[span.part][span.start : span.end])
+    return feature if len(parts) == 1 else f"{feature} ({span.part + 1})"
+
+
+def ranks(attribution: Attribution) -> list[str]:
+    """Return the rank of each feature, ``2–4`` where it is not resolved, nothing if unknown."""
+    if (found := attribution.ranks) is None:
+        return [""] * len(attribution.values)
+    return [count(a) if a == b else f"{count(a)}–{count(b)}" for a, b in found]
 
 
 def _values(attribution: Attribution) -> dict[Span, ValueView]:
@@ -420,14 +467,47 @@ def _method(attribution: Attribution, own_warnings: Sequence[str]) -> MethodView
     return MethodView(
         title=method_title(attribution.method),
         grade=attribution.grade or "",
+        reasons=attribution.reasons,
         note=error_note(attribution),
+        ending=ending(attribution.diagnostics, attribution.evaluations),
         ends=(
             f"{_SCALES[target.scale]} of {visible(target.label)}: "
             f"v(empty) {signed(attribution.empty_value)}, v(N) {signed(attribution.full_value)}; "
             f"removed: {visible(attribution.removal)}"
         ),
         warnings=tuple(own_warnings),
+        quality=(
+            measures_table(method_title(attribution.method), attribution.quality)
+            if attribution.quality
+            else None
+        ),
     )
+
+
+def ending(diagnostics: JsonObject, evaluations: int) -> str:
+    """Return in a sentence why a method stopped to ask; nothing if it does not say.
+
+    Of a text that was explained by sentences and then by words, that which binds most is told.
+    """
+    within = diagnostics.get("words")
+    told = [
+        diagnostics,
+        diagnostics.get("sentences"),
+        *(within if isinstance(within, list) else ()),
+    ]
+    reasons = [facts.get("ended_by") for facts in told if isinstance(facts, dict)]
+    reason = next((reason for reason in reversed(_ENDINGS) if reason in reasons), None)
+    what = "gradient" if "steps" in diagnostics else "evaluation"
+    n_asked = f"{count(evaluations)} {what}{'' if evaluations == 1 else 's'}"
+    return f"{_ENDINGS[reason].format(n_asked)}." if reason else ""
+
+
+def _doubt(attribution: Attribution) -> str:
+    """Return why the colours of a text are greyed; nothing if they are not."""
+    if attribution.grade != "D":
+        return ""
+    why = " ".join(map(visible, attribution.reasons)) or "No reason is recorded."
+    return f"Greyed: {visible(method_title(attribution.method))} is graded D on this text. {why}"
 
 
 def error_note(attribution: Attribution) -> str:
@@ -441,14 +521,14 @@ def error_note(attribution: Attribution) -> str:
     algorithm, steps = facts.get("algorithm"), _number(facts, "steps")
     if isinstance(algorithm, str):
         said.append(visible(algorithm) + which)
-    if steps is None:
-        said.append(f"{count(attribution.evaluations)} evaluations")
-    else:
+    if steps is not None:
         said.append(f"{count(round(steps))} steps")
+    elif not ending(attribution.diagnostics, attribution.evaluations):
+        said.append(f"{count(attribution.evaluations)} evaluations")
     own = [error + which for error in _own_error(facts)]
     errors = attribution.standard_errors
     if errors is None:
-        said += own or ["error not estimated"]
+        said += [*own, "error not estimated"]
     elif any(errors):
         said += [*own, f"standard error up to {decimal(max(errors), _digits(attribution.values))}"]
     else:
@@ -514,3 +594,58 @@ def _number(facts: Mapping[str, JsonValue], name: str) -> float | None:
     """Return a number that a method told of itself; None if it told none."""
     value = facts.get(name)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+# ── Agreement ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _disputes(agreement: Agreement, attributions: Sequence[Attribution]) -> Iterator[str]:
+    """Yield where two methods disagree, in sentences."""
+    pair = _pair(agreement)
+    if agreement.tau is None:
+        yield f"{pair} cannot be compared: one of them gives all features the same value."
+    elif agreement.null_upper is not None and agreement.tau <= agreement.null_upper:
+        tau, chance = bare(agreement.tau, 2), bare(agreement.null_upper, 2)
+        yield f"{pair} agree no better than chance: τ-b {tau}, where chance reaches {chance}."
+    if agreement.disputed:
+        yield f"{pair} give opposite signs to {_disputed(agreement, attributions)}."
+
+
+def _agreements(
+    agreements: Sequence[Agreement], attributions: Sequence[Attribution]
+) -> TableView | None:
+    if not agreements:
+        return None
+    view = table(
+        "How far the methods agree",
+        ("methods", "Kendall’s τ-b", "95 % of chance is below", "top features shared", "disputed"),
+        (
+            (
+                CellView(_pair(agreement)),
+                *(
+                    CellView(EMPTY if number is None else bare(number, 2), numeric=True)
+                    for number in (agreement.tau, agreement.null_upper)
+                ),
+                CellView(f"{percent(agreement.overlap)} of {agreement.top}", numeric=True),
+                CellView(_disputed(agreement, attributions) or "none"),
+            )
+            for agreement in agreements
+        ),
+    )
+    return replace(view, note="Disputed: top features with opposite signs, beyond their errors.")
+
+
+def _pair(agreement: Agreement) -> str:
+    return " and ".join(visible(method_title(method)) for method in agreement.methods)
+
+
+def _disputed(agreement: Agreement, attributions: Sequence[Attribution]) -> str:
+    """Return the names of the features in dispute."""
+    first = next((a for a in attributions if a.method in agreement.methods), None)
+    spans = first.spans if first else ()
+    return ", ".join(
+        f"“{feature_name(first.parts, spans[place])}”"
+        if first and place < len(spans)
+        else f"feature {count(place + 1)}"
+        for place in agreement.disputed
+    )

@@ -18,8 +18,9 @@ _CALLS = re.compile(r"([@#])")
 
 
 def summary(record: AuditRecord) -> str:
-    """Return the verdict, the measures, the findings and the counts of an audit."""
-    return "\n".join((*_head(record), *_numbers(record), *_findings(record), *_limits(record)))
+    """Return the verdict, the measures, the findings, the grades and the counts of an audit."""
+    parts = (_head, _numbers, _findings, _grades, _limits)
+    return "\n".join(line for part in parts for line in part(record))
 
 
 def escape(text: str) -> str:
@@ -97,6 +98,22 @@ def _finding(finding: Finding) -> str:
     if measure := finding.measure:
         size = f" {escape(f'{measure.name} {estimate(measure)}')}, n = {count(measure.n)}."
     return f"- **{escape(finding.claim)}** ({finding.severity}){size} {escape(finding.suggestion)}"
+
+
+def _grades(record: AuditRecord) -> Iterator[str]:
+    if grades := said.grades(record):
+        yield "## Can the explanations be trusted?"
+        yield ""
+        yield from map(_grade, grades)
+        yield ""
+
+
+def _grade(method: said.GradeView) -> str:
+    told = ", ".join(
+        f"{grade or 'not graded'}{f' × {number}' if number else ''}"
+        for grade, number in method.grades
+    )
+    return " ".join((f"- **{escape(method.method)}**: {told}.", *map(escape, method.reasons)))
 
 
 def _limits(record: AuditRecord) -> Iterator[str]:

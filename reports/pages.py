@@ -91,6 +91,7 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
     )
     columns = _text_columns(record)
     verdict, totals = summary.verdict(record.criteria), summary.counts(record)
+    grades = summary.grades(record)
     return render(
         "audit.html",
         name=record.identity.name,
@@ -110,7 +111,12 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
         checks_run=[s.title for s in record.sections if s.skipped is None],
         checks_skipped=[s.title for s in record.sections if s.skipped is not None],
         key_measures=_measures("Performance", summary.key_measures(record)),
-        grades=summary.grades(record),
+        grades=grades,
+        why_grades=[
+            (each, _measures(each.method, each.measures))
+            for each in grades
+            if each.reasons or each.measures
+        ],
         sections=[_section(s, links) for s in record.sections if s.skipped is None],
         strata=_strata(record),
         requested=count(record.plan.requested),

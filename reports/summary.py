@@ -71,11 +71,18 @@ class LimitView:
 
 @dataclass(frozen=True, slots=True)
 class GradeView:
-    """How far one method can be trusted, over all its attributions."""
+    """How far one method can be trusted on this model."""
 
     method: str
     grades: tuple[tuple[str, str], ...]
-    """Each grade with its count, which is empty if all attributions have that grade."""
+    """The method's grade; or, where it has none, that of each attribution with its count, which
+    is empty if all have that grade."""
+    reasons: tuple[str, ...] = ()
+    """Why the grade is no better."""
+    measures: tuple[Measure, ...] = ()
+    """The metrics that the grade rests on."""
+    href: str = ""
+    """Address of the section on trust; nothing if there is none."""
 
 
 def alert(record: AuditRecord) -> str:
@@ -132,11 +139,20 @@ def key_measures(record: AuditRecord) -> tuple[Measure, ...]:
 
 
 def grades(record: AuditRecord) -> tuple[GradeView, ...]:
-    """Return the grades of each method, in the order in which methods appear."""
+    """Return the grade of each method, and those of the attributions of methods without one."""
+    href = "#trust" if any(section.id == "trust" for section in record.sections) else ""
+    graded = tuple(
+        GradeView(
+            method_title(trust.method), ((trust.grade, ""),), trust.reasons, trust.measures, href
+        )
+        for trust in record.trust
+    )
+    known = {trust.method for trust in record.trust}
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for attribution in _attributions(record):
-        found[attribution.method][attribution.grade or ""] += 1
-    return tuple(
+        if attribution.method not in known:
+            found[attribution.method][attribution.grade or ""] += 1
+    return graded + tuple(
         GradeView(
             method_title(method),
             tuple(

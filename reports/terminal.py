@@ -1,17 +1,19 @@
 """Attributions in a terminal, as coloured text and ranked bars, and tables of checks."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from explain.record import Attribution, Conformance, Outcome
+from explain.record import Z95, Attribution, Conformance, Interaction, Interactions, Outcome
 from reports.highlight import LEVELS, Piece, levels, pieces, ranked
-from reports.instances import error_note, method_title, warnings
-from reports.numbers import decimal, signed
+from reports.instances import ending, error_note, feature_name, method_title, ranks, warnings
+from reports.numbers import count, decimal, signed
 from reports.text import shorten, visible
 
-__all__ = ["print_attribution", "print_conformance"]
+__all__ = ["print_attribution", "print_conformance", "print_interactions"]
 
 ORANGE = Style(color="#e69f00")
 BLUE = Style(color="#0072b2")
@@ -26,7 +28,9 @@ OUTCOMES: dict[Outcome, Style] = {
 }
 
 SHOWN = 20
-"""Features that are listed; the rest is counted."""
+"""Features or pairs that are listed; the rest is counted."""
+
+UNRESOLVED = "A rank such as 2–4 is not resolved: 95 % intervals overlap."
 
 LONGEST = 46
 """Columns of a feature that are shown, two lines; a sentence is longer."""
@@ -44,6 +48,28 @@ def print_attribution(attribution: Attribution, console: Console) -> None:
         *_texts(attribution),
         _bars(attribution),
         *_notes(attribution),
+        sep="\n",
+    )
+
+
+def print_interactions(interactions: Interactions, console: Console) -> None:
+    """Print the pairs of features that act together, those whose sign is certain first.
+
+    A sign is certain where the 95 % interval of the value excludes 0.
+    """
+    target = visible(interactions.target.label)
+    pairs = sorted(interactions.pairs, key=_is_uncertain)
+    n_certain = len(pairs) - sum(map(_is_uncertain, pairs))
+    hidden = len(pairs) - SHOWN
+    console.print(
+        Text(f"Interactions: which words act together for “{target}”?", style="bold"),
+        _pairs(interactions, pairs[:SHOWN]),
+        *([Text(f"and {count(hidden)} other pairs", style="dim")] if hidden > 0 else []),
+        Text(
+            f"{count(n_certain)} of {count(len(pairs))} pairs have a 95 % interval that "
+            f"excludes 0; removed: {visible(interactions.removal)}"
+        ),
+        Text(ending(interactions.diagnostics, interactions.evaluations)),
         sep="\n",
     )
 
@@ -81,20 +107,50 @@ def _style(piece: Piece) -> Style:
 
 def _bars(attribution: Attribution) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(justify="right", style="dim", no_wrap=True)
     table.add_column(justify="right", overflow="fold", max_width=24)
     table.add_column()
     table.add_column(justify="right")
     table.add_column(style="dim")
+    known = ranks(attribution)
     sizes = levels(attribution.values)
     errors = attribution.standard_errors
     for place in ranked(attribution.values)[:SHOWN]:
         table.add_row(
+            known[place],
             Text(shorten(attribution.features[place], LONGEST)),
             _bar(sizes[place]),
             signed(attribution.values[place]),
-            f"± {decimal(errors[place], 2)}" if errors and errors[place] else "",
+            _error(errors[place] if errors else None),
         )
     return table
+
+
+def _pairs(interactions: Interactions, pairs: Sequence[Interaction]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for _ in range(2):
+        table.add_column(overflow="fold", max_width=24)
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    table.add_column(style="dim")
+    names = [feature_name(interactions.parts, span) for span in interactions.spans]
+    for pair in pairs:
+        table.add_row(
+            Text(shorten(names[pair.first], LONGEST)),
+            Text(shorten(names[pair.second], LONGEST)),
+            signed(pair.value),
+            _error(pair.standard_error),
+            "may be 0" if _is_uncertain(pair) else "",
+        )
+    return table
+
+
+def _is_uncertain(pair: Interaction) -> bool:
+    return abs(pair.value) <= Z95 * pair.standard_error
+
+
+def _error(error: float | None) -> str:
+    return f"± {decimal(error, 2)}" if error else ""
 
 
 def _bar(level: int) -> Text:
@@ -102,6 +158,12 @@ def _bar(level: int) -> Text:
     left = ("█" * max(-level, 0)).rjust(LEVELS)
     right = ("█" * max(level, 0)).ljust(LEVELS)
     return Text.assemble((left, BLUE), "│", (right, ORANGE))
+
+
+def _grade(attribution: Attribution) -> list[Text]:
+    if attribution.grade is None:
+        return []
+    return [Text(" ".join((f"Grade {attribution.grade}.", *map(visible, attribution.reasons))))]
 
 
 def _notes(attribution: Attribution) -> list[Text]:
@@ -113,5 +175,12 @@ def _notes(attribution: Attribution) -> list[Text]:
     return [
         *([Text(f"and {hidden} smaller ones", style="dim")] if hidden > 0 else []),
         Text(ends),
+        *map(Text, filter(None, (ending(attribution.diagnostics, attribution.evaluations),))),
+        *(
+            [Text(UNRESOLVED, style="dim")]
+            if any("–" in rank for rank in ranks(attribution))
+            else []
+        ),
+        *_grade(attribution),
         *(Text(f"! {warning}", style="bold red") for warning in warnings(attribution)),
     ]

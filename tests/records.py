@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from pydantic import JsonValue
 
 from explain.record import (
+    Agreement,
     Attribution,
     AuditRecord,
     ConfusionFigure,
@@ -16,9 +17,12 @@ from explain.record import (
     HistogramFigure,
     InstanceLink,
     InstanceRecord,
+    Interaction,
+    Interactions,
     IntervalsFigure,
     LogEntry,
     Measure,
+    MethodTrust,
     ModelDescription,
     Provenance,
     Section,
@@ -37,6 +41,7 @@ __all__ = [
     "attribution_by_sentences",
     "audit_record",
     "hostile_record",
+    "interactions",
     "run_log",
 ]
 
@@ -56,6 +61,8 @@ def attribution(
     grade: Grade | None = None,
     gap: float = 0.0,
     unread: tuple[Span, ...] = (),
+    reasons: tuple[str, ...] = (),
+    quality: tuple[Measure, ...] = (),
     **diagnostics: JsonValue,
 ) -> Attribution:
     """Return an attribution of the words of `parts`, by default with values 1, -1/2, 1/3, ..."""
@@ -80,6 +87,8 @@ def attribution(
         diagnostics=diagnostics,
         unread=unread,
         grade=grade,
+        reasons=reasons,
+        quality=quality,
     )
 
 
@@ -105,6 +114,21 @@ def attribution_by_sentences() -> Attribution:
                 "words": [{"sentence": 2, "contexts": 2, "correction": -0.0325}],
             },
         }
+    )
+
+
+def interactions(*parts: str, pairs: tuple[Interaction, ...], **facts: JsonValue) -> Interactions:
+    """Return interactions of the words of `parts`."""
+    return Interactions(
+        parts=parts,
+        spans=tuple(words(parts)),
+        target=Target(label="negative", index=0, scale="log_odds"),
+        parameters={},
+        removal="[MASK]",
+        pairs=pairs,
+        evaluations=96,
+        seed=0,
+        diagnostics=facts,
     )
 
 
@@ -136,6 +160,7 @@ def audit_record() -> AuditRecord:
         sections=_sections(),
         criteria=_criteria(),
         findings=_findings(),
+        trust=_trust(),
         plan=SelectionPlan(
             requested=4,
             strata=(
@@ -249,10 +274,49 @@ def _sections() -> tuple[Section, ...]:
             ),
         ),
         Section(
+            id="trust",
+            title="Reliability of the explanations",
+            summary="Grades of the methods on this model, A the best: A: shap; B: lime; D: "
+            "integrated_gradients. Do not rely on explanations of grade D.",
+            tables=(
+                Table(
+                    title="Positive control",
+                    columns=("method", "a single word", "a negated word"),
+                    rows=(
+                        ("shap", _measure("found", 1.0, 0.93, 1.0, 50), None),
+                        ("lime", _measure("found", 0.94, 0.84, 0.98, 50), "too few texts"),
+                    ),
+                ),
+            ),
+        ),
+        Section(
             id="fairness",
             title="Fairness",
             summary="No group was compared.",
             skipped="no column names a group",
+        ),
+    )
+
+
+def _trust() -> tuple[MethodTrust, ...]:
+    return (
+        MethodTrust(
+            method="shap",
+            grade="A",
+            reasons=(),
+            measures=(_measure("planted word found", 1.0, 0.93, 1.0, 50),),
+        ),
+        MethodTrust(
+            method="lime",
+            grade="B",
+            reasons=("It does not state its errors.", "Whether it is stable was not measured."),
+            measures=(),
+        ),
+        MethodTrust(
+            method="integrated_gradients",
+            grade="D",
+            reasons=("It did not converge on 1 of 2 texts.",),
+            measures=(),
         ),
     )
 
@@ -350,9 +414,29 @@ def _valueless() -> InstanceRecord:
         scores=(2.0, -2.0),
         stratum="random",
         attributions=(
-            attribution(text, values=shap, errors=(0.12,) * 12, grade="A", algorithm="kernel"),
             attribution(
-                text, method="lime", values=lime, grade="B", r2=0.784, held_out_r2=0.741, draws=256
+                text,
+                values=shap,
+                errors=(0.05, 0.12, 0.12, 0.04, 0.04, 0.04, 0.08, 0.12, 0.02, 0.02, 0.02, 0.0),
+                grade="A",
+                quality=(
+                    Measure(name="deletion, log-odds lost", value=2.31, n=12, unit="log_odds"),
+                    _measure("sign of the top words confirmed", 0.9, 0.6, 0.98, 10),
+                ),
+                algorithm="kernel",
+                ended_by="tolerance",
+                tolerance=0.05,
+            ),
+            attribution(
+                text,
+                method="lime",
+                values=lime,
+                grade="B",
+                reasons=("It does not state its errors.",),
+                r2=0.784,
+                held_out_r2=0.741,
+                draws=256,
+                ended_by="budget",
             ),
             attribution(
                 text,
@@ -362,6 +446,26 @@ def _valueless() -> InstanceRecord:
                 steps=64,
                 converged=True,
                 relative_gap=0.004,
+                ended_by="tolerance",
+            ),
+        ),
+        agreements=(
+            Agreement(
+                methods=("shap", "lime"),
+                target="negative",
+                tau=0.78,
+                null_upper=0.36,
+                overlap=1.0,
+                top=3,
+            ),
+            Agreement(
+                methods=("shap", "integrated_gradients"),
+                target="negative",
+                tau=0.31,
+                null_upper=0.36,
+                overlap=2 / 3,
+                top=3,
+                disputed=(3, 5),
             ),
         ),
     )
@@ -384,17 +488,32 @@ def _pair() -> InstanceRecord:
                 label="positive",
                 errors=(0.0,) * len(words(parts)),
                 grade="C",
+                reasons=("Its top words are no better than random ones.",),
                 algorithm="exact",
+                ended_by="exact",
             ),
             attribution(
                 *parts,
                 method="integrated_gradients",
                 label="positive",
                 grade="D",
+                reasons=("It did not converge.",),
                 gap=0.06,
                 steps=512,
                 converged=False,
                 relative_gap=0.07,
+                ended_by="seconds",
+            ),
+        ),
+        agreements=(
+            Agreement(
+                methods=("shap", "integrated_gradients"),
+                target="positive",
+                tau=None,
+                null_upper=None,
+                overlap=1.0,
+                top=3,
+                disputed=(1,),
             ),
         ),
     )
@@ -413,7 +532,15 @@ def _cut_off() -> InstanceRecord:
         scores=(0.2, -0.2),
         unread=unread,
         stratum="random",
-        attributions=(attribution(text, method="lime", unread=unread),),
+        attributions=(
+            attribution(
+                text,
+                method="lime",
+                unread=unread,
+                grade="D",
+                reasons=("It misses a single planted word.",),
+            ),
+        ),
     )
 
 
@@ -457,6 +584,14 @@ def hostile_record() -> AuditRecord:
                     suggestion=HOSTILE,
                 ),
             ),
+            "trust": (
+                MethodTrust(
+                    method=HOSTILE,
+                    grade="D",
+                    reasons=(HOSTILE,),
+                    measures=(_measure(HOSTILE, 0.5, 0.4, 0.6, 10),),
+                ),
+            ),
             "instances": (_hostile_instance(HOSTILE), _hostile_instance("second")),
             "skipped": (Skipped(id=HOSTILE, row=3, stage="predict", reason=HOSTILE),),
         }
@@ -495,5 +630,27 @@ def _hostile_instance(id: str) -> InstanceRecord:
         probability=0.5,
         scores=(0.0, 0.0),
         stratum=HOSTILE,
-        attributions=(attribution(HOSTILE, label=HOSTILE, method=HOSTILE, algorithm=HOSTILE),),
+        attributions=(
+            attribution(
+                HOSTILE,
+                label=HOSTILE,
+                method=HOSTILE,
+                grade="D",
+                reasons=(HOSTILE,),
+                quality=(_measure(HOSTILE, 0.5, 0.4, 0.6, 10),),
+                algorithm=HOSTILE,
+                ended_by=HOSTILE,
+            ),
+        ),
+        agreements=(
+            Agreement(
+                methods=(HOSTILE, HOSTILE),
+                target=HOSTILE,
+                tau=0.0,
+                null_upper=0.0,
+                overlap=0.0,
+                top=1,
+                disputed=(0, 999),
+            ),
+        ),
     )

@@ -68,6 +68,25 @@ def test_text_shows_features_and_can_write_a_page_and_a_record(tmp_path: Path) -
     assert record["target"]["label"] == "account"
 
 
+def test_limits_of_the_method_are_passed_on_only_if_they_are_given(tmp_path: Path) -> None:
+    arguments = (
+        "text",
+        DEMO / "model",
+        "I forgot my password again!",
+        "--method",
+        "lime",
+        "--json",
+    )
+    done = run(*arguments, "--budget", 12, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["parameters"]["budget"] == 12
+    for option in ("tolerance", "budget", "seconds"):
+        done = run(*arguments, "--method", "occlusion", f"--{option}", 3, cwd=tmp_path)
+        assert done.returncode == 2
+        assert option in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 def test_the_unit_of_a_text_and_of_an_audit_can_be_chosen(tmp_path: Path) -> None:
     long = "I forgot my password! Nobody answers. " * 10
     shown = run(

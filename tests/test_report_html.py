@@ -245,7 +245,7 @@ def test_audit_without_criteria_shows_the_key_measures_first() -> None:
 def test_audit_without_findings_says_what_was_looked_at() -> None:
     html = reports.render_html(audit_record().model_copy(update={"findings": ()}))
     assert "No check reported a finding." in html
-    assert "Checks that ran: Data, Performance." in html
+    assert "Checks that ran: Data, Performance, Reliability of the explanations." in html
     assert "Checks that measured nothing: Fairness." in html
 
 
@@ -273,11 +273,25 @@ def test_run_log_is_shown_where_there_is_one() -> None:
         (attribution("a b", errors=(0, 0)), "256 evaluations, exact."),
         (attribution("a b", algorithm="kernel"), "kernel, 256 evaluations, error not estimated."),
         (attribution("a b", errors=(0.1, 0.214)), "256 evaluations, standard error up to 0.21."),
-        (attribution("a b", method="lime", r2=0.784, held_out_r2=0.5), "R² .78, held out .50."),
-        (attribution("a b", steps=64, converged=True, relative_gap=0.004), "64 steps, gap 0.4 %."),
+        (
+            attribution("a b", method="lime", r2=0.784, held_out_r2=0.5),
+            "R² .78, held out .50, error not estimated.",
+        ),
+        (
+            attribution("a b", steps=64, converged=True, relative_gap=0.004),
+            "64 steps, gap 0.4 %, error not estimated.",
+        ),
         (
             attribution("a b", steps=512, converged=False, relative_gap=0.07),
             "did not converge: gap 7 % after 512 steps",
+        ),
+        (attribution("a b", ended_by="exact"), "Ended with exact values after 256 evaluations."),
+        (attribution("a b", ended_by="tolerance"), "fell below the tolerance, after 256 eval"),
+        (attribution("a b", ended_by="budget"), "the budget was spent, after 256 evaluations."),
+        (attribution("a b", steps=9, ended_by="seconds"), "time was up, after 256 gradients."),
+        (
+            attribution("a b", sentences={"ended_by": "exact"}, words=[{"ended_by": "budget"}, {}]),
+            "Ended when the budget was spent, after 256 evaluations.",
         ),
         (attribution("a b", gap=0.3), "the values sum to +0.50, but v(N) − v(empty) is +0.80"),
         (attribution("a b", grade="D"), "graded D"),
@@ -308,6 +322,88 @@ def test_a_gap_is_no_warning_where_none_is_promised() -> None:
 def test_largest_values_are_a_sentence_for_who_cannot_see_colours() -> None:
     html = reports.render_html(attribution("stunning but long", values=(1.9, -0.31, 0.0)))
     assert "Towards negative: “stunning” +1.90. Against: “but” −0.31." in html
+
+
+def test_a_rank_is_claimed_only_where_intervals_separate() -> None:
+    record = attribution("a b c", values=(3.0, -1.0, 0.9), errors=(0.1, 0.2, 0.2))
+    page = Page(reports.render_html(record))
+    ranks = {text: a["class"] for tag, a, text in page.contents if "rank" in a.get("class", "")}
+    assert ranks == {"rank": "rank", "1": "rank", "2–3": "rank unresolved"}
+    unknown = Page(reports.render_html(attribution("a b c")))
+    assert not any("rank" in a.get("class", "").split() for _, a, _ in unknown.contents)
+
+
+def test_a_whisker_is_drawn_for_each_error_and_spans_the_interval() -> None:
+    html = reports.render_html(attribution("a b", values=(2.0, -1.0), errors=(0.5, 0.0)))
+    ((x, width, low, high),) = re.findall(
+        r'<rect x="([\d.]+)" y="2" width="([\d.]+)"[^>]*/><path d="M([\d.]+) 7H([\d.]+)"', html
+    )
+    assert (float(low) + float(high)) / 2 == pytest.approx(float(x) + float(width), abs=0.2)
+    assert (float(high) - float(low)) / float(width) == pytest.approx(2 * 1.96 * 0.5 / 2, abs=0.02)
+
+
+def test_a_method_of_grade_d_is_greyed_and_every_grade_has_its_reasons() -> None:
+    html = reports.render_html(attribution("a b", grade="D", reasons=("It is a guess.",)))
+    assert '<div class="doubtful">' in html
+    assert "Greyed: SHAP is graded D on this text. It is a guess." in html
+    html = reports.render_html(attribution("a b", grade="B", reasons=("It is slow.",)))
+    assert '<div class="doubtful">' not in html
+    assert re.search(r"<b>SHAP</b> <span class=.grade gB.>.*B</span>\s+It is slow\.", html)
+
+
+def test_trust_strip_names_the_grade_of_each_method_and_leads_to_its_reasons() -> None:
+    record = audit_record()
+    page = Page(reports.render_html(record))
+    (strip,) = (text for _, a, text in page.contents if a.get("class") == "strip")
+    assert re.findall(r"(\w+)\s+grade (\w)", strip) == [
+        ("SHAP", "A"),
+        ("LIME", "B"),
+        ("gradients", "D"),
+    ]
+    assert [a["href"] for tag, a, _ in page.contents if tag == "a"].count("#trust") == 4
+    assert "Why each grade" in page.texts("summary")
+    reasons = [text for text in page.texts("li") if text.startswith("LIME: ")]
+    assert ["It does not state its errors. Whether it is stable" in text for text in reasons] == [
+        True
+    ]
+    without = record.model_copy(
+        update={"sections": tuple(s for s in record.sections if s.id != "trust")}
+    )
+    assert "#trust" not in reports.render_html(without)
+
+
+def test_grades_of_attributions_are_counted_where_the_method_has_none() -> None:
+    page = Page(reports.render_html(audit_record().model_copy(update={"trust": ()})))
+    (strip,) = (text for _, a, text in page.contents if a.get("class") == "strip")
+    assert "SHAP grade A × 1 grade C × 1" in " ".join(strip.split())
+
+
+def test_methods_that_disagree_are_named_with_the_words_in_dispute() -> None:
+    page = Page(reports.render_html(audit_record()))
+    said = [text.removeprefix("≠ ") for text in page.texts("li") if text.startswith("≠")]
+    assert said == [
+        "SHAP and Integrated gradients agree no better than chance: τ-b .31, where chance reaches "
+        ".36.",
+        "SHAP and Integrated gradients give opposite signs to “paean”, “pro”.",
+        "SHAP and Integrated gradients cannot be compared: one of them gives all features the same "
+        "value.",
+        "SHAP and Integrated gradients give opposite signs to “man (1)”.",
+    ]
+    assert page.texts("summary").count("How far the methods agree") == 2
+
+
+def test_a_feature_of_a_pair_is_named_once_with_the_text_that_it_stands_in() -> None:
+    record = audit_record()
+    provenance = record.provenance.model_copy(
+        update={"arguments": {"text": "premise", "text_pair": "hypothesis"}}
+    )
+    for shown, side in (
+        (record, "1"),
+        (record.model_copy(update={"provenance": provenance}), "premise"),
+    ):
+        heads = [" ".join(text.split()) for text in Page(reports.render_html(shown)).texts("th")]
+        assert f"guitar ({side})" in heads
+        assert not [head for head in heads if head.count("(") > 1]
 
 
 # ── Files ─────────────────────────────────────────────────────────────────────────────────────────

@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 import reports
-from explain.record import Attribution
+from explain.record import Attribution, Interaction, Interactions
 from reports.markdown import escape
-from reports.terminal import print_attribution
+from reports.terminal import print_attribution, print_interactions
 from reports.text import shorten, visible
 from tests.records import (
     HOSTILE,
@@ -17,6 +17,7 @@ from tests.records import (
     attribution_by_sentences,
     audit_record,
     hostile_record,
+    interactions,
 )
 
 
@@ -28,6 +29,16 @@ def _printed(record: Attribution, *, color: bool = False) -> str:
         color_system="truecolor" if color else None,
     )
     print_attribution(record, console)
+    return _written(console)
+
+
+def _printed_pairs(found: Interactions) -> str:
+    console = Console(file=io.StringIO(), width=100)
+    print_interactions(found, console)
+    return _written(console)
+
+
+def _written(console: Console) -> str:
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -38,9 +49,55 @@ def _printed(record: Attribution, *, color: bool = False) -> str:
 def test_terminal_shows_text_ranked_values_and_error() -> None:
     shown = _printed(attribution("so not good", values=(0.1, -0.5, 2.0), errors=(0.0, 0.1, 0.2)))
     assert "so not good" in shown
-    assert re.search(r"good +│█{8} +\+2\.00 +± 0\.20\n +not +██│ +−0\.50 +± 0\.10", shown)
+    assert re.search(r"1 +good +│█{8} +\+2\.00 +± 0\.20\n2 +not +██│ +−0\.50 +± 0\.10", shown)
     assert "v(empty) −0.31, v(N) +1.29" in shown
     assert "standard error up to 0.20" in shown
+
+
+def test_terminal_shows_ranks_grade_and_why_it_ended() -> None:
+    shown = _printed(
+        attribution(
+            "so not good",
+            values=(0.1, -0.5, 2.0),
+            errors=(0.2, 0.2, 0.2),
+            grade="B",
+            reasons=("It is slow.", HOSTILE),
+            ended_by="tolerance",
+        )
+    )
+    assert re.search(r"^2–3 +not ", shown, re.MULTILINE)
+    assert "A rank such as 2–4 is not resolved: 95 % intervals overlap." in shown
+    assert "Ended when the error fell below the tolerance, after 256 evaluations." in shown
+    assert "Grade B. It is slow. </script>" in shown
+    assert "␛[31m" in shown.replace("\n", "")
+    assert "2–4" not in _printed(attribution("so good", errors=(0.0, 0.0)))
+
+
+def test_terminal_lists_first_the_pairs_that_surely_act_together() -> None:
+    found = interactions(
+        "not a good",
+        pairs=(
+            Interaction(first=0, second=1, value=1.2, standard_error=0.7),
+            Interaction(first=0, second=2, value=-0.9, standard_error=0.1),
+            Interaction(first=1, second=2, value=0.0, standard_error=0.0),
+        ),
+        ended_by="budget",
+    )
+    shown = _printed_pairs(found)
+    assert "Interactions: which words act together for “negative”?" in shown
+    assert re.search(
+        r"not +good +−0\.90 +± 0\.10 *\nnot +a +\+1\.20 +± 0\.70 +may be 0 *\na +good +0\.00 ",
+        shown,
+    )
+    assert "1 of 3 pairs have a 95 % interval that excludes 0; removed: [MASK]" in shown
+    assert "Ended when the budget was spent, after 96 evaluations." in shown
+
+
+def test_terminal_gets_no_control_character_of_interactions() -> None:
+    found = interactions(
+        HOSTILE, HOSTILE, pairs=(Interaction(first=0, second=40, value=1.0, standard_error=0.0),)
+    )
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", _printed_pairs(found))
 
 
 def test_terminal_says_when_the_error_is_not_estimated() -> None:
@@ -111,6 +168,17 @@ def test_markdown_escapes(text: str, escaped: str) -> None:
 def test_markdown_without_criteria_shows_the_key_measures() -> None:
     shown = reports.render_markdown(audit_record().model_copy(update={"criteria": ()}))
     assert r"| accuracy | .876 \[.853, .896\] | 872 |" in shown
+
+
+def test_markdown_names_the_grade_of_each_method_with_its_reasons() -> None:
+    record = audit_record()
+    assert "- **LIME**: B. It does not state its errors. Whether it" in reports.render_markdown(
+        record
+    )
+    ungraded = reports.render_markdown(record.model_copy(update={"trust": ()}))
+    assert "- **SHAP**: A × 1, C × 1.\n" in ungraded
+    nothing = record.model_copy(update={"trust": (), "instances": ()})
+    assert "trusted" not in reports.render_markdown(nothing)
 
 
 # ── Text ──────────────────────────────────────────────────────────────────────────────────────────
