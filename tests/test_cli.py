@@ -77,14 +77,13 @@ def test_limits_of_the_method_are_passed_on_only_if_they_are_given(tmp_path: Pat
         "lime",
         "--json",
     )
-    done = run(*arguments, "--budget", 12, cwd=tmp_path)
+    done = run(*arguments, "--budget", 20, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["parameters"]["budget"] == 12
-    for option in ("tolerance", "budget", "seconds"):
+    assert json.loads(done.stdout)["parameters"]["budget"] == 20
+    for option in ("tolerance", "seconds"):
         done = run(*arguments, "--method", "occlusion", f"--{option}", 3, cwd=tmp_path)
         assert done.returncode == 2
-        assert option in done.stderr
-        assert "Traceback" not in done.stderr
+        assert f"occlusion has no option {option!r}" in done.stderr
 
 
 def test_the_unit_of_a_text_and_of_an_audit_can_be_chosen(tmp_path: Path) -> None:
