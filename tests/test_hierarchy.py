@@ -234,9 +234,15 @@ def test_a_method_without_a_budget_takes_what_it_needs() -> None:
 
 @pytest.mark.parametrize(
     ("explainer", "features"),
-    [(Shap(budget=6), 9), (Shap(budget=10), 12), (Lime(budget=30), 9), (Shap("exact", budget=1_024), 12),
-     (Occlusion(budget=12), 9), (Random(budget=2), 9)],
-)  # fmt: skip
+    [
+        (Shap(budget=6), 9),
+        (Shap(budget=10), 12),
+        (Lime(budget=30), 9),
+        (Shap("exact", budget=1_024), 12),
+        (Occlusion(budget=12), 9),
+        (Random(budget=2), 9),
+    ],
+)
 def test_a_budget_too_small_for_both_levels_is_refused(explainer: Any, features: int) -> None:
     plan = sentences_then_words(explainer, runs(*[12] * 9), rng())
     with pytest.raises(BudgetError, match=f"these {features} features .* raise it in proportion"):
