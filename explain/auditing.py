@@ -20,7 +20,7 @@ import explain
 from explain.adapters import Describable, TextClassifier, load, wrap
 from explain.adapters.base import description_of
 from explain.attribution import Setting, answer, ask
-from explain.checks import CHECKS, AuditContext
+from explain.checks import CHECKS, AuditContext, Check, make_check
 from explain.dataset import Dataset, Row, read_dataset
 from explain.engine import Engine
 from explain.errors import (
@@ -89,6 +89,10 @@ def audit(
     unit: str = "word",
     masker: str | Masker | None = None,
     seed: int = 0,
+    group: str | None = None,
+    slices: Sequence[str] = (),
+    training: Any = None,
+    checks: Sequence[str | Check] = tuple(CHECKS),
     model_options: Mapping[str, Any] | None = None,
     system: SystemIdentity | None = None,
     log: Log | None = None,
@@ -118,6 +122,16 @@ def audit(
     seed : int
         The same arguments, files, packages and seed give the same bytes of `AuditRecord.to_json`
         on the same day and machine.
+    group : str, optional
+        Column of the groups that the model is to treat alike.
+    slices : sequence of str
+        Columns whose values part the table into slices that are measured one by one.
+    training : as `data`, optional
+        What the model was trained on, under the same column names: texts of the table that occur
+        in it are counted.
+    checks : sequence of str or Check
+        What is checked, by name or as instances with options, your own among them; by default all
+        of `explain.checks.CHECKS`.
     model_options : mapping, optional
         Options of `explain.load` for a model that is a path or hub id.
     system : SystemIdentity, optional
@@ -138,14 +152,18 @@ def audit(
         raise ConfigurationError(f"instances={instances} is negative; pass 0 or more")
     if seed < 0:
         raise ConfigurationError(f"seed={seed} is negative; pass 0 or more")
-    explainers = _distinct([make_explainer(method) for method in methods])
+    explainers = _distinct("method", [make_explainer(m) for m in methods], lambda m: m.name)
+    chosen_checks = _distinct("check", [make_check(c) for c in checks], lambda c: c.id)
     timer = _Timer(log)
     with timer.stage("load"):
         classifier = _classifier(model, model_options or {})
         setting = Setting.of(classifier, unit=unit, masker=masker, seed=seed)
-        dataset = read_dataset(
-            data, text=text, text_pair=text_pair, label=label, task=classifier.task
+        columns = tuple(dict.fromkeys([*([] if group is None else [group]), *slices]))
+        read = partial(
+            read_dataset, text=text, text_pair=text_pair, label=label, task=classifier.task
         )
+        dataset = read(data, columns=columns)
+        known = None if training is None else read(training)
         _check_labels(dataset, classifier)
         description = _describe(classifier)
     engine = Engine(classifier)
@@ -174,13 +192,15 @@ def audit(
         for instance in scored
     ]
     skipped += explained.skipped
-    context = AuditContext(engine, description, dataset, records, skipped, plan, seed)
-    sections = [timer.timed(check.id, partial(check.run, context)) for check in CHECKS]
+    context = AuditContext(
+        engine, description, dataset, records, skipped, plan, seed, group, slices, known
+    )
+    sections = [timer.timed(check.id, partial(check.run, context)) for check in chosen_checks]
     timer.note("counts", evaluations=engine.evaluations + assessed.evaluations, calls=engine.calls)
     arguments: dict[str, JsonValue] = {
         "model": str(model) if isinstance(model, str | Path) else description.name,
         "model_options": dict(model_options or {}),
-        "data": str(data) if isinstance(data, str | Path) else type(data).__name__,
+        "data": _named(data),
         "text": text,
         "text_pair": text_pair,
         "label": label,
@@ -189,6 +209,10 @@ def audit(
         "unit": unit,
         "masker": setting.masker.name,
         "seed": seed,
+        "group": group,
+        "slices": list(slices),
+        "training": _named(training),
+        "checks": {check.id: asdict(check) for check in chosen_checks},
     }
     return AuditRecord(
         identity=system or SystemIdentity(name=description.name),
@@ -212,11 +236,18 @@ def _classifier(model: Any, options: Mapping[str, Any]) -> TextClassifier:
     return wrap(model)
 
 
-def _distinct(explainers: list[Explainer]) -> list[Explainer]:
-    names = [explainer.name for explainer in explainers]
+def _named(data: Any) -> str | None:
+    """Return what the record says a table was read from."""
+    if data is None:
+        return None
+    return str(data) if isinstance(data, str | Path) else type(data).__name__
+
+
+def _distinct(kind: str, things: list[T], name: Callable[[T], str]) -> list[T]:
+    names = list(map(name, things))
     if repeated := [name for name in names if names.count(name) > 1]:
-        raise ConfigurationError(f"the method {repeated[0]!r} is given twice; name it once")
-    return explainers
+        raise ConfigurationError(f"the {kind} {repeated[0]!r} is given twice; name it once")
+    return things
 
 
 def _check_labels(dataset: Dataset, model: TextClassifier) -> None:
@@ -272,6 +303,7 @@ def _instance(row: Row, question: Question, model: TextClassifier) -> InstanceRe
         scores=tuple(question.scores.tolist()),
         given=None if single else row.labels,
         predictions=_predictions(question, model) if model.task == "multi_label" else None,
+        columns=row.columns,
         unread=question.segmentation.unread,
     )
 

@@ -12,7 +12,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -51,6 +51,8 @@ class Row:
         regression as text. None if nothing is.
     problem : str or None
         Why the row cannot be used.
+    columns : dict of str to str
+        Cells of further columns that were asked for, as text; missing ones are left out.
     """
 
     number: int
@@ -58,6 +60,7 @@ class Row:
     parts: tuple[str, ...]
     labels: tuple[str, ...] | None
     problem: str | None = None
+    columns: dict[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str | None:
@@ -94,6 +97,7 @@ def read_dataset(
     text_pair: str | None = None,
     label: str | None = None,
     task: Task = "single_label",
+    columns: Sequence[str] = (),
 ) -> Dataset:
     """Return the rows of a table.
 
@@ -105,6 +109,8 @@ def read_dataset(
         Names of the columns. No other column is guessed at.
     task : {"single_label", "multi_label", "regression"}
         How a cell of the label column is read.
+    columns : sequence of str
+        Names of further columns to keep: groups, and slices.
 
     Raises
     ------
@@ -112,7 +118,7 @@ def read_dataset(
         If the file is missing, empty, not UTF-8, malformed, or lacks a column, or a label cannot
         be read.
     """
-    wanted = [column for column in (text, text_pair, label) if column is not None]
+    wanted = [column for column in (text, text_pair, label, *columns) if column is not None]
     if isinstance(data, str | Path):
         path = Path(data)
         records = _read_file(path)
@@ -126,7 +132,7 @@ def read_dataset(
     sides = [text] if text_pair is None else [text, text_pair]
     seen: Counter[tuple[str, ...]] = Counter()
     rows = tuple(
-        _row(number, record, sides, label, task, seen)
+        _row(number, record, sides, label, task, columns, seen)
         for number, record in enumerate(records, start=1)
     )
     content = json.dumps([[row.parts, row.labels] for row in rows])
@@ -139,8 +145,14 @@ def _row(
     sides: Sequence[str],
     label: str | None,
     task: Task,
+    columns: Sequence[str],
     seen: Counter[tuple[str, ...]],
 ) -> Row:
+    kept = {
+        column: label_name(cell)
+        for column in columns
+        if not _is_missing(cell := record.get(column))
+    }
     given = None if label is None else _labels(record.get(label), number, task)
     cells = [record.get(side) for side in sides]
     problem = next(
@@ -149,12 +161,12 @@ def _row(
         None,
     )  # fmt: skip
     if problem is not None:
-        return Row(number, f"row-{number}", (), given, problem)
+        return Row(number, f"row-{number}", (), given, problem, kept)
     parts = tuple(str(cell) for cell in cells)
     seen[parts] += 1
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
     repeat = f"-{seen[parts]}" if seen[parts] > 1 else ""
-    return Row(number, digest + repeat, parts, given)
+    return Row(number, digest + repeat, parts, given, columns=kept)
 
 
 def _labels(cell: Any, number: int, task: Task) -> tuple[str, ...] | None:

@@ -80,6 +80,8 @@ Outcome: TypeAlias = Literal["pass", "fail", "not applicable"]
 Severity: TypeAlias = Literal["critical", "major", "minor"]
 Grade: TypeAlias = Literal["A", "B", "C", "D"]
 
+_SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "major", "minor")
+
 
 def label_name(label: object) -> str:
     """Return a label as text. Whole numbers lose the point that pandas gives them.
@@ -158,6 +160,8 @@ class Measure(Record):
     """How the interval was made: ``Wilson``, ``BCa bootstrap, 2,000 resamples``; None if none."""
     unit: Unit = "proportion"
     """Unit of `value`, `lower` and `upper`; log-odds are natural logarithms."""
+    slice: str = "all"
+    """Which instances: ``all``, or a condition on them such as ``language = de``."""
 
 
 class InstanceLink(Record):
@@ -238,6 +242,18 @@ Figure: TypeAlias = Annotated[
 # ── Parts of an audit ─────────────────────────────────────────────────────────────────────────────
 
 
+class Finding(Record):
+    """What a reader must know: a claim with its size, and what to do about it."""
+
+    claim: str
+    severity: Severity
+    measure: Measure | None
+    """The size behind the claim; None for a fact that needs no statistic."""
+    evidence: tuple[str, ...]
+    """Ids of the sections and instances that the claim rests on."""
+    suggestion: str
+
+
 class Section(Record):
     """What one check found, or why it measured nothing."""
 
@@ -249,6 +265,7 @@ class Section(Record):
     measures: tuple[Measure, ...] = ()
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
+    findings: tuple[Finding, ...] = ()
     skipped: str | None = None
     """Why nothing was measured; None if something was."""
 
@@ -262,18 +279,6 @@ class MethodTrust(Record):
     """Why the grade is no better, each in a sentence; also what could not be measured."""
     measures: tuple[Measure, ...]
     """The metrics that the grade rests on."""
-
-
-class Finding(Record):
-    """What a reader must know: a claim with its size, and what to do about it."""
-
-    claim: str
-    severity: Severity
-    measure: Measure | None
-    """The size behind the claim; None for a fact that needs no statistic."""
-    evidence: tuple[str, ...]
-    """Ids of the sections and instances that the claim rests on."""
-    suggestion: str
 
 
 class Criterion(Record):
@@ -541,6 +546,8 @@ class InstanceRecord(Record):
     number of a regression. None if it says nothing, and for single-label models."""
     predictions: tuple[Prediction, ...] | None = None
     """All labels with p > .5 of a multi-label model, most probable first; None for others."""
+    columns: dict[str, str] = {}
+    """Cells of the columns that name groups and slices, as text; missing ones are left out."""
     unread: tuple[Span, ...] = ()
     """What the model cut off and never read."""
     stratum: str | None = None
@@ -656,7 +663,6 @@ class AuditRecord(Record):
     """Rows of the table: scored plus skipped before scoring."""
     sections: tuple[Section, ...]
     criteria: tuple[Criterion, ...] = ()
-    findings: tuple[Finding, ...] = ()
     trust: tuple[MethodTrust, ...] = ()
     """Each method that explained something, with its grade."""
     plan: SelectionPlan
@@ -674,6 +680,12 @@ class AuditRecord(Record):
                 raise ValueError(f"two {kind}s have the same id")
         return self
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings of all sections, the most severe first, and then the largest."""
+        found = [finding for section in self.sections for finding in section.findings]
+        return tuple(sorted(found, key=_weight))
+
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
         """Return the JSON schema of ``audit.json``."""
@@ -684,6 +696,16 @@ class AuditRecord(Record):
         from reports import notebook_html
 
         return notebook_html(self)
+
+
+def _weight(finding: Finding) -> tuple[int, float, str]:
+    """Return what findings are ranked by; the size is that of the end nearer to zero."""
+    size, measure = 0.0, finding.measure
+    if measure is not None and measure.unit == "proportion" and measure.value is not None:
+        size = min(
+            abs(measure.value if end is None else end) for end in (measure.lower, measure.upper)
+        )
+    return _SEVERITIES.index(finding.severity), -size, finding.claim
 
 
 # ── Does an adapter keep its contract? ────────────────────────────────────────────────────────────

@@ -159,7 +159,6 @@ def audit_record() -> AuditRecord:
         rows=8,
         sections=_sections(),
         criteria=_criteria(),
-        findings=_findings(),
         trust=_trust(),
         plan=SelectionPlan(
             requested=4,
@@ -219,6 +218,7 @@ def _sections() -> tuple[Section, ...]:
             id="data",
             title="Data",
             summary="872 rows, two labels, no text twice.",
+            findings=_findings(),
             figures=(
                 HistogramFigure(
                     title="Length of the texts",
@@ -575,15 +575,6 @@ def hostile_record() -> AuditRecord:
                 criterion.model_copy(update={"slice": HOSTILE, "reason": HOSTILE})
                 for criterion in kind.criteria
             ),
-            "findings": (
-                Finding(
-                    claim=HOSTILE,
-                    severity="minor",
-                    measure=_measure(HOSTILE, 0.5, 0.4, 0.6, 10),
-                    evidence=(HOSTILE, "no such thing"),
-                    suggestion=HOSTILE,
-                ),
-            ),
             "trust": (
                 MethodTrust(
                     method=HOSTILE,
@@ -617,6 +608,15 @@ def _hostile_section() -> Section:
             ),
         ),
         tables=(Table(title=HOSTILE, columns=(HOSTILE,), rows=((HOSTILE,),), note=HOSTILE),),
+        findings=(
+            Finding(
+                claim=HOSTILE,
+                severity="minor",
+                measure=measure,
+                evidence=(HOSTILE, "no such thing"),
+                suggestion=HOSTILE,
+            ),
+        ),
     )
 
 

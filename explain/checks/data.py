@@ -1,7 +1,9 @@
 """What the table holds, and what of it the model never reads."""
 
 from collections import Counter
+from dataclasses import dataclass
 from math import ceil
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,10 +25,13 @@ MOST_BINS = 20
 MOST_LISTED = 20
 
 
+@dataclass(frozen=True, slots=True)
 class DataCheck:
     """Rows, labels, lengths, repeats, and texts that the model reads only in part."""
 
-    id = "data"
+    id: ClassVar[str] = "data"
+    title: ClassVar[str] = "Data"
+    metrics: ClassVar[tuple[str, ...]] = ()
 
     def run(self, context: AuditContext) -> Section:
         """Return the counts of the table."""
@@ -60,7 +65,7 @@ class DataCheck:
             )
         return Section(
             id=self.id,
-            title="Data",
+            title=self.title,
             summary=_summary(n, len(context.dataset.rows), cut),
             measures=tuple(measures),
             figures=(_lengths(context),),

@@ -2,6 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 from explain.checks.base import AuditContext
 from explain.intervals import count, mean
@@ -29,10 +31,13 @@ _TARGETS: dict[Task, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
 class ExplanationsCheck:
     """The selection plan, how each method fared, and the words that weigh most over all."""
 
-    id = "explanations"
+    id: ClassVar[str] = "explanations"
+    title: ClassVar[str] = "Explanations"
+    metrics: ClassVar[tuple[str, ...]] = ()
 
     def run(self, context: AuditContext) -> Section:
         """Return the summary of all attributions."""
@@ -46,7 +51,7 @@ class ExplanationsCheck:
         if not by_method:
             return Section(
                 id=self.id,
-                title="Explanations",
+                title=self.title,
                 summary="No prediction was explained.",
                 skipped="no instance was chosen"
                 if not explained
@@ -57,7 +62,7 @@ class ExplanationsCheck:
         unit: Unit = "coefficient" if context.model.task == "regression" else "log_odds"
         return Section(
             id=self.id,
-            title="Explanations",
+            title=self.title,
             summary=(
                 f"{len(explained):,} {_TEXTS[context.model.task]} explained by "
                 f"{_listed(list(by_method))}, {_TARGETS[context.model.task]}. They were chosen by "

@@ -2,6 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,17 +37,26 @@ MOST_DRAWN = 16
 those with the lowest recall are drawn, and the most frequent confusions are listed."""
 
 
+@dataclass(frozen=True, slots=True)
 class PerformanceCheck:
     """Accuracy, precision, recall and F1 by label, confusion, and the most confident errors."""
 
-    id = "performance"
+    id: ClassVar[str] = "performance"
+    title: ClassVar[str] = "Performance"
+    metrics: ClassVar[tuple[str, ...]] = (
+        "accuracy",
+        "macro-F1",
+        "Matthews correlation",
+        "precision of *",
+        "recall of *",
+    )
 
     def run(self, context: AuditContext) -> Section:
         """Return the statistics of the labelled rows."""
         labelled = [instance for instance in context.instances if instance.label is not None]
         if reason := _reason_to_skip(context, len(labelled)):
             return Section(
-                id=self.id, title="Performance", summary="Nothing was measured.", skipped=reason
+                id=self.id, title=self.title, summary="Nothing was measured.", skipped=reason
             )
         labels = context.model.labels
         given = np.array([labels.index(str(i.label)) for i in labelled])
@@ -79,7 +90,7 @@ class PerformanceCheck:
         by_label = [_label_measures(label, i, counts) for i, label in enumerate(labels)]
         return Section(
             id=self.id,
-            title="Performance",
+            title=self.title,
             summary=_summary(accuracy, majority, len(context.instances), len(labels)),
             measures=(
                 accuracy,

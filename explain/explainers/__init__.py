@@ -1,11 +1,9 @@
 """Attribution methods: one small class each, all in one registry."""
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from explain.errors import ConfigurationError, nearest
+from explain.errors import ConfigurationError
 from explain.explainers.base import (
     DEFAULT_BUDGET,
     Estimate,
@@ -28,6 +26,7 @@ from explain.explainers.linear import Linear
 from explain.explainers.occlusion import Occlusion
 from explain.explainers.random import Random
 from explain.explainers.shap import Shap
+from explain.options import make
 
 __all__ = [
     "DEFAULT_BUDGET",
@@ -88,18 +87,5 @@ def make_explainer(method: str | Explainer, **options: object) -> Explainer:
         if type(method) is METHODS.get(method.name):
             return make_explainer(method.name, **asdict(method))
         return method
-    if method not in METHODS:
-        raise ConfigurationError(f"there is no method {method!r}; {nearest(method, METHODS)}")
-    known = [option.name for option in fields(METHODS[method])]
-    if unknown := [option for option in options if option not in known]:
-        raise ConfigurationError(
-            f"{method} has no option {unknown[0]!r}; {nearest(unknown[0], known)}"
-        )
-    try:
-        explainer: Explainer = TypeAdapter(METHODS[method]).validate_python(options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigurationError(
-            f"{method} cannot take {first['loc'][0]}={first['input']!r}: {first['msg']}"
-        ) from error
+    explainer: Explainer = make("method", METHODS, method, options)
     return explainer
