@@ -33,6 +33,7 @@ from explain.errors import (
 )
 from explain.explainers import Explainer, make_explainer
 from explain.games import Masker, Question, make_target, target_values
+from explain.metrics.plausibility import Rationale
 from explain.record import (
     Attribution,
     AuditRecord,
@@ -84,6 +85,7 @@ def audit(
     text: str = "text",
     text_pair: str | None = None,
     label: str | None = None,
+    rationale: str | None = None,
     methods: Sequence[str | Explainer] = DEFAULT_METHODS,
     instances: int = 50,
     unit: str = "word",
@@ -109,6 +111,9 @@ def audit(
         Names of its columns. Without `label` the performance is not measured. Of a multi-label
         model a label cell is a list, or a text with ``|`` between the labels; of a regression a
         number.
+    rationale : str
+        Name of the column with what people marked as the reason for the label, see
+        `explain.dataset`. How well explanations find it is then reported.
     methods : sequence of str or Explainer
         Attribution methods. One that the model cannot serve is reported as not measured.
     instances : int
@@ -162,7 +167,7 @@ def audit(
         read = partial(
             read_dataset, text=text, text_pair=text_pair, label=label, task=classifier.task
         )
-        dataset = read(data, columns=columns)
+        dataset = read(data, columns=columns, rationale=rationale)
         known = None if training is None else read(training)
         _check_labels(dataset, classifier)
         description = _describe(classifier)
@@ -180,7 +185,8 @@ def audit(
     explained = _explain(engine, chosen, explainers, setting, timer)
     with timer.stage("trust"):
         texts = [text_of(row.parts) for row, _ in asked]
-        assessed = assess(engine, explained.attributions, explainers, setting, texts)
+        marked = _rationales(asked, classifier)
+        assessed = assess(engine, explained.attributions, explainers, setting, texts, marked)
     records = [
         instance.model_copy(
             update={
@@ -204,6 +210,7 @@ def audit(
         "text": text,
         "text_pair": text_pair,
         "label": label,
+        "rationale": rationale,
         "methods": {explainer.name: asdict(explainer) for explainer in explainers},
         "instances": instances,
         "unit": unit,
@@ -289,6 +296,17 @@ def _ask(
         failure = DataError if skipped[0].stage == "read" else PredictionError
         raise failure(f"none of {len(dataset.rows):,} rows could be scored: {skipped[0].reason}")
     return questions, skipped
+
+
+def _rationales(
+    asked: Sequence[tuple[Row, Question]], model: TextClassifier
+) -> dict[str, Rationale]:
+    """Return what people marked in each row; the value of a regression has no other label."""
+    return {
+        row.id: Rationale(None if model.task == "regression" else row.labels, row.rationale)
+        for row, _ in asked
+        if row.rationale is not None
+    }
 
 
 def _instance(row: Row, question: Question, model: TextClassifier) -> InstanceRecord:

@@ -90,6 +90,9 @@ def audit(
     text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
     text_pair: Annotated[str | None, typer.Option(help="Column of the second text.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of the given label.")] = None,
+    rationale: Annotated[
+        str | None, typer.Option(help="Column of the places that people marked as the reason.")
+    ] = None,
     methods: Methods = "shap,lime,integrated_gradients",
     instances: Count = 50,
     unit: Unit = "word",
@@ -107,6 +110,7 @@ def audit(
         text=text,
         text_pair=text_pair,
         label=label,
+        rationale=rationale,
         methods=[name.strip() for name in methods.split(",")],
         instances=instances,
         unit=unit,

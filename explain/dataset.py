@@ -4,6 +4,10 @@ How a label cell is read depends on the task. For a single-label model it is one
 its text. For a multi-label model it is a list (in .jsonl, .json, .parquet or a live object), or a
 text with ``|`` between the labels: ``"billing|urgent"``; an empty list says that no label holds, an
 empty cell says nothing. For a regression it is a number.
+
+A cell of the rationale column holds the places of the text that people marked as the reason for the
+label: pairs ``[start, end]`` of code points, half-open, as a list or as its JSON text; of a pair of
+texts ``[part, start, end]``, with part 0 or 1. An empty cell says nothing.
 """
 
 import csv
@@ -12,8 +16,9 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
+from operator import index
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,7 +27,7 @@ import numpy as np
 from explain.errors import DataError, ExplainError, nearest
 from explain.files import hash_file
 from explain.record import FileHash, Task, label_name
-from explain.spans import Segmentation
+from explain.spans import Segmentation, Span
 
 __all__ = ["Dataset", "Row", "read_dataset"]
 
@@ -53,6 +58,8 @@ class Row:
         Why the row cannot be used.
     columns : dict of str to str
         Cells of further columns that were asked for, as text; missing ones are left out.
+    rationale : tuple of Span or None
+        What people marked as the reason for the label; None if nothing is said.
     """
 
     number: int
@@ -61,6 +68,7 @@ class Row:
     labels: tuple[str, ...] | None
     problem: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
+    rationale: tuple[Span, ...] | None = None
 
     @property
     def label(self) -> str | None:
@@ -96,6 +104,7 @@ def read_dataset(
     text: str,
     text_pair: str | None = None,
     label: str | None = None,
+    rationale: str | None = None,
     task: Task = "single_label",
     columns: Sequence[str] = (),
 ) -> Dataset:
@@ -105,7 +114,7 @@ def read_dataset(
     ----------
     data : path, DataFrame, Dataset of the datasets library, or list of dict
         A file (.csv, .tsv, .jsonl, .json or .parquet, in UTF-8) or a live object.
-    text, text_pair, label : str
+    text, text_pair, label, rationale : str
         Names of the columns. No other column is guessed at.
     task : {"single_label", "multi_label", "regression"}
         How a cell of the label column is read.
@@ -115,10 +124,12 @@ def read_dataset(
     Raises
     ------
     DataError
-        If the file is missing, empty, not UTF-8, malformed, or lacks a column, or a label cannot
-        be read.
+        If the file is missing, empty, not UTF-8, malformed, or lacks a column, or a label or
+        rationale cannot be read.
     """
-    wanted = [column for column in (text, text_pair, label, *columns) if column is not None]
+    wanted = [
+        column for column in (text, text_pair, label, rationale, *columns) if column is not None
+    ]
     if isinstance(data, str | Path):
         path = Path(data)
         records = _read_file(path)
@@ -132,7 +143,7 @@ def read_dataset(
     sides = [text] if text_pair is None else [text, text_pair]
     seen: Counter[tuple[str, ...]] = Counter()
     rows = tuple(
-        _row(number, record, sides, label, task, columns, seen)
+        _with_rationale(_row(number, record, sides, label, task, columns, seen), record, rationale)
         for number, record in enumerate(records, start=1)
     )
     content = json.dumps([[row.parts, row.labels] for row in rows])
@@ -167,6 +178,40 @@ def _row(
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
     repeat = f"-{seen[parts]}" if seen[parts] > 1 else ""
     return Row(number, digest + repeat, parts, given, columns=kept)
+
+
+def _with_rationale(row: Row, record: Record, column: str | None) -> Row:
+    """Return the row with what its cell gives as the rationale.
+
+    Raises
+    ------
+    DataError
+        If it is no list of places of the text.
+    """
+    cell: Any = None if column is None else record.get(column)
+    if row.problem is not None or _is_missing(cell):
+        return row
+    try:
+        places = json.loads(cell) if isinstance(cell, str) else cell
+        spans = tuple(_place(place, len(row.parts)) for place in places)
+    except (TypeError, ValueError, RecursionError):
+        spans = (Span(-1, 0, 0),)
+    sizes = [len(part) for part in row.parts]
+    for part, start, end in spans:
+        if not (0 <= part < len(sizes) and 0 <= start < end <= sizes[part]):
+            shape = "[start, end]" if len(sizes) == 1 else "[part, start, end]"
+            raise DataError(
+                f"the rationale of row {row.number} is {str(cell)[:60]!r}; expected a list of "
+                f"{shape}, half-open places within the text"
+            )
+    return replace(row, rationale=spans)
+
+
+def _place(place: Iterable[Any], n_parts: int) -> Span:
+    """Return a place that a rationale names; of a single text without its part."""
+    numbers = [index(number) for number in place]
+    part, start, end = numbers if n_parts > 1 else (0, *numbers)
+    return Span(part, start, end)
 
 
 def _labels(cell: Any, number: int, task: Task) -> tuple[str, ...] | None:

@@ -3,54 +3,50 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from explain.attribution import Setting
-from explain.checks.trust import recall_measure, trust_section
+import numpy as np
+
+from explain.attribution import Setting, ask
+from explain.checks.trust import recall_reading, trust_section
 from explain.engine import Engine
-from explain.errors import ExplainError
+from explain.errors import CapabilityError, ExplainError
 from explain.explainers import Explainer
+from explain.games import Question
 from explain.intervals import mean
-from explain.metrics.agreement import agreements
+from explain.metrics.agreement import FEWEST_FEATURES, agreements
 from explain.metrics.faithfulness import Faithfulness, faithfulness
 from explain.metrics.grades import (
+    Reading,
     Verdict,
     faithfulness_verdict,
     graded,
     method_trust,
-    recall_verdict,
-    shared_verdicts,
+    shared_readings,
 )
+from explain.metrics.infidelity import Infidelity, infidelities
+from explain.metrics.plausibility import Rationale, plausibility
 from explain.metrics.positive_control import PositiveControl, positive_control
+from explain.metrics.randomisation import randomised, resemblances
+from explain.metrics.readings import (
+    agreement_reading,
+    faithfulness_readings,
+    infidelity_reading,
+    plausibility_readings,
+    randomisation_reading,
+    sensitivity_reading,
+    stability_readings,
+)
+from explain.metrics.sensitivity import max_sensitivities
+from explain.metrics.stability import stability
 from explain.record import Agreement, Attribution, Measure, MethodTrust, Section, Unit
-from explain.spans import Text
+from explain.spans import Text, text_of
 
-__all__ = ["Assessment", "Evidence", "assess"]
+__all__ = ["SAMPLED", "Assessment", "assess"]
 
+SAMPLED = 8
+"""Explanations of a method that are made again: with other seeds, near by, of a random model.
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What metrics say of one method, or of one attribution.
-
-    Attributes
-    ----------
-    faithfulness : Measure or None
-        Comprehensiveness minus that of random rankings; None if it was not measured.
-    verdicts : sequence of Verdict
-        Passes, flags, and what was not measured, of other metrics.
-    measures : sequence of Measure
-        The numbers behind the verdicts.
-    """
-
-    faithfulness: Measure | None = None
-    verdicts: Sequence[Verdict] = ()
-    measures: Sequence[Measure] = ()
-
-    def all_verdicts(self, subject: str, *, fatal: bool) -> list[Verdict]:
-        """Return all verdicts, that on faithfulness first."""
-        return [faithfulness_verdict(self.faithfulness, subject, fatal=fatal), *self.verdicts]
-
-    def all_measures(self) -> list[Measure]:
-        """Return all numbers, that on faithfulness first."""
-        return [*([] if self.faithfulness is None else [self.faithfulness]), *self.measures]
+With the 50 that an audit explains by default this adds about half of their cost.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +64,8 @@ class Assessment:
     section : Section
         The section ``trust``.
     evaluations : int
-        Distinct texts scored for the positive control, and gradients taken.
+        Distinct texts scored, and gradients taken, of other models than that of the audit: for the
+        positive control, and of the randomised copy.
     """
 
     attributions: dict[str, list[Attribution]]
@@ -84,6 +81,7 @@ def assess(
     explainers: Sequence[Explainer],
     setting: Setting,
     texts: Sequence[Text],
+    rationales: Mapping[str, Rationale] | None = None,
 ) -> Assessment:
     """Grade methods and attributions, by what they say of themselves, by the control, by metrics.
 
@@ -99,86 +97,177 @@ def assess(
         Masker and seed of the audit.
     texts : sequence of str or pair of str
         Texts of the table; the positive control draws from them.
+    rationales : mapping of str to Rationale, optional
+        What people marked in the texts, by the id of the instance.
     """
-    by_method: dict[str, list[Attribution]] = {}
-    for attributions in explained.values():
+    by_method: dict[str, list[tuple[str, Attribution]]] = {}
+    for instance, attributions in explained.items():
         for attribution in attributions:
-            by_method.setdefault(attribution.method, []).append(attribution)
+            by_method.setdefault(attribution.method, []).append((instance, attribution))
     used = [explainer for explainer in explainers if explainer.name in by_method]
-    evidence = _erased(engine, explained, setting)
+    erased = _erased(engine, explained, setting)
     agreed = {instance: agreements(found) for instance, found in explained.items()}
     control = _control(engine, texts, used, setting) if used else "no method explained anything"
-    trust = {
-        e.name: _method(e.name, by_method[e.name], control, evidence.of_methods[e.name])
+    again = _Again.of(engine, by_method, setting)
+    readings = {
+        e.name: [
+            *_recalls(e.name, control),
+            *shared_readings([a for _, a in by_method[e.name]]),
+            *erased.of_methods[e.name],
+            *again.readings(e),
+            agreement_reading(e.name, [one for found in agreed.values() for one in found]),
+            *plausibility_readings(plausibility(rationales or {}, by_method[e.name])),
+        ]
         for e in used
     }
+    trust = {name: _method(name, found) for name, found in readings.items()}
+    other = 0 if isinstance(control, str) else control.evaluations
     return Assessment(
         attributions={
             instance: [
-                graded(
-                    a,
-                    trust[a.method],
-                    verdicts=own.all_verdicts("this ranking", fatal=False),
-                    quality=own.all_measures(),
-                )
-                for a, own in zip(attributions, evidence.of_instances[instance], strict=True)
+                graded(a, trust[a.method], verdicts=own.verdicts, quality=own.measures)
+                for a, own in zip(attributions, erased.of_instances[instance], strict=True)
             ]
             for instance, attributions in explained.items()
         },
         trust=tuple(trust.values()),
         agreements=agreed,
-        section=trust_section(tuple(trust.values()), control, agreed),
-        evaluations=0 if isinstance(control, str) else control.evaluations,
+        section=trust_section(tuple(trust.values()), control, agreed, readings),
+        evaluations=other + again.evaluations,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What metrics say of one attribution."""
+
+    verdicts: Sequence[Verdict]
+    measures: Sequence[Measure] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Erased:
     """What removing features says of each method, and of each attribution of an instance."""
 
-    of_methods: dict[str, Evidence]
-    of_instances: dict[str, list[Evidence]]
+    of_methods: dict[str, list[Reading]]
+    of_instances: dict[str, list[_Own]]
 
 
 def _erased(
     engine: Engine, explained: Mapping[str, Sequence[Attribution]], setting: Setting
 ) -> _Erased:
-    """Return comprehensiveness and sufficiency, each minus those of random rankings."""
+    """Return comprehensiveness, sufficiency and infidelity, each against random values."""
     flat = [(instance, a) for instance, found in explained.items() for a in found]
-    measured = iter(
-        faithfulness(engine, [a for _, a in flat if a.spans], setting.masker, setting.seed)
-    )
-    of_instances: dict[str, list[Evidence]] = {instance: [] for instance in explained}
-    by_method: dict[str, list[Faithfulness]] = {a.method: [] for _, a in flat}
+    given = [a for _, a in flat if a.spans]
+    ranked = iter(faithfulness(engine, given, setting.masker, setting.seed))
+    fitted = iter(infidelities(engine, given, setting.masker, setting.seed))
+    of_instances: dict[str, list[_Own]] = {instance: [] for instance in explained}
+    rankings: dict[str, list[Faithfulness]] = {a.method: [] for _, a in flat}
+    fits: dict[str, list[Infidelity]] = {a.method: [] for _, a in flat}
+    units = {a.method: _unit(a) for _, a in flat}
     for instance, attribution in flat:
-        found = next(measured) if attribution.spans else None
-        if not isinstance(found, Faithfulness):
-            of_instances[instance].append(Evidence())
-            continue
-        by_method[attribution.method].append(found)
-        of_instances[instance].append(
-            _evidence(found.comprehensiveness.tolist(), found.sufficiency.tolist(), attribution)
-        )
-    of_methods = {
-        method: _evidence(
-            [float(f.comprehensiveness.mean()) for f in found],
-            [float(f.sufficiency.mean()) for f in found],
-            next(a for _, a in flat if a.method == method),
-        )
-        for method, found in by_method.items()
-    }
-    return _Erased(of_methods, of_instances)
-
-
-def _evidence(
-    comprehensiveness: Sequence[float], sufficiency: Sequence[float], example: Attribution
-) -> Evidence:
-    """Return what differences to random rankings say, over those rankings or over instances."""
-    unit: Unit = "coefficient" if example.target.scale == "value" else "log_odds"
-    return Evidence(
-        mean("comprehensiveness minus random", comprehensiveness, unit),
-        measures=[mean("sufficiency minus random", sufficiency, unit)],
+        ranking = next(ranked) if attribution.spans else None
+        fit = next(fitted) if attribution.spans else None
+        if isinstance(ranking, Faithfulness):
+            rankings[attribution.method].append(ranking)
+        if isinstance(fit, Infidelity):
+            fits[attribution.method].append(fit)
+        of_instances[instance].append(_own(ranking, fit, _unit(attribution)))
+    return _Erased(
+        {
+            method: [
+                *faithfulness_readings(rankings[method], units[method]),
+                infidelity_reading(fits[method]),
+            ]
+            for method in rankings
+        },
+        of_instances,
     )
+
+
+def _own(ranking: object, fit: object, unit: Unit) -> _Own:
+    """Return what removing features says of one attribution, over the random rankings."""
+    gained: Measure | None = None
+    measures: list[Measure] = []
+    if isinstance(ranking, Faithfulness):
+        gained = mean("comprehensiveness minus random", ranking.comprehensiveness.tolist(), unit)
+        kept = mean("sufficiency minus random", ranking.sufficiency.tolist(), unit)
+        measures += [gained, kept]
+    if isinstance(fit, Infidelity):
+        lost = (fit.random - fit.own).tolist()
+        measures.append(mean("infidelity of random values minus its own", lost, "proportion"))
+    return _Own([faithfulness_verdict(gained, "this ranking", fatal=False)], measures)
+
+
+def _unit(attribution: Attribution) -> Unit:
+    return "coefficient" if attribution.target.scale == "value" else "log_odds"
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """A few explanations that are made again, and the models that are asked for them."""
+
+    engine: Engine
+    twin: Engine | str
+    sample: dict[str, list[tuple[Question, Attribution]]]
+    setting: Setting
+
+    @classmethod
+    def of(
+        cls,
+        engine: Engine,
+        by_method: Mapping[str, Sequence[tuple[str, Attribution]]],
+        setting: Setting,
+    ) -> "_Again":
+        """Draw the explanations: the same predictions for all methods, as far as they have them."""
+        keys = sorted({_key(i, a) for found in by_method.values() for i, a in found})
+        shuffled = np.random.default_rng(setting.seed).permutation(len(keys))
+        place = {keys[number]: at for at, number in enumerate(shuffled)}
+        sample: dict[str, list[tuple[Question, Attribution]]] = {}
+        for method, found in by_method.items():
+            usable = [(i, a) for i, a in found if len(a.spans) >= FEWEST_FEATURES]
+            chosen = [a for _, a in sorted(usable, key=lambda one: place[_key(*one)])[:SAMPLED]]
+            texts = [text_of(a.parts) for a in chosen]
+            posed = ask(engine, texts, setting, [a.target.index for a in chosen])
+            sample[method] = [
+                (question, a)
+                for question, a in zip(posed, chosen, strict=True)
+                if isinstance(question, Question)
+            ]
+        return cls(engine, _twin(engine, setting) if keys else "", sample, setting)
+
+    def readings(self, explainer: Explainer) -> list[Reading]:
+        """Return what other seeds or baselines, points near by and random parameters say."""
+        asked = self.sample[explainer.name]
+        seed = self.setting.seed
+        moved = max_sensitivities(self.engine, asked, explainer, self.setting)
+        resembling = (
+            self.twin
+            if isinstance(self.twin, str)
+            else resemblances(self.twin, explainer, [a for _, a in asked], self.setting)
+        )
+        return [
+            *stability_readings(stability(self.engine, asked, explainer, self.setting), seed),
+            sensitivity_reading(explainer.name, moved),
+            randomisation_reading(resembling, seed),
+        ]
+
+    @property
+    def evaluations(self) -> int:
+        """Distinct texts that the randomised model scored, and gradients taken of it."""
+        return 0 if isinstance(self.twin, str) else self.twin.evaluations
+
+
+def _key(instance: str, attribution: Attribution) -> tuple[str, int]:
+    return instance, attribution.target.index
+
+
+def _twin(engine: Engine, setting: Setting) -> Engine | str:
+    """Return the way to a copy of the model with random parameters, or why there is none."""
+    try:
+        return Engine(randomised(engine.classifier, setting.seed))
+    except CapabilityError as error:
+        return str(error)
 
 
 def _control(
@@ -192,26 +281,18 @@ def _control(
         return str(error)
 
 
-def _method(
-    name: str,
-    attributions: Sequence[Attribution],
-    control: PositiveControl | str,
-    evidence: Evidence,
-) -> MethodTrust:
+def _recalls(method: str, control: PositiveControl | str) -> list[Reading]:
+    """Return how often a method finds planted rules, or why that was not measured."""
     if isinstance(control, str):
         said = f"Whether it finds a planted rule was not measured: {control}."
-        verdicts = [Verdict("positive control", None, said, needed=True)]
-        measures: list[Measure] = []
-    else:
-        recalls = [recall for recall in control.recalls if recall.method == name]
-        verdicts = [recall_verdict(recall) for recall in recalls]
-        measures = [recall_measure(recall) for recall in recalls if recall.reason is None]
+        name = "positive control"
+        return [Reading(name, None, None, Verdict(name, None, said, needed=True))]
+    return [recall_reading(recall) for recall in control.recalls if recall.method == method]
+
+
+def _method(name: str, readings: Sequence[Reading]) -> MethodTrust:
     return method_trust(
         name,
-        [
-            *verdicts,
-            *shared_verdicts(attributions),
-            *evidence.all_verdicts("its rankings", fatal=True),
-        ],
-        [*measures, *evidence.all_measures()],
+        [reading.verdict for reading in readings if reading.verdict is not None],
+        [reading.measure for reading in readings if reading.measure is not None],
     )

@@ -78,6 +78,23 @@ def test_what_this_version_cannot_measure_is_listed() -> None:
     assert {"Calibration", "Fairness", "Robustness", "Shortcuts"} <= skipped
 
 
+def test_explanations_are_compared_with_the_rationales_of_a_table() -> None:
+    rows = [
+        {"text": "so good a thing", "label": "pos", "why": [[3, 7]]},
+        {"text": "that is bad", "label": "neg", "why": "[[8, 11]]"},
+        {"text": "good it is not", "label": "neg", "why": [[11, 14]]},
+        {"text": "bad or no", "label": "neg", "why": None},
+    ]
+    options: dict[str, Any] = {"label": "label", "methods": ["occlusion"]}
+    (trust,) = explain.audit(MODEL, rows, rationale="why", **options).trust
+    found = {m.name: (m.value, m.n) for m in trust.measures if "plausibility" in m.name}
+    # The third is predicted to be pos, for which its rationale does not speak.
+    assert found == {"plausibility: AUPRC": (1, 2), "plausibility: token F1": (1, 2)}
+    (without,) = explain.audit(MODEL, rows, **options).trust
+    assert not any("plausibility" in m.name for m in without.measures)
+    assert without.grade == trust.grade
+
+
 def test_repeated_texts_with_conflicting_labels_are_counted() -> None:
     measures = {m.name: m for m in section(audited(), "data").measures}
     conflict = measures["texts that are labelled more than once, with conflicting labels"]

@@ -105,6 +105,17 @@ def test_the_unit_of_a_text_and_of_an_audit_can_be_chosen(tmp_path: Path) -> Non
     assert len(instance["attributions"][0]["spans"]) == 2
 
 
+def test_a_column_of_rationales_can_be_named(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text('text,why\nI forgot my password,"[[12, 20]]"\n')
+    arguments = ("audit", DEMO / "model", "rows.csv", "--methods", "occlusion")
+    done = run(*arguments, "--rationale", "why", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "audit/audit.json").read_text())
+    assert record["provenance"]["arguments"]["rationale"] == "why"
+    names = [measure["name"] for measure in record["trust"][0]["measures"]]
+    assert "plausibility: AUPRC" in names
+
+
 @pytest.fixture
 def spoilt(tmp_path: Path) -> Path:
     """Return a folder with a model and a table, to be spoilt."""

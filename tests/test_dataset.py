@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from explain.dataset import read_dataset
 from explain.errors import DataError
+from explain.spans import Span
 
 ROWS = [{"text": "good", "label": "pos"}, {"text": 'a,\n"b" 👍', "label": "neg"}]
 
@@ -118,3 +120,53 @@ def test_not_a_number_is_no_label_of_a_regression() -> None:
     ]
     dataset = read_dataset(rows, text="text", label="label", task="regression")
     assert [row.labels for row in dataset.rows] == [("1.5",), None, None]
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ([[0, 4]], (Span(0, 0, 4),)),
+        ("[[0, 2], [3, 4]]", (Span(0, 0, 2), Span(0, 3, 4))),
+        (np.array([[0, 4]]), (Span(0, 0, 4),)),
+        ([], ()),
+        ("", None),
+        (None, None),
+        (float("nan"), None),
+    ],
+)
+def test_a_rationale_is_a_list_of_places(cell: object, expected: tuple[Span, ...] | None) -> None:
+    rows = [{"text": "good", "why": cell}]
+    (row,) = read_dataset(rows, text="text", rationale="why").rows
+    assert row.rationale == expected
+
+
+def test_a_rationale_of_a_pair_names_the_part() -> None:
+    rows = [{"a": "one", "b": "three", "why": [[1, 0, 5]]}]
+    (row,) = read_dataset(rows, text="a", text_pair="b", rationale="why").rows
+    assert row.rationale == (Span(1, 0, 5),)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        [[0, 5]], [[2, 2]], [[-1, 2]], [[0, 1, 2]], [[0]], [0, 1], "[[0, 4", "word", 3, [[0, 1.5]],
+        [["0", "1"]], {"a": 1}, "null", "[" * 100_000,
+    ],
+)  # fmt: skip
+def test_a_rationale_that_is_none_is_refused(cell: object) -> None:
+    with pytest.raises(DataError, match=r"the rationale of row 1 is .*\[start, end\]"):
+        read_dataset([{"text": "good", "why": cell}], text="text", rationale="why")
+
+
+def test_a_missing_rationale_column_is_refused() -> None:
+    with pytest.raises(DataError, match="no column 'why'"):
+        read_dataset(ROWS, text="text", rationale="why")
+
+
+def test_the_rationales_of_real_reviews_are_places_of_their_texts(shared: Path) -> None:
+    path = shared / "data/long_reviews/reviews.jsonl"
+    rows = read_dataset(path, text="text", label="label", rationale="rationale").rows
+    assert len(rows) == 200
+    marked = [row.parts[0][span.start : span.end] for row in rows for span in row.rationale or ()]
+    assert len(marked) > 200
+    assert all(text == text.strip() for text in marked)

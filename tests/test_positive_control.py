@@ -14,6 +14,7 @@ from explain.adapters.transformers import TransformersClassifier
 from explain.attribution import attribute
 from explain.errors import DataError
 from explain.explainers import make_explainer
+from explain.metrics.grades import recall_verdict
 from explain.metrics.positive_control import (
     KINDS,
     Kind,
@@ -72,6 +73,20 @@ def test_on_the_demo_model_real_methods_find_every_kind_and_random_does_not(
     assert all(hits <= 5 for hits, _ in recalls(control, "random").values())
     assert [rule.kind for rule in control.rules] == list(KINDS)
     assert control.evaluations > 3 * 8 * 16
+
+
+@pytest.mark.slow
+def test_on_the_demo_model_a_single_word_comes_first_in_95_percent_of_texts(
+    demo: TextClassifier, messages: list[Text]
+) -> None:
+    explainers = [make_explainer(method) for method in METHODS]
+    control = positive_control(demo, messages, explainers, kinds=["token"])
+    for recall in control.recalls:
+        assert recall.n == 20
+        said = recall_verdict(recall)
+        assert said.flagged is (recall.hits < 0.95 * recall.n) is (recall.method == "random")
+        assert said.fatal
+        assert f"first in {recall.hits} of 20 texts" in said.sentence
 
 
 def test_on_a_real_model_a_single_word_is_found(sst2: TransformersClassifier, shared: Path) -> None:

@@ -18,12 +18,14 @@ from explain.metrics.grades import (
     graded,
     own_verdicts,
     recall_verdict,
-    shared_verdicts,
+    shared_readings,
 )
+from explain.metrics.plausibility import Rationale
 from explain.metrics.positive_control import PositiveControl, Recall, Rule
+from explain.metrics.sensitivity import MOVES
 from explain.record import Agreement, Attribution, Measure, MethodTrust, Section, Target
 from explain.spans import Span, Text
-from explain.trust import assess
+from explain.trust import SAMPLED, Assessment, assess
 
 DEMO = Path(explain.__file__).parent / "demo"
 BETTER = Measure(name="gain", value=0.5, lower=0.2, upper=0.8, n=20, unit="log_odds")
@@ -106,7 +108,11 @@ def test_an_attribution_is_graded_by_what_it_says(changes: dict[str, Any], expec
 def test_a_method_is_flagged_with_most_of_its_attributions(bad: int, expected: str) -> None:
     failed = attribution(diagnostics={"converged": False})
     passed = attribution(diagnostics={"converged": True})
-    assert grade(shared_verdicts([failed] * bad + [passed] * (3 - bad)))[0] == expected
+    readings = shared_readings([failed] * bad + [passed] * (3 - bad))
+    assert grade([r.verdict for r in readings if r.verdict is not None])[0] == expected
+    (share,) = [r.measure for r in readings if r.name == "explanations flagged: convergence"]
+    assert share is not None
+    assert (share.value, share.n) == (bad / 3, 3)
 
 
 @pytest.mark.parametrize(("own", "method", "expected"), [("A", "C", "C"), ("D", "A", "D")])
@@ -134,28 +140,93 @@ def test_no_gain_over_random_rankings(measure: Measure | None, fatal: bool, expe
     assert grade([faithfulness_verdict(measure, "its rankings", fatal=fatal)])[0] == expected
 
 
-def test_shap_is_trusted_on_the_demo_model_and_random_is_not() -> None:
+METHODS = ("shap", "integrated_gradients", "random")
+
+
+@pytest.fixture(scope="module")
+def assessed() -> tuple[Assessment, Engine]:
+    """Return what is said of three methods on the demo model, and the way to it."""
     model = explain.load(DEMO / "model")
     with (DEMO / "messages.csv").open(encoding="utf-8", newline="") as file:
         texts: list[Text] = [row["text"] for row in csv.DictReader(file)]
     short = sorted(texts, key=len)[100:112]
-    explainers = [make_explainer(method) for method in ("shap", "random", "linear")]
+    explainers = [make_explainer(method) for method in (*METHODS, "linear")]
     explained = {
-        str(text): [attribute(model, text, method=explainer) for explainer in explainers[:2]]
+        str(text): [attribute(model, text, method=explainer) for explainer in explainers[:-1]]
         for text in short
     }
-    found = assess(Engine(model), explained, explainers, Setting.of(model), texts)
+    engine = Engine(model)
+    marked = {str(text): Rationale(None, [Span(0, 0, 20)]) for text in short}
+    return assess(engine, explained, explainers, Setting.of(model), texts, marked), engine
+
+
+@pytest.mark.slow
+def test_shap_is_trusted_on_the_demo_model_and_random_is_not(
+    assessed: tuple[Assessment, Engine],
+) -> None:
+    found, _ = assessed
     grades = {trust.method: trust.grade for trust in found.trust}
-    assert grades == {"shap": "A", "random": "D"}
+    assert (grades["shap"], grades["random"]) == ("A", "D")
     pairs = list(found.attributions.values())
-    assert sum(by_shap.grade == "A" for by_shap, _ in pairs) > len(pairs) / 2
-    assert all(by_random.grade == "D" for _, by_random in pairs)
+    assert sum(by_shap.grade == "A" for by_shap, *_ in pairs) > len(pairs) / 2
+    assert all(by_random.grade == "D" for *_, by_random in pairs)
     assert found.evaluations > 1000
     shap = next(trust for trust in found.trust if trust.method == "shap")
-    assert {m.name: m.n for m in shap.measures}["comprehensiveness minus random"] == len(short)
+    measures = {m.name: m for m in shap.measures}
+    assert measures["comprehensiveness minus random"].n == 12
+    assert measures["stability over seeds: median tau-b"].n == SAMPLED
     (recalls,) = [table for table in found.section.tables if table.title == "Positive control"]
-    assert [row[0] for row in recalls.rows] == ["shap", "random"]
+    assert [row[0] for row in recalls.rows] == list(METHODS)
     assert Section.from_json(found.section.to_json()) == found.section
+
+
+@pytest.mark.slow
+def test_random_fails_every_metric_that_is_graded(assessed: tuple[Assessment, Engine]) -> None:
+    found, _ = assessed
+    (table,) = [table for table in found.section.tables if table.title == "What was measured"]
+    said = {str(row[1]): row[4] for row in table.rows if row[0] == "random"}
+    assert {name: verdict for name, verdict in said.items() if verdict != "flagged"} == {
+        "explanations flagged: standard errors": "not measured",
+        "stability over seeds: top features shared": "reported only",
+        "max-sensitivity": "not measured",
+        "plausibility: AUPRC": "reported only",
+        "plausibility: token F1": "reported only",
+    }
+    assert list(said.values()).count("flagged") == 6
+    (random,) = [trust for trust in found.trust if trust.method == "random"]
+    assert any("It put a single word that was planted first in" in r for r in random.reasons)
+
+
+@pytest.mark.slow
+def test_every_metric_is_shown_of_every_method(assessed: tuple[Assessment, Engine]) -> None:
+    found, _ = assessed
+    (table,) = [table for table in found.section.tables if table.title == "What was measured"]
+    for method in METHODS:
+        names = " ".join(str(row[1]) for row in table.rows if row[0] == method)
+        for metric in (
+            "standard errors" if method != "integrated_gradients" else "convergence",
+            "comprehensiveness",
+            "sufficiency",
+            "infidelity",
+            "stability over",
+            "max-sensitivity",
+            "parameter randomisation",
+            "agreement with",
+            "AUPRC",
+            "token F1",
+        ):
+            assert metric in names, (method, metric)
+    for row in table.rows:
+        assert (row[2] is None) == (row[4] == "not measured")
+
+
+@pytest.mark.slow
+def test_what_is_asked_again_is_counted(assessed: tuple[Assessment, Engine]) -> None:
+    found, engine = assessed
+    gradients = 20 * SAMPLED * (2 + MOVES)
+    assert engine.evaluations > gradients + SAMPLED * 2 * 32
+    control = 3 * 20 * 20
+    assert found.evaluations > control + SAMPLED * (32 + 20)
 
 
 def test_a_control_that_cannot_run_is_said() -> None:
@@ -185,7 +256,7 @@ def test_agreement_is_shown_against_chance() -> None:
         (Rule("token", ("cello",), 0, 9.0),), (Recall("shap", "token", 0, 0, "no reason"),), 5
     )
     agreements = {"a": [agreement(0.9)], "b": [agreement(0.3)], "c": [agreement(None)]}
-    section = trust_section(trust, control, agreements)
+    section = trust_section(trust, control, agreements, {})
     tables = {table.title: table for table in section.tables}
     assert tables["Positive control"].rows == (("shap", "no reason"),)
     matrix = tables["Agreement between methods"]

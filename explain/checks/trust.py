@@ -1,10 +1,10 @@
-"""What an audit says of its own explanations: grades, positive control, agreement."""
+"""What an audit says of its own explanations: grades, positive control, metrics, agreement."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from explain.intervals import mean, proportion
-from explain.metrics.grades import KIND_NAMES
+from explain.metrics.grades import KIND_NAMES, Reading, recall_verdict
 from explain.metrics.positive_control import LEAST_RECALL, PositiveControl, Recall
 from explain.record import (
     Agreement,
@@ -16,13 +16,14 @@ from explain.record import (
     Table,
 )
 
-__all__ = ["recall_measure", "trust_section"]
+__all__ = ["recall_measure", "recall_reading", "trust_section"]
 
 
 def trust_section(
     trust: Sequence[MethodTrust],
     control: PositiveControl | str,
     agreements: Mapping[str, Sequence[Agreement]],
+    readings: Mapping[str, Sequence[Reading]],
 ) -> Section:
     """Return the section on whether the explanations can be believed.
 
@@ -34,6 +35,8 @@ def trust_section(
         What the positive control found, or why it could not be run.
     agreements : mapping of str to sequence of Agreement
         For each explained instance, by its id, how far its methods agree.
+    readings : mapping of str to sequence of Reading
+        What each metric says of each method, by its name.
     """
     if not trust:
         return Section(
@@ -53,6 +56,7 @@ def trust_section(
         tables=(
             _grades(trust),
             *([] if isinstance(control, str) else [_control(control)]),
+            _metrics(readings),
             *_agreements(agreements),
         ),
     )
@@ -62,6 +66,17 @@ def recall_measure(recall: Recall) -> Measure:
     """Return the share of texts in which a method found the planted rule."""
     name = f"{recall.method}: {KIND_NAMES[recall.kind]} that was planted comes first"
     return proportion(name, recall.hits, recall.n)
+
+
+def recall_reading(recall: Recall) -> Reading:
+    """Return how often a method finds a planted rule, and what follows for its grade."""
+    measure = recall_measure(recall)
+    return Reading(
+        measure.name,
+        None if recall.reason is not None else measure,
+        f"at least {LEAST_RECALL}",
+        recall_verdict(recall),
+    )
 
 
 def _summary(trust: Sequence[MethodTrust]) -> str:
@@ -84,6 +99,41 @@ def _grades(trust: Sequence[MethodTrust]) -> Table:
         "ones, or it did not converge. Otherwise each flag costs one grade, down to C; without "
         "stated errors there is no A.",
     )
+
+
+def _metrics(readings: Mapping[str, Sequence[Reading]]) -> Table:
+    """Return what each metric says of each method, but for the control, which has its own table."""
+    rows: dict[str, list[tuple[Cell, ...]]] = {}
+    for method, found in readings.items():
+        for reading in found:
+            if reading.verdict is None or not reading.verdict.name.startswith("positive control"):
+                row = (method, reading.name, reading.measure, reading.against, _said(reading))
+                rows.setdefault(reading.name, []).append(row)
+    return Table(
+        title="What was measured",
+        columns=("method", "measure", "found", "held against", "verdict"),
+        rows=tuple(row for same in rows.values() for row in same),
+        note=_NOTE,
+    )
+
+
+_NOTE = (
+    "Stability, max-sensitivity and parameter randomisation rest on a few explanations, drawn at "
+    "random, that are made again: with other seeds or baselines; with the vectors of the text "
+    "moved a little; and of a copy of the model whose parameters are shuffled, which a good "
+    "explanation must not resemble. Infidelity is the share of what removing features does that "
+    "the values, scaled to fit best, do not foretell: 0 is perfect. Random values are those of the "
+    "method itself at random features. Plausibility says whether values point at what people "
+    "marked as the reason; it is not graded, as a model can be right for another reason."
+)
+
+
+def _said(reading: Reading) -> str:
+    if reading.verdict is None:
+        return "reported only"
+    if reading.verdict.flagged is None:
+        return "not measured"
+    return "flagged" if reading.verdict.flagged else "passed"
 
 
 def _control(control: PositiveControl) -> Table:

@@ -1,8 +1,9 @@
 """Faithfulness by erasure: whether the model loses what an attribution says it rests on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,9 @@ from explain.games import Coalitions, MaskedTextGame, Masker, Plan, Question
 from explain.record import Attribution
 from explain.spans import Segmentation
 
-__all__ = ["Faithfulness", "erasure", "faithfulness"]
+__all__ = ["Faithfulness", "erasure", "faithfulness", "on_games", "random_rankings", "tops"]
+
+T = TypeVar("T")
 
 SHARES = (0.01, 0.05, 0.1, 0.2, 0.5)
 """Shares of the features at which erasure is looked at (DeYoung 2020)."""
@@ -54,9 +57,8 @@ def erasure(values: Sequence[float], rng: np.random.Generator) -> Plan[Faithfuln
         Source of the random rankings; the same for all methods of a text, which then share them.
     """
     n_features = len(values)
-    random = [rng.permutation(n_features) for _ in range(RANDOM_RANKINGS)]
-    rankings = [np.argsort(-np.array(values), kind="stable"), *random]
-    removed = np.vstack([_top_only(ranking) for ranking in rankings])
+    rankings = [np.argsort(-np.array(values), kind="stable"), *random_rankings(n_features, rng)]
+    removed = tops(rankings)
     full, *answered = yield np.vstack([np.ones((1, n_features), dtype=bool), ~removed, removed])
     without, alone = np.array(answered).reshape(2, len(rankings), len(SHARES)).mean(axis=2)
     comprehensiveness, sufficiency = full - without, full - alone
@@ -81,19 +83,40 @@ def faithfulness(
     seed : int
         Seed of the random rankings.
     """
+    return on_games(engine, attributions, masker, seed, erasure)
+
+
+def on_games(
+    engine: Engine,
+    attributions: Sequence[Attribution],
+    masker: Masker,
+    seed: int,
+    plan: Callable[[Sequence[float], np.random.Generator], Plan[T]],
+) -> list[T | ExplainError]:
+    """Return what a plan says of the values of each attribution, on the game of its features.
+
+    The random stream is one of its own beside those of the methods, and the same for all
+    attributions of a text, so that they share evaluations.
+    """
     questions = [
         Question(Segmentation(a.parts, a.spans, a.unread), a.target, np.zeros(0), seed)
         for a in attributions
     ]
     outcomes = engine.run(
         (MaskedTextGame(q.segmentation, masker, q.target) for q in questions),
-        (
-            # A stream of its own beside those of the methods.
-            erasure(a.values, q.rng().spawn(2)[1])
-            for a, q in zip(attributions, questions, strict=True)
-        ),
+        (plan(a.values, q.rng().spawn(2)[1]) for a, q in zip(attributions, questions, strict=True)),
     )
     return [outcome.value for outcome in outcomes]
+
+
+def random_rankings(n_features: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
+    """Return the random rankings of a text, the first thing that is drawn from its stream."""
+    return [rng.permutation(n_features) for _ in range(RANDOM_RANKINGS)]
+
+
+def tops(rankings: Sequence[NDArray[np.intp]]) -> Coalitions:
+    """Return the coalitions of the top of each ranking, a row for each of `SHARES`."""
+    return np.vstack([_top_only(ranking) for ranking in rankings])
 
 
 def _top_only(ranking: NDArray[np.intp]) -> Coalitions:

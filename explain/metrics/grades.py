@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from explain.intervals import proportion
 from explain.metrics.positive_control import LEAST_RECALL, Kind, Recall
 from explain.record import Attribution, Grade, Measure, MethodTrust
 
 __all__ = [
+    "FEWEST_COMPARED",
     "KIND_NAMES",
+    "Reading",
     "Verdict",
     "faithfulness_verdict",
     "grade",
@@ -22,12 +25,20 @@ __all__ = [
     "method_trust",
     "own_verdicts",
     "recall_verdict",
-    "shared_verdicts",
+    "shared_readings",
 ]
 
 MOST_GAP = 0.05
 MOST_ERROR = 0.1
 LEAST_R2 = 0.5
+
+_LIMITS = {
+    "completeness": f"gap at most {MOST_GAP:.0%}",
+    "convergence": "it converged",
+    "standard errors": f"largest at most {MOST_ERROR} of the largest value",
+    "held-out R²": f"at least {LEAST_R2}",
+}
+"""The bar of each of `own_verdicts`, in a reader's words."""
 
 FEWEST_COMPARED = 8
 """Below that an interval over explanations is too wide to condemn a method."""
@@ -65,6 +76,28 @@ class Verdict:
     sentence: str
     fatal: bool = False
     needed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One number that a metric gives of a method, and what it is held against.
+
+    Attributes
+    ----------
+    name : str
+        What is measured, in a reader's words.
+    measure : Measure or None
+        The number; None if it was not measured.
+    against : Measure or str or None
+        What random values reach, or the bar in words.
+    verdict : Verdict or None
+        What follows for the grade; None for what is only reported.
+    """
+
+    name: str
+    measure: Measure | None
+    against: Measure | str | None
+    verdict: Verdict | None
 
 
 def grade(verdicts: Sequence[Verdict]) -> tuple[Grade, tuple[str, ...]]:
@@ -175,25 +208,24 @@ def own_verdicts(attribution: Attribution) -> list[Verdict]:
     return verdicts
 
 
-def shared_verdicts(attributions: Sequence[Attribution]) -> list[Verdict]:
+def shared_readings(attributions: Sequence[Attribution]) -> list[Reading]:
     """Return what the attributions of one method say of it: each flag that most of them have."""
     own = [own_verdicts(attribution) for attribution in attributions]
     shared = []
     for name in dict.fromkeys(v.name for verdicts in own for v in verdicts):
         same = [v for verdicts in own for v in verdicts if v.name == name]
         known = [v.flagged for v in same if v.flagged is not None]
-        first = same[0]
+        first, title = same[0], f"explanations flagged: {name}"
         if not known:
-            shared.append(first)
+            shared.append(Reading(title, None, None, first))
             continue
-        flagged = median(known) > 0.5
+        sentence = f"{sum(known)} of {len(known)} explanations are flagged: {name}."
         shared.append(
-            Verdict(
-                name,
-                flagged,
-                f"{sum(known)} of {len(known)} explanations are flagged: {name}.",
-                first.fatal,
-                first.needed,
+            Reading(
+                title,
+                proportion(title, sum(known), len(known)),
+                f"each: {_LIMITS[name]}; of all: at most half",
+                Verdict(name, median(known) > 0.5, sentence, first.fatal, first.needed),
             )
         )
     return shared
