@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reports
-from explain.record import Attribution, AuditRecord, Criterion, Measure
+from explain.record import Attribution, AuditRecord, JudgedCriterion, Measure
 from explain.spans import Span
 from reports.environment import templates_folder
 from reports.highlight import pieces
@@ -203,13 +203,12 @@ def _verdict(record: AuditRecord) -> str:
     return next(text for _, a, text in page.contents if a.get("class", "").startswith("verdict"))
 
 
-def _criterion(verdict: str, *, gating: bool = True) -> Criterion:
+def _criterion(verdict: str, *, gating: bool = True) -> JudgedCriterion:
     measured = Measure(name="accuracy", value=0.9, lower=0.8, upper=1.0, n=10)
-    return Criterion.model_validate(
+    return JudgedCriterion.model_validate(
         {
             "metric": "accuracy",
-            "comparator": "at_least",
-            "threshold": 0.85,
+            "at_least": 0.85,
             "gating": gating,
             "measured": measured,
             "verdict": verdict,
@@ -229,7 +228,7 @@ def _criterion(verdict: str, *, gating: bool = True) -> Criterion:
     ],
 )
 def test_verdict_follows_from_the_gating_criteria_alone(
-    criteria: tuple[Criterion, ...], word: str
+    criteria: tuple[JudgedCriterion, ...], word: str
 ) -> None:
     record = audit_record().model_copy(update={"criteria": criteria})
     assert _verdict(record).strip().startswith(word)
