@@ -114,6 +114,7 @@ class Configuration(_Section):
         for name, options in checks.items():
             if name == "run":
                 _refuse_unless_names("run", options)
+                _refuse_unknown_checks(options)
             elif isinstance(options, Mapping):
                 make_check(name, **options)
             else:
@@ -299,6 +300,13 @@ def _refuse_unknown(section: str, given: Mapping[str, Any], known: Iterable[str]
             raise ConfigurationError(f"[{section}] has no {name!r}; {nearest(name, known)}")
 
 
+def _refuse_unknown_checks(names: Iterable[object]) -> None:
+    known = list(CHECKS)
+    for name in names:
+        if name not in known:
+            raise ConfigurationError(f"[checks] run has no {name!r}; {nearest(name, known)}")
+
+
 def _refuse_unless_names(option: str, given: object) -> None:
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise ConfigurationError(f"{option} = {given!r} is no list; pass a list of names")
@@ -319,11 +327,14 @@ _KEYS: dict[str, type[BaseModel]] = {"data": Data, "explain": Explain, "criteria
 
 def _complaint(error: ValidationError) -> str:
     """Return the first problem in a sentence, with the nearest known key for an unknown one."""
-    first = error.errors()[0]
+    errors = error.errors()
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     where, keys = _place(first["loc"]), [step for step in first["loc"] if isinstance(step, str)]
     if first["type"] == "extra_forbidden":
         table = Configuration if len(keys) == 1 else _KEYS[keys[0]]
         return f"{where} has no {keys[-1]!r}; {nearest(keys[-1], table.model_fields)}"
+    if first["type"] == "missing":
+        return f"{where} lacks {keys[-1]!r}"
     if first["type"] == "value_error":
         return f"{where}: {first['msg'].removeprefix('Value error, ')}"
     return f"{where} cannot take {keys[:2][-1]} = {first['input']!r}: {first['msg']}"

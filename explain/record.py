@@ -621,7 +621,8 @@ class InstanceRecord(Record):
     predictions: tuple[Prediction, ...] | None = None
     """All labels with p > .5 of a multi-label model, most probable first; None for others."""
     columns: dict[str, str] = {}
-    """Cells of the columns that name groups and slices, as text; missing ones are left out."""
+    """Cells of the columns that name the row's own id, its group and its slices, as text; missing
+    ones are left out."""
     unread: tuple[Span, ...] = ()
     """What the model cut off and never read."""
     stratum: str | None = None
