@@ -4,16 +4,63 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from explain.errors import RecordError
+from explain.errors import ConfigurationError, RecordError
 from explain.files import hash_file, write_whole
-from explain.record import AuditRecord, LogEntry
+from explain.record import AuditRecord, Criterion, FrozenCriteria, LogEntry
 from explain.rendering import require_own_reports
 
-__all__ = ["read_log", "read_record", "write_audit"]
+__all__ = ["bind_criteria", "read_log", "read_record", "write_audit"]
+
+CRITERIA = "criteria.json"
+"""Name of the file that holds the acceptance criteria of a folder."""
+
+
+def bind_criteria(folder: str | Path, criteria: Sequence[Criterion]) -> FrozenCriteria | None:
+    """Return the criteria as a folder keeps them; None where there are none.
+
+    The first call freezes them in ``criteria.json``. Any later one must bring the same criteria,
+    in whatever order: a folder never answers to others than it was frozen with.
+
+    Raises
+    ------
+    ConfigurationError
+        If the folder holds other criteria.
+    RecordError
+        If its file is malformed, or its hash does not fit.
+    OSError
+        If the folder cannot be written.
+    """
+    # What only reads and renders must not load what computes.
+    from explain.auditing import today
+
+    path, stated = Path(folder) / CRITERIA, FrozenCriteria.of(criteria, today())
+    if path.exists():
+        kept = _frozen(path)
+        if kept.sha256 != stated.sha256:
+            raise ConfigurationError(
+                f"{str(path)!r} was frozen on {kept.frozen_on} with other criteria "
+                f"(sha256 {kept.sha256[:12]}… there, {stated.sha256[:12]}… here); "
+                "pass another folder, or those criteria"
+            )
+        return kept
+    if not criteria:
+        return None
+    write_whole(path, json.dumps(stated.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+    return stated
+
+
+def _frozen(path: Path) -> FrozenCriteria:
+    try:
+        return FrozenCriteria.from_json(path.read_bytes())
+    except RecordError as error:
+        raise RecordError(
+            f"{str(path)!r} is not as it was frozen: it is malformed, or its criteria no longer "
+            "fit their hash; pass another folder"
+        ) from error
 
 
 def write_audit(record: AuditRecord, log: Sequence[LogEntry], folder: str | Path) -> Path:
-    """Write an audit as HTML, JSON, JSON lines of attributions, its log, and a manifest.
+    """Write an audit as HTML, JSON, JSON lines of attributions, its log, criteria, and a manifest.
 
     Everything is rendered before anything is written, each file is written whole, and the manifest
     with their hashes comes last: a folder whose manifest fits its files is complete.
@@ -25,6 +72,8 @@ def write_audit(record: AuditRecord, log: Sequence[LogEntry], folder: str | Path
 
     Raises
     ------
+    ConfigurationError
+        If the folder holds other criteria than those of the record.
     OSError
         If the folder cannot be written.
     """
@@ -39,10 +88,12 @@ def write_audit(record: AuditRecord, log: Sequence[LogEntry], folder: str | Path
         "attributions.jsonl": "".join(a.to_json() + "\n" for a in attributions),
         "run.jsonl": "".join(entry.to_json() + "\n" for entry in log),
     }
+    bound = bind_criteria(out, record.criteria)
     (out / "manifest.json").unlink(missing_ok=True)
     for name, content in contents.items():
         write_whole(out / name, content)
-    manifest = {name: hash_file(out / name, out).sha256 for name in contents}
+    names = [*contents, CRITERIA] if bound else list(contents)
+    manifest = {name: hash_file(out / name, out).sha256 for name in names}
     write_whole(out / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     return out / "audit.html"
 

@@ -19,8 +19,10 @@ from scipy.special import expit
 import explain
 from explain.adapters import Describable, TextClassifier, load, wrap
 from explain.adapters.base import description_of
-from explain.attribution import Setting, answer, ask
-from explain.checks import CHECKS, AuditContext, Check, make_check
+from explain.attribution import Setting, Wanted, answer, ask
+from explain.checks import AuditContext, Check
+from explain.configuration import DEFAULT_METHODS, Configuration, Criteria, settle
+from explain.criteria import FrozenCriteria, judge
 from explain.dataset import Dataset, Row, read_dataset
 from explain.engine import Engine
 from explain.errors import (
@@ -31,7 +33,7 @@ from explain.errors import (
     PredictionError,
     nearest,
 )
-from explain.explainers import Explainer, make_explainer
+from explain.explainers import Explainer
 from explain.games import Masker, Question, make_target, target_values
 from explain.metrics.plausibility import Rationale
 from explain.record import (
@@ -50,9 +52,7 @@ from explain.selection import plan_selection
 from explain.spans import text_of
 from explain.trust import assess
 
-__all__ = ["DEFAULT_METHODS", "audit"]
-
-DEFAULT_METHODS = ("shap", "lime", "integrated_gradients")
+__all__ = ["DEFAULT_METHODS", "audit", "today"]
 
 PACKAGES = (
     "captum", "jieba", "jinja2", "lime", "numpy", "pandas", "pydantic", "regex", "scikit-learn",
@@ -63,7 +63,6 @@ MOST_TARGETS = 5
 """Predicted labels of one text that are explained, the most probable first."""
 
 NOT_BUILT = (
-    ("criteria", "Acceptance criteria"),
     ("calibration", "Calibration"),
     ("slices", "Slices"),
     ("shortcuts", "Shortcuts"),
@@ -82,19 +81,25 @@ def audit(
     model: TextClassifier | str | Path | Any,
     data: Any,
     *,
-    text: str = "text",
+    config: Configuration | str | Path | None = None,
+    text: str | None = None,
     text_pair: str | None = None,
     label: str | None = None,
+    id: str | None = None,
     rationale: str | None = None,
-    methods: Sequence[str | Explainer] = DEFAULT_METHODS,
-    instances: int = 50,
-    unit: str = "word",
+    methods: Sequence[str | Explainer] | None = None,
+    instances: int | None = None,
+    unit: str | None = None,
+    target: Wanted = None,
+    budget: int | None = None,
+    tolerance: float | None = None,
     masker: str | Masker | None = None,
     seed: int = 0,
     group: str | None = None,
-    slices: Sequence[str] = (),
+    slices: Sequence[str] | None = None,
     training: Any = None,
-    checks: Sequence[str | Check] = tuple(CHECKS),
+    checks: Sequence[str | Check] | None = None,
+    criteria: Criteria | None = None,
     model_options: Mapping[str, Any] | None = None,
     system: SystemIdentity | None = None,
     log: Log | None = None,
@@ -107,21 +112,31 @@ def audit(
         The model.
     data : path, DataFrame, Dataset of the datasets library, or list of dict
         The table.
+    config : Configuration or path, optional
+        An ``audit.toml``, as `explain.configuration` has it. Any argument but None wins over it.
     text, text_pair, label : str
-        Names of its columns. Without `label` the performance is not measured. Of a multi-label
-        model a label cell is a list, or a text with ``|`` between the labels; of a regression a
-        number.
-    rationale : str
-        Name of the column with what people marked as the reason for the label, see
-        `explain.dataset`. How well explanations find it is then reported.
+        Names of its columns, ``text`` for the text by default. Without `label` the performance is
+        not measured. Of a multi-label model a label cell is a list, or a text with ``|`` between
+        the labels; of a regression a number.
+    id : str, optional
+        Column by which reviewers know a row: its value is shown beside the instance. The id of the
+        instance itself is derived from its text, whatever the table says.
+    rationale : str, optional
+        Column of what people marked as the reason for the label, see `explain.dataset`. How well
+        explanations find it is then reported.
     methods : sequence of str or Explainer
-        Attribution methods. One that the model cannot serve is reported as not measured.
+        Attribution methods, by default shap, lime and integrated_gradients. One that the model
+        cannot serve is reported as not measured.
     instances : int
-        How many texts are explained: for the predicted label, or, of a multi-label model, for
-        each label with p > .5 (at most 5; the most probable one where there is none).
+        How many texts are explained, 50 by default: for the predicted label, or, of a multi-label
+        model, for each label with p > .5 (at most 5; the most probable one where there is none).
     unit : {"word", "token", "sentence", "auto"}
-        What a feature is. Take ``auto`` for a table with long texts: those are explained by
-        sentences first and then by the words of the sentences that matter most.
+        What a feature is, a word by default. Take ``auto`` for a table with long texts: those are
+        explained by sentences first and then by the words of the sentences that matter most.
+    target : str or int, optional
+        The one label for which every chosen text is explained, instead of the predicted ones.
+    budget, tolerance : int, float, optional
+        Options of all methods given by name that have them; one that no method has is refused.
     masker : {"mask_token", "delete"}, Masker or None
         What stands in for a removed feature; None for the mask token where there is one.
     seed : int
@@ -136,7 +151,10 @@ def audit(
         in it are counted.
     checks : sequence of str or Check
         What is checked, by name or as instances with options, your own among them; by default all
-        of `explain.checks.CHECKS`.
+        of `explain.checks.CHECKS`. One that is named takes its options from `config`.
+    criteria : sequence of Criterion or mapping, or FrozenCriteria, optional
+        What the model must reach, frozen and hashed before anything is scored: see
+        `explain.criteria`.
     model_options : mapping, optional
         Options of `explain.load` for a model that is a path or hub id.
     system : SystemIdentity, optional
@@ -149,38 +167,66 @@ def audit(
     AdapterError
         If the model cannot be used, or fails on every row.
     ConfigurationError
-        If a name or value is unknown.
+        If a name or value is unknown, a column of groups or slices is missing, or a criterion asks
+        for what no chosen check measures.
     DataError
         If the table cannot be read, or holds a label that the model lacks.
     """
-    if instances < 0:
-        raise ConfigurationError(f"instances={instances} is negative; pass 0 or more")
     if seed < 0:
         raise ConfigurationError(f"seed={seed} is negative; pass 0 or more")
-    explainers = _distinct("method", [make_explainer(m) for m in methods], lambda m: m.name)
-    chosen_checks = _distinct("check", [make_check(c) for c in checks], lambda c: c.id)
+    settings = settle(
+        config,
+        {
+            "text": text,
+            "text_pair": text_pair,
+            "label": label,
+            "id": id,
+            "rationale": rationale,
+            "methods": methods,
+            "instances": instances,
+            "unit": unit,
+            "target": target,
+            "budget": budget,
+            "tolerance": tolerance,
+            "group": group,
+            "slices": slices,
+            "training": training,
+            "checks": checks,
+            "criteria": criteria,
+            "system": system,
+        },
+    )
+    kept = criteria if isinstance(criteria, FrozenCriteria) else None
+    frozen = kept or FrozenCriteria.of(settings.criteria, today())
+    explainers = settings.methods
     timer = _Timer(log)
+    if frozen.criteria:
+        timer.note("criteria frozen", sha256=frozen.sha256, on=frozen.frozen_on.isoformat())
     with timer.stage("load"):
         classifier = _classifier(model, model_options or {})
-        setting = Setting.of(classifier, unit=unit, masker=masker, seed=seed)
-        columns = tuple(dict.fromkeys([*([] if group is None else [group]), *slices]))
+        setting = Setting.of(classifier, unit=settings.unit, masker=masker, seed=seed)
+        wanted = _wanted(settings.target, classifier)
         read = partial(
-            read_dataset, text=text, text_pair=text_pair, label=label, task=classifier.task
+            read_dataset,
+            text=settings.text,
+            text_pair=settings.text_pair,
+            label=settings.label,
+            task=classifier.task,
         )
-        dataset = read(data, columns=columns, rationale=rationale)
-        known = None if training is None else read(training)
+        dataset = read(data, columns=settings.columns, rationale=settings.rationale)
+        known = None if settings.training is None else read(settings.training)
         _check_labels(dataset, classifier)
         description = _describe(classifier)
     engine = Engine(classifier)
     with timer.stage("predict", rows=len(dataset.rows)):
         asked, skipped = _ask(engine, dataset, setting)
     scored = [_instance(row, question, classifier) for row, question in asked]
-    plan, strata = plan_selection(scored, instances, seed, classifier.task)
+    plan, strata = plan_selection(scored, settings.instances, seed, classifier.task)
     chosen = [
         (row, posed)
         for row, question in asked
         if row.id in strata
-        for posed in _questions(question, classifier)
+        for posed in _questions(question, classifier, wanted)
     ]
     explained = _explain(engine, chosen, explainers, setting, timer)
     with timer.stage("trust"):
@@ -199,33 +245,49 @@ def audit(
     ]
     skipped += explained.skipped
     context = AuditContext(
-        engine, description, dataset, records, skipped, plan, seed, group, slices, known
+        engine,
+        description,
+        dataset,
+        records,
+        skipped,
+        plan,
+        seed,
+        settings.group,
+        settings.slices,
+        known,
+        wanted,
     )
-    sections = [timer.timed(check.id, partial(check.run, context)) for check in chosen_checks]
+    sections = [timer.timed(check.id, partial(check.run, context)) for check in settings.checks]
     timer.note("counts", evaluations=engine.evaluations + assessed.evaluations, calls=engine.calls)
+    measured = (*sections, assessed.section, *explained.unable, *map(_not_built, NOT_BUILT))
     arguments: dict[str, JsonValue] = {
         "model": str(model) if isinstance(model, str | Path) else description.name,
         "model_options": dict(model_options or {}),
         "data": _named(data),
-        "text": text,
-        "text_pair": text_pair,
-        "label": label,
-        "rationale": rationale,
+        "text": settings.text,
+        "text_pair": settings.text_pair,
+        "label": settings.label,
+        "id": settings.id,
+        "rationale": settings.rationale,
         "methods": {explainer.name: asdict(explainer) for explainer in explainers},
-        "instances": instances,
-        "unit": unit,
+        "instances": settings.instances,
+        "unit": settings.unit,
+        "target": wanted,
         "masker": setting.masker.name,
         "seed": seed,
-        "group": group,
-        "slices": list(slices),
-        "training": _named(training),
-        "checks": {check.id: asdict(check) for check in chosen_checks},
+        "group": settings.group,
+        "slices": list(settings.slices),
+        "training": _named(settings.training),
+        "checks": {check.id: asdict(check) for check in settings.checks},
     }
     return AuditRecord(
-        identity=system or SystemIdentity(name=description.name),
+        identity=settings.identity(description.name),
         provenance=_provenance(description, dataset, arguments, seed),
         rows=len(dataset.rows),
-        sections=(*sections, assessed.section, *explained.unable, *map(_not_built, NOT_BUILT)),
+        sections=measured,
+        criteria=judge(frozen.criteria, measured, settings.checks),
+        criteria_sha256=frozen.sha256 if frozen.criteria else None,
+        criteria_frozen_on=kept.frozen_on if kept else None,
         trust=assessed.trust,
         plan=plan,
         instances=tuple(records),
@@ -250,11 +312,11 @@ def _named(data: Any) -> str | None:
     return str(data) if isinstance(data, str | Path) else type(data).__name__
 
 
-def _distinct(kind: str, things: list[T], name: Callable[[T], str]) -> list[T]:
-    names = list(map(name, things))
-    if repeated := [name for name in names if names.count(name) > 1]:
-        raise ConfigurationError(f"the {kind} {repeated[0]!r} is given twice; name it once")
-    return things
+def _wanted(target: Wanted, model: TextClassifier) -> str | None:
+    """Return the label that is asked for, before anything is scored; None for those predicted."""
+    if target is None:
+        return None
+    return make_target(model, np.zeros(len(model.labels)), target).label
 
 
 def _check_labels(dataset: Dataset, model: TextClassifier) -> None:
@@ -341,12 +403,12 @@ def _predictions(question: Question, model: TextClassifier) -> tuple[Prediction,
     )
 
 
-def _questions(question: Question, model: TextClassifier) -> list[Question]:
-    """Return a question for each label that is explained: each predicted one, or else the top."""
-    labels: list[str | None] = [None]
-    if model.task == "multi_label":
+def _questions(question: Question, model: TextClassifier, wanted: str | None) -> list[Question]:
+    """Return a question for each label that is explained: the wanted one, or those predicted."""
+    labels = [wanted]
+    if wanted is None and model.task == "multi_label":
         predicted = _predictions(question, model)[:MOST_TARGETS]
-        labels = [prediction.label for prediction in predicted] or labels
+        labels = [prediction.label for prediction in predicted] or [None]
     return [
         replace(question, target=make_target(model, question.scores, label)) for label in labels
     ]
@@ -417,7 +479,7 @@ def _provenance(
         with suppress(PackageNotFoundError):
             versions[package] = version(package)
     return Provenance(
-        audited_on=_today(),
+        audited_on=today(),
         model=model,
         data=dataset.files,
         rows_sha256=dataset.sha256,
@@ -429,7 +491,7 @@ def _provenance(
     )
 
 
-def _today() -> date:
+def today() -> date:
     """Return today in UTC, or the day of SOURCE_DATE_EPOCH for builds that must repeat."""
     seconds = os.environ.get("SOURCE_DATE_EPOCH")
     return datetime.fromtimestamp(float(seconds or time.time()), UTC).date()

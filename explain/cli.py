@@ -16,13 +16,14 @@ from explain.errors import (
     RecordError,
     SegmentationError,
 )
-from explain.record import AuditRecord, LogEntry, SystemIdentity
+from explain.record import LogEntry, SystemIdentity
 from explain.rendering import require_own_reports
 
 __all__ = ["app", "main"]
 
 FAILED, USAGE, UNUSABLE = 1, 2, 3
-"""Exit codes: a check failed; usage or configuration; model or data that could not be used."""
+"""Exit codes: a gating criterion, or a check of a model, failed; usage or configuration; model or
+data that could not be used."""
 
 app = typer.Typer(
     name="explain",
@@ -32,10 +33,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+UNIT_HELP = "Feature: word (the default), token, sentence, or auto (long texts)."
+
 Out = Annotated[Path, typer.Option(help="Folder for the audit.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same audit.")]
-Methods = Annotated[str, typer.Option(help="Attribution methods, separated by commas.")]
-Unit = Annotated[str, typer.Option(help="Feature: word, token, sentence, or auto (long texts).")]
+Unit = Annotated[str, typer.Option(help=UNIT_HELP)]
 Options = Annotated[
     list[str] | None,
     typer.Option(
@@ -50,7 +52,7 @@ Trust = Annotated[
 AllowPickle = Annotated[
     bool, typer.Option("--allow-pickle", help="Load a pickle, which can run any code.")
 ]
-Count = Annotated[int, typer.Option("--explain", min=0, help="How many predictions to explain.")]
+Count = typer.Option("--explain", min=0, help="How many predictions to explain.")
 
 DEMO_NOTICE = (
     "This model was made for this demo and is flawed on purpose: a signature leaks the label, "
@@ -60,7 +62,7 @@ DEMO_NOTICE = (
 
 
 @app.command()
-def demo(out: Out = Path("audit"), instances: Count = 30, seed: Seed = 0) -> None:
+def demo(out: Out = Path("audit"), instances: Annotated[int, Count] = 30, seed: Seed = 0) -> None:
     """Audit the small model that comes with the package. It is flawed on purpose."""
     system = SystemIdentity(
         name="support-router (demo)",
@@ -87,35 +89,80 @@ def demo(out: Out = Path("audit"), instances: Count = 30, seed: Seed = 0) -> Non
 def audit(
     model: Annotated[str, typer.Argument(help="Folder or file of a saved model, or a hub id.")],
     data: Annotated[Path, typer.Argument(help="Table: .csv, .tsv, .jsonl, .json or .parquet.")],
-    text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
+    config: Annotated[
+        Path | None, typer.Option(help="An audit.toml; other options win over what it says.")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Column of the text; text by default.")] = None,
     text_pair: Annotated[str | None, typer.Option(help="Column of the second text.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of the given label.")] = None,
     rationale: Annotated[
         str | None, typer.Option(help="Column of the places that people marked as the reason.")
     ] = None,
-    methods: Methods = "shap,lime,integrated_gradients",
-    instances: Count = 50,
-    unit: Unit = "word",
+    group: Annotated[
+        str | None, typer.Option(help="Column of groups that the model is to treat alike.")
+    ] = None,
+    slices: Annotated[
+        list[str] | None,
+        typer.Option("--slice", metavar="COL", help="Column of slices; repeat for more."),
+    ] = None,
+    train: Annotated[
+        Path | None, typer.Option(help="What the model was trained on, with the same columns.")
+    ] = None,
+    checks: Annotated[
+        list[str] | None,
+        typer.Option("--check", metavar="NAME", help="Run only this check; repeat for more."),
+    ] = None,
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            help="Attribution methods, by commas; by default shap, lime and integrated_gradients."
+        ),
+    ] = None,
+    instances: Annotated[int | None, Count] = None,
+    unit: Annotated[str | None, typer.Option(help=UNIT_HELP)] = None,
     seed: Seed = 0,
     out: Out = Path("audit"),
+    criteria_only: Annotated[
+        bool,
+        typer.Option("--criteria-only", help="Freeze the criteria in the folder, and run nothing."),
+    ] = False,
     model_option: Options = None,
     trust: Trust = None,
     allow_pickle: AllowPickle = False,
 ) -> None:
-    """Audit a model on a table of texts, and write the report to a folder."""
+    """Audit a model on a table of texts, and write the report to a folder.
+
+    The criteria of --config are frozen in criteria.json of the folder before anything is
+    scored; a folder never answers to other criteria than those. --criteria-only does nothing else,
+    and prints their sha256.
+
+    Exit codes: 0 done, and no gating criterion failed (an inconclusive one is said, and does not
+    fail); 1 a gating criterion failed; 2 usage or configuration; 3 model or data cannot be used.
+    """
+    given: dict[str, Any] = {
+        "config": config,
+        "text": text,
+        "text_pair": text_pair,
+        "label": label,
+        "rationale": rationale,
+        "group": group,
+        "slices": slices,
+        "training": train,
+        "checks": checks,
+        "methods": None if methods is None else [name.strip() for name in methods.split(",")],
+        "instances": instances,
+        "unit": unit,
+    }
+    if criteria_only:
+        _freeze(out, **given)
+        return
     _audit(
         model,
         data,
         out,
-        text=text,
-        text_pair=text_pair,
-        label=label,
-        rationale=rationale,
-        methods=[name.strip() for name in methods.split(",")],
-        instances=instances,
-        unit=unit,
         seed=seed,
         model_options=_model_options(model_option, trust, allow_pickle),
+        **given,
     )
 
 
@@ -233,18 +280,41 @@ def main() -> None:
         sys.exit(USAGE)
 
 
-def _audit(model: str | Path, data: Path, out: Path, **options: object) -> None:
-    from explain.archive import write_audit
-    from explain.auditing import audit
+def _freeze(out: Path, config: Path | None, **given: object) -> None:
+    from explain.archive import bind_criteria
+    from explain.configuration import settle
 
-    log: list[LogEntry] = []
-    record: AuditRecord = audit(model, data, log=log.append, **options)  # type: ignore[arg-type]
-    page = write_audit(record, log, out)
+    frozen = bind_criteria(out, settle(config, given).criteria)
+    if frozen is None:
+        raise ConfigurationError(
+            "there are no criteria to freeze; pass a --config with [[criteria]]"
+        )
     typer.echo(
-        f"{len(record.instances):,} of {record.rows:,} rows scored, "
-        f"{sum(bool(i.attributions) for i in record.instances):,} explained, "
-        f"{len(record.skipped):,} skipped\n{page}"
+        f"{len(frozen.criteria)} criteria frozen on {frozen.frozen_on} in {out}\n{frozen.sha256}"
     )
+
+
+def _audit(
+    model: str | Path, data: Path, out: Path, *, config: Path | None = None, **given: Any
+) -> None:
+    require_own_reports()
+    from rich.console import Console
+
+    from explain.archive import bind_criteria, write_audit
+    from explain.auditing import audit
+    from explain.configuration import read_configuration, settle
+    from reports.terminal import print_audit
+
+    stated = None if config is None else read_configuration(config)
+    asked = {name: one for name, one in given.items() if name not in ("seed", "model_options")}
+    criteria = bind_criteria(out, settle(stated, asked).criteria)
+    log: list[LogEntry] = []
+    record = audit(model, data, config=stated, criteria=criteria, log=log.append, **given)
+    page = write_audit(record, log, out)
+    print_audit(record, Console())
+    typer.echo(page)
+    if any(each.gating and each.verdict == "fail" for each in record.criteria):
+        raise typer.Exit(FAILED)
 
 
 def _model_options(

@@ -24,7 +24,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from explain.errors import DataError, ExplainError, nearest
+from explain.errors import ConfigurationError, DataError, ExplainError, nearest
 from explain.files import hash_file
 from explain.record import FileHash, Task, label_name
 from explain.spans import Segmentation, Span
@@ -123,13 +123,13 @@ def read_dataset(
 
     Raises
     ------
+    ConfigurationError
+        If it lacks one of the further columns, of which each was named by the user.
     DataError
-        If the file is missing, empty, not UTF-8, malformed, or lacks a column, or a label or
-        rationale cannot be read.
+        If the file is missing, empty, not UTF-8, malformed, or lacks a column of texts, labels or
+        rationales, or a label or rationale cannot be read.
     """
-    wanted = [
-        column for column in (text, text_pair, label, rationale, *columns) if column is not None
-    ]
+    wanted = [column for column in (text, text_pair, label, rationale) if column is not None]
     if isinstance(data, str | Path):
         path = Path(data)
         records = _read_file(path)
@@ -139,7 +139,8 @@ def read_dataset(
         records, files, name = _live_records(data), (), f"the {type(data).__name__}"
     if not records:
         raise DataError(f"{name} holds no rows; pass a table with at least one")
-    _check_columns(records, wanted, name)
+    _check_columns(records, wanted, name, DataError)
+    _check_columns(records, columns, name, ConfigurationError)
     sides = [text] if text_pair is None else [text, text_pair]
     seen: Counter[tuple[str, ...]] = Counter()
     rows = tuple(
@@ -283,11 +284,13 @@ def _is_missing(cell: Any) -> bool:
     return cell == "" if isinstance(cell, str) else isinstance(cell, float) and cell != cell
 
 
-def _check_columns(records: Sequence[Record], wanted: Sequence[str], name: str) -> None:
+def _check_columns(
+    records: Sequence[Record], wanted: Sequence[str], name: str, failure: type[ExplainError]
+) -> None:
     columns = list(dict.fromkeys(column for record in records for column in record))
     for column in wanted:
         if column not in columns:
-            raise DataError(f"{name} has no column {column!r}; {nearest(column, columns)}")
+            raise failure(f"{name} has no column {column!r}; {nearest(column, columns)}")
 
 
 def _read_file(path: Path) -> list[Record]:

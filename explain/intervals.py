@@ -10,7 +10,15 @@ from scipy import stats
 
 from explain.record import Measure, Unit
 
-__all__ = ["bootstrap", "clustered_proportion", "count", "mean", "proportion", "wilson"]
+__all__ = [
+    "bootstrap",
+    "clustered_proportion",
+    "count",
+    "holm",
+    "mean",
+    "proportion",
+    "wilson",
+]
 
 CONFIDENCE = 0.95
 RESAMPLES = 2_000
@@ -158,3 +166,19 @@ def bootstrap(
         unit=unit,
         slice=slice_,
     )
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values adjusted so that any false rejection among them is rare (Holm 1979).
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p_values, kind="stable")
+    steps = np.asarray(p_values)[order] * np.arange(len(order), 0, -1)
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    found: list[float] = adjusted.tolist()
+    return found

@@ -4,8 +4,10 @@ A record is made of general parts (`Measure`, `Figure`, `Table`, `Section`, `Fin
 new check needs no new template. Records are frozen pydantic models; equal records give equal bytes.
 """
 
+import hashlib
 import json
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from datetime import date, datetime
 from itertools import pairwise
 from math import isfinite
@@ -40,6 +42,7 @@ __all__ = [
     "Figure",
     "FileHash",
     "Finding",
+    "FrozenCriteria",
     "Group",
     "HistogramFigure",
     "InstanceLink",
@@ -47,6 +50,7 @@ __all__ = [
     "Interaction",
     "Interactions",
     "IntervalsFigure",
+    "JudgedCriterion",
     "LogEntry",
     "Measure",
     "MethodTrust",
@@ -282,16 +286,86 @@ class MethodTrust(Record):
 
 
 class Criterion(Record):
-    """An acceptance criterion that was frozen before the run, and its verdict."""
+    """An acceptance criterion: what a metric must be, said before anything is scored."""
 
-    metric: str
+    metric: Annotated[str, Field(min_length=1)]
+    """Name of the measure: ``accuracy``, ``recall of positive``."""
     slice: str = "all"
-    comparator: Literal["at_least", "at_most"]
-    threshold: float
+    """Which instances: ``all``, or a condition such as ``language = de``."""
+    at_least: float | None = None
+    """Lowest value that is accepted, in the unit of the metric."""
+    at_most: float | None = None
+    """Highest value that is accepted; a criterion states one of the two."""
+    minimum_n: Annotated[int, Field(ge=1)] | None = None
+    """Instances below which there is no verdict; None for any number."""
     gating: bool = False
+    """Whether the whole audit fails where this criterion does."""
     rationale: str = ""
+    """Why the threshold is what it is."""
+
+    @model_validator(mode="after")
+    def _states_one_threshold(self) -> Self:
+        if (self.at_least is None) == (self.at_most is None):
+            stated = "neither" if self.at_least is None else "both"
+            raise ValueError(f"a criterion states at_least or at_most, this one states {stated}")
+        return self
+
+    @property
+    def comparator(self) -> Literal["at_least", "at_most"]:
+        """On which side of the threshold the accepted values lie."""
+        return "at_most" if self.at_least is None else "at_least"
+
+    @property
+    def threshold(self) -> float:
+        """The value of `at_least` or `at_most`."""
+        return next(end for end in (self.at_least, self.at_most) if end is not None)
+
+    def stated(self) -> JsonObject:
+        """Return all that was said before the run, and no verdict."""
+        return self.model_dump(mode="json", include=set(Criterion.model_fields))
+
+
+class FrozenCriteria(Record):
+    """Acceptance criteria as they stood before anything was scored."""
+
+    criteria: tuple[Criterion, ...]
+    sha256: str
+    """Hash of the criteria as JSON: keys in order, no white space, sorted, in a list."""
+    frozen_on: date
+    """Day on which they were frozen, in UTC."""
+
+    @classmethod
+    def of(cls, criteria: Sequence[Criterion], frozen_on: date) -> Self:
+        """Return the criteria with their hash; what was judged later is left out."""
+        stated = tuple(Criterion.model_validate(criterion.stated()) for criterion in criteria)
+        return cls(criteria=stated, sha256=_digest(stated), frozen_on=frozen_on)
+
+    @model_validator(mode="after")
+    def _is_unchanged(self) -> Self:
+        if self.sha256 != _digest(self.criteria):
+            raise ValueError("sha256 is not that of the criteria: they have been changed since")
+        return self
+
+
+def _digest(criteria: Sequence[Criterion]) -> str:
+    items = sorted(
+        json.dumps(criterion.stated(), sort_keys=True, separators=(",", ":"))
+        for criterion in criteria
+    )
+    return hashlib.sha256(f"[{','.join(items)}]".encode()).hexdigest()
+
+
+class JudgedCriterion(Criterion):
+    """An acceptance criterion with what was measured, and its verdict."""
+
     measured: Measure | None
     """What the run measured; None if the metric was skipped."""
+    section: str | None = None
+    """Id of the section that holds the measure; None if nothing was measured."""
+    p_value: float | None = None
+    """Two-sided p-value of the threshold being the true value; None where there is no interval."""
+    adjusted_p_value: float | None = None
+    """The same, adjusted for the number of gating criteria (Holm 1979); None if not gating."""
     verdict: Verdict
     reason: str
     """Why the verdict is what it is, from the interval."""
@@ -547,7 +621,8 @@ class InstanceRecord(Record):
     predictions: tuple[Prediction, ...] | None = None
     """All labels with p > .5 of a multi-label model, most probable first; None for others."""
     columns: dict[str, str] = {}
-    """Cells of the columns that name groups and slices, as text; missing ones are left out."""
+    """Cells of the columns that name the row's own id, its group and its slices, as text; missing
+    ones are left out."""
     unread: tuple[Span, ...] = ()
     """What the model cut off and never read."""
     stratum: str | None = None
@@ -662,7 +737,11 @@ class AuditRecord(Record):
     rows: int
     """Rows of the table: scored plus skipped before scoring."""
     sections: tuple[Section, ...]
-    criteria: tuple[Criterion, ...] = ()
+    criteria: tuple[JudgedCriterion, ...] = ()
+    criteria_sha256: str | None = None
+    """Hash of the criteria as they were frozen before anything was scored; None without any."""
+    criteria_frozen_on: date | None = None
+    """Day on which a file froze them, in UTC; None if only the run itself did."""
     trust: tuple[MethodTrust, ...] = ()
     """Each method that explained something, with its grade."""
     plan: SelectionPlan

@@ -13,7 +13,7 @@ from reports.figures import BarView, bar, bar_axis
 from reports.highlight import Piece, pieces, ranked
 from reports.numbers import bare, count, decimal, percent, plain, probability, signed
 from reports.tables import EMPTY, CellView, TableView, anchor, measures_table, table
-from reports.text import visible
+from reports.text import shorten, visible
 
 __all__ = [
     "InstanceView",
@@ -36,6 +36,9 @@ LARGE_GAP = 0.05
 
 LONG = 1500
 """Characters from which a text fills more than half of a screen."""
+
+LONGEST_CELL = 60
+"""Columns of a cell of the table that are shown beside an instance."""
 
 PART_LABELS = ("First text", "Second text")
 """What the texts of a pair are called where the names of their columns are not known."""
@@ -166,6 +169,8 @@ class InstanceView:
     outcome: str
     """``right``, ``wrong``, ``no label``, or ``not judged`` where several labels can hold."""
     stratum: str
+    columns: tuple[tuple[str, str], ...]
+    """Cells of the table that were kept: the row's own id, its group, its slices."""
     unread: str
     """How much the model never read; nothing if it read all."""
     targets: tuple[TargetView, ...]
@@ -190,6 +195,9 @@ def instance_view(record: InstanceRecord, columns: Sequence[str] = ()) -> Instan
         given=_given(record),
         outcome=_outcome(record),
         stratum=record.stratum or "",
+        columns=tuple(
+            (name, shorten(cell, LONGEST_CELL)) for name, cell in sorted(record.columns.items())
+        ),
         unread=_unread_note(record.parts, record.unread),
         targets=_targets(record, columns),
     )
@@ -206,6 +214,7 @@ def attribution_view(attribution: Attribution) -> InstanceView:
         given=None,
         outcome="no label",
         stratum="",
+        columns=(),
         unread=_unread_note(attribution.parts, attribution.unread),
         targets=(_target(attribution.parts, attribution.unread, (attribution,), (), ()),),
     )

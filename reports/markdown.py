@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from explain.record import AuditRecord, Criterion, Finding, Measure
+from explain.record import AuditRecord, Finding, JudgedCriterion, Measure
 from reports import summary as said
 from reports.numbers import count, estimate
 from reports.text import visible
@@ -59,14 +59,17 @@ def _numbers(record: AuditRecord) -> Iterator[str]:
             ("criterion", "threshold", "measured [95 %]", "n", "verdict"),
             map(_criterion, record.criteria),
         )
+        if frozen := said.frozen(record):
+            yield escape(frozen)
+            yield ""
     elif measures := said.key_measures(record):
         yield from _table(("measure", "value [95 %]", "n"), map(_measure, measures))
 
 
-def _criterion(criterion: Criterion) -> tuple[str, ...]:
+def _criterion(criterion: JudgedCriterion) -> tuple[str, ...]:
     measured = criterion.measured
     return (
-        escape(f"{criterion.metric}, {criterion.slice}"),
+        escape(said.criterion_name(criterion)),
         said.threshold(criterion),
         escape(estimate(measured)) if measured else "not measured",
         count(measured.n) if measured else "–",
@@ -89,14 +92,14 @@ def _findings(record: AuditRecord) -> Iterator[str]:
     yield ""
     if not record.findings:
         yield "No check reported a finding. That speaks only for what was looked at."
-    yield from map(_finding, record.findings)
+    yield from map(_finding, record.findings[: said.FINDINGS_SHOWN])
+    if (hidden := len(record.findings) - said.FINDINGS_SHOWN) > 0:
+        yield f"- and {count(hidden)} more, in the report"
     yield ""
 
 
 def _finding(finding: Finding) -> str:
-    size = ""
-    if measure := finding.measure:
-        size = f" {escape(f'{measure.name} {estimate(measure)}')}, n = {count(measure.n)}."
+    size = f" {escape(size)}." if (size := said.size(finding)) else ""
     return f"- **{escape(finding.claim)}** ({finding.severity}){size} {escape(finding.suggestion)}"
 
 

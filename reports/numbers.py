@@ -9,6 +9,7 @@ __all__ = [
     "count",
     "decimal",
     "estimate",
+    "exact",
     "interval",
     "percent",
     "plain",
@@ -65,6 +66,18 @@ def bare(value: float, digits: int) -> str:
     ('−.78', '1.00', '10.5')
     """
     text = decimal(value, digits)
+    return text.replace("0.", ".", 1) if text.lstrip("−").startswith("0.") else text
+
+
+def exact(value: float) -> str:
+    """Return a number that somebody has written down, to its last digit.
+
+    Examples
+    --------
+    >>> exact(0.85), exact(0.9995), exact(-2.0), exact(1e-07)
+    ('.85', '.9995', '−2', '1e−07')
+    """
+    text = repr(value).removesuffix(".0").replace("-", "−")
     return text.replace("0.", ".", 1) if text.lstrip("−").startswith("0.") else text
 
 

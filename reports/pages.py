@@ -9,11 +9,11 @@ from pydantic import JsonValue
 from explain.record import (
     Attribution,
     AuditRecord,
-    Criterion,
     FileHash,
     Finding,
     InstanceLink,
     InstanceRecord,
+    JudgedCriterion,
     LogEntry,
     Measure,
     ModelDescription,
@@ -28,7 +28,7 @@ from reports.instances import (
     instance_view,
     method_title,
 )
-from reports.numbers import count, decimal, estimate, signed
+from reports.numbers import bare, count, decimal, signed
 from reports.tables import (
     EMPTY,
     CellView,
@@ -42,9 +42,6 @@ from reports.tables import (
 
 __all__ = ["attribution_page", "audit_page"]
 
-FINDINGS_SHOWN = 7
-"""Findings that fit a first screen; a record ranks them."""
-
 Facts = tuple[tuple[str, str], ...]
 """Names with what is known of them."""
 
@@ -53,6 +50,8 @@ Facts = tuple[tuple[str, str], ...]
 class FindingView:
     """One finding."""
 
+    rank: int
+    anchor: str
     claim: str
     severity: str
     size: str
@@ -67,6 +66,7 @@ class SectionView:
     id: str
     title: str
     summary: str
+    findings: tuple[FindingView, ...]
     measures: TableView | None
     figures: tuple[FigureView, ...]
     tables: tuple[TableView, ...]
@@ -92,6 +92,11 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
     columns = _text_columns(record)
     verdict, totals = summary.verdict(record.criteria), summary.counts(record)
     grades = summary.grades(record)
+    findings = {
+        finding: _finding(finding, rank, links)
+        for rank, finding in enumerate(dict.fromkeys(record.findings), start=1)
+    }
+    ranked = list(findings.values())
     return render(
         "audit.html",
         name=record.identity.name,
@@ -103,11 +108,13 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
         day=summary.day(record),
         record_hash=summary.record_hash(record),
         verdict=verdict,
+        found=summary.found(record),
         counts=totals,
-        criteria=_criteria(record.criteria),
+        criteria=_criteria(record.criteria, links),
+        frozen=summary.frozen(record),
         reasons=_reasons(record.criteria),
-        findings=[_finding(finding, links) for finding in record.findings[:FINDINGS_SHOWN]],
-        more_findings=[_finding(finding, links) for finding in record.findings[FINDINGS_SHOWN:]],
+        findings=ranked[: summary.FINDINGS_SHOWN],
+        more_findings=ranked[summary.FINDINGS_SHOWN :],
         checks_run=[s.title for s in record.sections if s.skipped is None],
         checks_skipped=[s.title for s in record.sections if s.skipped is not None],
         key_measures=_measures("Performance", summary.key_measures(record)),
@@ -117,7 +124,7 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
             for each in grades
             if each.reasons or each.measures
         ],
-        sections=[_section(s, links) for s in record.sections if s.skipped is None],
+        sections=[_section(s, links, findings) for s in record.sections if s.skipped is None],
         strata=_strata(record),
         requested=count(record.plan.requested),
         explained=[instance_view(instance, columns) for instance in explained],
@@ -167,12 +174,7 @@ def _identity(identity: SystemIdentity) -> Facts:
     return (*facts, ("Not stated", silent)) if silent else facts
 
 
-def _criterion_name(criterion: Criterion) -> str:
-    name = f"{criterion.metric}, {'all rows' if criterion.slice == 'all' else criterion.slice}"
-    return name if criterion.gating else f"{name} (not gating)"
-
-
-def _criteria(criteria: tuple[Criterion, ...]) -> TableView | None:
+def _criteria(criteria: tuple[JudgedCriterion, ...], links: Links) -> TableView | None:
     if not criteria:
         return None
     return table(
@@ -180,7 +182,9 @@ def _criteria(criteria: tuple[Criterion, ...]) -> TableView | None:
         ("criterion", "threshold", "measured [95 %]", "n", "verdict"),
         (
             (
-                CellView(_criterion_name(criterion)),
+                CellView(
+                    summary.criterion_name(criterion), href=links.href(criterion.section or "")
+                ),
                 CellView(summary.threshold(criterion), numeric=True),
                 measured(criterion.measured),
                 _n(criterion.measured),
@@ -198,29 +202,36 @@ def _n(measure: Measure | None) -> CellView:
     return CellView(count(measure.n) if measure else EMPTY, numeric=True)
 
 
-def _reasons(criteria: tuple[Criterion, ...]) -> TableView:
+def _reasons(criteria: tuple[JudgedCriterion, ...]) -> TableView:
     return table(
         "Why each threshold, and why each verdict",
-        ("criterion", "why this threshold", "why this verdict"),
+        ("criterion", "why this threshold", "why this verdict", "p", "p, adjusted"),
         (
             (
-                CellView(_criterion_name(criterion)),
+                CellView(summary.criterion_name(criterion)),
                 CellView(criterion.rationale or "not stated"),
                 CellView(criterion.reason),
+                _p_value(criterion.p_value),
+                _p_value(criterion.adjusted_p_value),
             )
             for criterion in criteria
         ),
     )
 
 
-def _finding(finding: Finding, links: Links) -> FindingView:
-    size = ""
-    if measure := finding.measure:
-        size = f"{measure.name} {estimate(measure)}, n = {count(measure.n)}"
+def _p_value(value: float | None) -> CellView:
+    if value is None:
+        return CellView(EMPTY)
+    return CellView("< .001" if value < 0.001 else bare(value, 3), numeric=True)
+
+
+def _finding(finding: Finding, rank: int, links: Links) -> FindingView:
     return FindingView(
+        rank=rank,
+        anchor=f"finding-{rank}",
         claim=finding.claim,
         severity=finding.severity,
-        size=size,
+        size=summary.size(finding),
         evidence=tuple(links.cell(target) for target in finding.evidence),
         suggestion=finding.suggestion,
     )
@@ -244,11 +255,14 @@ def _navigation(record: AuditRecord, totals: summary.Counts) -> Iterator[Navigat
 # ── Sections and instances ────────────────────────────────────────────────────────────────────────
 
 
-def _section(section: Section, links: Links) -> SectionView:
+def _section(
+    section: Section, links: Links, findings: Mapping[Finding, FindingView]
+) -> SectionView:
     return SectionView(
         id=section.id,
         title=section.title,
         summary=section.summary,
+        findings=tuple(findings[finding] for finding in section.findings),
         measures=_measures(section.title, section.measures),
         figures=tuple(figure_view(figure) for figure in section.figures),
         tables=tuple(record_table(each, links) for each in section.tables),
@@ -302,6 +316,7 @@ def _provenance(record: AuditRecord) -> Facts:
         ("Audited on", f"{provenance.audited_on.isoformat()} (UTC)"),
         *_model(provenance.model),
         ("Rows as read, sha256", provenance.rows_sha256),
+        *((("Criteria", summary.frozen(record)),) if record.criteria else ()),
         ("Seed", str(provenance.seed)),
         ("Python", provenance.python),
         ("Platform", provenance.platform),

@@ -4,26 +4,44 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
-from explain.record import PICKLE_FACT, Attribution, AuditRecord, Criterion, Measure, Skipped
+from explain.record import (
+    PICKLE_FACT,
+    Attribution,
+    AuditRecord,
+    Criterion,
+    Finding,
+    JudgedCriterion,
+    Measure,
+    Skipped,
+)
 from reports.instances import method_title
-from reports.numbers import count, percent, quantity
+from reports.numbers import count, estimate, exact, percent
 
 __all__ = [
+    "FINDINGS_SHOWN",
     "ICONS",
     "alert",
     "counts",
+    "criterion_name",
     "day",
+    "found",
+    "frozen",
     "grades",
     "key_measures",
     "limits",
     "record_hash",
+    "size",
     "threshold",
     "verdict",
 ]
 
 ICONS = {"pass": "✓", "fail": "✗", "inconclusive": "○"}
 """A sign for each verdict, so that colour never stands alone."""
+
+FINDINGS_SHOWN = 7
+"""Findings that fit a first screen; a record ranks them."""
 
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -91,7 +109,7 @@ def alert(record: AuditRecord) -> str:
     return f"The model was {PICKLE_FACT}: {word}." if word else ""
 
 
-def verdict(criteria: tuple[Criterion, ...]) -> VerdictView:
+def verdict(criteria: tuple[JudgedCriterion, ...]) -> VerdictView:
     """Return the verdict that the gating criteria give; without any there is none."""
     if not criteria:
         return VerdictView("No verdict", "none", "", "no acceptance criteria were set")
@@ -106,7 +124,7 @@ def verdict(criteria: tuple[Criterion, ...]) -> VerdictView:
     return VerdictView("Passes", "pass", ICONS["pass"], detail)
 
 
-def _tally(criteria: tuple[Criterion, ...]) -> str:
+def _tally(criteria: tuple[JudgedCriterion, ...]) -> str:
     found = Counter(criterion.verdict for criterion in criteria)
     total = f"of {len(criteria)} {'criterion' if len(criteria) == 1 else 'criteria'}"
     if found["pass"] == len(criteria):
@@ -115,11 +133,49 @@ def _tally(criteria: tuple[Criterion, ...]) -> str:
     return f"{said}, {found['inconclusive']} inconclusive" if found["inconclusive"] else said
 
 
+def criterion_name(criterion: Criterion) -> str:
+    """Return the metric of a criterion, its slice, and whether it is not gating."""
+    name = f"{criterion.metric}, {'all rows' if criterion.slice == 'all' else criterion.slice}"
+    return name if criterion.gating else f"{name} (not gating)"
+
+
 def threshold(criterion: Criterion) -> str:
-    """Return what a criterion asks for, in the unit of what was measured."""
+    """Return what a criterion asks for, to the last digit."""
     sign = "≥" if criterion.comparator == "at_least" else "≤"
-    unit = criterion.measured.unit if criterion.measured else "proportion"
-    return f"{sign} {quantity(criterion.threshold, unit)}"
+    asked = f"{sign} {exact(criterion.threshold)}"
+    return asked if criterion.minimum_n is None else f"{asked}, n ≥ {count(criterion.minimum_n)}"
+
+
+def frozen(record: AuditRecord) -> str:
+    """Return when the criteria were frozen and by which hash, empty without criteria."""
+    if record.criteria_sha256 is None:
+        return ""
+    hashed = f"sha256 {record.criteria_sha256}"
+    said = f"Hashed by the run itself, before anything was scored: {hashed}."
+    if on := record.criteria_frozen_on:
+        said = f"Frozen in criteria.json on {_written(on)}, before anything was scored. The "
+        said += f"criteria judged here have the same hash: {hashed}."
+    gating = sum(criterion.gating for criterion in record.criteria)
+    if gating > 1:
+        said += (
+            f" Verdicts of the {count(gating)} gating ones are adjusted for their number (Holm)."
+        )
+    return said
+
+
+def found(record: AuditRecord) -> str:
+    """Return how many findings there are."""
+    number = len(record.findings)
+    return "1 finding" if number == 1 else f"{count(number)} findings"
+
+
+def size(finding: Finding) -> str:
+    """Return the number behind a finding with its interval, empty for a fact that needs none."""
+    measure = finding.measure
+    if measure is None:
+        return ""
+    where = "" if measure.slice == "all" else f" ({measure.slice})"
+    return f"{measure.name}{where} {estimate(measure)}, n = {count(measure.n)}"
 
 
 def counts(record: AuditRecord) -> Counts:
@@ -175,7 +231,7 @@ def limits(record: AuditRecord) -> tuple[LimitView, ...]:
         if section.skipped is not None
     )
     criteria = (
-        LimitView(f"criterion: {criterion.metric}, {criterion.slice}", criterion.reason)
+        LimitView(f"criterion: {criterion_name(criterion)}", criterion.reason)
         for criterion in record.criteria
         if criterion.measured is None
     )
@@ -220,5 +276,8 @@ def record_hash(record: AuditRecord | Attribution) -> str:
 
 def day(record: AuditRecord) -> str:
     """Return the day of the run as it is written in a letter."""
-    date = record.provenance.audited_on
-    return f"{date.day} {MONTHS[date.month - 1]} {date.year}"
+    return _written(record.provenance.audited_on)
+
+
+def _written(day: date) -> str:
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"

@@ -1,4 +1,4 @@
-"""Attributions in a terminal, as coloured text and ranked bars, and tables of checks."""
+"""Attributions in a terminal, as coloured text and ranked bars, and what audits and checks say."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,24 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from explain.record import Z95, Attribution, Conformance, Interaction, Interactions, Outcome
+from explain.record import (
+    Z95,
+    Attribution,
+    AuditRecord,
+    Conformance,
+    Finding,
+    Interaction,
+    Interactions,
+    JudgedCriterion,
+    Outcome,
+)
+from reports import summary
 from reports.highlight import LEVELS, Piece, levels, pieces, ranked
 from reports.instances import ending, error_note, feature_name, method_title, ranks, warnings
-from reports.numbers import count, decimal, signed
+from reports.numbers import count, decimal, estimate, signed
 from reports.text import shorten, visible
 
-__all__ = ["print_attribution", "print_conformance", "print_interactions"]
+__all__ = ["print_attribution", "print_audit", "print_conformance", "print_interactions"]
 
 ORANGE = Style(color="#e69f00")
 BLUE = Style(color="#0072b2")
@@ -29,6 +40,20 @@ OUTCOMES: dict[Outcome, Style] = {
 
 SHOWN = 20
 """Features or pairs that are listed; the rest is counted."""
+
+TONES = {
+    "pass": OUTCOMES["pass"],
+    "fail": OUTCOMES["fail"],
+    "inconclusive": Style(color="yellow"),
+    "none": Style(),
+}
+"""Colour of a verdict, beside its word."""
+
+TOP_FINDINGS = 3
+"""Findings of an audit that are listed; the rest is counted."""
+
+LONGEST_LINE = 300
+"""Columns of a finding or a criterion, which is one line."""
 
 UNRESOLVED = "A rank such as 2–4 is not resolved: 95 % intervals overlap."
 
@@ -49,6 +74,47 @@ def print_attribution(attribution: Attribution, console: Console) -> None:
         _bars(attribution),
         *_notes(attribution),
         sep="\n",
+    )
+
+
+def print_audit(record: AuditRecord, console: Console) -> None:
+    """Print the verdict, each criterion that was not passed, the gravest findings, and the counts.
+
+    Each is one line, which is not broken: a log keeps it whole, and a terminal breaks it itself.
+    """
+    verdict, counts = summary.verdict(record.criteria), summary.counts(record)
+    said = f"{verdict.icon} {verdict.word}: {verdict.detail}".strip()
+    hidden = len(record.findings) - TOP_FINDINGS
+    lines = [
+        Text(said, TONES[verdict.tone]),
+        *(_criterion(each) for each in record.criteria if each.verdict != "pass"),
+        Text(summary.found(record)),
+        *map(_finding, record.findings[:TOP_FINDINGS]),
+        *([Text(f"  and {count(hidden)} more", style="dim")] if hidden > 0 else []),
+        Text(
+            f"{counts.scored} of {counts.rows} rows scored, {counts.explained} explained, "
+            f"{counts.skipped} skipped, {counts.not_measured} not measured"
+        ),
+    ]
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
+def _criterion(criterion: JudgedCriterion) -> Text:
+    measured = f": {estimate(criterion.measured)}" if criterion.measured else ""
+    said = (
+        f"{summary.criterion_name(criterion)} {summary.threshold(criterion)}{measured}; "
+        f"{criterion.reason}"
+    )
+    return Text.assemble(
+        "  ", (criterion.verdict, TONES[criterion.verdict]), f"  {shorten(said, LONGEST_LINE)}"
+    )
+
+
+def _finding(finding: Finding) -> Text:
+    style = TONES["inconclusive" if finding.severity == "minor" else "fail"]
+    return Text.assemble(
+        "  ", (finding.severity, style), f"  {shorten(finding.claim, LONGEST_LINE)}"
     )
 
 

@@ -16,6 +16,8 @@ class Page(HTMLParser):
         """Every start tag with its attributes."""
         self.contents: list[tuple[str, dict[str, str], str]] = []
         """Every element that was closed, with its attributes and the text inside of it."""
+        self.links: list[tuple[str, set[str]]] = []
+        """Where each link leads, and the ids of all elements that it stands in."""
         self._open: list[tuple[str, dict[str, str], list[str]]] = []
         self.feed(html)
         self.close()
@@ -25,6 +27,9 @@ class Page(HTMLParser):
         """Remember an element."""
         attributes = {name: value or "" for name, value in attrs}
         self.elements.append((tag, attributes))
+        if tag == "a":
+            around = {open_.get("id", "") for _, open_, _ in self._open}
+            self.links.append((attributes["href"], around))
         if tag not in _VOID:
             self._open.append((tag, attributes, []))
 

@@ -9,9 +9,9 @@ from explain.record import (
     Attribution,
     AuditRecord,
     ConfusionFigure,
-    Criterion,
     FileHash,
     Finding,
+    FrozenCriteria,
     Grade,
     Group,
     HistogramFigure,
@@ -20,6 +20,7 @@ from explain.record import (
     Interaction,
     Interactions,
     IntervalsFigure,
+    JudgedCriterion,
     LogEntry,
     Measure,
     MethodTrust,
@@ -146,6 +147,7 @@ def run_log() -> tuple[LogEntry, ...]:
 
 def audit_record() -> AuditRecord:
     """Return an audit with criteria, findings, figures, two texts, gaps and skipped parts."""
+    frozen = FrozenCriteria.of(_criteria(), date(2026, 11, 20))
     return AuditRecord(
         identity=SystemIdentity(
             name="sst2-minilm",
@@ -159,6 +161,8 @@ def audit_record() -> AuditRecord:
         rows=8,
         sections=_sections(),
         criteria=_criteria(),
+        criteria_sha256=frozen.sha256,
+        criteria_frozen_on=frozen.frozen_on,
         trust=_trust(),
         plan=SelectionPlan(
             requested=4,
@@ -321,35 +325,39 @@ def _trust() -> tuple[MethodTrust, ...]:
     )
 
 
-def _criteria() -> tuple[Criterion, ...]:
+def _criteria() -> tuple[JudgedCriterion, ...]:
     return (
-        Criterion(
+        JudgedCriterion(
             metric="accuracy",
-            comparator="at_least",
-            threshold=0.85,
+            at_least=0.85,
             gating=True,
             rationale="the rate of the rules that it replaces",
             measured=_measure("accuracy", 0.876, 0.853, 0.896, 872),
+            section="performance",
+            p_value=0.0306,
+            adjusted_p_value=0.0306,
             verdict="pass",
-            reason="the whole interval lies above .850",
+            reason="the whole 95 % interval lies at or above 0.85",
         ),
-        Criterion(
+        JudgedCriterion(
             metric="accuracy",
-            slice="sentences with a negation",
-            comparator="at_least",
-            threshold=0.85,
+            slice="negation = yes",
+            at_least=0.85,
+            minimum_n=100,
             gating=True,
             measured=_measure("accuracy", 0.741, 0.670, 0.801, 174),
+            section="performance",
+            p_value=0.00006,
+            adjusted_p_value=0.00012,
             verdict="fail",
-            reason="the whole interval lies below .850",
+            reason="the whole 95 % interval lies below 0.85",
         ),
-        Criterion(
+        JudgedCriterion(
             metric="impact ratio",
-            comparator="at_least",
-            threshold=0.8,
+            at_least=0.8,
             measured=None,
             verdict="inconclusive",
-            reason="not measured: no column names a group",
+            reason="not measured. Fairness: no column names a group",
         ),
     )
 
@@ -412,6 +420,7 @@ def _valueless() -> InstanceRecord:
         predicted="negative",
         probability=0.982,
         scores=(2.0, -2.0),
+        columns={"ticket": "T-1041", "negation": "no"},
         stratum="random",
         attributions=(
             attribution(
@@ -629,6 +638,7 @@ def _hostile_instance(id: str) -> InstanceRecord:
         predicted="b",
         probability=0.5,
         scores=(0.0, 0.0),
+        columns={HOSTILE: HOSTILE},
         stratum=HOSTILE,
         attributions=(
             attribution(

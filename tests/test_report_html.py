@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reports
-from explain.record import Attribution, AuditRecord, Criterion, Measure
+from explain.record import Attribution, AuditRecord, JudgedCriterion, Measure
 from explain.spans import Span
 from reports.environment import templates_folder
 from reports.highlight import pieces
@@ -203,13 +203,12 @@ def _verdict(record: AuditRecord) -> str:
     return next(text for _, a, text in page.contents if a.get("class", "").startswith("verdict"))
 
 
-def _criterion(verdict: str, *, gating: bool = True) -> Criterion:
+def _criterion(verdict: str, *, gating: bool = True) -> JudgedCriterion:
     measured = Measure(name="accuracy", value=0.9, lower=0.8, upper=1.0, n=10)
-    return Criterion.model_validate(
+    return JudgedCriterion.model_validate(
         {
             "metric": "accuracy",
-            "comparator": "at_least",
-            "threshold": 0.85,
+            "at_least": 0.85,
             "gating": gating,
             "measured": measured,
             "verdict": verdict,
@@ -229,10 +228,70 @@ def _criterion(verdict: str, *, gating: bool = True) -> Criterion:
     ],
 )
 def test_verdict_follows_from_the_gating_criteria_alone(
-    criteria: tuple[Criterion, ...], word: str
+    criteria: tuple[JudgedCriterion, ...], word: str
 ) -> None:
     record = audit_record().model_copy(update={"criteria": criteria})
     assert _verdict(record).strip().startswith(word)
+
+
+def _steps(page: Page, start: str) -> set[str]:
+    """Return where one click leads from within an element."""
+    return {href.removeprefix("#") for href, around in page.links if start in around}
+
+
+def test_three_clicks_lead_from_the_verdict_to_a_finding_its_figure_and_an_instance() -> None:
+    html = reports.render_html(audit_record())
+    page = Page(html)
+    assert {"criteria", "findings"} <= _steps(page, "verdict")
+    assert "performance" in _steps(page, "findings") & _steps(page, "criteria")
+    assert "i-77e0" in _steps(page, "performance")
+    figures = html[html.index('<section id="performance"') :].split("</section>")[0]
+    assert figures.count("<figure>") == figures.count("The numbers of this figure") == 2
+
+
+def test_a_section_lists_its_findings_and_leads_to_them() -> None:
+    page = Page(reports.render_html(audit_record()))
+    assert {"finding-1", "finding-2"} <= _steps(page, "data")
+    assert not {"finding-1", "finding-2"} & _steps(page, "performance")
+    items = [text for _, a, text in page.contents if a.get("id") == "finding-1"]
+    assert " ".join(items[0].split()) == (
+        "Negation is misread. major wrong with “not” .259 [.199, .330], n = 174. "
+        "Evidence: Performance, 77e0, f00d, e2 Add negated sentences to the training data."
+    )
+
+
+def _with_findings(number: int) -> AuditRecord:
+    record = audit_record()
+    first, *rest = record.sections
+    many = tuple(
+        first.findings[0].model_copy(update={"claim": f"Claim {place}."}) for place in range(number)
+    )
+    sections = (first.model_copy(update={"findings": many}), *rest)
+    return record.model_copy(update={"sections": sections})
+
+
+@pytest.mark.parametrize(("number", "shown"), [(1, 1), (7, 7), (9, 7)])
+def test_seven_findings_are_shown_and_the_rest_is_folded(number: int, shown: int) -> None:
+    html = reports.render_html(_with_findings(number))
+    before, _, folded = html.partition("All other findings")
+    assert before.count('id="finding-') == shown
+    assert folded.count('id="finding-') == number - shown
+    assert ("All other findings" in html) == (number > shown)
+
+
+def test_criteria_say_when_they_were_frozen_and_that_their_hash_is_the_same() -> None:
+    record = audit_record()
+    html = reports.render_html(record)
+    said = "Frozen in criteria.json on 20 November 2026, before anything was scored."
+    assert html.count(said) == 2
+    assert html.count(f"have the same hash: sha256 {record.criteria_sha256}") == 2
+    unkept = record.model_copy(update={"criteria_frozen_on": None})
+    assert "Hashed by the run itself, before anything was scored" in reports.render_html(unkept)
+
+
+def test_the_table_of_an_instance_keeps_the_cells_by_which_a_reviewer_knows_it() -> None:
+    html = reports.render_html(audit_record())
+    assert "<span>ticket <bdi>T-1041</bdi></span>" in html
 
 
 def test_audit_without_criteria_shows_the_key_measures_first() -> None:

@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 import reports
-from explain.record import Attribution, Interaction, Interactions
+from explain.record import Attribution, AuditRecord, Interaction, Interactions
 from reports.markdown import escape
-from reports.terminal import print_attribution, print_interactions
+from reports.terminal import print_attribution, print_audit, print_interactions
 from reports.text import shorten, visible
 from tests.records import (
     HOSTILE,
@@ -35,6 +35,12 @@ def _printed(record: Attribution, *, color: bool = False) -> str:
 def _printed_pairs(found: Interactions) -> str:
     console = Console(file=io.StringIO(), width=100)
     print_interactions(found, console)
+    return _written(console)
+
+
+def _printed_audit(record: AuditRecord) -> str:
+    console = Console(file=io.StringIO(), width=40)
+    print_audit(record, console)
     return _written(console)
 
 
@@ -131,6 +137,36 @@ def test_terminal_gets_no_control_character_of_the_text(color: bool) -> None:
     assert "␛[31m" in shown.replace("\n", "")
 
 
+def test_terminal_says_the_verdict_what_was_not_passed_and_the_gravest_findings() -> None:
+    assert _printed_audit(audit_record()).splitlines() == [
+        "✗ Fails: 1 of 3 criteria failed, 1 inconclusive",
+        "  fail  accuracy, negation = yes ≥ .85, n ≥ 100: .741 [.670, .801]; "
+        "the whole 95 % interval lies below 0.85",
+        "  inconclusive  impact ratio, all rows (not gating) ≥ .8; "
+        "not measured. Fairness: no column names a group",
+        "2 findings",
+        "  major  Negation is misread.",
+        "  minor  No text is longer than 60 words.",
+        "5 of 8 rows scored, 3 explained, 3 skipped, 6 not measured",
+    ]
+
+
+def test_terminal_counts_the_findings_that_it_does_not_list() -> None:
+    record = audit_record()
+    first, *rest = record.sections
+    many = first.model_copy(update={"findings": first.findings * 4})
+    shown = _printed_audit(record.model_copy(update={"sections": (many, *rest)}))
+    assert "8 findings" in shown
+    assert shown.count("  major  ") == 3
+    assert "  and 5 more" in shown
+
+
+def test_terminal_gets_no_control_character_of_an_audit_and_a_line_for_each_thing() -> None:
+    shown = _printed_audit(hostile_record())
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", shown)
+    assert len(shown.splitlines()) == 6
+
+
 # ── Markdown ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -163,6 +199,16 @@ def test_markdown_table_keeps_its_columns_whatever_a_cell_holds() -> None:
 )
 def test_markdown_escapes(text: str, escaped: str) -> None:
     assert escape(text) == escaped
+
+
+def test_markdown_lists_seven_findings_and_counts_the_rest() -> None:
+    record = audit_record()
+    first, *rest = record.sections
+    many = first.model_copy(update={"findings": first.findings * 5})
+    shown = reports.render_markdown(record.model_copy(update={"sections": (many, *rest)}))
+    assert shown.count("- **Negation is misread.** (major)") == 5
+    assert shown.count("- **No text is longer than 60 words.** (minor)") == 2
+    assert "- and 3 more, in the report" in shown
 
 
 def test_markdown_without_criteria_shows_the_key_measures() -> None:

@@ -54,6 +54,8 @@ class AuditContext:
         Columns whose values part the table into slices.
     training : Dataset or None
         What the model was trained on, as far as the user has passed it.
+    target : str or None
+        The one label for which texts are explained; None for the predicted ones.
     """
 
     engine: Engine
@@ -66,6 +68,7 @@ class AuditContext:
     group: str | None = None
     slices: Sequence[str] = field(default=())
     training: Dataset | None = None
+    target: str | None = None
 
     @cached_property
     def scores(self) -> Scores:

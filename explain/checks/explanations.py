@@ -65,13 +65,19 @@ class ExplanationsCheck:
             title=self.title,
             summary=(
                 f"{len(explained):,} {_TEXTS[context.model.task]} explained by "
-                f"{_listed(list(by_method))}, {_TARGETS[context.model.task]}. They were chosen by "
+                f"{_listed(list(by_method))}, {_targets(context)}. They were chosen by "
                 "the plan below before any was explained."
             ),
             measures=tuple(_method_measures(by_method, instances, len(explained))),
             figures=_figures(first, words, unit),
             tables=(_plan(context), _methods(by_method), _word_table(list(by_method), words, unit)),
         )
+
+
+def _targets(context: AuditContext) -> str:
+    if context.target is None:
+        return _TARGETS[context.model.task]
+    return f"each for the label {context.target!r}, predicted or not"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,0 +1,447 @@
+"""An audit does what its file says unless it is told otherwise; what it cannot do is one line."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+import explain
+import explain.auditing
+from explain import cli
+from explain.adapters import FunctionClassifier
+from explain.checks import CHECKS, AuditContext, not_measured
+from explain.configuration import (
+    DEFAULT_METHODS,
+    Configuration,
+    read_configuration,
+    settle,
+)
+from explain.criteria import Criterion
+from explain.errors import ConfigurationError
+from explain.explainers import Lime
+from explain.record import AuditRecord, Section, SystemIdentity
+
+WHOLE = """
+[system]
+name = "router"
+owner = "Support"
+
+[data]
+text = "message"
+label = "team"
+id = "ticket"
+group = "country"
+slices = ["language", "country"]
+train = "train.csv"
+
+[explain]
+methods = ["occlusion", "lime"]
+instances = 2
+unit = "word"
+target = "neg"
+budget = 64
+
+[checks]
+run = ["data", "performance"]
+
+[[criteria]]
+metric = "accuracy"
+at_least = 0.6
+gating = true
+rationale = "the rules that it replaces"
+
+[[criteria]]
+metric = "recall of pos"
+at_most = 0.99
+minimum_n = 1_000
+"""
+
+HEADER = "ticket,message,team,country,language\n"
+ROWS = [
+    *(f"T-{n},a good {n},pos,de,{'en' if n % 3 else 'fr'}" for n in range(40)),
+    *(f"T-{n},a bad {n},neg,fr,en" for n in range(40, 80)),
+]
+
+
+def scores(texts: Sequence[str]) -> list[list[float]]:
+    """Return scores that tell the words good and bad."""
+    return [[float(text.count("bad")), float(text.count("good"))] for text in texts]
+
+
+MODEL = FunctionClassifier(scores, ["neg", "pos"], name="counter", output="scores")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with a configuration, a table, and the table that the model has seen."""
+    (tmp_path / "audit.toml").write_text(WHOLE)
+    (tmp_path / "rows.csv").write_text(HEADER + "\n".join(ROWS))
+    (tmp_path / "train.csv").write_text("message,team\nhello,pos\n")
+    return tmp_path
+
+
+def audited(folder: Path, **options: Any) -> AuditRecord:
+    return explain.audit(MODEL, folder / "rows.csv", config=folder / "audit.toml", **options)
+
+
+# ── What the file says is done ────────────────────────────────────────────────────────────────────
+
+
+def test_everything_that_a_file_says_is_done_and_recorded(folder: Path) -> None:
+    record = audited(folder)
+    arguments = record.provenance.arguments
+    assert (record.identity.name, record.identity.owner) == ("router", "Support")
+    stated = {
+        "text": "message",
+        "label": "team",
+        "id": "ticket",
+        "group": "country",
+        "slices": ["language", "country"],
+        "training": str(folder / "train.csv"),
+        "instances": 2,
+        "unit": "word",
+        "target": "neg",
+    }
+    assert {name: arguments[name] for name in stated} == stated
+    methods, checks = arguments["methods"], arguments["checks"]
+    assert isinstance(methods, dict)
+    assert isinstance(checks, dict)
+    assert {name: options["budget"] for name, options in methods.items()} == {  # type: ignore[index, call-overload]
+        "occlusion": 64,
+        "lime": 64,
+    }
+    assert set(checks) == {"data", "performance"}
+    assert record.instances[1].columns == {"ticket": "T-1", "language": "en", "country": "de"}
+    attributions = [a for instance in record.instances for a in instance.attributions]
+    assert len(attributions) == 4
+    assert {a.target.label for a in attributions} == {"neg"}
+    assert {i.predicted for i in record.instances} == {"neg", "pos"}
+    assert [(c.metric, c.verdict) for c in record.criteria] == [
+        ("accuracy", "pass"),
+        ("recall of pos", "inconclusive"),
+    ]
+
+
+def test_a_target_is_said_where_the_explanations_are() -> None:
+    record = explain.audit(
+        MODEL,
+        [{"text": "good"}, {"text": "bad"}],
+        instances=2,
+        target="neg",
+        methods=["occlusion"],
+        checks=["explanations"],
+    )
+    (explanations,) = (s for s in record.sections if s.id == "explanations")
+    assert "each for the label 'neg', predicted or not" in explanations.summary
+
+
+def test_what_is_given_explicitly_wins_over_the_file(folder: Path) -> None:
+    record = audited(
+        folder,
+        group="language",
+        slices=["ticket"],
+        instances=0,
+        methods=[Lime(), "occlusion"],
+        checks=["performance"],
+        training=[{"message": "hello", "team": "pos"}],
+        criteria=[Criterion(metric="macro-F1", at_least=0.5)],
+        system=SystemIdentity(name="another"),
+        budget=32,
+    )
+    arguments = record.provenance.arguments
+    assert (arguments["group"], arguments["slices"]) == ("language", ["ticket"])
+    assert (arguments["instances"], arguments["training"]) == (0, "list")
+    methods = arguments["methods"]
+    assert isinstance(methods, dict)
+    assert methods["lime"]["budget"] == 512  # type: ignore[index, call-overload]
+    assert methods["occlusion"]["budget"] == 32  # type: ignore[index, call-overload]
+    assert record.provenance.arguments["checks"] == {"performance": {}}
+    assert [criterion.metric for criterion in record.criteria] == ["macro-F1"]
+    assert record.identity == SystemIdentity(name="another")
+    assert record.provenance.arguments["text"] == "message"
+
+
+def test_without_a_file_the_defaults_hold_and_with_an_empty_one_too(tmp_path: Path) -> None:
+    (tmp_path / "audit.toml").write_text("")
+    settings = settle(tmp_path / "audit.toml", {})
+    assert settings == settle(None, {}) == settle(Configuration(), {"text": None})
+    assert [method.name for method in settings.methods] == list(DEFAULT_METHODS)
+    assert [check.id for check in settings.checks] == list(CHECKS)
+    assert (settings.text, settings.instances, settings.unit) == ("text", 50, "word")
+    assert settings.identity("model").name == "model"
+
+
+def test_a_system_without_a_name_is_called_after_its_model() -> None:
+    settings = settle(Configuration(system={"owner": "me"}), {})
+    assert settings.identity("model") == SystemIdentity(name="model", owner="me")
+
+
+@dataclass(frozen=True, slots=True)
+class Robust:
+    """A check with an option."""
+
+    id: ClassVar[str] = "robust"
+    title: ClassVar[str] = "Robust"
+    metrics: ClassVar[tuple[str, ...]] = ()
+    texts: int = 100
+
+    def run(self, context: AuditContext) -> Section:
+        """Return that nothing was measured."""
+        return not_measured(self, f"{self.texts} texts are too few")
+
+
+def test_the_options_of_a_check_hold_wherever_it_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CHECKS, "robust", Robust)
+    config = Configuration(checks={"robust": {"texts": 7}})
+    assert Robust(7) in settle(config, {}).checks
+    assert settle(config, {"checks": ["robust"]}).checks == (Robust(7),)
+    assert settle(config, {"checks": [Robust(5)]}).checks == (Robust(5),)
+    with pytest.raises(ConfigurationError, match=r"robust has no option 'text'; .* mean 'texts'"):
+        Configuration(checks={"robust": {"text": 7}})
+
+
+# ── What a file cannot say ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("[dta]", "the top level has no 'dta'; did you mean 'data'?"),
+        ("[data]\nlable = 'x'", "[data] has no 'lable'; did you mean 'label'?"),
+        ("[explain]\nmethod = ['lime']", "[explain] has no 'method'; did you mean 'methods'?"),
+        ("[system]\nownr = 'x'", "[system] has no 'ownr'; did you mean 'owner'?"),
+        ("[checks]\nrunn = ['data']", "[checks] has no 'runn'; did you mean 'run'?"),
+        ("[checks.perfomance]\nx = 1", "has no 'perfomance'; did you mean 'performance'?"),
+        ("[checks.performance]\nx = 1", "performance has no option 'x'"),
+        ("[checks]\nperformance = 1", "performance = 1 holds no options; write [checks.perf"),
+        ("[checks]\nrun = 'data'", "run = 'data' is no list"),
+        ("[checks]\nrun = ['dat']", "[checks] run has no 'dat'; did you mean 'data'?"),
+        ("[checks]\nrun = [1]", "[checks] run has no 1; known are: data"),
+        ("[checks]\nrun = [['data']]", "[checks] run has no ['data']; did you mean 'data'?"),
+        ("data = 5", "the top level cannot take data = 5"),
+        ("[data]\nslices = 'language'", "[data] cannot take slices = 'language'"),
+        ("[data]\nslices = [1]", "[data] cannot take slices = 1"),
+        ("[explain]\ninstances = -1", "[explain] cannot take instances = -1"),
+        ("[explain]\ninstances = true", "[explain] cannot take instances = True"),
+        ("[explain]\ntarget = 1.5", "[explain] cannot take target = 1.5"),
+        ("[explain]\nunit = 'wrd'", "there is no unit 'wrd'; did you mean 'word'?"),
+        ("[explain]\nmethods = ['shapp']", "there is no method 'shapp'; did you mean 'shap'?"),
+        ("[explain]\ntolerance = -1", "cannot take tolerance=-1"),
+        (
+            "[explain]\nmethods = ['random']\ntolerance = 0.1",
+            "no chosen method has the option 'tolerance'",
+        ),
+        ("[[criteria]]\nmetric = 'accuracy'", "[[criteria]] number 1: a criterion states at_least"),
+        (
+            "[[criteria]]\nmetric = 'accuracy'\nat_least = 0.1\nat_most = 0.2",
+            "this one states both",
+        ),
+        (
+            "[[criteria]]\nmetric = 'accuracy'\nat_least = 0.1\n[[criteria]]\nmetrik = 'x'",
+            "[[criteria]] number 2 has no 'metrik'; did you mean 'metric'?",
+        ),
+        (
+            "[[criteria]]\nmetric = 'accuracy'\nat_lest = 0.1",
+            "[[criteria]] number 1 has no 'at_lest'; did you mean 'at_least'?",
+        ),
+        ("[[criteria]]\nmetric = 'accurcy'\nat_least = 0.1", "did you mean 'accuracy'?"),
+        ("[[criteria]]\nat_least = 0.1", "[[criteria]] number 1 lacks 'metric'"),
+        ("[[criteria]]\nmetric = 'accuracy'\nat_least = 85", "at_least = 85, which is out of ra"),
+        ("[[criteria]]\nmetric = 'accuracy'\nat_least = nan", "cannot take at_least = nan"),
+        ("[[criteria]]\nmetric = 'accuracy'\nat_least = 'x'", "cannot take at_least = 'x'"),
+        ("[[criteria]]\nmetric = 'accuracy'\nat_least = 0.1\nminimum_n = 0", "minimum_n = 0"),
+        (
+            "[checks]\nrun = ['data']\n[[criteria]]\nmetric = 'accuracy'\nat_least = 0.1",
+            "needs the check 'performance', which is not chosen",
+        ),
+        ("[data", "is no TOML"),
+        ("a = '\udcff'", "is no TOML"),
+    ],
+)
+def test_a_bad_file_is_one_line_that_says_what_and_where(
+    tmp_path: Path, content: str, says: str
+) -> None:
+    path = tmp_path / "audit.toml"
+    path.write_bytes(content.encode(errors="surrogateescape"))
+    with pytest.raises(ConfigurationError) as raised:
+        settle(path, {})
+    assert says in str(raised.value)
+
+
+def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"audit\.toml' cannot be read: No such file"):
+        read_configuration(tmp_path / "audit.toml")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"slices": "language"}, "slices = 'language' is no list"),
+        ({"methods": "lime"}, "methods = 'lime' is no list"),
+        ({"criteria": [{"metric": "accuracy"}]}, r"criteria: \[\[criteria\]\] number 1: a crit"),
+        ({"criteria": [{"metric": "accuracy", "at_lest": 1}]}, "did you mean 'at_least'"),
+        ({"target": "pso"}, "has no label 'pso'; did you mean 'pos'"),
+        ({"id": "tcket"}, "has no column 'tcket'; did you mean 'ticket'"),
+        ({"group": "contry"}, "has no column 'contry'; did you mean 'country'"),
+        ({"slices": ["langage"]}, "has no column 'langage'; did you mean 'language'"),
+    ],
+)
+def test_bad_arguments_of_an_audit_are_refused(
+    folder: Path, options: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        audited(folder, **options)
+
+
+# ── On the command line ───────────────────────────────────────────────────────────────────────────
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return the command as a function to (exit code, what it printed, what it complained)."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(explain.auditing, "load", lambda source, **options: MODEL)
+
+    def command(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["explain", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        assert ended.value.code in (None, 0, 1, 2, 3)
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return command
+
+
+AUDIT = ("audit", "model", "rows.csv", "--config", "audit.toml", "--explain", 0)
+
+
+def record_of(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "audit/audit.json").read_text())
+    return found
+
+
+def test_a_run_prints_its_verdict_and_exits_with_0_even_if_a_criterion_is_inconclusive(
+    run: Run, folder: Path
+) -> None:
+    code, printed, complained = run(*AUDIT)
+    assert (code, complained) == (0, "")
+    assert printed.splitlines() == [
+        "✓ Passes: 0 of 2 criteria failed, 1 inconclusive",
+        "  inconclusive  recall of pos, all rows (not gating) ≤ .99, n ≥ 1,000: "
+        "1.000 [.912, 1.000]; n = 40 is below the minimum of 1,000",
+        "0 findings",
+        "80 of 80 rows scored, 0 explained, 0 skipped, 7 not measured",
+        "audit/audit.html",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "gating", "code", "word"),
+    [
+        ("at_most = 0.9", "true", 1, "✗ Fails"),
+        ("at_most = 0.9", "false", 0, "No verdict"),
+        ("at_least = 0.99", "true", 0, "○ Inconclusive"),
+    ],
+)
+def test_the_exit_code_is_1_where_a_gating_criterion_fails_and_the_report_is_there(
+    run: Run, folder: Path, threshold: str, gating: str, code: int, word: str
+) -> None:
+    text = WHOLE.replace("at_least = 0.6", threshold).replace("gating = true", f"gating = {gating}")
+    (folder / "audit.toml").write_text(text)
+    done, printed, _ = run(*AUDIT)
+    assert (done, printed.splitlines()[0].split(":")[0]) == (code, word)
+    assert (folder / "audit/audit.html").is_file()
+
+
+def test_options_win_over_the_file(run: Run, folder: Path) -> None:
+    (folder / "seen.csv").write_text("message,team\nhello,pos\n")
+    options = ("--group", "language", "--slice", "ticket", "--slice", "country", "--train")
+    code, _, complained = run(*AUDIT, *options, "seen.csv", "--check", "performance")
+    assert (code, complained) == (0, "")
+    arguments = record_of(folder)["provenance"]["arguments"]
+    assert (arguments["group"], arguments["slices"]) == ("language", ["ticket", "country"])
+    assert (arguments["training"], arguments["checks"]) == ("seen.csv", {"performance": {}})
+
+
+def test_criteria_are_frozen_without_a_model_and_a_later_run_is_held_to_them(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: str, **options: object) -> None:
+        raise AssertionError("the model was loaded")
+
+    monkeypatch.setattr(explain.auditing, "load", refuse)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    code, printed, _ = run(*AUDIT, "--criteria-only")
+    sha256 = printed.split()[-1]
+    assert code == 0
+    assert [path.name for path in (folder / "audit").iterdir()] == ["criteria.json"]
+    assert json.loads((folder / "audit/criteria.json").read_text())["sha256"] == sha256
+    monkeypatch.setattr(explain.auditing, "load", lambda source, **options: MODEL)
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    assert run(*AUDIT)[0] == 0
+    html = (folder / "audit/audit.html").read_text()
+    assert "Frozen in criteria.json on 1 January 1970, before anything was scored" in html
+    assert f"have the same hash: sha256 {sha256}" in html
+    before = {path: path.read_bytes() for path in (folder / "audit").iterdir()}
+    (folder / "audit.toml").write_text(WHOLE.replace("at_least = 0.6", "at_least = 0.5"))
+    code, printed, complained = run(*AUDIT)
+    assert (code, printed, complained.count("\n")) == (2, "", 1)
+    assert "was frozen on 1970-01-01 with other criteria" in complained
+    assert {path: path.read_bytes() for path in (folder / "audit").iterdir()} == before
+
+
+def test_there_must_be_criteria_to_freeze(run: Run, folder: Path) -> None:
+    code, _, complained = run("audit", "model", "rows.csv", "--criteria-only")
+    assert (code, complained.count("\n")) == (2, 1)
+    assert "there are no criteria to freeze" in complained
+    assert not (folder / "audit").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "says"),
+    [
+        (("label", "lable"), (), "audit.toml: [data] has no 'lable'; did you mean 'label'?"),
+        (("at_least = 0.6", "at_least = 60"), (), "at_least = 60, which is out of range"),
+        (("at_least = 0.6", ""), (), "states at_least or at_most, this one states neither"),
+        (("at_least = 0.6", "at_least = 0.6\nat_most = 0.7"), (), "this one states both"),
+        (('"accuracy"', '"acuracy"'), (), "did you mean 'accuracy'?"),
+        (("", ""), ("--slice", "langage"), "has no column 'langage'; did you mean 'language'?"),
+        (("", ""), ("--check", "perf"), "there is no check 'perf'"),
+        (("", ""), ("--config", "other.toml"), "'other.toml' cannot be read"),
+    ],
+)
+def test_bad_configuration_is_one_line_and_exit_code_2(
+    run: Run, folder: Path, change: tuple[str, str], options: tuple[str, ...], says: str
+) -> None:
+    (folder / "audit.toml").write_text(WHOLE.replace(*change, 1) if change[0] else WHOLE)
+    code, printed, complained = run(*AUDIT, *options)
+    assert (code, printed, complained.count("\n")) == (2, "", 1)
+    assert says in complained
+
+
+def test_a_criterion_whose_metric_was_skipped_is_inconclusive_and_said(
+    run: Run, folder: Path
+) -> None:
+    (folder / "audit.toml").write_text(WHOLE.replace('label = "team"\n', ""))
+    code, printed, _ = run(*AUDIT)
+    assert code == 0
+    assert "○ Inconclusive: 0 of 2 criteria failed, 2 inconclusive" in printed
+    said = "accuracy, all rows ≥ .6; not measured. Performance: no label column was named"
+    assert said in printed
+    html = (folder / "audit/audit.html").read_text()
+    assert "criterion: accuracy, all rows</b>: not measured. Performance: no label" in html
+
+
+def test_the_help_says_what_the_exit_codes_mean(run: Run) -> None:
+    code, printed, _ = run("audit", "--help")
+    said = " ".join(printed.split())
+    assert code == 0
+    assert "1 a gating criterion failed" in said
+    assert "an inconclusive one is said, and does not fail" in said
