@@ -6,7 +6,7 @@
     name = "support-router"
 
     [data]               # columns of the table; train is a file, relative to this one
-    text = "text"        # also text_pair, label, id, group, train
+    text = "text"        # also text_pair, label, id, rationale, group, train
     slices = ["language"]
 
     [explain]            # methods, instances, unit, target, budget, tolerance
