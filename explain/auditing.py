@@ -63,7 +63,6 @@ MOST_TARGETS = 5
 """Predicted labels of one text that are explained, the most probable first."""
 
 NOT_BUILT = (
-    ("calibration", "Calibration"),
     ("slices", "Slices"),
     ("shortcuts", "Shortcuts"),
     ("robustness", "Robustness"),
