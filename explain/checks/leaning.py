@@ -32,6 +32,9 @@ FEWEST = 5
 SMALLEST_Z = 2.0
 """z from which a word is screened; a finding needs one that is significant among all words."""
 
+LEAST_OF_A_LABEL = 5
+"""Phrases of a label that are screened however many labels there are, so that each has rivals."""
+
 SCREENED = 12
 """Texts in which a phrase is screened: a shortcut flips nearly all of them, so they are enough to
 rank it among the strongest."""
@@ -258,20 +261,19 @@ def _candidates(ground: Ground, most: int) -> tuple[int, list[Candidate]]:
     rate. The p-value is that of Fisher's exact test.
     """
     corpus, n = ground.corpus, len(ground.said)
-    z = _z(corpus.presence.T @ ground.said.astype(float), corpus.frequencies[:, None],
-           ground.said.mean(axis=0))  # fmt: skip
+    hits = np.asarray(corpus.presence.T @ ground.said.astype(float))
+    z = _z(hits, corpus.frequencies[:, None], ground.said.mean(axis=0))
     usable = (corpus.frequencies >= FEWEST)[:, None] & (ground.said.sum(axis=0) > 0)
     usable &= (corpus.frequencies < n)[:, None]
     rows, labels = np.nonzero(usable & (z >= SMALLEST_Z))
-    hits = np.asarray(corpus.presence.T @ ground.said.astype(float))[rows, labels]
     p_values = np.ones(int(usable.sum()))
     p_values[: len(rows)] = stats.hypergeom.sf(
-        hits - 1, n, ground.said.sum(axis=0)[labels], corpus.frequencies[rows]
+        hits[rows, labels] - 1, n, ground.said.sum(axis=0)[labels], corpus.frequencies[rows]
     )
     p_values = adjusted(p_values.tolist())
     order = np.lexsort((rows, -z[rows, labels], p_values[: len(rows)]))
     chosen: dict[int, list[Candidate]] = defaultdict(list)
-    cap = max(FEWEST, -(-most // max(1, len(set(labels.tolist())))))
+    cap = max(LEAST_OF_A_LABEL, -(-most // max(1, len(set(labels.tolist())))))
     phrases: dict[int, Phrase] = {}
     for i in order.tolist():
         word, label = int(rows[i]), int(labels[i])
