@@ -63,8 +63,6 @@ MOST_TARGETS = 5
 """Predicted labels of one text that are explained, the most probable first."""
 
 NOT_BUILT = (
-    ("slices", "Slices"),
-    ("shortcuts", "Shortcuts"),
     ("robustness", "Robustness"),
     ("fairness", "Fairness"),
     ("stability", "Stability"),
