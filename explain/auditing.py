@@ -66,9 +66,6 @@ NOT_BUILT = (
     ("calibration", "Calibration"),
     ("slices", "Slices"),
     ("shortcuts", "Shortcuts"),
-    ("robustness", "Robustness"),
-    ("fairness", "Fairness"),
-    ("stability", "Stability"),
 )
 """What an audit should measure and this version cannot; every report says so."""
 

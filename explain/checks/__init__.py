@@ -6,14 +6,25 @@ from typing import Any
 from explain.checks.base import LEVEL, AuditContext, Check, not_measured
 from explain.checks.data import DataCheck
 from explain.checks.explanations import ExplanationsCheck
+from explain.checks.fairness import FairnessCheck
 from explain.checks.performance import PerformanceCheck
+from explain.checks.robustness import RobustnessCheck
+from explain.checks.stability import StabilityCheck
 from explain.errors import ConfigurationError
 from explain.options import make
 
 __all__ = ["CHECKS", "LEVEL", "AuditContext", "Check", "make_check", "not_measured"]
 
 CHECKS: dict[str, type[Any]] = {
-    check.id: check for check in (DataCheck, PerformanceCheck, ExplanationsCheck)
+    check.id: check
+    for check in (
+        DataCheck,
+        PerformanceCheck,
+        ExplanationsCheck,
+        RobustnessCheck,
+        FairnessCheck,
+        StabilityCheck,
+    )
 }
 """The registry, in the order of the report."""
 
