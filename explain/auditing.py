@@ -62,13 +62,6 @@ PACKAGES = (
 MOST_TARGETS = 5
 """Predicted labels of one text that are explained, the most probable first."""
 
-NOT_BUILT = (
-    ("robustness", "Robustness"),
-    ("fairness", "Fairness"),
-    ("stability", "Stability"),
-)
-"""What an audit should measure and this version cannot; every report says so."""
-
 Log: TypeAlias = Callable[[LogEntry], None]
 
 T = TypeVar("T")
@@ -256,7 +249,7 @@ def audit(
     )
     sections = [timer.timed(check.id, partial(check.run, context)) for check in settings.checks]
     timer.note("counts", evaluations=engine.evaluations + assessed.evaluations, calls=engine.calls)
-    measured = (*sections, assessed.section, *explained.unable, *map(_not_built, NOT_BUILT))
+    measured = (*sections, assessed.section, *explained.unable)
     arguments: dict[str, JsonValue] = {
         "model": str(model) if isinstance(model, str | Path) else description.name,
         "model_options": dict(model_options or {}),
@@ -456,15 +449,6 @@ def _unable(explainer: Explainer, error: CapabilityError) -> Section:
         title=f"Explanations by {explainer.name}",
         summary="Nothing was measured.",
         skipped=str(error),
-    )
-
-
-def _not_built(section: tuple[str, str]) -> Section:
-    return Section(
-        id=f"not-measured-{section[0]}",
-        title=section[1],
-        summary="Nothing was measured.",
-        skipped=f"explain-audit {explain.__version__} has no check for it yet",
     )
 
 

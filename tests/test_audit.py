@@ -73,11 +73,6 @@ def test_a_method_that_the_model_cannot_serve_is_not_measured_and_said() -> None
     assert {a.method for i in record.instances for a in i.attributions} == {"shap", "lime"}
 
 
-def test_what_this_version_cannot_measure_is_listed() -> None:
-    skipped = {s.title for s in audited().sections if s.skipped}
-    assert {"Fairness", "Robustness", "Shortcuts"} <= skipped
-
-
 def test_explanations_are_compared_with_the_rationales_of_a_table() -> None:
     rows = [
         {"text": "so good a thing", "label": "pos", "why": [[3, 7]]},
