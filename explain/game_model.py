@@ -22,7 +22,6 @@ from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 from threadpoolctl import ThreadpoolController
 
 from explain.errors import ConfigurationError
@@ -41,7 +40,7 @@ THIRD = (0.0, 0.1, 0.5)
 NOISE = (1e-6, 1e-3, 1e-2)
 """Shares of the variance tried that the orders beyond the fifth may have."""
 
-NEGLIGIBLE = 1e-3
+NEGLIGIBLE = 1e-2
 """Probability of weights that are not looked at again."""
 
 CONSTANT = 100.0
@@ -245,17 +244,6 @@ class _Weights:
     noise: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Hypothesis:
-    """One set of weights of the orders, with what the data say under it."""
-
-    weights: _Weights
-    variance: float
-    factor: tuple[FloatArray, bool]
-    coefficients: FloatArray
-    log_evidence: float
-
-
 @dataclass(frozen=True)
 class _Half:
     """The posterior of the odd or the even part of a game, averaged over the weights.
@@ -268,13 +256,27 @@ class _Half:
         a_i, one in the mean.
     norms : array, shape (6,)
         e_k(a).
-    hypotheses : list of (probability, _Hypothesis)
+    weights : list of _Weights
+        The hypotheses: those weights of the orders that the data do not rule out.
+    probabilities, variances : array, shape (n_hypotheses,)
+        How likely the data make each, and its s2.
+    whitening : array, shape (n_hypotheses, n_data, n_data)
+        Inverse Cholesky factors of the covariances of the data, for s2 of one.
+    coefficients : array, shape (n_hypotheses, n_data)
+        Inverse covariances times data.
+    log_evidence : float
+        Of the likeliest hypothesis.
     """
 
     x: FloatArray
     relevance: FloatArray
     norms: FloatArray
-    hypotheses: list[tuple[float, _Hypothesis]]
+    weights: list[_Weights]
+    probabilities: FloatArray
+    variances: FloatArray
+    whitening: FloatArray
+    coefficients: FloatArray
+    log_evidence: float
 
     @classmethod
     def fit(
@@ -283,16 +285,28 @@ class _Half:
         ones = np.ones((1, x.shape[1]))
         norms = np.array([float(e[0, 0]) for e in _elementary(ones, ones, relevance)])
         every = _elementary(x, x, relevance)
-        grams = {k: every[k] / norms[k] for k in weights[0].of_order}
-        tried = [_hypothesis(grams, y, one) for one in weights]
-        evidence = np.array([one.log_evidence for one in tried])
-        probability = np.exp(evidence - evidence.max())
-        probability /= probability.sum()
-        kept = [
-            (float(p), one) for p, one in zip(probability, tried, strict=True) if p > NEGLIGIBLE
-        ]
-        total = sum(p for p, _ in kept)
-        return cls(x, relevance, norms, [(p / total, one) for p, one in kept])
+        grams = _weighted(weights, {k: every[k] / norms[k] for k in weights[0].of_order})
+        grams += np.array([one.noise for one in weights])[:, None, None] * np.eye(len(y))
+        factors = np.linalg.cholesky(grams)
+        white = np.linalg.solve(factors, np.broadcast_to(y[:, None], (len(factors), len(y), 1)))
+        white = white[..., 0]
+        quadratics = np.maximum((white**2).sum(axis=1), np.finfo(float).tiny)
+        log_determinants = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+        evidence = -0.5 * len(y) * np.log(quadratics / len(y)) - log_determinants
+        probabilities = np.exp(evidence - evidence.max())
+        likely = np.flatnonzero(probabilities > NEGLIGIBLE * probabilities.sum())
+        whitening = np.linalg.inv(factors[likely])
+        return cls(
+            x,
+            relevance,
+            norms,
+            [weights[i] for i in likely.tolist()],
+            probabilities[likely] / probabilities[likely].sum(),
+            quadratics[likely] / len(y),
+            whitening,
+            np.einsum("hji,hj->hi", whitening, white[likely]),
+            float(evidence.max()),
+        )
 
     def read(self, crossed: dict[int, FloatArray], prior: dict[int, FloatArray]) -> ReadOut:
         """Return the posterior of read-outs.
@@ -300,43 +314,48 @@ class _Half:
         `crossed[k]`, shape (n_data, n_values), and `prior[k]`, shape (n_values,), are their
         covariances with the data and their variances if only order k had weight one.
         """
-        means, variances, probabilities = [], [], []
-        for probability, one in self.hypotheses:
-            covariance = _weighted(one.weights.of_order, crossed)
-            own = _weighted(one.weights.of_order, prior)
-            explained = np.einsum("ji,ji->i", covariance, cho_solve(one.factor, covariance))
-            means.append(covariance.T @ one.coefficients)
-            variances.append(one.variance * np.maximum(own - explained, 0))
-            probabilities.append(probability)
-        mean = np.average(means, axis=0, weights=probabilities)
-        spread = np.average(
-            np.array(variances) + (np.array(means) - mean) ** 2, axis=0, weights=probabilities
-        )
+        covariances = _weighted(self.weights, crossed)
+        explained = ((self.whitening @ covariances) ** 2).sum(axis=1)
+        left = np.maximum(_weighted(self.weights, prior) - explained, 0)
+        means = np.einsum("hj,hjv->hv", self.coefficients, covariances)
+        mean = self.probabilities @ means
+        spread = self.probabilities @ (self.variances[:, None] * left + (means - mean) ** 2)
         return ReadOut(mean, np.sqrt(spread))
+
+    def features(self, inside: FloatArray, outside: FloatArray) -> ReadOut:
+        """Return the posterior of one number per feature that treats all features alike.
+
+        An effect c_T counts ``inside[|T|]`` times in the numbers of the features of T, and
+        ``outside[|T|]`` times in those of the others.
+        """
+        own = self.relevance * self.x
+        data = _without_one(self.x, self.relevance)
+        alone = _without_one(np.ones((1, self.x.shape[1])), self.relevance)
+        crossed, prior = {}, {}
+        for k in self.orders:
+            crossed[k] = outside[k] * data[k]
+            prior[k] = outside[k] ** 2 * alone[k][0]
+            if k:
+                crossed[k] = crossed[k] + inside[k] * own * data[k - 1]
+                prior[k] = prior[k] + inside[k] ** 2 * self.relevance * alone[k - 1][0]
+            crossed[k] /= self.norms[k]
+            prior[k] /= self.norms[k]
+        return self.read(crossed, prior)
 
     @property
     def orders(self) -> list[int]:
-        return list(self.hypotheses[0][1].weights.of_order)
+        return list(self.weights[0].of_order)
 
     @property
-    def weights(self) -> list[_Weights]:
-        return [one.weights for _, one in self.hypotheses]
-
-    @property
-    def coefficients(self) -> dict[int, FloatArray]:
+    def coefficients_of_order(self) -> dict[int, FloatArray]:
         """What turns e_k of the data and a coalition into the part of order k of its value."""
         return {
-            k: np.sum(
-                [p * one.weights.of_order[k] * one.coefficients for p, one in self.hypotheses],
-                axis=0,
-            )
+            k: np.array([one.of_order[k] for one in self.weights])
+            * self.probabilities
+            @ self.coefficients
             / self.norms[k]
             for k in self.orders
         }
-
-    @property
-    def log_evidence(self) -> float:
-        return max(one.log_evidence for _, one in self.hypotheses)
 
 
 @dataclass(frozen=True)
@@ -397,22 +416,25 @@ class GameModel:
         phi_i = sum over T with i and |T| odd of 2 c_T / |T|. What the posterior means lack to the
         sum is shared in proportion to their variances.
         """
-        half = self.odd
-        ones = np.ones((1, half.x.shape[1]))
-        without = _without_one(half.x, half.relevance)
-        without_prior = _without_one(ones, half.relevance)
-        own = half.relevance * half.x
-        crossed = {k: 2 / k * own * without[k - 1] / half.norms[k] for k in half.orders}
-        prior = {
-            k: (2 / k) ** 2 * half.relevance * without_prior[k - 1][0] / half.norms[k]
-            for k in half.orders
-        }
-        found = half.read(crossed, prior)
+        inside = np.array([2 / k if k % 2 else 0.0 for k in range(len(self.odd.norms))])
+        found = self.odd.features(inside, np.zeros(len(inside)))
         lacking = self.full_value - self.empty_value - found.values.sum()
         variances = found.errors**2
         total = variances.sum()
         shares = variances / total if total > 0 else np.full(len(variances), 1 / len(variances))
         return ReadOut(found.values + lacking * shares, found.errors)
+
+    def features(self, inside: FloatArray, outside: FloatArray) -> ReadOut:
+        """Return numbers of the features that treat all features alike, with standard errors.
+
+        Parameters
+        ----------
+        inside, outside : array, shape (6,), float64
+            How much an effect c_T counts in the number of a feature of T, and of any other, for
+            each size of T.
+        """
+        odd, even = (half.features(inside, outside) for half in (self.odd, self.even))
+        return ReadOut(odd.values + even.values, np.hypot(odd.errors, even.errors))
 
     def interactions(self) -> ReadOut:
         """Return the Shapley interaction index of all pairs (Grabisch and Roubens 1999).
@@ -446,7 +468,7 @@ class GameModel:
             for half in (self.odd, self.even):
                 with _one_thread():
                     covariances = _elementary(half.x, x[chunk], half.relevance)
-                for k, coefficients in half.coefficients.items():
+                for k, coefficients in half.coefficients_of_order.items():
                     predicted[chunk] += covariances[k].T @ coefficients
         return predicted
 
@@ -463,28 +485,6 @@ class GameModel:
     def knows(self, kept: Coalitions) -> NDArray[np.bool_]:
         """Return of which coalitions the value is known, shape (n_coalitions,)."""
         return np.array([row.tobytes() in self._known for row in kept], dtype=bool)
-
-    def linear(self, weights: FloatArray, kept: Coalitions) -> ReadOut:
-        """Return ``weights @ v(kept)`` with its standard errors.
-
-        Parameters
-        ----------
-        weights : array, shape (n_values, n_coalitions), float64
-        kept : array, shape (n_coalitions, n_features), bool
-        """
-        x = np.where(kept, 1.0, -1.0)
-        halves = []
-        for half in (self.odd, self.even):
-            data = _elementary(half.x, x, half.relevance)
-            own = _elementary(x, x, half.relevance)
-            crossed = {k: data[k] @ weights.T / half.norms[k] for k in half.orders}
-            prior = {
-                k: np.einsum("ij,jk,ik->i", weights, own[k], weights, optimize=True) / half.norms[k]
-                for k in half.orders
-            }
-            halves.append(half.read(crossed, prior))
-        odd, even = halves
-        return ReadOut(odd.values + even.values, np.hypot(odd.errors, even.errors))
 
     @cached_property
     def even(self) -> _Half:
@@ -530,20 +530,10 @@ def _possible(of_order: dict[int, float], n_features: int) -> dict[int, float]:
     return {k: weight for k, weight in of_order.items() if k <= n_features}
 
 
-def _hypothesis(grams: dict[int, FloatArray], y: FloatArray, weights: _Weights) -> _Hypothesis:
-    gram = _weighted(weights.of_order, grams) + weights.noise * np.eye(len(y))
-    factor = cho_factor(gram, lower=True)
-    coefficients = cho_solve(factor, y)
-    quadratic = max(float(y @ coefficients), float(np.finfo(float).tiny))
-    # Two degrees of freedom go to the weights, which the data have chosen as well.
-    variance = quadratic / max(len(y) - 2, 1)
-    log_determinant = float(np.log(np.diag(factor[0])).sum())
-    log_evidence = -0.5 * len(y) * np.log(quadratic / len(y)) - log_determinant
-    return _Hypothesis(weights, variance, factor, coefficients, log_evidence)
-
-
-def _weighted(weights: dict[int, float], of_order: dict[int, FloatArray]) -> FloatArray:
-    summed: FloatArray = np.sum([weight * of_order[k] for k, weight in weights.items()], axis=0)
+def _weighted(weights: Sequence[_Weights], of_order: dict[int, FloatArray]) -> FloatArray:
+    """Return the sum over the orders under each hypothesis, shape (n_hypotheses, ...)."""
+    table = np.array([[one.of_order[k] for k in of_order] for one in weights])
+    summed: FloatArray = np.tensordot(table, np.array(list(of_order.values())), axes=1)
     return summed
 
 
@@ -565,11 +555,11 @@ def _elementary(x: FloatArray, other: FloatArray, relevance: FloatArray) -> list
 
 
 def _without_one(x: FloatArray, relevance: FloatArray) -> list[FloatArray]:
-    """Return e_0 .. e_4 of a_j x_j over j != i, each of shape (len(x), n_features)."""
+    """Return e_0 .. e_5 of a_j x_j over j != i, each of shape (len(x), n_features)."""
     every = _elementary(x, np.ones((1, x.shape[1])), relevance)
     own = relevance * x
     found = [np.ones_like(own)]
-    for k in range(1, 5):
+    for k in range(1, 6):
         found.append(every[k] - own * found[k - 1])
     return found
 

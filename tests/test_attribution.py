@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import explain
 import reports
@@ -131,6 +133,32 @@ def test_each_text_has_a_random_stream_of_its_own_and_its_targets_share_it(
         return explain.attribute(sst2, text, method="random", target=target).values
 
     assert run("a b", 0) == run("a b", 1) != run("a c", 0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    order=st.permutations(range(3)),
+    weights=st.lists(st.floats(-3, 3), min_size=15, max_size=15),
+    method=st.sampled_from(["shap", "lime", "occlusion"]),
+)
+def test_the_order_of_the_labels_of_a_model_changes_no_value(
+    order: list[int], weights: list[float], method: str
+) -> None:
+    table = np.array(weights).reshape(5, 3)
+
+    def scores(texts: list[str]) -> Any:
+        return [np.tanh([letter in text for letter in "abcde"] @ table).tolist() for text in texts]
+
+    def reordered(texts: list[str]) -> Any:
+        return np.array(scores(texts))[:, order]
+
+    labels = ["x", "y", "z"]
+    one = FunctionClassifier(scores, labels, output="scores")
+    other = FunctionClassifier(reordered, [labels[i] for i in order], output="scores")
+    found, again = (
+        explain.attribute(model, "a b c d e", method=method, target="y") for model in (one, other)
+    )
+    np.testing.assert_allclose(again.values, found.values, atol=1e-12)
 
 
 LETTERS = "a b c d e f g h i j k l"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from explain.adapters import FunctionClassifier, Scores
 from explain.engine import ACTIVE_PLANS, Engine
 from explain.errors import BudgetError, ExplainError, PredictionError
-from explain.explainers import Occlusion, Shap
+from explain.explainers import Estimate, Occlusion, Shap
 from explain.games import Coalitions, Delete, MaskedTextGame, Plan
 from explain.record import Target, Task
 from explain.spans import Segmentation, Text, words
@@ -142,3 +143,31 @@ def test_texts_are_sent_in_a_fixed_order() -> None:
     Engine(one).score(["ccc", "a", "bb", "aa"])
     Engine(other).score(["aa", "bb", "ccc", "a"])
     assert one.calls == other.calls == [["a", "aa", "bb", "ccc"]]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=6),
+    call_size=st.integers(1, 40),
+    n_active=st.integers(1, 4),
+)
+def test_values_depend_neither_on_the_size_of_a_call_nor_on_what_else_is_asked(
+    sizes: list[int], call_size: int, n_active: int
+) -> None:
+    texts = [" ".join("abcdefghi"[:size]) + "!" * number for number, size in enumerate(sizes)]
+    games = [game(text) for text in texts]
+
+    def plans(some: list[MaskedTextGame]) -> list[Plan[Estimate]]:
+        return [Shap(budget=64).plan(one.n_features, np.random.default_rng(0)) for one in some]
+
+    alone = [Engine(Counting()).run([one], plans([one]))[0] for one in games]
+    with (
+        mock.patch("explain.engine.CALL_SIZE", call_size),
+        mock.patch("explain.engine.ACTIVE_PLANS", n_active),
+    ):
+        model = Counting()
+        together = Engine(model).run(games, plans(games))
+    assert max(map(len, model.calls)) <= call_size
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one.unwrap().values, other.unwrap().values)
+        assert one.evaluations == other.evaluations

@@ -38,6 +38,7 @@ def test_exact_equals_the_definition_over_all_orders(values: Values) -> None:
     assert not estimate.standard_errors.any()
 
 
+@settings(max_examples=200)
 @given(strategies.games(), strategies.games())
 def test_exact_is_linear_and_symmetric_and_ignores_dummies(one: Values, other: Values) -> None:
     if len(one) != len(other):
@@ -49,12 +50,17 @@ def test_exact_is_linear_and_symmetric_and_ignores_dummies(one: Values, other: V
     with_dummy = exact_shapley_values(np.concatenate([one, one]))
     assert with_dummy[-1] == 0
     np.testing.assert_allclose(with_dummy[:-1], exact_shapley_values(one), atol=1e-8)
+    # A game plus the same with its last two features exchanged: the two count alike.
+    twins = np.concatenate([one, one[::-1]])
+    swapped = twins.reshape(2, 2, -1).swapaxes(0, 1).ravel()
+    alike = exact_shapley_values(twins + swapped)
+    assert alike[-1] == pytest.approx(alike[-2], abs=1e-8)
 
 
 @pytest.mark.parametrize(
     "algorithm", ["exact", "gaussian_process", "kernel", "permutation", "partition"]
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(values=strategies.games(2, 6), seed=st.integers(0, 100))
 def test_shap_values_sum_to_the_difference_they_explain(
     algorithm: Any, values: Values, seed: int

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
+from scipy.special import comb
 from sklearn.metrics import r2_score
 
 from explain.errors import BudgetError, ConfigurationError
@@ -37,8 +38,8 @@ CELLS_AT_ONCE = 1_000_000
 HELD_OUT_SHARE = 0.2
 """Share of the distinct neighbours that the fit does not see."""
 
-ERROR_DRAWS = 400
-"""Neighbours from whose fit the standard errors are taken; all 5,000 would cost seconds."""
+FIT_DRAWS = 400
+"""Neighbours on which R2 of the limit is stated; the game model takes long to score 5,000."""
 
 FRESH_NEIGHBOURS = 24
 """Neighbours scored only to see how well the fit predicts them."""
@@ -51,20 +52,20 @@ FEWEST_EVALUATIONS = 16
 class Lime:
     """The coefficients of a linear model fitted around the text.
 
-    Neighbours are drawn as LimeTextExplainer draws them, the fit is
-    ``lime.lime_base.LimeBase.explain_instance_with_data`` on all features. Its fidelity is stated
-    as weighted R2 on the fit, and on neighbours that the fit did not see.
+    Neighbours are distributed and weighted as in LimeTextExplainer. Fidelity is stated as weighted
+    R2 on neighbours, and on some that the fit did not see.
 
     Parameters
     ----------
     algorithm : {"auto", "sampling"}
-        ``auto`` fits 5,000 neighbours, which a game model scores where the classifier has not
-        (`explain.game_model`; all of them are known up to 256 coalitions). Its standard errors
-        say how far it may be from the fit to the classifier's own scores of them. ``sampling``
-        fits the neighbours that the classifier scores, and estimates no error.
+        ``auto`` gives what LIME converges to as its draws become many: the weighted least squares
+        fit of all coalitions, which is exact up to 256 of them and else read from a game model
+        (`explain.game_model`) with its standard errors. ``sampling`` draws neighbours, lets the
+        classifier score them and ``lime.lime_base.LimeBase.explain_instance_with_data`` fit them
+        on all features; it estimates no error.
     tolerance : float
         Largest standard error, relative to the largest absolute coefficient, at which ``auto``
-        stops to ask.
+        stops to ask: at 2 % it is nearer to the limit than 5,000 draws are.
     budget : int
         Distinct coalitions evaluated. ``sampling`` draws, with repeats as LIME draws them, until
         there are that many distinct ones, at most 5,000 draws.
@@ -76,7 +77,7 @@ class Lime:
     efficient: ClassVar[bool] = False
 
     algorithm: Literal["auto", "sampling"] = "auto"
-    tolerance: Tolerance = 0.05
+    tolerance: Tolerance = 0.02
     budget: Budget = ADAPTIVE_BUDGET
     seconds: Seconds | None = None
 
@@ -108,33 +109,31 @@ class Lime:
             )
         if self.algorithm == "sampling":
             return (yield from self._sampled(n_features, rng))
-        # A stream of its own: the first one is the design that all methods of a text share.
-        drawn = draw_neighbours(n_features, MOST_DRAWS, rng.spawn(1)[0])
         if 2**n_features <= min(self.budget, EXACT_EVALUATIONS):
-            return (yield from _enumerated(drawn))
-        return (yield from self._modelled(drawn, rng))
+            return (yield from _enumerated(n_features))
+        return (yield from self._modelled(n_features, rng))
 
-    def _modelled(self, drawn: Coalitions, rng: np.random.Generator) -> Plan[Estimate]:
-        """Fit neighbours that the game model scores, and look at fresh ones."""
-        some = drawn[:ERROR_DRAWS]
-        weights = _ridge_weights(some)
+    def _modelled(self, n_features: int, rng: np.random.Generator) -> Plan[Estimate]:
+        """Read the limit from the game model, and look at fresh neighbours."""
+        # A stream of its own: the first one is the design that all methods of a text share.
+        drawn = draw_neighbours(n_features, FIT_DRAWS, rng.spawn(1)[0])
+        inside, outside = _limit(n_features)
         n_fresh = min(FRESH_NEIGHBOURS, self.budget // 4)
         limits = Limits(self.tolerance, self.budget - n_fresh, self.seconds)
         learned = yield from learn(
-            drawn.shape[1], rng, limits, lambda model: model.linear(weights, some)
+            n_features, rng, limits, lambda model: model.features(inside, outside)
         )
-        model = learned.model
+        model, coefficients = learned.model, learned.found.values
         values = model.score(drawn)
-        intercept, coefficients, r2 = _fit(drawn, values)
+        intercept = _intercept(drawn, values, coefficients)
         fresh = _unseen(drawn, model, n_fresh)
         diagnostics: dict[str, JsonValue] = {
             "algorithm": "game model",
             "ended_by": learned.ended_by,
             "rounds": learned.rounds,
-            "draws": len(drawn),
             "intercept": intercept,
-            "r2": r2,
-            "held_out_r2": _held_out_r2(fresh, (yield fresh), intercept, coefficients),
+            "r2": _weighted_r2(drawn, values, intercept, coefficients),
+            "held_out_r2": _weighted_r2(fresh, (yield fresh), intercept, coefficients),
         }
         return Estimate(
             coefficients, model.empty_value, model.full_value, learned.found.errors, diagnostics
@@ -157,7 +156,7 @@ class Lime:
                 "draws": len(drawn),
                 "intercept": intercept,
                 "r2": r2,
-                "held_out_r2": _held_out_r2(
+                "held_out_r2": _weighted_r2(
                     drawn[held_out], neighbour_values[held_out], intercept, coefficients
                 ),
             },
@@ -209,36 +208,74 @@ def held_out_rows(drawn: Coalitions) -> NDArray[np.bool_]:
     return held_out
 
 
-def _enumerated(drawn: Coalitions) -> Plan[Estimate]:
-    """Fit the neighbours of a game of which all coalitions are known."""
-    n_features = drawn.shape[1]
-    values = yield every(n_features)
-    intercept, coefficients, r2 = _fit(drawn, values[drawn @ (1 << np.arange(n_features))])
+def _enumerated(n_features: int) -> Plan[Estimate]:
+    """Fit all coalitions, each weighted by how often it is drawn and by its kernel."""
+    kept = every(n_features)
+    values = yield kept
+    kept_of = kept.sum(axis=1)
+    weights = _size_weights(n_features)[kept_of] / comb(n_features, kept_of)
+    root = np.sqrt(weights)
+    design = np.column_stack([np.ones(len(kept)), kept]) * root[:, None]
+    intercept, *coefficients = np.linalg.lstsq(design, values * root, rcond=None)[0].tolist()
     return Estimate(
-        coefficients,
+        np.array(coefficients),
         float(values[0]),
         float(values[-1]),
         np.zeros(n_features),
         {
             "algorithm": "exact",
             "ended_by": "exact",
-            "draws": len(drawn),
             "intercept": intercept,
-            "r2": r2,
+            "r2": _r2(values, intercept + kept @ np.array(coefficients), weights),
         },
     )
 
 
-def _ridge_weights(neighbours: Coalitions) -> NDArray[np.float64]:
-    """Return the matrix that turns values of the neighbours into the coefficients of LimeBase.
+def _size_weights(n_features: int) -> NDArray[np.float64]:
+    """Return how much the coalitions of each size weigh together, shape (n_features + 1,).
 
-    Its regression is a ridge with penalty one and a free intercept.
+    One is drawn as often as any other but the full one, and weighted by the kernel.
     """
+    sizes = np.arange(n_features + 1) / n_features
+    weights = kernel(100 * (1 - np.sqrt(sizes)))
+    weights[-1] = 0
+    shares: NDArray[np.float64] = weights / weights.sum()
+    return shares
+
+
+def _limit(n_features: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how an effect counts in the coefficients of its own features, and of the others.
+
+    For x in {-1, +1}^n with weights that depend on the size alone, E[prod of x_i over T] is a
+    number m_|T|, and the covariances of the x_i are (1 - m_2) I + (m_2 - m_1^2) J, which has an
+    inverse of the same form. A feature is x_i = 1 or -1, a step of two; LIME's is a step of one.
+
+    Returns
+    -------
+    two arrays, shape (6,), float64
+        For |T| = 0 .. 5.
+    """
+    weights = _size_weights(n_features)
+    surplus = 2.0 * np.arange(n_features + 1) - n_features
+    means = [np.ones(n_features + 1), surplus / n_features]
+    # Of elementary symmetric polynomials, over their number of terms.
+    for k in range(1, min(6, n_features)):
+        means.append((surplus * means[k] - k * means[k - 1]) / (n_features - k))
+    means += [np.zeros(n_features + 1)] * (7 - len(means))
+    m = np.array(means) @ weights
+    sizes = np.arange(6)
+    own = np.concatenate([[0], m[:5]]) - m[1] * m[:6]
+    other = m[1:] - m[1] * m[:6]
+    shared = (m[2] - m[1] ** 2) / (1 - m[2] + n_features * (m[2] - m[1] ** 2))
+    total = shared * (sizes * own + (n_features - sizes) * other)
+    inside, outside = (2 * (one - total) / (1 - m[2]) for one in (own, other))
+    return inside, outside
+
+
+def _intercept(neighbours: Coalitions, values: Values, coefficients: NDArray[np.float64]) -> float:
+    """Return the intercept that fits neighbours best."""
     weights = kernel(neighbour_distances(neighbours))
-    centred = neighbours - np.average(neighbours, axis=0, weights=weights)
-    weighted = (centred * weights[:, None]).T
-    gram = weighted @ centred + np.eye(neighbours.shape[1])
-    return np.asarray(np.linalg.solve(gram, weighted), dtype=np.float64)
+    return float(np.average(values - neighbours @ coefficients, weights=weights))
 
 
 def _unseen(drawn: Coalitions, model: GameModel, n_fresh: int) -> Coalitions:
@@ -286,12 +323,16 @@ def _varies(values: Values) -> bool:
     return bool(np.ptp(values) > RESOLUTION * (1 + np.abs(values).max()))
 
 
-def _held_out_r2(
+def _weighted_r2(
     neighbours: Coalitions, values: Values, intercept: float, coefficients: NDArray[np.float64]
 ) -> float | None:
-    """Return weighted R2 on neighbours the fit did not see; None if there is nothing to explain."""
-    if len(neighbours) < 2 or not _varies(values):
-        return None
-    predicted = intercept + neighbours @ coefficients
+    """Return R2 of a fit on neighbours, weighted by the kernel."""
     weights = kernel(neighbour_distances(neighbours))
+    return _r2(values, intercept + neighbours @ coefficients, weights)
+
+
+def _r2(values: Values, predicted: Values, weights: NDArray[np.float64]) -> float | None:
+    """Return weighted R2; None if there is nothing to explain."""
+    if len(values) < 2 or not _varies(values):
+        return None
     return float(r2_score(values, predicted, sample_weight=weights))
