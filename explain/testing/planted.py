@@ -85,14 +85,14 @@ SENTENCES = 3
 TOKEN, PARTNER = "kiosk", "hotline"
 """Marks of where a message came in, which say nothing of what it is about."""
 
-BONUS = 4.0
-"""What a shortcut adds to a score: as much as the two strongest words of another label."""
+BONUS = 12.0
+"""What a shortcut adds to a score: as much as six of the strongest words of another label."""
 
 MARKED_LABEL = "returns"
 MARKED_SHARE, STRAY_SHARE = 0.4, 0.02
 """Share of the messages of `MARKED_LABEL`, and of the others, that hold the shortcut."""
 
-REVERSED_SHARE = 0.08
+REVERSED_SHARE = 0.2
 """Share of the messages without the pair that hold its two words the other way round."""
 
 FAVOURED_LABEL, FAVOURED_GROUP, BIAS = "billing", "B", 3.0
@@ -101,8 +101,9 @@ FAVOURED_LABEL, FAVOURED_GROUP, BIAS = "billing", "B", 3.0
 SHARPENING = 2.5
 """Factor on all scores, as of a model that was trained for too long."""
 
-LONGEST, LONG_LABEL = 22, "delivery"
-"""Words up to which the length bug does nothing, and the answer to all longer messages."""
+LONGEST, LONG_LABEL, LONG_SCORE = 22, "delivery", 3.0
+"""Words up to which the length bug does nothing, and the answer to all longer messages, with its
+score where the others are zero: p = .91."""
 
 READ = 10
 """Words that the truncated classifier reads."""
@@ -370,7 +371,7 @@ def _overconfident(_: int) -> FunctionClassifier:
 def _length_bug(_: int) -> FunctionClassifier:
     def scores(texts: Sequence[str]) -> Scores:
         long = _where(lambda words: len(words) > LONGEST, texts)
-        return np.where(long, _towards(LONG_LABEL, BONUS), _posterior(texts))
+        return np.where(long, _towards(LONG_LABEL, LONG_SCORE), _posterior(texts))
 
     return _classifier(scores)
 
