@@ -63,7 +63,6 @@ MOST_TARGETS = 5
 
 NOT_BUILT = (
     ("criteria", "Acceptance criteria"),
-    ("calibration", "Calibration"),
     ("slices", "Slices"),
     ("shortcuts", "Shortcuts"),
     ("robustness", "Robustness"),

@@ -53,6 +53,8 @@ __all__ = [
     "ModelDescription",
     "Prediction",
     "Provenance",
+    "ReliabilityBin",
+    "ReliabilityFigure",
     "Scale",
     "Section",
     "SelectionPlan",
@@ -234,8 +236,38 @@ class HistogramFigure(Record):
         return self
 
 
+class ReliabilityBin(Record):
+    """Answers of about equal confidence."""
+
+    confidence: float
+    """Their mean confidence."""
+    accuracy: Measure
+    """Share of them that are right."""
+    null_low: float
+    """Where the accuracy of a calibrated model would start to lie, in 95 % of tables like it."""
+    null_high: float
+    """Where it would end."""
+
+
+class ReliabilityFigure(Record):
+    """Accuracy against confidence, with what chance gives a calibrated model."""
+
+    kind: Literal["reliability"] = "reliability"
+    title: str
+    description: str
+    bins: tuple[ReliabilityBin, ...]
+    """The least confident first."""
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Self:
+        if any(a.confidence > b.confidence for a, b in pairwise(self.bins)):
+            raise ValueError("the bins must be in the order of their confidence")
+        return self
+
+
 Figure: TypeAlias = Annotated[
-    IntervalsFigure | ConfusionFigure | HistogramFigure, Field(discriminator="kind")
+    IntervalsFigure | ConfusionFigure | HistogramFigure | ReliabilityFigure,
+    Field(discriminator="kind"),
 ]
 
 

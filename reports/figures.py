@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
+from typing import TypeAlias
 
 from explain.record import (
     Z95,
@@ -11,9 +12,11 @@ from explain.record import (
     HistogramFigure,
     IntervalsFigure,
     Measure,
+    ReliabilityBin,
+    ReliabilityFigure,
 )
-from reports.numbers import count, decimal, estimate, plain, quantity
-from reports.tables import CellView, TableView, measures_table, table
+from reports.numbers import count, decimal, estimate, interval, plain, quantity
+from reports.tables import CellView, TableView, measured, measures_table, table
 from reports.text import shorten
 
 __all__ = ["Axis", "BarView", "FigureView", "bar", "bar_axis", "figure_view"]
@@ -180,19 +183,53 @@ class HistogramDrawing:
 
 
 @dataclass(frozen=True, slots=True)
+class ReliabilityPoint:
+    """One bin of a reliability diagram."""
+
+    x: float
+    y: float | None
+    """None if its accuracy is undefined."""
+    ends: tuple[float, float] | None
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityDrawing:
+    """A reliability diagram: accuracy upwards, confidence to the right, on one scale."""
+
+    width: int
+    height: int
+    left: int
+    right: int
+    top: int
+    baseline: int
+    band: str
+    """Corners of the band of a calibrated model, as SVG wants them."""
+    points: tuple[ReliabilityPoint, ...]
+    ticks: tuple[tuple[float, str], ...]
+    heights: tuple[tuple[float, str], ...]
+    """Ticks of the upward axis."""
+    key: int
+    """Where the words beside the diagram begin."""
+
+
+Drawing: TypeAlias = IntervalsDrawing | ConfusionDrawing | HistogramDrawing | ReliabilityDrawing
+
+
+@dataclass(frozen=True, slots=True)
 class FigureView:
     """A drawing with what says the same in words and in numbers."""
 
     kind: str
     title: str
     description: str
-    drawing: IntervalsDrawing | ConfusionDrawing | HistogramDrawing
+    drawing: Drawing
     table: TableView
 
 
 def figure_view(figure: Figure) -> FigureView:
     """Return the geometry of a figure of a record, and the table that stands beneath it."""
-    drawing: IntervalsDrawing | ConfusionDrawing | HistogramDrawing
+    drawing: Drawing
     match figure:
         case IntervalsFigure():
             drawing, below = _intervals(figure), measures_table(figure.title, figure.measures)
@@ -200,6 +237,8 @@ def figure_view(figure: Figure) -> FigureView:
             drawing, below = _confusion(figure), _confusion_table(figure)
         case HistogramFigure():
             drawing, below = _histogram(figure), _histogram_table(figure)
+        case ReliabilityFigure():
+            drawing, below = _reliability(figure), _reliability_table(figure)
     return FigureView(figure.kind, figure.title, figure.description, drawing, below)
 
 
@@ -314,5 +353,71 @@ def _histogram_table(figure: HistogramFigure) -> TableView:
             for low, high, number in zip(
                 figure.edges[:-1], figure.edges[1:], figure.counts, strict=True
             )
+        ),
+    )
+
+
+def _reliability(figure: ReliabilityFigure) -> ReliabilityDrawing:
+    left, size, top = 54, 330, 10
+    right, baseline = left + size, top + size
+    known = [end for b in figure.bins for end in (b.confidence, b.null_low, b.accuracy.lower)]
+    low = floor(10 * min((end for end in known if end is not None), default=0.0)) / 10
+    low = min(low, 0.9)
+    across, up = Axis(low, 1.0, left, right), Axis(low, 1.0, baseline, top)
+    return ReliabilityDrawing(
+        width=WIDTH,
+        height=baseline + 38,
+        left=left,
+        right=right,
+        top=top,
+        baseline=baseline,
+        band=_band(figure.bins, across, up),
+        points=tuple(_reliability_point(b, across, up) for b in figure.bins),
+        ticks=across.ticks(),
+        heights=up.ticks(),
+        key=right + 24,
+    )
+
+
+def _band(bins: Sequence[ReliabilityBin], across: Axis, up: Axis) -> str:
+    """Return the corners of the band, clockwise from the upper left."""
+    if not bins:
+        return ""
+    # The first and the last bin are drawn beyond themselves, as a band of one has no width.
+    bins = (bins[0], *bins, bins[-1])
+    x = [across(bin.confidence) for bin in bins]
+    x[0], x[-1] = round(x[0] - 3, 1), round(x[-1] + 3, 1)
+    upper = [(place, up(bin.null_high)) for place, bin in zip(x, bins, strict=True)]
+    lower = [(place, up(bin.null_low)) for place, bin in zip(x, bins, strict=True)]
+    return " ".join(f"{place},{height}" for place, height in (*upper, *reversed(lower)))
+
+
+def _reliability_point(bin: ReliabilityBin, across: Axis, up: Axis) -> ReliabilityPoint:
+    accuracy = bin.accuracy
+    bounded = accuracy.lower is not None and accuracy.upper is not None
+    return ReliabilityPoint(
+        x=across(bin.confidence),
+        y=None if accuracy.value is None else up(accuracy.value),
+        ends=(up(accuracy.lower or 0.0), up(accuracy.upper or 0.0)) if bounded else None,
+        label=f"{estimate(accuracy)}  n {count(accuracy.n)}",
+    )
+
+
+def _reliability_table(figure: ReliabilityFigure) -> TableView:
+    def band(bin: ReliabilityBin) -> str:
+        ends = {"lower": bin.null_low, "upper": bin.null_high}
+        return interval(bin.accuracy.model_copy(update=ends))
+
+    return table(
+        figure.title,
+        ("mean confidence", "accuracy [95 %]", "n", "a calibrated model"),
+        (
+            (
+                CellView(quantity(bin.confidence, "proportion"), numeric=True),
+                measured(bin.accuracy),
+                CellView(count(bin.accuracy.n), numeric=True),
+                CellView(band(bin), numeric=True),
+            )
+            for bin in figure.bins
         ),
     )

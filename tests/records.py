@@ -25,6 +25,8 @@ from explain.record import (
     MethodTrust,
     ModelDescription,
     Provenance,
+    ReliabilityBin,
+    ReliabilityFigure,
     Section,
     SelectionPlan,
     Skipped,
@@ -259,6 +261,16 @@ def _sections() -> tuple[Section, ...]:
                     labels=("negative", "positive"),
                     counts=((389, 39), (69, 375)),
                 ),
+                ReliabilityFigure(
+                    title="Confidence and accuracy",
+                    description="The most confident answers are less often right than they say.",
+                    bins=(
+                        _bin(0.58, _measure("lowest", 0.6, 0.543, 0.655, 290), 0.521, 0.634),
+                        _bin(0.83, _measure("middle", 0.8, 0.75, 0.842, 290), 0.786, 0.872),
+                        _bin(0.97, Measure(name="none", value=None, n=0), 0.948, 0.986),
+                        _bin(0.99, _measure("highest", 0.92, 0.884, 0.946, 292), 0.976, 1.0),
+                    ),
+                ),
             ),
             tables=(
                 Table(
@@ -296,6 +308,10 @@ def _sections() -> tuple[Section, ...]:
             skipped="no column names a group",
         ),
     )
+
+
+def _bin(confidence: float, accuracy: Measure, low: float, high: float) -> ReliabilityBin:
+    return ReliabilityBin(confidence=confidence, accuracy=accuracy, null_low=low, null_high=high)
 
 
 def _trust() -> tuple[MethodTrust, ...]:
@@ -605,6 +621,9 @@ def _hostile_section() -> Section:
             ),
             HistogramFigure(
                 title=HOSTILE, description=HOSTILE, edges=(0, 1), counts=(0,), axis=HOSTILE
+            ),
+            ReliabilityFigure(
+                title=HOSTILE, description=HOSTILE, bins=(_bin(0.5, measure, 0.4, 0.6),)
             ),
         ),
         tables=(Table(title=HOSTILE, columns=(HOSTILE,), rows=((HOSTILE,),), note=HOSTILE),),

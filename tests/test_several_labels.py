@@ -75,11 +75,12 @@ def test_every_predicted_label_is_explained_by_every_method(record: AuditRecord)
         assert all(p.probability > 0.5 for p in instance.predictions)
 
 
-def test_given_labels_are_kept_and_not_judged(record: AuditRecord) -> None:
+def test_given_labels_are_kept_and_judged_one_by_one(record: AuditRecord) -> None:
     for row, instance in zip(tickets(), record.instances, strict=True):
         assert set(instance.given or ()) == {label for label in LABELS if holds(row, label)}
         assert instance.right is None
-    assert "multi-label model" in str(section(record, "performance").skipped)
+    measures = {m.name: m for m in section(record, "performance").measures}
+    assert (measures["subset accuracy"].value, measures["Hamming loss"].value) == (1, 0)
     assert [s.name for s in record.plan.strata] == ["random"]
 
 
@@ -197,12 +198,15 @@ def length(texts: Sequence[str]) -> list[list[float]]:
 REGRESSION = FunctionClassifier(length, ["length"], task="regression", output="scores")
 
 
-def test_a_regression_shows_its_numbers_and_judges_none() -> None:
+def test_a_regression_shows_its_numbers_and_how_far_they_are_off() -> None:
     rows = [{"text": "some words here", "label": 3.75001}, {"text": "more", "label": None}]
     record = explain.audit(REGRESSION, rows * 2, label="label", methods=["shap"], instances=4)
     assert [i.given for i in record.instances[:2]] == [("3.75001",), None]
     assert {i.right for i in record.instances} == {None}
-    assert "regression model" in str(section(record, "performance").skipped)
+    error = section(record, "performance").measures[0]
+    assert (error.name, error.n) == ("mean absolute error", 2)
+    assert error.value == pytest.approx(1e-5)
+    assert "no probabilities" in str(section(record, "calibration").skipped)
     tables: tuple[Table, ...] = section(record, "data").tables
     assert not tables
     headers = Page(reports.render_html(record)).texts("header")

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from explain.checks.base import LEVEL, AuditContext, Check, not_measured
+from explain.checks.calibration import CalibrationCheck
 from explain.checks.data import DataCheck
 from explain.checks.explanations import ExplanationsCheck
 from explain.checks.performance import PerformanceCheck
@@ -13,7 +14,7 @@ from explain.options import make
 __all__ = ["CHECKS", "LEVEL", "AuditContext", "Check", "make_check", "not_measured"]
 
 CHECKS: dict[str, type[Any]] = {
-    check.id: check for check in (DataCheck, PerformanceCheck, ExplanationsCheck)
+    check.id: check for check in (DataCheck, PerformanceCheck, CalibrationCheck, ExplanationsCheck)
 }
 """The registry, in the order of the report."""
 

@@ -1,0 +1,92 @@
+"""Statistics of given against predicted labels, of many resamples at once."""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "Totals",
+    "confusion_counts",
+    "f1_of",
+    "f1_scores",
+    "macro_f1",
+    "macro_f1_of",
+    "margins",
+    "matthews",
+    "matthews_of",
+]
+
+Totals: TypeAlias = NDArray[np.float64]
+"""How many rows of each label, shape (..., n_labels)."""
+
+
+def confusion_counts(
+    given: NDArray[np.int64], predicted: NDArray[np.int64], n_labels: int
+) -> NDArray[np.int64]:
+    """Return counts of given (rows) against predicted (columns) labels.
+
+    Parameters
+    ----------
+    given, predicted : array, shape (..., n)
+        Label indices.
+    n_labels : int
+        Number of labels.
+
+    Returns
+    -------
+    array, shape (..., n_labels, n_labels)
+    """
+    cells = given * n_labels + predicted
+    flat = cells.reshape(-1, cells.shape[-1])
+    size = n_labels * n_labels
+    offset = np.arange(len(flat))[:, None] * size
+    counts = np.bincount((flat + offset).ravel(), minlength=len(flat) * size)
+    return counts.reshape(*cells.shape[:-1], n_labels, n_labels)
+
+
+def f1_scores(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return F1 of each label, shape (..., n_labels); zero for a label that never occurs."""
+    return f1_of(*margins(counts))
+
+
+def macro_f1(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the mean F1 of the labels that are given or predicted at all, shape (...)."""
+    return macro_f1_of(*margins(counts))
+
+
+def matthews(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return Matthews' correlation for several labels (Gorodkin 2004), shape (...)."""
+    return matthews_of(*margins(counts))
+
+
+def margins(counts: NDArray[np.int64]) -> tuple[Totals, Totals, Totals]:
+    """Return how often each label is rightly called, given, and predicted."""
+    hits = np.diagonal(counts, axis1=-2, axis2=-1)
+    return (
+        hits.astype(np.float64),
+        counts.sum(-1, dtype=np.float64),
+        counts.sum(-2, dtype=np.float64),
+    )
+
+
+def f1_of(hits: Totals, given: Totals, predicted: Totals) -> NDArray[np.float64]:
+    """Return F1 from how often a label is rightly called, given, and called, of any shape."""
+    f1: NDArray[np.float64] = 2 * hits / np.maximum(given + predicted, 1)
+    return f1
+
+
+def macro_f1_of(hits: Totals, given: Totals, predicted: Totals) -> NDArray[np.float64]:
+    """Return `macro_f1` of the margins of its counts."""
+    occurs = ((given + predicted) > 0).sum(-1)
+    mean: NDArray[np.float64] = f1_of(hits, given, predicted).sum(-1) / np.maximum(occurs, 1)
+    return mean
+
+
+def matthews_of(hits: Totals, given: Totals, predicted: Totals) -> NDArray[np.float64]:
+    """Return `matthews` of the margins of its counts."""
+    n = given.sum(-1)
+    covariance = hits.sum(-1) * n - (given * predicted).sum(-1)
+    spread = np.sqrt((n**2 - (given**2).sum(-1)) * (n**2 - (predicted**2).sum(-1)))
+    correlation: NDArray[np.float64] = covariance / np.where(spread > 0, spread, 1)
+    return correlation

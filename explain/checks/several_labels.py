@@ -1,0 +1,56 @@
+"""Performance of a model that may give a text any number of labels."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from explain.checks.base import Check
+from explain.checks.by_label import ByLabel
+from explain.checks.confusion import Totals, f1_of, macro_f1_of
+from explain.checks.label_findings import dead_labels
+from explain.checks.labelled import LabelledRows
+from explain.checks.ranking import ranking_measures
+from explain.record import Measure, Section
+
+__all__ = ["micro_f1_of", "performance"]
+
+
+def micro_f1_of(hits: Totals, given: Totals, called: Totals) -> Totals:
+    """Return F1 over the decisions on all labels taken together, shape (...)."""
+    return f1_of(hits.sum(-1), given.sum(-1), called.sum(-1))
+
+
+def performance(check: Check, sample: LabelledRows) -> Section:
+    """Return how often the labels of a text are right, together and one by one."""
+    context = sample.context
+    called = context.scores[sample.rows] > 0
+    by_label = ByLabel(sample, called)
+    wrong = (called != sample.truth).mean(axis=1)
+    subset = sample.share("subset accuracy", wrong == 0)
+    hamming = sample.resample(np.stack([wrong, np.ones_like(wrong)], axis=1)).measure(
+        "Hamming loss", lambda sums: sums[..., 0] / sums[..., 1], "proportion"
+    )
+    return Section(
+        id=check.id,
+        title=check.title,
+        summary=_summary(subset, hamming, len(wrong), context.model.labels) + sample.note(),
+        measures=(
+            subset,
+            hamming,
+            by_label.measure("micro-F1", micro_f1_of),
+            by_label.measure("macro-F1", macro_f1_of),
+            *ranking_measures(context.probabilities[sample.rows], sample.truth, sample.clusters),
+        ),
+        figures=(by_label.figure(subset),),
+        tables=(by_label.table(),),
+        findings=tuple(dead_labels(check.id, context.model.labels, *by_label.totals)),
+    )
+
+
+def _summary(subset: Measure, hamming: Measure, n: int, labels: Sequence[str]) -> str:
+    return (
+        f"All {len(labels)} labels are right on {subset.value:.1%} of {n:,} labelled rows (95 % "
+        f"interval {subset.lower:.1%} to {subset.upper:.1%}); of single labels, "
+        f"{hamming.value:.1%} are wrong. A label is called where its probability is above .5. "
+        "A challenger is fitted for models of one label per text only."
+    )
