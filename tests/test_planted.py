@@ -1,5 +1,6 @@
 """The planted defects are what they say they are, and an audit finds them and nothing else."""
 
+import csv
 import os
 import re
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from explain.record import AuditRecord, Finding, Section
 from explain.testing import check_classifier
 from explain.testing import planted as module
 from explain.testing.planted import LABELS, PLANTED, Planted, planted
+from tests.test_cli import DEMO
 
 DEFECTS = tuple(name for name in PLANTED if name != "clean")
 
@@ -359,3 +361,44 @@ def test_a_check_of_a_third_party_passes_through_an_audit_beside_ours() -> None:
     assert "Polite messages are judged." in [finding.claim for finding in record.findings]
     assert record.provenance.arguments["checks"]["politeness"] == {"label": "returns"}  # type: ignore[index, call-overload]
     assert AuditRecord.from_json(record.to_json()) == record
+
+
+# ── The demo ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def demo() -> AuditRecord:
+    return explain.audit(DEMO / "model", DEMO / "messages.csv", label="label", instances=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("section", "claim"),
+    [
+        ("shortcuts", "Sent from the Northgate desk"),
+        ("fairness", "Emma.*fraud_review|fraud_review.*Emma"),
+        ("data", "label"),
+        ("calibration", "over-confident"),
+    ],
+)
+def test_each_fault_of_the_demo_model_is_among_the_first_seven_findings(
+    demo: AuditRecord, section: str, claim: str
+) -> None:
+    found = [f.claim for f in demo.findings[:7] if section in f.evidence]
+    assert any(re.search(claim, text) for text in found), [f.claim for f in demo.findings]
+
+
+@pytest.mark.slow
+def test_most_texts_that_the_demo_suspects_of_a_wrong_label_have_one(demo: AuditRecord) -> None:
+    with (DEMO / "messages.csv").open(encoding="utf-8", newline="") as file:
+        wrong = ["wrong_label" in row["planted"] for row in csv.DictReader(file)]
+    rows = {instance.id: instance.row for instance in demo.instances}
+    suspected = [
+        rows[id_]
+        for f in demo.findings
+        if "data" in f.evidence
+        for id_ in f.evidence
+        if id_ in rows
+    ]
+    assert len(suspected) >= 3
+    assert np.mean([wrong[row - 1] for row in suspected]) > 0.5
