@@ -63,8 +63,6 @@ MOST_TARGETS = 5
 
 NOT_BUILT = (
     ("criteria", "Acceptance criteria"),
-    ("slices", "Slices"),
-    ("shortcuts", "Shortcuts"),
     ("robustness", "Robustness"),
     ("fairness", "Fairness"),
     ("stability", "Stability"),

@@ -8,13 +8,23 @@ from explain.checks.calibration import CalibrationCheck
 from explain.checks.data import DataCheck
 from explain.checks.explanations import ExplanationsCheck
 from explain.checks.performance import PerformanceCheck
+from explain.checks.shortcuts import ShortcutsCheck
+from explain.checks.slices import SlicesCheck
 from explain.errors import ConfigurationError
 from explain.options import make
 
 __all__ = ["CHECKS", "LEVEL", "AuditContext", "Check", "make_check", "not_measured"]
 
 CHECKS: dict[str, type[Any]] = {
-    check.id: check for check in (DataCheck, PerformanceCheck, CalibrationCheck, ExplanationsCheck)
+    check.id: check
+    for check in (
+        DataCheck,
+        PerformanceCheck,
+        CalibrationCheck,
+        SlicesCheck,
+        ExplanationsCheck,
+        ShortcutsCheck,
+    )
 }
 """The registry, in the order of the report."""
 

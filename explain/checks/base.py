@@ -20,7 +20,7 @@ from explain.record import (
     Skipped,
     Task,
 )
-from explain.spans import Text
+from explain.spans import Span, Text, words
 
 __all__ = ["LEVEL", "AuditContext", "Check", "not_measured", "probabilities"]
 
@@ -86,6 +86,11 @@ class AuditContext:
     def given(self) -> NDArray[np.int64]:
         """Column of the one label that is given to each instance, -1 where there is none."""
         return self._columns([instance.label for instance in self.instances])
+
+    @cached_property
+    def words(self) -> list[tuple[Span, ...]]:
+        """Words and marks of each instance, as `explain.spans.words` finds them."""
+        return [words(instance.parts) for instance in self.instances]
 
     def score(self, texts: Sequence[Text]) -> Scores:
         """Return the scores of any texts, NaN where the model fails, shape (n_texts, n_labels).
