@@ -31,10 +31,11 @@ class Stages:
         self.evaluations = entry.detail.get("evaluations", self.evaluations)
 
 
-def peak_gb() -> float:
-    """Return the largest resident set of this process so far, in GB."""
+def spent() -> tuple[float, float]:
+    """Return the seconds of all cores that this process has used, and its peak memory in GB."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
     unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e9
 
 
 def main(instances: int = INSTANCES) -> None:
@@ -54,9 +55,11 @@ def main(instances: int = INSTANCES) -> None:
     total = time.perf_counter() - started
     for stage, seconds in sorted(stages.seconds.items(), key=lambda item: -item[1]):
         print(f"{stage:24}{seconds:8.1f} s {seconds / total:7.1%}")
+    cpu, memory = spent()
     print(f"{'whole audit':24}{total:8.1f} s, at most {60 * MOST_MINUTES:.0f} s")
+    print(f"{'processor time':24}{cpu:8.1f} s")
     print(f"{'evaluations':24}{stages.evaluations:8,}")
-    print(f"{'peak memory':24}{peak_gb():8.2f} GB, at most {MOST_GB} GB")
+    print(f"{'peak memory':24}{memory:8.2f} GB, at most {MOST_GB} GB")
     print(f"{'rows, explained':24}{len(audit.instances):8,}, {instances:,}")
     for finding in audit.findings:
         print(f"{finding.severity:10}{finding.claim}")
