@@ -397,11 +397,13 @@ def paired_difference(
     )
 
 
-def mover(name: str, values: NDArray[np.float64], share: Measure) -> Measure:
+def mover(
+    name: str, values: NDArray[np.float64], share: Measure, correlation: float = 0.0
+) -> Measure:
     """Return the mean of some values minus a share of the same rows.
 
-    The interval is made of the two of its parts (Zou and Donner 2008) as if they were independent:
-    it is too wide rather than too narrow where they rise together.
+    The interval is made of the two of its parts (Zou and Donner 2008). Where value and hit rise
+    together, a correlation of zero makes it too wide rather than too narrow.
     """
     centre = mean(name, values.tolist(), "proportion")
     if centre.value is None or share.value is None:
@@ -411,13 +413,17 @@ def mover(name: str, values: NDArray[np.float64], share: Measure) -> Measure:
     if None in ends:
         return Measure(name=name, value=value, n=share.n)
     low, high, share_low, share_high = (end or 0.0 for end in ends)
-    below = np.hypot(centre.value - low, share_high - share.value)
-    above = np.hypot(high - centre.value, share.value - share_low)
+
+    def joint(one: float, other: float) -> float:
+        return float(np.sqrt(one**2 + other**2 - 2 * correlation * one * other))
+
+    below = joint(centre.value - low, share_high - share.value)
+    above = joint(high - centre.value, share.value - share_low)
     return Measure(
         name=name,
         value=value,
-        lower=float(value - below),
-        upper=float(value + above),
+        lower=value - below,
+        upper=value + above,
         n=share.n,
         method=f"MOVER, of Student t and {share.method}",
     )

@@ -25,6 +25,7 @@ __all__ = [
     "Task",
     "TextClassifier",
     "TokenizedClassifier",
+    "VocabularyClassifier",
     "check_labels",
     "check_scores",
     "description_of",
@@ -101,6 +102,22 @@ class TokenizedClassifier(TextClassifier, Protocol):
 
     def unread(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
         """Return the spans of each text that are cut off because it is too long.
+
+        Raises
+        ------
+        PredictionError
+            If the tokenizer fails.
+        """
+
+
+@runtime_checkable
+class VocabularyClassifier(TokenizedClassifier, Protocol):
+    """A classifier with a vocabulary, which reads what lies outside of it as unknown."""
+
+    def unknown(self, texts: Sequence[Text]) -> list[tuple[int, int]]:
+        """Return of each text how many tokens are read as unknown, and how many are read at all.
+
+        Special tokens are left out.
 
         Raises
         ------

@@ -175,6 +175,23 @@ class TokenizerClassifier(ABC):
             for spans in self._spans(encoded, texts)
         ]
 
+    def unknown(self, texts: Sequence[Text]) -> list[tuple[int, int]]:
+        """Return of each text how many tokens are read as unknown, and how many are read at all.
+
+        Raises
+        ------
+        PredictionError
+            If the tokenizer fails.
+        """
+        if not texts:
+            return []
+        encoded = self._tokenize(texts, truncation=self.long_text == "cut")
+        counts = []
+        for ids, spans in zip(encoded["input_ids"], self._spans(encoded, texts), strict=True):
+            read = [id_ for id_, span in zip(ids, spans, strict=True) if span is not None]
+            counts.append((read.count(self.tokenizer.unk_token_id), len(read)))
+        return counts
+
     def unread(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
         """Return the spans of each text that are cut off because it is too long.
 

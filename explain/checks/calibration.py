@@ -32,6 +32,10 @@ MOST_BINS = 15
 FEWEST_PER_BIN = 20
 """Decisions per bin: with fewer an accuracy says little."""
 
+FEWEST_FOR_INTERVAL = 100
+"""Decisions below which the calibration error has no interval: with 50 of an over-confident model
+it held the true value in 89 of 100 simulated tables, with 100 in 93."""
+
 SIMULATIONS = 1_999
 """Tables whose labels are drawn from the model's own probabilities: enough to tell a p-value of
 `LEVEL` / 2 from twice that."""
@@ -186,22 +190,28 @@ class Decisions:
 
         Squares are debiased (Kumar et al. 2019): products of the residuals of two decisions that
         belong to different clusters, of which each pair counts. The interval of their mean is
-        normal, with the variance of independent bins; it is cut at zero.
+        normal, with the variance of independent bins; it is cut at zero, and left out below a
+        hundred decisions.
         """
         n = len(self.confidence)
+        clusters = n if self.clusters is None else int(self.clusters.max()) + 1
         squares, variances = self._squares()
         weights = self.sizes / n
         square = float(weights @ squares)
         spread = float(weights**2 @ (4 * np.maximum(squares, 0) * variances + 2 * variances**2))
         half = stats.norm.ppf((1 + CONFIDENCE) / 2) * np.sqrt(spread)
         lower, upper = (np.sqrt(max(end, 0.0)) for end in (square - half, square + half))
-        return Measure(
-            name="calibration error (debiased)",
-            value=float(np.sqrt(max(square, 0.0))),
-            lower=float(lower),
-            upper=float(min(upper, 1.0)),
-            n=n if self.clusters is None else int(self.clusters.max()) + 1,
-            method="normal, of the debiased squares",
+        found = Measure(
+            name="calibration error (debiased)", value=float(np.sqrt(max(square, 0.0))), n=clusters
+        )
+        if clusters < FEWEST_FOR_INTERVAL:
+            return found
+        return found.model_copy(
+            update={
+                "lower": float(lower),
+                "upper": float(min(upper, 1.0)),
+                "method": "normal, of the debiased squares",
+            }
         )
 
     def gap(self) -> Measure:
@@ -211,14 +221,17 @@ class Decisions:
         (Zou and Donner 2008).
         """
         n = len(self.confidence)
+        correlation = 0.0
         if self.clusters is None:
             accuracy, of = proportion("", int(self.right.sum()), n), self.confidence
+            if np.ptp(self.confidence) and np.ptp(self.right.astype(np.float64)):
+                correlation = float(np.corrcoef(self.confidence, self.right)[0, 1])
         else:
             accuracy = clustered_proportion("", self.right, self.clusters)
             size = np.bincount(self.clusters)
             centred = np.bincount(self.clusters, weights=self.confidence - self.confidence.mean())
             of = self.confidence.mean() + centred / size.mean()
-        return mover("confidence minus accuracy", of, accuracy)
+        return mover("confidence minus accuracy", of, accuracy, correlation)
 
     def by_cluster(self) -> NDArray[np.float64]:
         """Return the sum of the residuals of each cluster, shape (n_clusters,)."""
@@ -359,14 +372,17 @@ def slope(
         return Measure(name=name, value=None, n=n, unit="coefficient")
     if clusters is not None:
         own = np.bincount(clusters, weights=own).astype(np.float64)
-    error = float(np.sqrt((own**2).sum()) / information / found)
-    half = stats.norm.ppf((1 + CONFIDENCE) / 2) * error
+    m = len(own)
+    if m < 2:
+        return Measure(name=name, value=found, n=m, unit="coefficient")
+    error = float(np.sqrt((own**2).sum() * m / (m - 1)) / information / found)
+    half = stats.t.ppf((1 + CONFIDENCE) / 2, m - 1) * error
     return Measure(
         name=name,
         value=found,
         lower=float(found * np.exp(-half)),
         upper=float(found * np.exp(half)),
-        n=len(own),
+        n=m,
         method="sandwich, log scale",
         unit="coefficient",
     )
@@ -377,10 +393,15 @@ def slope(
 
 def _summary(task: Task, gap: Measure, error: Measure) -> str:
     answers = "answers" if task == "single_label" else "answers on single labels"
+    few = (
+        ""
+        if error.lower is not None
+        else (f" With fewer than {FEWEST_FOR_INTERVAL} no interval for it can be relied on.")
+    )
     return (
         f"Mean confidence of the {answers} minus their accuracy is {_points(gap)} (95 % interval); "
         f"confidence and accuracy are {100 * (error.value or 0):.1f} points apart in the root mean "
-        "square over the bins of the figure, chance taken off."
+        f"square over the bins of the figure, chance taken off.{few}"
     )
 
 

@@ -19,6 +19,7 @@ from explain.checks.confusion import (
     matthews,
     matthews_of,
 )
+from explain.checks.excerpt import excerpt
 from explain.checks.label_findings import dead_labels, swapped_labels
 from explain.checks.labelled import LabelledRows
 from explain.checks.ranking import ranking_measures
@@ -31,7 +32,6 @@ from explain.record import (
     Section,
     Table,
 )
-from explain.spans import words
 
 __all__ = [
     "PerformanceCheck",
@@ -46,9 +46,6 @@ FEWEST_PER_LABEL = 20
 """Rows per label below which macro-F1 over many labels has no interval: it is biased then, and in
 25 samples from CLINC150 (150 labels) BCa held the true value in 19 with 4 rows per label, in 21
 with 10."""
-
-LONGEST_EXCERPT = 200
-"""Characters of a text in a table; its instance shows all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +199,7 @@ def _worst_errors(labelled: Sequence[InstanceRecord]) -> Table:
         rows=tuple(
             (
                 InstanceLink(instance=instance.id),
-                " ‖ ".join(map(_excerpt, instance.parts)),
+                excerpt(instance.parts),
                 str(instance.label),
                 instance.predicted,
                 instance.probability,
@@ -212,12 +209,3 @@ def _worst_errors(labelled: Sequence[InstanceRecord]) -> Table:
         note=f"The {min(len(wrong), MOST_LISTED)} of {len(wrong)} wrong predictions that the model "
         "is most sure of.",
     )
-
-
-def _excerpt(part: str) -> str:
-    """Return the words with which a text begins."""
-    if len(part) <= LONGEST_EXCERPT:
-        return part
-    ends = (span.end for span in words((part[: 2 * LONGEST_EXCERPT],)))
-    end = max((end for end in ends if end <= LONGEST_EXCERPT), default=LONGEST_EXCERPT)
-    return f"{part[:end]} …"
