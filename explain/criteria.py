@@ -33,12 +33,53 @@ __all__ = ["Criterion", "FrozenCriteria", "check_metrics", "judge"]
 ALPHA = 0.05
 """Chance that any of the gating verdicts is wrong; a 95 % interval is its other side."""
 
+_SHARE = (0.0, 1.0)
+_DIFFERENCE = (-1.0, 1.0)
+_SIZE = (0.0, inf)
+
 RANGES = {
-    "Matthews correlation": (-1.0, 1.0),
-    "accuracy": (0.0, 1.0),
-    "macro-F1": (0.0, 1.0),
-    "precision of *": (0.0, 1.0),
-    "recall of *": (0.0, 1.0),
+    "AUPRC": _SHARE,
+    "AUROC": _SHARE,
+    "Brier score": _SHARE,
+    "Hamming loss": _SHARE,
+    "Matthews correlation": _DIFFERENCE,
+    "R2": (-inf, 1.0),
+    "Spearman correlation": _DIFFERENCE,
+    "accuracy": _SHARE,
+    "becomes * by exchanging *": _SHARE,
+    "becomes * by inserting *": _SHARE,
+    "becomes * by padding": _SHARE,
+    "calibration error (debiased)": _SHARE,
+    "calibration gap": _DIFFERENCE,
+    "change of the predicted probability, *": _DIFFERENCE,
+    "confidence minus accuracy": _DIFFERENCE,
+    "false-positive rate, *": _SHARE,
+    "flip rate, *": _SHARE,
+    "flip rate, * swapped": _SHARE,
+    "flips, *": _SHARE,
+    "impact ratio, *": _SIZE,
+    "largest change of a probability, *": _SHARE,
+    "log loss": _SIZE,
+    "macro-F1": _SHARE,
+    "mean absolute error": _SIZE,
+    "mean squared error": _SIZE,
+    "micro-F1": _SHARE,
+    "precision of *": _SHARE,
+    "prediction kept without *": _SHARE,
+    "rank correlation of length and *": _DIFFERENCE,
+    "recall of *": _SHARE,
+    "selection rate, *": _SHARE,
+    "shortcuts": _SIZE,
+    "slope of the scores": (-inf, inf),
+    "subset accuracy": _SHARE,
+    "suspected label errors": _SHARE,
+    "texts cut at the model's limit": _SHARE,
+    "texts that are almost the same as another": _SHARE,
+    "texts that are in the training data": _SHARE,
+    "texts that are labelled more than once, with conflicting labels": _SHARE,
+    "texts that repeat an earlier one exactly": _SHARE,
+    "tokens that the model does not know": _SHARE,
+    "true-positive rate, *": _SHARE,
 }
 """Lowest and highest value of each metric of `explain.checks.CHECKS`, by its name there."""
 
@@ -128,7 +169,9 @@ def judge(
     found = [_evidence(criterion, sections, checks) for criterion in criteria]
     gating = [number for number, criterion in enumerate(criteria) if criterion.gating]
     p_values = [found[number].p_value for number in gating]
-    adjusted = dict(zip(gating, holm([1.0 if p is None else p for p in p_values]), strict=True))
+    adjusted = dict(
+        zip(gating, holm([1.0 if p is None else p for p in p_values]).tolist(), strict=True)
+    )
     return tuple(
         _judged(criterion, evidence, adjusted.get(number), len(gating))
         for number, (criterion, evidence) in enumerate(zip(criteria, found, strict=True))

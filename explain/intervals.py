@@ -183,20 +183,19 @@ def bootstrap(
     )
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
     """Return p-values adjusted so that any false rejection among them is rare (Holm 1979).
 
     Examples
     --------
-    >>> holm([0.01, 0.04, 0.03])
+    >>> holm([0.01, 0.04, 0.03]).tolist()
     [0.03, 0.06, 0.06]
     """
     order = np.argsort(p_values, kind="stable")
-    steps = np.asarray(p_values)[order] * np.arange(len(order), 0, -1)
+    steps = np.asarray(p_values, dtype=np.float64)[order] * np.arange(len(order), 0, -1)
     adjusted = np.empty(len(order))
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
-    found: list[float] = adjusted.tolist()
-    return found
+    return adjusted
 
 
 def clusters_of(groups: Sequence[str | None]) -> NDArray[np.int64] | None:

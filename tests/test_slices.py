@@ -12,7 +12,7 @@ from scipy import stats
 
 import explain
 from explain.adapters import FunctionClassifier
-from explain.checks.slices import Losses, SlicesCheck, holm, score_difference
+from explain.checks.slices import Losses, SlicesCheck, score_difference
 from explain.record import Measure, Section
 
 WORDS = ("apple", "pear", "plum", "fig", "lime")
@@ -63,17 +63,6 @@ def measured(rows: Any, model: Any = MODEL, *, seed: int = 0, **options: Any) ->
 def test_the_difference_of_two_shares_has_the_published_interval() -> None:
     """Newcombe 1998, table II, contrast (a) by method 10: 56/70 against 48/80."""
     assert score_difference(56, 70, 48, 80) == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
-
-
-@settings(deadline=None)
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_rejects_what_going_down_by_hand_rejects(p_values: list[float]) -> None:
-    rejected: set[int] = set()
-    for step, i in enumerate(np.argsort(p_values)):
-        if p_values[i] * (len(p_values) - step) > 0.05:
-            break
-        rejected.add(int(i))
-    assert set(np.flatnonzero(holm(np.array(p_values)) <= 0.05)) == rejected
 
 
 @settings(deadline=None, max_examples=50)

@@ -15,7 +15,7 @@ from scipy import stats
 
 from explain.checks.base import LEVEL, AuditContext, not_measured
 from explain.checks.phrases import Corpus, read_corpus
-from explain.intervals import mean, proportion, wilson
+from explain.intervals import holm, mean, proportion, wilson
 from explain.record import (
     Finding,
     InstanceRecord,
@@ -27,7 +27,7 @@ from explain.record import (
     Task,
 )
 
-__all__ = ["Losses", "SlicesCheck", "holm", "score_difference"]
+__all__ = ["Losses", "SlicesCheck", "score_difference"]
 
 SMALLEST_GAP = 0.05
 """Difference of two error rates, of which the whole interval must lie above this to be a finding:
@@ -342,15 +342,6 @@ def _tested(
         )
         for s, (own, rest), p_value in zip(slices, sides, p_values, strict=True)
     ]  # fmt: skip
-
-
-def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return p-values adjusted for their number, by the steps of Holm (1979)."""
-    order = np.argsort(p_values)
-    steps = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1))
-    adjusted = np.empty_like(p_values)
-    adjusted[order] = np.minimum(steps, 1)
-    return adjusted
 
 
 def _worst_first(measure: Measure) -> tuple[float, str]:
