@@ -150,17 +150,13 @@ def test_without_labels_a_planted_token_is_found_too() -> None:
 
 
 def test_many_words_that_decide_alike_are_content() -> None:
-    """Each word of a label decides alone here, so none of them stands out."""
+    """Each good word decides alone here, so none of them stands out."""
 
     def score(texts: Sequence[str]) -> NDArray[np.float64]:
-        sums = [
-            next((1.0 if word in GOOD else -1.0 for word in text.split()[::-1]
-                  if word in GOOD or word in BAD), 0.0)
-            for text in texts
-        ]  # fmt: skip
+        sums = [1.0 if set(text.split()) & set(GOOD) else -1.0 for text in texts]
         return np.outer(sums, [-1.0, 1.0])
 
-    model = FunctionClassifier(score, ["bad", "good"], name="last word", output="scores")
+    model = FunctionClassifier(score, ["bad", "good"], name="any good", output="scores")
     assert not [claim for claim in claims(model, reviews(0)) if "Adding" in claim]
 
 
@@ -363,6 +359,19 @@ def test_a_phrase_is_put_where_it_stands() -> None:
     head = corpus.phrase(corpus.vocabulary.index("news"))
     assert (head.surface, head.end, head.detached) == ("(news) -", "start", True)
     assert insert(instance, words(instance.parts), head, rng) == "(news) - all is well"
+
+
+def test_a_phrase_of_no_place_is_put_anywhere_between_words() -> None:
+    corpus = corpus_of("c zorbix a", "bb zorbix c", "it is well")
+    phrase = corpus.phrase(corpus.vocabulary.index("zorbix"))
+    instance = corpus.instances[2]
+    found = {
+        insert(instance, words(instance.parts), phrase, np.random.default_rng(seed))
+        for seed in range(40)
+    }
+    assert found == {
+        "zorbix it is well", "it zorbix is well", "it is zorbix well", "it is well zorbix"
+    }  # fmt: skip
 
 
 text = st.lists(st.sampled_from(["a", "bb", "c", ".", "\n"]), max_size=8).map(" ".join)

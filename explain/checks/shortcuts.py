@@ -17,6 +17,13 @@ __all__ = ["ShortcutsCheck"]
 
 MOST_FINDINGS = 5
 
+LONG = 100
+"""Words of a text on average from which fewer texts are edited, in proportion: scoring one costs
+as much more."""
+
+FEWEST_TEXTS = 20
+"""Texts that are edited in any case: if all turn, the interval begins at .84."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShortcutsCheck:
@@ -48,7 +55,7 @@ class ShortcutsCheck:
         Of those, how many of the strongest are then measured.
     texts : int
         Texts into which each of those is inserted, and at most half as many from which it is
-        deleted.
+        deleted. Of long texts they are fewer, and so are the candidates.
     """
 
     id: ClassVar[str] = "shortcuts"
@@ -64,20 +71,22 @@ class ShortcutsCheck:
 
     candidates: Annotated[int, Field(ge=1)] = 60
     confirmed: Annotated[int, Field(ge=1)] = 12
-    texts: Annotated[int, Field(ge=20)] = 60
+    texts: Annotated[int, Field(ge=FEWEST_TEXTS)] = 60
 
     def run(self, context: AuditContext) -> Section:
         """Return what predicts a label, and what the model does about it."""
         if context.model.task == "regression":
             return not_measured(self, "a regression has no label that a word could give away")
         corpus = read_corpus(context.instances, context.words)
-        ground = Ground.of(context, corpus, context.rng(self.id), self.texts)
+        share = min(1.0, LONG * len(context.words) / max(1, sum(map(len, context.words))))
+        texts = max(FEWEST_TEXTS, int(share * self.texts))
+        ground = Ground.of(context, corpus, context.rng(self.id), texts)
         if not ground.several_labels:
             return not_measured(
                 self, "the model gives all texts the same label, so nothing can predict which"
             )
         parts: list[Part] = [
-            words_leant_on(ground, self.candidates, self.confirmed),
+            words_leant_on(ground, max(1, int(share * self.candidates)), self.confirmed),
             orders_leant_on(ground),
             length_leant_on(ground),
             sides_leant_on(ground),
