@@ -98,13 +98,8 @@ def _summary(
         if context.group is None
         else f"Groups are compared by the column {context.group}. "
     )
-    found = (
-        f"{len(findings)} of them beyond doubt and large."
-        if findings
-        else "none of them beyond doubt and large."
-    )
     return (
         f"{group}{n_naming:,} of {len(context.instances):,} texts name people by a first name or a "
-        f"word of the list ({', '.join(languages)}). {n_claims:,} differences were tested "
-        f"together, {found}"
+        f"word of the list ({', '.join(languages)}). Differences tested together: "
+        f"{n_claims:,}; beyond doubt, large and not said by another: {len(findings)}."
     )

@@ -515,7 +515,8 @@ class _Swaps:
         outcome = self.wanted[k]
         names = [[self.namings[j].name for j in side.tolist()] for side in sides]
         examples = texts[np.argsort(-gaps, kind="stable")[:3]]
-        other = self._instead(k, drawn[1], outcome)
+        turned = set(texts[gaps > 0].tolist())
+        other = self._instead(k, [trial for trial in drawn[1] if trial[0] in turned])
         finding = Finding(
             claim=f"The same texts are {outcome.verb} in {_percent(one)} of the cases with "
             f"{_quoted(names[0])} in them and in {_percent(rest)} with {_quoted(names[1])}{other}: "
@@ -539,15 +540,17 @@ class _Swaps:
         )
         return claim, self._by_label(outcome, texts, with_top, with_rest)
 
-    def _instead(self, k: int, trials: Sequence[tuple[int, int]], outcome: Outcome) -> str:
-        """Return what the other decision mostly is, where there are several."""
+    def _instead(self, k: int, trials: Sequence[tuple[int, int]]) -> str:
+        """Return what texts that the chosen words turn mostly are with the others."""
         labels = self.context.model.labels
         if self.context.model.task != "single_label" or len(labels) == 2:
             return ""
         scores = self.context.score([self._text(i, j) for i, j in trials])
-        called = Counter(scores[~np.isnan(scores).any(axis=1)].argmax(axis=1).tolist())
-        called.pop(outcome.column, None)
-        return f" (else mostly {labels[called.most_common(1)[0][0]]})" if called else ""
+        called = Counter(scores.argmax(axis=1).tolist())
+        called.pop(self.wanted[k].column, None)
+        if not called:
+            return ""
+        return f" (those that change are mostly {labels[called.most_common(1)[0][0]]} then)"
 
     def _by_label(
         self,
