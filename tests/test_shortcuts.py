@@ -144,7 +144,9 @@ def test_a_shortcut_of_the_table_that_the_model_does_not_follow_is_none(plant: A
 
 def test_without_labels_a_planted_token_is_found_too() -> None:
     model, rows = bag_of_words(0, follow_token), reviews(0, plant_token)
-    assert "“zorbix”" in claims(model, rows, label=None)[0]
+    (finding,) = section(model, rows, label=None).findings
+    assert "“zorbix”" in finding.claim
+    assert finding.severity == "major"
 
 
 def test_many_words_that_decide_alike_are_content() -> None:

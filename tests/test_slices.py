@@ -101,8 +101,12 @@ def test_a_slice_that_nobody_named_is_found_in_nearly_every_table() -> None:
     found = 0
     for seed in range(20):
         rows = table(seed, 600)
-        wrong(rows, np.array(["plum" in row["text"] for row in rows]), 0.5)
-        found += any("plum" in f.claim for f in measured(rows, seed=seed).findings)
+        inside = np.array(["plum" in row["text"] for row in rows])
+        wrong(rows, inside, 0.5)
+        section = measured(rows, seed=seed)
+        found += any("plum" in f.claim for f in section.findings)
+        (plum,) = (m for m in section.measures if m.slice == "word = plum")
+        assert plum.n < 0.7 * inside.sum()
     assert found >= 19
 
 

@@ -32,6 +32,9 @@ FEWEST = 5
 SMALLEST_Z = 2.0
 """z from which a word is screened; a finding needs one that is significant among all words."""
 
+LEAST_OF_A_LABEL = 5
+"""Phrases of a label that are screened however many labels there are, so that each has rivals."""
+
 SCREENED = 12
 """Texts in which a phrase is screened: a shortcut flips nearly all of them, so they are enough to
 rank it among the strongest."""
@@ -56,6 +59,11 @@ FEWEST_MARKED = 10
 MARKER_FLIPS = 0.10
 """Share of other texts that a source marker must turn, with its whole interval above it. It says
 nothing, so it should turn none; a tenth is what no reader would take for rounding."""
+
+MISLED = 0.5
+"""Share of the texts that hold a phrase and are given another label which the model calls the
+phrase's, with its whole interval above it: there its decisions are wrong already, more often than
+not. Without such texts a phrase may define its label, as "How many" asks for a number."""
 
 SAME = 0.8
 """Jaccard overlap of the texts of two phrases from which they go together and are tried once."""
@@ -234,7 +242,7 @@ def words_leant_on(ground: Ground, most_screened: int, most_confirmed: int) -> P
     sentence = (
         f"Of {tested:,} words and labels, {len(candidates):,} phrases that predict a label were "
         f"inserted into {SCREENED} texts each, and the {len(confirmed)} strongest into "
-        f"{ground.texts} more; {len(findings)} decide where they should not."
+        f"{ground.texts} more. Shortcuts among them: {len(findings)}."
     )
     return Part(
         sentence,
@@ -253,20 +261,19 @@ def _candidates(ground: Ground, most: int) -> tuple[int, list[Candidate]]:
     rate. The p-value is that of Fisher's exact test.
     """
     corpus, n = ground.corpus, len(ground.said)
-    z = _z(corpus.presence.T @ ground.said.astype(float), corpus.frequencies[:, None],
-           ground.said.mean(axis=0))  # fmt: skip
+    hits = np.asarray(corpus.presence.T @ ground.said.astype(float))
+    z = _z(hits, corpus.frequencies[:, None], ground.said.mean(axis=0))
     usable = (corpus.frequencies >= FEWEST)[:, None] & (ground.said.sum(axis=0) > 0)
     usable &= (corpus.frequencies < n)[:, None]
     rows, labels = np.nonzero(usable & (z >= SMALLEST_Z))
-    hits = np.asarray(corpus.presence.T @ ground.said.astype(float))[rows, labels]
     p_values = np.ones(int(usable.sum()))
     p_values[: len(rows)] = stats.hypergeom.sf(
-        hits - 1, n, ground.said.sum(axis=0)[labels], corpus.frequencies[rows]
+        hits[rows, labels] - 1, n, ground.said.sum(axis=0)[labels], corpus.frequencies[rows]
     )
     p_values = adjusted(p_values.tolist())
     order = np.lexsort((rows, -z[rows, labels], p_values[: len(rows)]))
     chosen: dict[int, list[Candidate]] = defaultdict(list)
-    cap = max(FEWEST, -(-most // max(1, len(set(labels.tolist())))))
+    cap = max(LEAST_OF_A_LABEL, -(-most // max(1, len(set(labels.tolist())))))
     phrases: dict[int, Phrase] = {}
     for i in order.tolist():
         word, label = int(rows[i]), int(labels[i])
@@ -415,17 +422,36 @@ def _decisive_finding(ground: Ground, one: Confirmed, every: Sequence[Confirmed]
     rivals = [o.turned.value or 0 for o in _rivals(one, every)]
     label = ground.context.model.labels[one.candidate.label]
     alone = f"; no other word that was tried does so for more than {max(rivals):.0%}" * bool(rivals)
+    against = _against(ground, one.candidate)
+    misled = (
+        f" It calls {percent(against)} of the texts {label!r} that hold these words and are given "
+        f"another label (n = {against.n:,})."
+    )
+    wrong = _lower(against) > MISLED
     return Finding(
         claim=f"Adding {_quoted(one.candidate.phrase)} to texts that the model is sure are "
         f"something else makes it call {percent(one.turned)} of them {label!r} "
-        f"(n = {one.turned.n:,}){alone}.",
-        severity="critical",
+        f"(n = {one.turned.n:,}){alone}.{misled * wrong}",
+        severity="critical" if wrong else "major",
         measure=one.turned,
         evidence=(SECTION, *_turned_ids(ground, one.sure, one.candidate.label)),
         suggestion="Decide whether these words may settle the answer alone. If not, remove them "
         "from the training texts, or balance them over the labels, and train anew; until then, "
         "strip them from texts before the model reads them.",
     )
+
+
+def _against(ground: Ground, candidate: Candidate) -> Measure:
+    """Return the share of texts that hold a phrase, not its label, and are given it by the model.
+
+    Its interval is from zero to one where the table holds no such text.
+    """
+    texts = candidate.phrase.texts
+    texts = texts[ground.labelled[texts] & ~ground.given[texts, candidate.label]]
+    name = f"called {ground.context.model.labels[candidate.label]} against the given label"
+    if not texts.size:
+        return Measure(name=name, value=0.0, lower=0.0, upper=1.0, n=0)
+    return proportion(name, int(ground.said[texts, candidate.label].sum()), texts.size)
 
 
 def _marker_finding(ground: Ground, one: Confirmed) -> Finding:

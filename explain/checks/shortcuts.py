@@ -35,8 +35,10 @@ class ShortcutsCheck:
     - a side of a pair from which alone the label can be told.
 
     A strong word of the content ("terrible" of a review) predicts and moves as well, but more
-    texts withstand it, and it has its likes; it is in the table, and is no finding. What the table
-    does not hold cannot be found.
+    texts withstand it, and it has its likes; it is in the table, and is no finding. A word that
+    defines its label ("How many" asks for a number) may turn nearly all texts as well: it is a
+    finding, of severity "critical" only if the model follows it against given labels. What the
+    table does not hold cannot be found, nor what a model leans on no more than on content.
 
     Attributes
     ----------

@@ -66,8 +66,8 @@ MOST_LISTED = 30
 MOST_FINDINGS = 5
 MOST_EVIDENCE = 5
 
-SAME = 0.8
-"""Jaccard overlap from which two slices are the same one said twice."""
+MOST_NAMED = 4
+"""Slices by words that a finding names beside the worst."""
 
 _CAPITAL = regex.compile(r"\p{Lu}")
 _LETTER = regex.compile(r"\p{L}")
@@ -82,6 +82,8 @@ class Slice:
 
     condition: str
     members: NDArray[np.bool_]
+    of_words: bool = False
+    """Whether the condition is that a text holds certain words."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,15 +204,15 @@ class SlicesCheck:
         tests = sorted([*known, *found], key=lambda test: _worst_first(test.measure))
         shown = [*(losses.measure(s.members, s.condition) for s in declared),
                  *(test.measure for test in found)]  # fmt: skip
-        findings = [_finding(test, instances, losses) for test in _clear(tests, overall)]
+        clear = _clear(tests, losses, self)
         return Section(
             id=self.id,
             title=self.title,
-            summary=_summary(overall, declared, tried, found, len(findings), searched, self),
+            summary=_summary(overall, declared, tried, found, len(clear), searched, self),
             measures=tuple(sorted(shown, key=_worst_first)),
             figures=_figures(shown, overall),
             tables=tuple(table for table in (_table(tests), _notes(notes)) if table.rows),
-            findings=tuple(findings),
+            findings=tuple(_findings(clear, instances, losses)),
         )
 
     def _large(self, slices: Sequence[Slice], among: NDArray[np.bool_]) -> list[Slice]:
@@ -314,10 +316,10 @@ def _word_slices(corpus: Corpus) -> Iterator[Slice]:
     order = np.lexsort((np.arange(len(corpus.vocabulary)), -corpus.frequencies))[:MOST_WORDS]
     present = corpus.presence[:, order].toarray().T > 0
     for word, members in zip(order, present, strict=True):
-        yield Slice(f"word = {corpus.vocabulary[word]}", members)
+        yield Slice(f"word = {corpus.vocabulary[word]}", members, of_words=True)
     for first, second in combinations(range(min(MOST_PAIRED, len(order))), 2):
         pair = " + ".join(corpus.vocabulary[order[i]] for i in (first, second))
-        yield Slice(f"words = {pair}", present[first] & present[second])
+        yield Slice(f"words = {pair}", present[first] & present[second], of_words=True)
 
 
 def _distinct(slices: Sequence[Slice]) -> list[Slice]:
@@ -359,25 +361,49 @@ def _worst_first(measure: Measure) -> tuple[float, str]:
     return -bound if measure.unit == "coefficient" else bound, measure.slice
 
 
-def _clear(tests: Sequence[Tested], overall: Measure) -> list[Tested]:
-    """Return the slices that are clearly worse, the worst of those that are nearly the same one."""
-    smallest = SMALLEST_GAP
-    if overall.unit == "coefficient":
-        smallest = SMALLEST_SHARE * (overall.value or 0)
+def _clear(tests: Sequence[Tested], losses: Losses, check: "SlicesCheck") -> list[Tested]:
+    """Return the slices that are clearly worse, also without the rows of those that are worst."""
     kept: list[Tested] = []
+    explained = np.zeros(len(losses.values), dtype=bool)
     for test in sorted(tests, key=lambda test: -(test.gap.lower or 0)):
-        clear = test.p_value <= LEVEL and (test.gap.lower or 0) > smallest
-        if clear and all(_overlap(test.slice, other.slice) < SAME for other in kept):
+        if test.p_value > LEVEL or (test.gap.lower or 0) <= _smallest_gap(losses):
+            continue
+        members = test.slice.members & ~explained
+        rest = ~test.slice.members & ~explained
+        anew = min(members.sum(), rest.sum()) >= check.smallest and (
+            losses.p_value(members, rest) <= LEVEL
+        )
+        if not kept or anew:
             kept.append(test)
-    return kept[:MOST_FINDINGS]
+            explained |= test.slice.members
+    return kept
 
 
-def _overlap(one: Slice, other: Slice) -> float:
-    """Return Jaccard's overlap of two slices."""
-    return float((one.members & other.members).sum() / (one.members | other.members).sum())
+def _smallest_gap(losses: Losses) -> float:
+    if losses.task == "regression":
+        return SMALLEST_SHARE * float(losses.values.mean())
+    return SMALLEST_GAP
 
 
-def _finding(test: Tested, instances: Sequence[InstanceRecord], losses: Losses) -> Finding:
+def _findings(
+    tests: Sequence[Tested], instances: Sequence[InstanceRecord], losses: Losses
+) -> list[Finding]:
+    """Return a finding for each named slice and each trait, and one for all words together."""
+    about_words = [test for test in tests if test.found and test.slice.of_words]
+    others = [test for test in tests if test not in about_words]
+    findings = [_finding(test, instances, losses) for test in others]
+    if about_words:
+        also = [test.slice.condition for test in about_words[1:]]
+        findings.append(_finding(about_words[0], instances, losses, also))
+    return findings[:MOST_FINDINGS]
+
+
+def _finding(
+    test: Tested,
+    instances: Sequence[InstanceRecord],
+    losses: Losses,
+    also: Sequence[str] = (),
+) -> Finding:
     measure, rest = test.measure, test.rest
     wrong = np.flatnonzero(test.slice.members & (losses.values > 0))
     ranked = sorted(
@@ -395,6 +421,9 @@ def _finding(test: Tested, instances: Sequence[InstanceRecord], losses: Losses) 
             f"The model is right on {_interval(measure)} of the texts {condition}, and on "
             f"{rest.value:.0%} of the others (n = {measure.n:,})."
         )
+    if also:
+        names = "; ".join(also[:MOST_NAMED]) + ("; …" if len(also) > MOST_NAMED else "")
+        claim += f" It is clearly worse in {len(also)} more slices by words, too: {names}."
     return Finding(
         claim=claim,
         severity=_severity(test),
