@@ -7,9 +7,12 @@ from explain.checks.base import LEVEL, AuditContext, Check, not_measured
 from explain.checks.calibration import CalibrationCheck
 from explain.checks.data import DataCheck
 from explain.checks.explanations import ExplanationsCheck
+from explain.checks.fairness import FairnessCheck
 from explain.checks.performance import PerformanceCheck
+from explain.checks.robustness import RobustnessCheck
 from explain.checks.shortcuts import ShortcutsCheck
 from explain.checks.slices import SlicesCheck
+from explain.checks.stability import StabilityCheck
 from explain.errors import ConfigurationError
 from explain.options import make
 
@@ -24,6 +27,9 @@ CHECKS: dict[str, type[Any]] = {
         SlicesCheck,
         ExplanationsCheck,
         ShortcutsCheck,
+        RobustnessCheck,
+        FairnessCheck,
+        StabilityCheck,
     )
 }
 """The registry, in the order of the report."""

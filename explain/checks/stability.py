@@ -1,0 +1,342 @@
+"""Whether the same text gets the same answer: again, alone, in another order or company."""
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from explain.adapters import Scores, TextClassifier
+from explain.adapters.base import ModuleClassifier, check_scores, failure
+from explain.checks.base import AuditContext, not_measured, probabilities
+from explain.engine import Engine
+from explain.errors import CapabilityError, ExplainError, PredictionError
+from explain.intervals import proportion
+from explain.record import Cell, Finding, InstanceLink, Measure, Section, Table, Task, Unit
+from explain.spans import Text, text_of
+
+__all__ = ["StabilityCheck"]
+
+ROUNDING = {"float16": 1e-3, "bfloat16": 8e-3}
+"""Change of a probability that may be rounding: above 6e-4, measured for float16 between batches;
+bfloat16 has three bits less."""
+
+EXACT_ROUNDING = 1e-6
+"""The same for float32 and all else: above 6e-7, measured for float32 between batches."""
+
+LARGE_CHANGE = 0.01
+"""Change of a probability by the company of a text that no rounding explains in any dtype."""
+
+MOST_COPIED = 500_000_000
+"""Parameters up to which a model is copied to be run in another dtype."""
+
+MOST_IN_OTHER_DTYPE = 16
+"""Texts scored in another dtype: in bfloat16 a processor without it takes six times as long."""
+
+MOST_OF_EACH = 5
+
+AGAIN = "same text again"
+DTYPE = "other dtype"
+COMPANY = {
+    "one text at a time": "alone",
+    "another order": "in another order",
+    "beside the longest text": "beside a longer text",
+}
+"""How findings tell of the ways that change what a text is scored with."""
+
+
+@dataclass(frozen=True, slots=True)
+class StabilityCheck:
+    """The same texts once more, one by one, in another order, padded, and in another dtype.
+
+    Attributes
+    ----------
+    texts : int
+        Distinct texts that are scored again, drawn at random.
+    repeats : int
+        How often they are scored again as they were.
+    """
+
+    texts: Annotated[int, Field(ge=2)] = 64
+    repeats: Annotated[int, Field(ge=1)] = 3
+
+    id: ClassVar[str] = "stability"
+    title: ClassVar[str] = "Stability"
+    metrics: ClassVar[tuple[str, ...]] = ("flips, *", "largest change of a probability, *")
+
+    def run(self, context: AuditContext) -> Section:
+        """Return what changes where nothing should."""
+        rows = _sample(context, self.texts)
+        texts = [text_of(context.instances[row].parts) for row in rows]
+        model = context.engine.classifier
+        try:
+            base = _scored(model, texts)
+        except ExplainError as error:
+            return not_measured(self, f"the model failed on texts that it scored before: {error}")
+        trials: list[_Trial] = []
+        skipped: list[tuple[str, str]] = []
+        for name, score in self._ways(context, model, texts).items():
+            try:
+                trials.append(_trial(context, name, rows, base, score()))
+            except ExplainError as error:
+                skipped.append((name, str(error)))
+        findings = _findings(context, trials)
+        return Section(
+            id=self.id,
+            title=self.title,
+            summary=_summary(context, trials, len(rows), findings),
+            measures=tuple(
+                measure for trial in trials for measure in trial.measures(context.model.task)
+            ),
+            tables=(
+                *_changed(context, trials),
+                *(
+                    [Table(title="Not measured", columns=("what", "reason"), rows=tuple(skipped))]
+                    if skipped
+                    else []
+                ),
+            ),
+            findings=findings,
+        )
+
+    def _ways(
+        self, context: AuditContext, model: TextClassifier, texts: Sequence[Text]
+    ) -> dict[str, Callable[[], list[Scores]]]:
+        """Return the ways to score the texts again, each of which gives one or more answers."""
+        order = context.rng(f"{self.id}, order").permutation(len(texts))
+        longest = text_of(max(context.instances, key=lambda i: sum(map(len, i.parts))).parts)
+
+        def shuffled() -> list[Scores]:
+            scores = np.empty((len(texts), len(model.labels)))
+            scores[order] = _called(model, [texts[i] for i in order])
+            return [scores]
+
+        return {
+            AGAIN: lambda: [_scored(model, texts) for _ in range(self.repeats)],
+            "one text at a time": lambda: [
+                np.concatenate([_called(model, [text]) for text in texts])
+            ],
+            "another order": shuffled,
+            "beside the longest text": lambda: [
+                np.concatenate([_called(model, [text, longest])[:1] for text in texts])
+            ],
+            DTYPE: lambda: [_scored(_in_other_dtype(model), texts[:MOST_IN_OTHER_DTYPE])],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """The texts scored in one other way, against how they were scored first.
+
+    Attributes
+    ----------
+    name : str
+        What was done.
+    rows : array, shape (n_texts,)
+        Number of the instance of each text.
+    changes : array, shape (n_texts,)
+        Largest change of a probability of each (of the value, for a regression).
+    flips : array, shape (n_texts,)
+        Whether a label of each changed.
+    """
+
+    name: str
+    rows: NDArray[np.int64]
+    changes: NDArray[np.float64]
+    flips: NDArray[np.bool_]
+
+    @property
+    def largest(self) -> float:
+        """The largest change of all."""
+        return float(self.changes.max())
+
+    def measures(self, task: Task) -> tuple[Measure, ...]:
+        """Return the flips, and the largest change; it is observed, so it has no interval."""
+        unit: Unit = "coefficient" if task == "regression" else "proportion"
+        what = "the value" if task == "regression" else "a probability"
+        largest = Measure(
+            name=f"largest change of {what}, {self.name}",
+            value=self.largest,
+            n=len(self.changes),
+            unit=unit,
+        )
+        if task == "regression":
+            return (largest,)
+        return proportion(f"flips, {self.name}", int(self.flips.sum()), len(self.flips)), largest
+
+
+def _sample(context: AuditContext, most: int) -> NDArray[np.int64]:
+    """Return the numbers of distinct texts drawn at random, in the order of the table."""
+    first = {instance.parts: i for i, instance in reversed(list(enumerate(context.instances)))}
+    rows = np.array(sorted(first.values()))
+    return np.sort(context.rng("stability").permutation(rows)[:most])
+
+
+def _scored(model: TextClassifier, texts: Sequence[Text]) -> Scores:
+    """Return scores made as an audit makes them, by an engine that remembers nothing.
+
+    Raises
+    ------
+    PredictionError
+        If the model fails on a text.
+    """
+    return _answered(Engine(model).score(texts), model)
+
+
+def _called(model: TextClassifier, texts: Sequence[Text]) -> Scores:
+    """Return the scores of one call with the texts in this order.
+
+    Raises
+    ------
+    PredictionError
+        If the model fails.
+    """
+    try:
+        scores = model.predict(texts)
+    except Exception as error:
+        raise failure(model.name, error) from error
+    return check_scores(scores, len(texts), model.labels, model.name)
+
+
+def _answered(
+    rows: Sequence[NDArray[np.float64] | PredictionError], model: TextClassifier
+) -> Scores:
+    for row in rows:
+        if isinstance(row, PredictionError):
+            raise row
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(model.labels))
+
+
+def _in_other_dtype(model: TextClassifier) -> TextClassifier:
+    """Return a copy of the model in bfloat16, or in float32 if it is in less.
+
+    Raises
+    ------
+    CapabilityError
+        If it is no module of torch, or too large to be copied.
+    """
+    if not isinstance(model, ModuleClassifier):
+        raise CapabilityError("the model is no module of torch whose dtype can be set")
+    import torch
+
+    n = sum(parameter.numel() for parameter in model.network.parameters())
+    if n > MOST_COPIED:
+        raise CapabilityError(
+            f"the model has {n:,} parameters, and is not copied above {MOST_COPIED:,}"
+        )
+    copy = deepcopy(model)
+    half = {parameter.dtype for parameter in copy.network.parameters()} & {
+        torch.float16,
+        torch.bfloat16,
+    }
+    copy.network.to(torch.float32 if half else torch.bfloat16)
+    return copy
+
+
+def _trial(
+    context: AuditContext,
+    name: str,
+    rows: NDArray[np.int64],
+    base: Scores,
+    answers: Sequence[Scores],
+) -> _Trial:
+    task = context.model.task
+    base, rows = base[: len(answers[0])], rows[: len(answers[0])]
+    before = probabilities(base, task)
+    changes = [np.abs(probabilities(answer, task) - before).max(axis=1) for answer in answers]
+    flips = [
+        ((answer > 0) != (base > 0)).any(axis=1)
+        if task == "multi_label"
+        else answer.argmax(axis=1) != base.argmax(axis=1)
+        for answer in answers
+    ]
+    return _Trial(name, rows, np.max(changes, axis=0), np.any(flips, axis=0))
+
+
+def _rounding(context: AuditContext) -> float:
+    """Return the change that may be rounding; of a regression, relative to its values."""
+    own = ROUNDING.get(str(context.model.facts.get("dtype")), EXACT_ROUNDING)
+    if context.model.task == "regression":
+        return own * max(1.0, float(np.abs(context.scores).max()))
+    return own
+
+
+def _summary(
+    context: AuditContext, trials: Sequence[_Trial], n: int, findings: Sequence[Finding]
+) -> str:
+    again = next((trial for trial in trials if trial.name == AGAIN), None)
+    sentence = f"{n:,} texts, drawn at random, were scored again in {len(trials)} ways."
+    if again is None:
+        return sentence
+    same = "the same" if again.largest <= _rounding(context) else "not always the same"
+    return f"{sentence} The same text again gets {same} answer" + (
+        f" (largest change {again.largest:.1e})." if findings or again.largest else ", to the bit."
+    )
+
+
+def _findings(context: AuditContext, trials: Sequence[_Trial]) -> tuple[Finding, ...]:
+    """Return a finding if the same input, or else its company, changes what a text gets.
+
+    These are facts about the calls that were made, and need no test.
+    """
+    again = [t for t in trials if t.name == AGAIN and t.largest > _rounding(context)]
+    company = [
+        t
+        for t in trials
+        if t.name not in (AGAIN, DTYPE) and t.largest > max(LARGE_CHANGE, _rounding(context))
+    ]
+    found = []
+    for trial in again or sorted(company, key=lambda t: -t.largest)[:1]:
+        flips = int(trial.flips.sum())
+        what = (
+            "when it is asked again with the very same texts"
+            if trial.name == AGAIN
+            else f"when a text is scored {COMPANY[trial.name]}"
+        )
+        worst = np.argsort(-trial.changes, kind="stable")[:3]
+        found.append(
+            Finding(
+                claim=f"The model gives another answer {what}: {_moved(context, trial)}, "
+                f"and {flips:,} of {len(trial.rows):,} texts get another label.",
+                severity="critical" if flips else "major",
+                measure=next(iter(trial.measures(context.model.task))),
+                evidence=("stability", *(context.instances[trial.rows[i]].id for i in worst)),
+                suggestion="Switch off what is random in the model (dropout, sampling, an endpoint "
+                "that changes) before anything else in this report is relied on."
+                if trial.name == AGAIN
+                else "Check that padding is masked, and that no statistic is taken over a batch.",
+            )
+        )
+    return tuple(found)
+
+
+def _moved(context: AuditContext, trial: _Trial) -> str:
+    what = "the value" if context.model.task == "regression" else "a probability"
+    return f"{what} moves by up to {trial.largest:.2g}"
+
+
+def _changed(context: AuditContext, trials: Sequence[_Trial]) -> tuple[Table, ...]:
+    """Return the texts that change most beyond rounding."""
+    rows: list[tuple[float, tuple[Cell, ...]]] = []
+    for trial in trials:
+        for i in np.argsort(-trial.changes, kind="stable")[:MOST_OF_EACH]:
+            change = float(trial.changes[i])
+            if change > _rounding(context):
+                link = InstanceLink(instance=context.instances[trial.rows[i]].id)
+                flipped = "yes" if trial.flips[i] else "no"
+                rows.append((-change, (link, trial.name, change, flipped)))
+    if not rows:
+        return ()
+    rows.sort(key=lambda row: row[0])
+    return (
+        Table(
+            title="Largest changes",
+            columns=("instance", "scored", "largest change", "another label"),
+            rows=tuple(row for _, row in rows),
+            note=f"Of each way up to {MOST_OF_EACH} texts whose change is no rounding "
+            f"(above {_rounding(context):.0e}).",
+        ),
+    )
