@@ -34,6 +34,8 @@ def near_duplicates(
 ) -> list[Pair]:
     """Return the pairs of different texts that are almost the same, the most similar first.
 
+    Pairs of texts are so if each of their parts is.
+
     Parameters
     ----------
     texts : sequence of tuple of str
@@ -41,26 +43,40 @@ def near_duplicates(
     known : sequence of tuple of str, optional
         What they are compared with; by default each other, each pair once.
     """
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    own = ["\n".join(parts) for parts in texts]
-    others = own if known is None else ["\n".join(parts) for parts in known]
-    if not any(text.strip() for text in others) or not any(text.strip() for text in own):
+    if not texts or (known is not None and not known):
         return []
-    vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 3), dtype=np.float32)
-    right = vectors.fit_transform(others)
-    left = right if known is None else vectors.transform(own)
+    others = texts if known is None else known
+    pairs = [
+        _vectors([parts[side] for parts in texts], [parts[side] for parts in others])
+        for side in range(len(texts[0]))
+    ]
     found = [
         Pair(i, j, similarity)
-        for i, j, similarity in _similar(left, right)
-        if own[i] != others[j] and (known is not None or i < j)
+        for i, j, similarity in _similar(pairs)
+        if texts[i] != others[j] and (known is not None or i < j)
     ]
     return sorted(found, key=lambda pair: (-pair.similarity, pair))
 
 
-def _similar(left: Any, right: Any) -> Iterator[tuple[int, int, float]]:
-    for start in range(0, left.shape[0], BLOCK):
-        products = (left[start : start + BLOCK] @ right.T).tocoo()
+def _vectors(texts: Sequence[str], others: Sequence[str]) -> tuple[Any, Any]:
+    """Return the weights of one part of all texts, and of what they are compared with."""
+    from scipy.sparse import csr_array
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    if not any(text.strip() for text in others):
+        return csr_array((len(texts), 1)), csr_array((len(others), 1))
+    vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 3), dtype=np.float32)
+    right = vectors.fit_transform(others)
+    return (right if texts == others else vectors.transform(texts)), right
+
+
+def _similar(sides: Sequence[tuple[Any, Any]]) -> Iterator[tuple[int, int, float]]:
+    """Return the pairs of rows that are similar in every part, by the least similar."""
+    for start in range(0, sides[0][0].shape[0], BLOCK):
+        products, *more = (left[start : start + BLOCK] @ right.T for left, right in sides)
+        for product in more:
+            products = products.minimum(product)
+        products = products.tocoo()
         near = products.data >= NEAR
         yield from zip(
             (products.row[near] + start).tolist(),
