@@ -19,7 +19,7 @@ from explain.adapters import Scores
 from explain.checks import CHECKS, AuditContext
 from explain.errors import ConfigurationError, PredictionError
 from explain.intervals import proportion, wilson
-from explain.record import AuditRecord, Finding, Section
+from explain.record import AuditRecord, Finding, InstanceLink, Section
 from explain.testing import check_classifier
 from explain.testing import planted as module
 from explain.testing.planted import LABELS, PLANTED, Planted, planted
@@ -34,7 +34,7 @@ MOST_MISSED = 1
 """Tables of `SEEDS` in which a defect may be overlooked: 5 %."""
 
 CLEAN_SEEDS = int(os.environ.get("EXPLAIN_CLEAN_SEEDS", "200"))
-"""Audits of the clean classifier; the figures of the documentation are from 1,000."""
+"""Audits of the clean classifier; set the variable for more than CI has time for."""
 
 CLEAN_ROWS = 300
 MOST_FALSE = 0.05
@@ -376,8 +376,7 @@ def demo() -> AuditRecord:
     ("section", "claim"),
     [
         ("shortcuts", "Sent from the Northgate desk"),
-        ("fairness", "Emma.*fraud_review|fraud_review.*Emma"),
-        ("data", "label"),
+        ("fairness", "fraud_review.*“Emma”"),
         ("calibration", "over-confident"),
     ],
 )
@@ -390,15 +389,17 @@ def test_each_fault_of_the_demo_model_is_among_the_first_seven_findings(
 
 @pytest.mark.slow
 def test_most_texts_that_the_demo_suspects_of_a_wrong_label_have_one(demo: AuditRecord) -> None:
+    """No finding is made of them: beside its over-confidence, what 3 % do is not significant."""
     with (DEMO / "messages.csv").open(encoding="utf-8", newline="") as file:
         wrong = ["wrong_label" in row["planted"] for row in csv.DictReader(file)]
     rows = {instance.id: instance.row for instance in demo.instances}
-    suspected = [
-        rows[id_]
-        for f in demo.findings
-        if "data" in f.evidence
-        for id_ in f.evidence
-        if id_ in rows
+    tables = [table for section in demo.sections for table in section.tables]
+    suspected = next(table.rows for table in tables if table.title == "Suspected label errors")
+    hits = [
+        wrong[rows[cell.instance] - 1]
+        for row in suspected
+        for cell in row
+        if isinstance(cell, InstanceLink)
     ]
-    assert len(suspected) >= 3
-    assert np.mean([wrong[row - 1] for row in suspected]) > 0.5
+    assert sum(hits) >= 0.8 * sum(wrong)
+    assert np.mean(hits) >= 0.8
