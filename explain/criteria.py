@@ -73,6 +73,7 @@ RANGES = {
     "slope of the scores": (-inf, inf),
     "subset accuracy": _SHARE,
     "suspected label errors": _SHARE,
+    "labels that contradict their texts": _SHARE,
     "texts cut at the model's limit": _SHARE,
     "texts that are almost the same as another": _SHARE,
     "texts that are in the training data": _SHARE,

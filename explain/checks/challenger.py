@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ FEWEST_ROWS = 50
 
 FOLDS = 5
 """Parts of the table; each is predicted by a model of the others."""
+
+MOST_REMEMBERED = 20_000
+"""Texts whose words are kept: a table is folded several times."""
 
 MOST_FITTED = 5_000
 """Rows that one challenger is fitted to: with 150 labels it then takes seconds."""
@@ -79,7 +83,7 @@ def rivals(
         sample.rng(),
         clusters=sample.clusters,
         training=training,
-    )
+    ).argmax(axis=1)
     name = "logistic regression on TF-IDF weights, " + (
         f"{FOLDS}-fold cross-validated on this table"
         if training is None
@@ -210,8 +214,8 @@ def challenge(
     *,
     clusters: NDArray[np.int64] | None = None,
     training: tuple[Sequence[tuple[str, ...]], NDArray[np.int64]] | None = None,
-) -> NDArray[np.int64]:
-    """Return what a logistic regression on TF-IDF weights of words calls each text.
+) -> NDArray[np.float64]:
+    """Return what a logistic regression on TF-IDF weights of words thinks of each text.
 
     Parameters
     ----------
@@ -228,27 +232,31 @@ def challenge(
 
     Returns
     -------
-    array, shape (n_texts,), int64
+    array, shape (n_texts, n_labels), float64
+        Logarithms of the probabilities; a label that it has not seen has as little as one row more
+        would give it.
     """
     from sklearn.feature_extraction.text import CountVectorizer
 
     # Words are looked for once: which there are is known without any label.
     count = CountVectorizer(analyzer=_analyse)
+    n_labels = 1 + int(max(given.max(), -1 if training is None else training[1].max()))
     if training is not None:
         known, labels = training
         chosen = _at_most(len(known), rng)
         learned = count.fit_transform([known[i] for i in chosen])
-        return _fit_and_predict(learned, labels[chosen], count.transform(texts))
+        return _fit_and_predict(learned, labels[chosen], count.transform(texts), n_labels)
     table = count.fit_transform(texts)
     fold = _folds(texts if clusters is None else clusters.tolist(), rng)
-    called = np.empty_like(given)
+    thought = np.empty((len(given), n_labels))
     for number in np.unique(fold):
         inside, outside = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
         chosen = outside[_at_most(len(outside), rng)]
-        called[inside] = _fit_and_predict(table[chosen], given[chosen], table[inside])
-    return called
+        thought[inside] = _fit_and_predict(table[chosen], given[chosen], table[inside], n_labels)
+    return thought
 
 
+@lru_cache(MOST_REMEMBERED)
 def _analyse(parts: tuple[str, ...]) -> list[str]:
     """Return the words of a text, those of the two parts of a pair kept apart."""
     return [f"{s.part} {parts[s.part][s.start : s.end].casefold()}" for s in words(parts)]
@@ -268,17 +276,22 @@ def _folds(together: Sequence[object], rng: np.random.Generator) -> NDArray[np.i
     return folds
 
 
-def _fit_and_predict(counts: Any, labels: NDArray[np.int64], asked: Any) -> NDArray[np.int64]:
+def _fit_and_predict(
+    counts: Any, labels: NDArray[np.int64], asked: Any, n_labels: int
+) -> NDArray[np.float64]:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.feature_extraction.text import TfidfTransformer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
+    thought = np.full((asked.shape[0], n_labels), -np.log(len(labels) + n_labels))
     if len(np.unique(labels)) < 2:
-        return np.full(asked.shape[0], labels[0], dtype=np.int64)
+        thought[:, labels[0]] = 0
+        return thought
     model = make_pipeline(TfidfTransformer(), LogisticRegression())
     with warnings.catch_warnings():
         # One that ended early is still a model, and a challenger need not be the best.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        called: NDArray[np.int64] = model.fit(counts, labels).predict(asked)
-    return called
+        model.fit(counts, labels)
+    thought[:, model.classes_] = model.predict_log_proba(asked)
+    return thought

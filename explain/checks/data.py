@@ -15,6 +15,7 @@ from explain.adapters.base import VocabularyClassifier
 from explain.checks.base import LEVEL, AuditContext
 from explain.checks.duplicates import MOST_COMPARED, MOST_KNOWN, NEAR, near_duplicates
 from explain.checks.excerpt import excerpt
+from explain.checks.label_noise import LabelNoise, label_noise
 from explain.intervals import CONFIDENCE, count, proportion, resample
 from explain.record import (
     Finding,
@@ -41,8 +42,11 @@ LARGE_CONFLICT = 0.02
 LARGE_OVERLAP = 0.01
 """A text in a hundred that the model was trained on makes the measured performance too good."""
 
-SURE = LEVEL / 4
-"""Error of each of the four findings, so that all of them together keep to `LEVEL`."""
+SURE = LEVEL / 8
+"""Error of each of four findings, which leaves half of `LEVEL` to that of label noise."""
+
+LEAST_NOISE = 0.01
+"""One label in a hundred that contradicts its text: with fewer, an accuracy is hardly off."""
 
 FEWEST_CUT = 10
 """Texts of a label that were cut, below which their accuracy says nothing."""
@@ -66,6 +70,7 @@ class DataCheck:
         "texts that are almost the same as another",
         "texts that are labelled more than once, with conflicting labels",
         "suspected label errors",
+        "labels that contradict their texts",
         "tokens that the model does not know",
         "texts that are in the training data",
     )
@@ -256,7 +261,8 @@ def _suspects(context: AuditContext) -> _Part:
     By confident learning (Northcutt et al. 2021). On 872 sentences of SST-2 with one label in
     twenty turned over it named 83 % of those, and was right in 32 % of what it named; with
     out-of-fold probabilities of a TF-IDF model instead of a fine-tuned one in 10 %. Of the labels
-    as published it named 8 %. So it is a list to read, and never a finding.
+    as published it named 8 %. So it is a list to read; the finding is that of `label_noise`, which
+    does not ask the audited model.
     """
     rows = np.flatnonzero(context.given >= 0)
     labels = context.given[rows]
@@ -274,9 +280,14 @@ def _suspects(context: AuditContext) -> _Part:
             n_jobs=1,
         )
     suspects = [context.instances[rows[i]] for i in ranked]
+    noise = label_noise(
+        [context.instances[row].parts for row in rows.tolist()],
+        labels,
+        context.rng(DataCheck.id),
+    )
     believed = context.probabilities[rows, labels][ranked]
     return _Part(
-        (proportion("suspected label errors", len(suspects), len(rows)),),
+        (proportion("suspected label errors", len(suspects), len(rows)), noise.measure),
         (
             Table(
                 title="Suspected label errors",
@@ -292,7 +303,28 @@ def _suspects(context: AuditContext) -> _Part:
                 "confident error of the model looks the same: read them.",
             ),
         ),
+        _noisy(noise, suspects),
     )
+
+
+def _noisy(noise: LabelNoise, suspects: Sequence[InstanceRecord]) -> list[Finding]:
+    """Return that labels contradict their texts, if more do than can be by chance."""
+    measure = noise.measure
+    lower, upper = measure.lower or 0.0, measure.upper or 0.0
+    if noise.p_value > LEVEL / 2 or lower < LEAST_NOISE:
+        return []
+    return [
+        Finding(
+            claim=f"About {measure.value:.1%} [{lower:.1%}, {upper:.1%}] of the given labels "
+            "contradict what the other rows say of such texts: they look wrong "
+            f"(n = {measure.n:,}).",
+            severity="minor",
+            measure=measure,
+            evidence=(DataCheck.id, *(instance.id for instance in suspects[:3])),
+            suggestion="Read the suspected label errors, the first ones at least, and correct them "
+            "before the model is judged by them.",
+        )
+    ]
 
 
 def _overlap(context: AuditContext) -> _Part:
