@@ -123,6 +123,9 @@ def test_an_impact_ratio_at_an_edge_has_an_interval_around_it(hits: int, n: int,
     assert ratio.upper is not None
     assert ratio.lower <= (ratio.value or 0) <= ratio.upper
     assert ratio.lower < ratio.upper
+    one, other = (hits + 0.5) / (n + 1), (most + 0.5) / 81
+    error = np.sqrt((1 - one) / ((n + 1) * one) + (1 - other) / (81 * other))
+    assert ratio.upper == pytest.approx(one / other * np.exp(1.959964 * error), rel=1e-6)
 
 
 def test_an_impact_ratio_against_nobody_is_undefined() -> None:
