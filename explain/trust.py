@@ -40,10 +40,14 @@ from explain.metrics.stability import stability
 from explain.record import Agreement, Attribution, Measure, MethodTrust, Section, Unit
 from explain.spans import Text, text_of
 
-__all__ = ["SAMPLED", "Assessment", "assess"]
+__all__ = ["ERASED", "SAMPLED", "Assessment", "assess"]
 
 SAMPLED = 8
 """Explanations of a method that are made again: with other seeds, near by, of a random model.
+
+ERASED = 40
+"""Instances from which features are removed: some 200 evaluations each, and as many explanations
+as a mean over a method needs."""
 
 With the 50 that an audit explains by default this adds about half of their cost.
 """
@@ -156,9 +160,14 @@ class _Erased:
 def _erased(
     engine: Engine, explained: Mapping[str, Sequence[Attribution]], setting: Setting
 ) -> _Erased:
-    """Return comprehensiveness, sufficiency and infidelity, each against random values."""
+    """Return comprehensiveness, sufficiency and infidelity, each against random values.
+
+    They are measured on instances drawn at random; the others are graded without them.
+    """
+    drawn = np.random.default_rng(setting.seed).permutation(len(explained))[:ERASED]
+    some = {list(explained)[number] for number in drawn}
     flat = [(instance, a) for instance, found in explained.items() for a in found]
-    given = [a for _, a in flat if a.spans]
+    given = [a for instance, a in flat if a.spans and instance in some]
     ranked = iter(faithfulness(engine, given, setting.masker, setting.seed))
     fitted = iter(infidelities(engine, given, setting.masker, setting.seed))
     of_instances: dict[str, list[_Own]] = {instance: [] for instance in explained}
@@ -166,6 +175,9 @@ def _erased(
     fits: dict[str, list[Infidelity]] = {a.method: [] for _, a in flat}
     units = {a.method: _unit(a) for _, a in flat}
     for instance, attribution in flat:
+        if instance not in some:
+            of_instances[instance].append(_Own([_NOT_DRAWN]))
+            continue
         ranking = next(ranked) if attribution.spans else None
         fit = next(fitted) if attribution.spans else None
         if isinstance(ranking, Faithfulness):
@@ -183,6 +195,13 @@ def _erased(
         },
         of_instances,
     )
+
+
+_NOT_DRAWN = Verdict(
+    "comprehensiveness",
+    None,
+    f"This ranking was not compared with random ones: {ERASED} instances were drawn for that.",
+)
 
 
 def _own(ranking: object, fit: object, unit: Unit) -> _Own:

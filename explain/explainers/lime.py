@@ -77,7 +77,7 @@ class Lime:
     efficient: ClassVar[bool] = False
 
     algorithm: Literal["auto", "sampling"] = "auto"
-    tolerance: Tolerance = 0.02
+    tolerance: Tolerance = 0.05
     budget: Budget = ADAPTIVE_BUDGET
     seconds: Seconds | None = None
 
