@@ -45,12 +45,12 @@ __all__ = ["ERASED", "SAMPLED", "Assessment", "assess"]
 SAMPLED = 8
 """Explanations of a method that are made again: with other seeds, near by, of a random model.
 
+With the 50 that an audit explains by default this adds about half of their cost.
+"""
+
 ERASED = 40
 """Instances from which features are removed: some 200 evaluations each, and as many explanations
 as a mean over a method needs."""
-
-With the 50 that an audit explains by default this adds about half of their cost.
-"""
 
 
 @dataclass(frozen=True, slots=True)
