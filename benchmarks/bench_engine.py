@@ -4,6 +4,8 @@ The model alone scores the very same masked texts: tokenized at once, sorted by 
 batches of the best size found, padded by hand.
 """
 
+from functools import partial
+
 import torch
 from shared import SHARED, interleaved, machine, sentences
 
@@ -54,12 +56,10 @@ def main() -> None:
     recorder = Recorder(model)
     explain.attribute(recorder, texts, method="shap")
     masked = recorder.seen
-    contestants = {"ours": lambda: explain.attribute(model, texts, method="shap")}
+    contestants = {"ours": partial(explain.attribute, model, texts, method="shap")}
     for budget in TOKEN_BUDGETS:
-        contestants[f"alone, {budget} tokens"] = lambda budget=budget: model_alone(
-            model, masked, budget
-        )
-    seconds = interleaved(contestants, ROUNDS)
+        contestants[f"alone, {budget} tokens"] = partial(model_alone, model, masked, budget)
+    seconds = interleaved({name: lambda w=work: w for name, work in contestants.items()}, ROUNDS)
     best = min(taken for name, taken in seconds.items() if name != "ours")
     print(machine())
     print(f"{len(masked):,} evaluations over {SENTENCES} sentences, medians of {ROUNDS}")

@@ -36,14 +36,19 @@ def served(model: TextClassifier, method: str, texts: Sequence[str]) -> list[Att
         return None
 
 
-def interleaved(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def interleaved(
+    contestants: Mapping[str, Callable[[], Callable[[], object]]], rounds: int
+) -> dict[str, float]:
     """Return the median seconds of each contestant, all run in turn in every round.
+
+    A contestant is first called to prepare, which is not timed, and returns what is.
 
     Machines are noisy, so only contestants of one run are compared. A first round is not counted.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for number in range(rounds + 1):
-        for name, work in contestants.items():
+        for name, prepare in contestants.items():
+            work = prepare()
             started = time.perf_counter()
             work()
             if number:
