@@ -287,3 +287,12 @@ def test_unknown_methods_and_options_are_refused(
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
         make_explainer(method, **options)
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "sampling"])
+def test_lime_of_a_lone_feature_is_its_effect(algorithm: Any) -> None:
+    plan = Lime(algorithm).plan(1, np.random.default_rng(0))
+    found = play(plan, lambda kept: np.where(kept[:, 0], 3.0, 1.0))
+    assert 0 < found.values[0] <= 2 + 1e-9
+    if algorithm == "auto":
+        assert found.values[0] == pytest.approx(2)

@@ -238,7 +238,9 @@ def _size_weights(n_features: int) -> NDArray[np.float64]:
     """
     sizes = np.arange(n_features + 1) / n_features
     weights = kernel(100 * (1 - np.sqrt(sizes)))
-    weights[-1] = 0
+    # The text itself is one of 5,000 neighbours, but the only one that keeps a lone feature.
+    if n_features > 1:
+        weights[-1] = 0
     shares: NDArray[np.float64] = weights / weights.sum()
     return shares
 

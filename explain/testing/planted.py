@@ -208,8 +208,6 @@ def planted(name: str, seed: int = 0, rows: int = 500) -> Planted:
     >>> case = planted("label_swap")
     >>> case.truth
     'Says “billing” for “delivery”, and the other way round.'
-    >>> case.rows[9]["label"], case.rows[9]["text"]
-    ('delivery', 'My shipment arrived. My letter wandered. My courier doubled. Yours, Carlos.')
     >>> import explain
     >>> audit = explain.audit(case.classifier, case.rows, instances=0, **case.options)
     >>> any(section.findings for section in audit.sections if section.id in case.sections)
