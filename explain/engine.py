@@ -86,6 +86,8 @@ class Engine:
     ----------
     evaluations : int
         Distinct texts scored so far (again after they left the cache), gradients included.
+    gradients : int
+        Gradients taken so far.
     calls : int
         Calls of the classifier so far.
     """
@@ -94,6 +96,7 @@ class Engine:
         self.classifier = classifier
         self.cache_size = cache_size
         self.evaluations = 0
+        self.gradients = 0
         self.calls = 0
         self._cache: OrderedDict[Text, Row | PredictionError] = OrderedDict()
 
@@ -134,7 +137,9 @@ class Engine:
         """
         with Progress("Looking into the model") as progress:
             outcomes = method(self.classifier, questions, progress)
-        self.evaluations += sum(outcome.evaluations for outcome in outcomes)
+        taken = sum(outcome.evaluations for outcome in outcomes)
+        self.gradients += taken
+        self.evaluations += taken
         return outcomes
 
     def _start(

@@ -22,6 +22,7 @@ from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dtrtri, dtrtrs
 from threadpoolctl import ThreadpoolController
 
 from explain.errors import ConfigurationError
@@ -55,8 +56,11 @@ Of .1, .3 and 1.5th powers tried on 13 exact games, the one whose 90 % intervals
 GOLDEN = (5**0.5 - 1) / 2
 """Step of the low-discrepancy sequence that spreads the sizes."""
 
+SMALLEST_ROUND = 16
+"""Evaluations that a further round asks for at least: a batch that is worth a fit."""
+
 FIRST_ROUND = 32
-"""Evaluations asked for first, and then again, until a third of what is there is more."""
+"""Evaluations asked for first, and then at most, until a third of what is there is more."""
 
 RESOLUTION = 1e-6
 """Relative to one and the largest value: float32 scores are not known better than that."""
@@ -222,7 +226,15 @@ def learn(
             return Learned(model, found, "seconds", rounds)
         if not len(fresh) or 2 * len(values) + 2 > limits.budget:
             return Learned(model, found, "budget", rounds)
-        wanted = 2 * len(values) + max(FIRST_ROUND, 2 * len(values) // 3)
+        wanted = _next(2 * len(values), found.relative_error / limits.tolerance)
+
+
+def _next(n: int, excess: float) -> int:
+    """Return how many evaluations to have next, after n whose error is `excess` times too large.
+
+    The error falls about as 1 / n, so the last round asks for little more than it needs.
+    """
+    return int(min(n + max(FIRST_ROUND, n // 3), max(n + SMALLEST_ROUND, n * excess)))
 
 
 @cache
@@ -288,14 +300,13 @@ class _Half:
         grams = _weighted(weights, {k: every[k] / norms[k] for k in weights[0].of_order})
         grams += np.array([one.noise for one in weights])[:, None, None] * np.eye(len(y))
         factors = np.linalg.cholesky(grams)
-        white = np.linalg.solve(factors, np.broadcast_to(y[:, None], (len(factors), len(y), 1)))
-        white = white[..., 0]
+        white = np.array([dtrtrs(factor, y, lower=True)[0] for factor in factors])
         quadratics = np.maximum((white**2).sum(axis=1), np.finfo(float).tiny)
         log_determinants = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
         evidence = -0.5 * len(y) * np.log(quadratics / len(y)) - log_determinants
         probabilities = np.exp(evidence - evidence.max())
         likely = np.flatnonzero(probabilities > NEGLIGIBLE * probabilities.sum())
-        whitening = np.linalg.inv(factors[likely])
+        whitening = np.array([dtrtri(factors[i], lower=True)[0] for i in likely.tolist()])
         return cls(
             x,
             relevance,

@@ -51,7 +51,7 @@ With the 50 that an audit explains by default this adds about half of their cost
 TWIN_BUDGET = 128
 """Evaluations, or gradients, of a text that are asked of a copy with random parameters."""
 
-ERASED = 40
+ERASED = 32
 """Instances from which features are removed: some 200 evaluations each, and as many explanations
 as a mean over a method needs."""
 

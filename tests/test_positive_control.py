@@ -12,6 +12,7 @@ import explain
 from explain.adapters import GradientClassifier, TextClassifier
 from explain.adapters.transformers import TransformersClassifier
 from explain.attribution import attribute
+from explain.engine import Engine
 from explain.errors import DataError
 from explain.explainers import make_explainer
 from explain.metrics.grades import recall_verdict
@@ -111,7 +112,7 @@ def test_the_same_seed_plants_the_same(demo: TextClassifier, messages: list[Text
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_the_words_the_scores_are_the_models_own(demo: TextClassifier, kind: Kind) -> None:
-    planted = plant(demo, Rule(kind, words_planted(kind), 1, 40.0), WITH)
+    planted = plant(Engine(demo), Rule(kind, words_planted(kind), 1, 40.0), WITH)
     assert (planted.predict(WITHOUT) == demo.predict(WITHOUT)).all()
 
 
@@ -122,7 +123,7 @@ def test_without_the_words_the_scores_are_the_models_own(demo: TextClassifier, k
 def test_a_rule_adds_its_bonus_where_it_holds(
     demo: TextClassifier, kind: Kind, held: list[int]
 ) -> None:
-    planted = plant(demo, Rule(kind, words_planted(kind), 1, 40.0), WITH)
+    planted = plant(Engine(demo), Rule(kind, words_planted(kind), 1, 40.0), WITH)
     expected = demo.predict(WITH)
     expected[:, 1] += 40.0 * np.array(held)
     assert planted.predict(WITH) == pytest.approx(expected)
@@ -131,7 +132,7 @@ def test_a_rule_adds_its_bonus_where_it_holds(
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_are_those_of_the_same_function(demo: TextClassifier, kind: Kind) -> None:
     texts = [*WITH, *WITHOUT]
-    planted = plant(demo, Rule(kind, words_planted(kind), 1, 40.0), texts)
+    planted = plant(Engine(demo), Rule(kind, words_planted(kind), 1, 40.0), texts)
     assert gradients_of(planted, texts) == pytest.approx(planted.predict(texts), abs=1e-5)
 
 
@@ -140,7 +141,9 @@ def test_gradients_are_those_of_the_same_function(demo: TextClassifier, kind: Ki
 def test_gradients_are_the_same_function_on_other_architectures(name: str, kind: Kind) -> None:
     (model,) = [a.classifier() for a in ARCHITECTURES if a.name == name]
     texts = ["a good film , really good", "a really good film", "the payment , really bad"]
-    planted = plant(model, Rule(kind, ("film", "really")[: 1 + (kind != "token")], 0, 9.0), texts)
+    planted = plant(
+        Engine(model), Rule(kind, ("film", "really")[: 1 + (kind != "token")], 0, 9.0), texts
+    )
     difference = planted.predict(texts) - model.predict(texts)
     assert difference[:, 0] == pytest.approx([9, 9 * (kind != "order"), 0])
     assert gradients_of(planted, texts) == pytest.approx(planted.predict(texts), abs=1e-5)
@@ -148,7 +151,7 @@ def test_gradients_are_the_same_function_on_other_architectures(name: str, kind:
 
 def test_integrated_gradients_see_all_of_the_bonus(demo: TextClassifier) -> None:
     rule = Rule("token", ("download",), 1, 40.0)
-    planted = plant(demo, rule, WITH)
+    planted = plant(Engine(demo), rule, WITH)
     plain = attribute(demo, WITH[2], method="integrated_gradients", target=1)
     seen = attribute(planted, WITH[2], method="integrated_gradients", target=1)
     assert seen.diagnostics["converged"]
@@ -202,6 +205,6 @@ def test_texts_too_short_are_refused(demo: TextClassifier) -> None:
 
 def test_a_token_like_another_leaves_the_model_without_gradients(demo: TextClassifier) -> None:
     two_tokens = Rule("token", ("zzyzx",), 1, 40.0)
-    planted = plant(demo, two_tokens, ["my zzyzx failed"])
+    planted = plant(Engine(demo), two_tokens, ["my zzyzx failed"])
     assert not isinstance(planted, GradientClassifier)
     assert planted.predict(["my zzyzx failed"])[0, 1] > 20

@@ -32,6 +32,9 @@ Points: TypeAlias = Sequence[tuple[int, float]]
 TokenValues: TypeAlias = tuple[NDArray[np.float64], ...]
 """One value per token of a text, for each embedding layer."""
 
+SIMILAR = 1.25
+"""Ratio of the characters of the longest and the shortest text of a batch."""
+
 ROWS_OF_MEAN = 4096
 """Vectors that are averaged at once."""
 
@@ -351,11 +354,17 @@ def _target_tensor(scores: "torch.Tensor", index: "torch.Tensor", scale: str) ->
 
 
 def _groups(questions: Sequence[Question], token_budget: int) -> Iterator[list[int]]:
-    """Yield batches of questions of similar length whose characters stay within the budget."""
+    """Yield batches of questions of similar length whose characters stay within the budget.
+
+    All are padded to the longest of their batch, which costs as much as its own tokens.
+    """
     sizes = [sum(map(len, question.segmentation.parts)) for question in questions]
     group: list[int] = []
     for number in sorted(range(len(questions)), key=lambda i: (sizes[i], i)):
-        if group and (len(group) + 1) * sizes[number] > token_budget:
+        if group and (
+            (len(group) + 1) * sizes[number] > token_budget
+            or sizes[number] > SIMILAR * sizes[group[0]]
+        ):
             yield group
             group = []
         group.append(number)

@@ -17,7 +17,7 @@ __all__ = ["IntegratedGradients"]
 FIRST_PANELS = 4
 """Pieces that a path is cut into at first."""
 
-POINTS = 5
+POINTS = 4
 """Gauss-Legendre points of a panel."""
 
 CLOCK = time.monotonic
@@ -28,7 +28,7 @@ class IntegratedGradients(GradientExplainer):
     """The gradient along the straight path from a baseline, times input minus baseline.
 
     Steps are taken where they are needed. The integral over a panel [a, b] of the path is known,
-    F(b) - F(a), and so is the error of each panel: the path is cut into 4 panels of 5
+    F(b) - F(a), and so is the error of each panel: the path is cut into 4 panels of 4
     Gauss-Legendre points, and those whose errors matter are cut in two until the errors of all
     sum to less than `tolerance`. The gradients of a panel are those of captum's
     ``IntegratedGradients``; panels of many texts share a batch.

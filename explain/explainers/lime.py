@@ -32,8 +32,9 @@ KERNEL_WIDTH = 25.0
 MOST_DRAWS = 5_000
 """Neighbours that LimeTextExplainer draws by default."""
 
+DRAWS_AT_ONCE = 1_000
 CELLS_AT_ONCE = 1_000_000
-"""Features times neighbours that are drawn at a time."""
+"""Neighbours, and features times neighbours, that are drawn at a time."""
 
 HELD_OUT_SHARE = 0.2
 """Share of the distinct neighbours that the fit does not see."""
@@ -41,7 +42,7 @@ HELD_OUT_SHARE = 0.2
 FIT_DRAWS = 400
 """Neighbours on which R2 of the limit is stated; the game model takes long to score 5,000."""
 
-FRESH_NEIGHBOURS = 24
+FRESH_NEIGHBOURS = 16
 """Neighbours scored only to see how well the fit predicts them."""
 
 FEWEST_EVALUATIONS = 16
@@ -65,7 +66,7 @@ class Lime:
         on all features; it estimates no error.
     tolerance : float
         Largest standard error, relative to the largest absolute coefficient, at which ``auto``
-        stops to ask: at 2 % it is nearer to the limit than 5,000 draws are.
+        stops to ask: at 1.6 % it is nearer to the limit than 5,000 draws are.
     budget : int
         Distinct coalitions evaluated. ``sampling`` draws, with repeats as LIME draws them, until
         there are that many distinct ones, at most 5,000 draws.
@@ -183,7 +184,7 @@ def draw_neighbours(n_features: int, budget: int, rng: np.random.Generator) -> C
     array, shape (n_draws, n_features), bool
     """
     drawn = ends(n_features)[1:]
-    at_once = min(MOST_DRAWS, max(budget, CELLS_AT_ONCE // n_features))
+    at_once = max(1, min(DRAWS_AT_ONCE, CELLS_AT_ONCE // n_features))
     while True:
         _, first_seen = np.unique(drawn, axis=0, return_index=True)
         if len(first_seen) > budget:
