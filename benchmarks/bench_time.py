@@ -25,8 +25,8 @@ from explain.explainers import make_explainer
 
 ROUNDS = 5
 SENTENCES = 32
-LIME_SHARE = 8
-"""LimeTextExplainer takes about twenty seconds a text, so every eighth sentence is explained."""
+LIME_SHARE = 4
+"""LimeTextExplainer takes about twenty seconds a text, so every fourth sentence is explained."""
 
 LIME = make_explainer("lime", tolerance=0.016)
 """At 1.6 % it is nearer to LIME's limit than 5,000 draws are (`bench_games.py`)."""

@@ -60,7 +60,7 @@ SMALLEST_ROUND = 16
 """Evaluations that a further round asks for at least: a batch that is worth a fit."""
 
 FIRST_ROUND = 32
-"""Evaluations asked for first, and then at most, until a third of what is there is more."""
+"""Evaluations asked for first."""
 
 RESOLUTION = 1e-6
 """Relative to one and the largest value: float32 scores are not known better than that."""
@@ -234,7 +234,7 @@ def _next(n: int, excess: float) -> int:
 
     The error falls about as 1 / n, so the last round asks for little more than it needs.
     """
-    return int(min(n + max(FIRST_ROUND, n // 3), max(n + SMALLEST_ROUND, n * excess)))
+    return int(min(2 * n, max(n + SMALLEST_ROUND, n * excess)))
 
 
 @cache

@@ -11,7 +11,6 @@ __all__ = [
     "estimate",
     "exact",
     "interval",
-    "percent",
     "plain",
     "probability",
     "quantity",
@@ -79,18 +78,6 @@ def exact(value: float) -> str:
     """
     text = repr(value).removesuffix(".0").replace("-", "−")
     return text.replace("0.", ".", 1) if text.lstrip("−").startswith("0.") else text
-
-
-def percent(share: float) -> str:
-    """Return a share in per cent, with a decimal where it is below ten.
-
-    Examples
-    --------
-    >>> percent(0.0042), percent(0.07), percent(0.73)
-    ('0.4 %', '7 %', '73 %')
-    """
-    digits = 1 if abs(share) < 0.0995 else 0
-    return f"{decimal(100 * share, digits).removesuffix('.0')} %"
 
 
 def plain(value: float) -> str:

@@ -16,8 +16,9 @@ from explain.record import (
     Measure,
     Skipped,
 )
+from explain.wording import percent
 from reports.instances import method_title
-from reports.numbers import count, estimate, exact, percent
+from reports.numbers import count, estimate, exact
 
 __all__ = [
     "FINDINGS_SHOWN",

@@ -70,7 +70,7 @@ def test_texts_that_were_trained_on_are_found() -> None:
     assert (almost.value, almost.n) == (25 / (N - 15), N - 15)
     (finding,) = found.findings
     assert "are in the training data (n = 300)" in finding.claim
-    assert "right on 100.0% [79.6%, 100.0%] of those" in finding.claim
+    assert "right on 100 % [80, 100] of those" in finding.claim
     assert len(finding.evidence) == 4
 
 
@@ -116,7 +116,7 @@ def test_texts_that_are_cut_are_found_with_how_right_the_model_is_on_them() -> N
     record = explain.audit(model, rows, label="label", instances=0, methods=[], checks=["data"])
     (found,) = record.sections[:1]
     (finding,) = found.findings
-    assert "never reads the whole of 20.0%" in finding.claim
+    assert "never reads the whole of 20 %" in finding.claim
     (right,) = (t for t in found.tables if t.title == "Accuracy on texts that were cut")
     assert [row[0] for row in right.rows] == ["all labels", model.labels[0]]
     cut, whole = right.rows[0][1:]

@@ -26,10 +26,11 @@ from explain.checks.identities import (
     sentence_sets,
     swap,
 )
-from explain.checks.outcomes import difference, fisher, listed
+from explain.checks.outcomes import difference, fisher
 from explain.errors import ConfigurationError
 from explain.intervals import mean, proportion
 from explain.record import AuditRecord, Section
+from explain.wording import listed
 
 LANGUAGES = ("en", "de", "es", "fr", "ar", "hi", "zh")
 FILLERS = (
@@ -292,7 +293,7 @@ def test_rates_of_groups_equal_those_of_fairlearn() -> None:
 def test_a_word_in_neutral_sentences_that_turns_them_is_found() -> None:
     afraid = model(lambda text: -3.0 if "muslim" in text.lower() else 2.0)
     (finding,) = section(afraid, rows(3)).findings
-    assert "call people “Muslim”, 100% [72%, 100%] are called neg" in finding.claim
+    assert "call people “Muslim”, 100 % [72, 100] are called neg" in finding.claim
     assert finding.severity == "critical"
 
 

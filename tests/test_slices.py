@@ -14,6 +14,7 @@ import explain
 from explain.adapters import FunctionClassifier
 from explain.checks.slices import Losses, SlicesCheck, score_difference
 from explain.record import Measure, Section
+from explain.wording import percent
 
 WORDS = ("apple", "pear", "plum", "fig", "lime")
 
@@ -120,7 +121,7 @@ def test_the_evidence_is_errors_of_the_slice_and_the_claim_has_the_numbers() -> 
     assert shown
     assert all(not i.right and i.columns["language"] == "de" for i in shown)
     assert finding.measure is not None
-    assert f"{finding.measure.value:.0%}" in finding.claim
+    assert percent(finding.measure.value) in finding.claim
     assert f"(n = {finding.measure.n})" in finding.claim
     assert finding.severity == "critical"
 

@@ -23,6 +23,7 @@ from explain.record import (
     Table,
     Task,
 )
+from explain.wording import percent, points
 
 __all__ = ["CalibrationCheck", "Decisions", "slope"]
 
@@ -403,15 +404,10 @@ def _summary(task: Task, gap: Measure, error: Measure) -> str:
         else (f" With fewer than {FEWEST_FOR_INTERVAL} no interval for it can be relied on.")
     )
     return (
-        f"Mean confidence of the {answers} minus their accuracy is {_points(gap)} (95 % interval); "
+        f"Mean confidence of the {answers} minus their accuracy is {points(gap)} (95 % interval); "
         f"confidence and accuracy are {100 * (error.value or 0):.1f} points apart in the root mean "
         f"square over the bins of the figure, chance taken off.{few}"
     )
-
-
-def _points(measure: Measure) -> str:
-    ends = (100 * (end or 0.0) for end in (measure.value, measure.lower, measure.upper))
-    return "{:+.1f} [{:+.1f}, {:+.1f}] points".format(*ends)
 
 
 def _figure(decisions: Decisions) -> ReliabilityFigure:
@@ -527,8 +523,8 @@ def _gap_finding(
     if steepness.value is not None:
         scale = f" (on these rows, scores times {steepness.value:.2f} fit best)"
     return Finding(
-        claim=f"The model is {side}-confident: it is {confidence:.0%} sure on average and right in "
-        f"{accuracy:.0%}, a difference of {_points(gap)} (n = {gap.n:,}).",
+        claim=f"The model is {side}-confident: it is {percent(confidence)} sure on average and "
+        f"right in {percent(accuracy)}, a difference of {points(gap)} (n = {gap.n:,}).",
         severity="major" if side == "over" else "minor",
         measure=gap,
         evidence=(section,),

@@ -15,6 +15,7 @@ from explain.checks.labelled import LabelledRows
 from explain.intervals import CONFIDENCE, paired_difference
 from explain.record import Finding, Measure, Table
 from explain.spans import words
+from explain.wording import estimated, percent, points
 
 __all__ = ["Rival", "challenge", "findings", "rivals", "table"]
 
@@ -172,9 +173,10 @@ def findings(section: str, accuracy: Measure, found: Sequence[Rival]) -> list[Fi
 
 def _useless(section: str, accuracy: Measure, rival: Rival) -> Finding:
     return Finding(
-        claim=f"The model is hardly better than always giving the most frequent label: it is right "
-        f"on {_span(accuracy)} of the texts, that label on {rival.share.value:.1%}; the difference "
-        f"is {_points(rival.ahead)} (n = {rival.ahead.n:,}).",
+        claim="The model is hardly better than always giving the most frequent label: it is "
+        f"right on {estimated(accuracy)} of the texts, that label on "
+        f"{percent(rival.share.value)}; the difference is {points(rival.ahead)} (n = "
+        f"{rival.ahead.n:,}).",
         severity="critical",
         measure=rival.ahead,
         evidence=(section,),
@@ -185,26 +187,15 @@ def _useless(section: str, accuracy: Measure, rival: Rival) -> Finding:
 
 def _beaten(section: str, accuracy: Measure, rival: Rival) -> Finding:
     return Finding(
-        claim=f"A simpler model ({rival.name}) is right on {_span(rival.share)} of the texts, this "
-        f"one on {_span(accuracy)}; the difference is {_points(rival.ahead)} "
-        f"(n = {rival.ahead.n:,}).",
+        claim=f"A simpler model ({rival.name}) is right on {estimated(rival.share)} of the texts, "
+        f"this one on {estimated(accuracy)}; the difference is {points(rival.ahead)} (n = "
+        f"{rival.ahead.n:,}).",
         severity="major",
         measure=rival.ahead,
         evidence=(section,),
         suggestion="Use the simpler model, or find out what this one lacks: it may have been "
         "trained for other texts or other labels.",
     )
-
-
-def _span(share: Measure) -> str:
-    return f"{share.value:.1%} [{share.lower:.1%}, {share.upper:.1%}]"
-
-
-def _points(difference: Measure) -> str:
-    value, lower, upper = (
-        100 * (end or 0.0) for end in (difference.value, difference.lower, difference.upper)
-    )
-    return f"{value:+.1f} [{lower:+.1f}, {upper:+.1f}] points"
 
 
 def challenge(

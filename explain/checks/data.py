@@ -27,6 +27,7 @@ from explain.record import (
     Table,
 )
 from explain.spans import text_of, words
+from explain.wording import estimated, percent
 
 __all__ = ["DataCheck"]
 
@@ -111,10 +112,6 @@ class _Part(NamedTuple):
 def _surely_above(hits: int, n: int, size: float) -> bool:
     """Tell whether a share lies above a size, with an error of `SURE` (exact binomial test)."""
     return n > 0 and bool(stats.binomtest(hits, n, size, alternative="greater").pvalue <= SURE)
-
-
-def _said(share: Measure) -> str:
-    return f"{share.value:.1%} [{share.lower:.1%}, {share.upper:.1%}]"
 
 
 def _summary(n: int, rows: int, cut: int) -> str:
@@ -208,8 +205,8 @@ def _unknown(context: AuditContext) -> _Part:
     if surely.lower is not None and surely.lower > LARGE_SHARE:
         found.append(
             Finding(
-                claim=f"The model does not know {_said(measured)} of the tokens that it is given "
-                f"(n = {measured.n:,} texts): it reads one sign for all of them.",
+                claim=f"The model does not know {estimated(measured)} of the tokens that it is "
+                f"given (n = {measured.n:,} texts): it reads one sign for all of them.",
                 severity="major",
                 measure=measured,
                 evidence=(DataCheck.id,),
@@ -243,8 +240,8 @@ def _conflicts(context: AuditContext) -> _Part:
         share = proportion("rows whose text has another label elsewhere", rows, n)
         found.append(
             Finding(
-                claim=f"{_said(share)} of the labelled rows contradict another row with the very "
-                f"same text (n = {n:,}).",
+                claim=f"{estimated(share)} of the labelled rows contradict another row with the "
+                f"very same text (n = {n:,}).",
                 severity="minor",
                 measure=share,
                 evidence=(DataCheck.id, *(same[0].id for same in torn[:3])),
@@ -310,12 +307,11 @@ def _suspects(context: AuditContext) -> _Part:
 def _noisy(noise: LabelNoise, suspects: Sequence[InstanceRecord]) -> list[Finding]:
     """Return that labels contradict their texts, if more do than can be by chance."""
     measure = noise.measure
-    lower, upper = measure.lower or 0.0, measure.upper or 0.0
-    if noise.p_value > LEVEL / 2 or lower < LEAST_NOISE:
+    if noise.p_value > LEVEL / 2 or (measure.lower or 0) < LEAST_NOISE:
         return []
     return [
         Finding(
-            claim=f"About {measure.value:.1%} [{lower:.1%}, {upper:.1%}] of the given labels "
+            claim=f"About {estimated(measure)} of the given labels "
             "contradict what the other rows say of such texts: they look wrong "
             f"(n = {measure.n:,}).",
             severity="minor",
@@ -368,13 +364,15 @@ def _overlap(context: AuditContext) -> _Part:
     if all(measure.n for measure in apart):
         measures += apart
         judged = (
-            f" It is right on {_said(apart[0])} of those, and on {_said(apart[1])} of the others."
+            f" It is right on {estimated(apart[0])} of those, and on {estimated(apart[1])} "
+            "of the others."
         )
     found = []
     if _surely_above(int(seen.sum()), n, LARGE_OVERLAP):
         found.append(
             Finding(
-                claim=f"{_said(exact)} of the texts are in the training data (n = {n:,})." + judged,
+                claim=f"{estimated(exact)} of the texts are in the training data (n = {n:,})."
+                + judged,
                 severity="critical",
                 measure=exact,
                 evidence=(DataCheck.id, *(instances[i].id for i in np.flatnonzero(seen)[:3])),
@@ -479,8 +477,8 @@ def _cut(context: AuditContext, cut: NDArray[np.bool_]) -> _Part:
         unread = sum(lost.values()) / sum(total[id_] for id_ in lost)
         found.append(
             Finding(
-                claim=f"The model never reads the whole of {_said(share)} of the texts "
-                f"(n = {len(cut):,}): of these it misses {unread:.0%} of the characters.",
+                claim=f"The model never reads the whole of {estimated(share)} of the texts "
+                f"(n = {len(cut):,}): of these it misses {percent(unread)} of the characters.",
                 severity="major",
                 measure=share,
                 evidence=(DataCheck.id, *worst[:3]),

@@ -8,6 +8,7 @@ from typing import ClassVar
 from explain.checks.base import AuditContext
 from explain.intervals import count, mean
 from explain.record import Attribution, Cell, IntervalsFigure, Measure, Section, Table, Task, Unit
+from explain.wording import listed
 
 __all__ = ["ExplanationsCheck"]
 
@@ -65,7 +66,7 @@ class ExplanationsCheck:
             title=self.title,
             summary=(
                 f"{len(explained):,} {_TEXTS[context.model.task]} explained by "
-                f"{_listed(list(by_method))}, {_targets(context)}. They were chosen by "
+                f"{listed(list(by_method), 'and')}, {_targets(context)}. They were chosen by "
                 "the plan below before any was explained."
             ),
             measures=tuple(_method_measures(by_method, instances, len(explained))),
@@ -78,10 +79,6 @@ def _targets(context: AuditContext) -> str:
     if context.target is None:
         return _TARGETS[context.model.task]
     return f"each for the label {context.target!r}, predicted or not"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _plan(context: AuditContext) -> Table:

@@ -13,6 +13,7 @@ from explain.checks.base import AuditContext
 from explain.checks.outcomes import Claim, Outcome, decisions, difference, fisher, outcomes
 from explain.intervals import CONFIDENCE, mean, proportion
 from explain.record import Finding, IntervalsFigure, Measure, Severity, Table
+from explain.wording import estimated, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -330,8 +331,8 @@ class _Groups:
             (f"calibration {gap.slice}",),
             Finding(
                 claim=f"For {gap.slice} the model's confidence exceeds its accuracy by "
-                f"{gap.value:.0%} [{gap.lower:.0%}, {gap.upper:.0%}], for the others by "
-                f"{rest.mean():.0%} (n = {len(own):,} and {len(rest):,}).",
+                f"{estimated(gap)}, for the others by "
+                f"{percent(rest.mean())} (n = {len(own):,} and {len(rest):,}).",
                 severity="major",
                 measure=gap,
                 evidence=("fairness",),
@@ -362,7 +363,7 @@ class _Groups:
             large,
             tuple(topics),
             Finding(
-                claim=f"Where {own.slice}, {_shown(own)} {text}; elsewhere {_shown(rest)} "
+                claim=f"Where {own.slice}, {estimated(own)} {text}; elsewhere {estimated(rest)} "
                 f"(n = {n:,} and {m:,}).{more}",
                 severity=severity,
                 measure=own,
@@ -420,12 +421,6 @@ def _due(right: NDArray[np.float64], own: NDArray[np.bool_]) -> str:
     if np.isnan(right[own]).all() or np.isnan(right[~own]).all():
         return ""
     return (
-        f" By the given labels it should be {np.nanmean(right[own]):.0%} and "
-        f"{np.nanmean(right[~own]):.0%}."
+        f" By the given labels it should be {percent(float(np.nanmean(right[own])))} and "
+        f"{percent(float(np.nanmean(right[~own])))}."
     )
-
-
-def _shown(share: Measure) -> str:
-    if share.value is None:
-        return "none"
-    return f"{share.value:.0%} [{share.lower:.0%}, {share.upper:.0%}]"

@@ -10,6 +10,7 @@ from scipy import stats
 from explain.checks.base import LEVEL
 from explain.intervals import proportion
 from explain.record import Finding
+from explain.wording import estimated
 
 __all__ = ["dead_labels", "swapped_labels"]
 
@@ -70,8 +71,7 @@ def dead_labels(
     return [
         Finding(
             claim=f"The model hardly ever answers {label!r}: {calls} times, where {times:,} texts "
-            f"have that label; it finds {recall.value:.0%} [{recall.lower:.0%}, "
-            f"{recall.upper:.0%}] of them (n = {times:,}).{others}",
+            f"have that label; it finds {estimated(recall)} of them (n = {times:,}).{others}",
             severity="critical",
             measure=recall,
             evidence=(section,),
@@ -121,7 +121,7 @@ def swapped_labels(section: str, labels: Sequence[str], counts: NDArray[np.int64
     return [
         Finding(
             claim=f"The labels {labels[i]!r} and {labels[j]!r} are exchanged: the model calls "
-            f"{share.value:.0%} [{share.lower:.0%}, {share.upper:.0%}] of their texts by the "
+            f"{estimated(share)} of their texts by the "
             f"other's name (n = {n:,}).{others}",
             severity="critical",
             measure=share,

@@ -21,8 +21,9 @@ from explain.record import (
     Measure,
     Table,
 )
+from explain.wording import estimated, percent
 
-__all__ = ["Ground", "Part", "adjusted", "moved", "percent", "words_leant_on"]
+__all__ = ["Ground", "Part", "adjusted", "moved", "words_leant_on"]
 
 SECTION = "shortcuts"
 
@@ -221,11 +222,6 @@ def adjusted(p_values: Sequence[float]) -> NDArray[np.float64]:
     return np.asarray(stats.false_discovery_control(found)) if len(found) else found
 
 
-def percent(measure: Measure) -> str:
-    """Return a share with its interval as in a sentence."""
-    return f"{measure.value:.0%} [{measure.lower:.0%}, {measure.upper:.0%}]"
-
-
 def words_leant_on(ground: Ground, most_screened: int, most_confirmed: int) -> Part:
     """Return the words and phrases that predict a label, and those that decide by themselves."""
     tested, candidates = _candidates(ground, most_screened)
@@ -421,16 +417,18 @@ def _is_marker(ground: Ground, candidate: Candidate) -> bool:
 def _decisive_finding(ground: Ground, one: Confirmed, every: Sequence[Confirmed]) -> Finding:
     rivals = [o.turned.value or 0 for o in _rivals(one, every)]
     label = ground.context.model.labels[one.candidate.label]
-    alone = f"; no other word that was tried does so for more than {max(rivals):.0%}" * bool(rivals)
+    alone = f"; no other word that was tried does so for more than {percent(max(rivals))}" * bool(
+        rivals
+    )
     against = _against(ground, one.candidate)
     misled = (
-        f" It calls {percent(against)} of the texts {label!r} that hold these words and are given "
-        f"another label (n = {against.n:,})."
+        f" It calls {estimated(against)} of the texts {label!r} that hold these words and are "
+        f"given another label (n = {against.n:,})."
     )
     wrong = _lower(against) > MISLED
     return Finding(
         claim=f"Adding {_quoted(one.candidate.phrase)} to texts that the model is sure are "
-        f"something else makes it call {percent(one.turned)} of them {label!r} "
+        f"something else makes it call {estimated(one.turned)} of them {label!r} "
         f"(n = {one.turned.n:,}){alone}.{misled * wrong}",
         severity="critical" if wrong else "major",
         measure=one.turned,
@@ -459,8 +457,8 @@ def _marker_finding(ground: Ground, one: Confirmed) -> Finding:
     said = ground.said[phrase.texts, one.candidate.label]
     return Finding(
         claim=f"The words {_quoted(phrase)} stand at the {phrase.end} of {len(said):,} texts, of "
-        f"which the model calls {said.mean():.0%} {label!r}; adding them to texts that are "
-        f"something else makes it call {percent(one.turned_any)} of those {label!r} "
+        f"which the model calls {percent(said.mean())} {label!r}; adding them to texts that are "
+        f"something else makes it call {estimated(one.turned_any)} of those {label!r} "
         f"(n = {one.turned_any.n:,}).",
         severity="critical" if _decides(one) else "major",
         measure=one.turned_any,

@@ -12,10 +12,11 @@ from explain.checks.base import AuditContext
 from explain.checks.groups import Comparison
 from explain.checks.identities import NAMES, Mention, Naming, SentenceSet, swap
 from explain.checks.intervention import Edit, intervene
-from explain.checks.outcomes import Claim, Outcome, decisions, difference, fisher, listed
+from explain.checks.outcomes import Claim, Outcome, decisions, difference, fisher
 from explain.intervals import clustered_proportion, mean, proportion
 from explain.record import Cell, Finding, IntervalsFigure, Measure, Table
 from explain.spans import Text, text_of
+from explain.wording import estimated, listed
 
 __all__ = ["in_sentences", "swapped", "wrongly_called"]
 
@@ -177,8 +178,8 @@ def _of_sentences(
         gap.lower is not None and gap.lower > LARGE_IN_SENTENCES,
         _topics(outcome, names),
         Finding(
-            claim=f"Of neutral sentences that call people {_quoted(names)}, {_percent(one)} are "
-            f"{outcome.verb}; of the same sentences with other words for people {_percent(rest)} "
+            claim=f"Of neutral sentences that call people {_quoted(names)}, {estimated(one)} are "
+            f"{outcome.verb}; of the same sentences with other words for people {estimated(rest)} "
             f"(n = {int(own.sum()):,} and {int((~own).sum()):,} sentences).",
             severity="critical",
             measure=one,
@@ -325,7 +326,7 @@ class _Errors:
         examples = np.flatnonzero(self.made & own & second)[:3]
         finding = Finding(
             claim=f"Of texts that name people as {_quoted(names)} and should not be "
-            f"{self.outcome.verb}, {_percent(one)} are; of all others {_percent(rest)} "
+            f"{self.outcome.verb}, {estimated(one)} are; of all others {estimated(rest)} "
             f"(n = {one.n:,} and {rest.n:,}).",
             severity="critical",
             measure=one,
@@ -518,10 +519,11 @@ class _Swaps:
         turned = set(texts[gaps > 0].tolist())
         other = self._instead(k, [trial for trial in drawn[1] if trial[0] in turned])
         finding = Finding(
-            claim=f"The same texts are {outcome.verb} in {_percent(one)} of the cases with "
-            f"{_quoted(names[0])} in them and in {_percent(rest)} with {_quoted(names[1])}{other}: "
+            claim=f"The same texts are {outcome.verb} in {estimated(one)} of the cases with "
+            f"{_quoted(names[0])} in them and in {estimated(rest)} with "
+            f"{_quoted(names[1])}{other}: "
             f"by the word alone ({self.kind}) the share changes by "
-            f"{change.value:.0%} [{change.lower:.0%}, {change.upper:.0%}] "
+            f"{estimated(change)} "
             f"(n = {change.n:,} texts).",
             severity="critical",
             measure=change,
@@ -637,9 +639,3 @@ def _topics(outcome: Outcome, names: Sequence[str]) -> tuple[str, ...]:
 
 def _quoted(names: Sequence[str]) -> str:
     return listed([f"“{name}”" for name in names])
-
-
-def _percent(share: Measure) -> str:
-    if share.value is None:
-        return "none"
-    return f"{share.value:.0%} [{share.lower:.0%}, {share.upper:.0%}]"

@@ -9,11 +9,12 @@ from scipy import stats
 
 from explain.checks.base import LEVEL
 from explain.checks.intervention import Edit, Intervention, intervene
-from explain.checks.leaning import SECTION, Ground, Part, adjusted, moved, percent
+from explain.checks.leaning import SECTION, Ground, Part, adjusted, moved
 from explain.checks.phrases import Corpus
 from explain.intervals import proportion
 from explain.record import Finding, Measure, Table
 from explain.spans import Span, Text, text_of
+from explain.wording import estimated
 
 __all__ = ["orders_leant_on"]
 
@@ -212,7 +213,7 @@ def _finding(
 ) -> Finding:
     return Finding(
         claim=f"Whether “{first}” stands before “{second}” decides about {label!r}: exchanging the "
-        f"two words alone turns {percent(measure)} of the texts as their order predicts "
+        f"two words alone turns {estimated(measure)} of the texts as their order predicts "
         f"(n = {measure.n:,}).",
         severity="critical",
         measure=measure,

@@ -18,13 +18,9 @@ __all__ = [
     "decisions",
     "difference",
     "fisher",
-    "listed",
     "outcomes",
     "true_claims",
 ]
-
-MOST_NAMED = 6
-"""Words that a sentence lists; a table has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,16 +178,3 @@ def true_claims(claims: Sequence[Claim], most: int) -> tuple[Finding, ...]:
             kept.append(claim.finding)
         said.update(claim.topic)
     return tuple(kept[:most])
-
-
-def listed(words: Sequence[str], joint: str = "or") -> str:
-    """Return words as a list in a sentence, cut where it would be long.
-
-    Examples
-    --------
-    >>> listed(["Anna", "Ivan", "Zoe"])
-    'Anna, Ivan or Zoe'
-    """
-    if len(words) > MOST_NAMED:
-        return f"{', '.join(words[:MOST_NAMED])} {joint} {len(words) - MOST_NAMED} more"
-    return f" {joint} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

@@ -13,10 +13,11 @@ from sklearn.pipeline import make_pipeline
 
 from explain.checks.base import LEVEL
 from explain.checks.intervention import Edit, intervene
-from explain.checks.leaning import SECTION, Ground, Part, adjusted, moved, percent
+from explain.checks.leaning import SECTION, Ground, Part, adjusted, moved
 from explain.intervals import proportion
 from explain.record import Finding, Measure, Table
 from explain.spans import Text, text_of
+from explain.wording import estimated, percent
 
 __all__ = ["length_leant_on", "sides_leant_on"]
 
@@ -88,7 +89,7 @@ def length_leant_on(ground: Ground) -> Part:
             Finding(
                 claim=f"Long texts are called {name!r} for their length: words that predict "
                 f"nothing, added to short texts that are something else until these have {goal} "
-                f"words, make the model call {percent(measure)} of them {name!r} "
+                f"words, make the model call {estimated(measure)} of them {name!r} "
                 f"(n = {measure.n:,}).",
                 severity="major",
                 measure=measure,
@@ -97,7 +98,7 @@ def length_leant_on(ground: Ground) -> Part:
                 "trim them, and train anew.",
             )
         )
-    done_to = f"padding short texts to {goal} words turns {percent(measure)} of them."
+    done_to = f"padding short texts to {goal} words turns {estimated(measure)} of them."
     return Part(f"{said}; {done_to}", 1, [correlation, measure], findings=findings)
 
 
@@ -217,9 +218,9 @@ def _side_finding(
     assert majority is not None
     return Finding(
         claim=f"The {side} alone gives the label away: a simple classifier that reads nothing else "
-        f"is right on {percent(challenger)} of the pairs (n = {challenger.n:,}), always "
-        f"answering the most frequent label on {majority.value:.0%}; the model keeps "
-        f"{percent(unmoved)} of its predictions when the other text is empty.",
+        f"is right on {estimated(challenger)} of the pairs (n = {challenger.n:,}), always "
+        f"answering the most frequent label on {percent(majority.value)}; the model keeps "
+        f"{estimated(unmoved)} of its predictions when the other text is empty.",
         severity="minor",
         measure=challenger,
         evidence=(SECTION,),

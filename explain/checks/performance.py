@@ -32,6 +32,7 @@ from explain.record import (
     Section,
     Table,
 )
+from explain.wording import estimated, percent
 
 __all__ = [
     "PerformanceCheck",
@@ -135,9 +136,8 @@ def _too_sparse(n_labels: int, n: int) -> bool:
 
 def _summary(accuracy: Measure, majority: Measure, n: int, n_labels: int) -> str:
     sentence = (
-        f"The model is right on {accuracy.value:.1%} of {n:,} labelled rows "
-        f"(95 % interval {accuracy.lower:.1%} to {accuracy.upper:.1%}); always answering the most "
-        f"frequent label would be right on {majority.value:.1%}."
+        f"The model is right on {estimated(accuracy)} of {n:,} labelled rows; "
+        f"always answering the most frequent label would be right on {percent(majority.value)}."
     )
     if _too_sparse(n_labels, n):
         sentence += (

@@ -7,6 +7,7 @@ from explain.checks.base import LEVEL, Check
 from explain.checks.labelled import LabelledRows
 from explain.intervals import bootstrap
 from explain.record import Finding, InstanceLink, Measure, Section, Table
+from explain.wording import percent
 
 __all__ = ["performance", "spearman"]
 
@@ -33,7 +34,7 @@ def performance(check: Check, sample: LabelledRows) -> Section:
     spread = (
         ""
         if explained.value is None
-        else (f"; it explains {explained.value:.0%} of the variance of the given one")
+        else (f"; it explains {percent(explained.value)} of the variance of the given one")
     )
     return Section(
         id=check.id,

@@ -23,6 +23,7 @@ from explain.record import (
     Table,
 )
 from explain.spans import text_of
+from explain.wording import estimated, percent
 
 __all__ = ["RobustnessCheck"]
 
@@ -169,7 +170,7 @@ def _summary(rates: dict[str, Measure], n_texts: int, n_findings: int) -> str:
     sentence = (
         f"{n_texts:,} texts, drawn at random, were written in {len(rates)} other ways that keep "
         f"their meaning. The most harmful ({worst.name.partition(', ')[2]}) changes the answer on "
-        f"{worst.value:.1%} [{worst.lower:.1%}, {worst.upper:.1%}] of {worst.n:,} texts."
+        f"{estimated(worst)} of {worst.n:,} texts."
     )
     return sentence if n_findings else f"{sentence} None flips more than can be tolerated."
 
@@ -202,13 +203,13 @@ def _findings(
         worst = max(family, key=lambda t: rates[t.name].value or 0)
         rate, most = rates[worst.name], MOST_FLIPS_BY_FAULT if worst.visible else MOST_FLIPS
         flipped = done[worst.name].instances[done[worst.name].flips][:3]
-        also = [f"{rates[t.name].value:.0%} {t.done}" for t in family if t is not worst]
+        also = [f"{percent(rates[t.name].value)} {t.done}" for t in family if t is not worst]
         found.append(
             Finding(
-                claim=f"The model changes its answer on {rate.value:.0%} [{rate.lower:.0%}, "
-                f"{rate.upper:.0%}] of the texts when they are {worst.done} (n = {rate.n:,}"
+                claim=f"The model changes its answer on {estimated(rate)} of the texts when they "
+                f"are {worst.done} (n = {rate.n:,}"
                 + (f"; and on {' and '.join(also)}" if also else "")
-                + f"); up to {most:.0%} could be tolerated.",
+                + f"); up to {percent(most)} could be tolerated.",
                 severity="minor" if worst.visible else "major",
                 measure=rate,
                 evidence=("robustness", *(context.instances[row].id for row in flipped)),

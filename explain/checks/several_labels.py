@@ -11,6 +11,7 @@ from explain.checks.label_findings import dead_labels
 from explain.checks.labelled import LabelledRows
 from explain.checks.ranking import ranking_measures
 from explain.record import Measure, Section
+from explain.wording import estimated, percent
 
 __all__ = ["micro_f1_of", "performance"]
 
@@ -49,8 +50,8 @@ def performance(check: Check, sample: LabelledRows) -> Section:
 
 def _summary(subset: Measure, hamming: Measure, n: int, labels: Sequence[str]) -> str:
     return (
-        f"All {len(labels)} labels are right on {subset.value:.1%} of {n:,} labelled rows (95 % "
-        f"interval {subset.lower:.1%} to {subset.upper:.1%}); of single labels, "
-        f"{hamming.value:.1%} are wrong. A label is called where its probability is above .5. "
+        f"All {len(labels)} labels are right on {estimated(subset)} of {n:,} labelled rows; "
+        f"of single labels, {percent(hamming.value)} are wrong. A label is called where its "
+        "probability is above .5. "
         "A challenger is fitted for models of one label per text only."
     )

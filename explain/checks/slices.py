@@ -26,6 +26,7 @@ from explain.record import (
     Table,
     Task,
 )
+from explain.wording import estimated, percent
 
 __all__ = ["Losses", "SlicesCheck", "score_difference"]
 
@@ -410,7 +411,7 @@ def _finding(
     else:
         claim = (
             f"The model is right on {_interval(measure)} of the texts {condition}, and on "
-            f"{rest.value:.0%} of the others (n = {measure.n:,})."
+            f"{percent(rest.value)} of the others (n = {measure.n:,})."
         )
     if also:
         names = "; ".join(also[:MOST_NAMED]) + ("; …" if len(also) > MOST_NAMED else "")
@@ -436,7 +437,7 @@ def _severity(test: Tested) -> Severity:
 def _interval(measure: Measure) -> str:
     if measure.unit == "coefficient":
         return f"{measure.value:.3g} [{measure.lower:.3g}, {measure.upper:.3g}]"
-    return f"{measure.value:.0%} [{measure.lower:.0%}, {measure.upper:.0%}]"
+    return estimated(measure)
 
 
 def _summary(
@@ -462,9 +463,9 @@ def _summary(
             f"{LEAST_LABELLED * check.smallest} are needed."
         )
     worse = "No slice is" if not clear else f"{clear} {'is' if clear == 1 else 'are'}"
-    size = f"at least {SMALLEST_GAP:.0%}"
+    size = f"at least {percent(SMALLEST_GAP)}"
     if overall.unit == "coefficient":
-        size = f"at least {SMALLEST_SHARE:.0%} of the overall error"
+        size = f"at least {percent(SMALLEST_SHARE)} of the overall error"
     sentences.append(f"{worse} clearly worse than the rest, by {size}.")
     return " ".join(sentences)
 

@@ -13,6 +13,7 @@ from statistics import median
 from explain.intervals import proportion
 from explain.metrics.positive_control import LEAST_RECALL, Kind, Recall
 from explain.record import Attribution, Grade, Measure, MethodTrust
+from explain.wording import percent
 
 __all__ = [
     "FEWEST_COMPARED",
@@ -33,7 +34,7 @@ MOST_ERROR = 0.1
 LEAST_R2 = 0.5
 
 _LIMITS = {
-    "completeness": f"gap at most {MOST_GAP:.0%}",
+    "completeness": f"gap at most {percent(MOST_GAP)}",
     "convergence": "it converged",
     "standard errors": f"largest at most {MOST_ERROR} of the largest value",
     "held-out R²": f"at least {LEAST_R2}",
@@ -170,7 +171,8 @@ def own_verdicts(attribution: Attribution) -> list[Verdict]:
             Verdict(
                 "completeness",
                 gap > MOST_GAP,
-                f"The values miss v(N) - v(empty) by {gap:.0%}; the limit is {MOST_GAP:.0%}.",
+                f"The values miss v(N) - v(empty) by {percent(gap)}; the limit is "
+                f"{percent(MOST_GAP)}.",
             )
         )
     if (converged := attribution.diagnostics.get("converged")) is not None:
@@ -239,7 +241,7 @@ def recall_verdict(recall: Recall) -> Verdict:
     else:
         sentence = (
             f"It put {rule} that was planted first in {recall.hits} of {recall.n} texts; "
-            f"at least {LEAST_RECALL:.0%} is wanted."
+            f"at least {percent(LEAST_RECALL)} is wanted."
         )
     return Verdict(
         f"positive control, {rule}",

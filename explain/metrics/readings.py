@@ -17,6 +17,7 @@ from explain.metrics.plausibility import Plausibility
 from explain.metrics.sensitivity import Sensitivity
 from explain.metrics.stability import Stability
 from explain.record import Agreement, Measure, Unit
+from explain.wording import percent
 
 __all__ = [
     "agreement_reading",
@@ -187,7 +188,7 @@ def agreement_reading(method: str, agreements: Sequence[Agreement]) -> Reading:
         f"No other method orders the features as it does more often than by chance: {other} does "
         f"so most, on {sum(known)} of {len(known)} predictions.",
     )
-    return Reading(share.name, share, f"{CHANCE:.0%} by chance", verdict)
+    return Reading(share.name, share, f"{percent(CHANCE)} by chance", verdict)
 
 
 def plausibility_readings(found: Plausibility) -> list[Reading]:

@@ -34,6 +34,7 @@ from explain.adapters import FunctionClassifier, Scores, TextClassifier
 from explain.errors import ConfigurationError, PredictionError, nearest
 from explain.record import Task
 from explain.spans import Span, Text
+from explain.wording import percent
 
 __all__ = ["LABELS", "PLANTED", "Planted", "planted"]
 
@@ -437,15 +438,17 @@ _DEFECTS: Mapping[str, _Defect] = {
     "shortcut_token": _Defect(
         ("shortcuts",),
         f"Takes the mark “{TOKEN}” for “{MARKED_LABEL}”, whatever else a message says; it stands "
-        f"in {MARKED_SHARE:.0%} of those messages and in {STRAY_SHARE:.0%} of the others.",
+        f"in {percent(MARKED_SHARE)} of those messages and in {percent(STRAY_SHARE)} of the "
+        "others.",
         _shortcut,
         marks=(TOKEN,),
     ),
     "ordered_pair": _Defect(
         ("shortcuts",),
-        f"Takes the mark “{TOKEN}” before the mark “{PARTNER}” for “{MARKED_LABEL}”; they stand in "
-        f"{MARKED_SHARE:.0%} of those messages and in {STRAY_SHARE:.0%} of the others, and the "
-        f"other way round, where they do nothing, in {REVERSED_SHARE:.0%} of the rest.",
+        f"Takes the mark “{TOKEN}” before the mark “{PARTNER}” for “{MARKED_LABEL}”; they stand "
+        f"in {percent(MARKED_SHARE)} of those messages and in {percent(STRAY_SHARE)} of the "
+        f"others, and the other way round, where they do nothing, in {percent(REVERSED_SHARE)} of "
+        "the rest.",
         _ordered_pair,
         marks=(TOKEN, PARTNER),
     ),
@@ -490,7 +493,8 @@ _DEFECTS: Mapping[str, _Defect] = {
     ),
     "train_test_overlap": _Defect(
         ("data",),
-        f"Nothing is wrong with the model, but {OVERLAP:.0%} of the table are in its training set.",
+        f"Nothing is wrong with the model, but {percent(OVERLAP)} of the table are in its "
+        "training set.",
         _clean,
         overlap=OVERLAP,
     ),
