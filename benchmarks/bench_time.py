@@ -21,7 +21,7 @@ import explain
 from explain.adapters.transformers import TransformersClassifier
 from explain.attribution import Setting, answer, ask
 from explain.engine import Engine
-from explain.explainers import make_explainer
+from explain.explainers import Explainer, make_explainer
 
 ROUNDS = 5
 SENTENCES = 32
@@ -101,7 +101,7 @@ def main(n_sentences: int = SENTENCES, rounds: int = ROUNDS) -> None:
     gaps: list[float] = []
 
     def ours(
-        method: str, given: Sequence[str] = texts, **options: object
+        method: str | Explainer, given: Sequence[str] = texts, **options: object
     ) -> tuple[Callable[[], Callable[[], object]], int]:
         work = partial(explain.attribute, model, given, method=method, **options)
         return lambda: work, len(given)
@@ -115,7 +115,7 @@ def main(n_sentences: int = SENTENCES, rounds: int = ROUNDS) -> None:
         "ours, shap, 64 evaluations": ours("shap", budget=64),
         "ours, shap, tolerance 5 %": ours("shap"),
         "LimeTextExplainer, 5,000 samples": (lambda: partial(lime_package, model, few), len(few)),
-        "ours, lime, tolerance 1.6 %": ours("lime", few, tolerance=0.016),
+        "ours, lime, tolerance 1.6 %": ours(LIME, few),
         "ours, lime, shap at 5 % is paid": (lambda: lime_after_shap(model, few, 0.05), len(few)),
         "ours, lime, shap at 2 % is paid": (lambda: lime_after_shap(model, few, 0.02), len(few)),
         f"captum, {STEPS} steps, one by one": (

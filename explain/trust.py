@@ -43,7 +43,7 @@ from explain.spans import Text, text_of
 __all__ = ["ERASED", "SAMPLED", "Assessment", "assess"]
 
 SAMPLED = 8
-"""Explanations of a method that are made again: with other seeds, near by, of a random model.
+"""Explanations of a method that are made again: with another seed, near by, of a random model.
 
 With the 50 that an audit explains by default this adds about half of their cost.
 """
@@ -259,7 +259,7 @@ class _Again:
         return cls(engine, _twin(engine, setting) if keys else "", sample, setting)
 
     def readings(self, explainer: Explainer) -> list[Reading]:
-        """Return what other seeds or baselines, points near by and random parameters say."""
+        """Return what another seed or other baselines, points near by and random parameters say."""
         asked = self.sample[explainer.name]
         seed = self.setting.seed
         moved = max_sensitivities(self.engine, asked, explainer, self.setting)

@@ -1,16 +1,40 @@
-"""How numbers and lists stand in a sentence."""
+"""How numbers and lists are printed: a real minus sign, shares in per cent with their intervals."""
 
 from collections.abc import Sequence
 
 from explain.record import Measure
 
-__all__ = ["estimated", "listed", "percent", "points"]
+__all__ = ["decimal", "estimated", "listed", "percent", "points", "signed"]
 
 MOST_NAMED = 6
 """Words that a sentence lists; the rest are counted."""
 
 ONE_DECIMAL_BELOW = 0.0995
 """Shares that are printed with a decimal."""
+
+
+def decimal(value: float, digits: int) -> str:
+    """Return `value` with `digits` decimals and thousands separators.
+
+    Examples
+    --------
+    >>> decimal(-1234.5678, 2)
+    '−1,234.57'
+    """
+    text = f"{value:,.{digits}f}"
+    return (text if float(text.replace(",", "")) else text.lstrip("-")).replace("-", "−")
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """Return `value` with its sign, which zero lacks.
+
+    Examples
+    --------
+    >>> signed(3.239), signed(-0.2), signed(0.001)
+    ('+3.24', '−0.20', '0.00')
+    """
+    text = decimal(value, digits)
+    return f"+{text}" if value > 0 and text.strip("0.") else text
 
 
 def percent(share: float | None) -> str:
@@ -23,7 +47,7 @@ def percent(share: float | None) -> str:
     """
     if share is None:
         return "none"
-    return f"{_hundredths(share, _digits(share)).removesuffix('.0')} %"
+    return f"{decimal(100 * share, _digits(share)).removesuffix('.0')} %"
 
 
 def estimated(share: Measure) -> str:
@@ -37,7 +61,7 @@ def estimated(share: Measure) -> str:
     if share.value is None or share.lower is None or share.upper is None:
         return percent(share.value)
     digits = _digits(share.value)
-    lower, upper = _hundredths(share.lower, digits), _hundredths(share.upper, digits)
+    lower, upper = (decimal(100 * end, digits) for end in (share.lower, share.upper))
     return f"{percent(share.value)} [{lower}, {upper}]"
 
 
@@ -50,7 +74,7 @@ def points(difference: Measure) -> str:
     '+5.0 [−3.1, +7.2] points'
     """
     ends = (difference.value, difference.lower, difference.upper)
-    value, lower, upper = (f"{100 * (end or 0.0):+.1f}".replace("-", "−") for end in ends)
+    value, lower, upper = (signed(100 * (end or 0.0), 1) for end in ends)
     return f"{value} [{lower}, {upper}] points"
 
 
@@ -69,8 +93,3 @@ def listed(words: Sequence[str], joint: str = "or") -> str:
 
 def _digits(share: float) -> int:
     return 1 if abs(share) < ONE_DECIMAL_BELOW else 0
-
-
-def _hundredths(share: float, digits: int) -> str:
-    text = f"{100 * share:,.{digits}f}"
-    return text.replace("-", "−") if float(text.replace(",", "")) else text.lstrip("-")

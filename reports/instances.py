@@ -9,10 +9,10 @@ from pydantic import JsonValue
 
 from explain.record import Agreement, Attribution, Group, InstanceRecord, JsonObject
 from explain.spans import Span
-from explain.wording import percent
+from explain.wording import decimal, percent, signed
 from reports.figures import BarView, bar, bar_axis
 from reports.highlight import Piece, pieces, ranked
-from reports.numbers import bare, count, decimal, plain, probability, signed
+from reports.numbers import bare, count, plain, probability
 from reports.tables import EMPTY, CellView, TableView, anchor, measures_table, table
 from reports.text import shorten, visible
 

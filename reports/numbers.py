@@ -3,18 +3,17 @@
 from math import floor, log10
 
 from explain.record import Measure, Unit
+from explain.wording import decimal, signed
 
 __all__ = [
     "bare",
     "count",
-    "decimal",
     "estimate",
     "exact",
     "interval",
     "plain",
     "probability",
     "quantity",
-    "signed",
 ]
 
 _DIGITS: dict[Unit, int] = {
@@ -25,30 +24,6 @@ _DIGITS: dict[Unit, int] = {
     "words": 1,
     "count": 0,
 }
-
-
-def decimal(value: float, digits: int) -> str:
-    """Return `value` with `digits` decimals and thousands separators.
-
-    Examples
-    --------
-    >>> decimal(-1234.5678, 2)
-    '−1,234.57'
-    """
-    text = f"{value:,.{digits}f}"
-    return (text if float(text.replace(",", "")) else text.lstrip("-")).replace("-", "−")
-
-
-def signed(value: float, digits: int = 2) -> str:
-    """Return `value` with its sign, which zero lacks.
-
-    Examples
-    --------
-    >>> signed(3.239), signed(-0.2), signed(0.001)
-    ('+3.24', '−0.20', '0.00')
-    """
-    text = decimal(value, digits)
-    return f"+{text}" if value > 0 and text.strip("0.") else text
 
 
 def count(value: int) -> str:

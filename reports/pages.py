@@ -20,6 +20,7 @@ from explain.record import (
     Section,
     SystemIdentity,
 )
+from explain.wording import decimal, signed
 from reports import summary
 from reports.environment import render
 from reports.figures import FigureView, figure_view
@@ -28,7 +29,7 @@ from reports.instances import (
     instance_view,
     method_title,
 )
-from reports.numbers import bare, count, decimal, signed
+from reports.numbers import bare, count
 from reports.tables import (
     EMPTY,
     CellView,

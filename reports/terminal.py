@@ -18,10 +18,11 @@ from explain.record import (
     JudgedCriterion,
     Outcome,
 )
+from explain.wording import decimal, signed
 from reports import summary
 from reports.highlight import LEVELS, Piece, levels, pieces, ranked
 from reports.instances import ending, error_note, feature_name, method_title, ranks, warnings
-from reports.numbers import count, decimal, estimate, signed
+from reports.numbers import count, estimate
 from reports.text import shorten, visible
 
 __all__ = ["print_attribution", "print_audit", "print_conformance", "print_interactions"]

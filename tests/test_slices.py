@@ -14,7 +14,6 @@ import explain
 from explain.adapters import FunctionClassifier
 from explain.checks.slices import Losses, SlicesCheck, score_difference
 from explain.record import Measure, Section
-from explain.wording import percent
 
 WORDS = ("apple", "pear", "plum", "fig", "lime")
 
@@ -121,7 +120,7 @@ def test_the_evidence_is_errors_of_the_slice_and_the_claim_has_the_numbers() -> 
     assert shown
     assert all(not i.right and i.columns["language"] == "de" for i in shown)
     assert finding.measure is not None
-    assert percent(finding.measure.value) in finding.claim
+    assert f"{100 * (finding.measure.value or 0):.1f} % [" in finding.claim
     assert f"(n = {finding.measure.n})" in finding.claim
     assert finding.severity == "critical"
 

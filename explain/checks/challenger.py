@@ -175,8 +175,8 @@ def _useless(section: str, accuracy: Measure, rival: Rival) -> Finding:
     return Finding(
         claim="The model is hardly better than always giving the most frequent label: it is "
         f"right on {estimated(accuracy)} of the texts, that label on "
-        f"{percent(rival.share.value)}; the difference is {points(rival.ahead)} (n = "
-        f"{rival.ahead.n:,}).",
+        f"{percent(rival.share.value)}; the difference is {points(rival.ahead)} "
+        f"(n = {rival.ahead.n:,}).",
         severity="critical",
         measure=rival.ahead,
         evidence=(section,),
@@ -188,8 +188,8 @@ def _useless(section: str, accuracy: Measure, rival: Rival) -> Finding:
 def _beaten(section: str, accuracy: Measure, rival: Rival) -> Finding:
     return Finding(
         claim=f"A simpler model ({rival.name}) is right on {estimated(rival.share)} of the texts, "
-        f"this one on {estimated(accuracy)}; the difference is {points(rival.ahead)} (n = "
-        f"{rival.ahead.n:,}).",
+        f"this one on {estimated(accuracy)}; the difference is {points(rival.ahead)} "
+        f"(n = {rival.ahead.n:,}).",
         severity="major",
         measure=rival.ahead,
         evidence=(section,),

@@ -417,9 +417,9 @@ def _is_marker(ground: Ground, candidate: Candidate) -> bool:
 def _decisive_finding(ground: Ground, one: Confirmed, every: Sequence[Confirmed]) -> Finding:
     rivals = [o.turned.value or 0 for o in _rivals(one, every)]
     label = ground.context.model.labels[one.candidate.label]
-    alone = f"; no other word that was tried does so for more than {percent(max(rivals))}" * bool(
-        rivals
-    )
+    alone = ""
+    if rivals:
+        alone = f"; no other word that was tried does so for more than {percent(max(rivals))}"
     against = _against(ground, one.candidate)
     misled = (
         f" It calls {estimated(against)} of the texts {label!r} that hold these words and are "

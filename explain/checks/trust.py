@@ -119,8 +119,8 @@ def _metrics(readings: Mapping[str, Sequence[Reading]]) -> Table:
 
 _NOTE = (
     "Stability, max-sensitivity and parameter randomisation rest on a few explanations, drawn at "
-    "random, that are made again: with other seeds or baselines; with the vectors of the text "
-    "moved a little; and of a copy of the model whose parameters are shuffled, which a good "
+    "random, that are made again: with another seed or other baselines; with the vectors of the "
+    "text moved a little; and of a copy of the model whose parameters are shuffled, which a good "
     "explanation must not resemble. Infidelity is the share of what removing features does that "
     "the values, scaled to fit best, do not foretell: 0 is perfect. Random values are those of the "
     "method itself at random features. Plausibility says whether values point at what people "

@@ -184,7 +184,7 @@ def draw_neighbours(n_features: int, budget: int, rng: np.random.Generator) -> C
     array, shape (n_draws, n_features), bool
     """
     drawn = ends(n_features)[1:]
-    at_once = max(1, min(DRAWS_AT_ONCE, CELLS_AT_ONCE // n_features))
+    at_once = min(MOST_DRAWS, max(budget, min(DRAWS_AT_ONCE, CELLS_AT_ONCE // n_features)))
     while True:
         _, first_seen = np.unique(drawn, axis=0, return_index=True)
         if len(first_seen) > budget:
