@@ -13,7 +13,7 @@ odd half, on which alone Shapley values depend, and an even half.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -22,7 +22,7 @@ from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dtrtri, dtrtrs
+from scipy.linalg.lapack import dtrtrs
 from threadpoolctl import ThreadpoolController
 
 from explain.errors import ConfigurationError
@@ -272,8 +272,8 @@ class _Half:
         The hypotheses: those weights of the orders that the data do not rule out.
     probabilities, variances : array, shape (n_hypotheses,)
         How likely the data make each, and its s2.
-    whitening : array, shape (n_hypotheses, n_data, n_data)
-        Inverse Cholesky factors of the covariances of the data, for s2 of one.
+    factors : array, shape (n_hypotheses, n_data, n_data)
+        Cholesky factors of the covariances of the data, lower, for s2 of one.
     coefficients : array, shape (n_hypotheses, n_data)
         Inverse covariances times data.
     log_evidence : float
@@ -286,7 +286,7 @@ class _Half:
     weights: list[_Weights]
     probabilities: FloatArray
     variances: FloatArray
-    whitening: FloatArray
+    factors: FloatArray
     coefficients: FloatArray
     log_evidence: float
 
@@ -299,14 +299,13 @@ class _Half:
         every = _elementary(x, x, relevance)
         grams = _weighted(weights, {k: every[k] / norms[k] for k in weights[0].of_order})
         grams += np.array([one.noise for one in weights])[:, None, None] * np.eye(len(y))
-        factors = np.linalg.cholesky(grams)
-        white = np.array([dtrtrs(factor, y, lower=True)[0] for factor in factors])
+        factors = np.asarray(np.linalg.cholesky(grams), dtype=np.float64)
+        white = _whitened(factors, [y] * len(factors))
         quadratics = np.maximum((white**2).sum(axis=1), np.finfo(float).tiny)
         log_determinants = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
         evidence = -0.5 * len(y) * np.log(quadratics / len(y)) - log_determinants
         probabilities = np.exp(evidence - evidence.max())
         likely = np.flatnonzero(probabilities > NEGLIGIBLE * probabilities.sum())
-        whitening = np.array([dtrtri(factors[i], lower=True)[0] for i in likely.tolist()])
         return cls(
             x,
             relevance,
@@ -314,8 +313,8 @@ class _Half:
             [weights[i] for i in likely.tolist()],
             probabilities[likely] / probabilities[likely].sum(),
             quadratics[likely] / len(y),
-            whitening,
-            np.einsum("hji,hj->hi", whitening, white[likely]),
+            factors[likely],
+            np.array([dtrtrs(factors[i].T, white[i])[0] for i in likely.tolist()]),
             float(evidence.max()),
         )
 
@@ -326,7 +325,7 @@ class _Half:
         covariances with the data and their variances if only order k had weight one.
         """
         covariances = _weighted(self.weights, crossed)
-        explained = ((self.whitening @ covariances) ** 2).sum(axis=1)
+        explained = (_whitened(self.factors, covariances) ** 2).sum(axis=1)
         left = np.maximum(_weighted(self.weights, prior) - explained, 0)
         means = np.einsum("hj,hjv->hv", self.coefficients, covariances)
         mean = self.probabilities @ means
@@ -381,12 +380,17 @@ class GameModel:
         Values of each coalition and of its complement.
     relevance : array, shape (n_features,), float64
         a_i: how much a feature is expected to matter, one in the mean.
+    odd : _Half
+        What Shapley values depend on.
+    even_weights : list of _Weights
+        The weights that `even` tries.
     """
 
     kept: Coalitions
     values: FloatArray
     relevance: FloatArray
     odd: _Half
+    even_weights: list[_Weights]
 
     @classmethod
     def fit(
@@ -401,14 +405,17 @@ class GameModel:
         x = np.where(kept, 1.0, -1.0)
         difference = (values[:, 0] - values[:, 1]) / 2
 
-        def under(relevance: FloatArray, weights: Sequence[_Weights]) -> "GameModel":
-            return cls(kept, values, relevance, _Half.fit(x, difference, relevance, weights))
+        def under(
+            relevance: FloatArray, odd: Sequence[_Weights], even: list[_Weights]
+        ) -> "GameModel":
+            half = _Half.fit(x, difference, relevance, odd)
+            return cls(kept, values, relevance, half, even)
 
         if before is not None:
-            return under(before.learned_relevance(), before.odd.weights)
-        weights = _odd_weights(kept.shape[1])
-        equal = under(np.ones(kept.shape[1]), weights)
-        learned = under(equal.learned_relevance(), weights)
+            return under(before.learned_relevance(), before.odd.weights, before.likely_even_weights)
+        weights = _odd_weights(kept.shape[1]), _even_weights(kept.shape[1])
+        equal = under(np.ones(kept.shape[1]), *weights)
+        learned = under(equal.learned_relevance(), *weights)
         return max(equal, learned, key=lambda model: model.odd.log_evidence)
 
     @property
@@ -500,8 +507,12 @@ class GameModel:
     @cached_property
     def even(self) -> _Half:
         """The even half, which Shapley values do not depend on."""
-        weights = _even_weights(self.kept.shape[1])
-        return _Half.fit(self.odd.x, self.values.mean(axis=1), self.relevance, weights)
+        return _Half.fit(self.odd.x, self.values.mean(axis=1), self.relevance, self.even_weights)
+
+    @property
+    def likely_even_weights(self) -> list[_Weights]:
+        """Those that the data do not rule out, as far as the even half was looked at."""
+        return self.even.weights if "even" in vars(self) else self.even_weights
 
     @cached_property
     def _known(self) -> dict[bytes, float]:
@@ -548,19 +559,26 @@ def _weighted(weights: Sequence[_Weights], of_order: dict[int, FloatArray]) -> F
     return summed
 
 
+def _whitened(factors: FloatArray, data: Iterable[FloatArray]) -> FloatArray:
+    """Return the inverse of each lower factor times its data."""
+    # LAPACK reads columns first, so that a transpose is read without a copy.
+    return np.array([dtrtrs(f.T, d, trans=1)[0] for f, d in zip(factors, data, strict=True)])
+
+
 def _elementary(x: FloatArray, other: FloatArray, relevance: FloatArray) -> list[FloatArray]:
     """Return e_0 .. e_5 of the products a_i x_i x'_i, each of shape (len(x), len(other)).
 
-    By Newton's identities from the power sums, of which the even ones are the same for all.
+    By Newton's identities from the power sums, of which the even ones count negative and are the
+    same for all.
     """
     odd = {power: (x * relevance**power) @ other.T for power in (1, 3, 5)}
-    even = {power: float((relevance**power).sum()) for power in (2, 4)}
-    sums: dict[int, FloatArray | float] = {**odd, **even}
+    even = {power: -float((relevance**power).sum()) for power in (2, 4)}
+    signed: dict[int, FloatArray | float] = {**odd, **even}
     found = [np.ones_like(odd[1])]
     for k in range(1, 6):
-        total = found[k - 1] * sums[1]
+        total = found[k - 1] * signed[1]
         for power in range(2, k + 1):
-            total += (-1) ** (power - 1) * (found[k - power] * sums[power])
+            total += found[k - power] * signed[power]
         found.append(total / k)
     return found
 

@@ -192,8 +192,9 @@ def draw_neighbours(n_features: int, budget: int, rng: np.random.Generator) -> C
         if len(drawn) >= MOST_DRAWS:
             return drawn[:MOST_DRAWS]
         removed = rng.integers(1, n_features + 1, size=at_once)
-        ranks = rng.random((at_once, n_features)).argsort(axis=1).argsort(axis=1)
-        drawn = np.vstack([drawn, ranks >= removed[:, None]])
+        keys = rng.random((at_once, n_features))
+        last_removed = np.take_along_axis(np.sort(keys), removed[:, None] - 1, axis=1)
+        drawn = np.vstack([drawn, keys > last_removed])
 
 
 def held_out_rows(drawn: Coalitions) -> NDArray[np.bool_]:
