@@ -13,9 +13,9 @@ import explain
 from explain.adapters.transformers import TransformersClassifier
 from explain.spans import Text
 
-ROUNDS = 3
+ROUNDS = 7
 SENTENCES = 32
-TOKEN_BUDGETS = (1024, 2048)
+TOKEN_BUDGETS = (1024, 1536, 2048)
 
 
 class Recorder:

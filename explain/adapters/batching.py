@@ -1,14 +1,21 @@
 """Texts of many lengths in batches of tokens."""
 
 from collections.abc import Callable, Sequence
-from math import inf
-from typing import Protocol
+from itertools import chain, pairwise
+from typing import Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from explain.adapters.base import Scores, failure, is_out_of_memory
 
 __all__ = ["score_in_batches"]
+
+
+_Ints: TypeAlias = NDArray[np.int_]
+
+BATCH_COST = 1 / 16
+"""What a batch costs beside its tokens, in budgets (benchmarks/bench_engine.py)."""
 
 
 class _Batched(Protocol):
@@ -27,7 +34,8 @@ def score_in_batches(
     """Return the scores of each sequence of token ids, shape (n_sequences, n_labels).
 
     The sequences are sorted by length and packed into batches of at most `model.token_budget`
-    tokens, padding included. When memory runs out, the budget halves, for good.
+    tokens, padding included, so that padding and the number of batches cost least together. When
+    memory runs out, the budget halves, for good.
 
     Parameters
     ----------
@@ -46,30 +54,53 @@ def score_in_batches(
         If a batch fails.
     """
     scores = np.empty((len(ids), len(model.labels)))
-    queue = sorted(range(len(ids)), key=lambda i: (len(ids[i]), ids[i]))
-    while queue:
-        batch = _head(queue, ids, model.token_budget, equal_lengths)
+    rest = sorted(range(len(ids)), key=lambda i: (len(ids[i]), ids[i]))
+    batches = _packed(rest, ids, model.token_budget, equal_lengths)
+    while batches:
+        batch = batches[0]
         try:
             scores[batch] = score(batch)
         except Exception as error:
             if not is_out_of_memory(error) or len(batch) == 1:
                 raise failure(model.name, error) from error
             model.token_budget = len(batch) * len(ids[batch[-1]]) // 2
+            rest = [*chain.from_iterable(batches)]
+            batches = _packed(rest, ids, model.token_budget, equal_lengths)
         else:
-            del queue[: len(batch)]
+            del batches[0]
     return scores
 
 
-def _head(
-    queue: Sequence[int], ids: Sequence[Sequence[int]], token_budget: int, equal_lengths: bool
-) -> list[int]:
-    """Return the head of a queue sorted by length that fits the token budget, at least one."""
-    size = 1
-    longest = len(ids[queue[0]]) if equal_lengths else inf
-    while (
-        size < len(queue)
-        and (size + 1) * len(ids[queue[size]]) <= token_budget
-        and len(ids[queue[size]]) <= longest
-    ):
-        size += 1
-    return list(queue[:size])
+def _packed(
+    order: Sequence[int], ids: Sequence[Sequence[int]], token_budget: int, equal_lengths: bool
+) -> list[list[int]]:
+    """Return sequences, given in order of their lengths, as batches."""
+    widths, counts = np.unique([len(ids[i]) for i in order], return_counts=True)
+    sizes = np.maximum(1, token_budget // np.maximum(1, widths))
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    cuts = range(len(ends)) if equal_lengths else _cheapest_cuts(widths, sizes, ends, token_budget)
+    batches = []
+    for first, last in pairwise(cuts):
+        own = order[ends[first] : ends[last]]
+        n = -(-len(own) // int(sizes[last - 1]))
+        batches += [[*own[len(own) * i // n : len(own) * (i + 1) // n]] for i in range(n)]
+    return batches
+
+
+def _cheapest_cuts(widths: _Ints, sizes: _Ints, ends: _Ints, token_budget: int) -> list[int]:
+    """Return between which lengths to cut, by dynamic programming.
+
+    All sequences between two cuts are padded to the last of their `widths`, of which `sizes` make
+    a batch; `ends` are how many sequences there are up to each length.
+    """
+    costs, before = np.zeros(len(ends)), np.zeros(len(ends), dtype=int)
+    for end in range(1, len(ends)):
+        counts = ends[end] - ends[:end]
+        batches = -(-counts // sizes[end - 1])
+        total = costs[:end] + counts * widths[end - 1] + batches * token_budget * BATCH_COST
+        before[end] = np.argmin(total)
+        costs[end] = total[before[end]]
+    cuts = [len(ends) - 1]
+    while cuts[-1]:
+        cuts.append(int(before[cuts[-1]]))
+    return cuts[::-1]

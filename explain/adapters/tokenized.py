@@ -28,7 +28,7 @@ __all__ = [
     "TokenizerClassifier",
 ]
 
-CPU_TOKEN_BUDGET = 1024
+CPU_TOKEN_BUDGET = 1536
 """Tokens of a batch on a CPU: more is slower, as activations leave the cache (benchmarks/)."""
 
 GPU_TOKEN_BUDGET = 32_768
