@@ -38,6 +38,14 @@ UNIT_HELP = "Feature: word (the default), token, sentence, or auto (long texts).
 Out = Annotated[Path, typer.Option(help="Folder for the audit.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same audit.")]
 Unit = Annotated[str, typer.Option(help=UNIT_HELP)]
+Tolerance = Annotated[
+    float | None,
+    typer.Option(help="Stop when the largest standard error is below this share of the values."),
+]
+Budget = Annotated[
+    int | None,
+    typer.Option(help="Most evaluations of a text (texts scored, or gradients taken)."),
+]
 Options = Annotated[
     list[str] | None,
     typer.Option(
@@ -95,6 +103,9 @@ def audit(
     text: Annotated[str | None, typer.Option(help="Column of the text; text by default.")] = None,
     text_pair: Annotated[str | None, typer.Option(help="Column of the second text.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of the given label.")] = None,
+    row_id: Annotated[
+        str | None, typer.Option("--id", help="Column by which reviewers know a row.")
+    ] = None,
     rationale: Annotated[
         str | None, typer.Option(help="Column of the places that people marked as the reason.")
     ] = None,
@@ -120,6 +131,12 @@ def audit(
     ] = None,
     instances: Annotated[int | None, Count] = None,
     unit: Annotated[str | None, typer.Option(help=UNIT_HELP)] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="The label that all texts are explained for; by default the predicted."),
+    ] = None,
+    tolerance: Tolerance = None,
+    budget: Budget = None,
     seed: Seed = 0,
     out: Out = Path("audit"),
     criteria_only: Annotated[
@@ -144,6 +161,7 @@ def audit(
         "text": text,
         "text_pair": text_pair,
         "label": label,
+        "id": row_id,
         "rationale": rationale,
         "group": group,
         "slices": slices,
@@ -152,6 +170,9 @@ def audit(
         "methods": None if methods is None else [name.strip() for name in methods.split(",")],
         "instances": instances,
         "unit": unit,
+        "target": target,
+        "tolerance": tolerance,
+        "budget": budget,
     }
     if criteria_only:
         _freeze(out, **given)
@@ -174,15 +195,8 @@ def text(
     method: Annotated[str, typer.Option(help="Attribution method.")] = "shap",
     target: Annotated[str | None, typer.Option(help="Label; by default the predicted one.")] = None,
     unit: Unit = "word",
-    tolerance: Annotated[
-        float | None,
-        typer.Option(
-            help="Stop when the largest standard error is below this share of the values."
-        ),
-    ] = None,
-    budget: Annotated[
-        int | None, typer.Option(help="Most evaluations (texts scored, or gradients taken).")
-    ] = None,
+    tolerance: Tolerance = None,
+    budget: Budget = None,
     seconds: Annotated[
         float | None, typer.Option(help="Stop after so many seconds; results then vary by machine.")
     ] = None,

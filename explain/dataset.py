@@ -89,7 +89,7 @@ class Dataset:
     labelled : bool
         Whether a label column was named.
     sha256 : str
-        Hash of texts and labels, the same for a file and for its rows as a live object.
+        Hash of all that was read, the same for a file and for its rows as a live object.
     """
 
     rows: tuple[Row, ...]
@@ -147,7 +147,7 @@ def read_dataset(
         _with_rationale(_row(number, record, sides, label, task, columns, seen), record, rationale)
         for number, record in enumerate(records, start=1)
     )
-    content = json.dumps([[row.parts, row.labels] for row in rows])
+    content = json.dumps([[row.parts, row.labels, row.columns, row.rationale] for row in rows])
     return Dataset(rows, files, label is not None, hashlib.sha256(content.encode()).hexdigest())
 
 

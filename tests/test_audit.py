@@ -117,6 +117,21 @@ def test_a_file_and_its_rows_have_the_same_hash_of_rows(tmp_path: Path) -> None:
     assert (len(from_file.data), len(live.data)) == (1, 0)
 
 
+@pytest.mark.parametrize("changed", ["text", "label", "team", "why"])
+def test_the_hash_of_rows_tells_every_column_that_is_read(changed: str) -> None:
+    row = {"text": "good film", "label": "pos", "team": "one", "why": "[[0, 4]]", "note": "x"}
+    other = {"text": "a good film", "label": "neg", "team": "two", "why": "[[5, 9]]"}
+
+    def hash_of(read: dict[str, str]) -> str:
+        audit = explain.audit(
+            MODEL, [read], label="label", slices=["team"], rationale="why", checks=["data"]
+        )
+        return audit.provenance.rows_sha256
+
+    assert hash_of(row) == hash_of({**row, "note": "y"})
+    assert hash_of(row) != hash_of({**row, changed: other[changed]})
+
+
 def test_the_record_says_what_cuts_chinese_into_words() -> None:
     record = explain.audit(MODEL, [{"text": "这部电影", "label": "pos"}], label="label")
     assert f"jieba {record.provenance.packages['jieba']}" == han_rule()

@@ -116,6 +116,23 @@ def test_a_column_of_rationales_can_be_named(tmp_path: Path) -> None:
     assert "plausibility: AUPRC" in names
 
 
+def test_what_an_audit_explains_and_how_far_can_be_chosen(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,ticket\nI forgot my password again!,T-17\n")
+    arguments = ("audit", DEMO / "model", "rows.csv", "--methods", "lime", "--check", "data")
+    limits = ("--target", "account", "--id", "ticket", "--budget", 20, "--tolerance", 0.2)
+    done = run(*arguments, *limits, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (instance,) = json.loads((tmp_path / "audit/audit.json").read_text())["instances"]
+    assert instance["columns"] == {"ticket": "T-17"}
+    (attribution,) = instance["attributions"]
+    assert attribution["target"]["label"] == "account"
+    assert attribution["parameters"]["budget"] == 20
+    assert attribution["parameters"]["tolerance"] == 0.2
+    refused = run(*arguments, "--target", "acount", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "did you mean 'account'" in refused.stderr
+
+
 @pytest.fixture
 def spoilt(tmp_path: Path) -> Path:
     """Return a folder with a model and a table, to be spoilt."""

@@ -64,7 +64,7 @@ def trust_section(
 
 def recall_measure(recall: Recall) -> Measure:
     """Return the share of texts in which a method found the planted rule."""
-    name = f"{recall.method}: {KIND_NAMES[recall.kind]} that was planted comes first"
+    name = f"{KIND_NAMES[recall.kind]}: {recall.method}"
     return proportion(name, recall.hits, recall.n)
 
 
