@@ -297,7 +297,7 @@ def _sections() -> tuple[Section, ...]:
             tables=(
                 Table(
                     title="Positive control",
-                    columns=("method", "one word", "two words"),
+                    columns=("method", "planted word", "planted pair"),
                     rows=(
                         ("shap", _measure("found", 1.0, 0.93, 1.0, 50), None),
                         ("lime", _measure("found", 0.94, 0.84, 0.98, 50), "too few texts"),

@@ -194,7 +194,7 @@ def test_random_fails_every_metric_that_is_graded(assessed: tuple[Assessment, En
     }
     assert list(said.values()).count("flagged") == 6
     (random,) = [trust for trust in found.trust if trust.method == "random"]
-    assert any("It put the planted rule of one word first in" in r for r in random.reasons)
+    assert any("It put the planted word first in" in r for r in random.reasons)
 
 
 @pytest.mark.slow

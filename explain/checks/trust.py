@@ -153,7 +153,7 @@ def _control(control: PositiveControl) -> Table:
             for method, found in cells.items()
         ),
         note="Share of short texts of the table in which a word of a rule that was planted into "
-        f"this very model gets the largest value; at least {LEAST_RECALL} is wanted. Planted were "
+        f"this very model gets the largest value; at least {LEAST_RECALL} is wanted. The words are "
         f"{rules}. Where the rule holds, {bonus:.3g} is added to the score of one label.",
     )
 

@@ -47,11 +47,11 @@ FEWEST_COMPARED = 8
 _GRADES: tuple[Grade, ...] = ("A", "B", "C", "D")
 
 KIND_NAMES: dict[Kind, str] = {
-    "token": "one word",
-    "context": "two words",
-    "order": "two words in order",
+    "token": "planted word",
+    "context": "planted pair",
+    "order": "planted ordered pair",
 }
-"""What a planted rule consists of, in a reader's words."""
+"""The kinds of planted rules, in a reader's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,16 +235,16 @@ def shared_readings(attributions: Sequence[Attribution]) -> list[Reading]:
 
 def recall_verdict(recall: Recall) -> Verdict:
     """Return what the positive control says of a method; a single word that it misses is fatal."""
-    rule = f"the planted rule of {KIND_NAMES[recall.kind]}"
+    rule = KIND_NAMES[recall.kind]
     if recall.flagged is None:
-        sentence = f"Whether it finds {rule} was not measured: {recall.reason}."
+        sentence = f"Whether it finds the {rule} was not measured: {recall.reason}."
     else:
         sentence = (
-            f"It put {rule} first in {recall.hits} of {recall.n} texts; "
+            f"It put the {rule} first in {recall.hits} of {recall.n} texts; "
             f"at least {percent(LEAST_RECALL)} is wanted."
         )
     return Verdict(
-        f"positive control, {KIND_NAMES[recall.kind]}",
+        f"positive control, {rule}",
         recall.flagged,
         sentence.replace("..", "."),
         fatal=recall.kind == "token",
