@@ -16,7 +16,7 @@ from explain.checks.outcomes import Claim, Outcome, decisions, difference, fishe
 from explain.intervals import clustered_proportion, mean, proportion
 from explain.record import Cell, Finding, IntervalsFigure, Measure, Table
 from explain.spans import Text, text_of
-from explain.wording import estimated, listed
+from explain.wording import estimated, listed, points
 
 __all__ = ["in_sentences", "swapped", "wrongly_called"]
 
@@ -522,8 +522,7 @@ class _Swaps:
             claim=f"The same texts are {outcome.verb} in {estimated(one)} of the cases with "
             f"{_quoted(names[0])} in them and in {estimated(rest)} with "
             f"{_quoted(names[1])}{other}: "
-            f"by the word alone ({self.kind}) the share changes by "
-            f"{estimated(change)} "
+            f"by the word alone ({self.kind}) the share changes by {points(change)} "
             f"(n = {change.n:,} texts).",
             severity="critical",
             measure=change,
