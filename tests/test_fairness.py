@@ -244,6 +244,8 @@ def test_names_that_move_a_label_are_found_and_a_clean_model_has_no_finding(seed
     assert "“Amir”, “Emma” or “Kofi” in them" in finding.claim
     assert finding.measure is not None
     assert (finding.measure.lower or 0) > 0.05
+    assert f"changes by +{100 * (finding.measure.value or 0):.1f} [" in finding.claim
+    assert finding.claim.endswith(f"] points (n = {finding.measure.n} texts).")
 
 
 def test_a_group_that_is_treated_worse_is_found() -> None:
