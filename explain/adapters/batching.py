@@ -11,7 +11,6 @@ from explain.adapters.base import Scores, failure, is_out_of_memory
 
 __all__ = ["score_in_batches"]
 
-
 _Ints: TypeAlias = NDArray[np.int_]
 
 BATCH_COST = 1 / 16
