@@ -187,10 +187,12 @@ def main(n_texts: int = TEXTS) -> None:
     table(games, exact_shapley_values, solvers, BUDGETS)
     print("\nto what LIME converges to, by budget (of lime: draws)")
     table(games, lime_limit, {"ours": lime_auto, "lime": lime_draws}, LIME_BUDGETS)
-    print("\nat the default tolerance of 5 %")
+    print("\nat a tolerance")
     for name, truth, explainer in (
-        ("shap", exact_shapley_values, Shap("gaussian_process")),
-        ("lime", lime_limit, Lime()),
+        ("shap, 5 %", exact_shapley_values, Shap("gaussian_process")),
+        ("lime, 5 %", lime_limit, Lime()),
+        ("lime, 2 %", lime_limit, Lime(tolerance=0.02)),
+        ("lime, 1.6 %", lime_limit, Lime(tolerance=0.016)),
     ):
         table(games, truth, {name: lambda v, _, seed, e=explainer: ours(e, v, seed)}, (512,))
 

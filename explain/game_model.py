@@ -35,11 +35,15 @@ FloatArray = NDArray[np.float64]
 SECOND = (1e-3, 1e-2, 0.03, 0.1, 0.3, 1.0)
 """Weights tried of the second order of a half, relative to the first (prototype of the tables)."""
 
-THIRD = (0.0, 0.1, 0.5)
-"""Weights tried of the third order, relative to the second."""
+THIRD = (0.0, 0.03, 0.12)
+"""Weights tried of the third order, relative to the second.
 
-NOISE = (1e-6, 1e-3, 1e-2)
-"""Shares of the variance tried that the orders beyond the fifth may have."""
+Of twenty sets, the one whose 90 % intervals cover nearest to .9 of 59 exact games of a classifier,
+words masked or deleted, and of 200 synthetic ones.
+"""
+
+JITTER = 1e-6
+"""Share of the variance that the covariances of the data need to have an inverse."""
 
 NEGLIGIBLE = 1e-2
 """Probability of weights that are not looked at again."""
@@ -53,10 +57,10 @@ SMALLEST_RELEVANCE = 0.3
 Of .1, .3 and 1.5th powers tried on 13 exact games, the one whose 90 % intervals cover best.
 """
 
-GOLDEN = (5**0.5 - 1) / 2
-"""Step of the low-discrepancy sequence that spreads the sizes."""
+MOST_MISSES = 1_000
+"""Draws in a row that were all known, at which no other coalition is looked for."""
 
-SMALLEST_ROUND = 16
+SMALLEST_ROUND = 8
 """Evaluations that a further round asks for at least: a batch that is worth a fit."""
 
 FIRST_ROUND = 32
@@ -147,37 +151,52 @@ def pairs(n_features: int, rng: np.random.Generator) -> Iterator[Kept]:
     """Yield one coalition of each complementary pair, none twice; the full one is left out.
 
     First each feature alone, in random order: the differences to its complement hold all that is
-    additive. Then sizes with P(k) proportional to 1 / (k (n - k)) as in the Shapley kernel
-    (Lundberg and Lee 2017), spread evenly, with the features that a size has used least. It ends
-    where hundreds of draws in a row were known.
+    additive. Then coalitions that are drawn by the toss of a coin for each feature, and are moved
+    away from those before. It ends where a thousand draws in a row were known.
     """
     if n_features < 2:
         return
     # Of two features each alone is the complement of the other.
     for feature in rng.permutation(n_features if n_features > 2 else 1):
         yield np.arange(n_features) == feature
-    sizes = np.arange(2, n_features // 2 + 1)
-    if not len(sizes):
-        return
-    weights = 1 / (sizes * (n_features - sizes)) / np.where(2 * sizes == n_features, 2, 1)
-    cumulative = np.cumsum(weights / weights.sum())
-    used = {size: np.zeros(n_features) for size in sizes.tolist()}
-    seen: set[bytes] = set()
-    place, misses = rng.random(), 0
-    while misses < 100 * len(sizes):
-        place = (place + GOLDEN) % 1
-        size = int(sizes[min(int(np.searchsorted(cumulative, place)), len(sizes) - 1)])
-        order = np.lexsort((rng.random(n_features), used[size]))
-        kept = np.zeros(n_features, dtype=bool)
-        kept[order[:size]] = True
-        used[size][order[:size]] += 1
-        key = np.packbits(kept if kept[0] or 2 * size != n_features else ~kept).tobytes()
-        if key in seen:
+    before = np.ones((1, n_features))
+    misses = 0
+    while misses < MOST_MISSES:
+        x = rng.choice([-1.0, 1.0], n_features)
+        if _is_known(before @ x, n_features):
             misses += 1
             continue
         misses = 0
-        seen.add(key)
-        yield kept
+        x = _moved_away(x, before)
+        before = np.vstack([before, x])
+        yield x > 0
+
+
+def _is_known(products: FloatArray, n_features: int) -> bool:
+    """Return whether the pair with these inner products with those before was yielded.
+
+    The first of those is the full coalition, and tells a feature alone.
+    """
+    met = np.abs(products)
+    return bool(met.max() == n_features or met[0] == n_features - 2)
+
+
+def _moved_away(x: FloatArray, before: FloatArray) -> FloatArray:
+    """Flip features, the best one first, while that lowers the sum of t^4 over the products t.
+
+    Those are the inner products with the coalitions before. Data of which the sum is least confuse
+    effects of up to two features least (arrays of strength four; Hedayat, Sloane and Stufken 1999).
+    A flip of x_i changes the sum by 8 (3 sum t^2 + 2 len(t) - x_i sum (t^3 + 4 t) before_i).
+    """
+    x, t = x.copy(), before @ x
+    while True:
+        gains = x * ((t * (t * t + 4)) @ before)
+        best = int(gains.argmax())
+        flipped = t - 2 * x[best] * before[:, best]
+        if gains[best] <= 3 * (t @ t) + 2 * len(t) or _is_known(flipped, len(x)):
+            return x
+        x[best] = -x[best]
+        t = flipped
 
 
 def learn(
@@ -208,7 +227,9 @@ def learn(
     model, rounds, wanted = None, 0, FIRST_ROUND
     while True:
         room = (min(wanted, limits.budget) - 2 * len(values)) // 2
-        fresh = np.array([*([kept[0]] if not rounds else []), *islice(design, room - (not rounds))])
+        with _one_thread():
+            asked = list(islice(design, room - (not rounds)))
+        fresh = np.array(asked if rounds else [kept[0], *asked])
         if len(fresh):
             answered = yield np.vstack([fresh, ~fresh])
             values = np.vstack([values, answered.reshape(2, -1).T])
@@ -232,9 +253,9 @@ def learn(
 def _next(n: int, excess: float) -> int:
     """Return how many evaluations to have next, after n whose error is `excess` times too large.
 
-    The error falls about as 1 / n, so the last round asks for little more than it needs.
+    The error falls about as n^-1.25, so the last round asks for little more than it needs.
     """
-    return int(min(2 * n, max(n + SMALLEST_ROUND, n * excess)))
+    return int(min(2 * n, max(n + SMALLEST_ROUND, n * excess**0.8)))
 
 
 @cache
@@ -250,10 +271,13 @@ def _one_thread() -> AbstractContextManager[object]:
 
 @dataclass(frozen=True, slots=True)
 class _Weights:
-    """How much each order may have of the variance of a half, and the noise."""
+    """How much each order may have of the variance of a half, and all higher ones together.
+
+    The higher ones count as noise. They go on in the ratio of the last two.
+    """
 
     of_order: dict[int, float]
-    noise: float
+    beyond: float
 
 
 @dataclass(frozen=True)
@@ -298,7 +322,7 @@ class _Half:
         norms = np.array([float(e[0, 0]) for e in _elementary(ones, ones, relevance)])
         every = _elementary(x, x, relevance)
         grams = _weighted(weights, {k: every[k] / norms[k] for k in weights[0].of_order})
-        grams += np.array([one.noise for one in weights])[:, None, None] * np.eye(len(y))
+        grams += np.array([JITTER + one.beyond for one in weights])[:, None, None] * np.eye(len(y))
         factors = np.asarray(np.linalg.cholesky(grams), dtype=np.float64)
         white = _whitened(factors, [y] * len(factors))
         quadratics = np.maximum((white**2).sum(axis=1), np.finfo(float).tiny)
@@ -535,16 +559,16 @@ class GameModel:
 def _odd_weights(n_features: int) -> list[_Weights]:
     """Return all weights of orders 1, 3 and 5 that are tried."""
     return [
-        _Weights(_possible({1: 1.0, 3: second, 5: second * third}, n_features), noise)
-        for second, third, noise in product(SECOND, THIRD, NOISE)
+        _Weights(_possible({1: 1.0, 3: second, 5: second * third}, n_features), second * third**2)
+        for second, third in product(SECOND, THIRD)
     ]
 
 
 def _even_weights(n_features: int) -> list[_Weights]:
     """Return all weights of orders 0, 2 and 4 that are tried."""
     return [
-        _Weights(_possible({0: CONSTANT, 2: 1.0, 4: second}, n_features), noise)
-        for second, noise in product(SECOND, NOISE)
+        _Weights(_possible({0: CONSTANT, 2: 1.0, 4: second}, n_features), second**2)
+        for second in SECOND
     ]
 
 

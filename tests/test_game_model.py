@@ -1,5 +1,6 @@
 """The game model: exact games, closed-form games, and intervals that cover what they say."""
 
+from itertools import islice
 from math import comb
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
 from explain.explainers import Lime, Shap
-from explain.explainers.lime import kernel, neighbour_distances
+from explain.explainers.lime import draw_neighbours, kernel, neighbour_distances
 from explain.explainers.shap import exact_shapley_values
 from explain.game_model import GameModel, Learned, Limits, learn, pairs
 from explain.games import Coalitions, Values
 from explain.interaction import exact_interactions
 from tests.play import asked, play
+from tests.reference.lime_package import lime_by_hand
 
 TIGHT = 1e-9
 """A tolerance that no game reaches, so that the budget ends the run."""
@@ -64,6 +66,28 @@ def test_a_feature_alone_is_asked_first() -> None:
     first = [row for _, row in zip(range(9), pairs(9, np.random.default_rng(1)), strict=False)]
     assert sorted(int(row.argmax()) for row in first) == list(range(9))
     assert all(row.sum() == 1 for row in first)
+
+
+@pytest.mark.parametrize("n", [12, 17, 40])
+def test_no_flip_of_a_feature_moves_a_pair_further_from_those_before(n: int) -> None:
+    drawn = np.array(list(islice(pairs(n, np.random.default_rng(2)), n, n + 24)))
+    before = np.ones((1, n))
+    for x in np.where(drawn, 1, -1):
+        flipped = np.where(np.eye(n, dtype=bool), -x, x)
+        sums = ((flipped @ before.T) ** 4).sum(axis=1)
+        assert sums.min() >= ((before @ x) ** 4).sum()
+        before = np.vstack([before, x])
+
+
+def test_pairs_confuse_effects_of_two_features_less_than_those_of_coin_tosses_do() -> None:
+    n, rng = 14, np.random.default_rng(0)
+    drawn = np.array(list(islice(pairs(n, rng), n, n + 64)))
+
+    def confused(kept: Coalitions) -> float:
+        x = np.where(kept, 1, -1)
+        return float(((x @ x.T) ** 4).sum() - len(x) * n**4)
+
+    assert confused(drawn) < 0.6 * confused(rng.random(drawn.shape) < 0.5)
 
 
 @settings(max_examples=200, deadline=None)
@@ -238,17 +262,39 @@ def test_exact_interactions_of_a_rule_are_the_rule() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
+def limit_of_lime(values: Values) -> Values:
+    """Return the fit of all coalitions, weighted by how often LIME draws each and its kernel."""
+    n = len(values).bit_length() - 1
+    kept = every(n)[:-1]
+    # LIME draws the number of removed features first, and then which.
+    often = 1 / np.array([comb(n, int(size)) for size in kept.sum(axis=1)])
+    weights = often * kernel(neighbour_distances(kept))
+    return np.asarray(Ridge(alpha=1e-9).fit(kept, values[:-1], sample_weight=weights).coef_)
+
+
 @pytest.mark.parametrize("n", [9, 10])
 def test_the_limit_of_lime_is_the_weighted_fit_of_all_coalitions(n: int) -> None:
     values = mixed_game(n, np.random.default_rng(n))
     plan = Lime(budget=2**n, tolerance=TIGHT).plan(n, np.random.default_rng(0))
-    kept = every(n)[:-1]
-    # LIME draws the number of removed features first, and then which.
-    often = 1 / np.array([comb(n, int(size)) for size in kept.sum(axis=1)])
-    fit = Ridge(alpha=1e-9).fit(
-        kept, values[:-1], sample_weight=often * kernel(neighbour_distances(kept))
-    )
-    np.testing.assert_allclose(play(plan, table(values)).values, fit.coef_, atol=0.02)
+    np.testing.assert_allclose(play(plan, table(values)).values, limit_of_lime(values), atol=0.02)
+
+
+def test_lime_is_nearer_to_its_limit_than_5000_draws_for_a_sixteenth_of_them(
+    exact_games: list[tuple[Values, Values]],
+) -> None:
+    ours, draws, evaluations = [], [], []
+    for values, _ in exact_games:
+        n, limit = len(values).bit_length() - 1, limit_of_lime(values)
+        plan = Lime(tolerance=0.016).plan(n, np.random.default_rng(0))
+        estimate, coalitions = asked(plan, table(values))
+        kept = draw_neighbours(n, 10**6, np.random.default_rng(0))
+        drawn, _ = lime_by_hand(kept, table(values)(kept))
+        assert len(kept) == 5_000
+        ours.append(np.linalg.norm(estimate.values - limit) / np.linalg.norm(limit))
+        draws.append(np.linalg.norm(drawn - limit) / np.linalg.norm(limit))
+        evaluations.append(len(coalitions))
+    assert np.mean(ours) < np.mean(draws)
+    assert np.mean(evaluations) < 5_000 / 16
 
 
 def test_what_is_predicted_of_a_known_coalition_is_its_value() -> None:
