@@ -152,7 +152,7 @@ def pairs(n_features: int, rng: np.random.Generator) -> Iterator[Kept]:
 
     First each feature alone, in random order: the differences to its complement hold all that is
     additive. Then coalitions that are drawn by the toss of a coin for each feature, and are moved
-    away from those before. It ends where a thousand draws in a row were known.
+    away from the full one and from each other. It ends where a thousand draws in a row were known.
     """
     if n_features < 2:
         return
@@ -184,9 +184,10 @@ def _is_known(products: FloatArray, n_features: int) -> bool:
 def _moved_away(x: FloatArray, before: FloatArray) -> FloatArray:
     """Flip features, the best one first, while that lowers the sum of t^4 over the products t.
 
-    Those are the inner products with the coalitions before. Data of which the sum is least confuse
-    effects of up to two features least (arrays of strength four; Hedayat, Sloane and Stufken 1999).
-    A flip of x_i changes the sum by 8 (3 sum t^2 + 2 len(t) - x_i sum (t^3 + 4 t) before_i).
+    Those are the inner products of x with the coalitions before. Data of which the sum is least
+    confuse effects of up to two features least (orthogonal arrays of strength four; Hedayat, Sloane
+    and Stufken 1999). A flip of x_i changes the sum by
+    8 (3 sum t^2 + 2 len(t) - x_i sum (t^3 + 4 t) before_i).
     """
     x, t = x.copy(), before @ x
     while True:
@@ -235,10 +236,10 @@ def learn(
             values = np.vstack([values, answered.reshape(2, -1).T])
             kept = np.vstack([kept, fresh]) if rounds else fresh
             rounds += 1
-            with _one_thread():
-                model = GameModel.fit(kept, values, model)
-        assert model is not None
         with _one_thread():
+            if len(fresh):
+                model = GameModel.fit(kept, values, model)
+            assert model is not None
             found = read(model)
         unresolved = RESOLUTION * (1 + float(np.abs(values).max()))
         if found.relative_error <= limits.tolerance or found.errors.max(initial=0) <= unresolved:
@@ -287,7 +288,7 @@ class _Half:
     Attributes
     ----------
     x : array, shape (n_data, n_features)
-        The coalitions as +1 and -1.
+        The coalitions as +1 and -1, the full one first.
     relevance : array, shape (n_features,)
         a_i, one in the mean.
     norms : array, shape (6,)
@@ -318,9 +319,8 @@ class _Half:
     def fit(
         cls, x: FloatArray, y: FloatArray, relevance: FloatArray, weights: Sequence[_Weights]
     ) -> "_Half":
-        ones = np.ones((1, x.shape[1]))
-        norms = np.array([float(e[0, 0]) for e in _elementary(ones, ones, relevance)])
         every = _elementary(x, x, relevance)
+        norms = np.array([e[0, 0] for e in every])
         grams = _weighted(weights, {k: every[k] / norms[k] for k in weights[0].of_order})
         grams += np.array([JITTER + one.beyond for one in weights])[:, None, None] * np.eye(len(y))
         factors = np.asarray(np.linalg.cholesky(grams), dtype=np.float64)
@@ -364,14 +364,14 @@ class _Half:
         """
         own = self.relevance * self.x
         data = _without_one(self.x, self.relevance)
-        alone = _without_one(np.ones((1, self.x.shape[1])), self.relevance)
+        alone = [of_order[0] for of_order in data]
         crossed, prior = {}, {}
         for k in self.orders:
             crossed[k] = outside[k] * data[k]
-            prior[k] = outside[k] ** 2 * alone[k][0]
+            prior[k] = outside[k] ** 2 * alone[k]
             if k:
                 crossed[k] = crossed[k] + inside[k] * own * data[k - 1]
-                prior[k] = prior[k] + inside[k] ** 2 * self.relevance * alone[k - 1][0]
+                prior[k] = prior[k] + inside[k] ** 2 * self.relevance * alone[k - 1]
             crossed[k] /= self.norms[k]
             prior[k] /= self.norms[k]
         return self.read(crossed, prior)
@@ -487,9 +487,7 @@ class GameModel:
         half = self.even
         first, second = np.triu_indices(half.x.shape[1], 1)
         crossed, prior = {}, {}
-        ones = np.ones((1, half.x.shape[1]))
         data = _without_two(half.x, half.relevance, first, second)
-        own = _without_two(ones, half.relevance, first, second)
         both = half.relevance[first] * half.relevance[second]
         for k in half.orders:
             if k == 0:
@@ -498,7 +496,7 @@ class GameModel:
             factor = 4 / (k - 1)
             signs = half.x[:, first] * half.x[:, second]
             crossed[k] = factor * both * signs * data[k - 2] / half.norms[k]
-            prior[k] = factor**2 * both * own[k - 2][0] / half.norms[k]
+            prior[k] = factor**2 * both * data[k - 2][0] / half.norms[k]
         return half.read(crossed, prior)
 
     def predict(self, kept: Coalitions) -> Values:

@@ -126,8 +126,11 @@ class _Integral:
     def outcome(self, tolerance: float, points: int) -> Outcome[Estimate]:
         """Return the estimate, with the number of gradients it took."""
         values = np.zeros(len(self.paths.questions[self.row].segmentation))
-        for panel in self.panels:
-            values += self.paths.onto_features(self.row, panel.values)
+        if self.panels:
+            layers = zip(*(panel.values for panel in self.panels), strict=True)
+            values = self.paths.onto_features(
+                self.row, tuple(np.sum(layer, axis=0) for layer in layers)
+            )
         gap = relative_gap(values, self.total)
         estimate = Estimate(
             values,

@@ -32,14 +32,14 @@ KERNEL_WIDTH = 25.0
 MOST_DRAWS = 5_000
 """Neighbours that LimeTextExplainer draws by default."""
 
-DRAWS_AT_ONCE = 1_000
+DRAWS_AT_ONCE = 400
 CELLS_AT_ONCE = 1_000_000
 """Neighbours, and features times neighbours, that are drawn at a time."""
 
 HELD_OUT_SHARE = 0.2
 """Share of the distinct neighbours that the fit does not see."""
 
-FIT_DRAWS = 400
+FIT_DRAWS = 200
 """Neighbours on which R2 of the limit is stated; the game model takes long to score 5,000."""
 
 FRESH_NEIGHBOURS = 16
