@@ -117,9 +117,13 @@ def main(n_sentences: int = SENTENCES, rounds: int = ROUNDS) -> None:
         "LimeTextExplainer, 5,000 samples": (lambda: partial(lime_package, model, few), len(few)),
         "ours, lime, tolerance 1.6 %": ours(LIME, few),
         "ours, lime, tolerance 2 %": ours("lime", few, tolerance=0.02),
-        "ours, lime, shap at 5 % is paid": (lambda: lime_after_shap(model, few, 0.05), len(few)),
-        "ours, lime, shap at 2 % is paid": (lambda: lime_after_shap(model, few, 0.02), len(few)),
-        "ours, lime, shap at 1 % is paid": (lambda: lime_after_shap(model, few, 0.01), len(few)),
+        **{
+            f"ours, lime, shap at {percent} % is paid": (
+                partial(lime_after_shap, model, few, percent / 100),
+                len(few),
+            )
+            for percent in (5, 2, 1)
+        },
         f"captum, {STEPS} steps, one by one": (
             lambda: partial(captum_package, model, texts),
             len(texts),

@@ -15,7 +15,7 @@ odd half, on which alone Shapley values depend, and an even half.
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import islice, product
 from math import inf
@@ -225,29 +225,30 @@ def learn(
     design = pairs(n_features, rng)
     kept = np.ones((1, n_features), dtype=bool)
     values: FloatArray = np.zeros((0, 2))
-    model, rounds, wanted = None, 0, FIRST_ROUND
+    last: Learned | None = None
+    rounds, wanted = 0, FIRST_ROUND
     while True:
         room = (min(wanted, limits.budget) - 2 * len(values)) // 2
         with _one_thread():
             asked = list(islice(design, room - (not rounds)))
+        if last is not None and not asked:
+            return last
         fresh = np.array(asked if rounds else [kept[0], *asked])
-        if len(fresh):
-            answered = yield np.vstack([fresh, ~fresh])
-            values = np.vstack([values, answered.reshape(2, -1).T])
-            kept = np.vstack([kept, fresh]) if rounds else fresh
-            rounds += 1
+        answered = yield np.vstack([fresh, ~fresh])
+        values = np.vstack([values, answered.reshape(2, -1).T])
+        kept = np.vstack([kept, fresh]) if rounds else fresh
+        rounds += 1
         with _one_thread():
-            if len(fresh):
-                model = GameModel.fit(kept, values, model)
-            assert model is not None
+            model = GameModel.fit(kept, values, None if last is None else last.model)
             found = read(model)
+        last = Learned(model, found, "budget", rounds)
         unresolved = RESOLUTION * (1 + float(np.abs(values).max()))
         if found.relative_error <= limits.tolerance or found.errors.max(initial=0) <= unresolved:
-            return Learned(model, found, "tolerance", rounds)
+            return replace(last, ended_by="tolerance")
         if limits.seconds is not None and time.monotonic() - started >= limits.seconds:
-            return Learned(model, found, "seconds", rounds)
-        if not len(fresh) or 2 * len(values) + 2 > limits.budget:
-            return Learned(model, found, "budget", rounds)
+            return replace(last, ended_by="seconds")
+        if 2 * len(values) + 2 > limits.budget:
+            return last
         wanted = _next(2 * len(values), found.relative_error / limits.tolerance)
 
 
