@@ -222,7 +222,8 @@ class IsDescribedAsAnother(TransformersClassifier):
 class HasDropout(TransformersClassifier):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.model.train()
+        layer = self.model.get_submodule("roberta.embeddings.dropout")
+        layer.register_forward_hook(lambda *call: torch.nn.functional.dropout(call[2]))
 
 
 class Drifts(TransformersClassifier):
@@ -236,12 +237,11 @@ class Drifts(TransformersClassifier):
 class AttendsToPadding(TransformersClassifier):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        real = self.model.forward
+        self.model.register_forward_pre_hook(self._unmasked, with_kwargs=True)
 
-        def unmasked(*args: Any, attention_mask: torch.Tensor, **inputs: Any) -> Any:
-            return real(*args, attention_mask=torch.ones_like(attention_mask), **inputs)
-
-        self.model.forward = unmasked
+    @staticmethod
+    def _unmasked(_: object, args: Any, inputs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        return args, {**inputs, "attention_mask": torch.ones_like(inputs["attention_mask"])}
 
 
 class ReversesItsRows(TransformersClassifier):

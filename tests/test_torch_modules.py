@@ -95,6 +95,7 @@ def wrapped(module: Any, task: Any = "single_label", **options: Any) -> TorchCla
         for weight in module.parameters():
             weight.copy_(0.7 * torch.randn(weight.shape, generator=generator))
     options = {"mask_token": "<unk>", **options}
+    module.eval()
     return TorchClassifier(module, tokenize, module.embedding, LABELS[task], task=task, **options)
 
 

@@ -143,7 +143,7 @@ def random_model(
             **options,
         },
     )
-    model: PreTrainedModel = auto.from_config(config)
+    model: PreTrainedModel = auto.from_config(config).eval()
     return model
 
 

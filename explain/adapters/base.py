@@ -177,7 +177,7 @@ class ModuleClassifier(GradientClassifier, Protocol):
 
     @property
     def network(self) -> "torch.nn.Module":
-        """The module that scores are computed by."""
+        """The module that scores are computed by, which no other thread runs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from pydantic import JsonValue
 from transformers import AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from explain.adapters.base import Encoding, description_of, first_line
+from explain.adapters.base import Encoding, Scores, description_of, first_line
+from explain.adapters.private import PrivateModule, PrivateTokenizer
 from explain.adapters.tokenized import (
     GPU_TOKEN_BUDGET,
     LongText,
@@ -49,7 +50,8 @@ class PretrainedClassifier(TokenizerClassifier):
     Parameters
     ----------
     model : PreTrainedModel
-        The model. It is put into evaluation mode.
+        The model. It stays as it is: copies in evaluation mode that share its weights are run
+        (`PrivateModule`).
     tokenizer : PreTrainedTokenizerBase
         Its tokenizer, a fast one.
     labels, task, long_text, pool
@@ -88,16 +90,20 @@ class PretrainedClassifier(TokenizerClassifier):
         long_text: LongText = "cut",
         pool: Pool = "mean",
     ) -> None:
-        self.model: PreTrainedModel = model
-        self.model.train(False)
         check_vocabulary(model, tokenizer)
+        name = name or type(model).__name__
+        self.model: PreTrainedModel = model
+        self._private = PrivateModule(model, name)
+        for layer in self._private.template.modules():
+            if (config := getattr(layer, "config", None)) is not None:
+                config.return_dict = True
         super().__init__(
             tokenizer,
             labels,
             task=task,
             max_length=max_length_of(model, tokenizer),
-            name=name or type(model).__name__,
-            pad_id=pad_id_of(model, tokenizer),
+            name=name,
+            pad_id=pad_id_of(self._private.template, tokenizer),
             pad_side=pad_side or pad_side_of(model, tokenizer),
             long_text=long_text,
             pool=pool,
@@ -112,17 +118,29 @@ class PretrainedClassifier(TokenizerClassifier):
     @property
     def embeddings(self) -> tuple[torch.nn.Module, ...]:
         """The layers that turn token ids into vectors, an encoder's before its decoder's."""
-        if not self.model.config.is_encoder_decoder:
-            return (self.model.get_input_embeddings(),)
+        model = self._private.here()
+        if not model.config.is_encoder_decoder:
+            return (model.get_input_embeddings(),)
         return (
-            self.model.get_encoder().get_input_embeddings(),
-            self.model.get_decoder().get_input_embeddings(),
+            model.get_encoder().get_input_embeddings(),
+            model.get_decoder().get_input_embeddings(),
         )
 
     @property
     def network(self) -> torch.nn.Module:
-        """The module that scores are computed by."""
-        return self.model
+        """The module that scores are computed by in this thread."""
+        return self._private.here()
+
+    def predict(self, texts: Sequence[Text]) -> Scores:
+        """Return the scores of `texts`, as `TokenizerClassifier.predict`.
+
+        Raises
+        ------
+        PredictionError
+            If the tokenizer or the model fails, or was changed in a way that is not followed.
+        """
+        self._private.follow()
+        return super().predict(texts)
 
     def encode(self, texts: Sequence[Text]) -> Encoding:
         """Return `texts` as one padded batch on the model's device.
@@ -135,6 +153,7 @@ class PretrainedClassifier(TokenizerClassifier):
             If the tokenizer fails.
         """
         self._check_differentiable()
+        self._private.follow()
         encoded = self._tokenize(texts)
         inputs = self._pad(encoded)
         width = inputs["input_ids"].shape[1]
@@ -372,7 +391,7 @@ def pad_id_of(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") ->
         if token_id is not None and token_id >= 0
     ]
     if not known:
-        last = tokenizer("a")["input_ids"][-1:]
+        last = PrivateTokenizer(tokenizer, type(model).__name__)("a")["input_ids"][-1:]
         special = (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.unk_token_id)
         known = [token_id for token_id in special if token_id is not None and token_id not in last]
     if not known:

@@ -72,7 +72,7 @@ class PromptedClassifier(PretrainedClassifier):
     Parameters
     ----------
     model : PreTrainedModel
-        A causal language model. It is put into evaluation mode.
+        A causal language model, see `PretrainedClassifier`.
     tokenizer : PreTrainedTokenizerBase
         Its tokenizer, a fast one.
     template : str
@@ -143,7 +143,8 @@ class PromptedClassifier(PretrainedClassifier):
                 f"{self.max_length + longest} that {self.name} reads: no room for a text; "
                 "shorten the template"
             )
-        self._check_causal(empty)
+        with self._private.probed():
+            self._check_causal(empty)
 
     @classmethod
     def from_folder(
@@ -263,7 +264,8 @@ class PromptedClassifier(PretrainedClassifier):
         wanted = lengths - last + torch.arange(last, device=lengths.device)
         # Only these positions reach the vocabulary: all of them would take most of the memory.
         positions, columns = wanted.unique(return_inverse=True)
-        logits = self.model(**inputs, logits_to_keep=positions, use_cache=False).logits
+        model = self._private.here()
+        logits = model(**inputs, logits_to_keep=positions, use_cache=False).logits
         rows = torch.arange(len(lengths), device=lengths.device)[:, None]
         log_p: torch.Tensor = logits[rows, columns].float().log_softmax(dim=-1)
         return log_p

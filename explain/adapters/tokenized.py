@@ -12,6 +12,7 @@ from scipy.special import log_softmax
 
 from explain.adapters.base import Scores, check_labels, failure
 from explain.adapters.batching import score_in_batches
+from explain.adapters.private import PrivateTokenizer
 from explain.errors import AdapterError, ConfigurationError, PredictionError, nearest
 from explain.record import Task
 from explain.spans import Span, Text, parts_of
@@ -64,7 +65,7 @@ class TokenizerClassifier(ABC):
     Parameters
     ----------
     tokenizer : PreTrainedTokenizerBase
-        The tokenizer, a fast one.
+        The tokenizer, a fast one. A copy of it is used, so none of its settings is changed.
     labels : sequence of str
         Names of the columns of the scores.
     task : {"single_label", "multi_label", "regression"}
@@ -117,6 +118,7 @@ class TokenizerClassifier(ABC):
                 "tokens come from; save it as a fast one (tokenizer.json), or wrap a function"
             )
         self.tokenizer = tokenizer
+        self._private_tokenizer = PrivateTokenizer(tokenizer, name)
         self.labels = check_labels(labels, task)
         self.task = task
         self.max_length = max_length
@@ -250,7 +252,7 @@ class TokenizerClassifier(ABC):
             sides = [self._bounded(side) for side in sides]
         # MiniLM and others store padding and truncation in tokenizer.json: both are always stated.
         try:
-            encoded: BatchEncoding = self.tokenizer(
+            encoded: BatchEncoding = self._private_tokenizer(
                 *sides,
                 truncation=truncation,
                 max_length=self.max_length if truncation else None,
@@ -270,7 +272,7 @@ class TokenizerClassifier(ABC):
         bounded = list(side)
         for number, part in enumerate(side):
             if len(part) > self.max_length:
-                offsets = self.tokenizer(
+                offsets = self._private_tokenizer(
                     part, add_special_tokens=False, return_offsets_mapping=True, verbose=False
                 )["offset_mapping"]
                 last = self.max_length + SPARE

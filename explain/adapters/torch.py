@@ -1,6 +1,8 @@
 """PyTorch modules of one's own over word ids: LSTM, GRU, CNN."""
 
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import torch
@@ -15,6 +17,7 @@ from explain.adapters.base import (
     failure,
 )
 from explain.adapters.batching import score_in_batches
+from explain.adapters.private import PrivateModule
 from explain.adapters.tokenized import CPU_TOKEN_BUDGET, GPU_TOKEN_BUDGET
 from explain.errors import AdapterError, CapabilityError, ConfigurationError, PredictionError
 from explain.record import ModelDescription, Task
@@ -44,7 +47,7 @@ class TorchClassifier:
     Parameters
     ----------
     module : torch.nn.Module
-        The model. It is put into evaluation mode and stays on its device.
+        The model. It stays as it is: copies in evaluation mode that share its weights are run.
     tokenize : callable
         Takes a text and returns its tokens in reading order, each ``(id, start, end)``: the token
         stands for ``text[start:end]``. A token that stands for no character (the mark of a
@@ -94,18 +97,17 @@ class TorchClassifier:
                 "pass 1 <= min_length <= max_length"
             )
         self.module = module
-        self.module.train(False)
         self.tokenize = tokenize
         self.embedding = embedding
         self.labels = check_labels(labels, task)
         self.task = task
         self.name = name or type(module).__name__
+        self._private = PrivateModule(_Layers(module, embedding), self.name)
         self.pad_id = pad_id
         self.mask_token = mask_token
         self.min_length = min_length
         self.max_length = max_length
         self.token_budget = CPU_TOKEN_BUDGET if self._device.type == "cpu" else GPU_TOKEN_BUDGET
-        self._lookup = _Lookup(embedding)
         self._mask_id = self._id_of_mask()
         self._probe()
 
@@ -117,12 +119,12 @@ class TorchClassifier:
     @property
     def embeddings(self) -> tuple[torch.nn.Module, ...]:
         """The layer that turns the ids of a whole batch into vectors."""
-        return (self._lookup,)
+        return (self._private.here().lookup,)
 
     @property
     def network(self) -> torch.nn.Module:
-        """The module that scores are computed by."""
-        return self.module
+        """The module that scores are computed by in this thread."""
+        return self._private.here().module
 
     def predict(self, texts: Sequence[Text]) -> Scores:
         """Return the scores of `texts`, shape (n_texts, n_labels), natural-log scale.
@@ -133,10 +135,11 @@ class TorchClassifier:
             If `tokenize` or the module fails, or a text is a pair.
         """
         ids = [self._ids(self._read(text)) for text in texts]
+        module = self._private.follow().module
 
         def score(batch: list[int]) -> Scores:
             with torch.inference_mode():
-                scores = self.module(self._tensor([ids[i] for i in batch]))
+                scores = self._tensor_of(module(self._tensor([ids[i] for i in batch])))
             return self._checked(scores, len(batch))
 
         return score_in_batches(self, ids, score, equal_lengths=True)
@@ -175,6 +178,7 @@ class TorchClassifier:
         PredictionError
             If `tokenize` fails, or a text is a pair.
         """
+        self._private.follow()
         tokens = [self._read(text)[: self.max_length] for text in texts]
         ids = [torch.tensor(self._ids(row)) for row in tokens]
         padded = pad_sequence(ids, batch_first=True, padding_value=self.pad_id)
@@ -207,7 +211,7 @@ class TorchClassifier:
     def differentiable_scores(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return the scores of an encoded batch, with gradients."""
         ids, lengths = inputs["input_ids"], inputs["attention_mask"].sum(dim=1)
-        vectors = self._lookup(ids)
+        vectors = self._private.here().lookup(ids)
         groups = [torch.nonzero(lengths == n)[:, 0] for n in torch.unique(lengths)]
         scores = [
             self._scores_of(ids[rows, : int(lengths[rows[0]])], vectors[rows]) for rows in groups
@@ -270,6 +274,7 @@ class TorchClassifier:
     def _scores_of(self, ids: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
         """Return the scores of texts of one length whose embeddings are `vectors`."""
         vectors, calls = vectors[:, : ids.shape[1]], 0
+        layers = self._private.here()
 
         def embed(_: torch.nn.Module, arguments: tuple[Any, ...], __: object) -> torch.Tensor:
             nonlocal calls
@@ -282,10 +287,10 @@ class TorchClassifier:
                 )
             return vectors
 
-        handle = self.embedding.register_forward_hook(embed)
+        handle = layers.lookup.embedding.register_forward_hook(embed)
         try:
-            with torch.backends.cudnn.flags(enabled=False):
-                scores: torch.Tensor = self.module(ids)
+            with _without_cudnn(ids.device):
+                scores = self._tensor_of(layers.module(ids))
         finally:
             handle.remove()
         if calls != 1:
@@ -294,6 +299,15 @@ class TorchClassifier:
                 "pass the layer that embeds the ids"
             )
         return scores
+
+    def _tensor_of(self, output: object) -> torch.Tensor:
+        if not isinstance(output, torch.Tensor):
+            raise AdapterError(
+                f"{self.name} returned a {type(output).__name__}, expected one tensor of shape "
+                f"(n_texts, {len(self.labels)}); return the scores alone, in a module around it if "
+                "need be"
+            )
+        return output
 
     def _checked(self, scores: torch.Tensor, n_texts: int) -> Scores:
         return check_scores(scores.double().cpu().numpy(), n_texts, self.labels, self.name)
@@ -319,13 +333,22 @@ class TorchClassifier:
         ids = torch.full((2, self.min_length + 2), self.pad_id, device=self._device)
         inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
         try:
-            with torch.no_grad():
+            with torch.no_grad(), self._private.probed():
                 scores = self.differentiable_scores(inputs)
         except AdapterError:
             raise
         except Exception as error:
             raise failure(self.name, error) from error
         self._checked(scores, 2)
+
+
+class _Layers(torch.nn.Module):
+    """A module, and the embedding in it: what a copy must hold together."""
+
+    def __init__(self, module: torch.nn.Module, embedding: torch.nn.Embedding) -> None:
+        super().__init__()
+        self.module = module
+        self.lookup = _Lookup(embedding)
 
 
 class _Lookup(torch.nn.Module):
@@ -338,6 +361,24 @@ class _Lookup(torch.nn.Module):
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         vectors: torch.Tensor = self.embedding(ids)
         return vectors
+
+
+_CUDNN = threading.Lock()
+
+
+@contextmanager
+def _without_cudnn(device: torch.device) -> Iterator[None]:
+    """Do without cuDNN for a while, which is a setting of the whole process."""
+    if device.type != "cuda":
+        yield
+        return
+    with _CUDNN:
+        before = torch.backends.cudnn.enabled
+        torch.backends.cudnn.enabled = False
+        try:
+            yield
+        finally:
+            torch.backends.cudnn.enabled = before
 
 
 def _span(token: Token) -> Span | None:

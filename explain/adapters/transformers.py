@@ -49,7 +49,7 @@ class TransformersClassifier(PretrainedClassifier):
     Parameters
     ----------
     model : PreTrainedModel
-        A model with a sequence classification head. It is put into evaluation mode.
+        A model with a sequence classification head, see `PretrainedClassifier`.
     tokenizer : PreTrainedTokenizerBase
         Its tokenizer, a fast one.
     name, source, files, facts
@@ -95,7 +95,8 @@ class TransformersClassifier(PretrainedClassifier):
             long_text=long_text,
             pool=pool,
         )
-        self._score_batch(self._tokenize(["."]))
+        with self._private.probed():
+            self._score_batch(self._tokenize(["."]))
 
     @classmethod
     def from_folder(
@@ -151,7 +152,17 @@ class TransformersClassifier(PretrainedClassifier):
 
     def differentiable_scores(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return the logits of an encoded batch, with gradients."""
-        logits: torch.Tensor = self.model(**inputs).logits
+        return self._logits(inputs)
+
+    def _logits(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        output = self._private.here()(**inputs)
+        logits: object = getattr(output, "logits", None)
+        if not isinstance(logits, torch.Tensor):
+            seen = ", ".join(output) if isinstance(output, Mapping) else type(output).__name__
+            raise AdapterError(
+                f"{self.name} gives {seen}, expected logits; pass a model with a sequence "
+                "classification head, or wrap a function that returns the scores"
+            )
         return logits
 
     def _score_batch(self, encoded: Mapping[str, Any]) -> Scores:
@@ -159,7 +170,7 @@ class TransformersClassifier(PretrainedClassifier):
         for rows in self._scored_together(encoded["input_ids"]):
             batch = {key: [values[i] for i in rows] for key, values in encoded.items()}
             with torch.inference_mode():
-                logits = self.model(**self._pad(batch)).logits
+                logits = self._logits(self._pad(batch))
             scores[rows] = check_scores(
                 logits.double().cpu().numpy(), len(rows), self.labels, self.name
             )

@@ -15,6 +15,8 @@ from explain.games import Coalitions, Plan, Values
 
 __all__ = ["GameFunction", "as_plan"]
 
+_RANDOM = threading.Lock()
+
 T = TypeVar("T")
 
 GameFunction: TypeAlias = Callable[[NDArray[Any]], Values]
@@ -25,8 +27,10 @@ def as_plan(method: Callable[[GameFunction], T], seed: int) -> Plan[T]:
     """Return `method` as a plan: each call it makes of the game becomes a question.
 
     The method runs in a thread of its own, and only while the plan waits for it, so no two threads
-    ever run at the same time. It sees numpy's global random state as if it had been seeded with
-    `seed` and were alone; everybody else's state is left as it was.
+    ever run at the same time, nor do the methods of other plans. It sees numpy's global random
+    state as if it had been seeded with `seed` and were alone; everybody else's state is left as it
+    was. That state belongs to the process: who draws from it in another thread meanwhile, draws
+    from the method's.
 
     Parameters
     ----------
@@ -77,10 +81,11 @@ class RandomState:
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
-        outer = np.random.get_state()
-        np.random.set_state(self._state)
-        try:
-            yield
-        finally:
-            self._state = np.random.get_state()
-            np.random.set_state(outer)
+        with _RANDOM:
+            outer = np.random.get_state()
+            np.random.set_state(self._state)
+            try:
+                yield
+            finally:
+                self._state = np.random.get_state()
+                np.random.set_state(outer)

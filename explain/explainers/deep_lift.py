@@ -14,6 +14,7 @@ from explain.explainers.gradients import (
     Baseline,
     GradientExplainer,
     Paths,
+    hooked,
     per_row,
     quiet_captum,
 )
@@ -144,13 +145,8 @@ def _check_calls(model: ModuleClassifier) -> None:
 
     modules = model.network.named_modules()
     names = {m: name for name, m in modules if type(m) in SUPPORTED_NON_LINEAR}
-    handles = [module.register_forward_hook(counted) for module in names]
-    try:
-        with torch.no_grad():
-            model.differentiable_scores(model.encode(["."]).inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with torch.no_grad(), hooked(names, counted):
+        model.differentiable_scores(model.encode(["."]).inputs)
     if again := [module for module, n in calls.items() if n > 1]:
         raise CapabilityError(
             f"{model.name} calls its {type(again[0]).__name__} {names[again[0]]!r} "

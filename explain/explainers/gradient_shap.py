@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from explain.engine import Outcome
 from explain.explainers.base import Budget, Estimate, relative_gap
-from explain.explainers.bridge import RandomState
-from explain.explainers.gradients import Baseline, GradientExplainer, Paths, per_row
+from explain.explainers.gradients import Baseline, GradientExplainer, Paths
 
 __all__ = ["GradientShap"]
 
@@ -19,10 +18,10 @@ __all__ = ["GradientShap"]
 class GradientShap(GradientExplainer):
     """The mean gradient at random points between a baseline and the text, times their difference.
 
-    captum's ``GradientShap`` with one baseline and no noise: its expectation is that of integrated
-    gradients, to which `budget` random points are an approximation. The values promise their sum
-    in expectation only; the standard errors, over the points, and ``relative_gap`` say how far
-    they may be off.
+    The points and values of captum's ``GradientShap`` with one baseline and no noise. Their
+    expectation is that of integrated gradients, to which `budget` random points are an
+    approximation. The values promise their sum in expectation only; the standard errors, over the
+    points, and ``relative_gap`` say how far they may be off.
 
     Parameters
     ----------
@@ -69,23 +68,21 @@ class GradientShap(GradientExplainer):
     def _samples(self, paths: Paths, row: int) -> NDArray[np.float64]:
         """Return what each random point says, shape (budget, n_features)."""
         import torch
-        from captum.attr import GradientShap as Captum
+        from captum.attr import Saliency
 
-        captum = Captum(paths.forward)
-        devices = [layer.device for layer in paths.inputs if layer.device.type == "cuda"]
-        random = RandomState(int(paths.questions[row].rng().integers(2**32)))
+        captum = Saliency(paths.forward)
+        # What captum draws from numpy's global state, which other threads draw from as well.
+        seed = int(paths.questions[row].rng().integers(2**32))
+        points = np.random.RandomState(seed).uniform(size=self.budget)
 
-        def work(samples: Sequence[int]) -> list[NDArray[np.float64]]:
-            rows = [row] * len(samples)
-            products = captum.attribute(
-                paths.at([(row, 1.0)] * len(rows)),
-                baselines=paths.at([(row, 0.0)]),
-                n_samples=1,
+        def work(places: Sequence[float]) -> list[NDArray[np.float64]]:
+            rows = [row] * len(places)
+            gradients = captum.attribute(
+                tuple(v.requires_grad_() for v in paths.at([(row, t) for t in places])),
+                abs=False,
                 additional_forward_args=(torch.tensor(rows),),
             )
-            found = per_row([layer.double().sum(-1) for layer in products])
-            return [paths.onto_features(row, tokens) for tokens in found]
+            products = paths.products(rows, gradients)
+            return [paths.onto_features(row, tokens) for tokens in products]
 
-        # captum draws from the global random states, which are nobody else's business.
-        with random.in_force(), torch.random.fork_rng(devices):
-            return np.array(paths.in_batches(range(self.budget), work))
+        return np.array(paths.in_batches(points.tolist(), work))

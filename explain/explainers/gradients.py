@@ -1,5 +1,6 @@
 """What all methods of gradients share: the vectors of texts, and captum between two of them."""
 
+import threading
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +22,15 @@ from explain.spans import text_of
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Baseline", "GradientExplainer", "Paths", "Points", "TokenValues", "quiet_captum"]
+__all__ = [
+    "Baseline",
+    "GradientExplainer",
+    "Paths",
+    "Points",
+    "TokenValues",
+    "hooked",
+    "quiet_captum",
+]
 
 Baseline: TypeAlias = Literal["auto", "mask", "pad", "mean", "zero"]
 """Vector that stands in for each token of a feature; ``auto`` is mask, or else pad."""
@@ -37,6 +46,8 @@ SIMILAR = 1.25
 
 ROWS_OF_MEAN = 4096
 """Vectors that are averaged at once."""
+
+_WARNINGS = threading.Lock()
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -145,7 +156,7 @@ class Paths:
         def keep(layer: torch.nn.Module, _: object, vectors: torch.Tensor) -> None:
             seen[layer] = vectors
 
-        with torch.no_grad(), _hooked(model.embeddings, keep):
+        with torch.no_grad(), hooked(model.embeddings, keep):
             scores = model.differentiable_scores(self.encoding.inputs)
             self.full = self._target_values(scores, rows)
         self.inputs = tuple(seen[layer] for layer in model.embeddings)
@@ -246,7 +257,7 @@ class Paths:
 
         # Ids stay those of the text: a model may also look at them for positions, or for its end.
         inputs = {key: value[rows] for key, value in self.encoding.inputs.items()}
-        with _hooked(self.model.embeddings, replace):
+        with hooked(self.model.embeddings, replace):
             return self.model.differentiable_scores(inputs)
 
     def _target_values(self, scores: "torch.Tensor", rows: Iterable[int]) -> NDArray[np.float64]:
@@ -283,8 +294,11 @@ def per_row(layers: "Sequence[torch.Tensor]") -> list[TokenValues]:
 
 @contextmanager
 def quiet_captum() -> Iterator[None]:
-    """Keep captum from warning of the hooks that it sets on activations."""
-    with warnings.catch_warnings():
+    """Keep captum from warning of the hooks that it sets on activations.
+
+    Filters of warnings belong to the process: two threads would put back those of each other.
+    """
+    with _WARNINGS, warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"(?s).*Setting forward, backward hooks")
         yield
 
@@ -331,9 +345,14 @@ def _start(
 
 
 @contextmanager
-def _hooked(layers: "Sequence[torch.nn.Module]", hook: Callable[..., object]) -> Iterator[None]:
-    """Keep a forward hook on each layer for a while."""
-    handles = [layer.register_forward_hook(hook) for layer in layers]
+def hooked(layers: "Iterable[torch.nn.Module]", hook: Callable[..., object]) -> Iterator[None]:
+    """Keep a forward hook on each layer for a while, for what this thread runs."""
+    thread = threading.get_ident()
+
+    def ours(*arguments: Any) -> object:
+        return hook(*arguments) if threading.get_ident() == thread else None
+
+    handles = [layer.register_forward_hook(ours) for layer in layers]
     try:
         yield
     finally:

@@ -26,6 +26,7 @@ from explain.engine import Engine
 from explain.errors import CapabilityError, DataError, ExplainError
 from explain.explainers import Explainer
 from explain.explainers.base import overlap
+from explain.explainers.gradients import hooked
 from explain.games import Masker, Question, make_target, target_values
 from explain.record import Attribution, Task
 from explain.spans import Segmentation, Span, Text, parts_of, text_of, words
@@ -317,9 +318,12 @@ class _PlantedGradients(_PlantedTokens):
     ) -> None:
         super().__init__(engine, model, rule)
         self._differentiable = model
-        self.embeddings = model.embeddings
         self.token_budget = model.token_budget
         self._matches = [_SoftMatch.of(model, word, texts) for word in rule.words]
+
+    @property
+    def embeddings(self) -> "tuple[torch.nn.Module, ...]":
+        return self._differentiable.embeddings
 
     def encode(self, texts: Sequence[Text]) -> Encoding:
         return self._differentiable.encode(texts)
@@ -336,11 +340,8 @@ class _PlantedGradients(_PlantedTokens):
             seen.append(output)
 
         # Registered last, so it sees what a method has put in the place of the embeddings.
-        handle = self.embeddings[0].register_forward_hook(keep)
-        try:
+        with hooked(self.embeddings[:1], keep):
             scores = self._differentiable.differentiable_scores(inputs)
-        finally:
-            handle.remove()
         bonus = self._rule.bonus * self._strength([match(seen[0]) for match in self._matches])
         column = torch.zeros_like(scores[0])
         column[self._rule.label] = 1

@@ -14,7 +14,6 @@ of random attributions: the largest of as many permutations of the values.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,12 +21,9 @@ from explain.adapters import GradientClassifier
 from explain.attribution import Setting, answer
 from explain.engine import Engine
 from explain.explainers import Explainer
-from explain.explainers.gradients import GradientExplainer
+from explain.explainers.gradients import GradientExplainer, hooked
 from explain.games import Question
 from explain.record import Attribution
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Sensitivity", "max_sensitivities", "max_sensitivity", "nudged"]
 
@@ -129,10 +125,5 @@ def nudged(model: GradientClassifier, seed: int, radius: float = RADIUS) -> Iter
         return vectors + size * (2 * uniform - 1)
 
     generator = torch.Generator().manual_seed(seed)
-    layers: dict[torch.nn.Module, None] = dict.fromkeys(model.embeddings)
-    handles = [layer.register_forward_hook(move) for layer in layers]
-    try:
+    with hooked(dict.fromkeys(model.embeddings), move):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.adapters import GradientClassifier, TextClassifier
+from explain.explainers.gradients import hooked
 from explain.spans import Text
 from explain.testing.subject import Fault, NotApplicable, Subject
 
@@ -141,7 +142,7 @@ def _value_after(
         moved: torch.Tensor = vectors + directions * sizes[..., None]
         return moved
 
-    with layer.register_forward_hook(move):
+    with hooked([layer], move):
         scores = model.differentiable_scores(inputs)[0].double()
     # Weights that differ, since the scores of all labels may well sum to a constant.
     value: torch.Tensor = scores @ torch.arange(1, len(scores) + 1).to(scores)
