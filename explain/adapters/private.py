@@ -16,7 +16,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
 from explain.adapters.base import first_line
-from explain.errors import AdapterError, PredictionError
+from explain.errors import AdapterError, ExplainError, PredictionError
 
 if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedTokenizerBase
@@ -134,6 +134,10 @@ class PrivateModule(Generic[M]):
         handle = register_module_forward_pre_hook(note)
         try:
             yield
+        except ExplainError:
+            # That a layer strayed is why.
+            if not strayed:
+                raise
         finally:
             handle.remove()
         if strayed:
