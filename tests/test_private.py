@@ -2,6 +2,7 @@
 
 import pickle
 import random
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForMaskedLM
@@ -166,6 +167,28 @@ def test_a_module_that_keeps_what_it_saw_is_explained_alike_in_several_threads()
         assert list(pool.map(lambda t: model.predict([t]).tolist(), TEXTS * 5)) == expected * 5
 
 
+def test_what_is_cut_and_what_is_not_are_told_apart_in_several_threads() -> None:
+    wrapped: Any = explain.wrap(bert())
+    texts = ["film " * n for n in (3, 70, 5, 90)]
+    expected = [wrapped.unread([text]) for text in texts]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda text: wrapped.unread([text]), texts * 100))
+    sys.setswitchinterval(before)
+    assert found == expected * 100
+
+
+def test_the_copy_of_a_thread_is_in_evaluation_mode_at_each_use() -> None:
+    model = classifier(Net())
+    expected = model.predict(TEXTS)
+    model.network.train()
+    np.testing.assert_array_equal(model.predict(TEXTS), expected)
+    model.network.train()
+    assert model.encode(TEXTS) is not None
+    assert not model.network.training
+
+
 def test_a_hook_is_of_the_thread_that_set_it() -> None:
     layer, ids = nn.Embedding(3, 2), torch.tensor([1])
     with hooked([layer], lambda *_: torch.zeros(1, 2)), ThreadPoolExecutor(1) as pool:
@@ -300,6 +323,8 @@ CHANGES: dict[str, Change] = {
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(sorted(CHANGES)), max_size=6))
+@example(["hook", "hook before", "no hooks"])
+@example(["temperature", "a list", "replace a parameter", "train"])
 def test_a_changed_module_is_explained_as_it_is_now(changes: list[str]) -> None:
     module = Net()
     model = classifier(module)

@@ -301,6 +301,3 @@ def _give(ours: torch.nn.Module, theirs: torch.nn.Module, before: _Look, now: _L
     for key, value in now.settings.items():
         if key not in before.settings or before.settings[key] != value:
             vars(ours)[key] = copy(value)
-    if isinstance(theirs, torch.nn.RNNBase):
-        # A second table of the same parameters.
-        vars(ours)["_flat_weights"] = theirs._flat_weights
