@@ -202,7 +202,8 @@ class PrivateTokenizer:
                 f"{self._n_tokens} when it was wrapped; wrap it again"
             )
         with self._lock:
-            self._copy.truncation_side = self.original.truncation_side
+            if self._copy.truncation_side != self.original.truncation_side:
+                self._copy.truncation_side = self.original.truncation_side
             encoded: BatchEncoding = self._copy(*sides, **options)
         return encoded
 
@@ -258,31 +259,34 @@ class _Look:
     """What a layer held when it was looked at: its layers, forward hooks and plain settings."""
 
     def __init__(self, layer: torch.nn.Module) -> None:
-        self._held = _held(layer)
         own = vars(layer)
+        self._size = len(own)
+        self._keys = [key for key in own if key not in OF_TORCH]
+        self._held = _held(own, self._keys)
         self.layers = (*own["_modules"].values(),)
         self.hooks = (*own["_forward_pre_hooks"], *own["_forward_hooks"])
         self.settings = {
             key: copy(value)
-            for key, value in own.items()
-            if key not in OF_TORCH and _is_plain(value)
+            for key, value in ((key, own[key]) for key in self._keys)
+            if _is_plain(value)
         }
         self._lists = {k: v for k, v in self.settings.items() if isinstance(v, list | set)}
 
     def holds(self, layer: torch.nn.Module) -> bool:
         """Tell whether the layer is as it was."""
-        held = _held(layer)
-        if len(held) != len(self._held) or not all(map(is_, held, self._held)):
-            return False
         own = vars(layer)
+        held = _held(own, self._keys)
+        if len(own) != self._size or len(held) != len(self._held):
+            return False
+        if not all(map(is_, held, self._held)):
+            return False
         return all(own[key] == value for key, value in self._lists.items())
 
 
-def _held(layer: torch.nn.Module) -> tuple[object, ...]:
-    """Return all that a layer holds, to be compared by identity: this runs before each call."""
-    own = vars(layer)
+def _held(own: dict[str, Any], keys: Sequence[str]) -> tuple[object, ...]:
+    """Return what may change of a layer, to be compared by identity: this runs before each call."""
     hooks = (*own["_forward_pre_hooks"], *own["_forward_hooks"])
-    return (*own.values(), *own["_modules"].values(), *hooks)
+    return (*map(own.get, keys), *own["_modules"].values(), *hooks)
 
 
 def _is_plain(value: object) -> bool:
