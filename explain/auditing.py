@@ -202,6 +202,7 @@ def audit(
             text_pair=settings.text_pair,
             label=settings.label,
             task=classifier.task,
+            labels=classifier.labels,
         )
         dataset = read(data, columns=settings.columns, rationale=settings.rationale)
         known = None if settings.training is None else read(settings.training)
@@ -312,13 +313,21 @@ def _wanted(target: Wanted, model: TextClassifier) -> str | None:
 def _check_labels(dataset: Dataset, model: TextClassifier) -> None:
     if model.task == "regression":
         return
-    for row in dataset.rows:
-        for label in row.labels or ():
-            if label not in model.labels:
-                raise DataError(
-                    f"row {row.number} has the label {label!r}, which {model.name} lacks; "
-                    f"{nearest(label, model.labels)}"
-                )
+    given = {label: row.number for row in reversed(dataset.rows) for label in row.labels or ()}
+    unknown = {label: row for label, row in given.items() if label not in model.labels}
+    if not unknown:
+        return
+    label = min(unknown, key=unknown.__getitem__)
+    named_otherwise = (
+        "; where its columns go by other names in the table, pass those in the order of the "
+        "columns: explain.wrap(model, labels=[...]), or --model-option 'labels=[...]'"
+        if len(unknown) == len(given)
+        else ""
+    )
+    raise DataError(
+        f"row {unknown[label]} has the label {label!r}, which {model.name} lacks; "
+        f"{nearest(label, model.labels)}{named_otherwise}"
+    )
 
 
 def _describe(model: TextClassifier) -> ModelDescription:

@@ -57,8 +57,6 @@ def test_a_classifier_gives_log_probabilities() -> None:
     assert model.predict([]).shape == (0, 2)
     with pytest.raises(AdapterError, match="fit it before"):
         explain.wrap(make_pipeline(CountVectorizer(), LogisticRegression()))
-    with pytest.raises(ConfigurationError, match="leave labels out"):
-        explain.wrap(pipeline, labels=["a", "b"])
 
 
 @pytest.mark.parametrize(
@@ -80,7 +78,7 @@ def test_several_labels_at_once_are_read_from_the_estimator(estimator: Any) -> N
     assert explain.wrap(pipeline).labels == ("0", "1")
     with pytest.raises(ConfigurationError, match="is a multi_label model, not single_label"):
         explain.wrap(pipeline, task="single_label")
-    with pytest.raises(ConfigurationError, match="has 2 outputs, 3 labels were given"):
+    with pytest.raises(ConfigurationError, match=r"has 2 labels \(0, 1\), 3 were given"):
         explain.wrap(pipeline, labels=["a", "b", "c"])
 
 

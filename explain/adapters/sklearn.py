@@ -17,7 +17,6 @@ from explain.adapters.bag_of_words import BagOfWords, unwrapped
 from explain.adapters.base import (
     Contributions,
     Scores,
-    check_labels,
     check_scores,
     description_of,
     failure,
@@ -25,6 +24,7 @@ from explain.adapters.base import (
     log_odds_scores,
 )
 from explain.adapters.extras import need
+from explain.adapters.labels import Labels, check_labels, new_names
 from explain.errors import AdapterError, CapabilityError, ConfigurationError, UnsafeModelError
 from explain.files import hash_file
 from explain.record import PICKLE_FACT, FileHash, ModelDescription, Task, label_name
@@ -46,8 +46,8 @@ class SklearnClassifier:
     estimator : estimator
         Such as ``make_pipeline(TfidfVectorizer(), LogisticRegression())``.
     labels : sequence of str, optional
-        Names of the columns, for estimators that only number them: several labels at once, or a
-        regression.
+        Names of the columns, for estimators that only number them (several labels at once, or a
+        regression), or in place of the estimator's own; a mapping as `explain.wrap` has it.
     task : {"single_label", "multi_label", "regression"}, optional
         How the columns relate to each other; what the estimator says, which cannot be changed.
     name : str, optional
@@ -65,9 +65,10 @@ class SklearnClassifier:
         If the estimator is not fitted, or is no classifier with probabilities and no regressor, or
         one of its outputs is not fitted on 0 and 1.
     ConfigurationError
-        If `labels` are no sequence of texts, or `labels` or `task` contradict the estimator.
+        If `labels` have no order or another number, or `labels` or `task` contradict the estimator.
     """
 
+    own_labels: tuple[str, ...] | None = None
     mask_token: str | None = None
     special_tokens: tuple[str, ...] = ()
 
@@ -75,7 +76,7 @@ class SklearnClassifier:
         self,
         estimator: Any,
         *,
-        labels: Sequence[str] | None = None,
+        labels: Labels | None = None,
         task: Task | None = None,
         name: str | None = None,
         source: str | None = None,
@@ -88,18 +89,12 @@ class SklearnClassifier:
         own_task, columns, named = _columns_of(estimator, self.name)
         if task not in (None, own_task):
             raise ConfigurationError(f"{self.name} is a {own_task} model, not {task}")
-        if labels is not None and not isinstance(labels, list | tuple):
-            raise ConfigurationError(
-                f"labels is a {type(labels).__name__}; pass a list of names, one for each output"
-            )
-        if labels is not None and (len(labels) != len(columns) or named):
-            raise ConfigurationError(
-                f"{self.name} has its own labels ({', '.join(columns)}); leave labels out"
-                if named
-                else f"{self.name} has {len(columns)} outputs, {len(labels)} labels were given"
-            )
         self.task = own_task
-        self.labels = check_labels(labels or columns, own_task)
+        self.labels = check_labels(columns, own_task)
+        if labels is not None:
+            names = new_names(labels, self.labels, own_task, self.name)
+            self.own_labels = self.labels if named and names != self.labels else None
+            self.labels = names
         self._source = source
         self._files = files
         self._facts = dict(facts or {})
@@ -115,7 +110,7 @@ class SklearnClassifier:
         file: str | Path,
         *,
         trusted: Sequence[str] = (),
-        labels: Sequence[str] | None = None,
+        labels: Labels | None = None,
         task: Task | None = None,
         name: str | None = None,
     ) -> Self:
@@ -163,7 +158,7 @@ class SklearnClassifier:
         file: str | Path,
         *,
         allow_pickle: bool = False,
-        labels: Sequence[str] | None = None,
+        labels: Labels | None = None,
         task: Task | None = None,
         name: str | None = None,
     ) -> Self:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 from scipy.special import log_softmax
 
-from explain.adapters.base import Scores, check_labels, failure
+from explain.adapters.base import Scores, failure
 from explain.adapters.batching import score_in_batches
+from explain.adapters.labels import check_labels
 from explain.errors import AdapterError, ConfigurationError, PredictionError, nearest
 from explain.record import Task
 from explain.spans import Span, Text, parts_of

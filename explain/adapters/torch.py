@@ -9,12 +9,12 @@ from torch.nn.utils.rnn import pad_sequence
 from explain.adapters.base import (
     Encoding,
     Scores,
-    check_labels,
     check_scores,
     description_of,
     failure,
 )
 from explain.adapters.batching import score_in_batches
+from explain.adapters.labels import Labels, check_labels
 from explain.adapters.tokenized import CPU_TOKEN_BUDGET, GPU_TOKEN_BUDGET
 from explain.errors import AdapterError, CapabilityError, ConfigurationError, PredictionError
 from explain.record import ModelDescription, Task
@@ -79,7 +79,7 @@ class TorchClassifier:
         module: torch.nn.Module,
         tokenize: Callable[[str], Iterable[Token]],
         embedding: torch.nn.Embedding,
-        labels: Sequence[str],
+        labels: Labels,
         *,
         task: Task = "single_label",
         name: str | None = None,

@@ -56,7 +56,8 @@ class TransformersClassifier(PretrainedClassifier):
         As for `PretrainedClassifier`.
     task : {"single_label", "multi_label", "regression"}, optional
         How the columns relate to each other; by default what ``problem_type`` of the model says,
-        or else regression for one column and a single label for more.
+        or else a single label. A model of one output that does not say it is refused: its logit
+        may be a number, or that of a probability.
     long_text : {"cut", "windows"}
         What happens to a text over the model's limit, see `TokenizerClassifier`.
     pool : {"mean", "max"}
@@ -67,7 +68,8 @@ class TransformersClassifier(PretrainedClassifier):
     AdapterError
         If labels, task, head, weights and tokenizer of the model do not fit together.
     ConfigurationError
-        If `task` contradicts the model, or `long_text` or `pool` is unknown.
+        If `task` contradicts the model, or is missing where it leaves it open, or `long_text` or
+        `pool` is unknown.
     """
 
     def __init__(
@@ -151,7 +153,22 @@ class TransformersClassifier(PretrainedClassifier):
 
     def differentiable_scores(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return the logits of an encoded batch, with gradients."""
-        logits: torch.Tensor = self.model(**inputs).logits
+        return self._logits(inputs)
+
+    def _logits(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        output = self.model(**inputs)
+        if not hasattr(output, "logits"):
+            found = type(output).__name__
+            raise AdapterError(
+                f"{type(self.model).__name__} returns a {found} without logits: "
+                + (
+                    "set return_dict=True in its configuration"
+                    if isinstance(output, tuple)
+                    else "it has no classification head; load it with "
+                    "AutoModelForSequenceClassification, from a folder that holds a trained head"
+                )
+            )
+        logits: torch.Tensor = output.logits
         return logits
 
     def _score_batch(self, encoded: Mapping[str, Any]) -> Scores:
@@ -159,7 +176,7 @@ class TransformersClassifier(PretrainedClassifier):
         for rows in self._scored_together(encoded["input_ids"]):
             batch = {key: [values[i] for i in rows] for key, values in encoded.items()}
             with torch.inference_mode():
-                logits = self.model(**self._pad(batch)).logits
+                logits = self._logits(self._pad(batch))
             scores[rows] = check_scores(
                 logits.double().cpu().numpy(), len(rows), self.labels, self.name
             )
@@ -203,7 +220,7 @@ def task_of(config: "PretrainedConfig", stated: Task | None) -> Task:
     AdapterError
         If ``problem_type`` is unknown, or a regression has more than one column.
     ConfigurationError
-        If `stated` contradicts the model.
+        If `stated` contradicts the model, or is missing where the model leaves it open.
     """
     if stated is not None and stated not in _TASKS.values():
         raise ConfigurationError(f"there is no task {stated!r}; {nearest(stated, _TASKS.values())}")
@@ -213,6 +230,12 @@ def task_of(config: "PretrainedConfig", stated: Task | None) -> Task:
             f"problem_type of the model is {problem!r}; {nearest(str(problem), _TASKS)}"
         )
     alone: Task = "regression" if config.num_labels == 1 else "single_label"
+    if problem is None and stated is None and alone == "regression":
+        raise ConfigurationError(
+            "the model has one output and no problem_type, so it may predict a number, or the "
+            "log-odds of its one label, to which a pipeline applies the sigmoid; pass "
+            "task='regression' or task='multi_label' (--model-option task=...)"
+        )
     own = stated or alone if problem is None else _TASKS[problem]
     if stated not in (None, own):
         raise ConfigurationError(
