@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "AddedTokenClassifier",
     "Contributions",
     "Describable",
     "Encoding",
@@ -117,6 +118,22 @@ class VocabularyClassifier(TokenizedClassifier, Protocol):
         """Return of each text how many tokens are read as unknown, and how many are read at all.
 
         Special tokens are left out.
+
+        Raises
+        ------
+        PredictionError
+            If the tokenizer fails.
+        """
+
+
+@runtime_checkable
+class AddedTokenClassifier(TokenizedClassifier, Protocol):
+    """A classifier whose tokenizer was taught tokens that it reads as one, such as ``<url>``."""
+
+    def added_tokens(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
+        """Return the spans of each text that are read as one token which was added.
+
+        Special tokens that are written out are among them.
 
         Raises
         ------

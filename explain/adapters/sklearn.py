@@ -1,6 +1,6 @@
 """Fitted estimators of scikit-learn over texts, live or from a file."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -25,7 +25,13 @@ from explain.adapters.base import (
 )
 from explain.adapters.extras import need
 from explain.adapters.labels import Labels, check_labels, new_names
-from explain.errors import AdapterError, CapabilityError, ConfigurationError, UnsafeModelError
+from explain.errors import (
+    AdapterError,
+    CapabilityError,
+    ConfigurationError,
+    PredictionError,
+    UnsafeModelError,
+)
 from explain.files import hash_file
 from explain.record import PICKLE_FACT, FileHash, ModelDescription, Task, label_name
 from explain.spans import Span, Text
@@ -221,7 +227,7 @@ class SklearnClassifier:
         try:
             answer = self._answer(list(texts))
         except Exception as error:
-            raise failure(self.name, error) from error
+            raise self._failure(texts, error) from error
         values = check_scores(answer, len(texts), self.labels, self.name)
         if self.task == "regression":
             return values
@@ -271,6 +277,28 @@ class SklearnClassifier:
             files=self._files,
         )
 
+    def _failure(self, texts: Sequence[Text], error: Exception) -> PredictionError:
+        """Return what the estimator raised, and the table that it takes instead of a list."""
+        for table, code in _tables(self.estimator):
+            try:
+                self._answer(table(list(texts)))
+            except Exception:
+                continue
+            call, more = {
+                "single_label": (f"predict_proba({code})", ""),
+                "multi_label": (f"predict_proba({code})", ", task='multi_label'"),
+                "regression": (
+                    f"predict({code}).reshape(-1, 1)",
+                    ", task='regression', output='scores'",
+                ),
+            }[self.task]
+            return PredictionError(
+                f"{self.name} takes {code}, not a list of texts ({first_line(error)}); wrap a "
+                f"function: explain.wrap(lambda texts: estimator.{call}, "
+                f"labels={list(self.labels)}{more})"
+            )
+        return failure(self.name, error)
+
     def _words(self) -> BagOfWords:
         if isinstance(self._bag, CapabilityError):
             raise self._bag
@@ -304,6 +332,22 @@ def _answer_of(estimator: Any, name: str) -> Callable[[list[Any]], Any]:
         return lambda texts: np.reshape(estimator.predict(texts), (len(texts), -1))
     raise AdapterError(
         f"{kind} is neither a classifier with predict_proba nor a regressor; wrap a function"
+    )
+
+
+def _tables(estimator: Any) -> Iterator[tuple[Callable[[list[Any]], Any], str]]:
+    """Yield the tables of texts that an estimator may take, and how they are written."""
+    import pandas as pd
+
+    columns = [str(name) for name in getattr(estimator, "feature_names_in_", ["text"])]
+    filled = "texts" if len(columns) == 1 else "..."
+    cells = ", ".join(f"{name!r}: {filled}" for name in columns)
+    yield pd.Series, "pd.Series(texts)"
+    yield lambda texts: pd.DataFrame(dict.fromkeys(columns, texts)), f"pd.DataFrame({{{cells}}})"
+    yield lambda texts: np.array(texts, dtype=object), "np.array(texts, dtype=object)"
+    yield (
+        lambda texts: np.array(texts, dtype=object)[:, None],
+        "np.array(texts, dtype=object)[:, None]",
     )
 
 
