@@ -19,6 +19,7 @@ from scipy.special import expit
 import explain
 from explain.adapters import Describable, TextClassifier, load, wrap
 from explain.adapters.base import description_of
+from explain.adapters.labels import label_names
 from explain.attribution import Setting, Wanted, answer, ask
 from explain.checks import AuditContext, Check
 from explain.configuration import DEFAULT_METHODS, Configuration, Criteria, settle
@@ -253,7 +254,7 @@ def audit(
     measured = (*sections, assessed.section, *explained.unable)
     arguments: dict[str, JsonValue] = {
         "model": str(model) if isinstance(model, str | Path) else description.name,
-        "model_options": dict(model_options or {}),
+        "model_options": _recorded(model_options or {}),
         "data": _named(data),
         "text": settings.text,
         "text_pair": settings.text_pair,
@@ -294,6 +295,12 @@ def _classifier(model: Any, options: Mapping[str, Any]) -> TextClassifier:
             f"a live object is not loaded, so it has no {min(options)}; leave model_options out"
         )
     return wrap(model)
+
+
+def _recorded(options: Mapping[str, Any]) -> dict[str, JsonValue]:
+    """Return options of a model as JSON has them, labels in the order of the columns."""
+    labels = options.get("labels")
+    return {**options, **({} if labels is None else {"labels": [*label_names(labels)]})}
 
 
 def _named(data: Any) -> str | None:

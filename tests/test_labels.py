@@ -131,12 +131,13 @@ def test_a_saved_model_is_renamed_as_it_is_loaded(tmp_path: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"has 2 labels .*, 3 were given"):
         explain.load(tmp_path, labels=["a", "b", "c"])
     rows = [{"text": text, "label": "bad" if "bad" in text else "good"} for text in TEXTS]
-    options = {"labels": ["bad", "good"]}
+    options = {"labels": {0: "bad", 1: "good"}}
     record = explain.audit(
         str(tmp_path), rows, label="label", instances=0, checks=["performance"],
         model_options=options,
     )  # fmt: skip
     assert record.provenance.model.labels == ("bad", "good")
+    assert record.provenance.arguments["model_options"] == {"labels": ["bad", "good"]}
 
 
 def estimator(model: Any = None, answers: Any = None) -> Any:
