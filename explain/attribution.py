@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from explain.adapters import TextClassifier, TokenizedClassifier, wrap
-from explain.adapters.base import halve_on_failure
+from explain.adapters.base import AddedTokenClassifier, halve_on_failure
 from explain.engine import Engine, Outcome
 from explain.errors import (
     CapabilityError,
@@ -242,7 +242,10 @@ def _segment(texts: Sequence[Text], model: TextClassifier, unit: str) -> list[Se
     if unit == "token":
         spans = [_merged(t, p) for t, p in zip(model.tokens(texts), parts, strict=True)]
     else:
-        spans = [_with_special_tokens(_SEGMENTERS[unit](p), p, model) for p in parts]
+        spans = [
+            _merged([*_SEGMENTERS[unit](p), *added], p)
+            for p, added in zip(parts, _added_tokens(texts, model), strict=True)
+        ]
     return [
         Segmentation(p, _clipped(own, unread, p), unread)
         for p, own, unread in zip(parts, spans, model.unread(texts), strict=True)
@@ -352,17 +355,19 @@ def _written_out(question: Question, model: TextClassifier) -> dict[str, JsonVal
     return {"special_tokens": list[JsonValue](found)} if found else {}
 
 
-def _with_special_tokens(
-    spans: Sequence[Span], parts: tuple[str, ...], model: TokenizedClassifier
-) -> tuple[Span, ...]:
-    """Return features in which a special token that the user has written out is one feature."""
+def _added_tokens(texts: Sequence[Text], model: TokenizedClassifier) -> list[tuple[Span, ...]]:
+    """Return the places of each text that the model reads as one token of its own."""
+    if isinstance(model, AddedTokenClassifier):
+        return model.added_tokens(texts)
     special = re.compile("|".join(map(re.escape, model.special_tokens)) or r"\b\B")
-    written = [
-        Span(number, match.start(), match.end())
-        for number, part in enumerate(parts)
-        for match in special.finditer(part)
+    return [
+        tuple(
+            Span(number, match.start(), match.end())
+            for number, part in enumerate(parts_of(text))
+            for match in special.finditer(part)
+        )
+        for text in texts
     ]
-    return _merged([*spans, *written], parts) if written else tuple(spans)
 
 
 def _whole(text: Text) -> Segmentation | ExplainError:

@@ -19,6 +19,7 @@ from scipy.special import expit
 import explain
 from explain.adapters import Describable, TextClassifier, load, wrap
 from explain.adapters.base import description_of
+from explain.adapters.labels import label_names
 from explain.attribution import Setting, Wanted, answer, ask
 from explain.checks import AuditContext, Check
 from explain.configuration import DEFAULT_METHODS, Configuration, Criteria, settle
@@ -202,6 +203,7 @@ def audit(
             text_pair=settings.text_pair,
             label=settings.label,
             task=classifier.task,
+            labels=classifier.labels,
         )
         dataset = read(data, columns=settings.columns, rationale=settings.rationale)
         known = None if settings.training is None else read(settings.training)
@@ -252,7 +254,7 @@ def audit(
     measured = (*sections, assessed.section, *explained.unable)
     arguments: dict[str, JsonValue] = {
         "model": str(model) if isinstance(model, str | Path) else description.name,
-        "model_options": dict(model_options or {}),
+        "model_options": _recorded(model_options or {}),
         "data": _named(data),
         "text": settings.text,
         "text_pair": settings.text_pair,
@@ -295,6 +297,12 @@ def _classifier(model: Any, options: Mapping[str, Any]) -> TextClassifier:
     return wrap(model)
 
 
+def _recorded(options: Mapping[str, Any]) -> dict[str, JsonValue]:
+    """Return options of a model as JSON has them, labels in the order of the columns."""
+    labels = options.get("labels")
+    return {**options, **({} if labels is None else {"labels": [*label_names(labels)]})}
+
+
 def _named(data: Any) -> str | None:
     """Return what the record says a table was read from."""
     if data is None:
@@ -312,13 +320,21 @@ def _wanted(target: Wanted, model: TextClassifier) -> str | None:
 def _check_labels(dataset: Dataset, model: TextClassifier) -> None:
     if model.task == "regression":
         return
-    for row in dataset.rows:
-        for label in row.labels or ():
-            if label not in model.labels:
-                raise DataError(
-                    f"row {row.number} has the label {label!r}, which {model.name} lacks; "
-                    f"{nearest(label, model.labels)}"
-                )
+    given = {label: row.number for row in reversed(dataset.rows) for label in row.labels or ()}
+    unknown = {label: row for label, row in given.items() if label not in model.labels}
+    if not unknown:
+        return
+    label = min(unknown, key=unknown.__getitem__)
+    named_otherwise = (
+        "; where its columns go by other names in the table, pass those in the order of the "
+        "columns: explain.wrap(model, labels=[...]), or --model-option 'labels=[...]'"
+        if len(unknown) == len(given)
+        else ""
+    )
+    raise DataError(
+        f"row {unknown[label]} has the label {label!r}, which {model.name} lacks; "
+        f"{nearest(label, model.labels)}{named_otherwise}"
+    )
 
 
 def _describe(model: TextClassifier) -> ModelDescription:

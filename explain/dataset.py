@@ -3,7 +3,11 @@
 How a label cell is read depends on the task. For a single-label model it is one label, whatever
 its text. For a multi-label model it is a list (in .jsonl, .json, .parquet or a live object), or a
 text with ``|`` between the labels: ``"billing|urgent"``; an empty list says that no label holds, an
-empty cell says nothing. For a regression it is a number.
+empty cell says nothing. Where the model has one label alone, 1 or 0 says whether it holds. For a
+regression it is a number.
+
+A cell holds names, never the index of a label; a vector of 0 and 1 is refused, as it may pass for
+names. What the datasets library numbers (``ClassLabel``) has the names that the data set states.
 
 A cell of the rationale column holds the places of the text that people marked as the reason for the
 label: pairs ``[start, end]`` of code points, half-open, as a list or as its JSON text; of a pair of
@@ -17,26 +21,27 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import isfinite
 from operator import index
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from explain.errors import ConfigurationError, DataError, ExplainError, nearest
 from explain.files import hash_file
+from explain.label_cells import (
+    class_names,
+    is_missing,
+    label_by_number,
+    read_labels,
+    text_problem,
+)
 from explain.record import FileHash, Task, label_name
-from explain.spans import Segmentation, Span
+from explain.spans import Span
 
 __all__ = ["Dataset", "Row", "read_dataset"]
 
 Record: TypeAlias = Mapping[str, Any]
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
-
-SEPARATOR = "|"
-"""Between the labels of one text, for tables whose cells hold no lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,7 @@ def read_dataset(
     label: str | None = None,
     rationale: str | None = None,
     task: Task = "single_label",
+    labels: Sequence[str] = (),
     columns: Sequence[str] = (),
 ) -> Dataset:
     """Return the rows of a table.
@@ -118,6 +124,8 @@ def read_dataset(
         Names of the columns. No other column is guessed at.
     task : {"single_label", "multi_label", "regression"}
         How a cell of the label column is read.
+    labels : sequence of str
+        The labels of the model, if they are known.
     columns : sequence of str
         Names of further columns to keep: groups, and slices.
 
@@ -141,11 +149,15 @@ def read_dataset(
         raise DataError(f"{name} holds no rows; pass a table with at least one")
     _check_columns(records, wanted, name, DataError)
     _check_columns(records, columns, name, ConfigurationError)
+    given = [
+        None if label is None else read_labels(record.get(label), number, task, labels)
+        for number, record in enumerate(records, start=1)
+    ]
     sides = [text] if text_pair is None else [text, text_pair]
     seen: Counter[tuple[str, ...]] = Counter()
     rows = tuple(
-        _with_rationale(_row(number, record, sides, label, task, columns, seen), record, rationale)
-        for number, record in enumerate(records, start=1)
+        _with_rationale(_row(number, record, sides, labels, columns, seen), record, rationale)
+        for number, (record, labels) in enumerate(zip(records, given, strict=True), start=1)
     )
     content = json.dumps([[row.parts, row.labels, row.columns, row.rationale] for row in rows])
     return Dataset(rows, files, label is not None, hashlib.sha256(content.encode()).hexdigest())
@@ -155,21 +167,17 @@ def _row(
     number: int,
     record: Record,
     sides: Sequence[str],
-    label: str | None,
-    task: Task,
+    given: tuple[str, ...] | None,
     columns: Sequence[str],
     seen: Counter[tuple[str, ...]],
 ) -> Row:
     kept = {
-        column: label_name(cell)
-        for column in columns
-        if not _is_missing(cell := record.get(column))
+        column: label_name(cell) for column in columns if not is_missing(cell := record.get(column))
     }
-    given = None if label is None else _labels(record.get(label), number, task)
     cells = [record.get(side) for side in sides]
     problem = next(
         (f"column {side!r}: {reason}" for side, cell in zip(sides, cells, strict=True)
-         if (reason := _problem(cell))),
+         if (reason := text_problem(cell))),
         None,
     )  # fmt: skip
     if problem is not None:
@@ -190,7 +198,7 @@ def _with_rationale(row: Row, record: Record, column: str | None) -> Row:
         If it is no list of places of the text.
     """
     cell: Any = None if column is None else record.get(column)
-    if row.problem is not None or _is_missing(cell):
+    if row.problem is not None or is_missing(cell):
         return row
     try:
         places = json.loads(cell) if isinstance(cell, str) else cell
@@ -213,75 +221,6 @@ def _place(place: Iterable[Any], n_parts: int) -> Span:
     numbers = [index(number) for number in place]
     part, start, end = numbers if n_parts > 1 else (0, *numbers)
     return Span(part, start, end)
-
-
-def _labels(cell: Any, number: int, task: Task) -> tuple[str, ...] | None:
-    """Return what a cell gives as labels; None for nothing.
-
-    Raises
-    ------
-    DataError
-        If it is not what the task asks for.
-    """
-    if task == "multi_label" and isinstance(cell, list | tuple | np.ndarray):
-        labels = [_label(one, number) for one in cell]
-        if None in labels:
-            raise DataError(f"the labels of row {number} hold an empty one; leave it out")
-        return tuple(dict.fromkeys(one for one in labels if one is not None))
-    if (label := _label(cell, number)) is None:
-        return None
-    if task == "multi_label":
-        pieces = (piece.strip() for piece in label.split(SEPARATOR))
-        return tuple(dict.fromkeys(piece for piece in pieces if piece))
-    if task == "regression" and label.strip().lower() == "nan":
-        return None
-    if task == "regression" and not _is_number(label):
-        raise DataError(f"the label of row {number} is {label!r}; a regression needs a number")
-    return (label,)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return isfinite(float(text))
-    except ValueError:
-        return False
-
-
-def _label(cell: Any, number: int) -> str | None:
-    """Return a label as text; None for none.
-
-    Raises
-    ------
-    DataError
-        If it is no text and no number.
-    """
-    if isinstance(cell, str) and _problem(cell):
-        raise DataError(f"the label of row {number} cannot be read: {_problem(cell)}")
-    if _is_missing(cell):
-        return None
-    if not isinstance(cell, str | int | float | bool | np.generic):
-        raise DataError(
-            f"the label of row {number} is a {type(cell).__name__}; expected a text or a number"
-        )
-    return label_name(cell)
-
-
-def _problem(cell: Any) -> str | None:
-    """Return why a cell is no text, or None if it is one."""
-    if not isinstance(cell, str):
-        return "no text" if _is_missing(cell) else f"{type(cell).__name__} instead of a text"
-    try:
-        Segmentation((cell,), ())
-    except ExplainError as error:
-        return str(error)
-    return None
-
-
-def _is_missing(cell: Any) -> bool:
-    """Tell an empty label or an absent value: None, NaN, pandas.NA, an empty string."""
-    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
-        return True
-    return cell == "" if isinstance(cell, str) else isinstance(cell, float) and cell != cell
 
 
 def _check_columns(
@@ -377,4 +316,12 @@ def _live_records(data: Any) -> list[Record]:
             f"a table is a path, a DataFrame, a Dataset or a list of dict, "
             f"not {type(data).__name__}"
         )
-    return rows
+    names = class_names(data)
+    return (
+        [
+            {**row, **{c: label_by_number(row[c], names[c], c) for c in names if c in row}}
+            for row in rows
+        ]
+        if names
+        else rows
+    )

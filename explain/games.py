@@ -211,6 +211,11 @@ def make_target(
         and 0 <= int(wanted) < len(model.labels)
     ):
         index = int(wanted)
+        if (named := str(index)) in model.labels and named != model.labels[index]:
+            raise ConfigurationError(
+                f"{named} is a label of {model.name}, and the index of {model.labels[index]!r}; "
+                f"pass the label as a text: {named!r} or {model.labels[index]!r}"
+            )
     else:
         raise ConfigurationError(
             f"{model.name} has {len(model.labels)} labels, so no label {wanted!r}; "

@@ -237,7 +237,7 @@ class TestTasks:
     """The task is read, can be stated, and is never contradicted."""
 
     def test_regression_explains_its_plain_output_and_judges_no_row(self) -> None:
-        model = bert(num_labels=1)
+        model = bert(num_labels=1, problem_type="regression")
         record = explain.audit(
             model, [{"text": t, "label": str(i)} for i, t in enumerate(TEXTS)], label="label"
         )

@@ -488,8 +488,8 @@ def test_scores_do_not_depend_on_return_dict(made: Any) -> None:
 @pytest.mark.parametrize(
     ("head", "kind", "seen"),
     [
-        (AutoModel, "bert", "gives last_hidden_state, pooler_output, expected logits"),
-        (AutoModel, "roberta", "expected logits; pass a model with a sequence classification head"),
+        (AutoModel, "bert", "BertModel returns a .* without logits: it has no classification head"),
+        (AutoModel, "roberta", "load it with AutoModelForSequenceClassification"),
         (AutoModelForMaskedLM, "roberta", "returned scores of shape"),
     ],
 )

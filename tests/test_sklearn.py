@@ -9,10 +9,12 @@ from typing import Any
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from pandas import DataFrame
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
@@ -21,6 +23,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
 import explain
@@ -57,8 +60,6 @@ def test_a_classifier_gives_log_probabilities() -> None:
     assert model.predict([]).shape == (0, 2)
     with pytest.raises(AdapterError, match="fit it before"):
         explain.wrap(make_pipeline(CountVectorizer(), LogisticRegression()))
-    with pytest.raises(ConfigurationError, match="leave labels out"):
-        explain.wrap(pipeline, labels=["a", "b"])
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_several_labels_at_once_are_read_from_the_estimator(estimator: Any) -> N
     assert explain.wrap(pipeline).labels == ("0", "1")
     with pytest.raises(ConfigurationError, match="is a multi_label model, not single_label"):
         explain.wrap(pipeline, task="single_label")
-    with pytest.raises(ConfigurationError, match="has 2 outputs, 3 labels were given"):
+    with pytest.raises(ConfigurationError, match=r"has 2 labels \(0, 1\), 3 were given"):
         explain.wrap(pipeline, labels=["a", "b", "c"])
 
 
@@ -324,3 +325,54 @@ def test_a_perceptron_tells_several_labels_from_one() -> None:
     both = [[int(label == LABELS[0]), 1 - int(label == LABELS[0])] for label in LABELS]
     several = SklearnClassifier(fitted(MLPClassifier(**quick), np.array(both)))
     assert (several.task, len(several.labels)) == ("multi_label", 2)
+
+
+X = ["good fun film", "bad dull film"] * 10
+TITLED = pd.DataFrame({"title": X, "text": X})
+
+
+@pytest.mark.parametrize(
+    ("steps", "table", "way_out"),
+    [
+        (
+            (ColumnTransformer([("t", CountVectorizer(), "text")]), LogisticRegression()),
+            TITLED[["text"]],
+            "pd.DataFrame({'text': texts})",
+        ),
+        (
+            (ColumnTransformer([("t", CountVectorizer(), "text")]), LogisticRegression()),
+            TITLED,
+            "pd.DataFrame({'title': ..., 'text': ...})",
+        ),
+        (
+            (FunctionTransformer(lambda s: s.str.lower()), CountVectorizer(), LogisticRegression()),
+            TITLED["text"],
+            "pd.Series(texts)",
+        ),
+        (
+            (FunctionTransformer(lambda a: a[:, 0]), CountVectorizer(), LogisticRegression()),
+            TITLED[["text"]].to_numpy(),
+            "np.array(texts, dtype=object)[:, None]",
+        ),
+        (
+            (FunctionTransformer(lambda s: s.str.lower()), CountVectorizer(), Ridge()),
+            TITLED["text"],
+            "pd.Series(texts)",
+        ),
+    ],
+)
+def test_a_pipeline_over_a_table_names_the_function_to_wrap(
+    steps: tuple[Any, ...], table: Any, way_out: str
+) -> None:
+    estimator = make_pipeline(*steps).fit(table, [1, 0] * 10)
+    with pytest.raises(PredictionError) as refusal:
+        explain.wrap(estimator).predict(X[:2])
+    message = str(refusal.value)
+    assert f"takes {way_out}, not a list of texts" in message
+    assert "\n" not in message
+    if "..." not in way_out:
+        scope = {"explain": explain, "estimator": estimator, "pd": pd, "np": np}
+        named = eval(message.partition("wrap a function: ")[2], scope)
+        answer = estimator.predict_proba if named.task == "single_label" else estimator.predict
+        scores = named.predict(X) if named.task == "regression" else np.exp(named.predict(X))
+        np.testing.assert_allclose(scores, np.reshape(answer(table), scores.shape))

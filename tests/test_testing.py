@@ -129,7 +129,7 @@ def test_texts_that_a_model_takes_for_the_same_say_nothing_of_its_order() -> Non
 
 
 def test_a_regression_has_no_scale_that_could_be_told() -> None:
-    result = check_classifier(roberta(num_labels=1))
+    result = check_classifier(roberta(num_labels=1, problem_type="regression"))
     assert result.failed == ()
     assert checks(result, "not applicable") == {"scale"}
 
@@ -597,7 +597,9 @@ def test_one_column_of_a_single_label_model_is_caught() -> None:
 
     failed = {
         row.check: row.detail
-        for row in check_classifier(roberta(HasOneColumn, num_labels=1)).failed
+        for row in check_classifier(
+            roberta(HasOneColumn, num_labels=1, problem_type="regression")
+        ).failed
     }
     assert failed.keys() == {"task"}
     assert "1 column has no label to tell from another" in failed["task"]

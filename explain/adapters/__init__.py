@@ -1,7 +1,7 @@
 """Adapters: every kind of model behind one contract, `TextClassifier`."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
@@ -19,6 +19,7 @@ from explain.adapters.base import (
     TokenizedClassifier,
 )
 from explain.adapters.function import FunctionClassifier, Output
+from explain.adapters.labels import Labels, renamed
 from explain.adapters.safety import ADAPTER_CONFIG
 from explain.errors import AdapterError, ConfigurationError, nearest
 
@@ -67,7 +68,14 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_HOMES[name]), name)
 
 
-def load(source: str | Path, /, *, name: str | None = None, **options: Any) -> TextClassifier:
+def load(
+    source: str | Path,
+    /,
+    *,
+    name: str | None = None,
+    labels: Labels | None = None,
+    **options: Any,
+) -> TextClassifier:
     """Return the saved classifier in a folder or file, or of a hub id.
 
     Parameters
@@ -79,6 +87,8 @@ def load(source: str | Path, /, *, name: str | None = None, **options: Any) -> T
         fetched.
     name : str, optional
         What the model is called in reports; by default its folder or file.
+    labels : sequence of str, mapping of int to str or mapping of str to int, optional
+        Names of the columns in place of the model's own, as for `wrap`.
     **options
         Options of the loader of this kind of model; unknown ones are refused. For transformers:
         ``task``, ``long_text``, ``pool``, ``dtype``, ``device``
@@ -86,8 +96,8 @@ def load(source: str | Path, /, *, name: str | None = None, **options: Any) -> T
         For ONNX, which is taken where there are no safetensors: ``task``, ``long_text``, ``pool``,
         ``device`` (`OnnxClassifier.from_folder`). A ``template`` makes a classifier of a causal
         language model: ``template``, ``verbalizer``, ``length_normalised``, ``gguf_file``,
-        ``dtype``, ``device`` (`PromptedClassifier.from_folder`). For scikit-learn: ``task``,
-        ``labels``, and ``trusted`` (`SklearnClassifier.from_skops`) or ``allow_pickle``
+        ``dtype``, ``device`` (`PromptedClassifier.from_folder`). For scikit-learn: ``task``, and
+        ``trusted`` (`SklearnClassifier.from_skops`) or ``allow_pickle``
         (`SklearnClassifier.from_pickle`).
 
     Raises
@@ -95,7 +105,8 @@ def load(source: str | Path, /, *, name: str | None = None, **options: Any) -> T
     AdapterError
         If it is missing, incomplete or no sequence classifier.
     ConfigurationError
-        If this kind of model has no such option, or needs one that is not given.
+        If this kind of model has no such option, or needs one that is not given, or `labels` do
+        not fit it.
     UnsafeModelError
         If loading it would run code: pickled weights, ``auto_map``, ``*.py``, an unknown type.
     """
@@ -107,7 +118,7 @@ def load(source: str | Path, /, *, name: str | None = None, **options: Any) -> T
         name = name or source
     loader = _loader(path, options)
     parameters = signature(loader).parameters
-    known = sorted(set(parameters) - {"file", "folder", "name", "source"})
+    known = sorted(set(parameters) - {"file", "folder", "name", "source", "labels"})
     if unknown := sorted(set(options) - set(known)):
         raise ConfigurationError(
             f"{str(source)!r} cannot be loaded with {unknown[0]}=; {nearest(unknown[0], known)}"
@@ -115,7 +126,9 @@ def load(source: str | Path, /, *, name: str | None = None, **options: Any) -> T
     needed = [name for name in known if parameters[name].default is Parameter.empty]
     if missing := sorted(set(needed) - set(options)):
         raise ConfigurationError(f"{str(source)!r} cannot be loaded without {missing[0]}=")
-    return loader(path, name=name, **of_hub, **options)
+    names = {"labels": labels} if "labels" in parameters else {}
+    model = loader(path, name=name, **of_hub, **names, **options)
+    return model if labels is None else renamed(model, labels)
 
 
 def _loader(path: Path, options: Mapping[str, Any]) -> Callable[..., TextClassifier]:
@@ -147,7 +160,7 @@ def _loader(path: Path, options: Mapping[str, Any]) -> Callable[..., TextClassif
 def wrap(
     obj: Any,
     *,
-    labels: Sequence[str] | None = None,
+    labels: Labels | None = None,
     name: str | None = None,
     output: Output = "probabilities",
     task: Task | None = None,
@@ -159,10 +172,13 @@ def wrap(
     obj : object
         A ``(model, tokenizer)`` pair or a text-classification pipeline of transformers, a fitted
         scikit-learn classifier with ``predict_proba`` or regressor, any function from a list of
-        texts to an (n_texts, n_labels) array, or an object that is a `TextClassifier` already.
-    labels : sequence of str, optional
-        Names of the columns; needed for a function, welcome for a scikit-learn estimator that
-        only numbers its columns (several labels at once, a regression), known by all others.
+        texts to an (n_texts, n_labels) array, or an object that is a `TextClassifier` already. Of
+        a pipeline its own probabilities are explained: it is refused where it gives others than
+        its model and tokenizer do alone.
+    labels : sequence of str, mapping of int to str or mapping of str to int, optional
+        Names of the columns, in their order; or ``id2label`` or ``label2id`` with the numbers of
+        the columns. Needed for a function. The labels of a model that has its own are renamed,
+        and its record states both; names that are among its own cannot change places.
     name : str, optional
         What the model is called in reports.
     output : {"probabilities", "scores"}
@@ -175,12 +191,16 @@ def wrap(
     AdapterError
         If the object is none of these.
     ConfigurationError
-        If `labels` is missing for a function, or given for a model that has its own.
+        If `labels` is missing for a function, does not fit the model, or has no order.
     """
     if isinstance(obj, TextClassifier):
         if name is not None:
             raise ConfigurationError(f"{obj.name} has a name of its own; leave name out")
         return _with_own(obj, labels, output, task)
+    if _is_pipeline(obj):
+        from explain.adapters.pipeline import wrap_pipeline
+
+        return _with_own(wrap_pipeline(obj, name=name, task=task), labels, output, task)
     if (pair := _model_and_tokenizer(obj)) is not None:
         from explain.adapters.transformers import TransformersClassifier
 
@@ -201,7 +221,7 @@ def wrap(
 
 def _wrap_function(
     function: Callable[[list[Any]], Any],
-    labels: Sequence[str] | None,
+    labels: Labels | None,
     name: str | None,
     output: Output,
     task: Task,
@@ -215,30 +235,30 @@ def _wrap_function(
 
 
 def _with_own(
-    model: TextClassifier, labels: Sequence[str] | None, output: Output, task: Task | None
+    model: TextClassifier, labels: Labels | None, output: Output, task: Task | None
 ) -> TextClassifier:
-    """Return a model that knows its labels, output and task, if nothing else was asked of it."""
+    """Return a model that knows its output and task, if nothing else was asked of it; renamed."""
     if output != "probabilities":
         raise ConfigurationError(f"{model.name} has an output of its own; leave output out")
     if task not in (None, model.task):
         raise ConfigurationError(f"{model.name} is a {model.task} model, not {task}")
-    if labels is not None and tuple(labels) != model.labels:
-        raise ConfigurationError(
-            f"{model.name} has its own labels ({', '.join(model.labels)}); leave labels out"
-        )
-    return model
+    return model if labels is None else renamed(model, labels)
+
+
+def _is_pipeline(obj: object) -> bool:
+    """Tell a pipeline of transformers, without importing the library."""
+    return any(
+        base.__name__ == "Pipeline" and base.__module__.startswith("transformers.")
+        for base in type(obj).__mro__
+    )
 
 
 def _model_and_tokenizer(obj: Any) -> tuple[Any, Any] | None:
-    """Return what a transformers object is made of, without importing the library; else None."""
+    """Return a pair of transformers objects, without importing the library; else None."""
     candidates = obj if isinstance(obj, tuple) else (obj,)
     if not any("transformers" in _families(candidate) for candidate in candidates):
         return None
-    model, tokenizer = (
-        obj
-        if isinstance(obj, tuple) and len(obj) == 2
-        else (getattr(obj, "model", None), getattr(obj, "tokenizer", None))
-    )
+    model, tokenizer = candidates if len(candidates) == 2 else (None, None)
     if not hasattr(model, "config") or not callable(getattr(tokenizer, "pad", None)):
         raise AdapterError(
             f"{type(obj).__name__} of transformers objects is no classifier; pass "

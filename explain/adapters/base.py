@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from explain.errors import AdapterError, ConfigurationError, PredictionError
+from explain.errors import ConfigurationError, PredictionError
 from explain.record import FileHash, ModelDescription, Task
 from explain.spans import Span, Text
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "AddedTokenClassifier",
     "Contributions",
     "Describable",
     "Encoding",
@@ -26,7 +27,6 @@ __all__ = [
     "TextClassifier",
     "TokenizedClassifier",
     "VocabularyClassifier",
-    "check_labels",
     "check_scores",
     "description_of",
     "failure",
@@ -118,6 +118,22 @@ class VocabularyClassifier(TokenizedClassifier, Protocol):
         """Return of each text how many tokens are read as unknown, and how many are read at all.
 
         Special tokens are left out.
+
+        Raises
+        ------
+        PredictionError
+            If the tokenizer fails.
+        """
+
+
+@runtime_checkable
+class AddedTokenClassifier(TokenizedClassifier, Protocol):
+    """A classifier whose tokenizer was taught tokens that it reads as one, such as ``<url>``."""
+
+    def added_tokens(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
+        """Return the spans of each text that are read as one token which was added.
+
+        Special tokens that are written out are among them.
 
         Raises
         ------
@@ -234,6 +250,8 @@ def description_of(
 ) -> ModelDescription:
     """Return what any classifier says of itself, with what is known beyond that.
 
+    Of a model whose labels were renamed, its own are among the facts.
+
     Parameters
     ----------
     model : TextClassifier
@@ -245,38 +263,18 @@ def description_of(
     files : tuple of FileHash
         The files that it was loaded from.
     """
+    facts = dict(facts or {})
+    if own := getattr(model, "own_labels", None):
+        facts["labels before they were renamed"] = list[JsonValue](own)
     return ModelDescription(
         name=model.name,
         adapter=type(model).__name__,
         source=source,
         task=model.task,
         labels=model.labels,
-        facts=dict(facts or {}),
+        facts=facts,
         files=files,
     )
-
-
-def check_labels(labels: Sequence[str], task: Task) -> tuple[str, ...]:
-    """Return `labels` as a tuple.
-
-    Raises
-    ------
-    AdapterError
-        If there are too few for the task, or one appears twice.
-    """
-    names = tuple(str(label) for label in labels)
-    fewest = 2 if task == "single_label" else 1
-    if len(names) < fewest:
-        raise AdapterError(
-            f"a {task} classifier needs at least {fewest} labels, {len(names)} given; "
-            "name one per column of the scores"
-        )
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise AdapterError(
-            f"the label {repeated[0]!r} appears {names.count(repeated[0])} times; "
-            "labels must be distinct"
-        )
-    return names
 
 
 def check_scores(scores: object, n_texts: int, labels: Sequence[str], name: str) -> Scores:

@@ -6,12 +6,12 @@ from typing import Any, Literal, TypeAlias
 from explain.adapters.base import (
     Scores,
     Task,
-    check_labels,
     check_scores,
     description_of,
     failure,
     log_odds_scores,
 )
+from explain.adapters.labels import Labels, check_labels
 from explain.record import ModelDescription
 from explain.spans import Text
 
@@ -28,8 +28,8 @@ class FunctionClassifier:
     ----------
     function : callable
         Takes a list of texts (or of pairs) and returns an (n_texts, n_labels) array.
-    labels : sequence of str
-        Names of the columns.
+    labels : sequence of str, mapping of int to str or mapping of str to int
+        Names of the columns, as `explain.wrap` takes them.
     name : str
         What the model is called in reports.
     output : {"probabilities", "scores"}
@@ -41,12 +41,14 @@ class FunctionClassifier:
     ------
     AdapterError
         If there are too few labels for the task, or one appears twice.
+    ConfigurationError
+        If the order of `labels` is not known.
     """
 
     def __init__(
         self,
         function: Callable[[list[Any]], Any],
-        labels: Sequence[str],
+        labels: Labels,
         *,
         name: str = "function",
         output: Output = "probabilities",

@@ -176,7 +176,8 @@ class PretrainedClassifier(TokenizerClassifier):
             If the tokenizer has no such token, or gradients do not follow how the model is used.
         """
         self._check_differentiable()
-        token_id = {"mask": self.tokenizer.mask_token_id, "pad": self._pad_id}
+        mask_id = None if self.mask_token is None else self.tokenizer.mask_token_id
+        token_id = {"mask": mask_id, "pad": self._pad_id}
         if (found := token_id.get(baseline)) is None:
             has = [key for key, value in token_id.items() if value is not None]
             raise CapabilityError(

@@ -21,7 +21,7 @@ from explain.adapters.pretrained import (
     refuse_random,
 )
 from explain.adapters.safety import check_folder
-from explain.adapters.tokenized import with_marks
+from explain.adapters.token_spans import with_marks
 from explain.errors import (
     AdapterError,
     CapabilityError,

@@ -1,6 +1,6 @@
 """Fitted estimators of scikit-learn over texts, live or from a file."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +17,6 @@ from explain.adapters.bag_of_words import BagOfWords, unwrapped
 from explain.adapters.base import (
     Contributions,
     Scores,
-    check_labels,
     check_scores,
     description_of,
     failure,
@@ -25,7 +24,14 @@ from explain.adapters.base import (
     log_odds_scores,
 )
 from explain.adapters.extras import need
-from explain.errors import AdapterError, CapabilityError, ConfigurationError, UnsafeModelError
+from explain.adapters.labels import Labels, check_labels, new_names
+from explain.errors import (
+    AdapterError,
+    CapabilityError,
+    ConfigurationError,
+    PredictionError,
+    UnsafeModelError,
+)
 from explain.files import hash_file
 from explain.record import PICKLE_FACT, FileHash, ModelDescription, Task, label_name
 from explain.spans import Span, Text
@@ -46,8 +52,8 @@ class SklearnClassifier:
     estimator : estimator
         Such as ``make_pipeline(TfidfVectorizer(), LogisticRegression())``.
     labels : sequence of str, optional
-        Names of the columns, for estimators that only number them: several labels at once, or a
-        regression.
+        Names of the columns, for estimators that only number them (several labels at once, or a
+        regression), or in place of the estimator's own; a mapping as `explain.wrap` has it.
     task : {"single_label", "multi_label", "regression"}, optional
         How the columns relate to each other; what the estimator says, which cannot be changed.
     name : str, optional
@@ -65,9 +71,10 @@ class SklearnClassifier:
         If the estimator is not fitted, or is no classifier with probabilities and no regressor, or
         one of its outputs is not fitted on 0 and 1.
     ConfigurationError
-        If `labels` are no sequence of texts, or `labels` or `task` contradict the estimator.
+        If `labels` have no order or another number, or `labels` or `task` contradict the estimator.
     """
 
+    own_labels: tuple[str, ...] | None = None
     mask_token: str | None = None
     special_tokens: tuple[str, ...] = ()
 
@@ -75,7 +82,7 @@ class SklearnClassifier:
         self,
         estimator: Any,
         *,
-        labels: Sequence[str] | None = None,
+        labels: Labels | None = None,
         task: Task | None = None,
         name: str | None = None,
         source: str | None = None,
@@ -88,18 +95,12 @@ class SklearnClassifier:
         own_task, columns, named = _columns_of(estimator, self.name)
         if task not in (None, own_task):
             raise ConfigurationError(f"{self.name} is a {own_task} model, not {task}")
-        if labels is not None and not isinstance(labels, list | tuple):
-            raise ConfigurationError(
-                f"labels is a {type(labels).__name__}; pass a list of names, one for each output"
-            )
-        if labels is not None and (len(labels) != len(columns) or named):
-            raise ConfigurationError(
-                f"{self.name} has its own labels ({', '.join(columns)}); leave labels out"
-                if named
-                else f"{self.name} has {len(columns)} outputs, {len(labels)} labels were given"
-            )
         self.task = own_task
-        self.labels = check_labels(labels or columns, own_task)
+        self.labels = check_labels(columns, own_task)
+        if labels is not None:
+            names = new_names(labels, self.labels, own_task, self.name)
+            self.own_labels = self.labels if named and names != self.labels else None
+            self.labels = names
         self._source = source
         self._files = files
         self._facts = dict(facts or {})
@@ -115,7 +116,7 @@ class SklearnClassifier:
         file: str | Path,
         *,
         trusted: Sequence[str] = (),
-        labels: Sequence[str] | None = None,
+        labels: Labels | None = None,
         task: Task | None = None,
         name: str | None = None,
     ) -> Self:
@@ -163,7 +164,7 @@ class SklearnClassifier:
         file: str | Path,
         *,
         allow_pickle: bool = False,
-        labels: Sequence[str] | None = None,
+        labels: Labels | None = None,
         task: Task | None = None,
         name: str | None = None,
     ) -> Self:
@@ -226,7 +227,7 @@ class SklearnClassifier:
         try:
             answer = self._answer(list(texts))
         except Exception as error:
-            raise failure(self.name, error) from error
+            raise self._failure(texts, error) from error
         values = check_scores(answer, len(texts), self.labels, self.name)
         if self.task == "regression":
             return values
@@ -276,6 +277,28 @@ class SklearnClassifier:
             files=self._files,
         )
 
+    def _failure(self, texts: Sequence[Text], error: Exception) -> PredictionError:
+        """Return what the estimator raised, and the table that it takes instead of a list."""
+        for table, code in _tables(self.estimator):
+            try:
+                self._answer(table(list(texts)))
+            except Exception:
+                continue
+            call, more = {
+                "single_label": (f"predict_proba({code})", ""),
+                "multi_label": (f"predict_proba({code})", ", task='multi_label'"),
+                "regression": (
+                    f"predict({code}).reshape(-1, 1)",
+                    ", task='regression', output='scores'",
+                ),
+            }[self.task]
+            return PredictionError(
+                f"{self.name} takes {code}, not a list of texts ({first_line(error)}); wrap a "
+                f"function: explain.wrap(lambda texts: estimator.{call}, "
+                f"labels={list(self.labels)}{more})"
+            )
+        return failure(self.name, error)
+
     def _words(self) -> BagOfWords:
         if isinstance(self._bag, CapabilityError):
             raise self._bag
@@ -309,6 +332,22 @@ def _answer_of(estimator: Any, name: str) -> Callable[[list[Any]], Any]:
         return lambda texts: np.reshape(estimator.predict(texts), (len(texts), -1))
     raise AdapterError(
         f"{kind} is neither a classifier with predict_proba nor a regressor; wrap a function"
+    )
+
+
+def _tables(estimator: Any) -> Iterator[tuple[Callable[[list[Any]], Any], str]]:
+    """Yield the tables of texts that an estimator may take, and how they are written."""
+    import pandas as pd
+
+    columns = [str(name) for name in getattr(estimator, "feature_names_in_", ["text"])]
+    filled = "texts" if len(columns) == 1 else "..."
+    cells = ", ".join(f"{name!r}: {filled}" for name in columns)
+    yield pd.Series, "pd.Series(texts)"
+    yield lambda texts: pd.DataFrame(dict.fromkeys(columns, texts)), f"pd.DataFrame({{{cells}}})"
+    yield lambda texts: np.array(texts, dtype=object), "np.array(texts, dtype=object)"
+    yield (
+        lambda texts: np.array(texts, dtype=object)[:, None],
+        "np.array(texts, dtype=object)[:, None]",
     )
 
 

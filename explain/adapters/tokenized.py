@@ -5,14 +5,16 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import numpy as np
-import regex
 from numpy.typing import NDArray
 from pydantic import JsonValue
 from scipy.special import log_softmax
 
-from explain.adapters.base import Scores, check_labels, failure
+from explain.adapters.base import Scores, failure
 from explain.adapters.batching import score_in_batches
+from explain.adapters.labels import check_labels
 from explain.adapters.private import PrivateTokenizer
+from explain.adapters.token_spans import cut_off, with_marks
+from explain.adapters.written import BETWEEN_WORDS, is_read_as_one
 from explain.errors import AdapterError, ConfigurationError, PredictionError, nearest
 from explain.record import Task
 from explain.spans import Span, Text, parts_of
@@ -43,8 +45,6 @@ OVERLAP = 4
 
 SPARE = 8
 """Tokens beyond the limit that are left to a long side of a pair, as a cut may change the last."""
-
-_MARKS = regex.compile(r"\p{M}+")
 
 LongText: TypeAlias = Literal["cut", "windows"]
 """What happens to a text over the model's limit."""
@@ -127,18 +127,26 @@ class TokenizerClassifier(ABC):
         self.pool = pool
         self._pad_id = pad_id
         self._pad_side = pad_side
+        mask: str | None = tokenizer.mask_token
+        self._mask_token = (
+            mask if mask is not None and is_read_as_one(self._private_tokenizer, mask) else None
+        )
+        self._special_tokens = tuple(
+            token
+            for token in sorted(tokenizer.all_special_tokens)
+            if is_read_as_one(self._private_tokenizer, token, [BETWEEN_WORDS])
+        )
         self.token_budget = CPU_TOKEN_BUDGET
 
     @property
     def mask_token(self) -> str | None:
-        """The tokenizer's mask token."""
-        token: str | None = self.tokenizer.mask_token
-        return token
+        """The tokenizer's mask token, if it is read as one wherever it is written in a text."""
+        return self._mask_token
 
     @property
     def special_tokens(self) -> tuple[str, ...]:
-        """The tokenizer's special tokens."""
-        return tuple(sorted(self.tokenizer.all_special_tokens))
+        """The tokenizer's special tokens, if they are read as such where they are written out."""
+        return self._special_tokens
 
     def predict(self, texts: Sequence[Text]) -> Scores:
         """Return the scores of `texts`, shape (n_texts, n_labels), float64, natural-log scale.
@@ -194,6 +202,38 @@ class TokenizerClassifier(ABC):
             counts.append((read.count(self.tokenizer.unk_token_id), len(read)))
         return counts
 
+    def added_tokens(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
+        """Return the spans of each text that are read as one token which was added.
+
+        Those are special tokens that are written out, and tokens that the tokenizer was taught.
+
+        Raises
+        ------
+        PredictionError
+            If the tokenizer fails.
+        """
+        added = self.tokenizer.added_tokens_decoder
+        if all(token.special for token in added.values()) and not any(
+            token in part
+            for text in texts
+            for part in parts_of(text)
+            for token in self.special_tokens
+        ):
+            return [()] * len(texts)
+        # What is read as unknown has the id of a special token, and is none.
+        unknown = self.tokenizer.unk_token
+
+        def is_added(id_: int, span: Span, text: Text) -> bool:
+            written = parts_of(text)[span.part][span.start : span.end]
+            return id_ in added and (str(added[id_]) != unknown or unknown in written)
+
+        encoded = self._tokenize(texts, truncation=False)
+        rows = zip(encoded["input_ids"], self._spans(encoded, texts), texts, strict=True)
+        return [
+            tuple(s for i, s in zip(ids, spans, strict=True) if s and is_added(i, s, text))
+            for ids, spans, text in rows
+        ]
+
     def unread(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
         """Return the spans of each text that are cut off because it is too long.
 
@@ -209,7 +249,7 @@ class TokenizerClassifier(ABC):
         everything = self._spans(whole, texts) if long else []
         read = dict(zip(long, self.tokens([texts[i] for i in long]), strict=True))
         return [
-            _cut_off(everything[i], read[i], len(parts_of(text))) if i in read else ()
+            cut_off(everything[i], read[i], len(parts_of(text))) if i in read else ()
             for i, text in enumerate(texts)
         ]
 
@@ -237,7 +277,15 @@ class TokenizerClassifier(ABC):
             "long text": long_text,
             "tokenizer": type(self.tokenizer).__name__,
             "special tokens": list[JsonValue](self.special_tokens),
+            **self._unused_mask(),
         }
+
+    def _unused_mask(self) -> dict[str, JsonValue]:
+        """Return why the tokenizer's mask token is not used, if it is not."""
+        mask = self.tokenizer.mask_token
+        if mask is None or self.mask_token is not None:
+            return {}
+        return {"mask token": f"none, as {mask} in a text is not read as one token"}
 
     def _tokenize(
         self, texts: Sequence[Text], *, truncation: bool = True, **options: Any
@@ -330,22 +378,6 @@ class TokenizerClassifier(ABC):
         return np.add.reduceat(logs, starts, axis=0) / counts[:, None]
 
 
-def with_marks(spans: Sequence[Span | None], parts: Sequence[str]) -> tuple[Span | None, ...]:
-    """Return token spans that hold the combining marks which they are composed with.
-
-    A tokenizer that composes é of two code points tells the place of the first only.
-    """
-    starts = {(span.part, span.start) for span in spans if span is not None}
-
-    def whole(span: Span | None) -> Span | None:
-        if span is None or (span.part, span.end) in starts:
-            return span
-        marks = _MARKS.match(parts[span.part], span.end)
-        return span if marks is None else Span(span.part, span.start, marks.end())
-
-    return tuple(map(whole, spans))
-
-
 def limit_of(limits: Sequence[object]) -> int:
     """Return how many tokens are read: the least of what model and tokenizer state.
 
@@ -361,20 +393,3 @@ def limit_of(limits: Sequence[object]) -> int:
             "set tokenizer.model_max_length"
         )
     return min(stated)
-
-
-def _cut_off(
-    everything: Sequence[Span | None], read: Sequence[Span], n_parts: int
-) -> tuple[Span, ...]:
-    """Return what lies before the first and after the last token that is read of each part."""
-    found = []
-    for part in range(n_parts):
-        whole = [span for span in everything if span is not None and span.part == part]
-        own = [span for span in read if span.part == part]
-        if whole and not own:
-            found.append(Span(part, whole[0].start, whole[-1].end))
-        elif whole:
-            before = [span for span in whole if span.end <= own[0].start]
-            after = [span for span in whole if span.start >= own[-1].end]
-            found += [Span(part, cut[0].start, cut[-1].end) for cut in (before, after) if cut]
-    return tuple(found)

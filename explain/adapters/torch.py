@@ -11,14 +11,15 @@ from torch.nn.utils.rnn import pad_sequence
 from explain.adapters.base import (
     Encoding,
     Scores,
-    check_labels,
     check_scores,
     description_of,
     failure,
 )
 from explain.adapters.batching import score_in_batches
+from explain.adapters.labels import Labels, check_labels
 from explain.adapters.private import PrivateModule
 from explain.adapters.tokenized import CPU_TOKEN_BUDGET, GPU_TOKEN_BUDGET
+from explain.adapters.written import PLACES, ids_over, written_into
 from explain.errors import AdapterError, CapabilityError, ConfigurationError, PredictionError
 from explain.record import ModelDescription, Task
 from explain.spans import Span, Text
@@ -82,7 +83,7 @@ class TorchClassifier:
         module: torch.nn.Module,
         tokenize: Callable[[str], Iterable[Token]],
         embedding: torch.nn.Embedding,
-        labels: Sequence[str],
+        labels: Labels,
         *,
         task: Task = "single_label",
         name: str | None = None,
@@ -315,13 +316,17 @@ class TorchClassifier:
     def _id_of_mask(self) -> int | None:
         if self.mask_token is None:
             return None
-        tokens = self._read(self.mask_token)
-        if len(tokens) != 1:
-            raise ConfigurationError(
-                f"the tokenize function of {self.name} reads the mask token {self.mask_token!r} "
-                f"as {len(tokens)} tokens, expected one; let it know the token"
-            )
-        return tokens[0][0]
+        token, found = self.mask_token, set()
+        for text, start in written_into(PLACES, token):
+            read = ids_over(self._read(text), start, start + len(token))
+            found.update(read)
+            if len(read) != 1 or len(found) != 1:
+                raise ConfigurationError(
+                    f"the tokenize function of {self.name} reads the mask token {token!r} as "
+                    f"{len(read)} tokens in {text!r}, expected one, the same everywhere; let it "
+                    "know the token, or leave mask_token out"
+                )
+        return found.pop()
 
     def _probe(self) -> None:
         """Score two padded texts, so that what does not fit together is found at once."""

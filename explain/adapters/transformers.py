@@ -56,7 +56,8 @@ class TransformersClassifier(PretrainedClassifier):
         As for `PretrainedClassifier`.
     task : {"single_label", "multi_label", "regression"}, optional
         How the columns relate to each other; by default what ``problem_type`` of the model says,
-        or else regression for one column and a single label for more.
+        or else a single label. A model of one output that does not say it is refused: its logit
+        may be a number, or that of a probability.
     long_text : {"cut", "windows"}
         What happens to a text over the model's limit, see `TokenizerClassifier`.
     pool : {"mean", "max"}
@@ -67,7 +68,8 @@ class TransformersClassifier(PretrainedClassifier):
     AdapterError
         If labels, task, head, weights and tokenizer of the model do not fit together.
     ConfigurationError
-        If `task` contradicts the model, or `long_text` or `pool` is unknown.
+        If `task` contradicts the model, or is missing where it leaves it open, or `long_text` or
+        `pool` is unknown.
     """
 
     def __init__(
@@ -158,10 +160,10 @@ class TransformersClassifier(PretrainedClassifier):
         output = self._private.here()(**inputs)
         logits: object = getattr(output, "logits", None)
         if not isinstance(logits, torch.Tensor):
-            seen = ", ".join(output) if isinstance(output, Mapping) else type(output).__name__
             raise AdapterError(
-                f"{self.name} gives {seen}, expected logits; pass a model with a sequence "
-                "classification head, or wrap a function that returns the scores"
+                f"{type(self.model).__name__} returns a {type(output).__name__} without logits: "
+                "it has no classification head; load it with AutoModelForSequenceClassification, "
+                "from a folder that holds a trained head, or wrap a function"
             )
         return logits
 
@@ -214,7 +216,7 @@ def task_of(config: "PretrainedConfig", stated: Task | None) -> Task:
     AdapterError
         If ``problem_type`` is unknown, or a regression has more than one column.
     ConfigurationError
-        If `stated` contradicts the model.
+        If `stated` contradicts the model, or is missing where the model leaves it open.
     """
     if stated is not None and stated not in _TASKS.values():
         raise ConfigurationError(f"there is no task {stated!r}; {nearest(stated, _TASKS.values())}")
@@ -224,6 +226,12 @@ def task_of(config: "PretrainedConfig", stated: Task | None) -> Task:
             f"problem_type of the model is {problem!r}; {nearest(str(problem), _TASKS)}"
         )
     alone: Task = "regression" if config.num_labels == 1 else "single_label"
+    if problem is None and stated is None and alone == "regression":
+        raise ConfigurationError(
+            "the model has one output and no problem_type, so it may predict a number, or the "
+            "log-odds of its one label, to which a pipeline applies the sigmoid; pass "
+            "task='regression' or task='multi_label' (--model-option task=...)"
+        )
     own = stated or alone if problem is None else _TASKS[problem]
     if stated not in (None, own):
         raise ConfigurationError(
