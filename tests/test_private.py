@@ -1,5 +1,6 @@
 """A live model and its tokenizer: what others do with them, and what they find afterwards."""
 
+import contextlib
 import pickle
 import random
 import sys
@@ -154,6 +155,32 @@ def test_modules_of_ones_own_are_explained_alike_in_several_threads(kind: str, m
         assert list(pool.map(values, texts * 4)) == expected * 4
 
 
+def test_training_beside_explanations_is_what_it_is_alone() -> None:
+    def trained(module: Net) -> list[Any]:
+        torch.manual_seed(1)
+        module.train()
+        for _ in range(150):
+            step(module, rate=0.001)
+        return [value.tolist() for value in module.state_dict().values()]
+
+    alone, module = trained(Net()), Net()
+    model, done = classifier(module), threading.Event()
+
+    def explains() -> None:
+        while not done.is_set():
+            for method in METHODS:
+                # Weights that change between forward and backward are an error of torch.
+                with contextlib.suppress(PredictionError):
+                    explain.attribute(model, "a good film", method=method, target=0)
+
+    with ThreadPoolExecutor(3) as pool:
+        explaining = [pool.submit(explains) for _ in range(3)]
+        beside = trained(module)
+        done.set()
+    assert [future.exception() for future in explaining] == [None] * 3
+    assert beside == alone
+
+
 def test_a_module_that_keeps_what_it_saw_is_explained_alike_in_several_threads() -> None:
     class Keeps(Net):
         def forward(self, ids: Tensor) -> Any:
@@ -281,8 +308,8 @@ def test_a_padding_token_is_borrowed_in_private() -> None:
 Change = Callable[[Net], object]
 
 
-def step(module: Net) -> None:
-    optimizer = torch.optim.SGD(module.parameters(), lr=0.5)
+def step(module: Net, rate: float = 0.5) -> None:
+    optimizer = torch.optim.SGD(module.parameters(), lr=rate)
     module(torch.tensor([[2, 3], [4, 5]])).square().sum().backward()
     optimizer.step()
     optimizer.zero_grad()

@@ -261,13 +261,14 @@ class _Look:
     def __init__(self, layer: torch.nn.Module) -> None:
         own = vars(layer)
         self._size = len(own)
-        self._keys = [key for key in own if key not in OF_TORCH]
+        # Listed first: another thread may add to it.
+        self._keys = [key for key in [*own] if key not in OF_TORCH]
         self._held = _held(own, self._keys)
         self.layers = (*own["_modules"].values(),)
         self.hooks = (*own["_forward_pre_hooks"], *own["_forward_hooks"])
         self.settings = {
             key: copy(value)
-            for key, value in ((key, own[key]) for key in self._keys)
+            for key, value in zip(self._keys, self._held, strict=False)
             if _is_plain(value)
         }
         self._lists = {k: v for k, v in self.settings.items() if isinstance(v, list | set)}
