@@ -46,16 +46,13 @@ from explain.spans import Text, text_of
 __all__ = ["ERASED", "SAMPLED", "Assessment", "assess"]
 
 SAMPLED = 8
-"""Explanations of a method that are made again: with another seed, near by, of a random model.
+"""Explanations of a method that are made again: with another seed, near by, of a random model."""
 
-With the 50 that an audit explains by default this adds about half of their cost.
-"""
-
-TWIN_BUDGET = 128
+TWIN_BUDGET = 64
 """Evaluations, or gradients, of a text that are asked of a copy with random parameters."""
 
 ERASED = 32
-"""Instances from which features are removed: some 200 evaluations each, and as many explanations
+"""Instances from which features are removed: some 80 evaluations each, and as many explanations
 as a mean over a method needs."""
 
 

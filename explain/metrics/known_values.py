@@ -21,6 +21,7 @@ vectors (`explain.metrics.known_vectors`).
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -149,7 +150,8 @@ def known_values(
     PredictionError
         If the model fails.
     """
-    rng = np.random.default_rng([seed, *b"known values"])
+    # A stream for each, so that what one method is asked does not depend on the others.
+    rng, by_itself, on_model, vectors = np.random.default_rng([seed, *b"known values"]).spawn(4)
     setting = Setting.of(engine.classifier, unit="word", masker=masker, seed=seed)
     alone = _prose(texts, SHORTEST, LONGEST, rng)[:N_ALONE]
     on_top = _prose(texts, ON_TOP, ON_TOP, rng)[:N_ON_TOP]
@@ -158,21 +160,22 @@ def known_values(
     def planted() -> tuple[_Planted, _Planted]:
         own = _Enumerated.of(engine, on_top, setting)
         return (
-            _Planted(engine, None, _drawn(alone, 3, 1.0, rng)),
-            _Planted(engine, own, _drawn(on_top, 2, own.scale, rng)),
+            _Planted(engine, None, _drawn(alone, 3, 1.0, by_itself)),
+            _Planted(engine, own, _drawn(on_top, 2, own.scale, on_model)),
         )
 
     def measure(explainer: Explainer) -> KnownValues:
         try:
             if isinstance(explainer, GradientExplainer):
-                known = KnownVectors(with_gradients(engine.classifier), alone, rng)
+                model = with_gradients(engine.classifier)
+                known = KnownVectors(model, alone, deepcopy(vectors))
                 return KnownValues(explainer.name, _measured(known, alone, explainer, setting))
             limit_of(explainer, SHORTEST)
-            by_itself, added = planted()
+            first, second = planted()
             return KnownValues(
                 explainer.name,
-                _measured(by_itself, alone, explainer, setting),
-                _measured(added, on_top, explainer, setting),
+                _measured(first, alone, explainer, setting),
+                _measured(second, on_top, explainer, setting),
             )
         except ExplainError as error:
             return KnownValues(explainer.name, reason=str(error))

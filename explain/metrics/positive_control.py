@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "FIRST_LOOK",
     "KINDS",
     "LEAST_RECALL",
     "Kind",
@@ -58,7 +59,13 @@ KINDS: Final[tuple[Kind, ...]] = ("token", "context", "order")
 LEAST_RECALL = 0.95
 """Share of the planted rules that a method is to find."""
 
-N_TEXTS = 20
+N_TEXTS, FIRST_LOOK = 20, 12
+"""Texts, and those after which nothing more is asked of a method that found the rule in each.
+
+Twelve of twelve pass as 19 of 20 do. With both looks a method that finds .75 of all rules passes
+with probability .75^12 + 12 (.25) .75^19 = .044.
+"""
+
 LONGEST = 10
 """Words of a text of the control; longer ones are cut, so that it stays cheap."""
 
@@ -196,7 +203,8 @@ def positive_control(
     masker : {"mask_token", "delete"}, Masker or None
         As for `explain.attribute`.
     n_texts : int
-        Texts for each kind; fewer if the table has fewer.
+        Texts for each kind; fewer if the table has fewer, or the method finds the rule in all of
+        the first twelve.
     kinds : sequence of {"token", "context", "order"}
         The kinds of rules.
     seed : int
@@ -625,14 +633,18 @@ def _recall(
     explainer: Explainer,
     setting: Setting,
 ) -> Recall:
-    try:
-        outcomes = answer(engine, questions, explainer, setting)
-    except CapabilityError as error:
-        lost = getattr(engine.classifier, "without_gradients", None)
-        return Recall(explainer.name, rule.kind, 0, 0, lost or str(error))
-    values = [outcome.value for outcome in outcomes]
+    """Return how often a method finds a rule, in two looks."""
+    values: list[Attribution | ExplainError] = []
+    for look in (questions[:FIRST_LOOK], questions[FIRST_LOOK:]):
+        try:
+            values += [one.value for one in answer(engine, look, explainer, setting)]
+        except CapabilityError as error:
+            lost = getattr(engine.classifier, "without_gradients", None)
+            return Recall(explainer.name, rule.kind, 0, 0, lost or str(error))
+        hits = sum(isinstance(value, Attribution) and found(value, rule) for value in values)
+        if hits == len(values):
+            break
     failures = [value for value in values if isinstance(value, ExplainError)]
     if failures and len(failures) == len(values):
         return Recall(explainer.name, rule.kind, 0, 0, first_line(failures[0]))
-    hits = sum(isinstance(value, Attribution) and found(value, rule) for value in values)
     return Recall(explainer.name, rule.kind, hits, len(values))
