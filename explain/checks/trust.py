@@ -233,6 +233,8 @@ def _cells(part: Part) -> tuple[Cell, ...]:
     right = proportion("texts that are right", int(part.right.sum()), len(part.right))
     covered = clustered_proportion("inside of 90 % intervals", part.covered, part.text)
     errors = mean("relative error", part.errors.tolist(), "coefficient")
+    if errors.lower is not None:
+        errors = errors.model_copy(update={"lower": max(errors.lower, 0.0)})
     return right, covered if len(part.covered) else "no errors stated", errors
 
 
