@@ -1,7 +1,7 @@
 """A control with known values: right methods pass, and each seeded bug is caught."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 import explain
 from explain.adapters import TextClassifier
 from explain.engine import Engine
+from explain.errors import DataError
 from explain.explainers import Estimate, Explainer, Lime, Shap, make_explainer
 from explain.explainers.base import every
 from explain.games import Kept, Masker, Plan, Values
@@ -24,7 +25,7 @@ from explain.metrics.known_readings import known_values_readings
 from explain.metrics.known_values import KnownValues, known_values
 from explain.metrics.unanimity import limit_of, truth, unanimity_games
 from explain.metrics.verdicts import Answer
-from explain.spans import Segmentation, Text, text_of
+from explain.spans import Segmentation, Text, parts_of, text_of
 from tests import strategies
 from tests.play import Game, play, table_game
 from tests.tiny import ARCHITECTURES
@@ -235,3 +236,39 @@ def test_what_the_model_scores_is_counted_and_shared(
     assert 2 * 512 < once <= 3 * 512
     known_values(engine, prose, [make_explainer("shap"), Lime()], masker=RIGHT)
     assert engine.evaluations == once
+
+
+def test_pairs_long_texts_and_marks() -> None:
+    def lengths(texts: Sequence[Text]) -> list[list[float]]:
+        return [[float(sum(map(len, parts_of(text))))] for text in texts]
+
+    model = explain.wrap(lengths, labels=["x"], task="regression", output="scores")
+    tables: list[list[Text]] = [
+        [("A man sleeps here, alone.", "He rests."), ("Two dogs run.", "Animals are asleep.")],
+        ["word " * 100_000 + "end"],
+        ["Фильм — «хороший», да?", "Не знаю... (может быть)"],
+    ]
+    for texts in tables:
+        (found,) = known_values(Engine(model), texts, [make_explainer("occlusion")], masker=RIGHT)
+        assert found.reason is None, found.reason
+        assert all(part.right.all() and part.covered.all() for part in found.parts)
+
+
+def test_words_that_depend_on_their_neighbours_are_left_out() -> None:
+    texts: list[Text] = ["我喜歡這部電影，非常好看。", "這部電影不好看，我不喜歡。"]
+    model = explain.wrap(
+        lambda texts: [[0.0]] * len(texts), labels=["x"], task="regression", output="scores"
+    )
+    try:
+        found = known_values(Engine(model), texts, [make_explainer("occlusion")], masker=RIGHT)
+    except DataError:
+        return
+    assert all(part.right.all() for one in found for part in one.parts)
+
+
+def test_texts_without_words_are_said() -> None:
+    model = explain.wrap(
+        lambda texts: [[0.0]] * len(texts), labels=["x"], task="regression", output="scores"
+    )
+    with pytest.raises(DataError, match="3 words to plant values on"):
+        known_values(Engine(model), ["...", "", "one two"], [make_explainer("shap")])

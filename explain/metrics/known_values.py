@@ -27,19 +27,19 @@ from functools import cache
 from itertools import product
 
 import numpy as np
-import regex
 from numpy.typing import NDArray
 
 from explain.adapters import Scores, TokenizedClassifier
 from explain.attribution import Setting, answer, ask
 from explain.engine import Engine
-from explain.errors import DataError, ExplainError
+from explain.errors import ExplainError
 from explain.explainers import Explainer
 from explain.explainers.base import every
 from explain.explainers.gradients import GradientExplainer, with_gradients
 from explain.games import Masker, target_values
 from explain.metrics.known_vectors import KnownVectors
 from explain.metrics.positive_control import scored, sound
+from explain.metrics.prose import WORD, prose, read
 from explain.metrics.unanimity import Payment, limit_of, truth, unanimity_games
 from explain.record import Attribution, Task
 from explain.spans import Span, Text, parts_of, text_of, words
@@ -54,9 +54,6 @@ N_ON_TOP, ON_TOP = 3, 9
 """Texts on top of the model, and their features: nine are the fewest that methods estimate, and
 their 512 coalitions are all scored."""
 
-SAMPLED = 200
-"""Texts of the table that are looked at for those."""
-
 JOINT = 0.5
 """Joint effects of each size in a text, for each of its words."""
 
@@ -68,8 +65,6 @@ Z90 = 1.645
 
 ROUNDING = 1e-5
 """Relative to the largest value: what float32 scores cost."""
-
-_WORD = regex.compile(r"\w")
 
 FloatArray = NDArray[np.float64]
 
@@ -154,8 +149,8 @@ def known_values(
     # A stream for each, so that what one method is asked does not depend on the others.
     rng, by_itself, on_model, vectors = np.random.default_rng([seed, *b"known values"]).spawn(4)
     setting = Setting.of(engine.classifier, unit="word", masker=masker, seed=seed)
-    alone = _prose(texts, SHORTEST, LONGEST, rng)[:N_ALONE]
-    on_top = _prose(texts, ON_TOP, ON_TOP, rng)[:N_ON_TOP]
+    alone = prose(texts, N_ALONE, SHORTEST, LONGEST, rng)
+    on_top = prose(texts, N_ON_TOP, ON_TOP, ON_TOP, rng)
 
     @cache
     def planted() -> tuple[_Planted, _Planted]:
@@ -251,7 +246,7 @@ class _Planted:
         parts = parts_of(text)
         if self.mask_token is not None:
             parts = tuple(part.replace(self.mask_token, " ") for part in parts)
-        counts = Counter(parts[s.part][s.start : s.end].lower() for s in words(parts))
+        counts = Counter(word.lower() for word in read(parts))
         return float(
             sum(
                 payment * np.prod([counts[word] for word in group])
@@ -304,45 +299,14 @@ def _drawn(
         payments.setdefault(group, float(rng.choice([-1, 1]) * size))
 
     for text in texts:
-        parts = parts_of(text)
-        said = [parts[s.part][s.start : s.end].lower() for s in words(parts)]
-        known = [word for word in dict.fromkeys(said) if _WORD.search(word)]
+        known = [word.lower() for word in read(parts_of(text)) if WORD.search(word)]
+        known = list(dict.fromkeys(known))
         for word in known:
             plant((word,), 1.0)
         for size in range(2, largest + 1):
             for _ in range(int(JOINT * len(known)) if len(known) >= size else 0):
                 plant(tuple(sorted(rng.choice(known, size, replace=False).tolist())), 0.5)
     return payments
-
-
-def _prose(texts: Sequence[Text], fewest: int, most: int, rng: np.random.Generator) -> list[Text]:
-    """Return pieces of texts, of about `fewest` to `most` features, as they are written.
-
-    Raises
-    ------
-    DataError
-        If none has three words.
-    """
-    pieces: list[Text] = []
-    for number in rng.permutation(len(texts))[:SAMPLED]:
-        parts = parts_of(texts[number])
-        size = int(rng.integers(fewest, most + 1)) // len(parts)
-        cut = [_piece(part, size, rng) for part in parts]
-        if sum(bool(_WORD.search(p[s.start : s.end])) for p in cut for s in words([p])) >= 3:
-            pieces.append(text_of(cut))
-    if not pieces:
-        raise DataError(
-            f"none of {len(texts)} texts has 3 words to plant values on; pass longer texts"
-        )
-    return list(dict.fromkeys(pieces))
-
-
-def _piece(part: str, size: int, rng: np.random.Generator) -> str:
-    """Return so many features in a row, from a random one on."""
-    spans = words([part])
-    start = int(rng.integers(max(len(spans) - size, 0) + 1))
-    piece = spans[start : start + size]
-    return part[piece[0].start : piece[-1].end] if piece else part
 
 
 def _compared(found: Sequence[Attribution], true: Sequence[FloatArray]) -> Part:
