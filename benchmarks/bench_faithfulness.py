@@ -1,7 +1,7 @@
 """Comprehensiveness and sufficiency of every method, minus those of random rankings.
 
 Usage: python bench_faithfulness.py [SENTENCES]. As `explain.metrics.faithfulness` has it: the
-log-odds of the target after erasure, with the mean of 20 random rankings subtracted text by text,
+log-odds of the target after erasure, with the mean of random rankings subtracted text by text,
 because short texts make random rankings look good. More is better in both columns.
 """
 

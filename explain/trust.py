@@ -15,19 +15,21 @@ from explain.intervals import mean
 from explain.metrics.agreement import FEWEST_FEATURES, agreements
 from explain.metrics.faithfulness import Faithfulness, faithfulness
 from explain.metrics.grades import (
-    Reading,
-    Verdict,
     faithfulness_verdict,
     graded,
     method_trust,
     shared_readings,
 )
 from explain.metrics.infidelity import Infidelity, infidelities
+from explain.metrics.known_readings import known_values_readings
+from explain.metrics.known_values import KnownValues, known_values
 from explain.metrics.plausibility import Rationale, plausibility
 from explain.metrics.positive_control import PositiveControl, positive_control
 from explain.metrics.randomisation import randomised, resemblances
 from explain.metrics.readings import (
     agreement_reading,
+    dispute_reading,
+    disputes,
     faithfulness_readings,
     infidelity_reading,
     plausibility_readings,
@@ -37,22 +39,20 @@ from explain.metrics.readings import (
 )
 from explain.metrics.sensitivity import max_sensitivities
 from explain.metrics.stability import stability
+from explain.metrics.verdicts import Reading, Verdict
 from explain.record import Agreement, Attribution, Measure, MethodTrust, Section, Unit
 from explain.spans import Text, text_of
 
 __all__ = ["ERASED", "SAMPLED", "Assessment", "assess"]
 
 SAMPLED = 8
-"""Explanations of a method that are made again: with another seed, near by, of a random model.
+"""Explanations of a method that are made again: with another seed, near by, of a random model."""
 
-With the 50 that an audit explains by default this adds about half of their cost.
-"""
-
-TWIN_BUDGET = 128
+TWIN_BUDGET = 64
 """Evaluations, or gradients, of a text that are asked of a copy with random parameters."""
 
 ERASED = 32
-"""Instances from which features are removed: some 200 evaluations each, and as many explanations
+"""Instances from which features are removed: some 80 evaluations each, and as many explanations
 as a mean over a method needs."""
 
 
@@ -115,10 +115,12 @@ def assess(
     erased = _erased(engine, explained, setting)
     agreed = {instance: agreements(found) for instance, found in explained.items()}
     control = _control(engine, texts, used, setting) if used else "no method explained anything"
+    known = _known_values(engine, texts, used, setting)
     again = _Again.of(engine, by_method, setting)
     readings = {
         e.name: [
             *_recalls(e.name, control),
+            *known_values_readings(known[e.name]),
             *shared_readings([a for _, a in by_method[e.name]]),
             *erased.of_methods[e.name],
             *again.readings(e),
@@ -127,6 +129,10 @@ def assess(
         ]
         for e in used
     }
+    poor = {name for name, found in readings.items() if _method(name, found).grade == "D"}
+    opposed = disputes([one for found in agreed.values() for one in found])
+    for name, found in readings.items():
+        found.append(dispute_reading(name, opposed, poor))
     trust = {name: _method(name, found) for name, found in readings.items()}
     other = 0 if isinstance(control, str) else control.evaluations
     return Assessment(
@@ -139,7 +145,7 @@ def assess(
         },
         trust=tuple(trust.values()),
         agreements=agreed,
-        section=trust_section(tuple(trust.values()), control, agreed, readings),
+        section=trust_section(tuple(trust.values()), control, known, agreed, readings),
         evaluations=other + again.evaluations,
     )
 
@@ -202,7 +208,7 @@ def _erased(
 
 _NOT_DRAWN = Verdict(
     "comprehensiveness",
-    None,
+    "not measured",
     f"This ranking was not compared with random ones: {ERASED} instances were drawn for that.",
 )
 
@@ -210,15 +216,17 @@ _NOT_DRAWN = Verdict(
 def _own(ranking: object, fit: object, unit: Unit) -> _Own:
     """Return what removing features says of one attribution, over the random rankings."""
     gained: Measure | None = None
+    spread = 0.0
     measures: list[Measure] = []
     if isinstance(ranking, Faithfulness):
         gained = mean("comprehensiveness minus random", ranking.comprehensiveness.tolist(), unit)
         kept = mean("sufficiency minus random", ranking.sufficiency.tolist(), unit)
         measures += [gained, kept]
+        spread = float(ranking.comprehensiveness.std())
     if isinstance(fit, Infidelity):
         lost = (fit.random - fit.own).tolist()
         measures.append(mean("infidelity of random values minus its own", lost, "proportion"))
-    return _Own([faithfulness_verdict(gained, "this ranking", fatal=False)], measures)
+    return _Own([faithfulness_verdict(gained, spread, "this ranking", fatal=False)], measures)
 
 
 def _unit(attribution: Attribution) -> Unit:
@@ -261,7 +269,6 @@ class _Again:
     def readings(self, explainer: Explainer) -> list[Reading]:
         """Return what another seed or other baselines, points near by and random parameters say."""
         asked = self.sample[explainer.name]
-        seed = self.setting.seed
         moved = max_sensitivities(self.engine, asked, explainer, self.setting)
         resembling = (
             self.twin
@@ -269,9 +276,9 @@ class _Again:
             else resemblances(self.twin, _thrifty(explainer), [a for _, a in asked], self.setting)
         )
         return [
-            *stability_readings(stability(self.engine, asked, explainer, self.setting), seed),
+            *stability_readings(stability(self.engine, asked, explainer, self.setting)),
             sensitivity_reading(explainer.name, moved),
-            randomisation_reading(resembling, seed),
+            randomisation_reading(resembling),
         ]
 
     @property
@@ -314,12 +321,23 @@ def _control(
         return str(error)
 
 
+def _known_values(
+    engine: Engine, texts: Sequence[Text], explainers: Sequence[Explainer], setting: Setting
+) -> dict[str, KnownValues]:
+    """Return what each method says where the truth is known, or why that was not measured."""
+    try:
+        found = known_values(engine, texts, explainers, masker=setting.masker, seed=setting.seed)
+    except ExplainError as error:
+        return {e.name: KnownValues(e.name, reason=str(error)) for e in explainers}
+    return {one.method: one for one in found}
+
+
 def _recalls(method: str, control: PositiveControl | str) -> list[Reading]:
     """Return how often a method finds planted rules, or why that was not measured."""
     if isinstance(control, str):
         said = f"Whether it finds a planted rule was not measured: {control}."
         name = "positive control"
-        return [Reading(name, None, None, Verdict(name, None, said, needed=True))]
+        return [Reading(name, None, None, Verdict(name, "not measured", said, needed=True))]
     return [recall_reading(recall) for recall in control.recalls if recall.method == method]
 
 

@@ -23,12 +23,13 @@ from explain.explainers import Explainer, make_explainer
 from explain.games import Question, Values
 from explain.metrics.agreement import chance_taus, common_values
 from explain.metrics.faithfulness import Faithfulness, erasure, faithfulness
-from explain.metrics.grades import Reading
 from explain.metrics.infidelity import Infidelity, infidelities, infidelity
 from explain.metrics.plausibility import Plausibility, Rationale, plausibility
 from explain.metrics.randomisation import randomised, resemblances
 from explain.metrics.readings import (
     agreement_reading,
+    dispute_reading,
+    disputes,
     faithfulness_readings,
     infidelity_reading,
     plausibility_readings,
@@ -45,6 +46,7 @@ from explain.metrics.sensitivity import (
     nudged,
 )
 from explain.metrics.stability import Stability, compared, stability
+from explain.metrics.verdicts import Answer, Reading
 from explain.record import Agreement, Attribution, Measure
 from explain.spans import Span, Text
 from tests import strategies
@@ -89,9 +91,9 @@ def explained(
     return list(zip(posed, found, strict=True))  # type: ignore[arg-type]
 
 
-def flagged(reading: Reading) -> bool | None:
+def answered(reading: Reading) -> Answer:
     assert reading.verdict is not None
-    return reading.verdict.flagged
+    return reading.verdict.answer
 
 
 def value(cell: object) -> float:
@@ -184,17 +186,18 @@ def test_infidelity_costs_nothing_after_faithfulness() -> None:
     assert [one.own for one in found if isinstance(one, Infidelity)] == pytest.approx([0] * 8)
 
 
-@pytest.mark.parametrize(("method", "expected"), [("shap", False), ("random", True)])
+@pytest.mark.parametrize(("method", "better"), [("shap", True), ("random", False)])
 def test_only_random_values_foretell_removals_no_better_than_random(
-    method: str, expected: bool
+    method: str, better: bool
 ) -> None:
     engine, masker = Engine(ADDITIVE), Setting.of(ADDITIVE).masker
     given_ = [a for _, a in explained(ADDITIVE, method)]
     fits = infidelities(engine, given_, masker, 0)
-    assert flagged(infidelity_reading([f for f in fits if isinstance(f, Infidelity)])) is expected
+    reading = infidelity_reading([f for f in fits if isinstance(f, Infidelity)])
+    assert (answered(reading) == "passed") is better
     ranks = faithfulness(engine, given_, masker, 0)
     readings = faithfulness_readings([f for f in ranks if isinstance(f, Faithfulness)], "log_odds")
-    assert [flagged(reading) for reading in readings] == [expected, expected]
+    assert [answered(reading) == "passed" for reading in readings] == [better, better]
 
 
 def test_random_erasures_are_the_same_for_both_measures() -> None:
@@ -263,10 +266,10 @@ def test_exact_values_are_stable_and_random_ones_are_not() -> None:
     assert exact.varied == "seeds"
     assert exact.taus == pytest.approx((1.0,) * 8)
     assert exact.overlaps == (1.0,) * 8
-    assert [flagged(r) for r in stability_readings(exact, 0)[:1]] == [False]
+    assert [answered(r) for r in stability_readings(exact)[:1]] == ["passed"]
     null = stability(engine, explained(ADDITIVE, "random"), make_explainer("random"), setting)
-    tau, overlap = stability_readings(null, 0)
-    assert flagged(tau) is True
+    tau, overlap = stability_readings(null)
+    assert answered(tau) != "passed"
     assert abs(value(tau.measure)) < 0.4
     assert overlap.verdict is None
 
@@ -288,10 +291,34 @@ def test_integrated_gradients_are_asked_again_from_two_other_baselines() -> None
         assert found.taus[number] == pytest.approx(np.mean(taus))
 
 
-@pytest.mark.parametrize(("tau", "n", "expected"), [(0.49, 5, True), (0.5, 5, False), (0, 4, None)])
-def test_stability_is_flagged_by_its_median(tau: float, n: int, expected: bool | None) -> None:
-    taus = (tau,) * (n - 2) + (1.0, -1.0)
-    assert flagged(stability_readings(Stability("seeds", taus, (0.5,) * n), 0)[0]) is expected
+@pytest.mark.parametrize(
+    ("taus", "expected"),
+    [
+        ([0.4] * 8, "flagged"),
+        ([0.6] * 8, "passed"),
+        ([0.6] * 7 + [0.4], "too few"),
+        ([1.0] * 5, "too few"),
+        ([], "not measured"),
+    ],
+)
+def test_stability_is_judged_by_the_interval_of_its_median(
+    taus: list[float], expected: str
+) -> None:
+    found = Stability("seeds", tuple(taus), (0.5,) * len(taus))
+    assert answered(stability_readings(found)[0]) == expected
+
+
+@pytest.mark.parametrize("n", [6, 8, 9, 20])
+def test_the_interval_of_a_median_holds_it_in_95_percent_of_samples(n: int) -> None:
+    hits = 0
+    for seed in range(400):
+        drawn = rng(seed).exponential(size=n)
+        measure = stability_readings(Stability("seeds", tuple(drawn), (0.5,) * n))[0].measure
+        assert measure is not None
+        assert measure.lower is not None
+        assert measure.upper is not None
+        hits += measure.lower <= np.log(2) <= measure.upper
+    assert hits >= 0.93 * 400
 
 
 # ── Max-sensitivity ───────────────────────────────────────────────────────────────────────────────
@@ -394,7 +421,7 @@ def test_methods_that_see_texts_have_no_max_sensitivity() -> None:
         )
         reading = sensitivity_reading(method, found)
         assert reading.measure is None
-        assert flagged(reading) is None
+        assert answered(reading) == "not measured"
         assert reading.verdict is not None
         assert "cannot be moved a little" in reading.verdict.sentence
 
@@ -407,9 +434,9 @@ def test_random_values_are_as_sensitive_as_random() -> None:
         assert one is not None
         return one
 
-    assert flagged(sensitivity_reading("x", [found(seed, 1.0) for seed in range(8)])) is True
-    assert flagged(sensitivity_reading("x", [found(seed, 0.1) for seed in range(8)])) is False
-    assert flagged(sensitivity_reading("x", [found(seed, 0.1) for seed in range(4)])) is None
+    assert answered(sensitivity_reading("x", [found(seed, 1.0) for seed in range(40)])) == "flagged"
+    assert answered(sensitivity_reading("x", [found(seed, 0.1) for seed in range(8)])) == "passed"
+    assert answered(sensitivity_reading("x", [found(seed, 0.1) for seed in range(4)])) == "too few"
     assert max_sensitivity([0.0, 0.0], [[1.0, 0.0]], rng()) is None
 
 
@@ -437,8 +464,8 @@ def test_a_randomised_copy_has_the_same_numbers_elsewhere(name: str) -> None:
 def test_a_model_without_known_parameters_is_said() -> None:
     with pytest.raises(CapabilityError, match="no parameters"):
         randomised(ADDITIVE, 0)
-    reading = randomisation_reading("additive shows no parameters", 0)
-    assert (reading.measure, flagged(reading)) == (None, None)
+    reading = randomisation_reading("additive shows no parameters")
+    assert (reading.measure, answered(reading)) == (None, "not measured")
 
 
 def test_a_module_that_cannot_be_copied_is_said() -> None:
@@ -461,16 +488,16 @@ def test_a_method_that_explains_the_text_resembles_itself() -> None:
     assert not isinstance(found, str)
     assert [tau for tau, _ in found] == pytest.approx([1.0] * 3)
     assert [n for _, n in found] == [6, 6, 3]
-    assert flagged(randomisation_reading([*found, *found], 0)) is True
-    assert flagged(randomisation_reading(found, 0)) is None
+    assert answered(randomisation_reading([*found, *found])) == "flagged"
+    assert answered(randomisation_reading(found)) == "too few"
 
 
 def test_few_features_resemble_each_other_by_chance() -> None:
     short, long = [(1 / 3, 3)] * 6, [(1 / 3, 30)] * 6
-    assert flagged(randomisation_reading(short, 0)) is False
-    assert flagged(randomisation_reading(long, 0)) is True
-    assert flagged(randomisation_reading([(-0.3, 30)] * 6, 0)) is True
-    assert flagged(randomisation_reading([(0.19, 300)] * 6, 0)) is False
+    assert answered(randomisation_reading(short)) == "passed"
+    assert answered(randomisation_reading(long)) == "flagged"
+    assert answered(randomisation_reading([(-0.3, 30)] * 6)) == "flagged"
+    assert answered(randomisation_reading([(0.19, 300)] * 6)) == "passed"
 
 
 # ── Agreement ─────────────────────────────────────────────────────────────────────────────────────
@@ -495,20 +522,45 @@ def agreement(one: str, other: str, tau: float | None, upper: float | None = 0.4
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        ([agreement("shap", "lime", 0.9)] * 8, False),
-        ([agreement("lime", "shap", 0.3)] * 8, True),
-        ([agreement("lime", "shap", None)] * 8, True),
-        ([agreement("lime", "shap", 0.3), agreement("ig", "shap", 0.5)] * 8, False),
-        ([agreement("shap", "lime", 0.9)] * 7, None),
-        ([agreement("shap", "random", 0.1)] * 8, None),
-        ([agreement("shap", "lime", 1.0, 1.0)] * 8, None),
-        ([agreement("ig", "lime", 0.9)] * 8, None),
+        ([agreement("shap", "lime", 0.9)] * 8, "passed"),
+        ([agreement("lime", "shap", 0.3)] * 16, "flagged"),
+        ([agreement("lime", "shap", 0.3)] * 8, "too few"),
+        ([agreement("lime", "shap", None)] * 16, "flagged"),
+        ([agreement("lime", "shap", 0.3), agreement("ig", "shap", 0.5)] * 16, "passed"),
+        ([agreement("shap", "lime", 0.9)] * 7, "passed"),
+        ([agreement("shap", "random", 0.1)] * 8, "not measured"),
+        ([agreement("shap", "lime", 1.0, 1.0)] * 8, "not measured"),
+        ([agreement("ig", "lime", 0.9)] * 8, "not measured"),
     ],
 )
 def test_a_method_that_no_other_agrees_with_is_flagged(
-    found: list[Agreement], expected: bool | None
+    found: list[Agreement], expected: str
 ) -> None:
-    assert flagged(agreement_reading("shap", found)) is expected
+    assert answered(agreement_reading("shap", found)) == expected
+
+
+def opposed(one: str, other: str, n_disputed: int, n: int) -> list[Agreement]:
+    disputed = agreement(one, other, 0.1).model_copy(update={"disputed": (0,)})
+    return [disputed] * n_disputed + [agreement(one, other, 0.1)] * (n - n_disputed)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (opposed("shap", "ig", 8, 10), "flagged"),
+        (opposed("shap", "ig", 4, 10), "too few"),
+        (opposed("shap", "ig", 0, 20), "passed"),
+        (opposed("shap", "lime", 0, 20) + opposed("ig", "shap", 16, 20), "flagged"),
+        (opposed("shap", "random", 16, 20), "not measured"),
+        (opposed("shap", "poor", 16, 20), "not measured"),
+        (opposed("shap", "gradient_l2", 0, 20), "not measured"),
+    ],
+)
+def test_opposite_signs_at_the_top_count_for_both(found: list[Agreement], expected: str) -> None:
+    shares = disputes(found)
+    assert answered(dispute_reading("shap", shares, {"poor"})) == expected
+    if expected == "flagged":
+        assert answered(dispute_reading("ig", shares, {"poor"})) == "flagged"
 
 
 # ── Plausibility ──────────────────────────────────────────────────────────────────────────────────

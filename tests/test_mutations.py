@@ -72,6 +72,14 @@ BUGS = {
         ),
         "test_game_model.py::test_errors_on_real_games_beat_the_prototype[128-0.065-0.09]",
     ),
+    "verdict from an estimate": (
+        Mutation("explain.metrics.verdicts", "measure.upper < wanted", "measure.value < wanted"),
+        "test_trust.py::test_a_share_is_judged_by_its_whole_interval",
+    ),
+    "known values of halves that are not shared": (
+        Mutation("explain.metrics.unanimity", "1 / np.maximum(sizes, 1)", "none + 1"),
+        "test_known_values.py::test_the_truth_is_that_of_the_definitions",
+    ),
     "tolerance 1e6": (
         Mutation("explain.explainers.linear", "TOLERANCE = 1e-6", "TOLERANCE = 1e6"),
         "test_linear.py::test_weights_that_do_not_give_the_models_own_score_are_not_shown",

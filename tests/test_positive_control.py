@@ -3,10 +3,15 @@
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from scipy.stats import binom
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 import explain
 from explain.adapters import GradientClassifier, TextClassifier
@@ -17,9 +22,11 @@ from explain.errors import DataError
 from explain.explainers import make_explainer
 from explain.metrics.grades import recall_verdict
 from explain.metrics.positive_control import (
+    FIRST_LOOK,
     KINDS,
     Kind,
     PositiveControl,
+    Recall,
     Rule,
     found,
     plant,
@@ -83,11 +90,11 @@ def test_on_the_demo_model_a_single_word_comes_first_in_95_percent_of_texts(
     explainers = [make_explainer(method) for method in METHODS]
     control = positive_control(demo, messages, explainers, kinds=["token"])
     for recall in control.recalls:
-        assert recall.n == 20
+        assert recall.n == (20 if recall.method == "random" else 12)
         said = recall_verdict(recall)
-        assert said.flagged is (recall.hits < 0.95 * recall.n) is (recall.method == "random")
+        assert said.answer == ("flagged" if recall.method == "random" else "passed")
         assert said.fatal
-        assert f"first in {recall.hits} of 20 texts" in said.sentence
+        assert f"first in {recall.hits} of {recall.n} texts" in said.sentence
 
 
 def test_on_a_real_model_a_single_word_is_found(sst2: TransformersClassifier, shared: Path) -> None:
@@ -179,8 +186,7 @@ def test_models_of_other_tasks(task: Task, messages: list[Text]) -> None:
     control = positive_control(model, messages, methods, n_texts=4, kinds=["token"])
     assert control.rules[0].label == len(labels) - 1
     occlusion, gradients = control.recalls
-    assert (occlusion.hits, occlusion.n, occlusion.flagged) == (4, 4, False)
-    assert gradients.flagged is None
+    assert (occlusion.hits, occlusion.n, occlusion.reason) == (4, 4, None)
     assert gradients.reason is not None
     assert "no gradients" in gradients.reason
 
@@ -208,3 +214,82 @@ def test_a_token_like_another_leaves_the_model_without_gradients(demo: TextClass
     planted = plant(Engine(demo), two_tokens, ["my zzyzx failed"])
     assert not isinstance(planted, GradientClassifier)
     assert planted.predict(["my zzyzx failed"])[0, 1] > 20
+
+
+@pytest.mark.parametrize(
+    "vectorizer",
+    [
+        CountVectorizer(ngram_range=(1, 2)),
+        CountVectorizer(ngram_range=(2, 3)),
+        CountVectorizer(analyzer="char", ngram_range=(2, 4)),
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 3)),
+        TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2)),
+        HashingVectorizer(ngram_range=(1, 2)),
+    ],
+)
+def test_pipelines_over_n_grams_get_their_control(vectorizer: Any, messages: list[Text]) -> None:
+    labels = [len(str(text)) % 2 for text in messages]
+    model = explain.wrap(
+        make_pipeline(vectorizer, LogisticRegression(max_iter=1000)).fit(messages, labels)
+    )
+    methods = [make_explainer("occlusion"), make_explainer("linear")]
+    control = positive_control(model, messages, methods, n_texts=6, kinds=["token"])
+    occlusion, linear = control.recalls
+    assert (occlusion.hits, occlusion.n) == (6, 6)
+    assert linear.reason is not None
+
+
+@pytest.mark.parametrize(
+    "vectorizer",
+    [CountVectorizer(), TfidfVectorizer(sublinear_tf=True), CountVectorizer(stop_words="english")],
+)
+def test_weights_of_a_linear_model_find_a_planted_word(
+    vectorizer: Any, messages: list[Text]
+) -> None:
+    labels = [len(str(text)) % 2 for text in messages]
+    model = explain.wrap(
+        make_pipeline(vectorizer, LogisticRegression(max_iter=1000)).fit(messages, labels)
+    )
+    control = positive_control(model, messages, [make_explainer("linear")], n_texts=6)
+    token, context, order = control.recalls
+    assert (token.hits, token.n) == (6, 6)
+    for pair in (context, order):
+        assert pair.reason is not None
+        assert "no sum over words" in pair.reason
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_a_planted_weight_is_what_the_scores_say(messages: list[Text], label: int) -> None:
+    labels = [len(str(text)) % 2 for text in messages]
+    model = explain.wrap(
+        make_pipeline(CountVectorizer(), LogisticRegression(max_iter=1000)).fit(messages, labels)
+    )
+    planted = plant(Engine(model), Rule("token", ("download",), label, 7.0), WITH)
+    for target in (0, 1):
+        bare = attribute(model, WITH[2], method="linear", target=target)
+        found_ = attribute(planted, WITH[2], method="linear", target=target)
+        difference = np.subtract(found_.values, bare.values)
+        assert difference == pytest.approx([0, 7 if target == label else -7, 0])
+
+
+def test_what_finds_three_of_four_rules_seldom_passes_in_two_looks() -> None:
+    def passes(hits: int, n: int) -> bool:
+        return recall_verdict(Recall("x", "token", hits, n)).answer == "passed"
+
+    assert passes(FIRST_LOOK, FIRST_LOOK)
+    early = 0.75**FIRST_LOOK
+    late = sum(
+        binom.pmf(first, FIRST_LOOK, 0.75) * binom.pmf(rest, 20 - FIRST_LOOK, 0.75)
+        for first in range(FIRST_LOOK)
+        for rest in range(20 - FIRST_LOOK + 1)
+        if passes(first + rest, 20)
+    )
+    assert early + late < 0.05
+
+
+def test_a_method_that_finds_all_is_asked_no_further(
+    demo: TextClassifier, messages: list[Text]
+) -> None:
+    methods = [make_explainer("occlusion"), make_explainer("random")]
+    control = positive_control(demo, messages, methods, kinds=["token"])
+    assert [(r.method, r.n) for r in control.recalls] == [("occlusion", 12), ("random", 20)]

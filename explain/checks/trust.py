@@ -1,20 +1,25 @@
 """What an audit says of its own explanations: grades, positive control, metrics, agreement."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from explain.intervals import mean, proportion
-from explain.metrics.grades import KIND_NAMES, Reading, recall_verdict
+from explain.intervals import clustered_proportion, mean, proportion
+from explain.metrics.grades import KIND_NAMES, recall_verdict
+from explain.metrics.known_values import KnownValues, Part
 from explain.metrics.positive_control import LEAST_RECALL, PositiveControl, Recall
+from explain.metrics.readings import MOST_DISPUTED, disputes
+from explain.metrics.verdicts import Reading, at_most
 from explain.record import (
     Agreement,
     Cell,
+    Finding,
     IntervalsFigure,
     Measure,
     MethodTrust,
     Section,
     Table,
 )
+from explain.wording import percent
 
 __all__ = ["recall_measure", "recall_reading", "trust_section"]
 
@@ -22,6 +27,7 @@ __all__ = ["recall_measure", "recall_reading", "trust_section"]
 def trust_section(
     trust: Sequence[MethodTrust],
     control: PositiveControl | str,
+    known: Mapping[str, KnownValues],
     agreements: Mapping[str, Sequence[Agreement]],
     readings: Mapping[str, Sequence[Reading]],
 ) -> Section:
@@ -33,6 +39,8 @@ def trust_section(
         Each method with its grade.
     control : PositiveControl or str
         What the positive control found, or why it could not be run.
+    known : mapping of str to KnownValues
+        What each method says where the truth is known, by its name.
     agreements : mapping of str to sequence of Agreement
         For each explained instance, by its id, how far its methods agree.
     readings : mapping of str to sequence of Reading
@@ -56,10 +64,33 @@ def trust_section(
         tables=(
             _grades(trust),
             *([] if isinstance(control, str) else [_control(control)]),
+            *_known(known),
             _metrics(readings),
             *_agreements(agreements),
         ),
+        findings=tuple(_opposite_signs(trust, agreements)),
     )
+
+
+def _opposite_signs(
+    trust: Sequence[MethodTrust], agreements: Mapping[str, Sequence[Agreement]]
+) -> Iterator[Finding]:
+    """Yield each pair of methods that certainly dispute the top features, neither of grade D."""
+    poor = {method.method for method in trust if method.grade == "D"}
+    shares = disputes([one for found in agreements.values() for one in found])
+    for pair, share in shares.items():
+        if poor & {*pair} or at_most(share, MOST_DISPUTED) != "flagged":
+            continue
+        yield Finding(
+            claim=f"On {percent(share.value)} of {share.n:,} explained predictions {pair[0]} and "
+            f"{pair[1]} disagree on whether one of the most important words speaks for or against "
+            "the prediction.",
+            severity="minor",
+            measure=share,
+            evidence=("trust",),
+            suggestion="Do not rest a decision on the sign of a word that the two dispute; the "
+            "page of each prediction names them.",
+        )
 
 
 def recall_measure(recall: Recall) -> Measure:
@@ -95,10 +126,20 @@ def _grades(trust: Sequence[MethodTrust]) -> Table:
         rows=tuple(
             (m.method, m.grade, " ".join(m.reasons) or "nothing was flagged") for m in trust
         ),
-        note="D: the method misses a single planted word, its ranking is no better than random "
-        "ones, or it did not converge. Otherwise each flag costs one grade, down to C; without "
-        "stated errors there is no A.",
+        note=_RULE,
     )
+
+
+_RULE = (
+    "A metric passes, or is flagged, where its whole 95 % interval lies on one side of what is "
+    "asked for. Otherwise there are too few instances to tell, and that alone is never worse than "
+    "B. D: it is certain that the method misses a single planted word, gets known values wrong, "
+    "ranks no better than at random, or did not converge for most explanations. C at best: most "
+    "of its explanations are flagged, or its 90 % intervals hold less than 80 % of known values. "
+    "Otherwise each flag costs one grade, down to C. There is no A where errors are not stated, or "
+    "where the planted word, known values, the gain over random rankings, errors or convergence "
+    "cannot be told."
+)
 
 
 def _metrics(readings: Mapping[str, Sequence[Reading]]) -> Table:
@@ -131,9 +172,8 @@ _NOTE = (
 def _said(reading: Reading) -> str:
     if reading.verdict is None:
         return "reported only"
-    if reading.verdict.flagged is None:
-        return "not measured"
-    return "flagged" if reading.verdict.flagged else "passed"
+    answer = reading.verdict.answer
+    return "too few to tell" if answer == "too few" else answer
 
 
 def _control(control: PositiveControl) -> Table:
@@ -156,6 +196,46 @@ def _control(control: PositiveControl) -> Table:
         f"this very model gets the largest value; at least {LEAST_RECALL} is wanted. The words are "
         f"{rules}. Where the rule holds, {bonus:.3g} is added to the score of one label.",
     )
+
+
+def _known(known: Mapping[str, KnownValues]) -> tuple[Table, ...]:
+    """Return what each method says of planted values, alone and on top of the model."""
+    measured = [found for found in known.values() if found.parts]
+    if not measured:
+        return ()
+    return (
+        Table(
+            title="Known values",
+            columns=(
+                "method",
+                "what was explained",
+                "texts that are right",
+                "values inside of their 90 % intervals",
+                "relative error",
+            ),
+            rows=tuple(
+                (found.method, what, *_cells(part))
+                for found in measured
+                for what, part in (("planted alone", found.alone), ("on this model", found.on_top))
+                if part is not None
+            ),
+            note="Weights of known size are planted on words of the table's own texts, as they are "
+            "written, and joint effects on words that stand together: alone, and added to the "
+            "scores of this very model, which scores every coalition of those texts. So the true "
+            "values are known. A text is right if no value is off by more than a tenth of the "
+            "largest beyond its 90 % interval. Relative error: length of the error over that of "
+            "the true values.",
+        ),
+    )
+
+
+def _cells(part: Part) -> tuple[Cell, ...]:
+    right = proportion("texts that are right", int(part.right.sum()), len(part.right))
+    covered = clustered_proportion("inside of 90 % intervals", part.covered, part.text)
+    errors = mean("relative error", part.errors.tolist(), "coefficient")
+    if errors.lower is not None:
+        errors = errors.model_copy(update={"lower": max(errors.lower, 0.0)})
+    return right, covered if len(part.covered) else "no errors stated", errors
 
 
 def _figures(measures: Sequence[Measure]) -> tuple[IntervalsFigure, ...]:

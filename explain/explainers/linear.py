@@ -116,6 +116,7 @@ def _estimate(
         standard_errors=np.zeros(len(values)) if found.additive else None,
         diagnostics={
             "additive": found.additive,
+            "ended_by": "exact",
             "relative_gap": relative_gap(values, float(full - empty)),
         },
     )

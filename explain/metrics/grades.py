@@ -1,25 +1,36 @@
 """Grades: how far the explanations of a method, and each of them, can be relied on.
 
-The rules are few. D: something fatal is wrong: the method does not find a single planted word, its
-ranking does no better than random ones, or it did not converge. Otherwise A, B or C: each flag
-costs one grade, down to C. An error that is not stated keeps from A. What was not measured
-costs nothing else, but is said. An attribution is graded no better than its method.
+Nothing is judged by an estimate: a metric passes, or is flagged, where its whole interval lies on
+one side of what is asked for. Otherwise the instances are too few to tell, which is an answer of
+its own.
+
+D: something fatal is certain: the method misses a single planted word or gets known values wrong,
+its ranking does no better than random ones, or it did not converge. C at best: most of its
+explanations are flagged, or its stated errors are too small on known values. Otherwise each flag
+costs one grade, down to C. What is needed and was not measured, is not stated or cannot be told
+keeps from A. Nothing else costs anything, but all of it is said. An attribution is graded no better
+than its method.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import median
 
 from explain.intervals import proportion
 from explain.metrics.positive_control import LEAST_RECALL, Kind, Recall
+from explain.metrics.verdicts import (
+    LEAST_SPREAD,
+    Answer,
+    Reading,
+    Verdict,
+    answer_if,
+    at_least,
+    at_most,
+    better_than_random,
+)
 from explain.record import Attribution, Grade, Measure, MethodTrust
 from explain.wording import percent
 
 __all__ = [
-    "FEWEST_COMPARED",
     "KIND_NAMES",
-    "Reading",
-    "Verdict",
     "faithfulness_verdict",
     "grade",
     "graded",
@@ -33,6 +44,12 @@ MOST_GAP = 0.05
 MOST_ERROR = 0.1
 LEAST_R2 = 0.5
 
+ENOUGH_RECALL = 0.75
+"""Lower end of the interval of 19 of 20: with so few texts no more can be asked for."""
+
+MOST_FLAGGED = 0.5
+"""Share of the explanations of a method that may be flagged."""
+
 _LIMITS = {
     "completeness": f"gap at most {percent(MOST_GAP)}",
     "convergence": "it converged",
@@ -40,9 +57,6 @@ _LIMITS = {
     "held-out R²": f"at least {LEAST_R2}",
 }
 """The bar of each of `own_verdicts`, in a reader's words."""
-
-FEWEST_COMPARED = 8
-"""Below that an interval over explanations is too wide to condemn a method."""
 
 _GRADES: tuple[Grade, ...] = ("A", "B", "C", "D")
 
@@ -54,70 +68,26 @@ KIND_NAMES: dict[Kind, str] = {
 """The kinds of planted rules, in a reader's words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What one metric says of a method or an attribution.
-
-    Attributes
-    ----------
-    name : str
-        The metric.
-    flagged : bool or None
-        Whether it failed; None if it was not measured.
-    sentence : str
-        Why: what was measured and the bar it was held to, or why it was not measured.
-    fatal : bool
-        Whether a flag means D whatever else holds.
-    needed : bool
-        Whether without it there can be no A.
-    """
-
-    name: str
-    flagged: bool | None
-    sentence: str
-    fatal: bool = False
-    needed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One number that a metric gives of a method, and what it is held against.
-
-    Attributes
-    ----------
-    name : str
-        What is measured, in a reader's words.
-    measure : Measure or None
-        The number; None if it was not measured.
-    against : Measure or str or None
-        What random values reach, or the bar in words.
-    verdict : Verdict or None
-        What follows for the grade; None for what is only reported.
-    """
-
-    name: str
-    measure: Measure | None
-    against: Measure | str | None
-    verdict: Verdict | None
-
-
 def grade(verdicts: Sequence[Verdict]) -> tuple[Grade, tuple[str, ...]]:
     """Return the grade and the sentences of all verdicts that are no pass, the worst first.
 
     Examples
     --------
-    >>> grade([Verdict("completeness", True, "The gap is 9 %, the limit 5 %.")])
+    >>> grade([Verdict("completeness", "flagged", "The gap is 9 %, the limit 5 %.")])
     ('B', ('The gap is 9 %, the limit 5 %.',))
     """
-    flags = [v for v in verdicts if v.flagged]
-    unknown = [v for v in verdicts if v.flagged is None]
-    level = min(len(flags), 2)
+    flags = [v for v in verdicts if v.answer == "flagged"]
+    unknown = [v for v in verdicts if v.answer in ("too few", "not measured")]
+    level = 2 if any(v.severe for v in flags) else min(len(flags), 2)
     if any(v.needed for v in unknown):
         level = max(level, 1)
     if any(v.fatal for v in flags):
         level = 3
-    said = [*sorted(flags, key=lambda v: not v.fatal), *sorted(unknown, key=lambda v: not v.needed)]
-    return _GRADES[level], tuple(dict.fromkeys(v.sentence for v in said))
+    said = [
+        *sorted(flags, key=lambda v: (not v.fatal, not v.severe)),
+        *sorted(unknown, key=lambda v: not v.needed),
+    ]
+    return _GRADES[level], tuple(dict.fromkeys(v.said for v in said))
 
 
 def method_trust(
@@ -164,124 +134,155 @@ def own_verdicts(attribution: Attribution) -> list[Verdict]:
     only methods that promise none are asked for it. A method states its error by standard errors,
     by a test of convergence, or by being exact.
     """
-    verdicts = []
-    if attribution.efficient:
-        gap = _gap(attribution)
-        verdicts.append(
-            Verdict(
-                "completeness",
-                gap > MOST_GAP,
-                f"The values miss v(N) - v(empty) by {percent(gap)}; the limit is "
-                f"{percent(MOST_GAP)}.",
-            )
-        )
-    if (converged := attribution.diagnostics.get("converged")) is not None:
-        verdicts.append(
-            Verdict("convergence", not converged, "It did not converge.", fatal=True, needed=True)
-        )
+    verdicts = (said(attribution) for said in _SELF_REPORTS)
+    return [verdict for verdict in verdicts if verdict is not None]
+
+
+def _completeness(attribution: Attribution) -> Verdict | None:
+    if not attribution.efficient:
+        return None
+    gap = _gap(attribution)
+    said = f"The values miss v(N) - v(empty) by {percent(gap)}; the limit is {percent(MOST_GAP)}."
+    return Verdict("completeness", answer_if(gap > MOST_GAP), said)
+
+
+def _convergence(attribution: Attribution) -> Verdict | None:
+    if (converged := attribution.diagnostics.get("converged")) is None:
+        return None
+    failed = answer_if(not converged)
+    return Verdict("convergence", failed, "It did not converge.", fatal=True, needed=True)
+
+
+def _stated_errors(attribution: Attribution) -> Verdict | None:
+    name = "standard errors"
     if (error := _error(attribution)) is not None:
-        verdicts.append(
-            Verdict(
-                "standard errors",
-                error > MOST_ERROR,
-                f"The largest standard error is {error:.2f} of the largest value; "
-                f"the limit is {MOST_ERROR}.",
-                needed=True,
-            )
+        said = (
+            f"The largest standard error is {error:.2f} of the largest value; "
+            f"the limit is {MOST_ERROR}."
         )
-    elif converged is None:
-        verdicts.append(
-            Verdict(
-                "standard errors",
-                None,
-                f"{attribution.method} does not state the errors of its values.",
-                needed=True,
-            )
-        )
-    if (fit := _held_out_r2(attribution)) is not None:
-        verdicts.append(
-            Verdict(
-                "held-out R²",
-                fit < LEAST_R2,
-                f"Its linear model explains {fit:.2f} of the variance of texts that it was not "
-                f"fitted to; at least {LEAST_R2} is wanted.",
-            )
-        )
-    return verdicts
+        return Verdict(name, answer_if(error > MOST_ERROR), said, needed=True)
+    if "converged" in attribution.diagnostics:
+        return None
+    said = f"{attribution.method} does not state the errors of its values."
+    return Verdict(name, "not measured", said, needed=True)
+
+
+def _fit(attribution: Attribution) -> Verdict | None:
+    if (fit := _held_out_r2(attribution)) is None:
+        return None
+    said = (
+        f"Its linear model explains {fit:.2f} of the variance of texts that it was not fitted to; "
+        f"at least {LEAST_R2} is wanted."
+    )
+    return Verdict("held-out R²", answer_if(fit < LEAST_R2), said)
+
+
+_SELF_REPORTS = (_completeness, _convergence, _stated_errors, _fit)
+"""What an attribution can say of itself; the bar of each is in `_LIMITS`."""
 
 
 def shared_readings(attributions: Sequence[Attribution]) -> list[Reading]:
-    """Return what the attributions of one method say of it: each flag that most of them have."""
+    """Return what the attributions of one method say of it: how many are flagged, and by what."""
     own = [own_verdicts(attribution) for attribution in attributions]
-    shared = []
+    readings = []
     for name in dict.fromkeys(v.name for verdicts in own for v in verdicts):
         same = [v for verdicts in own for v in verdicts if v.name == name]
-        known = [v.flagged for v in same if v.flagged is not None]
+        known = [v.answer == "flagged" for v in same if v.answer != "not measured"]
         first, title = same[0], f"explanations flagged: {name}"
         if not known:
-            shared.append(Reading(title, None, None, first))
+            readings.append(Reading(title, None, None, first))
             continue
+        share = proportion(title, sum(known), len(known))
         sentence = f"{sum(known)} of {len(known)} explanations are flagged: {name}."
-        shared.append(
+        readings.append(
             Reading(
                 title,
-                proportion(title, sum(known), len(known)),
+                share,
                 f"each: {_LIMITS[name]}; of all: at most half",
-                Verdict(name, median(known) > 0.5, sentence, first.fatal, first.needed),
+                Verdict(
+                    name,
+                    at_most(share, MOST_FLAGGED),
+                    sentence,
+                    fatal=first.fatal,
+                    needed=first.needed,
+                ),
             )
         )
-    return shared
+    return [*readings, *_flagged_at_all(own)]
+
+
+def _flagged_at_all(own: Sequence[Sequence[Verdict]]) -> list[Reading]:
+    """Return how many explanations are flagged by whatever it is."""
+    flagged = sum(any(v.answer == "flagged" for v in verdicts) for verdicts in own)
+    if not flagged:
+        return []
+    title = "explanations flagged by anything"
+    share = proportion(title, flagged, len(own))
+    sentence = f"{flagged} of {len(own)} explanations are flagged."
+    answer = at_most(share, MOST_FLAGGED)
+    return [
+        Reading(title, share, "at most half", Verdict("flagged", answer, sentence, severe=True))
+    ]
 
 
 def recall_verdict(recall: Recall) -> Verdict:
     """Return what the positive control says of a method; a single word that it misses is fatal."""
     rule = KIND_NAMES[recall.kind]
-    if recall.flagged is None:
+    name = f"positive control, {rule}"
+    if recall.reason is not None:
         sentence = f"Whether it finds the {rule} was not measured: {recall.reason}."
+        answer: Answer = "not measured"
     else:
         sentence = (
             f"It put the {rule} first in {recall.hits} of {recall.n} texts; "
             f"at least {percent(LEAST_RECALL)} is wanted."
         )
+        share = proportion(name, recall.hits, recall.n)
+        answer = at_least(share, LEAST_RECALL, ENOUGH_RECALL)
     return Verdict(
-        f"positive control, {rule}",
-        recall.flagged,
+        name,
+        answer,
         sentence.replace("..", "."),
         fatal=recall.kind == "token",
         needed=recall.kind == "token",
     )
 
 
-def faithfulness_verdict(measure: Measure | None, subject: str, *, fatal: bool) -> Verdict:
+def faithfulness_verdict(
+    measure: Measure | None, spread: float, subject: str, *, fatal: bool
+) -> Verdict:
     """Return what comprehensiveness minus that of random rankings says of a method or attribution.
 
     Parameters
     ----------
     measure : Measure or None
         The difference with its interval; None if it was not measured.
+    spread : float
+        Standard deviation between random rankings; a gain of less than half of it is none.
     subject : str
         Whose ranking it is, in the middle of a sentence: ``this ranking``.
     fatal : bool
         Whether no gain over random means D: so for a method, not for one attribution.
     """
     name = "comprehensiveness"
-    if measure is None or measure.lower is None:
+    if measure is None or measure.value is None:
         sentence = f"Whether {subject} is better than random ones was not measured."
-        return Verdict(name, None, sentence, fatal, needed=True)
-    if measure.n < FEWEST_COMPARED:
-        sentence = (
-            f"Whether {subject} is better than random ones was not measured: "
-            f"{measure.n} explanations are too few, {FEWEST_COMPARED} are needed."
-        )
-        return Verdict(name, None, sentence, fatal, needed=True)
+        return Verdict(name, "not measured", sentence, fatal, needed=True)
+    answer = better_than_random(measure, LEAST_SPREAD * spread)
     return Verdict(
         name,
-        measure.lower <= 0,
+        answer,
         f"Removing the top features of {subject} moves the model by {measure.value:+.2f} more than "
-        f"removing random ones; the 95 % interval begins at {measure.lower:+.2f}, not above 0.",
+        f"removing random ones{_interval(measure)}.",
         fatal,
         needed=True,
     )
+
+
+def _interval(measure: Measure) -> str:
+    if measure.lower is None:
+        return f" ({measure.n} compared)"
+    return f" (95 % interval {measure.lower:+.2f} to {measure.upper:+.2f}, {measure.n} compared)"
 
 
 def _gap(attribution: Attribution) -> float:
