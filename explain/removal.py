@@ -1,0 +1,309 @@
+"""Words taken out of a text or replaced in it, so that no two that are left become one."""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from typing import NamedTuple
+
+import regex
+
+from explain.spans import Segmentation, Span, Text, is_japanese, text_of, word_starts
+
+__all__ = ["without", "without_spans"]
+
+KNOWN_TEXTS = 128
+"""Texts whose layout is remembered: twice as many as the engine asks about at a time."""
+
+KNOWN_FEATURES = 8
+"""Features up to which each way to leave some of a clump is remembered: 256 ways."""
+
+_PIECE = re.compile(r"\s+|\S+")
+_LINE_BREAK = regex.compile(r"\R")
+# Scripts that put no spaces between words: there two letters in a row may be two words.
+_ONE_WORD = regex.compile(
+    r"(?V1)[\w--[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}]]{2}"
+)
+
+
+def without(segmentation: Segmentation, kept: Sequence[bool], token: str | None = None) -> Text:
+    """Return the text without the features that are not kept, and without what was never read.
+
+    The words of what is left are the kept words, as `explain.spans.words` cut them in the whole
+    text. What lay between two neighbours that are both kept stays; a space comes between them only
+    where they would be cut differently without what stood beside them. Where something is removed
+    between two words,
+
+    - one white space remains of those around it, a line break before others;
+    - without any, a space comes between them where they would be one word, or cut differently;
+    - marks alone that had no space before them (``, )`` or ``...``) have none afterwards.
+
+    White space at the ends of the text stays as it is, and the removal leaves no other there.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        The text and its features.
+    kept : sequence of bool
+        Whether each feature is kept.
+    token : str, optional
+        What stands in the place of each removed feature. It counts as a word, and all white space
+        stays.
+
+    Examples
+    --------
+    >>> from explain.spans import words
+    >>> text = "They kept it secret, but it leaked (now)."
+    >>> features = Segmentation((text,), words([text]))
+    >>> without(features, [feature not in (",", "now") for feature in features.features])
+    'They kept it secret but it leaked ().'
+    """
+    layouts = _layouts(segmentation)
+    if token is None:
+        return text_of([layout.deleted(kept) for layout in layouts])
+    return text_of([layout.replaced(kept, token) for layout in layouts])
+
+
+def without_spans(parts: Sequence[str], spans: Sequence[Span]) -> tuple[str, ...]:
+    """Return the parts of a text without some spans, joined as `without` joins them."""
+    segmentation = Segmentation(tuple(parts), tuple(sorted(spans)))
+    return tuple(layout.deleted([False] * len(spans)) for layout in _layouts(segmentation))
+
+
+class _Atom(NamedTuple):
+    """What is kept or removed as one: a feature, or text outside of all features.
+
+    `first_word` and `last_word` count the words of the part that begin at or before its first and
+    last character; `inner` holds where in its text words begin, the first character left out.
+    """
+
+    text: str
+    start: int
+    end: int
+    is_feature: bool
+    first_word: int
+    last_word: int
+    inner: tuple[int, ...]
+    is_token: bool = False
+
+    def parted_from(self, other: "_Atom") -> bool:
+        """Tell whether no word may hold both this atom and the one that follows it."""
+        return self.is_token or other.is_token or self.last_word != other.first_word
+
+    def newly_beside(self, other: "_Atom") -> bool:
+        """Tell whether the two do not stand side by side in the text."""
+        return self.is_token or other.is_token or self.end != other.start
+
+
+class _Clump:
+    """Atoms without white space between them, and what is left of them for each coalition.
+
+    Parameters
+    ----------
+    white : str
+        The white space before it.
+    atoms : sequence of _Atom
+        The atoms.
+    first : int
+        Number of its first feature.
+    japanese : bool
+        How Han characters are cut.
+    """
+
+    __slots__ = ("_known", "atoms", "first", "japanese", "last", "lone", "white")
+
+    def __init__(self, white: str, atoms: Sequence[_Atom], first: int, japanese: bool) -> None:
+        self.white = white
+        self.atoms = atoms
+        self.first = first
+        self.last = first + sum(atom.is_feature for atom in atoms)
+        self.lone = atoms[0].text if len(atoms) == 1 and atoms[0].is_feature else None
+        self.japanese = japanese
+        self._known: dict[tuple[str | None, tuple[bool, ...]], tuple[str, bool]] = {}
+
+    def left(self, kept: Sequence[bool], token: str | None) -> tuple[str, bool]:
+        """Return what is left, and whether it stands where the clump begins or is more than marks.
+
+        Otherwise it is marks alone that follow something without a space.
+        """
+        key = token, tuple(kept[self.first : self.last])
+        if (known := self._known.get(key)) is not None:
+            return known
+        atoms = list(self._left(iter(key[1]), token))
+        text = _joined(atoms, japanese=self.japanese)
+        begins = bool(atoms) and atoms[0].start == self.atoms[0].start
+        found = text, begins or any(map(str.isalnum, text))
+        if len(key[1]) <= KNOWN_FEATURES:
+            self._known[key] = found
+        return found
+
+    def _left(self, kept: Iterator[bool], token: str | None) -> Iterator[_Atom]:
+        for atom in self.atoms:
+            if not atom.is_feature or next(kept):
+                yield atom
+            elif token is not None:
+                yield atom._replace(text=token, is_token=True)
+
+
+class _Layout:
+    """One part of a text as clumps, and the white space at its ends."""
+
+    def __init__(self, clumps: Sequence[_Clump], leading: str, trailing: str) -> None:
+        self.clumps = clumps
+        self.leading = leading
+        self.trailing = trailing
+        self._known: dict[tuple[str, str], bool] = {}
+
+    def deleted(self, kept: Sequence[bool]) -> str:
+        """Return the part without what is not kept."""
+        pieces = [self.leading]
+        last = ""
+        gap: str | None = None
+        for clump in self.clumps:
+            gap = clump.white if gap is None or gap == clump.white else _one_of(gap, clump.white)
+            if clump.lone is None:
+                text, is_apart = clump.left(kept, None)
+            else:
+                text, is_apart = clump.lone if kept[clump.first] else "", True
+            if not text:
+                continue
+            if not last:
+                last = text
+            elif is_apart or not self._attached(last, text, japanese=clump.japanese):
+                pieces.append(gap)
+                last = text
+            else:
+                last += text
+            pieces.append(text)
+            gap = None
+        if not last:
+            return _one_of(self.leading, self.trailing)
+        return "".join([*pieces, self.trailing])
+
+    def replaced(self, kept: Sequence[bool], token: str) -> str:
+        """Return the part with a token for each feature that is not kept."""
+        pieces = [self.leading]
+        for clump in self.clumps:
+            pieces.append(clump.white)
+            if clump.lone is None:
+                pieces.append(clump.left(kept, token)[0])
+            else:
+                pieces.append(clump.lone if kept[clump.first] else token)
+        return "".join([*pieces, self.trailing])
+
+    def _attached(self, before: str, marks: str, *, japanese: bool) -> bool:
+        """Tell whether marks may follow a text without a space, as words and marks of their own."""
+        known = self._known.get((before, marks))
+        if known is None:
+            starts, own = (word_starts(text, japanese=japanese) for text in (before, marks))
+            both = word_starts(before + marks, japanese=japanese)
+            known = both == [*starts, *(len(before) + start for start in own)]
+            if len(self._known) < 1 << KNOWN_FEATURES:
+                self._known[before, marks] = known
+        return known
+
+
+def _joined(atoms: Sequence[_Atom], *, japanese: bool) -> str:
+    """Return atoms as one text with no more spaces than they need to be cut as they were.
+
+    Where several places could part two words, those where something was removed come first.
+    """
+    pairs = list(enumerate(pairwise(atoms), start=1))
+    new = {number for number, (a, b) in pairs if a.newly_beside(b)}
+    spaces = {number for number, (a, b) in pairs if _are_one(a, b, japanese=japanese)}
+    while len(atoms) > 1:
+        pieces = [" " * (number in spaces) + atom.text for number, atom in enumerate(atoms)]
+        wrong = set(_cut_anew("".join(pieces), pieces, atoms, japanese=japanese)) - spaces
+        if not wrong:
+            return "".join(pieces)
+        spaces |= wrong & new or wrong
+    return "".join(atom.text for atom in atoms)
+
+
+def _cut_anew(
+    text: str, pieces: Sequence[str], atoms: Sequence[_Atom], *, japanese: bool
+) -> Iterator[int]:
+    """Yield the numbers of the atoms before which a space may be missing."""
+    starts = word_starts(text, japanese=japanese)
+    ends = list(accumulate(map(len, pieces)))
+    for number, atom in enumerate(atoms):
+        begin = ends[number] - len(atom.text)
+        first = bisect_right(starts, begin)
+        glued = not first or starts[first - 1] != begin
+        if number and glued and atoms[number - 1].parted_from(atom):
+            yield number
+        inner = tuple(place - begin for place in starts[first : bisect_left(starts, ends[number])])
+        if not atom.is_token and inner != atom.inner and inner != _inner(atom.text, japanese):
+            yield from range(max(number, 1), min(number + 2, len(atoms)))
+
+
+def _are_one(before: _Atom, after: _Atom, *, japanese: bool) -> bool:
+    """Tell whether two atoms that come together would be one word to those who cut at marks alone.
+
+    Nor may they be what makes a text Japanese that was not: its Han characters would be cut anew.
+    """
+    if not (before.newly_beside(after) and before.parted_from(after)):
+        return False
+    pair = before.text[-1:] + after.text[:1]
+    return bool(_ONE_WORD.match(pair)) or (not japanese and is_japanese(pair))
+
+
+def _inner(text: str, japanese: bool) -> tuple[int, ...]:
+    """Return where words begin within a text that stands alone."""
+    return tuple(start for start in word_starts(text, japanese=japanese) if start)
+
+
+@lru_cache(maxsize=KNOWN_TEXTS)
+def _layouts(segmentation: Segmentation) -> tuple[_Layout, ...]:
+    return tuple(_layout(segmentation, number) for number in range(len(segmentation.parts)))
+
+
+def _layout(segmentation: Segmentation, number: int) -> _Layout:
+    groups: list[tuple[str, list[_Atom]]] = [("", [])]
+    for piece in _pieces(segmentation, number):
+        white, atoms = groups[-1]
+        if isinstance(piece, _Atom):
+            atoms.append(piece)
+        elif atoms:
+            groups.append((piece, []))
+        else:
+            groups[-1] = _one_of(white, piece), atoms
+    leading, trailing = groups[0][0], "" if groups[-1][1] or len(groups) == 1 else groups[-1][0]
+    japanese = is_japanese(segmentation.parts[number])
+    first = sum(span.part < number for span in segmentation.spans)
+    clumps: list[_Clump] = []
+    for white, atoms in groups:
+        if atoms:
+            clumps.append(_Clump(white if clumps else "", atoms, first, japanese))
+            first = clumps[-1].last
+    return _Layout(clumps, leading, trailing)
+
+
+def _pieces(segmentation: Segmentation, number: int) -> Iterator[_Atom | str]:
+    """Yield the atoms of a part and the white space between them, what was never read left out."""
+    part = segmentation.parts[number]
+    starts = word_starts(part, japanese=is_japanese(part))
+
+    def atom(start: int, end: int, *, is_feature: bool) -> _Atom:
+        first, last = bisect_right(starts, start), bisect_right(starts, end - 1)
+        inner = tuple(place - start for place in starts[first:last])
+        return _Atom(part[start:end], start, end, is_feature, first, last, inner)
+
+    features = [(start, end, True) for own, start, end in segmentation.spans if own == number]
+    unread = [(start, end, False) for own, start, end in segmentation.unread if own == number]
+    place = 0
+    for start, end, is_feature in [*sorted(features + unread), (len(part), len(part), False)]:
+        for match in _PIECE.finditer(part, place, start):
+            piece = match[0]
+            yield piece if piece.isspace() else atom(*match.span(), is_feature=False)
+        if is_feature:
+            yield atom(start, end, is_feature=True)
+        place = end
+
+
+def _one_of(gap: str, other: str) -> str:
+    """Return one of two white spaces: a line break before others, else the shorter."""
+    if not gap or not other:
+        return gap or other
+    return min(gap, other, key=lambda white: (not _LINE_BREAK.search(white), len(white)))
