@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.adapters import Scores, Task, TextClassifier, TokenizedClassifier
+from explain.editing import without
 from explain.errors import CapabilityError, ConfigurationError, nearest
 from explain.record import Scale, Target
-from explain.removal import without
 from explain.spans import Segmentation, Text, text_of
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Words taken out of a text or replaced in it, so that no two that are left become one."""
+"""Words taken out of a text, replaced or put in, so that all others stay the words they are."""
 
 import re
 from bisect import bisect_left, bisect_right
@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import regex
 
-from explain.spans import Segmentation, Span, Text, is_japanese, text_of, word_starts
+from explain.spans import Segmentation, Span, Text, is_japanese, text_of, word_starts, words
 
-__all__ = ["without", "without_spans"]
+__all__ = ["beside", "inserted", "replaced", "without", "without_spans"]
 
 KNOWN_TEXTS = 128
 """Texts whose layout is remembered: twice as many as the engine asks about at a time."""
@@ -62,17 +62,80 @@ def without(segmentation: Segmentation, kept: Sequence[bool], token: str | None 
     layouts = _layouts(segmentation)
     if token is None:
         return text_of([layout.deleted(kept) for layout in layouts])
-    return text_of([layout.replaced(kept, token) for layout in layouts])
+    return text_of([layout.masked(kept, token) for layout in layouts])
 
 
 def without_spans(parts: Sequence[str], spans: Sequence[Span]) -> tuple[str, ...]:
-    """Return the parts of a text without some spans, joined as `without` joins them."""
+    """Return the parts of a text without some spans, joined as `without` joins them.
+
+    Examples
+    --------
+    >>> without_spans(["a good, old film"], [Span(0, 6, 7)])
+    ('a good old film',)
+    """
     segmentation = Segmentation(tuple(parts), tuple(sorted(spans)))
-    return tuple(layout.deleted([False] * len(spans)) for layout in _layouts(segmentation))
+    nothing = [False] * len(spans)
+    return tuple(
+        _layout(segmentation, number).deleted(nothing) for number in range(len(segmentation.parts))
+    )
+
+
+def replaced(parts: Sequence[str], edits: Sequence[tuple[Span, str]]) -> tuple[str, ...]:
+    """Return the parts of a text with other words in the places of some spans.
+
+    A space comes between a new word and its neighbours where they would be cut differently.
+
+    Examples
+    --------
+    >>> replaced(["secret, but"], [(Span(0, 6, 7), "but"), (Span(0, 8, 11), ",")])
+    ('secret but ,',)
+    """
+    ordered = sorted(edits)
+    segmentation = Segmentation(tuple(parts), tuple(span for span, _ in ordered))
+    texts = iter([text for _, text in ordered])
+    return tuple(
+        _layout(segmentation, number).rewritten(texts) for number in range(len(segmentation.parts))
+    )
+
+
+def inserted(part: str, place: int, text: str) -> str:
+    """Return a part with a word put, between white space, before the word that begins at `place`.
+
+    Examples
+    --------
+    >>> inserted("well-known", 4, "too")
+    'well too -known'
+    """
+    layout = _layout(Segmentation((part,), words([part])), 0)
+    clump = next(clump for clump in layout.clumps if clump.atoms[-1].end > place)
+    sides = [
+        [atom for atom in clump.atoms if (atom.start < place) == left] for left in (True, False)
+    ]
+    before, after = (_joined(side, japanese=clump.japanese) for side in sides)
+    around = part[: clump.atoms[0].start], part[clump.atoms[-1].end :]
+    return " ".join(filter(None, (before, text, after))).join(around)
+
+
+def beside(before: str, after: str) -> str:
+    """Return two texts as one, with a space between them where their words would be cut anew.
+
+    Examples
+    --------
+    >>> beside("well", ", so"), beside("well", "known")
+    ('well, so', 'well known')
+    """
+    if not before.strip() or not after.strip() or before[-1].isspace() or after[0].isspace():
+        return before + after
+    last, first = before.rsplit(maxsplit=1)[-1], after.split(maxsplit=1)[0]
+    japanese = is_japanese(before) or is_japanese(after)
+    one = _one_unit(last, first, japanese=japanese)
+    if one or not _cut_alike(last, first, japanese=japanese):
+        return f"{before} {after}"
+    return before + after
 
 
 class _Atom(NamedTuple):
-    """What is kept or removed as one: a feature, or text outside of all features.
+    """What is kept or removed as one: a feature, or a word or a piece of one outside of them.
 
     `first_word` and `last_word` count the words of the part that begin at or before its first and
     last character; `inner` holds where in its text words begin, the first character left out.
@@ -103,7 +166,7 @@ class _Clump:
     ----------
     white : str
         The white space before it.
-    atoms : sequence of _Atom
+    atoms : list of _Atom
         The atoms.
     first : int
         Number of its first feature.
@@ -113,7 +176,7 @@ class _Clump:
 
     __slots__ = ("_known", "atoms", "first", "japanese", "last", "lone", "white")
 
-    def __init__(self, white: str, atoms: Sequence[_Atom], first: int, japanese: bool) -> None:
+    def __init__(self, white: str, atoms: list[_Atom], first: int, japanese: bool) -> None:
         self.white = white
         self.atoms = atoms
         self.first = first
@@ -130,20 +193,33 @@ class _Clump:
         key = token, tuple(kept[self.first : self.last])
         if (known := self._known.get(key)) is not None:
             return known
-        atoms = list(self._left(iter(key[1]), token))
-        text = _joined(atoms, japanese=self.japanese)
+        atoms = self._left(None if keep else token or "" for keep in key[1])
+        text = self._text(atoms)
         begins = bool(atoms) and atoms[0].start == self.atoms[0].start
         found = text, begins or any(map(str.isalnum, text))
         if len(key[1]) <= KNOWN_FEATURES:
             self._known[key] = found
         return found
 
-    def _left(self, kept: Iterator[bool], token: str | None) -> Iterator[_Atom]:
+    def rewritten(self, texts: Iterator[str | None]) -> str:
+        """Return the clump with texts for its features; None leaves one as it is, "" removes it."""
+        return self._text(self._left(texts))
+
+    def _left(self, texts: Iterator[str | None]) -> list[_Atom]:
+        left = []
         for atom in self.atoms:
-            if not atom.is_feature or next(kept):
-                yield atom
-            elif token is not None:
-                yield atom._replace(text=token, is_token=True)
+            text = next(texts) if atom.is_feature else None
+            if text is None:
+                left.append(atom)
+            elif text:
+                left.append(atom._replace(text=text, is_token=True))
+        return left
+
+    def _text(self, atoms: list[_Atom]) -> str:
+        is_whole = atoms == self.atoms and not any(a.newly_beside(b) for a, b in pairwise(atoms))
+        if is_whole:
+            return "".join(atom.text for atom in atoms)
+        return _joined(atoms, japanese=self.japanese)
 
 
 class _Layout:
@@ -181,7 +257,7 @@ class _Layout:
             return _one_of(self.leading, self.trailing)
         return "".join([*pieces, self.trailing])
 
-    def replaced(self, kept: Sequence[bool], token: str) -> str:
+    def masked(self, kept: Sequence[bool], token: str) -> str:
         """Return the part with a token for each feature that is not kept."""
         pieces = [self.leading]
         for clump in self.clumps:
@@ -192,13 +268,18 @@ class _Layout:
                 pieces.append(clump.lone if kept[clump.first] else token)
         return "".join([*pieces, self.trailing])
 
+    def rewritten(self, texts: Iterator[str | None]) -> str:
+        """Return the part with texts for its features; None leaves one as it is."""
+        pieces = [self.leading]
+        for clump in self.clumps:
+            pieces += [clump.white, clump.rewritten(texts)]
+        return "".join([*pieces, self.trailing])
+
     def _attached(self, before: str, marks: str, *, japanese: bool) -> bool:
         """Tell whether marks may follow a text without a space, as words and marks of their own."""
         known = self._known.get((before, marks))
         if known is None:
-            starts, own = (word_starts(text, japanese=japanese) for text in (before, marks))
-            both = word_starts(before + marks, japanese=japanese)
-            known = both == [*starts, *(len(before) + start for start in own)]
+            known = _cut_alike(before, marks, japanese=japanese)
             if len(self._known) < 1 << KNOWN_FEATURES:
                 self._known[before, marks] = known
         return known
@@ -211,7 +292,11 @@ def _joined(atoms: Sequence[_Atom], *, japanese: bool) -> str:
     """
     pairs = list(enumerate(pairwise(atoms), start=1))
     new = {number for number, (a, b) in pairs if a.newly_beside(b)}
-    spaces = {number for number, (a, b) in pairs if _are_one(a, b, japanese=japanese)}
+    spaces = {
+        number
+        for number, (a, b) in pairs
+        if number in new and a.parted_from(b) and _one_unit(a.text, b.text, japanese=japanese)
+    }
     while len(atoms) > 1:
         pieces = [" " * (number in spaces) + atom.text for number, atom in enumerate(atoms)]
         wrong = set(_cut_anew("".join(pieces), pieces, atoms, japanese=japanese)) - spaces
@@ -238,15 +323,20 @@ def _cut_anew(
             yield from range(max(number, 1), min(number + 2, len(atoms)))
 
 
-def _are_one(before: _Atom, after: _Atom, *, japanese: bool) -> bool:
-    """Tell whether two atoms that come together would be one word to those who cut at marks alone.
+def _one_unit(before: str, after: str, *, japanese: bool) -> bool:
+    """Tell whether two texts side by side are one word to those who cut at marks alone.
 
     Nor may they be what makes a text Japanese that was not: its Han characters would be cut anew.
     """
-    if not (before.newly_beside(after) and before.parted_from(after)):
-        return False
-    pair = before.text[-1:] + after.text[:1]
+    pair = before[-1:] + after[:1]
     return bool(_ONE_WORD.match(pair)) or (not japanese and is_japanese(pair))
+
+
+def _cut_alike(before: str, after: str, *, japanese: bool) -> bool:
+    """Tell whether two texts side by side have the words of both, and no others."""
+    starts, own = (word_starts(text, japanese=japanese) for text in (before, after))
+    both = word_starts(before + after, japanese=japanese)
+    return both == [*starts, *(len(before) + start for start in own)]
 
 
 def _inner(text: str, japanese: bool) -> tuple[int, ...]:
@@ -295,8 +385,13 @@ def _pieces(segmentation: Segmentation, number: int) -> Iterator[_Atom | str]:
     place = 0
     for start, end, is_feature in [*sorted(features + unread), (len(part), len(part), False)]:
         for match in _PIECE.finditer(part, place, start):
-            piece = match[0]
-            yield piece if piece.isspace() else atom(*match.span(), is_feature=False)
+            begin, finish = match.span()
+            if match[0].isspace():
+                yield match[0]
+                continue
+            cuts = starts[bisect_right(starts, begin) : bisect_left(starts, finish)]
+            for edges in pairwise([begin, *cuts, finish]):
+                yield atom(*edges, is_feature=False)
         if is_feature:
             yield atom(start, end, is_feature=True)
         place = end

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from itertools import combinations, pairwise
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
-from explain.removal import without
+from explain.editing import beside, inserted, replaced, without
 from explain.spans import Segmentation, Span, parts_of, sentences, words
 from tests import strategies
 
@@ -59,26 +60,41 @@ def cut(parts: Sequence[str], token: str | None) -> tuple[Span, ...]:
     return tuple(sorted(found))
 
 
-def require_kept_words(
-    segmentation: Segmentation, kept: Sequence[bool], token: str | None
-) -> tuple[str, ...]:
-    """Check the words of a masked text, and return it.
+def require_words(
+    parts: Sequence[str], expected: Sequence[tuple[int, str]], token: str | None = None
+) -> None:
+    """Check that the words of a text, each with the number of its part, are the expected ones.
 
     Where the cut of Han characters depends on all of a text, a word may be one there and several
     by itself; then no space could keep it, and it only has to share no word with others.
     """
-    masked = parts_of(without(segmentation, kept, token))
-    left = Segmentation(masked, cut(masked, token))
-    seen = list(zip((span.part for span in left.spans), left.features, strict=True))
-    for span, feature, keep in zip(segmentation.spans, segmentation.features, kept, strict=True):
-        wanted = feature if keep else token
-        if wanted is None:
-            continue
-        part, found = seen.pop(0)
-        while len(found) < len(wanted) and len(cut([wanted], token)) > 1:
-            found += seen.pop(0)[1]
-        assert (part, found) == (span.part, wanted), masked
+    found = Segmentation(tuple(parts), cut(parts, token))
+    seen = [(span.part, word) for span, word in zip(found.spans, found.features, strict=True)]
+    for number, wanted in expected:
+        assert seen, parts
+        part, word = seen.pop(0)
+        while len(word) < len(wanted) and seen and len(cut([wanted], token)) > 1:
+            word += seen.pop(0)[1]
+        assert (part, word) == (number, wanted), parts
     assert not seen
+
+
+def hidden(
+    segmentation: Segmentation, kept: Sequence[bool], token: str | None
+) -> list[tuple[int, str]]:
+    """Return the words that a masked text should have, each with the number of its part."""
+    return [
+        (span.part, feature if keep else token or "")
+        for span, feature, keep in zip(segmentation.spans, segmentation.features, kept, strict=True)
+        if keep or token
+    ]
+
+
+def require_kept_words(
+    segmentation: Segmentation, kept: Sequence[bool], token: str | None
+) -> tuple[str, ...]:
+    masked = parts_of(without(segmentation, kept, token))
+    require_words(masked, hidden(segmentation, kept, token), token)
     return masked
 
 
@@ -202,17 +218,90 @@ def test_what_lies_between_two_kept_neighbours_stays(
 
 
 @given(strategies.masked())
-def test_of_sentences_no_words_become_one(case: tuple[tuple[str, ...], list[bool]]) -> None:
+def test_between_sentences_that_are_kept_no_words_become_one(
+    case: tuple[tuple[str, ...], list[bool]],
+) -> None:
     parts, kept = case
     segmentation = Segmentation(parts, sentences(parts))
     kept = [kept[number % len(kept)] for number in range(len(segmentation))] if kept else []
+    ends = {(span.part, span.end) for span in segmentation.spans}
+    # A combining character after a sentence mark belongs to it as a word, but not as a sentence.
+    assume(
+        not any((w.part, end) in ends for w in words(parts) for end in range(w.start + 1, w.end))
+    )
+    expected = [
+        (span.part, parts[span.part][word.start : word.end])
+        for span, keep in zip(segmentation.spans, kept, strict=True)
+        if keep
+        for word in words(parts)
+        if word.part == span.part and span.start <= word.start < span.end
+    ]
+    require_words(parts_of(without(segmentation, kept)), expected)
+
+
+@given(strategies.masked())
+def test_what_was_never_read_joins_no_words(case: tuple[tuple[str, ...], list[bool]]) -> None:
+    parts, kept = case
+    spans = words(parts)
+    read = tuple(span for span, keep in zip(spans, kept, strict=True) if keep)
+    unread = tuple(span for span, keep in zip(spans, kept, strict=True) if not keep)
+    segmentation = Segmentation(parts, read, unread)
+    for token in (None, "[MASK]"):
+        masked = parts_of(without(segmentation, [True] * len(read), token))
+        require_words(masked, hidden(segmentation, [True] * len(read), None))
+
+
+@given(strategies.masked())
+def test_tokens_that_are_kept_stay_in_their_words(
+    case: tuple[tuple[str, ...], list[bool]],
+) -> None:
+    parts, kept = case
+    halves = []
+    for part, start, end in words(parts):
+        middle = (start + end) // 2
+        halves += [Span(part, start, middle), Span(part, middle, end)] * (start < middle)
+    segmentation = Segmentation(parts, tuple(halves))
+    kept = [kept[number // 3 % len(kept)] for number in range(len(halves))]
     masked = parts_of(without(segmentation, kept))
-    left = [f for f, keep in zip(segmentation.features, kept, strict=True) if keep]
-    flat = "".join("".join(left).split())
-    assert "".join("".join(masked).split()) == flat
-    inside = [len(words([feature])) for feature in left]
-    assert len(words(masked)) >= sum(inside) or any(map(is_han, left))
+    for number, body in enumerate(masked):
+        left = iter("".join(body.split()))
+        for span, feature, keep in zip(halves, segmentation.features, kept, strict=True):
+            if keep and span.part == number:
+                assert all(letter in left for letter in "".join(feature.split()))
 
 
-def is_han(text: str) -> bool:
+@given(strategies.masked(), st.sampled_from(["zorbix", "die @Zorbix-Werke", "¡"]))
+def test_what_is_replaced_changes_no_other_word(
+    case: tuple[tuple[str, ...], list[bool]], new: str
+) -> None:
+    parts, kept = case
+    segmentation = Segmentation(parts, words(parts))
+    edits = [(s, new) for s, keep in zip(segmentation.spans, kept, strict=True) if not keep]
+    inside = [new[span.start : span.end] for span in words([new])]
+    expected = [
+        (span.part, word)
+        for span, feature, keep in zip(segmentation.spans, segmentation.features, kept, strict=True)
+        for word in ([feature] if keep else inside)
+    ]
+    require_words(replaced(parts, edits), expected)
+
+
+@given(strategies.texts)
+def test_what_is_inserted_changes_no_other_word(text: str) -> None:
+    spans = words([text])
+    features = [(0, text[span.start : span.end]) for span in spans]
+    for number, span in enumerate(spans):
+        edited = inserted(text, span.start, "zorbix")
+        require_words([edited], [*features[:number], (0, "zorbix"), *features[number:]])
+
+
+@given(strategies.texts, strategies.texts)
+def test_two_texts_side_by_side_have_the_words_of_both(before: str, after: str) -> None:
+    # Kana in one text would change how the Han characters of the other are cut.
+    assume(not any(map(is_east_asian, (before, after))))
+    both = [(0, part[span.start : span.end]) for part in (before, after) for span in words([part])]
+    require_words([beside(before, after)], both)
+
+
+def is_east_asian(text: str) -> bool:
     return bool(re.search("[\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]", text))
