@@ -83,7 +83,8 @@ def without_spans(parts: Sequence[str], spans: Sequence[Span]) -> tuple[str, ...
 def replaced(parts: Sequence[str], edits: Sequence[tuple[Span, str]]) -> tuple[str, ...]:
     """Return the parts of a text with other words in the places of some spans.
 
-    A space comes between a new word and its neighbours where they would be cut differently.
+    A space comes between a new word and its neighbours where they would be cut differently; none
+    where the span was a piece of a word.
 
     Examples
     --------
@@ -148,30 +149,21 @@ class _Atom(NamedTuple):
     first_word: int
     last_word: int
     inner: tuple[int, ...]
-    is_token: bool = False
+    is_new: bool = False
 
     def parted_from(self, other: "_Atom") -> bool:
         """Tell whether no word may hold both this atom and the one that follows it."""
-        return self.is_token or other.is_token or self.last_word != other.first_word
+        return self.last_word != other.first_word
 
     def newly_beside(self, other: "_Atom") -> bool:
         """Tell whether the two do not stand side by side in the text."""
-        return self.is_token or other.is_token or self.end != other.start
+        return self.is_new or other.is_new or self.end != other.start
 
 
 class _Clump:
     """Atoms without white space between them, and what is left of them for each coalition.
 
-    Parameters
-    ----------
-    white : str
-        The white space before it.
-    atoms : list of _Atom
-        The atoms.
-    first : int
-        Number of its first feature.
-    japanese : bool
-        How Han characters are cut.
+    `white` is the white space before it, `first` the number of its first feature.
     """
 
     __slots__ = ("_known", "atoms", "first", "japanese", "last", "lone", "white")
@@ -193,7 +185,7 @@ class _Clump:
         key = token, tuple(kept[self.first : self.last])
         if (known := self._known.get(key)) is not None:
             return known
-        atoms = self._left(None if keep else token or "" for keep in key[1])
+        atoms = list(self._left(iter(key[1]), token))
         text = self._text(atoms)
         begins = bool(atoms) and atoms[0].start == self.atoms[0].start
         found = text, begins or any(map(str.isalnum, text))
@@ -201,19 +193,22 @@ class _Clump:
             self._known[key] = found
         return found
 
-    def rewritten(self, texts: Iterator[str | None]) -> str:
-        """Return the clump with texts for its features; None leaves one as it is, "" removes it."""
-        return self._text(self._left(texts))
+    def rewritten(self, texts: Iterator[str]) -> str:
+        """Return the clump with texts for its features."""
+        return self._text(
+            [
+                atom._replace(text=next(texts), is_new=True) if atom.is_feature else atom
+                for atom in self.atoms
+            ]
+        )
 
-    def _left(self, texts: Iterator[str | None]) -> list[_Atom]:
-        left = []
+    def _left(self, kept: Iterator[bool], token: str | None) -> Iterator[_Atom]:
         for atom in self.atoms:
-            text = next(texts) if atom.is_feature else None
-            if text is None:
-                left.append(atom)
-            elif text:
-                left.append(atom._replace(text=text, is_token=True))
-        return left
+            if not atom.is_feature or next(kept):
+                yield atom
+            elif token is not None:
+                # A word of its own, even in the middle of one.
+                yield atom._replace(text=token, is_new=True, first_word=-1, last_word=-2)
 
     def _text(self, atoms: list[_Atom]) -> str:
         is_whole = atoms == self.atoms and not any(a.newly_beside(b) for a, b in pairwise(atoms))
@@ -268,8 +263,8 @@ class _Layout:
                 pieces.append(clump.lone if kept[clump.first] else token)
         return "".join([*pieces, self.trailing])
 
-    def rewritten(self, texts: Iterator[str | None]) -> str:
-        """Return the part with texts for its features; None leaves one as it is."""
+    def rewritten(self, texts: Iterator[str]) -> str:
+        """Return the part with texts for its features."""
         pieces = [self.leading]
         for clump in self.clumps:
             pieces += [clump.white, clump.rewritten(texts)]
@@ -319,7 +314,7 @@ def _cut_anew(
         if number and glued and atoms[number - 1].parted_from(atom):
             yield number
         inner = tuple(place - begin for place in starts[first : bisect_left(starts, ends[number])])
-        if not atom.is_token and inner != atom.inner and inner != _inner(atom.text, japanese):
+        if not atom.is_new and inner != atom.inner and inner != _inner(atom.text, japanese):
             yield from range(max(number, 1), min(number + 2, len(atoms)))
 
 

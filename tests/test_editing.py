@@ -286,6 +286,24 @@ def test_what_is_replaced_changes_no_other_word(
     require_words(replaced(parts, edits), expected)
 
 
+@pytest.mark.parametrize(
+    ("text", "old", "new", "expected"),
+    [
+        ("Anna's", "Anna", "Zoe", "Zoe's"),
+        ("3's", "3", "three", "three 's"),
+        ("secret, but", ",", "and", "secret and but"),
+        ("(so)", "so", "(", "( ()"),
+        ("a Muslim.", "Muslim", "C.I.A.", "a C.I.A. ."),
+        ("a  b \n", "b", "c", "a  c \n"),
+    ],
+)
+def test_a_new_word_stands_apart_where_the_old_one_did(
+    text: str, old: str, new: str, expected: str
+) -> None:
+    start = text.index(old)
+    assert replaced([text], [(Span(0, start, start + len(old)), new)]) == (expected,)
+
+
 @given(strategies.texts)
 def test_what_is_inserted_changes_no_other_word(text: str) -> None:
     spans = words([text])
