@@ -4,11 +4,11 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import accumulate, pairwise
-from typing import NamedTuple
+from itertools import pairwise
 
 import regex
 
+from explain.joining import Atom, cut_alike, joined, one_unit
 from explain.spans import Segmentation, Span, Text, is_japanese, text_of, word_starts, words
 
 __all__ = ["beside", "inserted", "replaced", "without", "without_spans"]
@@ -16,15 +16,11 @@ __all__ = ["beside", "inserted", "replaced", "without", "without_spans"]
 KNOWN_TEXTS = 128
 """Texts whose layout is remembered: twice as many as the engine asks about at a time."""
 
-KNOWN_FEATURES = 8
-"""Features up to which each way to leave some of a clump is remembered: 256 ways."""
+KNOWN_WAYS = 256
+"""Ways to leave some of a clump that are remembered: all of those of eight features."""
 
 _PIECE = re.compile(r"\s+|\S+")
 _LINE_BREAK = regex.compile(r"\R")
-# Scripts that put no spaces between words: there two letters in a row may be two words.
-_ONE_WORD = regex.compile(
-    r"(?V1)[\w--[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}]]{2}"
-)
 
 
 def without(segmentation: Segmentation, kept: Sequence[bool], token: str | None = None) -> Text:
@@ -59,10 +55,12 @@ def without(segmentation: Segmentation, kept: Sequence[bool], token: str | None 
     >>> without(features, [feature not in (",", "now") for feature in features.features])
     'They kept it secret but it leaked ().'
     """
-    layouts = _layouts(segmentation)
-    if token is None:
-        return text_of([layout.deleted(kept) for layout in layouts])
-    return text_of([layout.masked(kept, token) for layout in layouts])
+    return text_of(
+        [
+            layout.deleted(kept) if token is None else layout.masked(kept, token)
+            for layout in _layouts(segmentation)
+        ]
+    )
 
 
 def without_spans(parts: Sequence[str], spans: Sequence[Span]) -> tuple[str, ...]:
@@ -112,7 +110,7 @@ def inserted(part: str, place: int, text: str) -> str:
     sides = [
         [atom for atom in clump.atoms if (atom.start < place) == left] for left in (True, False)
     ]
-    before, after = (_joined(side, japanese=clump.japanese) for side in sides)
+    before, after = (joined(side, japanese=clump.japanese) for side in sides)
     around = part[: clump.atoms[0].start], part[clump.atoms[-1].end :]
     return " ".join(filter(None, (before, text, after))).join(around)
 
@@ -129,46 +127,28 @@ def beside(before: str, after: str) -> str:
         return before + after
     last, first = before.rsplit(maxsplit=1)[-1], after.split(maxsplit=1)[0]
     japanese = is_japanese(before) or is_japanese(after)
-    one = _one_unit(last, first, japanese=japanese)
-    if one or not _cut_alike(last, first, japanese=japanese):
+    one = one_unit(last, first, japanese=japanese)
+    if one or not cut_alike(last, first, japanese=japanese):
         return f"{before} {after}"
     return before + after
-
-
-class _Atom(NamedTuple):
-    """What is kept or removed as one: a feature, or a word or a piece of one outside of them.
-
-    `first_word` and `last_word` count the words of the part that begin at or before its first and
-    last character; `inner` holds where in its text words begin, the first character left out.
-    """
-
-    text: str
-    start: int
-    end: int
-    is_feature: bool
-    first_word: int
-    last_word: int
-    inner: tuple[int, ...]
-    is_new: bool = False
-
-    def parted_from(self, other: "_Atom") -> bool:
-        """Tell whether no word may hold both this atom and the one that follows it."""
-        return self.last_word != other.first_word
-
-    def newly_beside(self, other: "_Atom") -> bool:
-        """Tell whether the two do not stand side by side in the text."""
-        return self.is_new or other.is_new or self.end != other.start
 
 
 class _Clump:
     """Atoms without white space between them, and what is left of them for each coalition.
 
-    `white` is the white space before it, `first` the number of its first feature.
+    `white` is the white space before it, `first` the number of its first feature, and `whole` the
+    clump as it stands in the text, or None where what was never read is cut out of it.
     """
 
-    __slots__ = ("_known", "atoms", "first", "japanese", "last", "lone", "white")
+    __slots__ = ("_known", "atoms", "first", "japanese", "last", "lone", "white", "whole")
 
-    def __init__(self, white: str, atoms: list[_Atom], first: int, japanese: bool) -> None:
+    def __init__(
+        self, part: str, white: str, atoms: list[Atom], first: int, japanese: bool
+    ) -> None:
+        start, end = atoms[0].start, atoms[-1].end
+        around = part[max(start - 1, 0) : start] + part[end : end + 1]
+        is_cut = around.strip() or sum(len(atom.text) for atom in atoms) < end - start
+        self.whole = None if is_cut else part[start:end]
         self.white = white
         self.atoms = atoms
         self.first = first
@@ -189,7 +169,7 @@ class _Clump:
         text = self._text(atoms)
         begins = bool(atoms) and atoms[0].start == self.atoms[0].start
         found = text, begins or any(map(str.isalnum, text))
-        if len(key[1]) <= KNOWN_FEATURES:
+        if len(self._known) < KNOWN_WAYS:
             self._known[key] = found
         return found
 
@@ -202,7 +182,7 @@ class _Clump:
             ]
         )
 
-    def _left(self, kept: Iterator[bool], token: str | None) -> Iterator[_Atom]:
+    def _left(self, kept: Iterator[bool], token: str | None) -> Iterator[Atom]:
         for atom in self.atoms:
             if not atom.is_feature or next(kept):
                 yield atom
@@ -210,11 +190,10 @@ class _Clump:
                 # A word of its own, even in the middle of one.
                 yield atom._replace(text=token, is_new=True, first_word=-1, last_word=-2)
 
-    def _text(self, atoms: list[_Atom]) -> str:
-        is_whole = atoms == self.atoms and not any(a.newly_beside(b) for a, b in pairwise(atoms))
-        if is_whole:
-            return "".join(atom.text for atom in atoms)
-        return _joined(atoms, japanese=self.japanese)
+    def _text(self, atoms: list[Atom]) -> str:
+        if self.whole is not None and atoms == self.atoms:
+            return self.whole
+        return joined(atoms, japanese=self.japanese)
 
 
 class _Layout:
@@ -272,71 +251,12 @@ class _Layout:
 
     def _attached(self, before: str, marks: str, *, japanese: bool) -> bool:
         """Tell whether marks may follow a text without a space, as words and marks of their own."""
-        known = self._known.get((before, marks))
-        if known is None:
-            known = _cut_alike(before, marks, japanese=japanese)
-            if len(self._known) < 1 << KNOWN_FEATURES:
-                self._known[before, marks] = known
+        key = before, marks
+        if (known := self._known.get(key)) is None:
+            known = cut_alike(before, marks, japanese=japanese)
+            if len(self._known) < KNOWN_WAYS:
+                self._known[key] = known
         return known
-
-
-def _joined(atoms: Sequence[_Atom], *, japanese: bool) -> str:
-    """Return atoms as one text with no more spaces than they need to be cut as they were.
-
-    Where several places could part two words, those where something was removed come first.
-    """
-    pairs = list(enumerate(pairwise(atoms), start=1))
-    new = {number for number, (a, b) in pairs if a.newly_beside(b)}
-    spaces = {
-        number
-        for number, (a, b) in pairs
-        if number in new and a.parted_from(b) and _one_unit(a.text, b.text, japanese=japanese)
-    }
-    while len(atoms) > 1:
-        pieces = [" " * (number in spaces) + atom.text for number, atom in enumerate(atoms)]
-        wrong = set(_cut_anew("".join(pieces), pieces, atoms, japanese=japanese)) - spaces
-        if not wrong:
-            return "".join(pieces)
-        spaces |= wrong & new or wrong
-    return "".join(atom.text for atom in atoms)
-
-
-def _cut_anew(
-    text: str, pieces: Sequence[str], atoms: Sequence[_Atom], *, japanese: bool
-) -> Iterator[int]:
-    """Yield the numbers of the atoms before which a space may be missing."""
-    starts = word_starts(text, japanese=japanese)
-    ends = list(accumulate(map(len, pieces)))
-    for number, atom in enumerate(atoms):
-        begin = ends[number] - len(atom.text)
-        first = bisect_right(starts, begin)
-        glued = not first or starts[first - 1] != begin
-        if number and glued and atoms[number - 1].parted_from(atom):
-            yield number
-        inner = tuple(place - begin for place in starts[first : bisect_left(starts, ends[number])])
-        if not atom.is_new and inner != atom.inner and inner != _inner(atom.text, japanese):
-            yield from range(max(number, 1), min(number + 2, len(atoms)))
-
-
-def _one_unit(before: str, after: str, *, japanese: bool) -> bool:
-    """Tell whether two texts side by side are one word to those who cut at marks alone.
-
-    Nor may they be what makes a text Japanese that was not: its Han characters would be cut anew.
-    """
-    pair = before[-1:] + after[:1]
-    return bool(_ONE_WORD.match(pair)) or (not japanese and is_japanese(pair))
-
-
-def _cut_alike(before: str, after: str, *, japanese: bool) -> bool:
-    """Tell whether two texts side by side have the words of both, and no others."""
-    starts, own = (word_starts(text, japanese=japanese) for text in (before, after))
-    both = word_starts(before + after, japanese=japanese)
-    return both == [*starts, *(len(before) + start for start in own)]
-
-
-def _inner(text: str, japanese: bool) -> tuple[int, ...]:
-    """Return where words begin within a text that stands alone."""
-    return tuple(start for start in word_starts(text, japanese=japanese) if start)
 
 
 @lru_cache(maxsize=KNOWN_TEXTS)
@@ -345,35 +265,36 @@ def _layouts(segmentation: Segmentation) -> tuple[_Layout, ...]:
 
 
 def _layout(segmentation: Segmentation, number: int) -> _Layout:
-    groups: list[tuple[str, list[_Atom]]] = [("", [])]
+    groups: list[tuple[str, list[Atom]]] = [("", [])]
     for piece in _pieces(segmentation, number):
         white, atoms = groups[-1]
-        if isinstance(piece, _Atom):
+        if isinstance(piece, Atom):
             atoms.append(piece)
         elif atoms:
             groups.append((piece, []))
         else:
             groups[-1] = _one_of(white, piece), atoms
     leading, trailing = groups[0][0], "" if groups[-1][1] or len(groups) == 1 else groups[-1][0]
-    japanese = is_japanese(segmentation.parts[number])
+    part = segmentation.parts[number]
+    japanese = is_japanese(part)
     first = sum(span.part < number for span in segmentation.spans)
     clumps: list[_Clump] = []
     for white, atoms in groups:
         if atoms:
-            clumps.append(_Clump(white if clumps else "", atoms, first, japanese))
+            clumps.append(_Clump(part, white if clumps else "", atoms, first, japanese))
             first = clumps[-1].last
     return _Layout(clumps, leading, trailing)
 
 
-def _pieces(segmentation: Segmentation, number: int) -> Iterator[_Atom | str]:
+def _pieces(segmentation: Segmentation, number: int) -> Iterator[Atom | str]:
     """Yield the atoms of a part and the white space between them, what was never read left out."""
     part = segmentation.parts[number]
     starts = word_starts(part, japanese=is_japanese(part))
 
-    def atom(start: int, end: int, *, is_feature: bool) -> _Atom:
+    def atom(start: int, end: int, *, is_feature: bool) -> Atom:
         first, last = bisect_right(starts, start), bisect_right(starts, end - 1)
         inner = tuple(place - start for place in starts[first:last])
-        return _Atom(part[start:end], start, end, is_feature, first, last, inner)
+        return Atom(part[start:end], start, end, is_feature, first, last, inner)
 
     features = [(start, end, True) for own, start, end in segmentation.spans if own == number]
     unread = [(start, end, False) for own, start, end in segmentation.unread if own == number]

@@ -46,8 +46,8 @@ TOKENS = (None, "[MASK]", "<mask>", "_", "mask")
 def cut(parts: Sequence[str], token: str | None) -> tuple[Span, ...]:
     """Return the words of a text, with a mask token in it as one, as a model's adapter has it."""
     found = list(words(parts))
-    for number, part in enumerate(parts):
-        for match in re.finditer(re.escape(token or "\0\0"), part):
+    for number, part in enumerate(parts if token else ()):
+        for match in re.finditer(re.escape(token or ""), part):
             start, end = match.span()
             over = [
                 span for span in found if span.part == number and span[1] < end and start < span[2]
