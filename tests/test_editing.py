@@ -167,6 +167,8 @@ def test_no_few_words_of_a_text_as_people_write_it_change_others(
         ("🇩x🇪", "x", "🇩 🇪"),
         ("👍x🏽 y", "y", "👍x🏽"),
         ("user@host", "user", "@ host"),
+        ('see"#tag', '"', "see #tag"),
+        ("ab,²", ",", "ab ²"),
         ("我喜欢电影", "喜欢", "我电影"),
     ],
 )
