@@ -1,5 +1,6 @@
 """Words put side by side, with spaces where they would be cut into other words without."""
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
@@ -11,9 +12,11 @@ from explain.spans import is_japanese, word_starts
 
 __all__ = ["Atom", "cut_alike", "joined", "one_unit"]
 
+# As scikit-learn's vectorizers see it: the \w of the standard library holds "²", that of regex not.
+_ONE_WORD = re.compile(r"\w\w")
 # Scripts that put no spaces between words: there two letters in a row may be two words.
-_ONE_WORD = regex.compile(
-    r"(?V1)[\w--[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}]]{2}"
+_UNSPACED = regex.compile(
+    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}]"
 )
 
 
@@ -86,7 +89,9 @@ def one_unit(before: str, after: str, *, japanese: bool) -> bool:
     Nor may they be what makes a text Japanese that was not: its Han characters would be cut anew.
     """
     pair = before[-1:] + after[:1]
-    return bool(_ONE_WORD.match(pair)) or (not japanese and is_japanese(pair))
+    if _ONE_WORD.match(pair) and not _UNSPACED.search(pair):
+        return True
+    return not japanese and is_japanese(pair)
 
 
 def cut_alike(before: str, after: str, *, japanese: bool) -> bool:
