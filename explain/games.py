@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.adapters import Scores, Task, TextClassifier, TokenizedClassifier
+from explain.editing import without
 from explain.errors import CapabilityError, ConfigurationError, nearest
 from explain.record import Scale, Target
-from explain.spans import Segmentation, Span, Text, text_of
+from explain.spans import Segmentation, Text, text_of
 
 __all__ = [
     "Coalitions",
@@ -63,7 +64,10 @@ class Masker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MaskToken:
-    """Puts the model's mask token in the place of each removed feature."""
+    """Puts the model's mask token in the place of each removed feature.
+
+    A space parts it from its neighbours only where they would be cut into words differently.
+    """
 
     token: str
 
@@ -76,17 +80,12 @@ class MaskToken:
         """Return the text with each removed feature replaced by the mask token."""
         if kept.all():
             return text_of(segmentation.parts)
-        replaced = {
-            span: self.token
-            for span, keep in zip(segmentation.spans, kept.tolist(), strict=True)
-            if not keep
-        }
-        return _replace(segmentation, replaced)
+        return without(segmentation, kept.tolist(), self.token)
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Deletes each removed feature, with the space before it or, at the start, the one after."""
+    """Deletes each removed feature, and of the white space around it all but one."""
 
     name: str = "delete"
 
@@ -94,13 +93,7 @@ class Delete:
         """Return the text without the removed features."""
         if kept.all():
             return text_of(segmentation.parts)
-        replaced: dict[Span, str] = {}
-        cut = Span(0, 0, 0)
-        for span, keep in zip(segmentation.spans, kept.tolist(), strict=True):
-            if not keep:
-                cut = _with_one_space(segmentation.parts[span.part], span, cut)
-                replaced[cut] = ""
-        return _replace(segmentation, replaced)
+        return without(segmentation, kept.tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,27 +235,3 @@ def default_masker(model: TextClassifier, wanted: str | None = None) -> Masker:
     if wanted == "mask_token" and token is None:
         raise CapabilityError(f"{model.name} has no mask token; pass masker='delete'")
     return Delete() if token is None or wanted == "delete" else MaskToken(token)
-
-
-def _replace(segmentation: Segmentation, replaced: dict[Span, str]) -> Text:
-    """Return the text with some spans replaced, and without what the model never read."""
-    edits = sorted({**replaced, **dict.fromkeys(segmentation.unread, "")}.items())
-    pieces: list[list[str]] = [[] for _ in segmentation.parts]
-    position = [0] * len(segmentation.parts)
-    for span, replacement in edits:
-        between = segmentation.parts[span.part][position[span.part] : span.start]
-        pieces[span.part] += [between, replacement]
-        position[span.part] = span.end
-    for number, part in enumerate(segmentation.parts):
-        pieces[number].append(part[position[number] :])
-    return text_of(["".join(piece) for piece in pieces])
-
-
-def _with_one_space(part: str, span: Span, before: Span) -> Span:
-    """Return `span` with the space before it or else after it, if the last cut left one."""
-    free_from = before.end if before.part == span.part else 0
-    if span.start > free_from and part[span.start - 1] == " ":
-        return Span(span.part, span.start - 1, span.end)
-    if part[span.end : span.end + 1] == " ":
-        return Span(span.part, span.start, span.end + 1)
-    return span

@@ -203,7 +203,7 @@ def words(parts: Sequence[str]) -> tuple[Span, ...]:
     return tuple(
         Span(number, start, end)
         for number, part in enumerate(parts)
-        for start, end in _pieces(part, _word_starts(part))
+        for start, end in _pieces(part, word_starts(part, japanese=is_japanese(part)))
     )
 
 
@@ -231,8 +231,16 @@ def sentences(parts: Sequence[str]) -> tuple[Span, ...]:
     )
 
 
-def _word_starts(part: str) -> list[int]:
-    """Return the starts of the graphemes of `part` that begin a word or mark."""
+def is_japanese(part: str) -> bool:
+    """Tell whether the Han characters of a part are cut by the rule of Japanese."""
+    return bool(_JAPANESE.search(part))
+
+
+def word_starts(part: str, *, japanese: bool) -> list[int]:
+    """Return the starts of the graphemes of `part` that begin a word or mark, or the space before.
+
+    `japanese` says by which rule Han characters are cut.
+    """
     # A stand-in for flags, of their length and one grapheme each: before every regional indicator
     # the regex library counts all those before it, so a million of them would take hours.
     flagless = _FLAG.sub("¤\u0301", part)
@@ -241,7 +249,7 @@ def _word_starts(part: str) -> list[int]:
     for start, _ in graphemes:
         starts[start] = True
     wholes = (match.span() for match in _WHOLE.finditer(part))
-    for units in (_repeated(part, graphemes), wholes, _han_words(part)):
+    for units in (_repeated(part, graphemes), wholes, _han_words(part, japanese)):
         for start, end in units:
             starts[start + 1 : end] = bytes(end - start - 1)
     for joint in _JOINT.finditer(part):
@@ -256,10 +264,10 @@ def _repeated(part: str, graphemes: Sequence[tuple[int, int]]) -> Iterator[tuple
             yield start, end
 
 
-def _han_words(part: str) -> Iterator[tuple[int, int]]:
+def _han_words(part: str, japanese: bool) -> Iterator[tuple[int, int]]:
     """Yield the units of the runs of Han characters; none where each character is one."""
     runs = [match.span() for match in _HAN.finditer(part)]
-    if runs and _JAPANESE.search(part):
+    if japanese:
         yield from runs
     elif runs and (jieba := _jieba()):
         cutter = _cutter(jieba)

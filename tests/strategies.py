@@ -58,6 +58,14 @@ PIECES = (
     "\u202e",
     "[MASK]",
     "3.14",
+    "(now)",
+    "don't",
+    "C#",
+    "@host",
+    "me@b.org",
+    "https://a.org/b",
+    "m²",
+    *".,:'\"-_@",
     "<b>",
     "\x00",
     *SCRIPTS.values(),
@@ -73,6 +81,14 @@ texts = st.one_of(
 
 parts = st.one_of(st.tuples(texts), st.tuples(texts, texts))
 """One text or a pair."""
+
+
+@st.composite
+def masked(draw: st.DrawFn) -> tuple[tuple[str, ...], list[bool]]:
+    """Return one text or a pair, and whether each of its words is kept."""
+    drawn = draw(parts)
+    n = len(words(drawn))
+    return drawn, draw(st.lists(st.booleans(), min_size=n, max_size=n))
 
 
 def games(low: int = 1, high: int = 6) -> st.SearchStrategy[Values]:

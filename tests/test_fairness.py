@@ -218,6 +218,8 @@ def test_words_are_found_whole_names_with_a_capital_and_doubtful_ones_not_at_all
         ("an atheist", "atheist", "Muslim", "a muslim"),
         ("An Arab", "Arab", "European", "A European"),
         ("Anna, Annabel, Anna", "Anna", "Zoe", "Zoe, Annabel, Zoe"),
+        ("(Anna's) Anna-Lena  said", "Anna", "Zoe", "(Zoe's) Zoe-Lena  said"),
+        ("a Muslim.", "Muslim", "C.I.A.", "a C.I.A. ."),
         ("我是穆斯林。", "穆斯林", "基督徒", "我是基督徒。"),
     ],
 )

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import regex
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from scipy.stats import binom
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -24,16 +27,19 @@ from explain.metrics.grades import recall_verdict
 from explain.metrics.positive_control import (
     FIRST_LOOK,
     KINDS,
+    SHORTEST,
     Kind,
     PositiveControl,
     Recall,
     Rule,
+    _with_words,
     found,
     plant,
     positive_control,
 )
 from explain.record import Task
-from explain.spans import Text, parts_of
+from explain.spans import Text, parts_of, words
+from tests import strategies
 from tests.tiny import ARCHITECTURES
 
 DEMO = Path(explain.__file__).parent / "demo"
@@ -202,6 +208,20 @@ def test_pairs_and_texts_without_spaces() -> None:
     ):
         control = positive_control(model, texts, [make_explainer("occlusion")], n_texts=2)
         assert [r.hits for r in control.recalls] == [2, 2, 2]
+
+
+@given(text=strategies.texts, seed=st.integers(0, 99))
+def test_words_are_planted_between_words_that_stay_as_they_are(text: str, seed: int) -> None:
+    before = [text[span.start : span.end] for span in words([text])]
+    assume(len(before) >= SHORTEST)
+    planted = str(_with_words(text, ["zorbix", "quelp"], np.random.default_rng(seed)))
+    after = [planted[span.start : span.end] for span in words([planted])]
+    assert [word for word in after if word in ("zorbix", "quelp")] == ["zorbix", "quelp"]
+    left = [word for word in after if word not in ("zorbix", "quelp")]
+    # How Han characters are cut may depend on all of a text.
+    assert left == before or regex.search(r"\p{Han}", text)
+    assert "".join(left) == "".join(before)
+    assert "  " not in planted or "  " in text
 
 
 def test_texts_too_short_are_refused(demo: TextClassifier) -> None:

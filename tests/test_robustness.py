@@ -100,6 +100,12 @@ def blind_to_capitals(texts: Sequence[str]) -> list[list[float]]:
         ("not removed", "I can't see it", "I can see it"),
         ("not removed", "I cannot see it", "I can see it"),
         ("not removed", "it was not good", "it was good"),
+        ("not removed", "Not bad", "bad"),
+        ("not removed", "is it (not) so", "is it () so"),
+        ("not removed", "good,not bad", "good, bad"),
+        ("not removed", "it is\nnot so", "it is\nso"),
+        ("emoji", "fine\n", "fine\n📎"),
+        ("number in words", "it is 3's and the 4!", "it is three 's and the four!"),
     ],
 )  # fmt: skip
 def test_a_change_of_writing_does_what_it_says(name: str, text: str, expected: str) -> None:

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -19,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 import explain
 from explain.adapters import FunctionClassifier
 from explain.adapters.transformers import TransformersClassifier
+from explain.checks.order import _exchanged
 from explain.checks.phrases import Corpus, delete, insert, read_corpus
 from explain.checks.shortcuts import ShortcutsCheck
 from explain.record import AuditRecord, InstanceRecord, Section
@@ -374,7 +376,8 @@ def test_a_phrase_of_no_place_is_put_anywhere_between_words() -> None:
     }  # fmt: skip
 
 
-text = st.lists(st.sampled_from(["a", "bb", "c", ".", "\n"]), max_size=8).map(" ".join)
+PIECES = ["a", "bb", "c", ".", "\n", "(", ")", ",", "-", "'", "@", "...", '"', "3.5"]
+text = st.lists(st.sampled_from([*PIECES, *[" "] * len(PIECES)]), max_size=20).map("".join)
 
 
 @settings(deadline=None, max_examples=200)
@@ -392,6 +395,23 @@ def test_what_was_inserted_is_one_more_word_and_can_be_deleted(body: str, seed: 
     (span,) = (s for s in words((changed,)) if changed[s.start : s.end] == "zorbix")
     edited = instance.model_copy(update={"parts": (changed,)})
     assert said(str(delete(edited, [span]))) == before
+    assert "  " not in changed or "  " in body
+
+
+@settings(deadline=None, max_examples=200)
+@given(body=text, data=st.data())
+def test_words_that_change_places_change_no_others(body: str, data: st.DataObject) -> None:
+    spans = words((body,))
+    assume(len(spans) >= 2)
+    first, second = data.draw(st.permutations(range(len(spans))))[:2]
+    corpus = corpus_of(body)
+    places = [corpus.spans.index(spans[number]) for number in (first, second)]
+    ground: Any = SimpleNamespace(corpus=corpus, instance=lambda row: corpus.instances[row])
+    expected = said(body)
+    expected[first], expected[second] = expected[second], expected[first]
+    changed = str(_exchanged(ground, 0, *places))
+    assert said(changed) == expected
+    assert "  " not in changed or "  " in body
 
 
 def said(body: str) -> list[str]:

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import regex
 
+from explain.editing import replaced
 from explain.errors import ConfigurationError, nearest
+from explain.spans import Span
 
 __all__ = [
     "NAMES",
@@ -176,14 +178,22 @@ def swap(parts: Sequence[str], written: str, word: str) -> tuple[str, ...]:
     """
     pattern = regex.compile(rf"(?:\b(an?|An?|AN?)(\s+))?{_bounded(written)}")
 
-    def replaced(match: regex.Match[str]) -> str:
+    def swapped(match: regex.Match[str]) -> str:
         new = _in_case_of(written, word)
         if match[1] is None:
             return new
         article = "an" if regex.match(r"(?i)(?!eu|uni|one)[aeiou]", new) else "a"
         return _in_case_of(match[1], article) + match[2] + new
 
-    return tuple(pattern.sub(replaced, part) for part in parts)
+    if _UNSPACED.match(written):
+        # A space would mark the texts with the other word.
+        return tuple(pattern.sub(swapped, part) for part in parts)
+    edits = [
+        (Span(number, *match.span()), swapped(match))
+        for number, part in enumerate(parts)
+        for match in pattern.finditer(part)
+    ]
+    return replaced(parts, edits)
 
 
 def _in_case_of(model: str, word: str) -> str:

@@ -11,9 +11,10 @@ from explain.checks.base import LEVEL
 from explain.checks.intervention import Edit, Intervention, intervene
 from explain.checks.leaning import SECTION, Ground, Part, adjusted, moved
 from explain.checks.phrases import Corpus
+from explain.editing import replaced
 from explain.intervals import proportion
 from explain.record import Finding, Measure, Table
-from explain.spans import Span, Text, text_of
+from explain.spans import Text, text_of
 from explain.wording import estimated
 
 __all__ = ["orders_leant_on"]
@@ -172,14 +173,10 @@ def _exchanges(ground: Ground, order: Order, places: dict[int, NDArray[np.int64]
 
 
 def _exchanged(ground: Ground, row: int, first: int, second: int) -> Text:
-    parts = list(ground.instance(row).parts)
+    parts = ground.instance(row).parts
     spans = [ground.corpus.spans[place] for place in (first, second)]
     words = [parts[span.part][span.start : span.end] for span in spans]
-    swapped: list[tuple[Span, str]] = sorted(zip(spans, words[::-1], strict=True), reverse=True)
-    for span, word in swapped:
-        part = parts[span.part]
-        parts[span.part] = part[: span.start] + word + part[span.end :]
-    return text_of(parts)
+    return text_of(replaced(parts, list(zip(spans, words[::-1], strict=True))))
 
 
 def _followed(

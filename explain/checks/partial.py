@@ -132,7 +132,8 @@ def _neutral(ground: Ground) -> list[str]:
 def _padded(ground: Ground, row: int, missing: int, filler: Sequence[str]) -> Text:
     *first, last = ground.instance(row).parts
     added = ground.rng.choice(list(filler), max(0, missing)).tolist()
-    return text_of([*first, " ".join([last, *added])])
+    gap = " " if added and last and not last[-1].isspace() else ""
+    return text_of([*first, last + gap + " ".join(added)])
 
 
 def sides_leant_on(ground: Ground) -> Part:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from explain.editing import beside, inserted, without_spans
 from explain.record import InstanceRecord
 from explain.spans import Span, Text, text_of
 
@@ -215,23 +216,20 @@ def insert(
         starts = [span.start for span in words if span.part == number]
         place = int(rng.choice([*starts, len(part)]))
     before, after = part[:place], part[place:]
-    if after:
-        parts[number] = f"{before}{phrase.surface}{phrase.gap}{after}"
-    else:
+    if not after:
         gap = "" if not before or before[-1].isspace() else phrase.gap
-        parts[number] = f"{before}{gap}{phrase.surface}"
+        parts[number] = beside(before + gap, phrase.surface)
+    elif before and not before[-1].isspace():
+        parts[number] = inserted(part, place, phrase.surface)
+    else:
+        gap = "" if after[0].isspace() else phrase.gap
+        parts[number] = before + beside(phrase.surface + gap, after)
     return text_of(parts)
 
 
 def delete(instance: InstanceRecord, spans: Sequence[Span]) -> Text:
     """Return a text without some of its spans, and without the space that they leave double."""
-    parts = list(instance.parts)
-    for span in sorted(spans, reverse=True):
-        before, after = parts[span.part][: span.start], parts[span.part][span.end :]
-        if not after or after[0].isspace() or after[0] in _PAUSES:
-            before = before.rstrip()
-        parts[span.part] = before + (after if before else after.lstrip())
-    return text_of(parts)
+    return text_of(without_spans(instance.parts, spans))
 
 
 def _usual(words: NDArray[np.int64]) -> int | None:

@@ -9,6 +9,7 @@ import numpy as np
 import regex
 
 from explain.checks.identities import language_of
+from explain.editing import replaced, without_spans
 from explain.spans import Span
 
 __all__ = ["NEGATIONS", "SHORTEST_WORD", "TRANSFORMS", "Transform", "rewrite"]
@@ -32,9 +33,8 @@ _NOT = regex.compile(
     regex.IGNORECASE,
 )
 _NEGATED = regex.compile(r"\b(?:not|never|no|nor|none|nothing|cannot)\b|n['’]t\b", regex.IGNORECASE)
-_NEGATION = regex.compile(
-    r"(?<=\bca) ?(n)['’]t\b| ?\bnot\b| ?n['’]t\b|(?<=\bcan)not\b", regex.IGNORECASE
-)
+_NOT_ALONE = regex.compile(r"\bnot\b", regex.IGNORECASE)
+_NEGATION = regex.compile(r"(?<=\bca) ?(n)['’]t\b| ?n['’]t\b|(?<=\bcan)not\b", regex.IGNORECASE)
 
 _CONFUSIONS = (("rn", "m"), ("m", "rn"), ("cl", "d"), ("l", "1"), ("i", "l"), ("o", "0"),
                ("e", "c"), ("h", "b"), ("s", "5"), ("vv", "w"), ("w", "vv"))  # fmt: skip
@@ -148,13 +148,19 @@ def _spaced(text: str) -> str:
 def _numbers_in_words(text: str) -> str:
     if language_of(text) != "en":
         return text
-    return _NUMBER.sub(lambda number: _NUMBERS[int(number[0])], text)
+    return _with_words(text, _NUMBER, lambda number: _NUMBERS[int(number)])
 
 
 def _numbers_in_digits(text: str) -> str:
     if language_of(text) != "en":
         return text
-    return _NUMBER_WORD.sub(lambda word: str(_NUMBERS.index(word[0].lower())), text)
+    return _with_words(text, _NUMBER_WORD, lambda word: str(_NUMBERS.index(word.lower())))
+
+
+def _with_words(text: str, pattern: regex.Pattern[str], new: Callable[[str], str]) -> str:
+    """Return a text with a new word for each that a pattern finds."""
+    edits = [(Span(0, *match.span()), new(match[0])) for match in pattern.finditer(text)]
+    return replaced([text], edits)[0] if edits else text
 
 
 def _negated(text: str) -> str:
@@ -166,6 +172,8 @@ def _negated(text: str) -> str:
 def _affirmed(text: str) -> str:
     if len(_NEGATED.findall(text)) != 1 or regex.search(r"\bwon['’]t\b", text.lower()):
         return text
+    if match := _NOT_ALONE.search(text):
+        return without_spans([text], [Span(0, *match.span())])[0]
     return _NEGATION.sub(r"\1", text)
 
 
@@ -196,7 +204,7 @@ TRANSFORMS = (
         "emoji",
         False,
         "followed by a neutral emoji (a paper clip)",
-        _plain(lambda text: f"{text} 📎" if text else text),
+        _plain(lambda text: text + " " * (not text[-1].isspace()) + "📎" if text else text),
     ),
     Transform(
         "number in words",

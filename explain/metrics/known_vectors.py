@@ -58,11 +58,15 @@ class KnownVectors:
         self.mask_token = model.mask_token
         self.special_tokens = model.special_tokens
         self.token_budget = model.token_budget
-        self.embeddings = model.embeddings[:1]
         with torch.no_grad():
             vectors = self._vectors(model.encode(texts).inputs).double().cpu().flatten(0, 1)
         direction = torch.from_numpy(rng.normal(size=vectors.shape[-1]))
         self._direction = direction / (float((vectors @ direction).std()) or 1.0)
+
+    @property
+    def embeddings(self) -> "tuple[torch.nn.Module, ...]":
+        # Asked anew each time: the layers are those of the thread that runs.
+        return self._model.embeddings[:1]
 
     @property
     def task(self) -> Task:

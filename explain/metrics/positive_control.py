@@ -23,6 +23,7 @@ from explain.adapters import (
 )
 from explain.adapters.base import Contributions, first_line
 from explain.attribution import Setting, answer, ask
+from explain.editing import inserted
 from explain.engine import Engine
 from explain.errors import CapabilityError, DataError, ExplainError
 from explain.explainers import Explainer
@@ -523,8 +524,7 @@ def _with_words(text: Text, planted: Sequence[str], rng: np.random.Generator) ->
     body = parts[part]
     places = sorted((own[i] for i in rng.integers(len(own), size=len(planted))), reverse=True)
     for start, word in zip(places, reversed(planted), strict=True):
-        before = "" if body[start - 1].isspace() else " "
-        body = f"{body[:start]}{before}{word} {body[start:]}"
+        body = inserted(body, start, word)
     parts[part] = body
     return text_of(parts)
 

@@ -199,7 +199,10 @@ def _with_one_word_hidden(text: Text, masker: MaskToken) -> tuple[Text, Span]:
     middle = len(segmentation) // 2
     kept = np.arange(len(segmentation)) != middle
     part, start, _ = segmentation.spans[middle]
-    return masker(segmentation, kept), Span(part, start, start + len(masker.token))
+    hidden = masker(segmentation, kept)
+    # A space may have come before it.
+    start = parts_of(hidden)[part].index(masker.token, start)
+    return hidden, Span(part, start, start + len(masker.token))
 
 
 def _covered(text: Text, spans: Iterable[Span]) -> list[NDArray[np.bool_]]:
