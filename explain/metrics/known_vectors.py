@@ -65,7 +65,7 @@ class KnownVectors:
 
     @property
     def embeddings(self) -> "tuple[torch.nn.Module, ...]":
-        # Asked anew each time: the layers are those of the thread that runs.
+        """The first layer, asked for anew each time: it is that of the thread that runs."""
         return self._model.embeddings[:1]
 
     @property
