@@ -103,24 +103,24 @@ def at_least(measure: Measure | None, wanted: float, enough: float | None = None
     enough : float, optional
         It passes where none of the interval is below; `wanted` by default.
     """
-    if measure is None or measure.value is None:
-        return "not measured"
-    if measure.lower is None or measure.upper is None:
-        return "too few"
-    if measure.upper < wanted:
-        return "flagged"
-    return "passed" if measure.lower >= (wanted if enough is None else enough) else "too few"
+    return _answer(measure, 1, wanted, wanted if enough is None else enough)
 
 
 def at_most(measure: Measure | None, allowed: float, enough: float | None = None) -> Answer:
     """Return the same of a number that is to be small."""
+    return _answer(measure, -1, allowed, allowed if enough is None else enough)
+
+
+def _answer(measure: Measure | None, better: Literal[1, -1], bar: float, enough: float) -> Answer:
+    """Return the answer of a number of which more is better, or less."""
     if measure is None or measure.value is None:
         return "not measured"
     if measure.lower is None or measure.upper is None:
         return "too few"
-    if measure.lower > allowed:
+    worst, best = sorted((better * measure.lower, better * measure.upper))
+    if best < better * bar:
         return "flagged"
-    return "passed" if measure.upper <= (allowed if enough is None else enough) else "too few"
+    return "passed" if worst >= better * enough else "too few"
 
 
 def better_than_random(gain: Measure, negligible: float) -> Answer:
