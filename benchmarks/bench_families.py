@@ -1,15 +1,16 @@
 """Do the 90 % intervals of `shap` hold on games of unlike kinds? By family and number of features.
 
-Usage: python bench_families.py [GAMES]. Default options: a tolerance of 5 %, a budget of 512.
+Usage: PYTHONPATH=. python benchmarks/bench_families.py [GAMES].
+Default options: a tolerance of 5 %, a budget of 512.
 """
 
 import sys
 
 import numpy as np
-from families import FAMILIES, Family, Value
 
 from explain.explainers import Estimate, Shap
 from explain.games import Plan
+from tests.statistical.families import FAMILIES, Family, Value
 
 GAMES = 20
 SIZES = (15, 30, 60)

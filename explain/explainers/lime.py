@@ -21,7 +21,8 @@ from explain.explainers.base import (
     ends,
     every,
 )
-from explain.game_model import RESOLUTION, GameModel, Limits, learn
+from explain.game_model import RESOLUTION, GameModel, Limits, SizeWeights, learn
+from explain.game_model.symmetric import mean_products
 from explain.games import Coalitions, Plan, Values
 
 __all__ = ["Lime", "draw_neighbours", "held_out_rows", "kernel", "neighbour_distances"]
@@ -66,7 +67,7 @@ class Lime:
         on all features; it estimates no error.
     tolerance : float
         Largest standard error, relative to the largest absolute coefficient, at which ``auto``
-        stops to ask: at 1.6 % it is nearer to the limit than 5,000 draws are.
+        stops to ask: at 2.5 % it is nearer to the limit than 5,000 draws are.
     budget : int
         Distinct coalitions evaluated. ``sampling`` draws, with repeats as LIME draws them, until
         there are that many distinct ones, at most 5,000 draws.
@@ -118,12 +119,10 @@ class Lime:
         """Read the limit from the game model, and look at fresh neighbours."""
         # A stream of its own: the first one is the design that all methods of a text share.
         drawn = draw_neighbours(n_features, FIT_DRAWS, rng.spawn(1)[0])
-        inside, outside = _limit(n_features)
+        asked = _limit(n_features)
         n_fresh = min(FRESH_NEIGHBOURS, self.budget // 4)
         limits = Limits(self.tolerance, self.budget - n_fresh, self.seconds)
-        learned = yield from learn(
-            n_features, rng, limits, lambda model: model.features(inside, outside)
-        )
+        learned = yield from learn(n_features, rng, limits, lambda model: model.features(asked))
         model, coefficients = learned.model, learned.found.values
         values = model.score(drawn)
         intercept = _intercept(drawn, values, coefficients)
@@ -247,33 +246,20 @@ def _size_weights(n_features: int) -> NDArray[np.float64]:
     return shares
 
 
-def _limit(n_features: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return how an effect counts in the coefficients of its own features, and of the others.
+def _limit(n_features: int) -> SizeWeights:
+    """Return how values count in the coefficients that LIME converges to.
 
     For x in {-1, +1}^n with weights that depend on the size alone, E[prod of x_i over T] is a
     number m_|T|, and the covariances of the x_i are (1 - m_2) I + (m_2 - m_1^2) J, which has an
     inverse of the same form. A feature is x_i = 1 or -1, a step of two; LIME's is a step of one.
-
-    Returns
-    -------
-    two arrays, shape (6,), float64
-        For |T| = 0 .. 5.
     """
     weights = _size_weights(n_features)
-    surplus = 2.0 * np.arange(n_features + 1) - n_features
-    means = [np.ones(n_features + 1), surplus / n_features]
-    # Of elementary symmetric polynomials, over their number of terms.
-    for k in range(1, min(6, n_features)):
-        means.append((surplus * means[k] - k * means[k - 1]) / (n_features - k))
-    means += [np.zeros(n_features + 1)] * (7 - len(means))
-    m = np.array(means) @ weights
-    sizes = np.arange(6)
-    own = np.concatenate([[0], m[:5]]) - m[1] * m[:6]
-    other = m[1:] - m[1] * m[:6]
-    shared = (m[2] - m[1] ** 2) / (1 - m[2] + n_features * (m[2] - m[1] ** 2))
-    total = shared * (sizes * own + (n_features - sizes) * other)
-    inside, outside = (2 * (one - total) / (1 - m[2]) for one in (own, other))
-    return inside, outside
+    kept = np.arange(n_features + 1) / n_features
+    m1, m2 = mean_products(n_features)[1:3] @ weights
+    shared = (m2 - m1**2) / (1 - m2 + n_features * (m2 - m1**2))
+    together = shared * n_features * (2 * kept - 1 - m1)
+    own = np.array([(1 - kept) * (-1 - m1 - together), kept * (1 - m1 - together)])
+    return SizeWeights(2 / (1 - m2) * weights * own)
 
 
 def _intercept(neighbours: Coalitions, values: Values, coefficients: NDArray[np.float64]) -> float:

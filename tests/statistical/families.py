@@ -111,7 +111,8 @@ def largest(n: int, rng: np.random.Generator) -> Game:
     up, down = np.maximum(weights, 0), np.maximum(-weights, 0)
 
     def v(kept: Coalitions) -> Values:
-        return (kept * up).max(axis=1) - (kept * down).max(axis=1)
+        most: Values = (kept * up).max(axis=1) - (kept * down).max(axis=1)
+        return most
 
     return v, _airport(up) - _airport(down)
 
