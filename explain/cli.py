@@ -17,6 +17,7 @@ from explain.errors import (
     SegmentationError,
 )
 from explain.record import LogEntry, SystemIdentity
+from explain.redaction import redacted
 from explain.rendering import require_own_reports
 
 __all__ = ["app", "main"]
@@ -355,8 +356,8 @@ def _model_options(
 
 
 def _complain(message: str) -> None:
-    """Print one line; what a terminal would act on is shown escaped."""
-    line = " ".join(message.split())
+    """Print one line without keys; what a terminal would act on is shown escaped."""
+    line = " ".join(redacted(message).split())
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
     print(f"explain: {shown}", file=sys.stderr)
 
