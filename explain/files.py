@@ -23,7 +23,6 @@ __all__ = [
     "claimed",
     "finish_swap",
     "hash_file",
-    "hash_folder",
     "write_whole",
 ]
 
@@ -43,16 +42,6 @@ def hash_file(path: Path, root: Path) -> FileHash:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return FileHash(
         path=path.relative_to(root).as_posix(), bytes=path.stat().st_size, sha256=digest
-    )
-
-
-def hash_folder(folder: Path) -> tuple[FileHash, ...]:
-    """Return the SHA-256 of each file of a folder, sorted by path, hidden files left out."""
-    return tuple(
-        hash_file(path, folder)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
 
 

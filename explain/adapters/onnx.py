@@ -1,29 +1,32 @@
 """Sequence classifiers in the ONNX format."""
 
+import os
+import re
 from collections.abc import Mapping
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
 from packaging.version import Version
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification
 
 from explain.adapters.base import SUM_TOLERANCE, Scores, check_scores, description_of
 from explain.adapters.extras import need
 from explain.adapters.pretrained import (
     check_vocabulary,
+    load_config,
     load_tokenizer,
     loading,
     max_length_of,
     pad_id_of,
     pad_side_of,
 )
-from explain.adapters.safety import check_folder
+from explain.adapters.safety import LoadedFiles, check_folder
 from explain.adapters.tokenized import LongText, Pool, TokenizerClassifier
 from explain.adapters.transformers import KIND, labels_of, task_of
 from explain.errors import AdapterError, ConfigurationError, nearest
-from explain.files import hash_folder
 from explain.record import FileHash, ModelDescription, Task
 
 if TYPE_CHECKING:
@@ -153,15 +156,16 @@ class OnnxClassifier(TokenizerClassifier):
         path = Path(folder)
         check_folder(path, weights=".onnx")
         file = _model_file(path)
-        with loading(path, KIND):
-            config = AutoConfig.from_pretrained(path, local_files_only=True)
+        loaded = LoadedFiles.of(path, [file, *_external_files(file)])
+        config = load_config(path, KIND)
+        session, tokenizer = _session(runtime, file, device), load_tokenizer(path)
         return cls(
-            _session(runtime, file, device),
-            load_tokenizer(path),
+            session,
+            tokenizer,
             config,
             name=name or path.resolve().name,
             source=source or path.as_posix(),
-            files=hash_folder(path),
+            files=loaded.unchanged(),
             task=task,
             long_text=long_text,
             pool=pool,
@@ -234,6 +238,28 @@ def _model_file(folder: Path) -> Path:
         f"{str(folder)!r} holds {len(files)} *.onnx files at its top; "
         "expected model.onnx, or a single one"
     )
+
+
+def _external_files(file: Path) -> list[Path]:
+    """Return the files beside a model that its weights are in.
+
+    The format writes their names as entries of the key ``location``, the length of a string before
+    the string. onnxruntime itself refuses those outside of the folder.
+    """
+    if not file.stat().st_size:
+        return []
+    with file.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
+        names = {
+            content[found.end() : found.end() + found[1][0]]
+            for found in re.finditer(rb"\x0a\x08location\x12([\x01-\x7f])", content)
+        }
+    folder = file.parent.resolve()
+    paths = [folder / os.fsdecode(name) for name in sorted(names)]
+    return [
+        file.parent / path.relative_to(folder)
+        for path in map(Path.resolve, paths)
+        if path.is_relative_to(folder) and path.is_file()
+    ]
 
 
 def _session(runtime: Any, file: Path, device: str) -> "InferenceSession":
