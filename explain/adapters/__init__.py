@@ -281,26 +281,33 @@ def _families(obj: object) -> set[str]:
 
 
 def _is_hub_id(source: str) -> bool:
-    """Tell whether a name may be sent to a hub: it is none of a folder that is here."""
-    return bool(_HUB_ID.fullmatch(source)) and not Path(source).parent.exists()
+    """Tell whether a name may be sent to a hub: it is not, or nearly, one of a folder here."""
+    path = Path(source)
+    return bool(_HUB_ID.fullmatch(source)) and not (path.parent.exists() or _nearest(path).exists())
+
+
+def _nearest(path: Path) -> Path:
+    """Return a path with its first name that is not here as the nearest that is; else as it is."""
+    mistyped = path
+    while not mistyped.parent.is_dir():
+        mistyped = mistyped.parent
+    with suppress(OSError):
+        names = sorted(islice((entry.name for entry in mistyped.parent.iterdir()), MOST_NAMES))
+        for close in get_close_matches(mistyped.name, names):
+            return mistyped.with_name(close) / path.relative_to(mistyped)
+    return path
 
 
 def _missing(path: Path) -> str:
-    """Return what to do about a path that is not here, with the nearest name beside it."""
-    kind, here = "file" if path.suffix in _SKLEARN_FILES else "folder", path.parent
-    while not here.is_dir():
-        path, here = here, here.parent
-    with suppress(OSError):
-        names = sorted(islice((entry.name for entry in here.iterdir()), MOST_NAMES))
-        if close := get_close_matches(path.name, names, n=1):
-            return (
-                f"no {kind} {str(path)!r} here; did you mean {str(here / close[0])!r}? "
-                "a model of a hub is owner/name"
-            )
-    return (
-        f"no {kind} {str(path)!r} here; pass a folder that save_pretrained() wrote, the "
-        "file of a saved model, or owner/name of a hub"
+    """Return what to do about a path that is not here."""
+    kind = "file" if path.suffix in _SKLEARN_FILES else "folder"
+    nearest_path = _nearest(path)
+    way_out = (
+        "pass a folder that save_pretrained() wrote, or the file of a saved model"
+        if nearest_path == path
+        else f"did you mean {str(nearest_path)!r}?"
     )
+    return f"no {kind} {str(path)!r} here; {way_out} (a hub id is owner/name)"
 
 
 def _download(hub_id: str) -> Path:

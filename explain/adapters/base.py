@@ -347,7 +347,8 @@ def failure(name: str, error: BaseException) -> PredictionError:
     said = message(error)
     if isinstance(error, PredictionError):
         return error if said == str(error) else PredictionError(said)
-    return PredictionError(f"{name} raised {type(error).__name__}: {said}")
+    line = message(" ".join(redacted(str(error)).split()))
+    return PredictionError(f"{name} raised {type(error).__name__}: {line}")
 
 
 def first_line(error: BaseException) -> str:

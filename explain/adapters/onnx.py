@@ -3,8 +3,11 @@
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -39,6 +42,9 @@ PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 PROBES = (".", "good", "This is bad, and it will get worse.", "no 1 2 3", "Where? Here!")
 """Texts that tell probabilities from logits: few logits lie in 0 to 1 for all of them."""
+
+MOST_SECONDS = 600.0
+"""Time for one batch, after which a model counts as one that never ends."""
 
 SAFE = Version("1.24.1")
 """The first onnxruntime that reads no external weights from outside of the model's folder."""
@@ -225,7 +231,7 @@ class OnnxClassifier(TokenizerClassifier):
 
     def _score_batch(self, encoded: Mapping[str, Any]) -> Scores:
         inputs = self._padded({key: encoded[key] for key in self._inputs})
-        (logits,) = self._session.run([self._output], inputs)
+        (logits,) = _run(self._session, self._output, inputs)
         return check_scores(logits, len(encoded["input_ids"]), self.labels, self.name)
 
 
@@ -262,6 +268,34 @@ def _external_files(file: Path) -> list[Path]:
     ]
 
 
+def _run(session: "InferenceSession", output: str, inputs: Mapping[str, Any]) -> list[Any]:
+    """Return the outputs of a model, which is stopped where it runs without end."""
+    from onnxruntime import RunOptions
+
+    options = RunOptions()
+    timer = Timer(MOST_SECONDS, setattr, (options, "terminate", True))
+    timer.daemon = True
+    timer.start()
+    try:
+        outputs: list[Any] = session.run([output], inputs, options)
+    finally:
+        timer.cancel()
+    return outputs
+
+
+@cache
+def _limit_memory(runtime: Any) -> None:
+    """Bound what all models in onnxruntime may take together to half of the memory there is.
+
+    A small graph can ask for any amount. Where memory is limited already, that is left alone.
+    """
+    most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    kind, memory = runtime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, runtime.OrtMemType.DEFAULT
+    place = runtime.OrtMemoryInfo("Cpu", kind, 0, memory)
+    with suppress(RuntimeError):
+        runtime.create_and_register_allocator(place, runtime.OrtArenaCfg({"max_mem": most}))
+
+
 def _session(runtime: Any, file: Path, device: str) -> "InferenceSession":
     """Return a model on a device, as deterministic as onnxruntime can be."""
     if Version(runtime.__version__) < SAFE:
@@ -274,7 +308,11 @@ def _session(runtime: Any, file: Path, device: str) -> "InferenceSession":
     here = [name for name, known in PROVIDERS.items() if known in runtime.get_available_providers()]
     if kind not in here or not (number or "0").isdecimal():
         raise ConfigurationError(f"there is no device {device!r}; {nearest(str(device), here)}")
+    _limit_memory(runtime)
     options = runtime.SessionOptions()
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    # What goes wrong is raised as well.
+    options.log_severity_level = 4
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True

@@ -6,14 +6,16 @@ import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Self
+from zipfile import BadZipFile, ZipFile
 
 from explain.errors import AdapterError, UnsafeModelError
 from explain.files import hash_file
 from explain.record import FileHash
 
-__all__ = ["ADAPTER_CONFIG", "LoadedFiles", "check_folder", "weight_files"]
+__all__ = ["ADAPTER_CONFIG", "LoadedFiles", "check_archive", "check_folder", "weight_files"]
 
 PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt", ".h5"})
 """Suffixes of formats that can run code when they are loaded."""
@@ -43,6 +45,9 @@ MOST_LAYERS = 1_000
 
 MOST_SIZE = 2**27
 """Any other size of a configuration, such as rows of an embedding or positions."""
+
+MOST_EXPANDED_BYTES, MOST_EXPANDED_TIMES = 2**30, 100
+"""Size of what is in an archive, and how often its own size; one of them may be passed."""
 
 _LABELS = re.compile(r"num_labels|num_classes")
 _LAYERS = re.compile(r"(^|_)layers?$|_layers_|_blocks$|^depth$")
@@ -142,6 +147,28 @@ def weight_files(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
+def check_archive(path: Path, content: bytes) -> None:
+    """Check that a file of skops is a zip archive that does not expand beyond measure.
+
+    Raises
+    ------
+    AdapterError
+        If it does, or is none.
+    """
+    try:
+        with ZipFile(BytesIO(content)) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+    except (BadZipFile, NotImplementedError, ValueError) as error:
+        raise AdapterError(
+            f"{str(path)!r} is no skops file: {error}; save the model again"
+        ) from error
+    if size > max(MOST_EXPANDED_BYTES, MOST_EXPANDED_TIMES * len(content)):
+        raise AdapterError(
+            f"{str(path)!r} has {len(content):,} bytes and expands to {size:,}, which no model "
+            "does; save the model again"
+        )
+
+
 @dataclass(frozen=True)
 class LoadedFiles:
     """The files that a model is loaded from, as they were before."""
@@ -156,7 +183,15 @@ class LoadedFiles:
         Files that nothing opens are not hashed, however large they are.
         """
         read = {path for path in folder.iterdir() if _is_read(path.name) and path.is_file()}
-        paths = sorted(read | set(weights))
+        return cls._of(folder, sorted(read | set(weights)))
+
+    @classmethod
+    def of_file(cls, path: Path) -> Self:
+        """Return the hash of a model that is a single file."""
+        return cls._of(path.parent, [path])
+
+    @classmethod
+    def _of(cls, folder: Path, paths: Sequence[Path]) -> Self:
         states = tuple((path, _state(path)) for path in paths)
         return cls(tuple(hash_file(path, folder) for path in paths), states)
 
