@@ -57,7 +57,7 @@ def write_whole(path: Path, content: str) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         _write(temporary, content)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -177,7 +177,7 @@ def _finish(folder: Path) -> None:
     if not whole.is_dir():
         return
     for path in sorted(whole.iterdir(), key=lambda path: (path.name == MANIFEST, path.name)):
-        os.replace(path, folder / path.name)
+        path.replace(folder / path.name)
     whole.rmdir()
 
 
