@@ -6,6 +6,8 @@ import json
 import multiprocessing
 import os
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -190,6 +192,21 @@ def test_a_place_that_cannot_be_written_is_found_before_the_run(
     with pytest.raises(OSError, match=r"exists|directory|full"), claimed(tmp_path / place):
         pytest.fail("the run began")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_command_tries_its_folder_before_it_loads_anything(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with claimed(tmp_path / "taken"):
+        for out, says in (("file/below", "Not a directory"), ("taken", "another run writes to")):
+            done = subprocess.run(
+                [sys.executable, "-m", "explain.cli", "audit", "no model", "no rows", "--out", out],
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+            assert says in done.stderr
 
 
 def test_a_failed_write_leaves_nothing_behind(

@@ -28,7 +28,8 @@ from safetensors.torch import load_file, save_file
 
 import explain
 from explain.adapters import pretrained, safety
-from explain.adapters.safety import MOST_ENTRIES, MOST_JSON_BYTES, MOST_TOKENIZER_BYTES
+from explain.adapters.folder_settings import MOST_JSON_BYTES, MOST_TOKENIZER_BYTES
+from explain.adapters.safety import MOST_ENTRIES
 from explain.errors import AdapterError, ExplainError, UnsafeModelError
 from tests.tiny import piece_tokenizer, random_model
 
@@ -291,6 +292,12 @@ FOLDERS: dict[str, tuple[Spoils, str]] = {
     "adapter of a hub": (adapter(base_model_name_or_path="evil/base"), "nothing is downloaded"),
     "adapter over the system": (adapter(base_model_name_or_path="/etc"), ""),
     "adapter over itself": (adapter(base_model_name_or_path="."), "holds an adapter"),
+    "adapter of a huge rank": (adapter(r=10**9), "says r"),
+    "adapter of a huge rank somewhere": (adapter(rank_pattern={"query": 10**9}), "rank_pattern"),
+    "adapter with a pattern without end": (
+        adapter(target_modules=r"(\w+\.?)+!", base_model_name_or_path="."),
+        "may never end",
+    ),
     "adapter with a module": (adapter(auto_mapping={"parent_library": "os"}), "outside of the"),
 }
 """How a folder is spoilt, and what must be said of it."""
