@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote, quote_plus
 
 from pydantic import BaseModel
@@ -73,6 +73,9 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_=%-]")
 
 _registered: set[str] = set()
 
+_Forms: TypeAlias = tuple[tuple[str, bool], ...]
+"""How keys may be written, and whether a form is a part of a run of base64."""
+
 R = TypeVar("R", bound=BaseModel)
 
 
@@ -89,10 +92,7 @@ def redacted(text: str) -> str:
     >>> redacted("401 for https://me:hunter2@host/v1, Authorization: Bearer abcdef123456")
     '401 for https://[secret removed]@host/v1, Authorization: Bearer [secret removed]'
     """
-    for form, in_run in _forms(_secrets()):
-        if form in text:
-            text = _without(text, form) if in_run else text.replace(form, REMOVED)
-    return _SHAPE.sub(_keep_name, _PEM.sub(REMOVED, text))
+    return _redacted(text, _forms(_secrets()))
 
 
 def message(text: object) -> str:
@@ -124,6 +124,7 @@ class _Redaction:
 
     def __init__(self) -> None:
         self.strings = 0
+        self._forms = _forms(_secrets())
 
     def record(self, record: R) -> R:
         changed = {
@@ -151,11 +152,18 @@ class _Redaction:
 
     def _string(self, name: str, text: str) -> str:
         named = _SECRET_SETTINGS.search(name) and not _SPECIAL_TOKENS.search(name)
-        new = REMOVED if named and text else redacted(text)
+        new = REMOVED if named and text else _redacted(text, self._forms)
         if new == text:
             return message(text) if name in ("reason", "skipped") else text
         self.strings += 1
         return new
+
+
+def _redacted(text: str, forms: _Forms) -> str:
+    for form, in_run in forms:
+        if form in text:
+            text = _without(text, form) if in_run else text.replace(form, REMOVED)
+    return _SHAPE.sub(_keep_name, _PEM.sub(REMOVED, text))
 
 
 def _keep_name(match: re.Match[str]) -> str:
@@ -174,7 +182,7 @@ def _secrets() -> frozenset[str]:
 
 
 @lru_cache(maxsize=4)
-def _forms(secrets: frozenset[str]) -> tuple[tuple[str, bool], ...]:
+def _forms(secrets: frozenset[str]) -> _Forms:
     """Return how each value may be written, long ones first, and whether in a run of base64."""
     forms: dict[str, bool] = {}
     for value in secrets:
