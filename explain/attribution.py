@@ -31,6 +31,7 @@ from explain.explainers import (
 )
 from explain.games import MaskedTextGame, Masker, Plan, Question, default_masker, make_target
 from explain.record import Attribution, Group
+from explain.redaction import redacted_record
 from explain.spans import Segmentation, Span, Text, parts_of, sentences, text_of, words
 
 __all__ = ["UNITS", "Setting", "Wanted", "answer", "ask", "attribute", "segment"]
@@ -173,7 +174,7 @@ def attribute(
             raise question
         questions.append(question)
     answered = answer(engine, questions, explainer, setting)
-    attributions = [outcome.unwrap() for outcome in answered]
+    attributions = [redacted_record(outcome.unwrap())[0] for outcome in answered]
     return attributions if isinstance(texts, list) else attributions[0]
 
 

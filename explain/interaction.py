@@ -23,6 +23,7 @@ from explain.explainers.base import (
 from explain.game_model import GameModel, Limits, ReadOut, learn
 from explain.games import MaskedTextGame, Masker, Plan, Values
 from explain.record import Interaction, Interactions
+from explain.redaction import redacted_record
 from explain.spans import Text
 
 __all__ = ["exact_interactions", "interactions"]
@@ -93,7 +94,7 @@ def interactions(
     found = outcome.unwrap()
     first, second = np.triu_indices(game.n_features, 1)
     order = np.argsort(-np.abs(found.pairs.values), kind="stable")
-    return Interactions(
+    record = Interactions(
         parts=question.segmentation.parts,
         spans=question.segmentation.spans,
         target=question.target,
@@ -113,6 +114,7 @@ def interactions(
         diagnostics={"ended_by": found.ended_by, "rounds": found.rounds},
         unread=question.segmentation.unread,
     )
+    return redacted_record(record)[0]
 
 
 def exact_interactions(values: Values) -> NDArray[np.float64]:

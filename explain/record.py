@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from explain.errors import RecordError
+from explain.redaction import redacted_record
 from explain.rendering import require_own_reports
 from explain.spans import Segmentation, Span
 
@@ -368,8 +369,11 @@ class FrozenCriteria(Record):
 
     @classmethod
     def of(cls, criteria: Sequence[Criterion], frozen_on: date) -> Self:
-        """Return the criteria with their hash; what was judged later is left out."""
-        stated = tuple(Criterion.model_validate(criterion.stated()) for criterion in criteria)
+        """Return the criteria without keys and with their hash; what was judged is left out."""
+        stated = tuple(
+            redacted_record(Criterion.model_validate(criterion.stated()))[0]
+            for criterion in criteria
+        )
         return cls(criteria=stated, sha256=_digest(stated), frozen_on=frozen_on)
 
     @model_validator(mode="after")

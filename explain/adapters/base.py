@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from explain.errors import ConfigurationError, PredictionError
 from explain.record import FileHash, ModelDescription, Task
+from explain.redaction import message, redacted
 from explain.spans import Span, Text
 
 if TYPE_CHECKING:
@@ -339,16 +340,21 @@ def log_odds_scores(probabilities: Scores, task: Task, name: str) -> Scores:
 
 
 def failure(name: str, error: BaseException) -> PredictionError:
-    """Return what a model raised as an error of ours; one that is ours already stays as it is."""
+    """Return what a model raised as an error of ours, without keys and not too long.
+
+    One that is ours already stays as it is if it holds none.
+    """
+    said = message(error)
     if isinstance(error, PredictionError):
-        return error
-    return PredictionError(f"{name} raised {type(error).__name__}: {error}")
+        return error if said == str(error) else PredictionError(said)
+    line = message(" ".join(redacted(str(error)).split()))
+    return PredictionError(f"{name} raised {type(error).__name__}: {line}")
 
 
 def first_line(error: BaseException) -> str:
-    """Return the class and the first line of an error of another library."""
-    lines = str(error).strip().splitlines() or ["no message"]
-    return f"{type(error).__name__}: {lines[0]}"
+    """Return the class and the first line of an error of another library, without keys."""
+    lines = redacted(str(error)).strip().splitlines() or ["no message"]
+    return f"{type(error).__name__}: {message(lines[0])}"
 
 
 def halve_on_failure(
