@@ -52,7 +52,8 @@ def exclusive_or(n: int, rng: np.random.Generator) -> Game:
         shapley[members] += size / 3
 
     def v(kept: Coalitions) -> Values:
-        values: Values = kept @ weights + sum(size * (kept[:, some].sum(axis=1) % 2) for some, size in sets)
+        odd = sum(size * (kept[:, some].sum(axis=1) % 2) for some, size in sets)
+        values: Values = kept @ weights + odd
         return values
 
     return v, shapley
