@@ -234,7 +234,7 @@ def learn(
         if last is not None and not asked:
             return last
         fresh = np.array(asked if rounds else [kept[0], *asked])
-        answered = yield np.vstack([fresh, ~fresh])
+        answered = (yield np.vstack([fresh, ~fresh])).values
         values = np.vstack([values, answered.reshape(2, -1).T])
         kept = np.vstack([kept, fresh]) if rounds else fresh
         rounds += 1

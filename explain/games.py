@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from explain.adapters import Scores, Task, TextClassifier, TokenizedClassifier
 from explain.editing import without
@@ -22,6 +23,7 @@ __all__ = [
     "MaskToken",
     "MaskedTextGame",
     "Masker",
+    "Observed",
     "Plan",
     "Question",
     "Values",
@@ -41,13 +43,40 @@ Kept: TypeAlias = NDArray[np.bool_]
 
 T = TypeVar("T", covariant=True)
 
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Values of coalitions, and how exactly each is known.
+
+    Attributes
+    ----------
+    values : array, shape (n_coalitions,), float64
+        v(S), in the unit of the target's scale.
+    variances : array, shape (n_coalitions,), float64
+        Variance of each value, in squared units: zero where it is known exactly.
+    """
+
+    values: Values
+    variances: Values
+
+    @classmethod
+    def exactly(cls, values: Values) -> "Observed":
+        """Return values that are known exactly."""
+        return cls(values, np.zeros(len(values)))
+
+    @property
+    def exact(self) -> bool:
+        """Whether every value is known exactly."""
+        return not self.variances.any()
+
+
 _SCALES: dict[Task, Scale] = {
     "single_label": "log_odds",
     "multi_label": "logit",
     "regression": "value",
 }
 
-Plan: TypeAlias = Generator[Coalitions, Values, T]
+Plan: TypeAlias = Generator[Coalitions, Observed, T]
 """A method as a coroutine: it yields coalitions, is sent their values, and returns its result."""
 
 
@@ -153,22 +182,51 @@ class MaskedTextGame:
         """Return the text of each coalition."""
         return [self.masker(self.segmentation, kept) for kept in coalitions]
 
-    def values(self, scores: Scores) -> Values:
-        """Return the target's value of each row of scores, shape (n_texts,)."""
-        return target_values(scores, self.target)
+    def observed(self, scores: Scores, noise: float = 0.0) -> Observed:
+        """Return the target's value of each row of scores, with its variance.
+
+        Parameters
+        ----------
+        scores : array, shape (n_texts, n_labels)
+            What the model says of the texts.
+        noise : float
+            Variance of a value from answer to answer, in squared units of the target's scale.
+        """
+        values = target_values(scores, self.target)
+        return Observed(values, noise + _rounding_variances(values, self.target))
 
 
 def target_values(scores: Scores, target: Target) -> Values:
     """Return the target's value of each row of scores, shape (n_texts,).
 
     On the scale ``log_odds`` it is ``z_c - logsumexp(z_others)``, the log-odds of the softmax
-    probability; probabilities saturate, log-odds do not. Otherwise it is the score itself.
+    probability; probabilities saturate, log-odds do not. Otherwise it is the score itself. Of
+    rounded probabilities it is ``log p_c/(1-p_c)``, and capped at half a step from 0 and 1.
     """
     own = scores[:, target.index]
+    if target.cap is not None:
+        # The other labels are rounded too, and their sum is off by more than p_c is.
+        p = expit(own) if target.scale == "logit" else np.exp(own)
+        with np.errstate(divide="ignore"):
+            capped: Values = np.clip(np.log(p) - np.log1p(-p), -target.cap, target.cap)
+        return capped
     if target.scale != "log_odds":
         return own
     others: Values = np.logaddexp.reduce(np.delete(scores, target.index, axis=1), axis=1)
     return own - others
+
+
+def _rounding_variances(values: Values, target: Target) -> Values:
+    """Return the variance of values whose probabilities are rounded, shape (n_values,).
+
+    Each lies anywhere between those of half a step down and up; one at the cap is known exactly.
+    """
+    if target.cap is None or target.decimals is None:
+        return np.zeros(len(values))
+    p, half_step = expit(values), 0.5 * 10.0**-target.decimals
+    low, high = (np.clip(p + step, half_step, 1 - half_step) for step in (-half_step, half_step))
+    widths = np.log(high / (1 - high)) - np.log(low / (1 - low))
+    return np.where(np.abs(values) < target.cap, widths**2 / 12, 0.0)
 
 
 def make_target(

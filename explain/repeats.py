@@ -1,0 +1,160 @@
+"""Asks a model the same texts again, past every cache, before anything is explained.
+
+A model that repeats itself is asked a handful of texts; where an answer differs, more texts more
+often, in batches of other sizes and company, and alone.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from math import ceil
+
+import numpy as np
+from scipy.special import expit
+
+from explain.adapters import Scores, TextClassifier
+from explain.adapters.rounding import RoundedClassifier, are_enough, decimals_of
+from explain.engine import Engine, Row
+from explain.errors import PredictionError
+from explain.games import Masker, Question
+from explain.precision import Precision
+from explain.record import Target
+from explain.spans import Text, text_of
+
+__all__ = ["ask_again"]
+
+FEW_QUESTIONS = 4
+"""Questions whose texts are asked again at first, each with four coalitions."""
+
+ALONE = 2
+"""Texts that are asked again alone at first: what depends on its batch shows in one."""
+
+MORE_TEXTS = 24
+DEGREES_OF_FREEDOM = 72
+"""What a standard deviation is known to 8 % from, once some answer differs."""
+
+BATCH = 8
+"""Texts of a small batch, beside one of all texts and texts alone."""
+
+MORE_FOR_ROUNDING = 64
+"""Texts that are scored to tell rounding from a model of few answers."""
+
+
+def ask_again(
+    engine: Engine, questions: Sequence[Question], masker: Masker | None, seed: int
+) -> None:
+    """Find out whether a model repeats itself, and rounds; tell the engine.
+
+    A failure on a text is left to whoever needs that text.
+
+    Parameters
+    ----------
+    engine : Engine
+        The way to the model; its `precision` is set, and repeats are counted as evaluations.
+    questions : sequence of Question
+        What is to be explained.
+    masker : Masker or None
+        What stands in for a removed feature; None where nothing is removed.
+    seed : int
+        Seed of the texts, beyond the first ones, and of their batches.
+    """
+    if not questions:
+        return
+    rng = np.random.default_rng([seed, *b"repeats"])
+    places = np.linspace(0, len(questions) - 1, min(FEW_QUESTIONS, len(questions)))
+    some = [questions[place] for place in places.round().astype(int).tolist()]
+    first = _answered(engine, _first_texts(some, masker))
+    drawn = _drawn(some, masker, rng)
+    decimals = engine.precision.decimals
+    if decimals is None and _shows_probabilities(engine.classifier):
+        rows = [*(question.scores for question in questions), *first.values()]
+        decimals = _decimals(engine, rows, drawn)
+    again = _again(engine, [[*reversed(first)], *([text] for text in [*first][:ALONE])])
+    engine.precision = Precision(_joined(first, again), decimals)
+    targets = {question.target for question in questions}
+    if not any(_differs(engine, target) for target in targets):
+        return
+    more = _answered(engine, [*first, *drawn][:MORE_TEXTS])
+    for number in range(max(3, ceil(DEGREES_OF_FREEDOM / len(more)))):
+        again += _again(engine, _batches([*more], number, rng))
+    engine.precision = replace(engine.precision, answers=_joined(more, again))
+
+
+def _first_texts(questions: Iterable[Question], masker: Masker | None) -> list[Text]:
+    """Return each text with all features, with none, with one alone, and without that one."""
+    texts: list[Text] = []
+    for question in questions:
+        segmentation = question.segmentation
+        texts.append(text_of(segmentation.parts))
+        if masker is not None:
+            alone = np.arange(len(segmentation)) == 0
+            texts += [masker(segmentation, kept) for kept in (alone & False, alone, ~alone)]
+    return texts
+
+
+def _drawn(
+    questions: Sequence[Question], masker: Masker | None, rng: np.random.Generator
+) -> list[Text]:
+    """Return distinct texts of which features were removed at random, each question in turn."""
+    if masker is None:
+        return []
+    texts: dict[Text, None] = {}
+    for number in range(MORE_FOR_ROUNDING):
+        segmentation = questions[number % len(questions)].segmentation
+        texts[masker(segmentation, rng.random(len(segmentation)) < rng.random())] = None
+    return list(texts)
+
+
+def _answered(engine: Engine, texts: Sequence[Text]) -> dict[Text, Row]:
+    """Return the scores of those distinct texts that have some, as the engine gives them."""
+    distinct = list(dict.fromkeys(texts))
+    scored = zip(distinct, engine.score(distinct), strict=True)
+    return {text: row for text, row in scored if not isinstance(row, PredictionError)}
+
+
+def _again(engine: Engine, batches: Iterable[Sequence[Text]]) -> list[tuple[Text, Row]]:
+    """Return the scores of each text of each batch that has some, past the cache."""
+    return [
+        (text, row)
+        for batch in batches
+        for text, row in zip(batch, engine.again(batch), strict=True)
+        if not isinstance(row, PredictionError)
+    ]
+
+
+def _batches(texts: list[Text], number: int, rng: np.random.Generator) -> list[list[Text]]:
+    """Return the texts in random order: in one batch, in small ones, or alone, in turn."""
+    shuffled = [texts[place] for place in rng.permutation(len(texts)).tolist()]
+    size = (len(texts), BATCH, 1)[number % 3]
+    return [shuffled[start : start + size] for start in range(0, len(texts), size)]
+
+
+def _joined(first: dict[Text, Row], again: Iterable[tuple[Text, Row]]) -> tuple[Scores, ...]:
+    """Return all scores of each text that was answered twice or more."""
+    answers = {text: [row] for text, row in first.items()}
+    for text, row in again:
+        answers[text].append(row)
+    return tuple(np.array(rows) for rows in answers.values() if len(rows) > 1)
+
+
+def _differs(engine: Engine, target: Target) -> bool:
+    repeats = engine.precision.repeats(engine.precision.seen(target))
+    return repeats is not None and repeats.differences > 0
+
+
+def _shows_probabilities(model: TextClassifier) -> bool:
+    return isinstance(model, RoundedClassifier) and model.shows_probabilities
+
+
+def _decimals(engine: Engine, rows: list[Row], drawn: Sequence[Text]) -> int | None:
+    """Return the decimals of the model's probabilities; None if it shows more than four."""
+    seen = _probabilities(engine, rows)
+    if decimals_of(seen) is None:
+        return None
+    if not are_enough(seen):
+        seen = _probabilities(engine, [*rows, *_answered(engine, drawn).values()])
+    return decimals_of(seen) if are_enough(seen) else None
+
+
+def _probabilities(engine: Engine, rows: list[Row]) -> Row:
+    scores = np.concatenate(rows)
+    return np.exp(scores) if engine.classifier.task == "single_label" else expit(scores)
