@@ -307,7 +307,11 @@ def answer(
                 **estimate.diagnostics,
                 **_written_out(question, engine.classifier),
                 **({} if question.target.cap is None else {"at_cap": outcome.capped}),
-                **({"repeats_differ": repeats.differences} if repeats and repeats.sigma else {}),
+                **(
+                    {"repeats_differ": repeats.differences}
+                    if repeats and repeats.differences
+                    else {}
+                ),
             },
             unread=segmentation.unread,
             repeats=repeats,

@@ -110,6 +110,7 @@ class Engine:
         self.calls = 0
         declared = classifier.decimals if isinstance(classifier, RoundedClassifier) else None
         self.precision = Precision(decimals=declared)
+        self._call_size = CALL_SIZE
         self._cache: OrderedDict[Text, Row | PredictionError] = OrderedDict()
 
     def score(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
@@ -124,6 +125,11 @@ class Engine:
     def again(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
         """Return the answer of one call to these texts in this order, past the cache."""
         return halve_on_failure(self._predict, texts, self.classifier.name)
+
+    def score_alone(self) -> None:
+        """Send one text a call from now on, as others change its answer; forget earlier answers."""
+        self._call_size = 1
+        self._cache.clear()
 
     def run(self, games: Iterable[MaskedTextGame], plans: Iterable[Plan[T]]) -> list[Outcome[T]]:
         """Advance all plans in lock step until each has returned, and give their results in order.
@@ -227,8 +233,8 @@ class Engine:
                 missing.append(text)
         # A fixed order (length, then text) makes the rounding of batches the same in every run.
         missing.sort(key=lambda text: (sum(map(len, _strings(text))), _strings(text)))
-        for start in range(0, len(missing), CALL_SIZE):
-            chunk = missing[start : start + CALL_SIZE]
+        for start in range(0, len(missing), self._call_size):
+            chunk = missing[start : start + self._call_size]
             rows = halve_on_failure(self._predict, chunk, self.classifier.name)
             known.update(zip(chunk, rows, strict=True))
             progress.show(start + len(chunk), len(missing))

@@ -25,10 +25,14 @@ class Precision:
         All scores of each text that was asked again, the first ones first.
     decimals : int or None
         Decimals of its probabilities, if they are rounded.
+    by_batch : bool
+        Whether nothing but the company of a text changes its answer, so that texts are scored alone
+        and then are known exactly.
     """
 
     answers: tuple[Scores, ...] = ()
     decimals: int | None = None
+    by_batch: bool = False
 
     def seen(self, target: Target) -> Target:
         """Return the target with what the model shows of it."""
@@ -58,8 +62,9 @@ class Precision:
             texts=len(values),
             answers=sum(len(own) - 1 for own in values),
             differences=differences,
-            sigma=float(np.sqrt(variance)) if differences else 0.0,
+            sigma=float(np.sqrt(variance)) if differences and not self.by_batch else 0.0,
             degrees_of_freedom=degrees_of_freedom,
+            scored_alone=self.by_batch,
         )
 
     def noise(self, target: Target) -> float:

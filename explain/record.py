@@ -457,9 +457,12 @@ class Repeats(Record):
     """Answers whose value differs from the first by more than the rounding of float32."""
     sigma: float
     """Standard deviation of the value of a text from answer to answer, in the unit of the target's
-    scale: the larger one of the texts with small and with large values. Zero if none differs."""
+    scale: the larger one of the texts with small and with large values. Zero if none differs, or
+    if only the other texts of a batch made the difference and each text was scored alone then."""
     degrees_of_freedom: int
     """Degrees of freedom of `sigma`."""
+    scored_alone: bool = False
+    """Whether each text was scored alone, because the company of others changes its answer."""
 
 
 class Group(Record):

@@ -1,17 +1,20 @@
 """Asks a model the same texts again, past every cache, before anything is explained.
 
-A model that repeats itself is asked a handful of texts; where an answer differs, more texts more
-often, in batches of other sizes and company, and alone.
+A model that repeats itself is asked a handful of texts. Where an answer differs, more texts are
+asked more often, in one batch and alone: what always answers the same to a text alone is asked
+alone from then on, and anything else is noise, which goes into the errors of what is explained.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 from math import ceil
+from typing import TypeAlias
 
 import numpy as np
 from scipy.special import expit
 
-from explain.adapters import Scores, TextClassifier
+from explain.adapters import Describable, Scores, TextClassifier
 from explain.adapters.rounding import RoundedClassifier, are_enough, decimals_of
 from explain.engine import Engine, Row
 from explain.errors import PredictionError
@@ -29,11 +32,13 @@ ALONE = 2
 """Texts that are asked again alone at first: what depends on its batch shows in one."""
 
 MORE_TEXTS = 24
-DEGREES_OF_FREEDOM = 72
-"""What a standard deviation is known to 8 % from, once some answer differs."""
+MORE_ANSWERS = 72
+"""Texts and answers from which a standard deviation is known to 8 %, once some answer differs."""
 
-BATCH = 8
-"""Texts of a small batch, beside one of all texts and texts alone."""
+HALF_PRECISION = ("float16", "bfloat16")
+"""Whose rounding depends on the batch, but is too small to score texts one by one for it."""
+
+_Answer: TypeAlias = tuple[Text, Row]
 
 MORE_FOR_ROUNDING = 64
 """Texts that are scored to tell rounding from a model of few answers."""
@@ -69,14 +74,26 @@ def ask_again(
         rows = [*(question.scores for question in questions), *first.values()]
         decimals = _decimals(engine, rows, drawn)
     again = _again(engine, [[*reversed(first)], *([text] for text in [*first][:ALONE])])
-    engine.precision = Precision(_joined(first, again), decimals)
+    engine.precision = Precision(_joined(first.items(), again), decimals)
     targets = {question.target for question in questions}
-    if not any(_differs(engine, target) for target in targets):
+    if not _differ(engine.precision.answers, engine, targets):
         return
     more = _answered(engine, [*first, *drawn][:MORE_TEXTS])
-    for number in range(max(3, ceil(DEGREES_OF_FREEDOM / len(more)))):
-        again += _again(engine, _batches([*more], number, rng))
-    engine.precision = replace(engine.precision, answers=_joined(more, again))
+    shuffled = [[*more][place] for place in rng.permutation(len(more)).tolist()]
+    together, alone = list[_Answer](), list[_Answer]()
+    for _ in range(max(2, ceil(MORE_ANSWERS / (2 * len(more))))):
+        together += _again(engine, [shuffled])
+        alone += _again(engine, [[text] for text in more])
+    by_batch = not (
+        _differ(_joined(together), engine, targets)
+        or _differ(_joined(alone), engine, targets)
+        or _is_half_precision(engine.classifier)
+    )
+    engine.precision = replace(
+        engine.precision, answers=_joined(more.items(), again, together, alone), by_batch=by_batch
+    )
+    if by_batch:
+        engine.score_alone()
 
 
 def _first_texts(questions: Iterable[Question], masker: Masker | None) -> list[Text]:
@@ -111,7 +128,7 @@ def _answered(engine: Engine, texts: Sequence[Text]) -> dict[Text, Row]:
     return {text: row for text, row in scored if not isinstance(row, PredictionError)}
 
 
-def _again(engine: Engine, batches: Iterable[Sequence[Text]]) -> list[tuple[Text, Row]]:
+def _again(engine: Engine, batches: Iterable[Sequence[Text]]) -> list[_Answer]:
     """Return the scores of each text of each batch that has some, past the cache."""
     return [
         (text, row)
@@ -121,24 +138,23 @@ def _again(engine: Engine, batches: Iterable[Sequence[Text]]) -> list[tuple[Text
     ]
 
 
-def _batches(texts: list[Text], number: int, rng: np.random.Generator) -> list[list[Text]]:
-    """Return the texts in random order: in one batch, in small ones, or alone, in turn."""
-    shuffled = [texts[place] for place in rng.permutation(len(texts)).tolist()]
-    size = (len(texts), BATCH, 1)[number % 3]
-    return [shuffled[start : start + size] for start in range(0, len(texts), size)]
-
-
-def _joined(first: dict[Text, Row], again: Iterable[tuple[Text, Row]]) -> tuple[Scores, ...]:
+def _joined(*answers: Iterable[_Answer]) -> tuple[Scores, ...]:
     """Return all scores of each text that was answered twice or more."""
-    answers = {text: [row] for text, row in first.items()}
-    for text, row in again:
-        answers[text].append(row)
-    return tuple(np.array(rows) for rows in answers.values() if len(rows) > 1)
+    of_text: dict[Text, list[Row]] = {}
+    for text, row in chain(*answers):
+        of_text.setdefault(text, []).append(row)
+    return tuple(np.array(rows) for rows in of_text.values() if len(rows) > 1)
 
 
-def _differs(engine: Engine, target: Target) -> bool:
-    repeats = engine.precision.repeats(engine.precision.seen(target))
-    return repeats is not None and repeats.differences > 0
+def _differ(answers: tuple[Scores, ...], engine: Engine, targets: Iterable[Target]) -> bool:
+    """Tell whether some answer to a text differs from the first, by more than rounding."""
+    precision = replace(engine.precision, answers=answers)
+    found = (precision.repeats(precision.seen(target)) for target in targets)
+    return any(repeats is not None and repeats.differences > 0 for repeats in found)
+
+
+def _is_half_precision(model: TextClassifier) -> bool:
+    return isinstance(model, Describable) and model.describe().facts.get("dtype") in HALF_PRECISION
 
 
 def _shows_probabilities(model: TextClassifier) -> bool:

@@ -11,7 +11,13 @@ def precision_warnings(explained: Attribution | Interactions) -> list[str]:
     """Return in words how far the model's own answers differ, and what its rounding hides."""
     repeats, cap = explained.repeats, explained.target.cap
     said = []
-    if repeats is not None and repeats.differences:
+    if repeats is not None and repeats.scored_alone:
+        said.append(
+            f"the model's answer to a text depends on the other texts of its batch: "
+            f"{count(repeats.differences)} of {count(repeats.answers)} answers differ; for these "
+            "values each text was scored alone"
+        )
+    elif repeats is not None and repeats.differences:
         said.append(
             f"the model does not repeat itself: {count(repeats.differences)} of "
             f"{count(repeats.answers)} answers to the same texts differ from the first, with a "
