@@ -194,7 +194,7 @@ class Engine:
         scores = np.array(rows).reshape(len(rows), len(self.classifier.labels))
         observed = running.game.observed(scores, running.noise)
         if (cap := running.game.target.cap) is not None:
-            at_cap = np.abs(observed.values) >= cap
+            at_cap = np.isclose(np.abs(observed.values), cap)
             running.capped.update(compress(running.texts, at_cap.tolist()))
         return self._step(running, observed, outcomes)
 

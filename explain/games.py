@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from explain.adapters import Scores, Task, TextClassifier, TokenizedClassifier
 from explain.editing import without
@@ -192,8 +192,9 @@ class MaskedTextGame:
         noise : float
             Variance of a value from answer to answer, in squared units of the target's scale.
         """
-        values = target_values(scores, self.target)
-        return Observed(values, noise + _rounding_variances(values, self.target))
+        return Observed(
+            target_values(scores, self.target), noise + _rounding_variances(scores, self.target)
+        )
 
 
 def target_values(scores: Scores, target: Target) -> Values:
@@ -201,32 +202,41 @@ def target_values(scores: Scores, target: Target) -> Values:
 
     On the scale ``log_odds`` it is ``z_c - logsumexp(z_others)``, the log-odds of the softmax
     probability; probabilities saturate, log-odds do not. Otherwise it is the score itself. Of
-    rounded probabilities it is ``log p_c/(1-p_c)``, and capped at half a step from 0 and 1.
+    rounded probabilities it is the middle of the log-odds that round to p_c, which are capped at
+    half a step from 0 and 1: near the cap ``log p_c/(1-p_c)`` itself would be too small.
     """
+    if target.decimals is not None:
+        low, high = _rounded(scores, target, target.decimals)
+        return (low + high) / 2
     own = scores[:, target.index]
-    if target.cap is not None:
-        # The other labels are rounded too, and their sum is off by more than p_c is.
-        p = expit(own) if target.scale == "logit" else np.exp(own)
-        with np.errstate(divide="ignore"):
-            capped: Values = np.clip(np.log(p) - np.log1p(-p), -target.cap, target.cap)
-        return capped
     if target.scale != "log_odds":
         return own
     others: Values = np.logaddexp.reduce(np.delete(scores, target.index, axis=1), axis=1)
     return own - others
 
 
-def _rounding_variances(values: Values, target: Target) -> Values:
-    """Return the variance of values whose probabilities are rounded, shape (n_values,).
+def _rounded(scores: Scores, target: Target, decimals: int) -> tuple[Values, Values]:
+    """Return the smallest and the largest log-odds that round to what each row shows.
 
-    Each lies anywhere between those of half a step down and up; one at the cap is known exactly.
+    They are those of half a step down and up, within half a step of 0 and 1: what shows as 0 or 1
+    is one value, the cap. Of several labels only its own is looked at: a sum of others that are
+    rounded too is off by more.
     """
-    if target.cap is None or target.decimals is None:
-        return np.zeros(len(values))
-    p, half_step = expit(values), 0.5 * 10.0**-target.decimals
+    own, half_step = scores[:, target.index], 0.5 * 10.0**-decimals
+    p = expit(own) if target.scale == "logit" else np.exp(own)
     low, high = (np.clip(p + step, half_step, 1 - half_step) for step in (-half_step, half_step))
-    widths = np.log(high / (1 - high)) - np.log(low / (1 - low))
-    return np.where(np.abs(values) < target.cap, widths**2 / 12, 0.0)
+    return logit(low), logit(high)
+
+
+def _rounding_variances(scores: Scores, target: Target) -> Values:
+    """Return the variance of the value of each row that its rounding leaves, shape (n_texts,).
+
+    The value lies anywhere between two ends, so it is that of a uniform distribution.
+    """
+    if target.decimals is None:
+        return np.zeros(len(scores))
+    low, high = _rounded(scores, target, target.decimals)
+    return (high - low) ** 2 / 12
 
 
 def make_target(

@@ -41,7 +41,7 @@ HALF_PRECISION = ("float16", "bfloat16")
 _Answer: TypeAlias = tuple[Text, Row]
 
 MORE_FOR_ROUNDING = 64
-"""Texts that are scored to tell rounding from a model of few answers."""
+"""Texts that are scored where rounding is suspected, to tell it from a model of few answers."""
 
 
 def ask_again(
@@ -163,11 +163,10 @@ def _shows_probabilities(model: TextClassifier) -> bool:
 
 def _decimals(engine: Engine, rows: list[Row], drawn: Sequence[Text]) -> int | None:
     """Return the decimals of the model's probabilities; None if it shows more than four."""
-    seen = _probabilities(engine, rows)
-    if decimals_of(seen) is None:
+    if decimals_of(_probabilities(engine, rows)) is None:
         return None
-    if not are_enough(seen):
-        seen = _probabilities(engine, [*rows, *_answered(engine, drawn).values()])
+    # A few values may have fewer decimals than the model shows.
+    seen = _probabilities(engine, [*rows, *_answered(engine, drawn).values()])
     return decimals_of(seen) if are_enough(seen) else None
 
 

@@ -16,7 +16,8 @@ TOLERANCE = 1e-3
 """How far p times 10^4 may be from a whole number: float32 of a number with 4 decimals."""
 
 ENOUGH = 8
-"""Distinct probabilities between 0 and 1 that all have few decimals: by chance none would."""
+"""Distinct distances of probabilities from 0 or 1 that all have few decimals: by chance none
+would."""
 
 ENOUGH_BESIDE_CERTAINTY = 3
 """How many of them are enough where the model also says exactly 0 or 1."""
@@ -46,6 +47,7 @@ def decimals_of(probabilities: NDArray[np.float64]) -> int | None:
 
 def are_enough(probabilities: NDArray[np.float64]) -> bool:
     """Tell whether probabilities of few decimals are so many that the model must round them."""
-    distinct = np.unique(np.round(probabilities, TRIED[-1]))
-    between = int(((distinct > 0) & (distinct < 1)).sum())
+    # Of two labels each says what the other does.
+    distinct = np.unique(np.round(np.minimum(probabilities, 1 - probabilities), TRIED[-1]))
+    between = int((distinct > 0).sum())
     return between >= (ENOUGH_BESIDE_CERTAINTY if between < len(distinct) else ENOUGH)
