@@ -9,7 +9,7 @@ import sys
 import numpy as np
 
 from explain.explainers import Estimate, Shap
-from explain.games import Plan
+from explain.games import Observed, Plan
 from tests.statistical.families import FAMILIES, Family, Value
 
 GAMES = 20
@@ -58,7 +58,7 @@ def _play(plan: Plan[Estimate], v: Value) -> tuple[Estimate, int]:
     while True:
         evaluations += len(kept)
         try:
-            kept = plan.send(np.asarray(v(kept), dtype=np.float64))
+            kept = plan.send(Observed.exactly(np.asarray(v(kept), dtype=np.float64)))
         except StopIteration as done:
             return done.value, evaluations
 

@@ -50,6 +50,7 @@ from explain.record import (
     SystemIdentity,
 )
 from explain.redaction import REMOVED, redacted_record
+from explain.repeats import ask_again
 from explain.selection import plan_selection
 from explain.spans import text_of
 from explain.trust import assess
@@ -221,6 +222,8 @@ def audit(
         if row.id in strata
         for posed in _questions(question, classifier, wanted)
     ]
+    with timer.stage("repeats"):
+        ask_again(engine, [question for _, question in chosen], setting.masker, seed)
     explained = _explain(engine, chosen, explainers, setting, timer)
     with timer.stage("trust"):
         texts = [text_of(row.parts) for row, _ in asked]

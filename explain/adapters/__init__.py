@@ -172,6 +172,7 @@ def wrap(
     name: str | None = None,
     output: Output = "probabilities",
     task: Task | None = None,
+    decimals: int | None = None,
 ) -> TextClassifier:
     """Return a live object as a classifier.
 
@@ -193,6 +194,8 @@ def wrap(
         What a function returns: probabilities, or scores on the natural-log scale (logits, log p).
     task : {"single_label", "multi_label", "regression"}, optional
         How the columns relate to each other; by default what the model says, or a single label.
+    decimals : int, optional
+        Decimals that a function rounds its probabilities to. Where nobody says so it is found out.
 
     Raises
     ------
@@ -204,23 +207,23 @@ def wrap(
     if isinstance(obj, TextClassifier):
         if name is not None:
             raise ConfigurationError(f"{obj.name} has a name of its own; leave name out")
-        return _with_own(obj, labels, output, task)
+        return _with_own(obj, labels, output, task, decimals)
     if _is_pipeline(obj):
         from explain.adapters.pipeline import wrap_pipeline
 
-        return _with_own(wrap_pipeline(obj, name=name, task=task), labels, output, task)
+        return _with_own(wrap_pipeline(obj, name=name, task=task), labels, output, task, decimals)
     if (pair := _model_and_tokenizer(obj)) is not None:
         from explain.adapters.transformers import TransformersClassifier
 
         classifier = TransformersClassifier(*pair, name=name, task=task)
-        return _with_own(classifier, labels, output, task)
+        return _with_own(classifier, labels, output, task, decimals)
     if hasattr(obj, "predict_proba") or "sklearn" in _families(obj):
         from explain.adapters.sklearn import SklearnClassifier
 
         estimator = SklearnClassifier(obj, labels=labels, task=task, name=name)
-        return _with_own(estimator, labels, output, task)
+        return _with_own(estimator, labels, output, task, decimals)
     if callable(obj):
-        return _wrap_function(obj, labels, name, output, task or "single_label")
+        return _wrap_function(obj, labels, name, output, task or "single_label", decimals)
     raise AdapterError(
         f"{type(obj).__name__} is no classifier that can be wrapped; pass (model, tokenizer), a "
         "text-classification pipeline, a fitted scikit-learn pipeline, or a function"
@@ -233,19 +236,28 @@ def _wrap_function(
     name: str | None,
     output: Output,
     task: Task,
+    decimals: int | None,
 ) -> FunctionClassifier:
     if labels is None:
         raise ConfigurationError(
             "a function does not know its labels; pass labels=[...], one per column"
         )
     own_name = getattr(function, "__name__", type(function).__name__)
-    return FunctionClassifier(function, labels, name=name or own_name, output=output, task=task)
+    return FunctionClassifier(
+        function, labels, name=name or own_name, output=output, task=task, decimals=decimals
+    )
 
 
 def _with_own(
-    model: TextClassifier, labels: Labels | None, output: Output, task: Task | None
+    model: TextClassifier,
+    labels: Labels | None,
+    output: Output,
+    task: Task | None,
+    decimals: int | None,
 ) -> TextClassifier:
     """Return a model that knows its output and task, if nothing else was asked of it; renamed."""
+    if decimals is not None:
+        raise ConfigurationError(f"{model.name} tells its own decimals; leave decimals out")
     if output != "probabilities":
         raise ConfigurationError(f"{model.name} has an output of its own; leave output out")
     if task not in (None, model.task):

@@ -18,6 +18,7 @@ from explain.explainers.base import (
     Seconds,
     Tolerance,
     check_size,
+    ended_with_all,
     ends,
     every,
 )
@@ -100,7 +101,7 @@ class Lime:
                 "pass algorithm='auto'"
             )
         if n_features == 0:
-            empty, full = yield ends(0)
+            empty, full = (yield ends(0)).values
             return Estimate(
                 np.zeros(0), float(empty), float(full), np.zeros(0), {"ended_by": "exact"}
             )
@@ -133,7 +134,7 @@ class Lime:
             "rounds": learned.rounds,
             "intercept": intercept,
             "r2": _weighted_r2(drawn, values, intercept, coefficients),
-            "held_out_r2": _weighted_r2(fresh, (yield fresh), intercept, coefficients),
+            "held_out_r2": _weighted_r2(fresh, (yield fresh).values, intercept, coefficients),
         }
         return Estimate(
             coefficients, model.empty_value, model.full_value, learned.found.errors, diagnostics
@@ -142,7 +143,7 @@ class Lime:
     def _sampled(self, n_features: int, rng: np.random.Generator) -> Plan[Estimate]:
         """Fit neighbours that the classifier scores, a fifth of them held out."""
         drawn = draw_neighbours(n_features, self.budget - 1, rng)
-        values = yield np.vstack([ends(n_features)[:1], drawn])
+        values = (yield np.vstack([ends(n_features)[:1], drawn])).values
         empty, neighbour_values = values[0], values[1:]
         held_out = held_out_rows(drawn)
         intercept, coefficients, r2 = _fit(drawn[~held_out], neighbour_values[~held_out])
@@ -212,24 +213,37 @@ def held_out_rows(drawn: Coalitions) -> NDArray[np.bool_]:
 def _enumerated(n_features: int) -> Plan[Estimate]:
     """Fit all coalitions, each weighted by how often it is drawn and by its kernel."""
     kept = every(n_features)
-    values = yield kept
+    observed = yield kept
+    values = observed.values
     kept_of = kept.sum(axis=1)
     weights = _size_weights(n_features)[kept_of] / comb(n_features, kept_of)
     root = np.sqrt(weights)
     design = np.column_stack([np.ones(len(kept)), kept]) * root[:, None]
+    ended_by = ended_with_all(observed)
     intercept, *coefficients = np.linalg.lstsq(design, values * root, rcond=None)[0].tolist()
     return Estimate(
         np.array(coefficients),
         float(values[0]),
         float(values[-1]),
-        np.zeros(n_features),
+        _fit_errors(design, root, observed.variances),
         {
-            "algorithm": "exact",
-            "ended_by": "exact",
+            "algorithm": ended_by,
+            "ended_by": ended_by,
             "intercept": intercept,
             "r2": _r2(values, intercept + kept @ np.array(coefficients), weights),
         },
     )
+
+
+def _fit_errors(
+    design: NDArray[np.float64], root: NDArray[np.float64], variances: Values
+) -> NDArray[np.float64]:
+    """Return the standard errors of a weighted fit's coefficients, from those of its values."""
+    if not variances.any():
+        return np.zeros(design.shape[1] - 1)
+    operator = np.linalg.pinv(design) * root
+    errors: NDArray[np.float64] = np.sqrt(operator[1:] ** 2 @ variances)
+    return errors
 
 
 def _size_weights(n_features: int) -> NDArray[np.float64]:

@@ -115,6 +115,7 @@ def learn(
     design = pairs(n_features, rng)
     kept = np.ones((1, n_features), dtype=bool)
     values: FloatArray = np.zeros((0, 2))
+    variances: FloatArray = np.zeros((0, 2))
     last: Learned | None = None
     rounds, wanted, certain = 0, FIRST_ROUND, False
     enough = 2 * (n_features + 1 + FEWEST_TESTS)
@@ -126,12 +127,13 @@ def learn(
             return replace(last, ended_by="tolerance") if certain else last
         fresh = np.array(asked if rounds else [kept[0], *asked])
         answered = yield np.vstack([fresh, ~fresh])
-        values = np.vstack([values, answered.reshape(2, -1).T])
+        values = np.vstack([values, answered.values.reshape(2, -1).T])
+        variances = np.vstack([variances, answered.variances.reshape(2, -1).T])
         kept = np.vstack([kept, fresh]) if rounds else fresh
         rounds += 1
         with one_thread():
             before = None if last is None else last.model
-            model = GameModel.fit(kept, values, np.zeros_like(values), before)
+            model = GameModel.fit(kept, values, variances, before)
             found = read(model)
         last = Learned(model, found, "budget", rounds)
         unresolved = RESOLUTION * (1 + float(np.abs(values).max()))
