@@ -26,7 +26,7 @@ golden: $(VENV)/.dev ## write the golden files and the table of the README anew;
 	$(BIN)/python -m pytest tests --update-golden -k "golden or readme"
 
 bench: $(VENV)/.dev ## run the benchmarks and print their tables
-	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+	for script in benchmarks/bench_*.py; do PYTHONPATH=. $(BIN)/python $$script || exit 1; done
 
 clean: ## remove what make has made
 	rm -rf $(VENV) demo-audit dist build

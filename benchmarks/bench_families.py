@@ -1,15 +1,16 @@
 """Do the 90 % intervals of `shap` hold on games of unlike kinds? By family and number of features.
 
-Usage: python bench_families.py [GAMES]. Default options: a tolerance of 5 %, a budget of 512.
+Usage: PYTHONPATH=. python benchmarks/bench_families.py [GAMES].
+Default options: a tolerance of 5 %, a budget of 512.
 """
 
 import sys
 
 import numpy as np
-from families import FAMILIES, Family, Value
 
 from explain.explainers import Estimate, Shap
-from explain.games import Plan
+from explain.games import Observed, Plan
+from tests.statistical.families import FAMILIES, Family, Value
 
 GAMES = 20
 SIZES = (15, 30, 60)
@@ -57,7 +58,7 @@ def _play(plan: Plan[Estimate], v: Value) -> tuple[Estimate, int]:
     while True:
         evaluations += len(kept)
         try:
-            kept = plan.send(np.asarray(v(kept), dtype=np.float64))
+            kept = plan.send(Observed.exactly(np.asarray(v(kept), dtype=np.float64)))
         except StopIteration as done:
             return done.value, evaluations
 

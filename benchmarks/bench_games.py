@@ -28,7 +28,7 @@ from explain.explainers import Lime, Shap
 from explain.explainers.base import every
 from explain.explainers.lime import kernel, neighbour_distances
 from explain.explainers.shap import exact_shapley_values
-from explain.games import MaskedTextGame
+from explain.games import MaskedTextGame, Observed, target_values
 
 TEXTS = 31
 SHORTEST, LONGEST = 8, 14
@@ -61,7 +61,7 @@ def whole_games(n_texts: int) -> list[Array]:
         if not path.exists():
             game = MaskedTextGame(question.segmentation, setting.masker, question.target)
             scores = engine.score(game.texts(every(game.n_features)))
-            np.save(path, game.values(np.array(scores)))
+            np.save(path, target_values(np.array(scores), question.target))
         games.append(np.load(path))
     return games
 
@@ -85,7 +85,7 @@ def ours(explainer: Shap | Lime, values: Array, seed: int) -> tuple[Array, Array
     kept = next(plan)
     while True:
         try:
-            kept = plan.send(v(kept))
+            kept = plan.send(Observed.exactly(v(kept)))
         except StopIteration as done:
             return done.value.values, done.value.standard_errors, len(seen)
 

@@ -7,6 +7,7 @@
 Public names are loaded on first use: importing the package costs no torch.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from explain.auditing import audit
     from explain.interaction import interactions
     from explain.record import Attribution, AuditRecord, Interactions
+
+# Read by onnxruntime and huggingface_hub when they are imported; transformers asks the latter.
+for _telemetry in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
+    os.environ.setdefault(_telemetry, "1")
 
 __all__ = [
     "Attribution",

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from explain.errors import ConfigurationError, RecordError
-from explain.files import hash_file, write_whole
+from explain.files import RunFolder, claimed, finish_swap, hash_file, write_whole
 from explain.record import AuditRecord, Criterion, FrozenCriteria, LogEntry
 from explain.rendering import require_own_reports
 
-__all__ = ["bind_criteria", "read_log", "read_record", "write_audit"]
+__all__ = ["bind_criteria", "read_log", "read_record", "write_audit", "write_into"]
 
 CRITERIA = "criteria.json"
 """Name of the file that holds the acceptance criteria of a folder."""
@@ -60,10 +60,29 @@ def _frozen(path: Path) -> FrozenCriteria:
 
 
 def write_audit(record: AuditRecord, log: Sequence[LogEntry], folder: str | Path) -> Path:
+    """Write an audit to a folder that no other run writes to, as `write_into`.
+
+    Returns
+    -------
+    Path
+        The HTML file.
+
+    Raises
+    ------
+    ConfigurationError
+        If another run writes to the folder, or it holds other criteria than those of the record.
+    OSError
+        If the folder cannot be written; an audit that was there before still is.
+    """
+    with claimed(Path(folder)) as out:
+        return write_into(out, record, log)
+
+
+def write_into(out: RunFolder, record: AuditRecord, log: Sequence[LogEntry]) -> Path:
     """Write an audit as HTML, JSON, JSON lines of attributions, its log, criteria, and a manifest.
 
-    Everything is rendered before anything is written, each file is written whole, and the manifest
-    with their hashes comes last: a folder whose manifest fits its files is complete.
+    Everything is rendered and written before any file of an audit that was there is touched: see
+    `RunFolder.swap_in`. A folder whose manifest fits its files is complete.
 
     Returns
     -------
@@ -75,12 +94,11 @@ def write_audit(record: AuditRecord, log: Sequence[LogEntry], folder: str | Path
     ConfigurationError
         If the folder holds other criteria than those of the record.
     OSError
-        If the folder cannot be written.
+        If the folder cannot be written; an audit that was there before still is.
     """
     require_own_reports()
     import reports
 
-    out = Path(folder)
     attributions = [a for instance in record.instances for a in instance.attributions]
     contents = {
         "audit.html": reports.render_html(record, log),
@@ -88,14 +106,10 @@ def write_audit(record: AuditRecord, log: Sequence[LogEntry], folder: str | Path
         "attributions.jsonl": "".join(a.to_json() + "\n" for a in attributions),
         "run.jsonl": "".join(entry.to_json() + "\n" for entry in log),
     }
-    bound = bind_criteria(out, record.criteria)
-    (out / "manifest.json").unlink(missing_ok=True)
-    for name, content in contents.items():
-        write_whole(out / name, content)
-    names = [*contents, CRITERIA] if bound else list(contents)
-    manifest = {name: hash_file(out / name, out).sha256 for name in names}
-    write_whole(out / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-    return out / "audit.html"
+    bound = bind_criteria(out.path, record.criteria)
+    kept = {CRITERIA: hash_file(out.path / CRITERIA, out.path).sha256} if bound else {}
+    out.swap_in(contents, kept)
+    return out.path / "audit.html"
 
 
 def read_record(path: str | Path) -> AuditRecord:
@@ -106,6 +120,7 @@ def read_record(path: str | Path) -> AuditRecord:
     RecordError
         If the file is missing, malformed, or of another schema version.
     """
+    finish_swap(Path(path).parent)
     try:
         return AuditRecord.from_json(Path(path).read_bytes())
     except OSError as error:

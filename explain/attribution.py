@@ -31,6 +31,8 @@ from explain.explainers import (
 )
 from explain.games import MaskedTextGame, Masker, Plan, Question, default_masker, make_target
 from explain.record import Attribution, Group
+from explain.redaction import redacted_record
+from explain.repeats import ask_again
 from explain.spans import Segmentation, Span, Text, parts_of, sentences, text_of, words
 
 __all__ = ["UNITS", "Setting", "Wanted", "answer", "ask", "attribute", "segment"]
@@ -172,8 +174,10 @@ def attribute(
         if isinstance(question, ExplainError):
             raise question
         questions.append(question)
+    removing = None if isinstance(explainer, WhiteBoxExplainer) else setting.masker
+    ask_again(engine, questions, removing, seed)
     answered = answer(engine, questions, explainer, setting)
-    attributions = [outcome.unwrap() for outcome in answered]
+    attributions = [redacted_record(outcome.unwrap())[0] for outcome in answered]
     return attributions if isinstance(texts, list) else attributions[0]
 
 
@@ -262,7 +266,8 @@ def answer(
     CapabilityError
         If the model lacks what the method needs.
     """
-    questions = [replace(question, seed=setting.seed) for question in questions]
+    seen = engine.precision.seen
+    questions = [replace(q, seed=setting.seed, target=seen(q.target)) for q in questions]
     if isinstance(explainer, WhiteBoxExplainer):
         removal = explainer.removal(engine.classifier)
         outcomes: Sequence[Outcome[Estimate] | Outcome[Estimate | Refined]] = engine.open(
@@ -284,6 +289,7 @@ def answer(
         segmentation = question.segmentation
         estimate, spans, groups = _laid_out(found, segmentation)
         errors = estimate.standard_errors
+        repeats = engine.precision.repeats(question.target)
         attribution = Attribution(
             parts=segmentation.parts,
             spans=spans,
@@ -298,8 +304,18 @@ def answer(
             efficient=explainer.efficient,
             evaluations=outcome.evaluations,
             seed=setting.seed,
-            diagnostics={**estimate.diagnostics, **_written_out(question, engine.classifier)},
+            diagnostics={
+                **estimate.diagnostics,
+                **_written_out(question, engine.classifier),
+                **({} if question.target.cap is None else {"at_cap": outcome.capped}),
+                **(
+                    {"repeats_differ": repeats.differences}
+                    if repeats and repeats.differences
+                    else {}
+                ),
+            },
             unread=segmentation.unread,
+            repeats=repeats,
             groups=groups,
         )
         return Outcome(attribution, outcome.evaluations)

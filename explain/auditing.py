@@ -49,6 +49,8 @@ from explain.record import (
     Skipped,
     SystemIdentity,
 )
+from explain.redaction import REMOVED, redacted_record
+from explain.repeats import ask_again
 from explain.selection import plan_selection
 from explain.spans import text_of
 from explain.trust import assess
@@ -220,6 +222,8 @@ def audit(
         if row.id in strata
         for posed in _questions(question, classifier, wanted)
     ]
+    with timer.stage("repeats"):
+        ask_again(engine, [question for _, question in chosen], setting.masker, seed)
     explained = _explain(engine, chosen, explainers, setting, timer)
     with timer.stage("trust"):
         texts = [text_of(row.parts) for row, _ in asked]
@@ -272,7 +276,7 @@ def audit(
         "training": _named(settings.training),
         "checks": {check.id: asdict(check) for check in settings.checks},
     }
-    return AuditRecord(
+    record = AuditRecord(
         identity=settings.identity(description.name),
         provenance=_provenance(description, dataset, arguments, seed),
         rows=len(dataset.rows),
@@ -285,6 +289,21 @@ def audit(
         instances=tuple(records),
         skipped=tuple(skipped),
     )
+    return _without_secrets(record)
+
+
+def _without_secrets(record: AuditRecord) -> AuditRecord:
+    """Return a record without keys, which says that some were removed."""
+    clean, strings = redacted_record(record)
+    if not strings:
+        return clean
+    section = Section(
+        id="removed-secrets",
+        title="Removed keys and passwords",
+        summary=f"{strings} messages, settings or cells of tables held what is, or looks like, a "
+        f"key or a password. “{REMOVED}” stands there now. The explained texts are unchanged.",
+    )
+    return clean.model_copy(update={"sections": (*clean.sections, section)})
 
 
 def _classifier(model: Any, options: Mapping[str, Any]) -> TextClassifier:
@@ -501,7 +520,8 @@ class _Timer:
         self._log = log or (lambda entry: None)
 
     def note(self, event: str, seconds: float | None = None, **detail: JsonValue) -> None:
-        self._log(LogEntry(at=datetime.now(UTC), event=event, seconds=seconds, detail=detail))
+        entry = LogEntry(at=datetime.now(UTC), event=event, seconds=seconds, detail=detail)
+        self._log(redacted_record(entry)[0])
 
     @contextmanager
     def stage(self, name: str, **detail: JsonValue) -> Iterator[None]:

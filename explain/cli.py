@@ -17,6 +17,7 @@ from explain.errors import (
     SegmentationError,
 )
 from explain.record import LogEntry, SystemIdentity
+from explain.redaction import redacted
 from explain.rendering import require_own_reports
 
 __all__ = ["app", "main"]
@@ -314,17 +315,20 @@ def _audit(
     require_own_reports()
     from rich.console import Console
 
-    from explain.archive import bind_criteria, write_audit
+    from explain.archive import bind_criteria, write_into
     from explain.auditing import audit
     from explain.configuration import read_configuration, settle
+    from explain.files import claimed
     from reports.terminal import print_audit
 
     stated = None if config is None else read_configuration(config)
     asked = {name: one for name, one in given.items() if name not in ("seed", "model_options")}
-    criteria = bind_criteria(out, settle(stated, asked).criteria)
+    wanted = settle(stated, asked).criteria
     log: list[LogEntry] = []
-    record = audit(model, data, config=stated, criteria=criteria, log=log.append, **given)
-    page = write_audit(record, log, out)
+    with claimed(out) as folder:
+        criteria = bind_criteria(out, wanted)
+        record = audit(model, data, config=stated, criteria=criteria, log=log.append, **given)
+        page = write_into(folder, record, log)
     print_audit(record, Console())
     typer.echo(page)
     if any(each.gating and each.verdict == "fail" for each in record.criteria):
@@ -352,8 +356,8 @@ def _model_options(
 
 
 def _complain(message: str) -> None:
-    """Print one line; what a terminal would act on is shown escaped."""
-    line = " ".join(message.split())
+    """Print one line without keys; what a terminal would act on is shown escaped."""
+    line = " ".join(redacted(message).split())
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
     print(f"explain: {shown}", file=sys.stderr)
 

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Generic, TypeAlias, TypeVar
 
 import numpy as np
@@ -10,12 +11,14 @@ from numpy.typing import NDArray
 
 from explain.adapters import Scores, TextClassifier
 from explain.adapters.base import check_scores, halve_on_failure
+from explain.adapters.rounding import RoundedClassifier
 from explain.errors import ExplainError, PredictionError
-from explain.games import Coalitions, MaskedTextGame, Plan
+from explain.games import Coalitions, MaskedTextGame, Observed, Plan
+from explain.precision import Precision
 from explain.progress import Progress
 from explain.spans import Text
 
-__all__ = ["Engine", "Outcome"]
+__all__ = ["Engine", "Outcome", "Row"]
 
 T = TypeVar("T")
 Q = TypeVar("Q")
@@ -43,10 +46,13 @@ class Outcome(Generic[T]):
         What the plan returned, or why it could not.
     evaluations : int
         Distinct texts that the plan asked for, whoever paid for them.
+    capped : int
+        How many of them have a value at the cap of a model that rounds.
     """
 
     value: T | ExplainError
     evaluations: int
+    capped: int = 0
 
     def unwrap(self) -> T:
         """Return the result.
@@ -68,8 +74,10 @@ class _Running(Generic[T]):
     number: int
     game: MaskedTextGame
     plan: Plan[T]
+    noise: float
     texts: list[Text] = field(default_factory=list)
     asked: set[Text] = field(default_factory=set)
+    capped: set[Text] = field(default_factory=set)
 
 
 class Engine:
@@ -90,6 +98,8 @@ class Engine:
         Gradients taken so far.
     calls : int
         Calls of the classifier so far.
+    precision : Precision
+        How exactly its answers are known, as far as that was asked.
     """
 
     def __init__(self, classifier: TextClassifier, *, cache_size: int = CACHE_SIZE) -> None:
@@ -98,6 +108,9 @@ class Engine:
         self.evaluations = 0
         self.gradients = 0
         self.calls = 0
+        declared = classifier.decimals if isinstance(classifier, RoundedClassifier) else None
+        self.precision = Precision(decimals=declared)
+        self._call_size = CALL_SIZE
         self._cache: OrderedDict[Text, Row | PredictionError] = OrderedDict()
 
     def score(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
@@ -108,6 +121,15 @@ class Engine:
         with Progress("Scoring texts") as progress:
             known = self._known(dict.fromkeys(texts), progress)
         return [known[text] for text in texts]
+
+    def again(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
+        """Return the answer of one call to these texts in this order, past the cache."""
+        return halve_on_failure(self._predict, texts, self.classifier.name)
+
+    def score_alone(self) -> None:
+        """Send one text a call from now on, as others change its answer; forget earlier answers."""
+        self._call_size = 1
+        self._cache.clear()
 
     def run(self, games: Iterable[MaskedTextGame], plans: Iterable[Plan[T]]) -> list[Outcome[T]]:
         """Advance all plans in lock step until each has returned, and give their results in order.
@@ -151,7 +173,7 @@ class Engine:
         """Start plans until `room` of them wait for values or none is left."""
         while room > 0 and (entry := next(waiting, None)) is not None:
             number, (game, plan) = entry
-            running = _Running(number, game, plan)
+            running = _Running(number, game, plan, self.precision.noise(game.target))
             if self._step(running, None, outcomes):
                 room -= 1
                 yield running
@@ -170,21 +192,25 @@ class Engine:
             outcomes[running.number] = Outcome(failure, len(running.asked))
             return False
         scores = np.array(rows).reshape(len(rows), len(self.classifier.labels))
-        return self._step(running, running.game.values(scores), outcomes)
+        observed = running.game.observed(scores, running.noise)
+        if (cap := running.game.target.cap) is not None:
+            at_cap = np.isclose(np.abs(observed.values), cap)
+            running.capped.update(compress(running.texts, at_cap.tolist()))
+        return self._step(running, observed, outcomes)
 
     def _step(
         self,
         running: _Running[T],
-        values: NDArray[np.float64] | None,
+        observed: Observed | None,
         outcomes: dict[int, Outcome[T]],
     ) -> bool:
         """Resume a plan up to its next question; tell whether there is one."""
         try:
             coalitions: Coalitions = (
-                next(running.plan) if values is None else running.plan.send(values)
+                next(running.plan) if observed is None else running.plan.send(observed)
             )
         except StopIteration as done:
-            outcomes[running.number] = Outcome(done.value, len(running.asked))
+            outcomes[running.number] = Outcome(done.value, len(running.asked), len(running.capped))
             return False
         except ExplainError as error:
             outcomes[running.number] = Outcome(error, len(running.asked))
@@ -207,8 +233,8 @@ class Engine:
                 missing.append(text)
         # A fixed order (length, then text) makes the rounding of batches the same in every run.
         missing.sort(key=lambda text: (sum(map(len, _strings(text))), _strings(text)))
-        for start in range(0, len(missing), CALL_SIZE):
-            chunk = missing[start : start + CALL_SIZE]
+        for start in range(0, len(missing), self._call_size):
+            chunk = missing[start : start + self._call_size]
             rows = halve_on_failure(self._predict, chunk, self.classifier.name)
             known.update(zip(chunk, rows, strict=True))
             progress.show(start + len(chunk), len(missing))

@@ -1,13 +1,39 @@
-"""Hashes of files, and files written whole or not at all."""
+"""Hashes of files, files written whole or not at all, and folders of one run at a time."""
 
 import hashlib
+import json
 import os
-import tempfile
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from explain.errors import ConfigurationError
 from explain.record import FileHash
 
-__all__ = ["hash_file", "hash_folder", "write_whole"]
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = [
+    "MANIFEST",
+    "RunFolder",
+    "claimed",
+    "finish_swap",
+    "hash_file",
+    "write_whole",
+]
+
+MANIFEST = "manifest.json"
+"""Name of the file that holds the hashes of what a run wrote. It is written last."""
+
+_WHOLE = ".whole"
+"""Folder inside a run folder of new files, which are all there and are being moved out of it."""
+
+_STAGED = ".staged-"
+"""How folders of files begin that are being written, and do not count."""
 
 
 def hash_file(path: Path, root: Path) -> FileHash:
@@ -19,18 +45,8 @@ def hash_file(path: Path, root: Path) -> FileHash:
     )
 
 
-def hash_folder(folder: Path) -> tuple[FileHash, ...]:
-    """Return the SHA-256 of each file of a folder, sorted by path, hidden files left out."""
-    return tuple(
-        hash_file(path, folder)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
-
-
 def write_whole(path: Path, content: str) -> None:
-    """Write a text file that is either there whole or as it was before.
+    """Write a text file that is either there whole or as it was before, with the user's umask.
 
     Raises
     ------
@@ -38,12 +54,136 @@ def write_whole(path: Path, content: str) -> None:
         If the folder cannot be written; nothing is left behind then.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        _write(temporary, content)
+        temporary.replace(path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """A folder that no other run writes to."""
+
+    path: Path
+
+    def swap_in(self, contents: Mapping[str, str], hashes: Mapping[str, str]) -> None:
+        """Write files together, and last a manifest of their hashes.
+
+        All of them are written to a folder inside of this one, which is then renamed: from there
+        on the new files are whole, before that the old ones are as they were. They are moved to
+        their places one after the other, the manifest last; where that is interrupted,
+        `finish_swap` goes on.
+
+        Parameters
+        ----------
+        contents : mapping of str to str
+            Text by name of file.
+        hashes : mapping of str to str
+            SHA-256 by name of files that are there already and belong to the manifest.
+
+        Raises
+        ------
+        OSError
+            If the folder cannot be written.
+        """
+        new = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in contents.items()}
+        manifest = json.dumps({**new, **hashes}, indent=1, sort_keys=True) + "\n"
+        with _staged(self.path) as staged:
+            for name, text in {**contents, MANIFEST: manifest}.items():
+                _write(staged / name, text)
+            os.rename(staged, self.path / _WHOLE)
+        _finish(self.path)
+
+
+def finish_swap(folder: Path) -> None:
+    """Move the new files of a run that was killed while it did so to their places.
+
+    Nothing happens while another run writes, or where this one may not.
+    """
+    if (folder / _WHOLE).is_dir():
+        with suppress(OSError, ConfigurationError), claimed(folder):
+            pass
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[RunFolder]:
+    """Keep all other runs out of a folder, which is made if it is missing and tried by writing.
+
+    The claim ends with the process, however that ends. A folder that was made for it and is empty
+    at the end is removed.
+
+    Raises
+    ------
+    ConfigurationError
+        If another run has claimed it.
+    OSError
+        If it cannot be written.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with _locked(folder):
+            # A run that was killed leaves this behind.
+            for left in folder.glob(f"{_STAGED}*"):
+                shutil.rmtree(left, ignore_errors=True)
+            with _staged(folder) as staged:
+                _write(staged / "tried", "\n")
+            _finish(folder)
+            yield RunFolder(folder)
+    finally:
+        with suppress(OSError):
+            for path in made:
+                path.rmdir()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder; Windows has none for folders, and there nothing is locked."""
+    if sys.platform == "win32":
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigurationError(
+                f"another run writes to {str(folder)!r}; wait for its end, or pass another folder"
+            ) from error
+        except OSError:
+            # Some file systems of a network cannot lock.
+            pass
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _staged(folder: Path) -> Iterator[Path]:
+    """Make a folder for files that do not count yet; what is still in it at the end is removed."""
+    staged = folder / f"{_STAGED}{secrets.token_hex(8)}"
+    staged.mkdir()
+    try:
+        yield staged
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def _finish(folder: Path) -> None:
+    whole = folder / _WHOLE
+    if not whole.is_dir():
+        return
+    for path in sorted(whole.iterdir(), key=lambda path: (path.name == MANIFEST, path.name)):
+        path.replace(folder / path.name)
+    whole.rmdir()
+
+
+def _write(path: Path, content: str) -> None:
+    """Write a new file with the permissions that the umask leaves, down to the disk."""
+    with path.open("x", encoding="utf-8", newline="") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())

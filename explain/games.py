@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from explain.adapters import Scores, Task, TextClassifier, TokenizedClassifier
 from explain.editing import without
@@ -22,6 +23,7 @@ __all__ = [
     "MaskToken",
     "MaskedTextGame",
     "Masker",
+    "Observed",
     "Plan",
     "Question",
     "Values",
@@ -41,13 +43,40 @@ Kept: TypeAlias = NDArray[np.bool_]
 
 T = TypeVar("T", covariant=True)
 
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Values of coalitions, and how exactly each is known.
+
+    Attributes
+    ----------
+    values : array, shape (n_coalitions,), float64
+        v(S), in the unit of the target's scale.
+    variances : array, shape (n_coalitions,), float64
+        Variance of each value, in squared units: zero where it is known exactly.
+    """
+
+    values: Values
+    variances: Values
+
+    @classmethod
+    def exactly(cls, values: Values) -> "Observed":
+        """Return values that are known exactly."""
+        return cls(values, np.zeros(len(values)))
+
+    @property
+    def exact(self) -> bool:
+        """Whether every value is known exactly."""
+        return not self.variances.any()
+
+
 _SCALES: dict[Task, Scale] = {
     "single_label": "log_odds",
     "multi_label": "logit",
     "regression": "value",
 }
 
-Plan: TypeAlias = Generator[Coalitions, Values, T]
+Plan: TypeAlias = Generator[Coalitions, Observed, T]
 """A method as a coroutine: it yields coalitions, is sent their values, and returns its result."""
 
 
@@ -153,22 +182,61 @@ class MaskedTextGame:
         """Return the text of each coalition."""
         return [self.masker(self.segmentation, kept) for kept in coalitions]
 
-    def values(self, scores: Scores) -> Values:
-        """Return the target's value of each row of scores, shape (n_texts,)."""
-        return target_values(scores, self.target)
+    def observed(self, scores: Scores, noise: float = 0.0) -> Observed:
+        """Return the target's value of each row of scores, with its variance.
+
+        Parameters
+        ----------
+        scores : array, shape (n_texts, n_labels)
+            What the model says of the texts.
+        noise : float
+            Variance of a value from answer to answer, in squared units of the target's scale.
+        """
+        return Observed(
+            target_values(scores, self.target), noise + _rounding_variances(scores, self.target)
+        )
 
 
 def target_values(scores: Scores, target: Target) -> Values:
     """Return the target's value of each row of scores, shape (n_texts,).
 
     On the scale ``log_odds`` it is ``z_c - logsumexp(z_others)``, the log-odds of the softmax
-    probability; probabilities saturate, log-odds do not. Otherwise it is the score itself.
+    probability; probabilities saturate, log-odds do not. Otherwise it is the score itself. Of
+    rounded probabilities it is the middle of the log-odds that round to p_c, which are capped at
+    half a step from 0 and 1: near the cap ``log p_c/(1-p_c)`` itself would be too small.
     """
+    if target.decimals is not None:
+        low, high = _rounded(scores, target, target.decimals)
+        return (low + high) / 2
     own = scores[:, target.index]
     if target.scale != "log_odds":
         return own
     others: Values = np.logaddexp.reduce(np.delete(scores, target.index, axis=1), axis=1)
     return own - others
+
+
+def _rounded(scores: Scores, target: Target, decimals: int) -> tuple[Values, Values]:
+    """Return the smallest and the largest log-odds that round to what each row shows.
+
+    They are those of half a step down and up, within half a step of 0 and 1: what shows as 0 or 1
+    is one value, the cap. Of several labels only its own is looked at: a sum of others that are
+    rounded too is off by more.
+    """
+    own, half_step = scores[:, target.index], 0.5 * 10.0**-decimals
+    p = expit(own) if target.scale == "logit" else np.exp(own)
+    low, high = (np.clip(p + step, half_step, 1 - half_step) for step in (-half_step, half_step))
+    return logit(low), logit(high)
+
+
+def _rounding_variances(scores: Scores, target: Target) -> Values:
+    """Return the variance of the value of each row that its rounding leaves, shape (n_texts,).
+
+    The value lies anywhere between two ends, so it is that of a uniform distribution.
+    """
+    if target.decimals is None:
+        return np.zeros(len(scores))
+    low, high = _rounded(scores, target, target.decimals)
+    return (high - low) ** 2 / 12
 
 
 def make_target(

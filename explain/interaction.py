@@ -1,6 +1,8 @@
 """Which features of a text act together: "not" and "good"."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +19,15 @@ from explain.explainers.base import (
     Seconds,
     Tolerance,
     check_size,
+    ended_with_all,
     ends,
     every,
 )
 from explain.game_model import GameModel, Limits, ReadOut, learn
 from explain.games import MaskedTextGame, Masker, Plan, Values
 from explain.record import Interaction, Interactions
+from explain.redaction import redacted_record
+from explain.repeats import ask_again
 from explain.spans import Text
 
 __all__ = ["exact_interactions", "interactions"]
@@ -86,17 +91,19 @@ def interactions(
     question = ask(engine, [text], setting, [target])[0]
     if isinstance(question, ExplainError):
         raise question
-    game = MaskedTextGame(question.segmentation, setting.masker, question.target)
+    ask_again(engine, [question], setting.masker, seed)
+    seen_target = engine.precision.seen(question.target)
+    game = MaskedTextGame(question.segmentation, setting.masker, seen_target)
     outcome = engine.run(
         [game], [_plan(game.n_features, limits, replace(question, seed=seed).rng())]
     )[0]
     found = outcome.unwrap()
     first, second = np.triu_indices(game.n_features, 1)
     order = np.argsort(-np.abs(found.pairs.values), kind="stable")
-    return Interactions(
+    record = Interactions(
         parts=question.segmentation.parts,
         spans=question.segmentation.spans,
-        target=question.target,
+        target=seen_target,
         parameters={"unit": unit, **asdict(limits)},
         removal=setting.masker.name,
         pairs=tuple(
@@ -110,9 +117,15 @@ def interactions(
         ),
         evaluations=outcome.evaluations,
         seed=seed,
-        diagnostics={"ended_by": found.ended_by, "rounds": found.rounds},
+        diagnostics={
+            "ended_by": found.ended_by,
+            "rounds": found.rounds,
+            **({} if seen_target.cap is None else {"at_cap": outcome.capped}),
+        },
         unread=question.segmentation.unread,
+        repeats=engine.precision.repeats(seen_target),
     )
+    return redacted_record(record)[0]
 
 
 def exact_interactions(values: Values) -> NDArray[np.float64]:
@@ -128,18 +141,39 @@ def exact_interactions(values: Values) -> NDArray[np.float64]:
     array, shape (n_features * (n_features - 1) / 2,)
         In the order of ``numpy.triu_indices(n_features, 1)``.
     """
-    n_features = len(values).bit_length() - 1
-    index = np.arange(len(values))
+    found = []
+    for both, one, other, neither, weights in _crossed(len(values).bit_length() - 1):
+        together, apart = values[both] + values[neither], values[one] + values[other]
+        found.append(weights @ (together - apart))
+    return np.array(found, dtype=np.float64)
+
+
+def _exact_variances(variances: Values) -> NDArray[np.float64]:
+    """Return the variances of exact interactions from those of all coalitions."""
+    return np.array(
+        [
+            weights**2 @ sum(variances[coalitions] for coalitions in of_pair)
+            for *of_pair, weights in _crossed(len(variances).bit_length() - 1)
+        ],
+        dtype=np.float64,
+    )
+
+
+def _crossed(n_features: int) -> Iterator[tuple[NDArray[Any], ...]]:
+    """Yield of each pair the coalitions with both, with either alone, with neither, and weights."""
+    index = np.arange(2**n_features)
     sizes = np.bitwise_count(index)
     weights = _size_weights(n_features)
-    found = []
     for i, j in zip(*np.triu_indices(n_features, 1), strict=True):
         one, other = 1 << int(i), 1 << int(j)
         without = index[(index & (one | other)) == 0]
-        together = values[without | one | other] + values[without]
-        apart = values[without | one] + values[without | other]
-        found.append(weights[sizes[without]] @ (together - apart))
-    return np.array(found, dtype=np.float64)
+        yield (
+            without | one | other,
+            without | one,
+            without | other,
+            without,
+            weights[sizes[without]],
+        )
 
 
 def _size_weights(n_features: int) -> NDArray[np.float64]:
@@ -154,7 +188,10 @@ def _plan(n_features: int, limits: Limits, rng: np.random.Generator) -> Plan[_Fo
         yield ends(n_features)
         return _Found(ReadOut(np.zeros(0), np.zeros(0)), "exact", 1)
     if 2**n_features <= min(limits.budget, EXACT_EVALUATIONS):
-        exact = exact_interactions((yield every(n_features)))
-        return _Found(ReadOut(exact, np.zeros(len(exact))), "exact", 1)
+        observed = yield every(n_features)
+        errors = np.sqrt(_exact_variances(observed.variances))
+        return _Found(
+            ReadOut(exact_interactions(observed.values), errors), ended_with_all(observed), 1
+        )
     learned = yield from learn(n_features, rng, limits, GameModel.interactions)
     return _Found(learned.found, learned.ended_by, learned.rounds)

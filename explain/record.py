@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import date, datetime
 from itertools import pairwise
-from math import isfinite
+from math import isfinite, log
 from numbers import Integral, Real
 from statistics import NormalDist
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from explain.errors import RecordError
+from explain.redaction import redacted_record
 from explain.rendering import require_own_reports
 from explain.spans import Segmentation, Span
 
@@ -59,6 +60,7 @@ __all__ = [
     "Provenance",
     "ReliabilityBin",
     "ReliabilityFigure",
+    "Repeats",
     "Scale",
     "Section",
     "SelectionPlan",
@@ -368,8 +370,11 @@ class FrozenCriteria(Record):
 
     @classmethod
     def of(cls, criteria: Sequence[Criterion], frozen_on: date) -> Self:
-        """Return the criteria with their hash; what was judged later is left out."""
-        stated = tuple(Criterion.model_validate(criterion.stated()) for criterion in criteria)
+        """Return the criteria without keys and with their hash; what was judged is left out."""
+        stated = tuple(
+            redacted_record(Criterion.model_validate(criterion.stated()))[0]
+            for criterion in criteria
+        )
         return cls(criteria=stated, sha256=_digest(stated), frozen_on=frozen_on)
 
     @model_validator(mode="after")
@@ -430,6 +435,38 @@ class Target(Record):
     ``log_odds``: log p/(1-p) of the softmax probability, natural logarithm; ``logit``: the same of
     the label's own sigmoid; ``value``: the plain output of a regression.
     """
+    decimals: int | None = None
+    """Decimals that the model rounds its probabilities to; None if it shows all.
+
+    Log-odds are then capped at half a step from 0 and 1, as nothing beyond that can be seen.
+    """
+
+    @property
+    def cap(self) -> float | None:
+        """Where log-odds are capped; None if the model does not round."""
+        if self.decimals is None:
+            return None
+        half_step = 0.5 * 10.0**-self.decimals
+        return log((1 - half_step) / half_step)
+
+
+class Repeats(Record):
+    """What the model said when it was asked the same texts again, past every cache."""
+
+    texts: int
+    """Distinct texts that were asked again, in other batches and alone."""
+    answers: int
+    """Answers to them beyond the first."""
+    differences: int
+    """Answers whose value differs from the first by more than the rounding of float32."""
+    sigma: float
+    """Standard deviation of the value of a text from answer to answer, in the unit of the target's
+    scale: the larger one of the texts with small and with large values. Zero if none differs, or
+    if only the other texts of a batch made the difference and each text was scored alone then."""
+    degrees_of_freedom: int
+    """Degrees of freedom of `sigma`."""
+    scored_alone: bool = False
+    """Whether each text was scored alone, because the company of others changes its answer."""
 
 
 class Group(Record):
@@ -474,6 +511,8 @@ class Attribution(Record):
     """What the method says of itself: steps, R2, whether it converged."""
     unread: tuple[Span, ...] = ()
     """What the model cut off and never read."""
+    repeats: Repeats | None = None
+    """Whether the model repeats itself; None if that was not asked."""
     groups: tuple[Group, ...] = ()
     """The sentences of a text that was explained by sentences first, in reading order.
 
@@ -595,6 +634,8 @@ class Interactions(Record):
     diagnostics: JsonObject = {}
     unread: tuple[Span, ...] = ()
     """What the model cut off and never read."""
+    repeats: Repeats | None = None
+    """Whether the model repeats itself; None if that was not asked."""
 
     @model_validator(mode="after")
     def _fits_its_text(self) -> Self:

@@ -52,15 +52,10 @@ def write_html(
     OSError
         If the file cannot be written; what was at `path` before is still there.
     """
-    page = render_html(record, run).encode()
+    from explain.files import write_whole
+
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.part")
-    try:
-        partial.write_bytes(page)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, render_html(record, run))
     return path
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from reports.text import visible
+from reports.text import is_lengthy, visible
 
 __all__ = ["Verbatim", "render", "templates_folder"]
 
@@ -40,7 +40,7 @@ def templates_folder() -> Path:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(templates_folder()),
         autoescape=True,
         undefined=StrictUndefined,
@@ -48,6 +48,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_printed,
     )
+    environment.tests["lengthy"] = is_lengthy
+    return environment
 
 
 def _printed(value: object) -> object:

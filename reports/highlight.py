@@ -8,11 +8,21 @@ from dataclasses import dataclass
 
 from explain.spans import Span
 from reports.environment import Verbatim
+from reports.text import marks
 
 __all__ = ["LEVELS", "Piece", "levels", "pieces", "ranked"]
 
 LEVELS = 8
 """Steps of colour on each side of zero: classes, because a strict policy bars style attributes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bit:
+    """A stretch of a piece."""
+
+    text: Verbatim
+    mark: str
+    """What is shown before a character that cannot be seen; nothing for all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +34,11 @@ class Piece:
     """From -8 (against the target) to 8 (towards it)."""
     unread: bool = False
     """Whether the model cut it off."""
+
+    @property
+    def bits(self) -> Iterator["Bit"]:
+        """The stretches of the text, and each character that cannot be seen, with its mark."""
+        return (Bit(Verbatim(text), mark) for text, mark in marks(self.text))
 
     @property
     def style(self) -> str:

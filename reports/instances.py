@@ -13,6 +13,7 @@ from explain.wording import decimal, percent, signed
 from reports.figures import BarView, bar, bar_axis
 from reports.highlight import Piece, pieces, ranked
 from reports.numbers import bare, count, plain, probability
+from reports.precision import precision_warnings, repeats_note
 from reports.tables import EMPTY, CellView, TableView, anchor, measures_table, table
 from reports.text import shorten, visible
 
@@ -47,6 +48,7 @@ PART_LABELS = ("First text", "Second text")
 _TITLES = {"shap": "SHAP", "lime": "LIME"}
 _ENDINGS = {
     "exact": "Ended with exact values after {}",
+    "enumeration": "Ended when there was nothing left to ask, after {}",
     "tolerance": "Ended when the error fell below the tolerance, after {}",
     "budget": "Ended when the budget was spent, after {}",
     "seconds": "Ended when the time was up, after {}",
@@ -479,7 +481,15 @@ def _method(attribution: Attribution, own_warnings: Sequence[str]) -> MethodView
         grade=attribution.grade or "",
         reasons=attribution.reasons,
         note=error_note(attribution),
-        ending=ending(attribution.diagnostics, attribution.evaluations),
+        ending=" ".join(
+            filter(
+                None,
+                (
+                    ending(attribution.diagnostics, attribution.evaluations),
+                    repeats_note(attribution.repeats),
+                ),
+            )
+        ),
         ends=(
             f"{_SCALES[target.scale]} of {visible(target.label)}: "
             f"v(empty) {signed(attribution.empty_value)}, v(N) {signed(attribution.full_value)}; "
@@ -587,6 +597,7 @@ def warnings(attribution: Attribution) -> list[str]:
     if isinstance(tokens := facts.get("special_tokens"), list):
         named = ", ".join(visible(str(token)) for token in tokens)
         said.append(f"the text holds {named}, which the model reads as a token of its own")
+    said += precision_warnings(attribution)
     if attribution.empty_value > 0 and attribution.target.scale != "value":
         said.append(f"with every feature removed the model already says {target}")
     return said

@@ -23,6 +23,7 @@ from reports import summary
 from reports.highlight import LEVELS, Piece, levels, pieces, ranked
 from reports.instances import ending, error_note, feature_name, method_title, ranks, warnings
 from reports.numbers import count, estimate
+from reports.precision import precision_warnings, repeats_note
 from reports.text import shorten, visible
 
 __all__ = ["print_attribution", "print_audit", "print_conformance", "print_interactions"]
@@ -137,6 +138,7 @@ def print_interactions(interactions: Interactions, console: Console) -> None:
             f"excludes 0; removed: {visible(interactions.removal)}"
         ),
         Text(ending(interactions.diagnostics, interactions.evaluations)),
+        *(Text(f"! {w}", style="bold red") for w in precision_warnings(interactions)),
         sep="\n",
     )
 
@@ -242,7 +244,16 @@ def _notes(attribution: Attribution) -> list[Text]:
     return [
         *([Text(f"and {hidden} smaller ones", style="dim")] if hidden > 0 else []),
         Text(ends),
-        *map(Text, filter(None, (ending(attribution.diagnostics, attribution.evaluations),))),
+        *map(
+            Text,
+            filter(
+                None,
+                (
+                    ending(attribution.diagnostics, attribution.evaluations),
+                    repeats_note(attribution.repeats),
+                ),
+            ),
+        ),
         *(
             [Text(UNRESOLVED, style="dim")]
             if any("–" in rank for rank in ranks(attribution))

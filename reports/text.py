@@ -1,8 +1,13 @@
 """Hostile text made harmless to look at."""
 
 import unicodedata
+from collections.abc import Iterator
+from itertools import groupby
 
-__all__ = ["shorten", "visible"]
+__all__ = ["is_lengthy", "marks", "shorten", "visible"]
+
+LONGEST_WORD = 64
+"""Letters of a word that stays whole in a table, those of a hash; words of a language have less."""
 
 _JOINERS = "\u200c\u200d"
 """Invisible, but part of how Persian, Indic scripts and emoji are written."""
@@ -19,6 +24,28 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_mark(character) for character in text)
+
+
+def marks(text: str) -> Iterator[tuple[str, str]]:
+    r"""Yield the stretches of `text` that can be seen, and each other character with its mark.
+
+    Line ends and tabs are white space of a paragraph, and have none.
+
+    Examples
+    --------
+    >>> list(marks("a\tb\u202ec"))
+    [('a\tb', ''), ('\u202e', '⟨U+202E⟩'), ('c', '')]
+    """
+    for is_marked, characters in groupby(text, _is_marked):
+        if is_marked:
+            yield from ((character, _mark(character)) for character in characters)
+        else:
+            yield "".join(characters), ""
+
+
+def is_lengthy(text: str) -> bool:
+    """Tell whether a text holds a word that must be broken where room is short."""
+    return any(len(word) > LONGEST_WORD for word in text.split())
 
 
 def shorten(text: str, width: int) -> str:
@@ -38,6 +65,10 @@ def shorten(text: str, width: int) -> str:
         if kept >= width:
             return text[:place] + "…"
     return text
+
+
+def _is_marked(character: str) -> bool:
+    return character not in "\t\n\r" and _mark(character) != character
 
 
 def _columns(character: str) -> int:

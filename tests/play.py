@@ -6,7 +6,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.games import Coalitions, Plan, Values
+from explain.games import Coalitions, Observed, Plan, Values
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ def play(plan: Plan[T], v: Game) -> T:
     try:
         coalitions = next(plan)
         while True:
-            coalitions = plan.send(v(coalitions))
+            coalitions = plan.send(Observed.exactly(v(coalitions)))
     except StopIteration as done:
         result: T = done.value
         return result

@@ -42,8 +42,8 @@ def game(text: str) -> MaskedTextGame:
 
 
 def ask_once(coalitions: Coalitions) -> Plan[list[float]]:
-    values = yield coalitions
-    return [float(value) for value in values]
+    observed = yield coalitions
+    return [float(value) for value in observed.values]
 
 
 def test_a_text_is_scored_once_however_often_it_is_asked_for() -> None:

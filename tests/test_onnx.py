@@ -259,7 +259,7 @@ def test_weights_outside_of_the_folder_are_never_read(folder: Path, place: str) 
         for entry in tensor.external_data:
             entry.value = place if entry.key == "location" else entry.value
     (inside / "model.onnx").write_bytes(graph.SerializeToString())
-    with pytest.raises(AdapterError, match="External data path"):
+    with pytest.raises(AdapterError, match=r"External data path|outside of the folder"):
         explain.load(inside)
 
 

@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from difflib import get_close_matches
 from importlib import import_module
 from inspect import Parameter, signature
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,7 @@ from explain.adapters.base import (
     Task,
     TextClassifier,
     TokenizedClassifier,
+    first_line,
 )
 from explain.adapters.function import FunctionClassifier, Output
 from explain.adapters.labels import Labels, renamed
@@ -44,9 +48,11 @@ __all__ = [
     "wrap",
 ]
 
-_HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
 
+MOST_NAMES = 10_000
+"""Names of a folder among which the nearest to a mistyped one is looked for."""
 
 _SKLEARN_FILES = {
     ".skops": "from_skops",
@@ -82,9 +88,9 @@ def load(
     ----------
     source : str or Path
         A folder that ``save_pretrained`` wrote, a file of scikit-learn (``.skops``; ``.joblib``,
-        ``.pkl`` or ``.pickle`` on your word), or a hub id such as ``org/model``. What is here
-        never causes a download. Of a hub id only weights in safetensors and tokenizer files are
-        fetched.
+        ``.pkl`` or ``.pickle`` on your word), or a hub id, always ``owner/name``. What is here
+        never causes a download, nor does a word alone, or a path whose first folder is here. Of a
+        hub id only weights in safetensors and tokenizer files are fetched.
     name : str, optional
         What the model is called in reports; by default its folder or file.
     labels : sequence of str, mapping of int to str or mapping of str to int, optional
@@ -113,7 +119,9 @@ def load(
     path = Path(source)
     of_hub: dict[str, str] = {}
     is_file = path.suffix in _SKLEARN_FILES
-    if not (is_file or path.exists()) and isinstance(source, str) and _HUB_ID.fullmatch(source):
+    if not path.exists():
+        if is_file or not (isinstance(source, str) and _is_hub_id(source)):
+            raise AdapterError(_missing(path))
         path, of_hub = _download(source), {"source": source}
         name = name or source
     loader = _loader(path, options)
@@ -164,6 +172,7 @@ def wrap(
     name: str | None = None,
     output: Output = "probabilities",
     task: Task | None = None,
+    decimals: int | None = None,
 ) -> TextClassifier:
     """Return a live object as a classifier.
 
@@ -185,6 +194,8 @@ def wrap(
         What a function returns: probabilities, or scores on the natural-log scale (logits, log p).
     task : {"single_label", "multi_label", "regression"}, optional
         How the columns relate to each other; by default what the model says, or a single label.
+    decimals : int, optional
+        Decimals that a function rounds its probabilities to. Where nobody says so it is found out.
 
     Raises
     ------
@@ -196,23 +207,23 @@ def wrap(
     if isinstance(obj, TextClassifier):
         if name is not None:
             raise ConfigurationError(f"{obj.name} has a name of its own; leave name out")
-        return _with_own(obj, labels, output, task)
+        return _with_own(obj, labels, output, task, decimals)
     if _is_pipeline(obj):
         from explain.adapters.pipeline import wrap_pipeline
 
-        return _with_own(wrap_pipeline(obj, name=name, task=task), labels, output, task)
+        return _with_own(wrap_pipeline(obj, name=name, task=task), labels, output, task, decimals)
     if (pair := _model_and_tokenizer(obj)) is not None:
         from explain.adapters.transformers import TransformersClassifier
 
         classifier = TransformersClassifier(*pair, name=name, task=task)
-        return _with_own(classifier, labels, output, task)
+        return _with_own(classifier, labels, output, task, decimals)
     if hasattr(obj, "predict_proba") or "sklearn" in _families(obj):
         from explain.adapters.sklearn import SklearnClassifier
 
         estimator = SklearnClassifier(obj, labels=labels, task=task, name=name)
-        return _with_own(estimator, labels, output, task)
+        return _with_own(estimator, labels, output, task, decimals)
     if callable(obj):
-        return _wrap_function(obj, labels, name, output, task or "single_label")
+        return _wrap_function(obj, labels, name, output, task or "single_label", decimals)
     raise AdapterError(
         f"{type(obj).__name__} is no classifier that can be wrapped; pass (model, tokenizer), a "
         "text-classification pipeline, a fitted scikit-learn pipeline, or a function"
@@ -225,19 +236,28 @@ def _wrap_function(
     name: str | None,
     output: Output,
     task: Task,
+    decimals: int | None,
 ) -> FunctionClassifier:
     if labels is None:
         raise ConfigurationError(
             "a function does not know its labels; pass labels=[...], one per column"
         )
     own_name = getattr(function, "__name__", type(function).__name__)
-    return FunctionClassifier(function, labels, name=name or own_name, output=output, task=task)
+    return FunctionClassifier(
+        function, labels, name=name or own_name, output=output, task=task, decimals=decimals
+    )
 
 
 def _with_own(
-    model: TextClassifier, labels: Labels | None, output: Output, task: Task | None
+    model: TextClassifier,
+    labels: Labels | None,
+    output: Output,
+    task: Task | None,
+    decimals: int | None,
 ) -> TextClassifier:
     """Return a model that knows its output and task, if nothing else was asked of it; renamed."""
+    if decimals is not None:
+        raise ConfigurationError(f"{model.name} tells its own decimals; leave decimals out")
     if output != "probabilities":
         raise ConfigurationError(f"{model.name} has an output of its own; leave output out")
     if task not in (None, model.task):
@@ -272,13 +292,42 @@ def _families(obj: object) -> set[str]:
     return {base.__module__.partition(".")[0] for base in type(obj).__mro__}
 
 
+def _is_hub_id(source: str) -> bool:
+    """Tell whether a name may be sent to a hub: it is not, or nearly, one of a folder here."""
+    path = Path(source)
+    return bool(_HUB_ID.fullmatch(source)) and not (path.parent.exists() or _nearest(path).exists())
+
+
+def _nearest(path: Path) -> Path:
+    """Return a path with its first name that is not here as the nearest that is; else as it is."""
+    mistyped = path
+    while not mistyped.parent.is_dir():
+        mistyped = mistyped.parent
+    with suppress(OSError):
+        names = sorted(islice((entry.name for entry in mistyped.parent.iterdir()), MOST_NAMES))
+        for close in get_close_matches(mistyped.name, names):
+            return mistyped.with_name(close) / path.relative_to(mistyped)
+    return path
+
+
+def _missing(path: Path) -> str:
+    """Return what to do about a path that is not here."""
+    kind = "file" if path.suffix in _SKLEARN_FILES else "folder"
+    nearest_path = _nearest(path)
+    way_out = (
+        "pass a folder that save_pretrained() wrote, or the file of a saved model"
+        if nearest_path == path
+        else f"did you mean {str(nearest_path)!r}?"
+    )
+    return f"no {kind} {str(path)!r} here; {way_out} (a hub id is owner/name)"
+
+
 def _download(hub_id: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
         return Path(snapshot_download(hub_id, allow_patterns=_HUB_FILES))
     except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
         raise AdapterError(
-            f"{hub_id!r} is no folder here, and the hub did not give it: {reason[0]}"
+            f"{hub_id!r} is no folder here, and the hub did not give it: {first_line(error)}"
         ) from error

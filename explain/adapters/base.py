@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from explain.errors import ConfigurationError, PredictionError
 from explain.record import FileHash, ModelDescription, Task
+from explain.redaction import message, redacted
 from explain.spans import Span, Text
 
 if TYPE_CHECKING:
@@ -306,10 +307,13 @@ def check_scores(scores: object, n_texts: int, labels: Sequence[str], name: str)
     return array
 
 
-def log_odds_scores(probabilities: Scores, task: Task, name: str) -> Scores:
+def log_odds_scores(
+    probabilities: Scores, task: Task, name: str, decimals: int | None = None
+) -> Scores:
     """Return probabilities as scores on the natural-log scale.
 
-    log p for single-label tasks and log p/(1-p) for multi-label ones, p floored at 2.2e-16.
+    log p for single-label tasks and log p/(1-p) for multi-label ones, p floored at 2.2e-16. Rows
+    that are rounded to `decimals` may be off their sum of one by half a step for each label.
 
     Raises
     ------
@@ -326,10 +330,13 @@ def log_odds_scores(probabilities: Scores, task: Task, name: str) -> Scores:
             "probabilities were expected; pass output='scores' if these are logits"
         )
     sums = probabilities.sum(axis=1)
-    if task == "single_label" and not np.allclose(sums, 1, atol=SUM_TOLERANCE, rtol=0):
+    rounding = 0 if decimals is None else 0.5 * 10.0**-decimals * probabilities.shape[1]
+    allowed = max(SUM_TOLERANCE, 1.001 * rounding)
+    if task == "single_label" and not np.allclose(sums, 1, atol=allowed, rtol=0):
         raise PredictionError(
             f"{name} returned probabilities that sum to {sums.min():.4g} to {sums.max():.4g}, not "
-            "to 1; pass task='multi_label' if several labels can hold at once"
+            "to 1; pass task='multi_label' if several labels can hold at once, or decimals=2 if "
+            "they are rounded to two"
         )
     p = np.clip(probabilities, PROBABILITY_FLOOR, 1)
     log_p: Scores = np.log(p)
@@ -339,16 +346,21 @@ def log_odds_scores(probabilities: Scores, task: Task, name: str) -> Scores:
 
 
 def failure(name: str, error: BaseException) -> PredictionError:
-    """Return what a model raised as an error of ours; one that is ours already stays as it is."""
+    """Return what a model raised as an error of ours, without keys and not too long.
+
+    One that is ours already stays as it is if it holds none.
+    """
+    said = message(error)
     if isinstance(error, PredictionError):
-        return error
-    return PredictionError(f"{name} raised {type(error).__name__}: {error}")
+        return error if said == str(error) else PredictionError(said)
+    line = message(" ".join(redacted(str(error)).split()))
+    return PredictionError(f"{name} raised {type(error).__name__}: {line}")
 
 
 def first_line(error: BaseException) -> str:
-    """Return the class and the first line of an error of another library."""
-    lines = str(error).strip().splitlines() or ["no message"]
-    return f"{type(error).__name__}: {lines[0]}"
+    """Return the class and the first line of an error of another library, without keys."""
+    lines = redacted(str(error)).strip().splitlines() or ["no message"]
+    return f"{type(error).__name__}: {message(lines[0])}"
 
 
 def halve_on_failure(

@@ -12,6 +12,7 @@ from explain.adapters.base import (
     log_odds_scores,
 )
 from explain.adapters.labels import Labels, check_labels
+from explain.errors import ConfigurationError
 from explain.record import ModelDescription
 from explain.spans import Text
 
@@ -19,6 +20,9 @@ __all__ = ["FunctionClassifier", "Output"]
 
 Output: TypeAlias = Literal["probabilities", "scores"]
 """What a function returns: probabilities, or scores on the natural-log scale such as logits."""
+
+MOST_DECIMALS = 12
+"""Beyond that float64 tells less than rounding does."""
 
 
 class FunctionClassifier:
@@ -36,13 +40,16 @@ class FunctionClassifier:
         What `function` returns. Scores are on the natural-log scale: logits, or log p.
     task : {"single_label", "multi_label", "regression"}
         How the columns relate to each other.
+    decimals : int, optional
+        Decimals that the probabilities are rounded to, as an endpoint may do. Log-odds are then
+        capped at half a step from 0 and 1, and errors state what rounding hides.
 
     Raises
     ------
     AdapterError
         If there are too few labels for the task, or one appears twice.
     ConfigurationError
-        If the order of `labels` is not known.
+        If the order of `labels` is not known, or there are no probabilities to be rounded.
     """
 
     def __init__(
@@ -53,12 +60,26 @@ class FunctionClassifier:
         name: str = "function",
         output: Output = "probabilities",
         task: Task = "single_label",
+        decimals: int | None = None,
     ) -> None:
+        if decimals is not None and (output == "scores" or task == "regression"):
+            raise ConfigurationError(
+                f"decimals={decimals} are of probabilities, and {name} returns scores; "
+                "leave decimals out"
+            )
+        if decimals is not None and not 1 <= decimals <= MOST_DECIMALS:
+            raise ConfigurationError(f"decimals={decimals}; pass 1 to {MOST_DECIMALS}")
         self.function = function
         self.labels = check_labels(labels, task)
         self.name = name
         self.output = output
         self.task = task
+        self.decimals = decimals
+
+    @property
+    def shows_probabilities(self) -> bool:
+        """Whether its scores come from probabilities."""
+        return self.output == "probabilities"
 
     def predict(self, texts: Sequence[Text]) -> Scores:
         """Return the scores of `texts`, shape (n_texts, n_labels), natural-log scale.
@@ -75,8 +96,9 @@ class FunctionClassifier:
         values = check_scores(answer, len(texts), self.labels, self.name)
         if self.output == "scores":
             return values
-        return log_odds_scores(values, self.task, self.name)
+        return log_odds_scores(values, self.task, self.name, self.decimals)
 
     def describe(self) -> ModelDescription:
         """Return what is known of the model."""
-        return description_of(self, {"output": self.output})
+        rounded = {} if self.decimals is None else {"decimals": self.decimals}
+        return description_of(self, {"output": self.output, **rounded})

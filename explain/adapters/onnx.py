@@ -1,29 +1,35 @@
 """Sequence classifiers in the ONNX format."""
 
+import os
+import re
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
 from packaging.version import Version
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification
 
 from explain.adapters.base import SUM_TOLERANCE, Scores, check_scores, description_of
 from explain.adapters.extras import need
 from explain.adapters.pretrained import (
     check_vocabulary,
+    load_config,
     load_tokenizer,
     loading,
     max_length_of,
     pad_id_of,
     pad_side_of,
 )
-from explain.adapters.safety import check_folder
+from explain.adapters.safety import LoadedFiles, check_folder
 from explain.adapters.tokenized import LongText, Pool, TokenizerClassifier
 from explain.adapters.transformers import KIND, labels_of, task_of
 from explain.errors import AdapterError, ConfigurationError, nearest
-from explain.files import hash_folder
 from explain.record import FileHash, ModelDescription, Task
 
 if TYPE_CHECKING:
@@ -36,6 +42,9 @@ PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 PROBES = (".", "good", "This is bad, and it will get worse.", "no 1 2 3", "Where? Here!")
 """Texts that tell probabilities from logits: few logits lie in 0 to 1 for all of them."""
+
+MOST_SECONDS = 600.0
+"""Time for one batch, after which a model counts as one that never ends."""
 
 SAFE = Version("1.24.1")
 """The first onnxruntime that reads no external weights from outside of the model's folder."""
@@ -153,15 +162,16 @@ class OnnxClassifier(TokenizerClassifier):
         path = Path(folder)
         check_folder(path, weights=".onnx")
         file = _model_file(path)
-        with loading(path, KIND):
-            config = AutoConfig.from_pretrained(path, local_files_only=True)
+        loaded = LoadedFiles.of(path, [file, *_external_files(file)])
+        config = load_config(path, KIND)
+        session, tokenizer = _session(runtime, file, device), load_tokenizer(path)
         return cls(
-            _session(runtime, file, device),
-            load_tokenizer(path),
+            session,
+            tokenizer,
             config,
             name=name or path.resolve().name,
             source=source or path.as_posix(),
-            files=hash_folder(path),
+            files=loaded.unchanged(),
             task=task,
             long_text=long_text,
             pool=pool,
@@ -221,7 +231,7 @@ class OnnxClassifier(TokenizerClassifier):
 
     def _score_batch(self, encoded: Mapping[str, Any]) -> Scores:
         inputs = self._padded({key: encoded[key] for key in self._inputs})
-        (logits,) = self._session.run([self._output], inputs)
+        (logits,) = _run(self._session, self._output, inputs)
         return check_scores(logits, len(encoded["input_ids"]), self.labels, self.name)
 
 
@@ -236,6 +246,56 @@ def _model_file(folder: Path) -> Path:
     )
 
 
+def _external_files(file: Path) -> list[Path]:
+    """Return the files beside a model that its weights are in.
+
+    The format writes their names as entries of the key ``location``, the length of a string before
+    the string. onnxruntime itself refuses those outside of the folder.
+    """
+    if not file.stat().st_size:
+        return []
+    with file.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
+        names = {
+            content[found.end() : found.end() + found[1][0]]
+            for found in re.finditer(rb"\x0a\x08location\x12([\x01-\x7f])", content)
+        }
+    folder = file.parent.resolve()
+    paths = [folder / os.fsdecode(name) for name in sorted(names)]
+    return [
+        file.parent / path.relative_to(folder)
+        for path in map(Path.resolve, paths)
+        if path.is_relative_to(folder) and path.is_file()
+    ]
+
+
+def _run(session: "InferenceSession", output: str, inputs: Mapping[str, Any]) -> list[Any]:
+    """Return the outputs of a model, which is stopped where it runs without end."""
+    from onnxruntime import RunOptions
+
+    options = RunOptions()
+    timer = Timer(MOST_SECONDS, setattr, (options, "terminate", True))
+    timer.daemon = True
+    timer.start()
+    try:
+        outputs: list[Any] = session.run([output], inputs, options)
+    finally:
+        timer.cancel()
+    return outputs
+
+
+@cache
+def _limit_memory(runtime: Any) -> None:
+    """Bound what all models in onnxruntime may take together to half of the memory there is.
+
+    A small graph can ask for any amount. Where memory is limited already, that is left alone.
+    """
+    most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    kind, memory = runtime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, runtime.OrtMemType.DEFAULT
+    place = runtime.OrtMemoryInfo("Cpu", kind, 0, memory)
+    with suppress(RuntimeError):
+        runtime.create_and_register_allocator(place, runtime.OrtArenaCfg({"max_mem": most}))
+
+
 def _session(runtime: Any, file: Path, device: str) -> "InferenceSession":
     """Return a model on a device, as deterministic as onnxruntime can be."""
     if Version(runtime.__version__) < SAFE:
@@ -248,7 +308,11 @@ def _session(runtime: Any, file: Path, device: str) -> "InferenceSession":
     here = [name for name, known in PROVIDERS.items() if known in runtime.get_available_providers()]
     if kind not in here or not (number or "0").isdecimal():
         raise ConfigurationError(f"there is no device {device!r}; {nearest(str(device), here)}")
+    _limit_memory(runtime)
     options = runtime.SessionOptions()
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    # What goes wrong is raised as well.
+    options.log_severity_level = 4
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True

@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification
 
 from explain.adapters.extras import need
 from explain.adapters.pretrained import (
+    load_config,
     load_model,
     load_tokenizer,
     loading,
     on_device,
     refuse_random,
 )
-from explain.adapters.safety import ADAPTER_CONFIG, check_folder
+from explain.adapters.safety import ADAPTER_CONFIG, LoadedFiles, check_folder, weight_files
 from explain.adapters.tokenized import LongText, Pool
 from explain.adapters.transformers import KIND, TransformersClassifier
 from explain.errors import AdapterError, UnsafeModelError
-from explain.files import hash_folder
 from explain.record import FileHash, Task
 
 __all__ = ["load_peft"]
@@ -79,20 +79,22 @@ def load_peft(
     check_folder(below)
 
     own = path / "config.json"
-    with loading(path, KIND):
-        config = AutoConfig.from_pretrained(path if own.is_file() else below, local_files_only=True)
+    adapter = LoadedFiles.of(path, [path / WEIGHTS])
+    whole = LoadedFiles.of(below, weight_files(below))
+    config = load_config(path if own.is_file() else below, KIND)
     model, missing = load_model(
         AutoModelForSequenceClassification, below, KIND, dtype=dtype, config=config
     )
     merged, trained = _merged(peft, model, path)
     refuse_random(missing - trained, path, KIND)
     has_tokenizer = any((path / f).is_file() for f in ("tokenizer.json", "tokenizer_config.json"))
+    tokenizer = load_tokenizer(path if has_tokenizer else below)
     return TransformersClassifier(
         on_device(merged, device),
-        load_tokenizer(path if has_tokenizer else below),
+        tokenizer,
         name=name or path.resolve().name,
         source=source or path.as_posix(),
-        files=_hashes(path, below),
+        files=adapter.unchanged() + _below(whole.unchanged(), path, below),
         facts={"adapter": f"{settings['peft_type']}, merged", "base": below.as_posix()},
         task=task,
         long_text=long_text,
@@ -178,11 +180,8 @@ def _merged(peft: Any, model: Any, path: Path) -> tuple[Any, set[str]]:
     return merged, {key.removeprefix(prefix) for key in wanted}
 
 
-def _hashes(path: Path, below: Path) -> tuple[FileHash, ...]:
-    """Return the hashes of both folders; a base elsewhere stands under ``base/``."""
-    own = hash_folder(path)
-    if below.resolve().is_relative_to(path.resolve()):
-        return own
-    return own + tuple(
-        file.model_copy(update={"path": f"base/{file.path}"}) for file in hash_folder(below)
-    )
+def _below(files: tuple[FileHash, ...], path: Path, below: Path) -> tuple[FileHash, ...]:
+    """Return the hashes of the base; one inside of the adapter's folder keeps its place."""
+    own, root = below.resolve(), path.resolve()
+    place = own.relative_to(root).as_posix() if own.is_relative_to(root) else "base"
+    return tuple(file.model_copy(update={"path": f"{place}/{file.path}"}) for file in files)

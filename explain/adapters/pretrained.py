@@ -3,16 +3,19 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from pydantic import JsonValue
-from transformers import AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from explain.adapters.base import Encoding, Scores, description_of, first_line
+from explain.adapters.growth import check_growth
 from explain.adapters.private import PrivateModule, PrivateTokenizer
+from explain.adapters.safety import weight_files
 from explain.adapters.tokenized import (
     GPU_TOKEN_BUDGET,
     LongText,
@@ -26,11 +29,12 @@ from explain.record import FileHash, ModelDescription, Task
 from explain.spans import Span, Text
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 __all__ = [
     "PretrainedClassifier",
     "check_vocabulary",
+    "load_config",
     "load_model",
     "load_tokenizer",
     "loading",
@@ -42,6 +46,9 @@ __all__ = [
 ]
 
 DTYPES = ("float32", "float16", "bfloat16")
+
+MOST_WEIGHTS_PER_BYTE, MORE_WEIGHTS = 8, 2**22
+"""Weights of one bit each, and those of buffers that are not saved, such as masks."""
 
 
 class PretrainedClassifier(TokenizerClassifier):
@@ -231,9 +238,25 @@ def load_tokenizer(folder: Path, **options: Any) -> "PreTrainedTokenizerBase":
     """
     with loading(folder, "tokenizer"):
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            folder, local_files_only=True, **options
+            folder, local_files_only=True, trust_remote_code=False, **options
         )
+    check_growth(tokenizer, folder)
     return tokenizer
+
+
+def load_config(folder: Path, kind: str) -> "PretrainedConfig":
+    """Return the configuration in a folder that was checked before.
+
+    Raises
+    ------
+    AdapterError
+        If it is none.
+    """
+    with loading(folder, kind):
+        config: PretrainedConfig = AutoConfig.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+    return config
 
 
 def load_model(
@@ -265,6 +288,9 @@ def load_model(
     """
     if dtype is not None and dtype not in DTYPES:
         raise ConfigurationError(f"there is no dtype {dtype!r}; {nearest(dtype, DTYPES)}")
+    if "gguf_file" not in options:
+        config = options.setdefault("config", load_config(folder, kind))
+        _check_outline(auto, config, folder, kind)
     with loading(folder, kind):
         model, found = auto.from_pretrained(
             folder,
@@ -276,6 +302,22 @@ def load_model(
             **options,
         )
     return model, set(found["missing_keys"])
+
+
+def _check_outline(auto: Any, config: "PretrainedConfig", folder: Path, kind: str) -> None:
+    """Check that a configuration describes no more weights than the files can hold.
+
+    transformers makes room for all of them, also for those that are missing.
+    """
+    with loading(folder, kind), torch.device("meta"):
+        outline = auto.from_config(deepcopy(config), trust_remote_code=False)
+    described = sum(weight.numel() for weight in (*outline.parameters(), *outline.buffers()))
+    held = sum(path.stat().st_size for path in weight_files(folder))
+    if described > MOST_WEIGHTS_PER_BYTE * held + MORE_WEIGHTS:
+        raise AdapterError(
+            f"config.json in {str(folder)!r} describes {described:,} weights, and its files hold "
+            f"{held:,} bytes; save the model again"
+        )
 
 
 def refuse_random(missing: set[str], folder: Path, kind: str) -> None:

@@ -20,7 +20,7 @@ from explain.adapters.pretrained import (
     on_device,
     refuse_random,
 )
-from explain.adapters.safety import check_folder
+from explain.adapters.safety import LoadedFiles, check_folder, weight_files
 from explain.adapters.token_spans import with_marks
 from explain.errors import (
     AdapterError,
@@ -28,7 +28,6 @@ from explain.errors import (
     ConfigurationError,
     PredictionError,
 )
-from explain.files import hash_folder
 from explain.record import FileHash
 from explain.spans import Span, Text, parts_of
 
@@ -191,25 +190,28 @@ class PromptedClassifier(PretrainedClassifier):
         own = {}
         if gguf_file is None:
             check_folder(path)
+            weights = weight_files(path)
         else:
             check_folder(path, weights=".gguf", config=None)
             if gguf_file not in (file.name for file in path.glob("*.gguf")):
                 raise AdapterError(f"{str(path)!r} holds no {gguf_file!r}; pass one of its *.gguf")
             need("gguf", "gguf")
-            own = {"gguf_file": gguf_file}
+            own, weights = {"gguf_file": gguf_file}, [path / gguf_file]
+        loaded = LoadedFiles.of(path, weights)
         # The progress bar of GGUF files listens to no setting.
         with redirect_stderr(StringIO()):
             model, missing = load_model(AutoModelForCausalLM, path, KIND, dtype=dtype, **own)
         refuse_random(missing, path, KIND)
+        tokenizer = load_tokenizer(path, **own)
         return cls(
             on_device(model, device),
-            load_tokenizer(path, **own),
+            tokenizer,
             template=template,
             verbalizer=verbalizer,
             length_normalised=length_normalised,
             name=name or path.resolve().name,
             source=source or path.as_posix(),
-            files=hash_folder(path),
+            files=loaded.unchanged(),
         )
 
     @property

@@ -1,26 +1,45 @@
-"""What a model folder may hold before anything of it is loaded."""
+"""What a model folder may hold before anything of it is loaded, and what of it was loaded."""
 
-import json
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import Self
+from zipfile import BadZipFile, ZipFile
 
+from explain.adapters.folder_settings import (
+    ADAPTER_CONFIG,
+    INDEX,
+    WEIGHTS,
+    check_readable,
+    is_read,
+    read_json,
+)
 from explain.errors import AdapterError, UnsafeModelError
+from explain.files import hash_file
+from explain.record import FileHash
 
-__all__ = ["ADAPTER_CONFIG", "check_folder"]
+__all__ = ["ADAPTER_CONFIG", "LoadedFiles", "check_archive", "check_folder", "weight_files"]
 
 PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt", ".h5"})
 """Suffixes of formats that can run code when they are loaded."""
 
+MOST_ENTRIES = 10_000
+"""Files and folders of a model folder; those of a hub have tens."""
 
-ADAPTER_CONFIG = "adapter_config.json"
-"""What tells an adapter of the peft package, which is no whole model."""
+MOST_EXPANDED_BYTES, MOST_EXPANDED_TIMES = 2**30, 100
+"""Size of what is in an archive, and how often its own size; one of them may be passed."""
 
 
 def check_folder(
     folder: Path, *, weights: str = ".safetensors", config: str | None = "config.json"
 ) -> None:
-    """Check that a folder holds weights in a safe format and no code.
+    """Check that a folder holds weights in a safe format, no code, and no way out of it.
 
-    Weights in a pickle beside safe ones are let be: they are never opened.
+    Weights in a pickle beside safe ones are let be: they are never opened. Links may lead to other
+    files of the folder, or, as in the cache of a hub, to its ``blobs``.
 
     Parameters
     ----------
@@ -34,25 +53,24 @@ def check_folder(
     Raises
     ------
     AdapterError
-        If the folder is missing, holds no such weights or configuration, or holds an adapter where
-        a whole model is expected: transformers would fetch its base.
+        If the folder is missing, holds no such weights or configuration, files or sizes beyond all
+        models that are known, or an adapter where a whole model is expected: transformers would
+        fetch its base.
     UnsafeModelError
-        If its only weights are pickles, or it comes with Python code of its own.
+        If its only weights are pickles, it comes with Python code of its own, or it would have a
+        file outside of it, a pickle or a device opened.
     """
     if not folder.is_dir():
         raise AdapterError(f"no folder {str(folder)!r}; pass a folder that save_pretrained() wrote")
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    files = sorted(_regular_files(folder))
     if code := [path.name for path in files if path.suffix == ".py"]:
         raise UnsafeModelError(
             f"{str(folder)!r} holds Python code ({code[0]}), which is never run; "
             "save the model with an architecture that transformers ships"
         )
     for path in files:
-        if path.suffix == ".json" and path.parent == folder and _names_remote_code(path):
-            raise UnsafeModelError(
-                f"{path.name} in {str(folder)!r} asks for remote code (auto_map), which is never "
-                "run; save the model with an architecture that transformers ships"
-            )
+        if path.parent == folder:
+            check_readable(path)
     if config != ADAPTER_CONFIG and (folder / ADAPTER_CONFIG).is_file():
         raise AdapterError(
             f"{str(folder)!r} holds an adapter ({ADAPTER_CONFIG}), where a whole model is "
@@ -74,9 +92,139 @@ def check_folder(
         )
 
 
-def _names_remote_code(path: Path) -> bool:
+def weight_files(folder: Path) -> list[Path]:
+    """Return the files of a checked folder that transformers reads weights from.
+
+    Raises
+    ------
+    AdapterError
+        If neither ``model.safetensors`` nor its index is there, or the index names none.
+    """
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    if not (folder / INDEX).is_file():
+        raise AdapterError(
+            f"{str(folder)!r} holds neither {WEIGHTS} nor {INDEX}; "
+            "pass a folder that save_pretrained() wrote"
+        )
+    names = sorted(set(read_json(folder / INDEX)["weight_map"].values()))
+    if not names:
+        raise AdapterError(f"{INDEX} in {str(folder)!r} names no weights; save the model again")
+    return [folder / name for name in names]
+
+
+def check_archive(path: Path, content: bytes) -> None:
+    """Check that a file of skops is a zip archive that does not expand beyond measure.
+
+    Raises
+    ------
+    AdapterError
+        If it does, or is none.
+    """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise AdapterError(f"{path.name} is no JSON: {error}; save the model again") from error
-    return isinstance(content, dict) and "auto_map" in content
+        with ZipFile(BytesIO(content)) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+    except (BadZipFile, NotImplementedError, ValueError) as error:
+        raise AdapterError(
+            f"{str(path)!r} is no skops file: {error}; save the model again"
+        ) from error
+    if size > max(MOST_EXPANDED_BYTES, MOST_EXPANDED_TIMES * len(content)):
+        raise AdapterError(
+            f"{str(path)!r} has {len(content):,} bytes and expands to {size:,}, which no model "
+            "does; save the model again"
+        )
+
+
+@dataclass(frozen=True)
+class LoadedFiles:
+    """The files that a model is loaded from, as they were before."""
+
+    hashes: tuple[FileHash, ...]
+    _states: tuple[tuple[Path, tuple[int, ...]], ...]
+
+    @classmethod
+    def of(cls, folder: Path, weights: Sequence[Path]) -> Self:
+        """Return the hashes of weights, and of what else is read at the top of their folder.
+
+        Files that nothing opens are not hashed, however large they are.
+        """
+        read = {path for path in folder.iterdir() if is_read(path.name) and path.is_file()}
+        return cls._of(folder, sorted(read | set(weights)))
+
+    @classmethod
+    def of_file(cls, path: Path) -> Self:
+        """Return the hash of a model that is a single file."""
+        return cls._of(path.parent, [path])
+
+    @classmethod
+    def _of(cls, folder: Path, paths: Sequence[Path]) -> Self:
+        states = tuple((path, _state(path)) for path in paths)
+        return cls(tuple(hash_file(path, folder) for path in paths), states)
+
+    def unchanged(self) -> tuple[FileHash, ...]:
+        """Return the hashes, once the model is loaded: they are those of what was loaded.
+
+        Raises
+        ------
+        AdapterError
+            If a file was changed in between.
+        """
+        for path, state in self._states:
+            if not path.is_file() or _state(path) != state:
+                raise AdapterError(
+                    f"{path.name} in {str(path.parent)!r} was changed while it was loaded; wait "
+                    "until nothing writes to the folder, and load the model again"
+                )
+        return self.hashes
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """Return what tells one content of a file from another, the time of its last change included.
+
+    The user may set back the time of the last modification, but not that of the last change.
+    """
+    own = path.stat()
+    return own.st_dev, own.st_ino, own.st_size, own.st_mtime_ns, own.st_ctime_ns
+
+
+def _regular_files(folder: Path) -> Iterator[Path]:
+    """Yield all files of a folder and those below, once it is known that none leads out of it."""
+    root = folder.resolve()
+    # The hub's cache holds links to ../../blobs.
+    homes = [root, root.parent.parent / "blobs"] if root.parent.name == "snapshots" else [root]
+    seen = 0
+    for place, folders, names in os.walk(folder):
+        seen += len(folders) + len(names)
+        if seen > MOST_ENTRIES:
+            raise AdapterError(
+                f"{str(folder)!r} holds more than {MOST_ENTRIES:,} files; pass the folder of one "
+                "model"
+            )
+        for path in (Path(place) / name for name in (*folders, *names)):
+            if path.is_symlink():
+                _check_link(path, homes)
+            if not path.exists():
+                continue
+            mode = path.stat().st_mode
+            if stat.S_ISREG(mode):
+                yield path
+            elif not stat.S_ISDIR(mode):
+                raise UnsafeModelError(
+                    f"{path.name} in {place!r} is a pipe, a socket or a device, which is never "
+                    "read; remove it"
+                )
+
+
+def _check_link(path: Path, homes: Sequence[Path]) -> None:
+    try:
+        target = path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise UnsafeModelError(f"{str(path)!r} is a link to itself; remove it") from error
+    # A GGUF file is opened only where the user names it, and holds weights and nothing else.
+    if path.suffix == target.suffix == ".gguf":
+        return
+    if not any(target.is_relative_to(home) for home in homes):
+        raise UnsafeModelError(
+            f"{str(path)!r} is a link to {str(target)!r} outside of the folder, which is never "
+            "read; put the file itself there"
+        )

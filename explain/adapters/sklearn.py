@@ -25,6 +25,7 @@ from explain.adapters.base import (
 )
 from explain.adapters.extras import need
 from explain.adapters.labels import Labels, check_labels, new_names
+from explain.adapters.safety import LoadedFiles, check_archive
 from explain.errors import (
     AdapterError,
     CapabilityError,
@@ -32,7 +33,6 @@ from explain.errors import (
     PredictionError,
     UnsafeModelError,
 )
-from explain.files import hash_file
 from explain.record import PICKLE_FACT, FileHash, ModelDescription, Task, label_name
 from explain.spans import Span, Text
 
@@ -144,7 +144,9 @@ class SklearnClassifier:
         """
         skops = need("skops.io", "skops")
         path = _existing(file)
+        loaded = LoadedFiles.of_file(path)
         content = path.read_bytes()
+        check_archive(path, content)
         try:
             needed = sorted(skops.get_untrusted_types(data=content))
         except Exception as error:
@@ -156,7 +158,7 @@ class SklearnClassifier:
             )
         facts: dict[str, JsonValue] = {"trusted types": list[JsonValue](needed)}
         load = partial(skops.loads, content, trusted=needed)
-        return cls._from_file(path, load, labels=labels, task=task, name=name, facts=facts)
+        return cls._from_file(path, load, loaded, labels=labels, task=task, name=name, facts=facts)
 
     @classmethod
     def from_pickle(
@@ -198,20 +200,29 @@ class SklearnClassifier:
         facts: dict[str, JsonValue] = {
             PICKLE_FACT: "yes, on the user's word: a pickle can run any code"
         }
-        load = partial(joblib.load, path)
-        return cls._from_file(path, load, labels=labels, task=task, name=name, facts=facts)
+        load, loaded = partial(joblib.load, path), LoadedFiles.of_file(path)
+        return cls._from_file(path, load, loaded, labels=labels, task=task, name=name, facts=facts)
 
     @classmethod
     def _from_file(
-        cls, path: Path, load: Callable[[], Any], *, name: str | None, **options: Any
+        cls,
+        path: Path,
+        load: Callable[[], Any],
+        loaded: LoadedFiles,
+        *,
+        name: str | None,
+        **options: Any,
     ) -> Self:
         try:
             estimator = load()
         except Exception as error:
             raise AdapterError(f"{str(path)!r} cannot be loaded: {first_line(error)}") from error
-        files = (hash_file(path, path.parent),)
         return cls(
-            estimator, name=name or path.stem, source=path.as_posix(), files=files, **options
+            estimator,
+            name=name or path.stem,
+            source=path.as_posix(),
+            files=loaded.unchanged(),
+            **options,
         )
 
     def predict(self, texts: Sequence[Text]) -> Scores:

@@ -17,10 +17,9 @@ from explain.adapters.pretrained import (
     on_device,
     refuse_random,
 )
-from explain.adapters.safety import check_folder
+from explain.adapters.safety import LoadedFiles, check_folder, weight_files
 from explain.adapters.tokenized import LongText, Pool
 from explain.errors import AdapterError, ConfigurationError, nearest
-from explain.files import hash_folder
 from explain.record import FileHash, Task
 
 if TYPE_CHECKING:
@@ -139,14 +138,16 @@ class TransformersClassifier(PretrainedClassifier):
         """
         path = Path(folder)
         check_folder(path)
+        loaded = LoadedFiles.of(path, weight_files(path))
         model, missing = load_model(AutoModelForSequenceClassification, path, KIND, dtype=dtype)
         refuse_random(missing, path, KIND)
+        tokenizer = load_tokenizer(path)
         return cls(
             on_device(model, device),
-            load_tokenizer(path),
+            tokenizer,
             name=name or path.resolve().name,
             source=source or path.as_posix(),
-            files=hash_folder(path),
+            files=loaded.unchanged(),
             task=task,
             long_text=long_text,
             pool=pool,

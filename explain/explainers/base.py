@@ -14,7 +14,7 @@ from pydantic import Field, JsonValue
 from explain.adapters import TextClassifier
 from explain.engine import Outcome
 from explain.errors import BudgetError
-from explain.games import Coalitions, Plan, Question
+from explain.games import Coalitions, Observed, Plan, Question
 from explain.progress import Progress
 from explain.spans import Segmentation, Span
 
@@ -32,6 +32,7 @@ __all__ = [
     "Tolerance",
     "WhiteBoxExplainer",
     "check_size",
+    "ended_with_all",
     "ends",
     "every",
     "overlap",
@@ -60,8 +61,11 @@ Tolerance: TypeAlias = Annotated[float, Field(gt=0)]
 Seconds: TypeAlias = Annotated[float, Field(gt=0)]
 """Wall-clock seconds, counted from the method's first question of a text."""
 
-EndedBy: TypeAlias = Literal["exact", "tolerance", "budget", "seconds"]
-"""Why a method stopped to ask, as its diagnostics say under ``ended_by``."""
+EndedBy: TypeAlias = Literal["exact", "enumeration", "tolerance", "budget", "seconds"]
+"""Why a method stopped to ask, as its diagnostics say under ``ended_by``.
+
+``enumeration``: there was nothing left to ask, and still the values are not exact.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +169,11 @@ def check_size(method: str, n_features: int) -> None:
             f"{method} cannot sample a text of {n_features:,} features, {MOST_FEATURES:,} are the "
             "most; pass unit='sentence', or shorten the text"
         )
+
+
+def ended_with_all(observed: Observed) -> EndedBy:
+    """Return why a method stopped that has asked for all that it needs."""
+    return "exact" if observed.exact else "enumeration"
 
 
 def ends(n_features: int) -> Coalitions:

@@ -67,7 +67,7 @@ def as_plan(method: Callable[[GameFunction], T], seed: int) -> Plan[T]:
                 coalitions = questions.get()
             if coalitions is None:
                 return result.result()
-            resume = partial(answers.put, (yield coalitions))
+            resume = partial(answers.put, (yield coalitions).values)
     finally:
         answers.put(None)
         thread.join()

@@ -22,7 +22,7 @@ from scipy.special import comb
 
 from explain.errors import BudgetError
 from explain.explainers.base import Estimate, PerturbationExplainer, every
-from explain.games import Coalitions, Plan, Values
+from explain.games import Coalitions, Observed, Plan, Values
 from explain.spans import Segmentation, Span, sentences
 
 __all__ = ["MOST_WORDS", "Refined", "sentence_runs", "sentences_then_words"]
@@ -182,7 +182,9 @@ class _Levels:
     def sentences(self) -> Plan[Estimate]:
         """Return the plan of the method on the sentences."""
         half = None if self.budget is None else self.budget // 2
-        return self._run(half, len(self.groups), lambda kept: kept[:, self.owners], lambda v: v)
+        return self._run(
+            half, len(self.groups), lambda kept: kept[:, self.owners], lambda observed: observed
+        )
 
     def words(self, number: int, share: int | None) -> Plan[Estimate]:
         """Return the plan of the method on the words of a sentence, in its contexts."""
@@ -194,9 +196,11 @@ class _Levels:
             coalitions[:, group.start : group.stop] = np.tile(inside, (len(around), 1))
             return coalitions
 
-        def mean(values: Values) -> Values:
-            averaged: Values = weights @ values.reshape(len(weights), -1)
-            return averaged
+        def mean(observed: Observed) -> Observed:
+            values, variances = (
+                each.reshape(len(weights), -1) for each in (observed.values, observed.variances)
+            )
+            return Observed(weights @ values, weights**2 @ variances)
 
         each = None if share is None else share // len(kept)
         found = yield from self._run(each, len(group), within, mean)
@@ -247,7 +251,7 @@ class _Levels:
         budget: int | None,
         n_players: int,
         expand: Callable[[Coalitions], Coalitions],
-        reduce: Callable[[Values], Values],
+        reduce: Callable[[Observed], Observed],
     ) -> Plan[Estimate]:
         """Run the method on a game whose coalitions are turned into those of words."""
         method = self.explainer if budget is None else _with_budget(self.explainer, budget)

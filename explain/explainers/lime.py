@@ -18,10 +18,12 @@ from explain.explainers.base import (
     Seconds,
     Tolerance,
     check_size,
+    ended_with_all,
     ends,
     every,
 )
-from explain.game_model import RESOLUTION, GameModel, Limits, learn
+from explain.game_model import RESOLUTION, GameModel, Limits, SizeWeights, learn
+from explain.game_model.symmetric import mean_products
 from explain.games import Coalitions, Plan, Values
 
 __all__ = ["Lime", "draw_neighbours", "held_out_rows", "kernel", "neighbour_distances"]
@@ -66,7 +68,7 @@ class Lime:
         on all features; it estimates no error.
     tolerance : float
         Largest standard error, relative to the largest absolute coefficient, at which ``auto``
-        stops to ask: at 1.6 % it is nearer to the limit than 5,000 draws are.
+        stops to ask: at 2.5 % it is nearer to the limit than 5,000 draws are.
     budget : int
         Distinct coalitions evaluated. ``sampling`` draws, with repeats as LIME draws them, until
         there are that many distinct ones, at most 5,000 draws.
@@ -99,7 +101,7 @@ class Lime:
                 "pass algorithm='auto'"
             )
         if n_features == 0:
-            empty, full = yield ends(0)
+            empty, full = (yield ends(0)).values
             return Estimate(
                 np.zeros(0), float(empty), float(full), np.zeros(0), {"ended_by": "exact"}
             )
@@ -118,12 +120,10 @@ class Lime:
         """Read the limit from the game model, and look at fresh neighbours."""
         # A stream of its own: the first one is the design that all methods of a text share.
         drawn = draw_neighbours(n_features, FIT_DRAWS, rng.spawn(1)[0])
-        inside, outside = _limit(n_features)
+        asked = _limit(n_features)
         n_fresh = min(FRESH_NEIGHBOURS, self.budget // 4)
         limits = Limits(self.tolerance, self.budget - n_fresh, self.seconds)
-        learned = yield from learn(
-            n_features, rng, limits, lambda model: model.features(inside, outside)
-        )
+        learned = yield from learn(n_features, rng, limits, lambda model: model.features(asked))
         model, coefficients = learned.model, learned.found.values
         values = model.score(drawn)
         intercept = _intercept(drawn, values, coefficients)
@@ -134,7 +134,7 @@ class Lime:
             "rounds": learned.rounds,
             "intercept": intercept,
             "r2": _weighted_r2(drawn, values, intercept, coefficients),
-            "held_out_r2": _weighted_r2(fresh, (yield fresh), intercept, coefficients),
+            "held_out_r2": _weighted_r2(fresh, (yield fresh).values, intercept, coefficients),
         }
         return Estimate(
             coefficients, model.empty_value, model.full_value, learned.found.errors, diagnostics
@@ -143,7 +143,7 @@ class Lime:
     def _sampled(self, n_features: int, rng: np.random.Generator) -> Plan[Estimate]:
         """Fit neighbours that the classifier scores, a fifth of them held out."""
         drawn = draw_neighbours(n_features, self.budget - 1, rng)
-        values = yield np.vstack([ends(n_features)[:1], drawn])
+        values = (yield np.vstack([ends(n_features)[:1], drawn])).values
         empty, neighbour_values = values[0], values[1:]
         held_out = held_out_rows(drawn)
         intercept, coefficients, r2 = _fit(drawn[~held_out], neighbour_values[~held_out])
@@ -213,24 +213,37 @@ def held_out_rows(drawn: Coalitions) -> NDArray[np.bool_]:
 def _enumerated(n_features: int) -> Plan[Estimate]:
     """Fit all coalitions, each weighted by how often it is drawn and by its kernel."""
     kept = every(n_features)
-    values = yield kept
+    observed = yield kept
+    values = observed.values
     kept_of = kept.sum(axis=1)
     weights = _size_weights(n_features)[kept_of] / comb(n_features, kept_of)
     root = np.sqrt(weights)
     design = np.column_stack([np.ones(len(kept)), kept]) * root[:, None]
+    ended_by = ended_with_all(observed)
     intercept, *coefficients = np.linalg.lstsq(design, values * root, rcond=None)[0].tolist()
     return Estimate(
         np.array(coefficients),
         float(values[0]),
         float(values[-1]),
-        np.zeros(n_features),
+        _fit_errors(design, root, observed.variances),
         {
-            "algorithm": "exact",
-            "ended_by": "exact",
+            "algorithm": ended_by,
+            "ended_by": ended_by,
             "intercept": intercept,
             "r2": _r2(values, intercept + kept @ np.array(coefficients), weights),
         },
     )
+
+
+def _fit_errors(
+    design: NDArray[np.float64], root: NDArray[np.float64], variances: Values
+) -> NDArray[np.float64]:
+    """Return the standard errors of a weighted fit's coefficients, from those of its values."""
+    if not variances.any():
+        return np.zeros(design.shape[1] - 1)
+    operator = np.linalg.pinv(design) * root
+    errors: NDArray[np.float64] = np.sqrt(operator[1:] ** 2 @ variances)
+    return errors
 
 
 def _size_weights(n_features: int) -> NDArray[np.float64]:
@@ -247,33 +260,20 @@ def _size_weights(n_features: int) -> NDArray[np.float64]:
     return shares
 
 
-def _limit(n_features: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return how an effect counts in the coefficients of its own features, and of the others.
+def _limit(n_features: int) -> SizeWeights:
+    """Return how values count in the coefficients that LIME converges to.
 
     For x in {-1, +1}^n with weights that depend on the size alone, E[prod of x_i over T] is a
     number m_|T|, and the covariances of the x_i are (1 - m_2) I + (m_2 - m_1^2) J, which has an
     inverse of the same form. A feature is x_i = 1 or -1, a step of two; LIME's is a step of one.
-
-    Returns
-    -------
-    two arrays, shape (6,), float64
-        For |T| = 0 .. 5.
     """
     weights = _size_weights(n_features)
-    surplus = 2.0 * np.arange(n_features + 1) - n_features
-    means = [np.ones(n_features + 1), surplus / n_features]
-    # Of elementary symmetric polynomials, over their number of terms.
-    for k in range(1, min(6, n_features)):
-        means.append((surplus * means[k] - k * means[k - 1]) / (n_features - k))
-    means += [np.zeros(n_features + 1)] * (7 - len(means))
-    m = np.array(means) @ weights
-    sizes = np.arange(6)
-    own = np.concatenate([[0], m[:5]]) - m[1] * m[:6]
-    other = m[1:] - m[1] * m[:6]
-    shared = (m[2] - m[1] ** 2) / (1 - m[2] + n_features * (m[2] - m[1] ** 2))
-    total = shared * (sizes * own + (n_features - sizes) * other)
-    inside, outside = (2 * (one - total) / (1 - m[2]) for one in (own, other))
-    return inside, outside
+    kept = np.arange(n_features + 1) / n_features
+    m1, m2 = mean_products(n_features)[1:3] @ weights
+    shared = (m2 - m1**2) / (1 - m2 + n_features * (m2 - m1**2))
+    together = shared * n_features * (2 * kept - 1 - m1)
+    own = np.array([(1 - kept) * (-1 - m1 - together), kept * (1 - m1 - together)])
+    return SizeWeights(2 / (1 - m2) * weights * own)
 
 
 def _intercept(neighbours: Coalitions, values: Values, coefficients: NDArray[np.float64]) -> float:

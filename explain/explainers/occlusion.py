@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from explain.errors import BudgetError
-from explain.explainers.base import Budget, Estimate, check_size, ends
+from explain.explainers.base import Budget, Estimate, check_size, ended_with_all, ends
 from explain.games import Plan
 
 __all__ = ["Occlusion"]
@@ -14,7 +14,9 @@ __all__ = ["Occlusion"]
 
 @dataclass(frozen=True, slots=True)
 class Occlusion:
-    """v(N) - v(N without i): what is lost when one feature alone is removed. Exact.
+    """v(N) - v(N without i): what is lost when one feature alone is removed.
+
+    As exact as the model's answers are.
 
     Parameters
     ----------
@@ -41,12 +43,12 @@ class Occlusion:
                 f"occlusion needs {n_features + 2:,} evaluations for {n_features} features, the "
                 f"budget is {self.budget:,}; leave budget out or pass unit='sentence'"
             )
-        values = yield np.vstack([ends(n_features), ~np.eye(n_features, dtype=bool)])
-        empty, full, without = values[0], values[1], values[2:]
+        observed = yield np.vstack([ends(n_features), ~np.eye(n_features, dtype=bool)])
+        empty, full, without = observed.values[0], observed.values[1], observed.values[2:]
         return Estimate(
             full - without,
             float(empty),
             float(full),
-            np.zeros(n_features),
-            {"ended_by": "exact"},
+            np.sqrt(observed.variances[1] + observed.variances[2:]),
+            {"ended_by": ended_with_all(observed)},
         )

@@ -40,5 +40,5 @@ class Random:
                 f"random needs 2 evaluations, v(empty) and v(N), the budget is {self.budget}; "
                 "leave budget out"
             )
-        empty, full = yield ends(n_features)
+        empty, full = (yield ends(n_features)).values
         return Estimate(rng.standard_normal(n_features), float(empty), float(full))

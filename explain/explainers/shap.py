@@ -1,6 +1,6 @@
 """Shapley values (Shapley 1953; Lundberg and Lee 2017)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import factorial
@@ -18,6 +18,7 @@ from explain.explainers.base import (
     Seconds,
     Tolerance,
     check_size,
+    ended_with_all,
     ends,
     every,
 )
@@ -83,7 +84,7 @@ class Shap:
             return (yield from _exact(n_features))
         if algorithm == "gaussian_process":
             return (yield from self._learned(n_features, rng))
-        empty, full = yield ends(n_features)
+        empty, full = (yield ends(n_features)).values
         seed = int(rng.integers(2**32))
         run = partial(_PACKAGE[algorithm], n_features, self.budget, seed)
         values = yield from as_plan(run, seed)
@@ -146,16 +147,34 @@ def exact_shapley_values(values: Values) -> FloatArray:
     array, shape (n_features,)
         phi_i = sum over S without i of |S|! (n-|S|-1)! / n! (v(S + i) - v(S)).
     """
-    n = len(values).bit_length() - 1
+    return np.array(
+        [
+            weights @ (values[with_it] - values[without])
+            for with_it, without, weights in _gains(len(values).bit_length() - 1)
+        ],
+        dtype=np.float64,
+    )
+
+
+def _exact_variances(variances: Values) -> FloatArray:
+    """Return the variances of exact Shapley values from those of all coalitions."""
+    return np.array(
+        [
+            weights**2 @ (variances[with_it] + variances[without])
+            for with_it, without, weights in _gains(len(variances).bit_length() - 1)
+        ],
+        dtype=np.float64,
+    )
+
+
+def _gains(n: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]]:
+    """Yield of each feature the coalitions with it, the same without it, and their weights."""
     index = np.arange(2**n)
     sizes = np.bitwise_count(index)
     weights = np.array([factorial(s) * factorial(n - s - 1) / factorial(n) for s in range(n)])
-    phi = np.empty(n)
     for feature in range(n):
         without = index[(index >> feature) & 1 == 0]
-        gains = values[without | (1 << feature)] - values[without]
-        phi[feature] = weights[sizes[without]] @ gains
-    return phi
+        yield without | (1 << feature), without, weights[sizes[without]]
 
 
 def balanced_tree(n_features: int) -> FloatArray:
@@ -182,13 +201,14 @@ def balanced_tree(n_features: int) -> FloatArray:
 
 
 def _exact(n_features: int) -> Plan[Estimate]:
-    values = yield every(n_features)
+    observed = yield every(n_features)
+    ended_by = ended_with_all(observed)
     return Estimate(
-        exact_shapley_values(values),
-        empty_value=float(values[0]),
-        full_value=float(values[-1]),
-        standard_errors=np.zeros(n_features),
-        diagnostics={"algorithm": "exact", "ended_by": "exact"},
+        exact_shapley_values(observed.values),
+        empty_value=float(observed.values[0]),
+        full_value=float(observed.values[-1]),
+        standard_errors=np.sqrt(_exact_variances(observed.variances)),
+        diagnostics={"algorithm": ended_by, "ended_by": ended_by},
     )
 
 

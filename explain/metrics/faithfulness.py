@@ -62,7 +62,8 @@ def erasure(values: Sequence[float], rng: np.random.Generator) -> Plan[Faithfuln
     n_features = len(values)
     rankings = [np.argsort(-np.array(values), kind="stable"), *random_rankings(n_features, rng)]
     removed = tops(rankings)
-    full, *answered = yield np.vstack([np.ones((1, n_features), dtype=bool), ~removed, removed])
+    asked = np.vstack([np.ones((1, n_features), dtype=bool), ~removed, removed])
+    full, *answered = (yield asked).values
     without, alone = np.array(answered).reshape(2, len(rankings), len(SHARES)).mean(axis=2)
     comprehensiveness, sufficiency = full - without, full - alone
     return Faithfulness(

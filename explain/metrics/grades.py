@@ -44,6 +44,9 @@ MOST_GAP = 0.05
 MOST_ERROR = 0.1
 LEAST_R2 = 0.5
 
+MOST_AT_CAP = 0.1
+"""Share of the texts whose log-odds a model's rounding may hide."""
+
 ENOUGH_RECALL = 0.75
 """Lower end of the interval of 19 of 20: with so few texts no more can be asked for."""
 
@@ -55,6 +58,7 @@ _LIMITS = {
     "convergence": "it converged",
     "standard errors": f"largest at most {MOST_ERROR} of the largest value",
     "held-out R²": f"at least {LEAST_R2}",
+    "rounding": f"at most {percent(MOST_AT_CAP)} of the texts at the cap",
 }
 """The bar of each of `own_verdicts`, in a reader's words."""
 
@@ -177,7 +181,19 @@ def _fit(attribution: Attribution) -> Verdict | None:
     return Verdict("held-out R²", answer_if(fit < LEAST_R2), said)
 
 
-_SELF_REPORTS = (_completeness, _convergence, _stated_errors, _fit)
+def _rounding(attribution: Attribution) -> Verdict | None:
+    at_cap = attribution.diagnostics.get("at_cap")
+    if not isinstance(at_cap, int):
+        return None
+    share = at_cap / attribution.evaluations
+    said = (
+        f"The model rounds to {attribution.target.decimals} decimals, which hides the log-odds of "
+        f"{percent(share)} of the texts; the limit is {percent(MOST_AT_CAP)}."
+    )
+    return Verdict("rounding", answer_if(share > MOST_AT_CAP), said, severe=True)
+
+
+_SELF_REPORTS = (_completeness, _convergence, _stated_errors, _fit, _rounding)
 """What an attribution can say of itself; the bar of each is in `_LIMITS`."""
 
 

@@ -59,7 +59,7 @@ def infidelity(values: Sequence[float], rng: np.random.Generator) -> Plan[Infide
     n_features = len(values)
     top = tops(random_rankings(n_features, rng))
     kept = np.vstack([~top, top])
-    full, *answered = yield np.vstack([np.ones((1, n_features), dtype=bool), kept])
+    full, *answered = (yield np.vstack([np.ones((1, n_features), dtype=bool), kept])).values
     changes = full - np.array(answered)
     if not changes.any():
         return None

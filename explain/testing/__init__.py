@@ -18,6 +18,7 @@ from explain.adapters import TextClassifier, wrap
 from explain.adapters.base import failure
 from explain.errors import CapabilityError, ConfigurationError
 from explain.record import Conformance, ConformanceRow, Outcome
+from explain.redaction import redacted_record
 from explain.spans import Text, parts_of
 from explain.testing import gradients, scores, tokens
 from explain.testing.subject import PAIRS, TEXTS, Fault, NotApplicable, Subject
@@ -91,7 +92,9 @@ def check_classifier(
         else:
             outcome, detail = _run(check, subject)
         rows.append(ConformanceRow(check=name, outcome=outcome, detail=detail))
-    return Conformance(model=str(classifier.name), tolerance=subject.tolerance, rows=tuple(rows))
+    return redacted_record(
+        Conformance(model=str(classifier.name), tolerance=subject.tolerance, rows=tuple(rows))
+    )[0]
 
 
 def _run(check: Callable[[Subject], str], subject: Subject) -> tuple[Outcome, str]:

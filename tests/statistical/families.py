@@ -52,7 +52,9 @@ def exclusive_or(n: int, rng: np.random.Generator) -> Game:
         shapley[members] += size / 3
 
     def v(kept: Coalitions) -> Values:
-        return kept @ weights + sum(size * (kept[:, some].sum(axis=1) % 2) for some, size in sets)
+        odd = sum(size * (kept[:, some].sum(axis=1) % 2) for some, size in sets)
+        values: Values = kept @ weights + odd
+        return values
 
     return v, shapley
 
@@ -111,7 +113,8 @@ def largest(n: int, rng: np.random.Generator) -> Game:
     up, down = np.maximum(weights, 0), np.maximum(-weights, 0)
 
     def v(kept: Coalitions) -> Values:
-        return (kept * up).max(axis=1) - (kept * down).max(axis=1)
+        most: Values = (kept * up).max(axis=1) - (kept * down).max(axis=1)
+        return most
 
     return v, _airport(up) - _airport(down)
 

@@ -1,0 +1,74 @@
+"""Tokenizers that make much of little: a text must cost no more than its share."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from explain.errors import AdapterError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+__all__ = ["MOST_GROWTH", "check_growth"]
+
+MOST_GROWTH = 64
+"""Times that a tokenizer may lengthen a text. Unicode's own compatibility forms reach 18."""
+
+MOST_ADDED = 1_024
+"""Tokens that may stand around a text of one character."""
+
+_PROBES = (*map(chr, range(0x20, 0x7F)), "é", "ﷺ", "中", "가", "👍", "\n", "a a")
+"""Texts that are read to see what a tokenizer makes of them."""
+
+
+def check_growth(tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
+    """Check that a tokenizer does not multiply what it reads.
+
+    Raises
+    ------
+    AdapterError
+        If it does.
+    """
+    backend: Any = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        return
+    times = 1.0
+    if backend.normalizer is not None:
+        for step in _steps(json.loads(backend.normalizer.__getstate__())):
+            times *= _times(step)
+    _require(times, MOST_GROWTH, folder)
+    if backend.normalizer is not None:
+        longest = max(len(backend.normalizer.normalize_str(probe)) for probe in _PROBES)
+        _require(longest, MOST_GROWTH * len(_PROBES[-1]), folder)
+    for probe in _PROBES:
+        _require(sum(backend.encode(probe).attention_mask), MOST_ADDED, folder)
+
+
+def _require(grown: float, most: float, folder: Path) -> None:
+    if grown > most:
+        raise AdapterError(
+            f"the tokenizer in {str(folder)!r} makes {grown:,.0f} of one character, at most "
+            f"{most:,} can be used; pass the tokenizer that the model was trained with"
+        )
+
+
+def _steps(normalizer: Any) -> Iterator[dict[str, Any]]:
+    """Yield the steps of a normalizer, those of its sequences one by one."""
+    if isinstance(normalizer, dict):
+        if normalizer.get("type") == "Sequence":
+            for step in normalizer.get("normalizers", ()):
+                yield from _steps(step)
+        else:
+            yield normalizer
+
+
+def _times(step: dict[str, Any]) -> float:
+    """Return how many characters a step of a normalizer can make of one."""
+    if step.get("type") == "Prepend":
+        return 1.0 + len(step.get("prepend", ""))
+    if step.get("type") != "Replace":
+        return 1.0
+    pattern = step.get("pattern", {}).get("String")
+    made = len(step.get("content", ""))
+    return max(1.0, made / len(pattern)) if pattern else 1.0 + made

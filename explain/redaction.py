@@ -1,0 +1,223 @@
+"""Keys and passwords taken out of everything that leaves, except the texts that are explained.
+
+They are known by value (variables of the environment whose names say so, and what was registered),
+in several encodings, by their shape, and by the name of a setting. Texts of the user's rows are
+data and stay as they are: attributions point into them, character by character.
+"""
+
+import base64
+import html
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import quote, quote_plus
+
+from pydantic import BaseModel
+
+__all__ = ["REMOVED", "message", "redacted", "redacted_record", "register_secret"]
+
+REMOVED = "[secret removed]"
+"""What stands where a key was."""
+
+LONGEST_MESSAGE = 500
+"""Characters that are kept of an error message of a model, once keys are out of it."""
+
+_SECRET_VARIABLES = re.compile(
+    r"(KEY|TOKEN|SECRET|PASS|_PAT|CREDENTIALS?)$|PASSWORD|PASSWD|APIKEY|SECRET_|AUTHORIZATION",
+    re.IGNORECASE,
+)
+"""Names of variables of the environment that hold keys."""
+
+_SECRET_SETTINGS = re.compile(
+    r"(^|[_. -])(token|password|passwd|secret|credentials?|authorization|cookie|pat)$"
+    r"|(api|access|auth|private|secret|session|client|refresh|bearer|hub|hf)[_. -]?"
+    r"(key|token|secret|password)$",
+    re.IGNORECASE,
+)
+"""Names of settings whose values are keys."""
+
+_SPECIAL_TOKENS = re.compile(r"(mask|pad|special|sep|cls|bos|eos|unk)[_. -]?token$", re.IGNORECASE)
+"""Names of settings that only sound like one."""
+
+_SHORTEST, _SHORTEST_WORD = 6, 16
+"""Characters from which on a value is looked for; of letters alone, which may be a word, more."""
+
+_PEM = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{1,60}-----.*?(?:-----END [A-Z0-9 ]{1,60}-----|\Z)", re.DOTALL
+)
+
+_SHAPES = (
+    # What services prefix their keys with, so that filters can find them.
+    r"(?<![A-Za-z0-9])(?:sk-|(?:sk|pk|rk)_(?:live|test)_|gsk_|hf_|r8_|gh[opsur]_|github_pat_|glpat-"
+    r"|xox[abeprs]-|npm_|pypi-|AIza|ya29\.|SG\.|dapi)[A-Za-z0-9._-]{8,}",
+    r"(?<![A-Za-z0-9])(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,}",
+    # A JSON web token.
+    r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?",
+    # What follows a name that says what it is; the name stays.
+    r"(?<![A-Za-z])(?P<scheme>(?i:bearer|basic)\s{1,4})"
+    r"(?:[A-Za-z0-9._~+/=-]{20,}|(?=[A-Za-z._~+/=-]{0,20}[0-9])[A-Za-z0-9._~+/=-]{8,})",
+    r"(?P<setting>(?i:api[_-]?key|access[_-]?token|auth[_-]?token|(?:password|passwd|secret|token)"
+    r"(?=[\"']|\s{0,4}=)|[?&]key)[\"']{0,2}\s{0,4}[:=]\s{0,4}[\"']{0,2})"
+    r"[^\s\"'&,;(){}\[\]]{6,}",
+    r"(?P<header>(?i:authorization|x-api-key|api-key)[\"']{0,2}\s{0,4}:\s{0,4}[\"']{0,2})"
+    r"(?!(?i:bearer|basic)\s)(?:[A-Za-z]{1,20}\s{1,4})?+[^\s\"',;\[\]]+",
+    # User and password in an address; as a path it has lost one of its strokes.
+    r"(?P<address>[A-Za-z]://?)[^\s/\[\]]{1,500}(?=@)",
+)
+_SHAPE = re.compile("|".join(_SHAPES))
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/_=%-]")
+
+_registered: set[str] = set()
+
+_Forms: TypeAlias = tuple[tuple[str, bool], ...]
+"""How keys may be written, and whether a form is a part of a run of base64."""
+
+R = TypeVar("R", bound=BaseModel)
+
+
+def register_secret(value: str) -> None:
+    """Have a key that is in no variable of the environment taken out of everything that leaves."""
+    _registered.add(value)
+
+
+def redacted(text: str) -> str:
+    """Return a text without what is, or looks like, a key.
+
+    Examples
+    --------
+    >>> redacted("401 for https://me:hunter2@host/v1, Authorization: Bearer abcdef123456")
+    '401 for https://[secret removed]@host/v1, Authorization: Bearer [secret removed]'
+    """
+    return _redacted(text, _forms(_secrets()))
+
+
+def message(text: object) -> str:
+    """Return an error message without keys, and then cut to `LONGEST_MESSAGE` characters.
+
+    Examples
+    --------
+    >>> message("a" * 2_000)[-30:]
+    'aaaaaaaaaa… (2,000 characters)'
+    """
+    whole = redacted(str(text))
+    if len(whole) <= LONGEST_MESSAGE:
+        return whole
+    said = f"… ({len(whole):,} characters)"
+    return whole[: LONGEST_MESSAGE - len(said)] + said
+
+
+def redacted_record(record: R) -> tuple[R, int]:
+    """Return a record without keys, and in how many of its strings some were.
+
+    The texts that are explained (``parts``) stay as they are. Reasons of failures are cut as well.
+    """
+    found = _Redaction()
+    return found.record(record), found.strings
+
+
+class _Redaction:
+    """Walks through a record; what holds no key stays the same object."""
+
+    def __init__(self) -> None:
+        self.strings = 0
+        self._forms = _forms(_secrets())
+
+    def record(self, record: R) -> R:
+        changed = {
+            name: new
+            for name, old in record
+            if name != "parts" and (new := self._value(name, old)) is not old
+        }
+        return record.model_copy(update=changed) if changed else record
+
+    def _value(self, name: str, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._string(name, value)
+        if isinstance(value, BaseModel):
+            return self.record(value)
+        if isinstance(value, Mapping):
+            # Elsewhere keys are labels and columns of the user, and say nothing of their values.
+            names = {key: key if "model_options" in (name, key) else "" for key in value}
+            new = {self._string("", key): self._value(names[key], value[key]) for key in value}
+            return value if new == value else new
+        if isinstance(value, tuple | list):
+            items = [self._value(name, item) for item in value]
+            same = all(new is old for new, old in zip(items, value, strict=True))
+            return value if same else type(value)(items)
+        return value
+
+    def _string(self, name: str, text: str) -> str:
+        named = _SECRET_SETTINGS.search(name) and not _SPECIAL_TOKENS.search(name)
+        new = REMOVED if named and text else _redacted(text, self._forms)
+        if new == text:
+            return message(text) if name in ("reason", "skipped") else text
+        self.strings += 1
+        return new
+
+
+def _redacted(text: str, forms: _Forms) -> str:
+    for form, in_run in forms:
+        if form in text:
+            text = _without(text, form) if in_run else text.replace(form, REMOVED)
+    return _SHAPE.sub(_keep_name, _PEM.sub(REMOVED, text))
+
+
+def _keep_name(match: re.Match[str]) -> str:
+    names = ("scheme", "setting", "header", "address")
+    return "".join(match[name] or "" for name in names) + REMOVED
+
+
+def _secrets() -> frozenset[str]:
+    """Return the values that are looked for."""
+    named = {value.strip() for name, value in os.environ.items() if _SECRET_VARIABLES.search(name)}
+    return frozenset(
+        value
+        for value in named | _registered
+        if len(value) >= (_SHORTEST_WORD if value.isalpha() else _SHORTEST)
+    )
+
+
+@lru_cache(maxsize=4)
+def _forms(secrets: frozenset[str]) -> _Forms:
+    """Return how each value may be written, long ones first, and whether in a run of base64."""
+    forms: dict[str, bool] = {}
+    for value in secrets:
+        plain = {value.casefold(), value.upper()}
+        for written in (value, quote(value), quote(value, safe=""), quote_plus(value)):
+            plain |= {written, re.sub("%..", lambda code: code[0].lower(), written)}
+        whole = "".join(f"%{byte:02x}" for byte in value.encode(errors="replace"))
+        plain |= {whole, whole.upper(), whole.replace("%", ""), whole.upper().replace("%", "")}
+        for escaped in (value, json.dumps(value)[1:-1], repr(value)[1:-1], html.escape(value)):
+            plain |= {escaped, json.dumps(escaped)[1:-1]}
+        forms |= dict.fromkeys(plain, False)
+        forms |= dict.fromkeys(_in_base64(value.encode(errors="replace")), True)
+    return tuple(sorted(forms.items(), key=lambda form: (-len(form[0]), form)))
+
+
+def _in_base64(value: bytes) -> Iterator[str]:
+    """Yield the characters that a value alone decides, wherever it begins in what was encoded."""
+    for before in range(3):
+        first, last = -(-before * 4 // 3), (before + len(value)) * 4 // 3
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            core = encode(b"\0" * before + value).decode()[first:last]
+            if len(core) >= _SHORTEST:
+                yield core
+                yield quote(core, safe="")
+
+
+def _without(text: str, form: str) -> str:
+    """Return a text without the runs of base64 in which `form` stands: their ends belong to it."""
+    kept, done = [], 0
+    while (start := text.find(form, done)) >= 0:
+        end = start + len(form)
+        while start > done and _BASE64.match(text[start - 1]):
+            start -= 1
+        while end < len(text) and _BASE64.match(text[end]):
+            end += 1
+        kept += [text[done:start], REMOVED]
+        done = end
+    return "".join([*kept, text[done:]])

@@ -1,0 +1,1 @@
+"""What holds on average only, and takes minutes to see."""
