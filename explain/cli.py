@@ -273,15 +273,18 @@ def check_model(
 @app.command()
 def render(
     record: Annotated[Path, typer.Argument(help="The audit.json of an audit.")],
-    out: Annotated[Path | None, typer.Option(help="HTML file; by default beside it.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File to write, .html, .md or .json; by default HTML beside it."),
+    ] = None,
 ) -> None:
-    """Render the record of an audit as HTML again."""
+    """Render the record of an audit again, in the format that the name of the file says."""
     require_own_reports()
     import reports
     from explain.archive import read_log, read_record
 
     target = out or record.with_suffix(".html")
-    typer.echo(reports.write_html(read_record(record), target, read_log(record.parent)))
+    typer.echo(reports.write_report(read_record(record), target, read_log(record.parent)))
 
 
 def main() -> None:

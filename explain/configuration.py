@@ -39,7 +39,7 @@ from explain.checks import CHECKS, Check, make_check
 from explain.criteria import Criterion, FrozenCriteria, check_metrics
 from explain.errors import ConfigurationError, nearest
 from explain.explainers import METHODS, Explainer, make_explainer
-from explain.record import SystemIdentity
+from explain.record import SystemIdentity, hash_of
 
 __all__ = [
     "DEFAULT_METHODS",
@@ -65,6 +65,9 @@ T = TypeVar("T")
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def __hash__(self) -> int:
+        return hash_of(self)
 
 
 class Data(_Section):

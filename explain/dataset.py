@@ -14,16 +14,14 @@ label: pairs ``[start, end]`` of code points, half-open, as a list or as its JSO
 texts ``[part, start, end]``, with part 0 or 1. An empty cell says nothing.
 """
 
-import csv
 import hashlib
 import json
-import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from operator import index
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from explain.errors import ConfigurationError, DataError, ExplainError, nearest
 from explain.files import hash_file
@@ -36,12 +34,15 @@ from explain.label_cells import (
 )
 from explain.record import FileHash, Task, label_name
 from explain.spans import Span
+from explain.tables import Record, read_file, read_object
 
 __all__ = ["Dataset", "Row", "read_dataset"]
 
-Record: TypeAlias = Mapping[str, Any]
-
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
+HEADERS = {
+    ".csv": "; the first line of a .csv names its columns, with commas between them",
+    ".tsv": "; the first line of a .tsv names its columns, with tabs between them",
+}
+"""What a file without a header, or with another delimiter, is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Row:
     parts: tuple[str, ...]
     labels: tuple[str, ...] | None
     problem: str | None = None
-    columns: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict, hash=False)
     rationale: tuple[Span, ...] | None = None
 
     @property
@@ -119,7 +120,8 @@ def read_dataset(
     Parameters
     ----------
     data : path, DataFrame, Dataset of the datasets library, or list of dict
-        A file (.csv, .tsv, .jsonl, .json or .parquet, in UTF-8) or a live object.
+        A file (.csv, .tsv, .jsonl or .json in UTF-8, also with .gz, .bz2 or .xz behind; .parquet,
+        with the extra ``parquet``) or a live object, of polars or pyarrow too.
     text, text_pair, label, rationale : str
         Names of the columns. No other column is guessed at.
     task : {"single_label", "multi_label", "regression"}
@@ -140,7 +142,7 @@ def read_dataset(
     wanted = [column for column in (text, text_pair, label, rationale) if column is not None]
     if isinstance(data, str | Path):
         path = Path(data)
-        records = _read_file(path)
+        records = read_file(path)
         files: tuple[FileHash, ...] = (hash_file(path, path.parent),)
         name = str(path)
     else:
@@ -229,99 +231,16 @@ def _check_columns(
     columns = list(dict.fromkeys(column for record in records for column in record))
     for column in wanted:
         if column not in columns:
-            raise failure(f"{name} has no column {column!r}; {nearest(column, columns)}")
-
-
-def _read_file(path: Path) -> list[Record]:
-    if not path.is_file():
-        raise DataError(f"no file {str(path)!r}; pass a table ({', '.join(SUFFIXES)})")
-    if path.suffix == ".parquet":
-        return _read_parquet(path)
-    readers = {".csv": _csv, ".tsv": _tsv, ".jsonl": _json_lines, ".json": _json}
-    if path.suffix not in readers:
-        raise DataError(
-            f"{str(path)!r} is of no known kind; known suffixes are: {', '.join(SUFFIXES)}"
-        )
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            return list(readers[path.suffix](lines))
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{str(path)!r} is not UTF-8 (byte 0x{error.object[error.start]:02x}); save it as UTF-8"
-        ) from error
-    except RecursionError as error:
-        raise DataError(f"{str(path)!r} cannot be read: it is nested too deeply") from error
-    except (csv.Error, ValueError) as error:
-        raise DataError(f"{str(path)!r} cannot be read: {error}") from error
-
-
-def _csv(lines: Iterable[str], delimiter: str = ",") -> Iterator[Record]:
-    csv.field_size_limit(sys.maxsize)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    header = next(reader, [])
-    if repeated := [name for name in header if header.count(name) > 1]:
-        raise ValueError(f"the column {repeated[0]!r} appears more than once")
-    for cells in reader:
-        if not cells:
-            continue
-        if len(cells) != len(header):
-            raise ValueError(
-                f"line {reader.line_num} has {len(cells)} cells, the header has {len(header)}"
-            )
-        yield dict(zip(header, cells, strict=True))
-
-
-def _tsv(lines: Iterable[str]) -> Iterator[Record]:
-    return _csv(lines, delimiter="\t")
-
-
-def _json_lines(lines: Iterable[str]) -> Iterator[Record]:
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                yield _object(json.loads(line))
-            except ValueError as error:
-                raise ValueError(f"line {number}: {error}") from error
-
-
-def _json(lines: Iterable[str]) -> Iterator[Record]:
-    content = json.loads("".join(lines) or "[]")
-    if not isinstance(content, list):
-        raise ValueError("expected a list of objects")
-    return map(_object, content)
-
-
-def _object(content: Any) -> Record:
-    if not isinstance(content, dict):
-        raise ValueError(f"expected an object with named columns, not {type(content).__name__}")
-    return content
-
-
-def _read_parquet(path: Path) -> list[Record]:
-    import pandas as pd
-
-    try:
-        return _live_records(pd.read_parquet(path))
-    except (ImportError, ValueError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{str(path)!r} cannot be read: {reason}") from error
+            header = next((h for end, h in HEADERS.items() if end in name.lower()), "")
+            raise failure(f"{name} has no column {column!r}; {nearest(column, columns)}{header}")
 
 
 def _live_records(data: Any) -> list[Record]:
-    """Return the rows of a DataFrame, of a Dataset of the datasets library, or of a list."""
-    frame = data.to_pandas() if hasattr(data, "to_pandas") else data
-    rows = frame.to_dict("records") if hasattr(frame, "columns") else frame
-    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
-        raise DataError(
-            f"a table is a path, a DataFrame, a Dataset or a list of dict, "
-            f"not {type(data).__name__}"
-        )
-    names = class_names(data)
-    return (
-        [
-            {**row, **{c: label_by_number(row[c], names[c], c) for c in names if c in row}}
-            for row in rows
-        ]
-        if names
-        else rows
-    )
+    """Return the rows of a live object, classes by their names."""
+    rows, names = read_object(data), class_names(data)
+    if not names:
+        return rows
+    return [
+        {**row, **{c: label_by_number(row[c], names[c], c) for c in names if c in row}}
+        for row in rows
+    ]

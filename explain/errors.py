@@ -34,6 +34,10 @@ __all__ = [
 ]
 
 
+MOST_NAMES, LONGEST_NAME = 40, 60
+"""Names that a message lists, and characters of each: what still is one line."""
+
+
 class ExplainError(Exception):
     """Base of all errors that explain-audit raises on purpose."""
 
@@ -77,11 +81,20 @@ class RecordError(ExplainError):
 def nearest(name: object, known: Iterable[str]) -> str:
     """Return a half-sentence that names the known name closest to `name`, and all of them.
 
+    Long names are cut, and of many only the first are listed.
+
     Examples
     --------
     >>> nearest("accurcy", ["accuracy", "f1"])
     "did you mean 'accuracy'? known are: accuracy, f1"
     """
-    names = [str(candidate) for candidate in known]
-    close = get_close_matches(str(name), names, n=1)
-    return (f"did you mean {close[0]!r}? " if close else "") + f"known are: {', '.join(names)}"
+    names = [_cut(str(candidate)) for candidate in known]
+    close = get_close_matches(_cut(str(name)), names, n=1)
+    more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+    return (
+        f"did you mean {close[0]!r}? " if close else ""
+    ) + f"known are: {', '.join(names[:MOST_NAMES])}{more}"
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"

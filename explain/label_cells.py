@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from math import isfinite
 from typing import Any
 
@@ -149,10 +150,14 @@ def text_problem(cell: Any) -> str | None:
 
 
 def is_missing(cell: Any) -> bool:
-    """Tell an empty label or an absent value: None, NaN, pandas.NA, an empty string."""
-    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+    """Tell an empty label or an absent value: None, any NaN or NaT, pandas.NA, an empty string."""
+    if isinstance(cell, str):
+        return cell == ""
+    if cell is None or type(cell).__name__ in ("NAType", "NaTType", "MaskedConstant"):
         return True
-    return cell == "" if isinstance(cell, str) else isinstance(cell, float) and cell != cell
+    if isinstance(cell, Decimal):
+        return cell.is_nan()
+    return isinstance(cell, float | complex | np.generic) and bool(cell != cell)
 
 
 def class_names(data: Any) -> dict[str, Sequence[str]]:

@@ -71,6 +71,7 @@ __all__ = [
     "Target",
     "Task",
     "Unit",
+    "hash_of",
     "label_name",
 ]
 
@@ -117,12 +118,24 @@ JsonObject: TypeAlias = Annotated[dict[str, JsonValue], AfterValidator(_in_order
 """A JSON object with its keys in order, so that it is shown the same before and after storage."""
 
 
+def hash_of(value: Any) -> int:
+    """Return a hash of frozen models, and of what they hold: the same of what is equal."""
+    if isinstance(value, BaseModel):
+        return hash((type(value), *map(hash_of, value.__dict__.values())))
+    if isinstance(value, dict):
+        return hash(frozenset((key, hash_of(one)) for key, one in value.items()))
+    return hash(tuple(map(hash_of, value))) if isinstance(value, list | tuple) else hash(value)
+
+
 class Record(BaseModel):
     """Base of all records: frozen, strict about unknown fields, finite numbers only."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+    def __hash__(self) -> int:
+        return hash_of(self)
 
     def to_json(self) -> str:
         """Return JSON with sorted keys: equal records give equal bytes."""

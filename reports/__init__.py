@@ -14,10 +14,21 @@ if TYPE_CHECKING:
 
     from explain.record import Attribution, AuditRecord, LogEntry
 
-__all__ = ["DISTRIBUTION", "notebook_html", "render_html", "render_markdown", "write_html"]
+__all__ = [
+    "DISTRIBUTION",
+    "notebook_html",
+    "render_html",
+    "render_markdown",
+    "write_html",
+    "write_report",
+]
 
 DISTRIBUTION = "explain-audit"
 """Name of the distribution that owns this package; `reports` is a common name for a package."""
+
+
+FORMATS = (".html", ".htm", ".md", ".json")
+"""What `write_report` writes, by the ending of the file."""
 
 
 def render_html(record: AuditRecord | Attribution, run: Sequence[LogEntry] = ()) -> str:
@@ -32,11 +43,19 @@ def render_html(record: AuditRecord | Attribution, run: Sequence[LogEntry] = ())
         What the page shows.
     run : sequence of LogEntry
         The log of the run, whose timings are listed under the provenance of an audit.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is neither.
     """
     from explain.record import Attribution
     from reports.pages import attribution_page, audit_page
 
-    return attribution_page(record) if isinstance(record, Attribution) else audit_page(record, run)
+    if isinstance(record, Attribution):
+        return attribution_page(record)
+    _require_audit(record, " or an Attribution")
+    return audit_page(record, run)
 
 
 def write_html(
@@ -59,6 +78,56 @@ def write_html(
     return path
 
 
+def write_report(record: AuditRecord, path: str | Path, run: Sequence[LogEntry] = ()) -> Path:
+    """Write an audit in the format that the ending of `path` says, and return the path.
+
+    HTML as `render_html` has it, Markdown as `render_markdown`, or JSON as `AuditRecord.to_json`.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such format.
+    OSError
+        If the file cannot be written; what was at `path` before is still there.
+    """
+    from explain.files import write_whole
+
+    path = Path(path)
+    ending = _format_of(path)
+    _require_audit(record)
+    if ending == ".md":
+        content = render_markdown(record)
+    else:
+        content = record.to_json() if ending == ".json" else render_html(record, run)
+    write_whole(path, content)
+    return path
+
+
+def _format_of(path: Path) -> str:
+    """Return the ending of a file, in small letters, of a format that is known."""
+    from explain.errors import ConfigurationError
+
+    ending = path.suffix.lower()
+    if ending not in FORMATS:
+        raise ConfigurationError(
+            f"{str(path)!r} is of no format that reports are written in; name it "
+            f"{', '.join(FORMATS)}"
+        )
+    return ending
+
+
+def _require_audit(record: object, others: str = "") -> None:
+    from explain.errors import ConfigurationError
+    from explain.record import AuditRecord
+
+    if not isinstance(record, AuditRecord):
+        kind = type(record).__name__
+        each = "; render its items one by one" if isinstance(record, list | tuple | dict) else ""
+        raise ConfigurationError(
+            f"a report is rendered of an AuditRecord{others}, not of {kind}{each}"
+        )
+
+
 def notebook_html(record: AuditRecord | Attribution) -> str:
     """Return the page of `render_html` in a frame that can run no script, for a notebook."""
     from reports.environment import Verbatim, render
@@ -67,7 +136,14 @@ def notebook_html(record: AuditRecord | Attribution) -> str:
 
 
 def render_markdown(record: AuditRecord) -> str:
-    """Return a short summary of an audit for a pull request."""
+    """Return a short summary of an audit for a pull request.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no audit.
+    """
     from reports.markdown import summary
 
+    _require_audit(record)
     return summary(record)

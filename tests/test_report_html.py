@@ -7,12 +7,14 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import reports
+from explain.errors import ConfigurationError
 from explain.record import Attribution, AuditRecord, JudgedCriterion, Measure
 from explain.spans import Span
 from reports.environment import templates_folder
@@ -24,6 +26,7 @@ from tests.records import (
     attribution_by_sentences,
     audit_record,
     hostile_record,
+    interactions,
     run_log,
 )
 
@@ -474,6 +477,44 @@ def test_page_is_written_byte_for_byte_into_folders_that_are_made(tmp_path: Path
     path = reports.write_html(hostile_record(), tmp_path / "new" / "audit.html")
     assert path.read_bytes() == reports.render_html(hostile_record()).encode()
     assert [file.name for file in path.parent.iterdir()] == ["audit.html"]
+
+
+@pytest.mark.parametrize("name", ["x.html", "x.HTM", "x.md", "x.MD", "new/x.json"])
+def test_a_report_has_the_format_of_its_file_name(name: str, tmp_path: Path) -> None:
+    record = audit_record()
+    expected = {
+        ".htm": reports.render_html(record),
+        ".html": reports.render_html(record),
+        ".md": reports.render_markdown(record),
+        ".json": record.to_json(),
+    }
+    path = reports.write_report(record, tmp_path / name)
+    assert path.read_bytes() == expected[path.suffix.lower()].encode()
+
+
+@pytest.mark.parametrize("name", ["x.pdf", "x", ".md", "x.md.gz", "x.docx"])
+def test_a_report_of_an_unknown_format_is_refused_and_not_written(
+    name: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"name it \.html, \.htm, \.md, \.json"):
+        reports.write_report(audit_record(), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "what", [[audit_record()], (), {"a": 1}, "audit.json", None, interactions("a b", pairs=())]
+)
+def test_what_is_no_record_is_refused_by_everything_that_renders(what: Any, tmp_path: Path) -> None:
+    for render in (
+        reports.render_html,
+        reports.render_markdown,
+        reports.notebook_html,
+        lambda record: reports.write_html(record, tmp_path / "x.html"),
+        lambda record: reports.write_report(record, tmp_path / "x.md"),
+    ):
+        with pytest.raises(ConfigurationError, match="a report is rendered of an AuditRecord"):
+            render(what)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("failing", ["render_html", "replace"])
