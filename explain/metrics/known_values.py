@@ -46,7 +46,7 @@ from explain.spans import Span, Text, parts_of, text_of, words
 
 __all__ = ["KnownValues", "Part", "known_values"]
 
-N_ALONE, SHORTEST, LONGEST = 32, 8, 16
+N_ALONE, SHORTEST, LONGEST = 48, 8, 16
 """Texts of the planted score alone, and their features: short texts are quickly explained, and with
 twenty of them errors of half the size passed for honest ones of LIME in 3 of 20 seeds."""
 

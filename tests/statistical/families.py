@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import beta
 
+from explain.explainers.base import every
+from explain.explainers.shap import exact_shapley_values
 from explain.games import Coalitions, Values
 
 Value: TypeAlias = Callable[[Coalitions], Values]
@@ -129,9 +131,33 @@ def switched(n: int, rng: np.random.Generator) -> Game:
     return (lambda kept: kept[:, switch] * (1 + kept @ weights)), shapley
 
 
+def lexicon(n: int, rng: np.random.Generator) -> Game:
+    """Sum the valences of words by the rules of VADER (Hutto and Gilbert 2014), and squash the sum.
+
+    A negation among the three words before one that is left turns it, a booster right before it
+    makes it larger. The values are means over 4,000 orders and their reverses, within a hundredth
+    of the largest; of 12 words or fewer they are exact.
+    """
+    kind = rng.choice(4, n, p=[0.5, 0.34, 0.08, 0.08])
+    valences = np.where(kind == 1, np.clip(rng.normal(0, 2, n), -4, 4), 0.0)
+
+    def v(kept: Coalitions) -> Values:
+        total = np.zeros(len(kept))
+        last = np.zeros((3, len(kept)), dtype=int)
+        for word in range(n):
+            here = kept[:, word]
+            boost = 0.293 * np.sign(valences[word]) * (last[0] == 3)
+            turned = np.where((last == 2).any(axis=0), -0.74, 1.0)
+            total += here * (valences[word] + boost) * turned
+            last = np.where(here, np.vstack([np.full(len(kept), kind[word]), last[:2]]), last)
+        return np.asarray(4 * total / np.sqrt(total**2 + 15))
+
+    return v, exact_shapley_values(v(every(n))) if n <= 12 else _over_orders(v, n, rng)
+
+
 FAMILIES: tuple[Family, ...] = (
     additive, joint, exclusive_or, saturating, pooling, threshold, negation, order, repeated,
-    largest, switched,
+    largest, switched, lexicon,
 )  # fmt: skip
 
 
@@ -195,3 +221,16 @@ def _airport(costs: Values) -> Values:
     shapley = np.empty(len(costs))
     shapley[ascending] = shares
     return shapley
+
+
+def _over_orders(v: Value, n: int, rng: np.random.Generator) -> Values:
+    """Return the mean gain of each feature over orders and their reverses (Castro et al. 2009)."""
+    gains = np.zeros(n)
+    chunks, orders = 20, 200
+    for _ in range(chunks):
+        place = rng.permuted(np.tile(np.arange(n), (orders, 1)), axis=1)
+        for places in (place, n - 1 - place):
+            kept = places[:, None, :] < np.arange(n + 1)[:, None]
+            steps = np.diff(v(kept.reshape(-1, n)).reshape(orders, n + 1), axis=1)
+            gains += np.take_along_axis(steps, places, axis=1).sum(axis=0)
+    return gains / (2 * chunks * orders)

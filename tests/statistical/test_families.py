@@ -52,11 +52,11 @@ def played(family: Family, n: int, seed: int) -> tuple[Played, Value, Values]:
     return Played(covered, error, largest, stated, len(coalitions), ended_by), v, truth
 
 
-def hold(games: list[tuple[np.ndarray, float, float]]) -> None:
-    """Check that the intervals of some games cover, and how far the largest error is off."""
+def hold(games: list[tuple[np.ndarray, float, float]], most: float = 2.0) -> None:
+    """Check that intervals cover, and that the largest error is at most so many times the stated."""
     covered, largest, stated = zip(*games, strict=True)
     assert np.concatenate(covered).mean() >= 0.85
-    assert np.mean(largest) <= 2 * np.mean(stated)
+    assert np.mean(largest) <= most * np.mean(stated)
 
 
 def by_regression(n: int, v: Value, budget: int, sizes: np.ndarray | None, seed: int) -> Values:
@@ -136,4 +136,5 @@ def test_interactions_are_within_their_intervals(family: Family) -> None:
         plan = learn(12, np.random.default_rng(seed), Limits(0.1, 512), GameModel.interactions)
         found = play(plan, table_game(values)).found
         games.append(compared(found.values, found.errors, truth))
-    hold(games)
+    # The largest of 66 numbers is further off than that of twelve.
+    hold(games, 2.5)
