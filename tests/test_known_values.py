@@ -211,7 +211,8 @@ def test_gluing_words_is_flagged(bag: TextClassifier, prose: list[Text], method:
 def test_in_19_of_20_seeds(
     bag: TextClassifier, prose: list[Text], method: str, bug: str | None
 ) -> None:
-    explainer = broken(method, bug if bug in BUGS else None)
+    # Where words are glued other coalitions have other values, which the estimates would not share.
+    explainer = make_explainer(method) if bug == "gluing" else broken(method, bug)
     masker = GLUING if bug == "gluing" else RIGHT
     found = [measured(bag, prose, explainer, seed, masker) for seed in range(20)]
     flagged = sum("flagged" in answers(one) for one in found)

@@ -53,7 +53,7 @@ def played(family: Family, n: int, seed: int) -> tuple[Played, Value, Values]:
 
 
 def hold(games: list[tuple[np.ndarray, float, float]], most: float = 2.0) -> None:
-    """Check that intervals cover, and that the largest error is at most so many times the stated."""
+    """Check that intervals cover, and the largest error is at most so many times the stated."""
     covered, largest, stated = zip(*games, strict=True)
     assert np.concatenate(covered).mean() >= 0.85
     assert np.mean(largest) <= most * np.mean(stated)
