@@ -1,43 +1,31 @@
 """The game model: exact games, closed-form games, and intervals that cover what they say."""
 
 from itertools import islice, product
-from math import comb
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.linear_model import Ridge
 
 from explain.explainers import Lime, Shap
-from explain.explainers.lime import draw_neighbours, kernel, neighbour_distances
+from explain.explainers.base import every
+from explain.explainers.lime import draw_neighbours
 from explain.explainers.shap import exact_shapley_values
 from explain.game_model import GameModel, Learned, Limits, learn, pairs
 from explain.games import Coalitions, Values
 from explain.interaction import exact_interactions
-from tests.play import asked, play
-from tests.reference.lime_package import lime_by_hand
+from tests.play import asked, play, table_game
+from tests.reference.lime_package import lime_by_hand, limit_of_lime
 
 TIGHT = 1e-9
 """A tolerance that no game reaches, so that the budget ends the run."""
 
 
-def table(values: Values) -> Any:
-    bits = 1 << np.arange(len(values).bit_length() - 1)
-    return lambda kept: values[kept @ bits]
-
-
-def every(n: int) -> Coalitions:
-    kept: Coalitions = (np.arange(2**n)[:, None] >> np.arange(n)) & 1 == 1
-    return kept
-
-
 def learned(values: Values, budget: int, seed: int = 0, tolerance: float = TIGHT) -> Learned:
     n = len(values).bit_length() - 1
     plan = learn(n, np.random.default_rng(seed), Limits(tolerance, budget), GameModel.shapley)
-    return play(plan, table(values))
+    return play(plan, table_game(values))
 
 
 def mixed_game(n: int, rng: np.random.Generator) -> Values:
@@ -165,11 +153,11 @@ def test_with_nearly_all_pairs_known_the_axioms_hold(seed: int, order: list[int]
     close(own, exact_shapley_values(one))
     close(found(one + other), own + found(other))
     # Dummy: the last feature never counts. Symmetry: the first two count alike.
-    assert abs(found(table(one)(kept & (np.arange(6) < 5)))[5]) < 0.1
-    symmetric = found((one + table(one)(kept[:, [1, 0, 2, 3, 4, 5]])) / 2)
+    assert abs(found(table_game(one)(kept & (np.arange(6) < 5)))[5]) < 0.1
+    symmetric = found((one + table_game(one)(kept[:, [1, 0, 2, 3, 4, 5]])) / 2)
     close(symmetric[:1], symmetric[1:2])
     # Another order of the features is another order of their values.
-    close(found(table(one)(kept[:, np.argsort(order)])), own[order])
+    close(found(table_game(one)(kept[:, np.argsort(order)])), own[order])
 
 
 @pytest.mark.parametrize("budget", [32, 64, 128])
@@ -230,21 +218,21 @@ def test_a_run_ends_at_its_budget_or_its_seconds(
     values, _ = exact_games[-1]
     n = len(values).bit_length() - 1
     plan = Shap(tolerance=TIGHT, budget=50).plan(n, np.random.default_rng(0))
-    estimate, coalitions = asked(plan, table(values))
+    estimate, coalitions = asked(plan, table_game(values))
     assert estimate.diagnostics["ended_by"] == "budget"
     assert len(np.unique(coalitions, axis=0)) == 50
     plan = Shap(tolerance=TIGHT, seconds=1e-6).plan(n, np.random.default_rng(0))
-    assert play(plan, table(values)).diagnostics["ended_by"] == "seconds"
+    assert play(plan, table_game(values)).diagnostics["ended_by"] == "seconds"
 
 
 def test_lime_asks_first_what_shap_has_asked(exact_games: list[tuple[Values, Values]]) -> None:
     values, _ = exact_games[0]
     n = len(values).bit_length() - 1
     _, by_shap = asked(
-        Shap(budget=64, tolerance=TIGHT).plan(n, np.random.default_rng(0)), table(values)
+        Shap(budget=64, tolerance=TIGHT).plan(n, np.random.default_rng(0)), table_game(values)
     )
     _, by_lime = asked(
-        Lime(budget=88, tolerance=TIGHT).plan(n, np.random.default_rng(0)), table(values)
+        Lime(budget=88, tolerance=TIGHT).plan(n, np.random.default_rng(0)), table_game(values)
     )
     assert {row.tobytes() for row in by_shap} <= {row.tobytes() for row in by_lime[:72]}
 
@@ -263,7 +251,7 @@ def test_interactions_are_found_within_their_errors(
 def test_exact_interactions_equal_those_of_shapiq(n: int) -> None:
     shapiq = pytest.importorskip("shapiq")
     values = np.random.default_rng(n).normal(size=2**n)
-    v = table(values)
+    v = table_game(values)
     computer = shapiq.ExactComputer(lambda kept: v(np.asarray(kept, dtype=bool)), n_players=n)
     found = computer("SII", order=2)
     expected = [found[(int(i), int(j))] for i, j in zip(*np.triu_indices(n, 1), strict=True)]
@@ -279,21 +267,13 @@ def test_exact_interactions_of_a_rule_are_the_rule() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-def limit_of_lime(values: Values) -> Values:
-    """Return the fit of all coalitions, weighted by how often LIME draws each and its kernel."""
-    n = len(values).bit_length() - 1
-    kept = every(n)[:-1]
-    # LIME draws the number of removed features first, and then which.
-    often = 1 / np.array([comb(n, int(size)) for size in kept.sum(axis=1)])
-    weights = often * kernel(neighbour_distances(kept))
-    return np.asarray(Ridge(alpha=1e-9).fit(kept, values[:-1], sample_weight=weights).coef_)
-
-
 @pytest.mark.parametrize("n", [9, 10])
 def test_the_limit_of_lime_is_the_weighted_fit_of_all_coalitions(n: int) -> None:
     values = mixed_game(n, np.random.default_rng(n))
     plan = Lime(budget=2**n, tolerance=TIGHT).plan(n, np.random.default_rng(0))
-    np.testing.assert_allclose(play(plan, table(values)).values, limit_of_lime(values), atol=0.02)
+    np.testing.assert_allclose(
+        play(plan, table_game(values)).values, limit_of_lime(values), atol=0.02
+    )
 
 
 def test_lime_is_nearer_to_its_limit_than_5000_draws_for_a_sixteenth_of_them(
@@ -303,9 +283,9 @@ def test_lime_is_nearer_to_its_limit_than_5000_draws_for_a_sixteenth_of_them(
     for values, _ in exact_games:
         n, limit = len(values).bit_length() - 1, limit_of_lime(values)
         plan = Lime(tolerance=0.025).plan(n, np.random.default_rng(0))
-        estimate, coalitions = asked(plan, table(values))
+        estimate, coalitions = asked(plan, table_game(values))
         kept = draw_neighbours(n, 10**6, np.random.default_rng(0))
-        drawn, _ = lime_by_hand(kept, table(values)(kept))
+        drawn, _ = lime_by_hand(kept, table_game(values)(kept))
         assert len(kept) == 5_000
         ours.append(np.linalg.norm(estimate.values - limit) / np.linalg.norm(limit))
         draws.append(np.linalg.norm(drawn - limit) / np.linalg.norm(limit))
@@ -318,6 +298,6 @@ def test_what_is_predicted_of_a_known_coalition_is_its_value() -> None:
     values = mixed_game(9, np.random.default_rng(3))
     model = learned(values, 128).model
     asked_for = np.vstack([model.kept, ~model.kept])
-    np.testing.assert_allclose(model.score(asked_for), table(values)(asked_for))
+    np.testing.assert_allclose(model.score(asked_for), table_game(values)(asked_for))
     off = model.predict(every(9)) - values
     assert np.sqrt((off**2).mean()) < 0.3 * values.std()

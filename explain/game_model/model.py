@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from explain.games import Coalitions, Values
 __all__ = ["GameModel"]
 
 FloatArray = NDArray[np.float64]
+
+Data: TypeAlias = tuple[Coalitions, FloatArray, FloatArray]
+"""Coalitions, what a half of the game is at each, and the variances of its noise."""
 
 SMALLEST_RELEVANCE = 0.3
 """Added to the size of a feature, relative to their root mean square, so that none is ruled out.
@@ -67,25 +71,18 @@ class GameModel:
         The relevance is taken if it makes them more likely than an equal one (empirical Bayes;
         MacKay 1992): an exclusive or hides in features that seem to matter little.
         """
+        odd = (kept, (values[:, 0] - values[:, 1]) / 2, variances.sum(axis=1) / 4)
+        surprises = _tested(odd, None if before is None else before.odd)
+        even_before = None if before is None else before.even_if_looked_at
         n_features = kept.shape[1]
+        direction = np.zeros(n_features) if before is None else before.learned_direction()
 
-        def under(relevance: FloatArray, direction: FloatArray) -> "GameModel":
-            odd = _fit(
-                Prior("odd", relevance, direction),
-                (kept, (values[:, 0] - values[:, 1]) / 2, variances.sum(axis=1) / 4),
-                None if before is None else before.odd,
-            )
-            even = None if before is None else before.even_if_looked_at
-            return cls(kept, values, variances, relevance, direction, odd, even)
+        def under(relevance: FloatArray) -> "GameModel":
+            half = _fit(Prior("odd", relevance, direction), odd, surprises)
+            return cls(kept, values, variances, relevance, direction, half, even_before)
 
-        if before is None:
-            direction = np.zeros(n_features)
-            equal = under(np.ones(n_features), direction)
-            learned = under(equal.learned_relevance(), direction)
-        else:
-            direction = before.learned_direction()
-            equal = under(np.ones(n_features), direction)
-            learned = under(before.learned_relevance(), direction)
+        equal = under(np.ones(n_features))
+        learned = under((before or equal).learned_relevance())
         return max(equal, learned, key=lambda model: model.odd.log_evidence)
 
     @property
@@ -132,7 +129,7 @@ class GameModel:
 
     def predict(self, kept: Coalitions) -> Values:
         """Return the expected value of each coalition, shape (n_coalitions,)."""
-        x = np.where(kept, 1.0, -1.0)
+        x = _signs(kept)
         predicted = np.zeros(len(x))
         for start in range(0, len(x), CHUNK):
             chunk = slice(start, start + CHUNK)
@@ -163,7 +160,8 @@ class GameModel:
     def even(self) -> Half:
         """The even half, which Shapley values do not depend on."""
         data = (self.kept, self.values.mean(axis=1), self.variances.sum(axis=1) / 4)
-        return _fit(Prior("even", self.relevance, self.direction), data, self.even_before)
+        prior = Prior("even", self.relevance, self.direction)
+        return _fit(prior, data, _tested(data, self.even_before))
 
     @property
     def even_if_looked_at(self) -> Half | None:
@@ -203,9 +201,15 @@ class GameModel:
         return {row.tobytes(): float(value) for row, value, noise in given if not noise}
 
 
-def _fit(
-    prior: Prior, data: tuple[Coalitions, FloatArray, FloatArray], before: Half | None
-) -> Half:
+def _tested(data: Data, before: Half | None) -> FloatArray:
+    """Return how surprising each datum was to the half that was known before; NaN to none."""
+    kept, y, noise = data
+    if before is None:
+        return np.full(len(y), np.nan)
+    return before.tested_on(_signs(kept), y, noise)
+
+
+def _fit(prior: Prior, data: Data, surprises: FloatArray) -> Half:
     """Return the posterior of a half.
 
     What varies with the size is tried once other sizes are known than those of each feature alone,
@@ -218,4 +222,8 @@ def _fit(
         for one in hypotheses(prior.parity)
         if (sized or not any(one.varying)) and (not one.along or (sized and prior.direction.any()))
     ]
-    return Half.fit(prior, (np.where(kept, 1.0, -1.0), y, noise), tried, before)
+    return Half.fit(prior, (_signs(kept), y, noise), tried, surprises)
+
+
+def _signs(kept: Coalitions) -> FloatArray:
+    return np.where(kept, 1.0, -1.0)

@@ -104,12 +104,9 @@ class Half:
         prior: Prior,
         data: tuple[FloatArray, FloatArray, FloatArray],
         tried: Sequence[Hypothesis],
-        before: "Half | None" = None,
+        surprises: FloatArray,
     ) -> "Half":
-        """Return the posterior after data: coalitions, values, and the variances of their noise.
-
-        `before`, the posterior after the first of these data, is tested on the others.
-        """
+        """Return the posterior after data: coalitions, values, and the variances of their noise."""
         x, y, noise = data
         grams = np.tensordot(prior.weights(tried), prior.of_coalitions(x, x).crossed, axes=1)
         grams += np.array([JITTER + one.beyond for one in tried])[:, None, None] * np.eye(len(y))
@@ -135,7 +132,7 @@ class Half:
             factors[likely],
             np.array([dtrtrs(factors[i].T, white[i])[0] for i in likely.tolist()]),
             float(evidence.max()),
-            np.full(len(y), np.nan) if before is None else before.tested_on(x, y, noise),
+            surprises,
         )
 
     def read(self, moments: Moments) -> ReadOut:

@@ -166,16 +166,17 @@ class Prior:
         sizes = _sizes(data)
         *of_orders, along = self._bases
         by_overlap = self._normed(_by_overlap(data, self.relevance, own))
+        effects = [asked.of_effect(order) for order in range(len(self._norms))]
         crossed, prior = [], []
         for kind, basis in enumerate(of_orders):
             order = kind % len(self._norms)
-            counted = asked.of_effect(order) @ basis
+            counted = effects[order] @ basis
             parts = by_overlap[order]
             crossed.append(np.einsum("om,omv->mv", counted @ basis[sizes].T, parts))
             prior.append((counted**2).sum(axis=1) @ parts[:, 0])
         inside = self.direction[own].sum(axis=0)
         pulls = np.array([self.direction.sum() - inside, inside])
-        counted = pulls.T @ (asked.of_effect(1)[:2] @ along)
+        counted = pulls.T @ (effects[1][:2] @ along)
         crossed.append((data @ self.direction)[:, None] * (along[sizes] @ counted.T))
         prior.append((counted**2).sum(axis=1))
         return Moments(np.array(crossed), np.array(prior))

@@ -1,10 +1,15 @@
-"""LimeBase called by hand, with the distances of LimeTextExplainer."""
+"""LimeBase called by hand, with the distances of LimeTextExplainer, and what it converges to."""
+
+from math import comb
 
 import numpy as np
 from lime.lime_base import LimeBase
 from numpy.typing import NDArray
+from sklearn.linear_model import Ridge
 from sklearn.metrics import pairwise_distances
 
+from explain.explainers.base import every
+from explain.explainers.lime import kernel, neighbour_distances
 from explain.games import Coalitions, Values
 
 
@@ -21,3 +26,13 @@ def lime_by_hand(neighbours: Coalitions, values: Values) -> tuple[NDArray[np.flo
     for feature, coefficient in pairs:
         coefficients[feature] = coefficient
     return coefficients, float(score)
+
+
+def limit_of_lime(values: Values) -> Values:
+    """Return the fit of all coalitions, weighted by how often LIME draws each and its kernel."""
+    n = len(values).bit_length() - 1
+    kept = every(n)[:-1]
+    # LIME draws the number of removed features first, and then which.
+    often = 1 / np.array([comb(n, int(size)) for size in kept.sum(axis=1)])
+    weights = often * kernel(neighbour_distances(kept))
+    return np.asarray(Ridge(alpha=1e-9).fit(kept, values[:-1], sample_weight=weights).coef_)

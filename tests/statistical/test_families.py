@@ -1,55 +1,22 @@
 """Intervals hold on games of unlike kinds whose truth is known, and values beat regressions."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
-from explain.explainers import Lime, Shap
+from explain.explainers import Lime
+from explain.explainers.base import every
 from explain.explainers.shap import exact_shapley_values
 from explain.game_model import GameModel, Limits, learn
 from explain.games import Values
 from explain.interaction import exact_interactions
-from tests.play import asked, play, table_game
+from tests.play import play, table_game
+from tests.reference.lime_package import limit_of_lime
 from tests.statistical.families import FAMILIES, Family, Value
-from tests.test_game_model import every, limit_of_lime
+from tests.statistical.played import compared, played
 
 pytestmark = pytest.mark.slow
 
 GAMES = 20
-MATTERS = 0.05
-"""Share of the largest value from which on a value counts."""
-
-Z90 = 1.645
-
-
-@dataclass(frozen=True)
-class Played:
-    """What was stated of one game, beside the truth."""
-
-    covered: np.ndarray
-    error: float
-    largest: float
-    stated: float
-    evaluations: int
-    ended_by: str
-
-
-def compared(values: Values, errors: Values, truth: Values) -> tuple[np.ndarray, float, float]:
-    """Return which values that matter are covered, the largest error and the largest stated."""
-    off, scale = np.abs(values - truth), np.abs(truth).max()
-    covered = (off <= Z90 * errors + 1e-9)[np.abs(truth) >= MATTERS * scale]
-    return covered, float(off.max() / scale), float(errors.max() / scale)
-
-
-def played(family: Family, n: int, seed: int) -> tuple[Played, Value, Values]:
-    v, truth = family(n, np.random.default_rng([n, seed]))
-    estimate, coalitions = asked(Shap().plan(n, np.random.default_rng(seed)), v)
-    assert estimate.standard_errors is not None
-    covered, largest, stated = compared(estimate.values, estimate.standard_errors, truth)
-    error = float(np.linalg.norm(estimate.values - truth) / np.linalg.norm(truth))
-    ended_by = str(estimate.diagnostics["ended_by"])
-    return Played(covered, error, largest, stated, len(coalitions), ended_by), v, truth
 
 
 def hold(games: list[tuple[np.ndarray, float, float]], most: float = 2.0) -> None:
