@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from explain.intervals import clustered_proportion, mean, proportion
 from explain.metrics.grades import KIND_NAMES, recall_verdict
+from explain.metrics.known_readings import LEAST_COVERED
 from explain.metrics.known_values import KnownValues, Part
 from explain.metrics.positive_control import LEAST_RECALL, PositiveControl, Recall
 from explain.metrics.readings import MOST_DISPUTED, disputes
@@ -135,7 +136,8 @@ _RULE = (
     "asked for. Otherwise there are too few instances to tell, and that alone is never worse than "
     "B. D: it is certain that the method misses a single planted word, gets known values wrong, "
     "ranks no better than at random, or did not converge for most explanations. C at best: most "
-    "of its explanations are flagged, or its 90 % intervals hold less than 80 % of known values. "
+    f"of its explanations are flagged, or its 90 % intervals hold less than "
+    f"{percent(LEAST_COVERED)} of known values. "
     "Otherwise each flag costs one grade, down to C. There is no A where errors are not stated, or "
     "where the planted word, known values, the gain over random rankings, errors or convergence "
     "cannot be told."

@@ -7,7 +7,7 @@ from explain.metrics.known_values import KnownValues
 from explain.metrics.verdicts import Reading, Verdict, at_least
 from explain.wording import percent
 
-__all__ = ["known_values_readings"]
+__all__ = ["LEAST_COVERED", "known_values_readings"]
 
 LEAST_RIGHT, ENOUGH_RIGHT = 0.95, 0.75
 """Texts whose known values a method is to get right, and the lower end of 19 of 20."""
