@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from explain.adapters import Scores
-from explain.adapters.base import failure
+from explain.adapters.base import INTERRUPTS, failure
 from explain.errors import PredictionError
 from explain.spans import Text
 
@@ -36,21 +36,23 @@ class Pulse:
         Raises
         ------
         PredictionError
-            If the model was given up. Otherwise whatever the model raises; only that it ends the
-            program is turned into this.
+            If the model was given up, or raised what is no `Exception`. Any other error of the
+            model stays as it is.
         """
         if self.given_up is not None:
             raise PredictionError(self.given_up)
         try:
             scores = predict(texts)
-        except (Exception, SystemExit) as error:
+        except INTERRUPTS:
+            raise
+        except BaseException as error:
             self._failed += 1
             if self._failed >= PATIENCE and not self._still_answers(predict):
                 self.given_up = (
                     f"the model was given up after {self._failed} calls in a row that failed, the "
                     f"last with: {failure(name, error)}"
                 )
-            if isinstance(error, SystemExit):
+            if not isinstance(error, Exception):
                 raise failure(name, error) from error
             raise
         self._failed, self._answered = 0, texts[0]
@@ -65,7 +67,9 @@ class Pulse:
             return False
         try:
             predict([self._answered])
-        except (Exception, SystemExit):
+        except INTERRUPTS:
+            raise
+        except BaseException:
             return False
         self._failed = 0
         return True

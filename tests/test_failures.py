@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import explain
+from explain.adapters import TextClassifier
 from explain.checks import AuditContext
 from explain.engine import Engine
 from explain.errors import ConfigurationError, PredictionError
@@ -118,6 +119,23 @@ def test_a_model_that_ends_the_program_has_failed() -> None:
     assert (done["fairness"], done["performance"]) == (False, True)
     with pytest.raises(PredictionError, match="SystemExit"):
         audited(lambda texts: sys.exit(0))
+
+
+class Panic(BaseException):
+    """What a Rust extension raises: it is no Exception."""
+
+
+def test_a_model_that_panics_has_failed_and_an_interrupt_goes_through() -> None:
+    def fails_with(error: BaseException) -> TextClassifier:
+        def predict(texts: list[str]) -> NDArray[np.float64]:
+            raise error
+
+        return explain.wrap(predict, labels=["no", "yes"])
+
+    with pytest.raises(PredictionError, match="Panic: index out of range"):
+        explain.attribute(fails_with(Panic("index out of range")), "a text")
+    with pytest.raises(KeyboardInterrupt):
+        explain.attribute(fails_with(KeyboardInterrupt()), "a text")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "INTERRUPTS",
     "AddedTokenClassifier",
     "Contributions",
     "Describable",
@@ -343,6 +344,11 @@ def log_odds_scores(
     if task == "multi_label":
         log_p -= np.log(np.clip(1 - p, PROBABILITY_FLOOR, 1))
     return log_p
+
+
+INTERRUPTS = (KeyboardInterrupt, GeneratorExit)
+"""What is not the model's doing. Anything else is: `SystemExit`, or a panic of a Rust extension
+(``PanicException`` of PyO3), which is no `Exception` either."""
 
 
 def failure(name: str, error: BaseException) -> PredictionError:

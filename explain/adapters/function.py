@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
 from explain.adapters.base import (
+    INTERRUPTS,
     Scores,
     Task,
     check_scores,
@@ -91,7 +92,9 @@ class FunctionClassifier:
         """
         try:
             answer = self.function(list(texts))
-        except (Exception, SystemExit) as error:
+        except INTERRUPTS:
+            raise
+        except BaseException as error:
             raise failure(self.name, error) from error
         values = check_scores(answer, len(texts), self.labels, self.name)
         if self.output == "scores":
