@@ -3,6 +3,7 @@
 import os
 import platform
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -18,10 +19,11 @@ from scipy.special import expit
 
 import explain
 from explain.adapters import Describable, TextClassifier, load, wrap
-from explain.adapters.base import description_of
+from explain.adapters.base import description_of, first_line
 from explain.adapters.labels import label_names
 from explain.attribution import Setting, Wanted, answer, ask
 from explain.checks import AuditContext, Check
+from explain.checks.guarded import run_guarded
 from explain.configuration import DEFAULT_METHODS, Configuration, Criteria, settle
 from explain.criteria import FrozenCriteria, judge
 from explain.dataset import Dataset, Row, read_dataset
@@ -53,7 +55,7 @@ from explain.redaction import REMOVED, redacted_record
 from explain.repeats import ask_again
 from explain.selection import plan_selection
 from explain.spans import text_of
-from explain.trust import assess
+from explain.trust import Assessment, assess
 
 __all__ = ["DEFAULT_METHODS", "audit", "today"]
 
@@ -228,7 +230,11 @@ def audit(
     with timer.stage("trust"):
         texts = [text_of(row.parts) for row, _ in asked]
         marked = _rationales(asked, classifier)
-        assessed = assess(engine, explained.attributions, explainers, setting, texts, marked)
+        assessed = _assessed(
+            partial(assess, engine, explained.attributions, explainers, setting, texts, marked),
+            explained,
+            timer,
+        )
     records = [
         instance.model_copy(
             update={
@@ -253,7 +259,10 @@ def audit(
         known,
         wanted,
     )
-    sections = [timer.timed(check.id, partial(check.run, context)) for check in settings.checks]
+    sections = [
+        timer.timed(check.id, partial(run_guarded, check, context, timer.failed))
+        for check in settings.checks
+    ]
     timer.note("counts", evaluations=engine.evaluations + assessed.evaluations, calls=engine.calls)
     measured = (*sections, assessed.section, *explained.unable)
     arguments: dict[str, JsonValue] = {
@@ -474,6 +483,23 @@ def _explain(
     return explained
 
 
+def _assessed(
+    work: Callable[[], Assessment], explained: "_Explained", timer: "_Timer"
+) -> Assessment:
+    """Return how far explanations can be trusted, without grades where that cannot be told."""
+    try:
+        return work()
+    except Exception as error:
+        timer.failed("trust", error)
+        section = Section(
+            id="trust",
+            title="Reliability of the explanations",
+            summary="Nothing was measured.",
+            skipped=f"the grading failed with {first_line(error)}",
+        )
+        return Assessment(explained.attributions, (), {}, section, 0)
+
+
 def _skip(row: Row, stage: str, error: ExplainError) -> Skipped:
     return Skipped(id=row.id, row=row.number, stage=stage, reason=str(error))
 
@@ -510,7 +536,13 @@ def _provenance(
 def today() -> date:
     """Return today in UTC, or the day of SOURCE_DATE_EPOCH for builds that must repeat."""
     seconds = os.environ.get("SOURCE_DATE_EPOCH")
-    return datetime.fromtimestamp(float(seconds or time.time()), UTC).date()
+    try:
+        return datetime.fromtimestamp(float(seconds or time.time()), UTC).date()
+    except (ValueError, OverflowError, OSError) as error:
+        raise ConfigurationError(
+            f"SOURCE_DATE_EPOCH is {seconds!r}, which is no time; set it to seconds since 1970, "
+            "or unset it"
+        ) from error
 
 
 class _Timer:
@@ -522,6 +554,9 @@ class _Timer:
     def note(self, event: str, seconds: float | None = None, **detail: JsonValue) -> None:
         entry = LogEntry(at=datetime.now(UTC), event=event, seconds=seconds, detail=detail)
         self._log(redacted_record(entry)[0])
+
+    def failed(self, stage: str, error: Exception) -> None:
+        self.note("failed", stage=stage, traceback="".join(traceback.format_exception(error)))
 
     @contextmanager
     def stage(self, name: str, **detail: JsonValue) -> Iterator[None]:

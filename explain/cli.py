@@ -3,6 +3,7 @@
 import json
 import sys
 from importlib.resources import as_file, files
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -288,6 +289,9 @@ def render(
 
 def main() -> None:
     """Run the command; an error of the tool is one line and an exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A pipe may be ASCII or cp1252: what it cannot carry is written as an escape.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except ExplainError as error:
@@ -351,6 +355,8 @@ def _model_options(
             options[name] = json.loads(value)
         except ValueError:
             options[name] = value
+        except RecursionError as error:
+            raise ConfigurationError(f"--model-option {name} is nested too deep") from error
     if trust:
         options["trusted"] = trust
     if allow_pickle:

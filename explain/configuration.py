@@ -143,6 +143,8 @@ def read_configuration(path: str | Path) -> Configuration:
         raise ConfigurationError(f"{str(path)!r} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise ConfigurationError(f"{str(path)!r} is no TOML: {error}") from error
+    except RecursionError as error:
+        raise ConfigurationError(f"{str(path)!r} is nested too deep for a configuration") from error
     configuration = _validated(Configuration.model_validate, content, str(path))
     data = configuration.data
     if data.train is None:

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Generic, TypeAlias, TypeVar
@@ -16,6 +17,7 @@ from explain.errors import ExplainError, PredictionError
 from explain.games import Coalitions, MaskedTextGame, Observed, Plan
 from explain.precision import Precision
 from explain.progress import Progress
+from explain.pulse import Pulse
 from explain.spans import Text
 
 __all__ = ["Engine", "Outcome", "Row"]
@@ -89,6 +91,8 @@ class Engine:
         The model.
     cache_size : int
         Texts whose scores are kept.
+    pulse : Pulse, optional
+        That of another engine of the same model, which is then given up once.
 
     Attributes
     ----------
@@ -100,9 +104,17 @@ class Engine:
         Calls of the classifier so far.
     precision : Precision
         How exactly its answers are known, as far as that was asked.
+    pulse : Pulse
+        Whether the model still answers.
     """
 
-    def __init__(self, classifier: TextClassifier, *, cache_size: int = CACHE_SIZE) -> None:
+    def __init__(
+        self,
+        classifier: TextClassifier,
+        *,
+        cache_size: int = CACHE_SIZE,
+        pulse: Pulse | None = None,
+    ) -> None:
         self.classifier = classifier
         self.cache_size = cache_size
         self.evaluations = 0
@@ -111,7 +123,19 @@ class Engine:
         declared = classifier.decimals if isinstance(classifier, RoundedClassifier) else None
         self.precision = Precision(decimals=declared)
         self._call_size = CALL_SIZE
+        self.pulse = pulse or Pulse()
         self._cache: OrderedDict[Text, Row | PredictionError] = OrderedDict()
+        self._watchers: list[dict[Text, str | None]] = []
+
+    @contextmanager
+    def watch(self) -> Iterator[dict[Text, str | None]]:
+        """Give a mapping that takes each text that is asked for, and why it got no answer."""
+        asked: dict[Text, str | None] = {}
+        self._watchers.append(asked)
+        try:
+            yield asked
+        finally:
+            self._watchers = [other for other in self._watchers if other is not asked]
 
     def score(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
         """Return the scores of each text, or why it has none.
@@ -240,15 +264,24 @@ class Engine:
             progress.show(start + len(chunk), len(missing))
         for text in missing:
             self._cache[text] = known[text]
+        for asked in self._watchers:
+            asked.update((text, _reason(answer)) for text, answer in known.items())
         while len(self._cache) > self.cache_size:
             self._cache.popitem(last=False)
         return known
 
     def _predict(self, texts: Sequence[Text]) -> Scores:
+        return self.pulse.call(self._call, texts, self.classifier.name)
+
+    def _call(self, texts: Sequence[Text]) -> Scores:
         self.calls += 1
         self.evaluations += len(texts)
         model = self.classifier
         return check_scores(model.predict(texts), len(texts), model.labels, model.name)
+
+
+def _reason(answer: Row | PredictionError) -> str | None:
+    return str(answer) if isinstance(answer, PredictionError) else None
 
 
 def _strings(text: Text) -> tuple[str, ...]:

@@ -315,7 +315,12 @@ def _control(
 ) -> PositiveControl | str:
     try:
         return positive_control(
-            engine.classifier, texts, explainers, masker=setting.masker, seed=setting.seed
+            engine.classifier,
+            texts,
+            explainers,
+            masker=setting.masker,
+            seed=setting.seed,
+            pulse=engine.pulse,
         )
     except ExplainError as error:
         return str(error)

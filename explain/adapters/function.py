@@ -91,7 +91,7 @@ class FunctionClassifier:
         """
         try:
             answer = self.function(list(texts))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise failure(self.name, error) from error
         values = check_scores(answer, len(texts), self.labels, self.name)
         if self.output == "scores":

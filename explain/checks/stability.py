@@ -15,6 +15,7 @@ from explain.checks.base import AuditContext, not_measured, probabilities
 from explain.engine import Engine
 from explain.errors import CapabilityError, ExplainError, PredictionError
 from explain.intervals import proportion
+from explain.pulse import Pulse
 from explain.record import Cell, Finding, InstanceLink, Measure, Section, Table, Task, Unit
 from explain.spans import Text, text_of
 
@@ -73,7 +74,7 @@ class StabilityCheck:
         texts = [text_of(context.instances[row].parts) for row in rows]
         model = context.engine.classifier
         try:
-            base = _scored(model, texts)
+            base = _scored(model, texts, context.engine.pulse)
         except ExplainError as error:
             return not_measured(self, f"the model failed on texts that it scored before: {error}")
         trials: list[_Trial] = []
@@ -115,7 +116,9 @@ class StabilityCheck:
             return [scores]
 
         return {
-            AGAIN: lambda: [_scored(model, texts) for _ in range(self.repeats)],
+            AGAIN: lambda: [
+                _scored(model, texts, context.engine.pulse) for _ in range(self.repeats)
+            ],
             "one text at a time": lambda: [
                 np.concatenate([_called(model, [text]) for text in texts])
             ],
@@ -175,7 +178,7 @@ def _sample(context: AuditContext, most: int) -> NDArray[np.int64]:
     return np.sort(context.rng("stability").permutation(rows)[:most])
 
 
-def _scored(model: TextClassifier, texts: Sequence[Text]) -> Scores:
+def _scored(model: TextClassifier, texts: Sequence[Text], pulse: Pulse | None = None) -> Scores:
     """Return scores made as an audit makes them, by an engine that remembers nothing.
 
     Raises
@@ -183,7 +186,7 @@ def _scored(model: TextClassifier, texts: Sequence[Text]) -> Scores:
     PredictionError
         If the model fails on a text.
     """
-    return _answered(Engine(model).score(texts), model)
+    return _answered(Engine(model, pulse=pulse).score(texts), model)
 
 
 def _called(model: TextClassifier, texts: Sequence[Text]) -> Scores:

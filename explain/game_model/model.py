@@ -62,9 +62,10 @@ class GameModel:
     ) -> "GameModel":
         """Return the posterior after some pairs.
 
-        The relevances and the direction come from the model of the first of these pairs, which is
-        tested on the others. Without one, the relevance that these very pairs teach is taken if it
-        makes them more likely than an equal one (empirical Bayes; MacKay 1992).
+        The direction and a relevance of each feature come from the model of the first of these
+        pairs, which is tested on the others; without one, from a first look at these very pairs.
+        The relevance is taken if it makes them more likely than an equal one (empirical Bayes;
+        MacKay 1992): an exclusive or hides in features that seem to matter little.
         """
         n_features = kept.shape[1]
 
@@ -77,11 +78,14 @@ class GameModel:
             even = None if before is None else before.even_if_looked_at
             return cls(kept, values, variances, relevance, direction, odd, even)
 
-        if before is not None:
-            return under(before.learned_relevance(), before.learned_direction())
-        nowhere = np.zeros(n_features)
-        equal = under(np.ones(n_features), nowhere)
-        learned = under(equal.learned_relevance(), nowhere)
+        if before is None:
+            direction = np.zeros(n_features)
+            equal = under(np.ones(n_features), direction)
+            learned = under(equal.learned_relevance(), direction)
+        else:
+            direction = before.learned_direction()
+            equal = under(np.ones(n_features), direction)
+            learned = under(before.learned_relevance(), direction)
         return max(equal, learned, key=lambda model: model.odd.log_evidence)
 
     @property
@@ -202,7 +206,16 @@ class GameModel:
 def _fit(
     prior: Prior, data: tuple[Coalitions, FloatArray, FloatArray], before: Half | None
 ) -> Half:
-    """Return the posterior of a half; what counts along a direction is tried once there is one."""
+    """Return the posterior of a half.
+
+    What varies with the size is tried once other sizes are known than those of each feature alone,
+    and what counts along a direction once there is one.
+    """
     kept, y, noise = data
-    tried = [one for one in hypotheses(prior.parity) if prior.direction.any() or not one.along]
+    sized = len(kept) > kept.shape[1] + 1
+    tried = [
+        one
+        for one in hypotheses(prior.parity)
+        if (sized or not any(one.varying)) and (not one.along or (sized and prior.direction.any()))
+    ]
     return Half.fit(prior, (np.where(kept, 1.0, -1.0), y, noise), tried, before)

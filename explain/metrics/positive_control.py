@@ -31,6 +31,7 @@ from explain.explainers.base import overlap
 from explain.explainers.gradients import hooked
 from explain.games import Masker, Question, make_target, target_values
 from explain.metrics.prose import READ
+from explain.pulse import Pulse
 from explain.record import Attribution, Task
 from explain.spans import Segmentation, Span, Text, parts_of, text_of, words
 
@@ -180,6 +181,7 @@ def positive_control(
     n_texts: int = N_TEXTS,
     kinds: Sequence[Kind] = KINDS,
     seed: int = 0,
+    pulse: Pulse | None = None,
 ) -> PositiveControl:
     """Return how often each method finds a planted rule of each kind.
 
@@ -212,6 +214,8 @@ def positive_control(
         The kinds of rules.
     seed : int
         Seed of the choice of texts and places, and of the methods.
+    pulse : Pulse, optional
+        That of an engine of the model: one that was given up is not asked.
 
     Raises
     ------
@@ -221,7 +225,7 @@ def positive_control(
         If the model fails.
     """
     rng = np.random.default_rng(seed)
-    engine = Engine(model)
+    engine = Engine(model, pulse=pulse)
     setting = Setting.of(model, unit="word", masker=masker, seed=seed)
     short = _short_texts(texts, rng)
     chosen, rest = short[:n_texts], short[n_texts:]
