@@ -37,8 +37,9 @@ from explain.metrics.positive_control import (
     plant,
     positive_control,
 )
+from explain.metrics.prose import READ
 from explain.record import Task
-from explain.spans import Text, parts_of, words
+from explain.spans import Span, Text, parts_of, words
 from tests import strategies
 from tests.tiny import ARCHITECTURES
 
@@ -313,3 +314,24 @@ def test_a_method_that_finds_all_is_asked_no_further(
     methods = [make_explainer("occlusion"), make_explainer("random")]
     control = positive_control(demo, messages, methods, kinds=["token"])
     assert [(r.method, r.n) for r in control.recalls] == [("occlusion", 12), ("random", 20)]
+
+
+@pytest.mark.parametrize(
+    "long", [" " * 10**6, "good bad " * 10**5, "x" * 10**6, "a b c" + " " * 10**6]
+)
+def test_a_long_row_is_read_at_its_beginning_only(
+    long: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    def counting(parts: Sequence[str]) -> tuple[Span, ...]:
+        read.extend(map(len, parts))
+        return words(parts)
+
+    def answers(texts: Sequence[str]) -> list[list[float]]:
+        return [[0.6, 0.4] if "good" in text else [0.3, 0.7] for text in texts]
+
+    monkeypatch.setattr("explain.metrics.positive_control.words", counting)
+    model = explain.wrap(answers, labels=["no", "yes"])
+    positive_control(model, [*WITHOUT, long], [make_explainer("occlusion")])
+    assert max(read) <= READ

@@ -206,3 +206,15 @@ def test_where_nothing_can_be_rewritten_nothing_is_measured() -> None:
         return [[0.0, 1.0] if text == "superb film" else [np.nan, np.nan] for text in texts]
 
     assert "8 of 8 texts that this check made got no answer" in str(section(fails, rows).skipped)
+
+
+@given(st.text("ab .!?。\n\u00a0"))
+def test_the_mark_at_the_end_is_what_the_plain_pattern_finds(text: str) -> None:
+    plain = re.sub(r"\s*[.!?…。！？।؟۔]+(?=\s*\Z)", "", text)
+    assert EVERY["no end mark"].rewrite(text, np.random.default_rng(0)) == plain
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("text", [" " * 10**6, "." * 10**6 + "x", "!? " * 10**5 + "x", "é" * 10**6])
+def test_no_rewriting_takes_a_square_of_time(name: str, text: str) -> None:
+    EVERY[name].rewrite(text, np.random.default_rng(0))

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from scipy import stats
 
 import explain
 from explain.adapters import FunctionClassifier
-from explain.checks.slices import Losses, SlicesCheck, score_difference
+from explain.checks.slices import _ADDRESS, Losses, SlicesCheck, score_difference
 from explain.record import Measure, Section
 
 WORDS = ("apple", "pear", "plum", "fig", "lime")
@@ -197,3 +198,14 @@ def test_scripts_marks_and_capitals_are_slices() -> None:
     rows = [row | {"label": "yes" if "П" in str(row["text"]) else "no"} for row in rows]
     claims = [f.claim for f in measured(rows, smallest=10).findings]
     assert any("script = Cyrillic" in claim for claim in claims)
+
+
+@given(st.text("aé1.@-_+ w:/"))
+def test_an_address_is_found_where_the_plain_pattern_finds_one(text: str) -> None:
+    plain = regex.compile(r"(?i)https?://|www\.|[\w.+-]+@[\w-]+\.[\w.]+")
+    assert bool(_ADDRESS.search(text)) == bool(plain.search(text))
+
+
+@pytest.mark.parametrize("unit", ["a", "1", ".", "a-", "@", "a@", "a.a@", "好", " "])
+def test_looking_for_addresses_takes_no_square_of_time(unit: str) -> None:
+    assert bool(_ADDRESS.search(unit * (10**6 // len(unit)))) == (unit == "a.a@")

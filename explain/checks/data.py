@@ -26,7 +26,7 @@ from explain.record import (
     Section,
     Table,
 )
-from explain.spans import text_of, words
+from explain.spans import text_of
 from explain.wording import estimated, percent
 
 __all__ = ["DataCheck"]
@@ -412,7 +412,7 @@ def _predicted(instance: InstanceRecord) -> tuple[str, ...]:
 
 
 def _lengths(context: AuditContext) -> HistogramFigure:
-    lengths = [len(words(instance.parts)) for instance in context.instances]
+    lengths = [len(spans) for spans in context.words]
     width = ceil((max(lengths) - min(lengths) + 1) / MOST_BINS)
     edges = np.arange(min(lengths), max(lengths) + width + 1, width)
     counts, edges = np.histogram(lengths, bins=edges)

@@ -73,7 +73,8 @@ MOST_NAMED = 4
 _CAPITAL = regex.compile(r"\p{Lu}")
 _LETTER = regex.compile(r"\p{L}")
 _DIGIT = regex.compile(r"\p{Nd}")
-_ADDRESS = regex.compile(r"(?i)https?://|www\.|[\w.+-]+@[\w-]+\.[\w.]+")
+# Begins at the sign, so that no long word is read again from each of its letters.
+_ADDRESS = regex.compile(r"(?i)https?://|www\.|(?<=[\w.+-])@[\w-]++\.[\w.]")
 _EMOJI = regex.compile(r"\p{Extended_Pictographic}")
 
 

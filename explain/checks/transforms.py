@@ -36,6 +36,9 @@ _NEGATED = regex.compile(r"\b(?:not|never|no|nor|none|nothing|cannot)\b|n['’]t
 _NOT_ALONE = regex.compile(r"\bnot\b", regex.IGNORECASE)
 _NEGATION = regex.compile(r"(?<=\bca) ?(n)['’]t\b| ?n['’]t\b|(?<=\bcan)not\b", regex.IGNORECASE)
 
+END_MARKS = ".!?…。！？।؟۔"
+"""What ends a sentence, in the scripts that have such marks."""
+
 _CONFUSIONS = (("rn", "m"), ("m", "rn"), ("cl", "d"), ("l", "1"), ("i", "l"), ("o", "0"),
                ("e", "c"), ("h", "b"), ("s", "5"), ("vv", "w"), ("w", "vv"))  # fmt: skip
 """What scanners take for each other."""
@@ -145,6 +148,12 @@ def _spaced(text: str) -> str:
     return f"  {text.replace(' ', '  ')}\n" if text else text
 
 
+def _without_end_mark(text: str) -> str:
+    body = text.rstrip()
+    kept = body.rstrip(END_MARKS)
+    return text if kept == body else kept.rstrip() + text[len(body) :]
+
+
 def _numbers_in_words(text: str) -> str:
     if language_of(text) != "en":
         return text
@@ -197,7 +206,7 @@ TRANSFORMS = (
         "end mark",
         False,
         "written without the mark at their end",
-        _plain(lambda text: regex.sub(r"\s*[.!?…。！？।؟۔]+(?=\s*\Z)", "", text)),
+        _plain(_without_end_mark),
     ),
     Transform(
         "emoji",

@@ -30,6 +30,7 @@ from explain.explainers import Explainer
 from explain.explainers.base import overlap
 from explain.explainers.gradients import hooked
 from explain.games import Masker, Question, make_target, target_values
+from explain.metrics.prose import READ
 from explain.pulse import Pulse
 from explain.record import Attribution, Task
 from explain.spans import Segmentation, Span, Text, parts_of, text_of, words
@@ -497,16 +498,18 @@ def _short_texts(texts: Sequence[Text], rng: np.random.Generator) -> list[Text]:
 
 
 def _cut(text: Text) -> Text:
-    """Return the first words of each part."""
+    """Return the first words of each part, of what is read of it."""
     parts = parts_of(text)
     most = LONGEST // len(parts)
-    spans = [words([part]) for part in parts]
-    return text_of(
-        [
-            part[own[0].start : own[:most][-1].end] if own else part
-            for part, own in zip(parts, spans, strict=True)
-        ]
-    )
+    return text_of([_first_words(part, most) for part in parts])
+
+
+def _first_words(part: str, most: int) -> str:
+    beginning = part[:READ]
+    spans = words([beginning])
+    if len(part) > READ:  # the last word may be cut
+        spans = spans[:-1]
+    return beginning[spans[0].start : spans[:most][-1].end] if spans else beginning
 
 
 def _gaps(text: Text) -> Iterator[Span]:
