@@ -24,6 +24,7 @@ from explain.adapters.labels import label_names
 from explain.attribution import Setting, Wanted, answer, ask
 from explain.checks import AuditContext, Check
 from explain.checks.guarded import run_guarded
+from explain.checks.unanswered import unanswered_rows
 from explain.configuration import DEFAULT_METHODS, Configuration, Criteria, settle
 from explain.criteria import FrozenCriteria, judge
 from explain.dataset import Dataset, Row, read_dataset
@@ -264,7 +265,7 @@ def audit(
         for check in settings.checks
     ]
     timer.note("counts", evaluations=engine.evaluations + assessed.evaluations, calls=engine.calls)
-    measured = (*sections, assessed.section, *explained.unable)
+    measured = (*unanswered_rows(context), *sections, assessed.section, *explained.unable)
     arguments: dict[str, JsonValue] = {
         "model": str(model) if isinstance(model, str | Path) else description.name,
         "model_options": _recorded(model_options or {}),

@@ -77,9 +77,12 @@ class CalibrationCheck:
         """Return the statistics of the labelled rows."""
         if context.model.task == "regression":
             return not_measured(self, "a regression states no probabilities")
-        sample = LabelledRows.of(context, self.id)
-        if isinstance(sample, str):
-            return not_measured(self, sample)
+        every = LabelledRows.of(context, self.id)
+        if isinstance(every, str):
+            return not_measured(self, every)
+        sample = every.answered
+        if not len(sample):
+            return not_measured(self, "no labelled row got an answer")
         decisions = Decisions.of(sample)
         chance = decisions.chance(sample.rng())
         gap, error = decisions.gap(), decisions.error()
@@ -89,7 +92,9 @@ class CalibrationCheck:
         return Section(
             id=self.id,
             title=self.title,
-            summary=_summary(context.model.task, gap, error) + sample.note(),
+            summary=_summary(context.model.task, gap, error)
+            + sample.note()
+            + every.left_out("all numbers are"),
             measures=(error, *_losses(sample), gap, steepness),
             figures=(_figure(decisions),),
             tables=() if chance is None else (_against_chance(decisions, error, gap, chance),),
