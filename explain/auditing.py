@@ -40,6 +40,7 @@ from explain.errors import (
 from explain.explainers import Explainer
 from explain.games import Masker, Question, make_target, target_values
 from explain.metrics.plausibility import Rationale
+from explain.omissions import omissions
 from explain.record import (
     Attribution,
     AuditRecord,
@@ -298,6 +299,17 @@ def audit(
         plan=plan,
         instances=tuple(records),
         skipped=tuple(skipped),
+        omitted=omissions(
+            {
+                "label": settings.label,
+                "group": settings.group,
+                "slices": settings.slices,
+                "training": settings.training,
+                "rationale": settings.rationale,
+                "criteria": frozen.criteria,
+            },
+            settings.checks,
+        ),
     )
     return _without_secrets(record)
 

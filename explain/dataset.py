@@ -35,6 +35,7 @@ from explain.label_cells import (
     text_problem,
 )
 from explain.record import FileHash, Task, label_name
+from explain.redaction import without_surrogates
 from explain.spans import Span
 
 __all__ = ["Dataset", "Row", "read_dataset"]
@@ -172,7 +173,9 @@ def _row(
     seen: Counter[tuple[str, ...]],
 ) -> Row:
     kept = {
-        column: label_name(cell) for column in columns if not is_missing(cell := record.get(column))
+        column: without_surrogates(label_name(cell))
+        for column in columns
+        if not is_missing(cell := record.get(column))
     }
     cells = [record.get(side) for side in sides]
     problem = next(

@@ -1,6 +1,7 @@
 """Rows that the model fails on are not right, in any rate, group, slice or criterion."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,12 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef, recall_score
 
 import explain
+import reports
 from explain.adapters import TextClassifier
+from explain.archive import write_audit
+from explain.checks import CHECKS, make_check
 from explain.errors import PredictionError
+from explain.omissions import omissions
 from explain.record import AuditRecord, Measure, Section
 
 REASON = "503 Service Unavailable"
@@ -279,3 +284,63 @@ def test_a_number_that_is_missing_has_no_error_and_that_is_said() -> None:
         assert section.skipped is None
         assert "40 of 200 labelled rows got no answer" in section.summary
     assert [finding.evidence for finding in record.findings] == [("unanswered",)]
+
+
+def test_half_a_surrogate_pair_ends_neither_an_audit_nor_its_files(tmp_path: Path) -> None:
+    half = chr(0xD800)
+
+    def answer(texts: Sequence[str]) -> NDArray[np.float64]:
+        if any(number_of(text) == 7 for text in texts):
+            raise ValueError(half)
+        return np.array([[0.9, 0.1] for _ in texts])
+
+    rows = [{**row, "label": "neg", "own": f"{half}{i % 3}"} for i, row in enumerate(rows_of())]
+    record = explain.audit(
+        explain.wrap(answer, labels=["neg", f"a{half}"]),
+        rows,
+        label="label",
+        group="own",
+        slices=["own"],
+        id="own",
+        instances=0,
+        methods=[],
+        checks=["performance", "slices", "fairness"],
+        criteria=[{"metric": "accuracy", "slice": f"own = {half}0", "at_least": 0.5}],
+    )
+    assert [section.skipped for section in record.sections if section.id != "trust"] == [None] * 4
+    assert record.criteria[0].verdict == "pass"
+    assert record.provenance.model.labels == ("neg", "a�")
+    write_audit(record, [], tmp_path)
+    read = AuditRecord.from_json((tmp_path / "audit.json").read_bytes())
+    assert {instance.columns["own"] for instance in read.instances} == {"�0", "�1", "�2"}
+    assert "�" in reports.render_html(record)
+
+
+def test_what_was_not_chosen_and_not_given_is_listed_with_how_to_get_it() -> None:
+    model = model_that_fails(lambda i: False)
+    record = explain.audit(model, rows_of(), instances=0, methods=[], checks=["data"])
+    listed = {entry.what: entry.how for entry in record.omitted}
+    assert "--check fairness" in listed["Fairness (a check)"]
+    assert "Data (a check)" not in listed
+    told = " ".join(listed.values())
+    for flag in ("--label", "--group", "--slice", "--train", "--rationale", "criteria="):
+        assert flag in told
+    html = reports.render_html(record)
+    for what in listed:
+        assert f"<b>{what}</b>: " in html
+    assert "Every check ran" not in html
+
+
+def test_what_was_given_is_not_listed_as_missing() -> None:
+    given: dict[str, Any] = {
+        "label": "label",
+        "group": "side",
+        "slices": ("side",),
+        "training": rows_of(),
+        "rationale": "reason",
+        "criteria": ("one",),
+    }
+    assert omissions(given, [make_check(name) for name in CHECKS]) == ()
+    for name in given:
+        absent = {**given, name: () if name in ("slices", "criteria") else None}
+        assert len(omissions(absent, [make_check(name) for name in CHECKS])) == 1

@@ -1,5 +1,6 @@
 """How a model treats the groups that a column of the table names."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -361,8 +362,11 @@ class _Groups:
     def _overconfident(
         self, gap: Measure, own: NDArray[np.float64], rest: NDArray[np.float64]
     ) -> Claim:
-        test = stats.ttest_ind(own, rest, equal_var=False, alternative="greater")
-        lower = float(test.confidence_interval(CONFIDENCE).low)
+        with warnings.catch_warnings():
+            # It warns of values that are nearly all the same, as of a constant model.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            test = stats.ttest_ind(own, rest, equal_var=False, alternative="greater")
+            lower = float(test.confidence_interval(CONFIDENCE).low)
         return Claim(
             float(np.nan_to_num(test.pvalue, nan=1.0)),
             lower > LARGE_CALIBRATION_GAP,

@@ -16,7 +16,7 @@ from scipy import stats
 from explain.checks.base import LEVEL, AuditContext, TableRow, not_measured
 from explain.checks.labelled import LabelledRows
 from explain.checks.phrases import Corpus, read_corpus
-from explain.intervals import holm, mean, proportion, wilson
+from explain.intervals import benjamini_hochberg, holm, mean, proportion, wilson
 from explain.record import (
     Finding,
     InstanceRecord,
@@ -350,7 +350,7 @@ def _tested(
     sides = [(s.members & among, ~s.members & among) for s in slices]
     p_values = np.array([losses.p_value(*side) for side in sides])
     if slices:
-        p_values = stats.false_discovery_control(p_values) if found else holm(p_values)
+        p_values = benjamini_hochberg(p_values) if found else holm(p_values)
     return [
         Tested(
             s, found, losses.measure(own, s.condition), losses.measure(rest, f"not {s.condition}"),
