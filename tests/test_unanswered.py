@@ -344,3 +344,23 @@ def test_what_was_given_is_not_listed_as_missing() -> None:
     for name in given:
         absent = {**given, name: () if name in ("slices", "criteria") else None}
         assert len(omissions(absent, [make_check(name) for name in CHECKS])) == 1
+
+
+@pytest.mark.parametrize(
+    ("share", "verdict"), [(0.0, "pass"), (0.02, "pass"), (0.2, "inconclusive")]
+)
+def test_what_leaves_failures_out_does_not_pass_where_they_are_many(
+    share: float, verdict: str
+) -> None:
+    record = audited(
+        model_that_fails(lambda i: (i * 37) % N < N * share),
+        ["performance", "calibration"],
+        criteria=[
+            {"metric": "AUROC", "at_least": 0.6, "gating": True},
+            {"metric": "Brier score", "at_most": 0.4, "gating": True},
+            {"metric": "AUROC", "at_least": 0.99},
+        ],
+    )
+    assert [judged.verdict for judged in record.criteria] == [verdict, verdict, "fail"]
+    if verdict == "inconclusive":
+        assert "20 % of the rows got no answer" in record.criteria[0].reason

@@ -9,9 +9,11 @@ from explain.record import Finding, Measure, Section, Severity, Table
 from explain.redaction import message
 from explain.wording import estimated
 
-__all__ = ["unanswered_rows"]
+__all__ = ["UNANSWERED", "unanswered_rows"]
 
-ID = "unanswered"
+UNANSWERED = "unanswered"
+"""Id of the section."""
+
 NAME = "rows without an answer"
 
 SMALLEST = 0.01
@@ -42,11 +44,11 @@ def unanswered_rows(context: AuditContext) -> tuple[Section, ...]:
         if entry.id in failed and entry.stage == "predict"
     )
     section = Section(
-        id=ID,
+        id=UNANSWERED,
         title="Rows without an answer",
         summary=f"The model gave no answer to {len(failed):,} of {n:,} rows. Those that have a "
         "label count as wrong in every rate that can count them; where one cannot, that is said.",
-        measures=(share,),
+        measures=(share, *_of_labelled(context)),
         tables=(
             Table(
                 title="Why there was no answer",
@@ -62,6 +64,15 @@ def unanswered_rows(context: AuditContext) -> tuple[Section, ...]:
     return (section,)
 
 
+def _of_labelled(context: AuditContext) -> tuple[Measure, ...]:
+    """Return the share of the rows with a label; none if there are no such rows."""
+    failed = sum(row.labels is not None for row in context.unanswered)
+    scored = sum(i.label is not None or i.given is not None for i in context.instances)
+    if not failed + scored:
+        return ()
+    return (proportion("labelled rows without an answer", failed, failed + scored),)
+
+
 def _findings(share: Measure, failed: int, reasons: Counter[str]) -> tuple[Finding, ...]:
     if (share.value or 0) < SMALLEST:
         return ()
@@ -72,7 +83,7 @@ def _findings(share: Measure, failed: int, reasons: Counter[str]) -> tuple[Findi
         f"The most frequent reason ({times:,} rows): {reason.rstrip('.')}.{others}",
         severity=_severity(share),
         measure=share,
-        evidence=(ID,),
+        evidence=(UNANSWERED,),
         suggestion="Find out why, mend it, and audit the model again; until then expect as many "
         "texts to be left without an answer in use.",
     )
