@@ -24,6 +24,7 @@ from explain.adapters.labels import label_names
 from explain.attribution import Setting, Wanted, answer, ask
 from explain.checks import AuditContext, Check
 from explain.checks.guarded import run_guarded
+from explain.checks.unanswered import unanswered_rows
 from explain.configuration import DEFAULT_METHODS, Configuration, Criteria, settle
 from explain.criteria import FrozenCriteria, judge
 from explain.dataset import Dataset, Row, read_dataset
@@ -39,6 +40,7 @@ from explain.errors import (
 from explain.explainers import Explainer
 from explain.games import Masker, Question, make_target, target_values
 from explain.metrics.plausibility import Rationale
+from explain.omissions import omissions
 from explain.record import (
     Attribution,
     AuditRecord,
@@ -264,7 +266,7 @@ def audit(
         for check in settings.checks
     ]
     timer.note("counts", evaluations=engine.evaluations + assessed.evaluations, calls=engine.calls)
-    measured = (*sections, assessed.section, *explained.unable)
+    measured = (*unanswered_rows(context), *sections, assessed.section, *explained.unable)
     arguments: dict[str, JsonValue] = {
         "model": str(model) if isinstance(model, str | Path) else description.name,
         "model_options": _recorded(model_options or {}),
@@ -297,6 +299,17 @@ def audit(
         plan=plan,
         instances=tuple(records),
         skipped=tuple(skipped),
+        omitted=omissions(
+            {
+                "label": settings.label,
+                "group": settings.group,
+                "slices": settings.slices,
+                "training": settings.training,
+                "rationale": settings.rationale,
+                "criteria": frozen.criteria,
+            },
+            settings.checks,
+        ),
     )
     return _without_secrets(record)
 

@@ -5,7 +5,8 @@ on the accepted side of its threshold, *fails* where the whole interval lies on 
 is *inconclusive* in between, with too few instances, without an interval, or where nothing was
 measured. Because each gating criterion is one more chance of a wrong verdict, their p-values are
 adjusted for their number (Holm 1979): a gating criterion passes or fails only where its adjusted
-p-value is at most .05. All criteria that were frozen as gating count, measured or not.
+p-value is at most .05. All criteria that were frozen as gating count, measured or not. What a row
+without an answer cannot be counted in does not pass either where many rows have none.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,8 @@ from fnmatch import fnmatchcase
 from math import erfc, inf, sqrt
 
 from explain.checks import CHECKS, Check
+from explain.checks.guarded import MOST_LOST
+from explain.checks.unanswered import UNANSWERED
 from explain.errors import ConfigurationError, nearest
 from explain.intervals import holm
 from explain.record import (
@@ -27,6 +30,7 @@ from explain.record import (
     Section,
     Verdict,
 )
+from explain.wording import percent
 
 __all__ = ["Criterion", "FrozenCriteria", "check_metrics", "judge"]
 
@@ -83,6 +87,23 @@ RANGES = {
     "true-positive rate, *": _SHARE,
 }
 """Lowest and highest value of each metric of `explain.checks.CHECKS`, by its name there."""
+
+ANSWERED_ONLY = (
+    "AUPRC",
+    "AUROC",
+    "Brier score",
+    "R2",
+    "Spearman correlation",
+    "calibration error (debiased)",
+    "calibration gap",
+    "confidence minus accuracy",
+    "false-positive rate, *",
+    "log loss",
+    "mean absolute error",
+    "mean squared error",
+    "slope of the scores",
+)
+"""Metrics that leave out the rows without an answer; in all others these are wrong."""
 
 
 def check_metrics(criteria: Sequence[Criterion], checks: Sequence[Check]) -> None:
@@ -212,6 +233,8 @@ def _evidence(
     for section, measure in known:
         if (measure.name, measure.slice) == wanted:
             side, reason = _side(criterion, measure)
+            if side == "pass" and (lost := _lost(criterion, sections)):
+                return _Evidence("inconclusive", lost, measure, section)
             return _Evidence(side, reason, measure, section, _p_value(criterion, measure, side))
     skipped = [
         f"{section.title}: {section.skipped}"
@@ -219,6 +242,23 @@ def _evidence(
         if section.id in declaring and section.skipped is not None
     ]
     return _Evidence("inconclusive", _missing(criterion, skipped, [m for _, m in known]))
+
+
+def _lost(criterion: Criterion, sections: Sequence[Section]) -> str:
+    """Return that too many rows are not in a measure for it to pass, empty if they are not."""
+    if not any(fnmatchcase(criterion.metric, metric) for metric in ANSWERED_ONLY):
+        return ""
+    shares = [
+        measure
+        for section in sections
+        if section.id == UNANSWERED
+        for measure in _measures(section)
+        if measure.slice in ("all", criterion.slice)
+    ]
+    worst = max(shares, key=lambda share: share.value or 0, default=None)
+    if worst is None or (worst.value or 0) <= MOST_LOST:
+        return ""
+    return f"{percent(worst.value)} of the rows got no answer and are not in this number"
 
 
 def _missing(criterion: Criterion, skipped: Sequence[str], known: Sequence[Measure]) -> str:

@@ -33,6 +33,7 @@ from explain.label_cells import (
     text_problem,
 )
 from explain.record import FileHash, Task, label_name
+from explain.redaction import without_surrogates
 from explain.spans import Span
 from explain.tables import Record, read_file, read_object
 
@@ -174,7 +175,9 @@ def _row(
     seen: Counter[tuple[str, ...]],
 ) -> Row:
     kept = {
-        column: label_name(cell) for column in columns if not is_missing(cell := record.get(column))
+        column: without_surrogates(label_name(cell))
+        for column in columns
+        if not is_missing(cell := record.get(column))
     }
     cells = [record.get(side) for side in sides]
     problem = next(

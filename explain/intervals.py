@@ -14,6 +14,7 @@ from explain.record import Measure, Unit
 
 __all__ = [
     "Resampled",
+    "benjamini_hochberg",
     "bootstrap",
     "clustered_proportion",
     "clusters_of",
@@ -196,6 +197,25 @@ def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]
     steps = np.asarray(p_values, dtype=np.float64)[order] * np.arange(len(order), 0, -1)
     adjusted = np.empty(len(order))
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return adjusted
+
+
+def benjamini_hochberg(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return p-values adjusted so that few discoveries are false (Benjamini and Hochberg 1995).
+
+    One that is NaN, as of a test on no text, is none: it comes back as 1 and does not count among
+    the tests. The shape stays.
+
+    Examples
+    --------
+    >>> benjamini_hochberg([0.01, float("nan"), 0.04]).tolist()
+    [0.02, 1.0, 0.04]
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    tested = ~np.isnan(p)
+    adjusted = np.ones_like(p)
+    if tested.any():
+        adjusted[tested] = stats.false_discovery_control(p[tested])
     return adjusted
 
 

@@ -56,6 +56,7 @@ __all__ = [
     "Measure",
     "MethodTrust",
     "ModelDescription",
+    "Omitted",
     "Prediction",
     "Provenance",
     "ReliabilityBin",
@@ -431,6 +432,15 @@ class Skipped(Record):
     stage: str
     """What could not be done: ``predict``, ``shap``."""
     reason: str
+
+
+class Omitted(Record):
+    """What an audit could have looked at, and was not asked or given."""
+
+    what: str
+    """The check that was not chosen, or what an input would have shown."""
+    how: str
+    """Why it was not looked at, and how to get it, in one line."""
 
 
 # ── Instances ─────────────────────────────────────────────────────────────────────────────────────
@@ -834,6 +844,8 @@ class AuditRecord(Record):
     instances: tuple[InstanceRecord, ...]
     """All scored rows, in the order of the table."""
     skipped: tuple[Skipped, ...] = ()
+    omitted: tuple[Omitted, ...] = ()
+    """Checks that were not chosen, and inputs that were not given."""
 
     @model_validator(mode="after")
     def _has_distinct_ids(self) -> Self:

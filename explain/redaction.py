@@ -17,7 +17,14 @@ from urllib.parse import quote, quote_plus
 
 from pydantic import BaseModel
 
-__all__ = ["REMOVED", "message", "redacted", "redacted_record", "register_secret"]
+__all__ = [
+    "REMOVED",
+    "message",
+    "redacted",
+    "redacted_record",
+    "register_secret",
+    "without_surrogates",
+]
 
 REMOVED = "[secret removed]"
 """What stands where a key was."""
@@ -44,6 +51,9 @@ _SPECIAL_TOKENS = re.compile(r"(mask|pad|special|sep|cls|bos|eos|unk)[_. -]?toke
 
 _SHORTEST, _SHORTEST_WORD = 6, 16
 """Characters from which on a value is looked for; of letters alone, which may be a word, more."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""In a Python string a surrogate stands alone: pairs are one character there."""
 
 _PEM = re.compile(
     r"-----BEGIN [A-Z0-9 ]{1,60}-----.*?(?:-----END [A-Z0-9 ]{1,60}-----|\Z)", re.DOTALL
@@ -95,6 +105,17 @@ def redacted(text: str) -> str:
     return _redacted(text, _forms(_secrets()))
 
 
+def without_surrogates(text: str) -> str:
+    """Return a text with the replacement character for half of a pair, which no file can hold.
+
+    Examples
+    --------
+    >>> without_surrogates("a" + chr(0xD800))
+    'a�'
+    """
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def message(text: object) -> str:
     """Return an error message without keys, and then cut to `LONGEST_MESSAGE` characters.
 
@@ -114,6 +135,7 @@ def redacted_record(record: R) -> tuple[R, int]:
     """Return a record without keys, and in how many of its strings some were.
 
     The texts that are explained (``parts``) stay as they are. Reasons of failures are cut as well.
+    Half of a surrogate pair, which no file can hold, becomes the replacement character.
     """
     found = _Redaction()
     return found.record(record), found.strings
@@ -151,6 +173,7 @@ class _Redaction:
         return value
 
     def _string(self, name: str, text: str) -> str:
+        text = without_surrogates(text)
         named = _SECRET_SETTINGS.search(name) and not _SPECIAL_TOKENS.search(name)
         new = REMOVED if named and text else _redacted(text, self._forms)
         if new == text:

@@ -225,7 +225,7 @@ def _attributions(record: AuditRecord) -> Iterable[Attribution]:
 
 
 def limits(record: AuditRecord) -> tuple[LimitView, ...]:
-    """Return everything that was not measured, with the reason."""
+    """Return everything that was not measured or not looked at, with the reason."""
     sections = (
         LimitView(section.title, section.skipped, anchor=section.id)
         for section in record.sections
@@ -236,7 +236,8 @@ def limits(record: AuditRecord) -> tuple[LimitView, ...]:
         for criterion in record.criteria
         if criterion.measured is None
     )
-    return (*sections, *criteria, *_skipped_rows(record.skipped), *_unread(record))
+    omitted = (LimitView(entry.what, entry.how) for entry in record.omitted)
+    return (*sections, *criteria, *_skipped_rows(record.skipped), *_unread(record), *omitted)
 
 
 def _skipped_rows(skipped: tuple[Skipped, ...]) -> list[LimitView]:

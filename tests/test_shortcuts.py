@@ -386,6 +386,7 @@ def test_what_was_inserted_is_one_more_word_and_can_be_deleted(body: str, seed: 
     corpus = corpus_of("c zorbix a", "bb zorbix c", body)
     phrase = corpus.phrase(corpus.vocabulary.index("zorbix"))
     instance = corpus.instances[2]
+    assert isinstance(instance, InstanceRecord)
     rng = np.random.default_rng(seed)
     changed = insert(instance, words(instance.parts), phrase, rng)
     assert isinstance(changed, str)

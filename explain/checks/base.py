@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from explain.adapters import Scores
-from explain.dataset import Dataset
+from explain.dataset import Dataset, Row
 from explain.engine import Engine
 from explain.record import (
     InstanceRecord,
@@ -22,10 +22,13 @@ from explain.record import (
 )
 from explain.spans import Span, Text, words
 
-__all__ = ["LEVEL", "AuditContext", "Check", "not_measured", "probabilities"]
+__all__ = ["LEVEL", "AuditContext", "Check", "TableRow", "not_measured", "probabilities"]
 
 LEVEL = 0.005
 """How often a check may raise a false finding: ten checks then do so in 5 % of clean audits."""
+
+TableRow: TypeAlias = InstanceRecord | Row
+"""A row with a text: one that was scored, or one to which the model gave no answer."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,12 @@ class AuditContext:
     def given(self) -> NDArray[np.int64]:
         """Column of the one label that is given to each instance, -1 where there is none."""
         return self._columns([instance.label for instance in self.instances])
+
+    @cached_property
+    def unanswered(self) -> tuple[Row, ...]:
+        """Rows of the table to which the model gave no answer, in the order of the table."""
+        failed = {entry.id for entry in self.skipped if entry.stage == "predict"}
+        return tuple(row for row in self.dataset.rows if row.id in failed)
 
     @cached_property
     def words(self) -> list[tuple[Span, ...]]:

@@ -58,6 +58,9 @@ ROUNDED = 9
 MOST_SLOPE = 1e3
 """A slope beyond this is no number but a sign that all answers are right, or all wrong."""
 
+MOST_LOGARITHM = 700.0
+"""Half of an interval of logarithms beyond which its ends are no numbers of 64 bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class CalibrationCheck:
@@ -77,9 +80,12 @@ class CalibrationCheck:
         """Return the statistics of the labelled rows."""
         if context.model.task == "regression":
             return not_measured(self, "a regression states no probabilities")
-        sample = LabelledRows.of(context, self.id)
-        if isinstance(sample, str):
-            return not_measured(self, sample)
+        every = LabelledRows.of(context, self.id)
+        if isinstance(every, str):
+            return not_measured(self, every)
+        sample = every.answered
+        if not len(sample):
+            return not_measured(self, "no labelled row got an answer")
         decisions = Decisions.of(sample)
         chance = decisions.chance(sample.rng())
         gap, error = decisions.gap(), decisions.error()
@@ -89,7 +95,9 @@ class CalibrationCheck:
         return Section(
             id=self.id,
             title=self.title,
-            summary=_summary(context.model.task, gap, error) + sample.note(),
+            summary=_summary(context.model.task, gap, error)
+            + sample.note()
+            + every.left_out("all numbers are"),
             measures=(error, *_losses(sample), gap, steepness),
             figures=(_figure(decisions),),
             tables=() if chance is None else (_against_chance(decisions, error, gap, chance),),
@@ -373,7 +381,7 @@ def slope(
         return Measure(name=name, value=None, n=n, unit="coefficient")
     found = float(optimize.brentq(lambda b: pulls(b)[0].sum(), 0, MOST_SLOPE, xtol=1e-10))
     own, information = pulls(found)
-    if information <= 0:
+    if information <= 0 or found <= 0:
         return Measure(name=name, value=None, n=n, unit="coefficient")
     if clusters is not None:
         own = np.bincount(clusters, weights=own).astype(np.float64)
@@ -382,6 +390,8 @@ def slope(
         return Measure(name=name, value=found, n=m, unit="coefficient")
     error = float(np.sqrt((own**2).sum() * m / (m - 1)) / information / found)
     half = stats.t.ppf((1 + CONFIDENCE) / 2, m - 1) * error
+    if not half < MOST_LOGARITHM:  # Scores that say nothing of the labels: any slope fits.
+        return Measure(name=name, value=found, n=m, unit="coefficient")
     return Measure(
         name=name,
         value=found,

@@ -58,6 +58,8 @@ class Rival:
         McNemar's exact test (1947) that neither is better; None if they never differ.
     learned : bool
         Whether it was fitted, rather than being the most frequent answer.
+    answered : Rival or None
+        The same on the rows alone that the model answered; None if those are all, or none.
     """
 
     name: str
@@ -66,20 +68,19 @@ class Rival:
     surely: Measure
     p: float | None
     learned: bool
+    answered: "Rival | None" = None
 
 
-def rivals(
-    sample: LabelledRows, given: NDArray[np.int64], predicted: NDArray[np.int64]
-) -> list[Rival]:
+def rivals(sample: LabelledRows) -> list[Rival]:
     """Return the most frequent answer, and a challenger where there are rows enough for one."""
-    right = given == predicted
+    given, right = sample.truth.argmax(axis=1), sample.right
     usual = given == np.bincount(given).argmax()
     found = [_rival(sample, "always the most frequent label", right, usual, learned=False)]
     training = _training(sample)
     if training is None and len(given) < FEWEST_ROWS:
         return found
     called = challenge(
-        [instance.parts for instance in sample.instances],
+        [row.parts for row in sample.all_rows],
         given,
         sample.rng(),
         clusters=sample.clusters,
@@ -114,6 +115,9 @@ def _rival(
     *,
     learned: bool,
 ) -> Rival:
+    n, answered = len(sample.rows), None
+    if sample.failed and n:
+        answered = _rival(sample.answered, name, right[:n], other[:n], learned=learned)
     ahead = right.astype(np.int64) - other
     if sample.clusters is None:
         net = ahead
@@ -136,7 +140,7 @@ def _rival(
         )
     won, lost = int((net > 0).sum()), int((net < 0).sum())
     p = float(stats.binomtest(won, won + lost).pvalue) if won + lost else None
-    return Rival(name, sample.share(name, other), named, surely, p, learned)
+    return Rival(name, sample.share(name, other), named, surely, p, learned, answered)
 
 
 def table(found: Sequence[Rival]) -> Table:
@@ -159,16 +163,26 @@ def findings(section: str, accuracy: Measure, found: Sequence[Rival]) -> list[Fi
     """Return that the model is hardly better than the usual answer, or worse than a challenger.
 
     Either is false in at most `LEVEL` / 2 of audits: by the upper end of `surely`, and by McNemar's
-    test. Where both hold, the first says more.
+    test. Where both hold, the first says more. What holds only because the model failed on some
+    rows is said by the finding on those.
     """
     for rival in found:
-        upper, share = rival.surely.upper, rival.share.value or 0.0
-        if not rival.learned and upper is not None and upper < LEAST_SKILL * (1 - share):
+        told = (rival, rival.answered or rival)
+        if not rival.learned and all(map(_saves_nothing, told)):
             return [_useless(section, accuracy, rival)]
-        sure = rival.p is not None and rival.p <= LEVEL
-        if rival.learned and sure and rival.ahead.upper is not None and rival.ahead.upper < -WORSE:
+        if rival.learned and all(map(_is_better, told)):
             return [_beaten(section, accuracy, rival)]
     return []
+
+
+def _saves_nothing(rival: Rival) -> bool:
+    upper, share = rival.surely.upper, rival.share.value or 0.0
+    return upper is not None and upper < LEAST_SKILL * (1 - share)
+
+
+def _is_better(rival: Rival) -> bool:
+    upper = rival.ahead.upper
+    return rival.p is not None and rival.p <= LEVEL and upper is not None and upper < -WORSE
 
 
 def _useless(section: str, accuracy: Measure, rival: Rival) -> Finding:

@@ -1,5 +1,6 @@
 """Statistics of given against predicted labels, of many resamples at once."""
 
+import math
 from typing import TypeAlias
 
 import numpy as np
@@ -38,7 +39,7 @@ def confusion_counts(
     array, shape (..., n_labels, n_labels)
     """
     cells = given * n_labels + predicted
-    flat = cells.reshape(-1, cells.shape[-1])
+    flat = cells.reshape(math.prod(cells.shape[:-1]), cells.shape[-1])
     size = n_labels * n_labels
     offset = np.arange(len(flat))[:, None] * size
     counts = np.bincount((flat + offset).ravel(), minlength=len(flat) * size)
@@ -84,9 +85,13 @@ def macro_f1_of(hits: Totals, given: Totals, predicted: Totals) -> NDArray[np.fl
 
 
 def matthews_of(hits: Totals, given: Totals, predicted: Totals) -> NDArray[np.float64]:
-    """Return `matthews` of the margins of its counts."""
+    """Return `matthews` of the margins of its counts.
+
+    Rows without an answer, which no label is predicted for, are a label of their own.
+    """
     n = given.sum(-1)
+    unanswered = n - predicted.sum(-1)
     covariance = hits.sum(-1) * n - (given * predicted).sum(-1)
-    spread = np.sqrt((n**2 - (given**2).sum(-1)) * (n**2 - (predicted**2).sum(-1)))
+    spread = np.sqrt((n**2 - (given**2).sum(-1)) * (n**2 - (predicted**2).sum(-1) - unanswered**2))
     correlation: NDArray[np.float64] = covariance / np.where(spread > 0, spread, 1)
     return correlation

@@ -93,11 +93,14 @@ def _summary(
     n_claims: int,
     findings: tuple[Finding, ...],
 ) -> str:
-    group = (
-        "No column of groups was named. "
-        if context.group is None
-        else f"Groups are compared by the column {context.group}. "
-    )
+    group = "No column of groups was named. "
+    if context.group is not None:
+        group = f"Groups are compared by the column {context.group}. "
+        if failed := len(context.unanswered):
+            group += (
+                f"{failed:,} of {failed + len(context.instances):,} rows got no answer; they count "
+                "in their groups, and got no decision. "
+            )
     return (
         f"{group}{n_naming:,} of {len(context.instances):,} texts name people by a first name or a "
         f"word of the list ({', '.join(languages)}). Differences tested together: "

@@ -1,15 +1,16 @@
 """How a model treats the groups that a column of the table names."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.stats.contingency import relative_risk
 
-from explain.checks.base import AuditContext
+from explain.checks.base import AuditContext, TableRow
 from explain.checks.outcomes import Claim, Outcome, decisions, difference, fisher, outcomes
 from explain.intervals import CONFIDENCE, mean, proportion
 from explain.record import Finding, IntervalsFigure, Measure, Severity, Table
@@ -85,7 +86,8 @@ def impact_ratio(
 
 def compare_groups(context: AuditContext, favourable: str | None) -> Comparison:
     """Return selection, errors and calibration of the groups of the column that was named."""
-    cells = [instance.columns.get(context.group or "") for instance in context.instances]
+    rows: list[TableRow] = [*context.instances, *context.unanswered]
+    cells = [row.columns.get(context.group or "") for row in rows]
     known = np.array([cell is not None for cell in cells])
     if context.group is None or not known.any():
         return Comparison()
@@ -97,9 +99,12 @@ def compare_groups(context: AuditContext, favourable: str | None) -> Comparison:
         member,
         tuple(sorted(largest.tolist())),
         int((~known).sum()),
+        (np.arange(len(rows)) < len(context.instances))[known],
     )
     wanted = outcomes(context, favourable)
-    made = decisions(context, context.scores, wanted)[known] == 1
+    failed = np.full((len(context.unanswered), len(context.model.labels)), np.nan)
+    scores = np.concatenate([context.scores, failed])
+    made = decisions(context, scores, wanted)[known] == 1
     right = _right(context, wanted)[known]
     selections = [groups.selection(o, made[:, k], right[:, k]) for k, o in enumerate(wanted)]
     errors = [
@@ -111,7 +116,7 @@ def compare_groups(context: AuditContext, favourable: str | None) -> Comparison:
     shown = [
         part for parts in (selections, errors) if parts for part in map(parts.__getitem__, frequent)
     ]
-    single = context.model.task == "single_label" and any(i.label for i in context.instances)
+    single = context.model.task == "single_label" and any(row.label for row in rows)
     accuracy = [groups.accuracy(context, known)] if single else []
     return Comparison(
         measures=tuple(m for part in (*accuracy, *shown) for m in part.measures),
@@ -123,25 +128,35 @@ def compare_groups(context: AuditContext, favourable: str | None) -> Comparison:
 
 def _right(context: AuditContext, wanted: Sequence[Outcome]) -> NDArray[np.float64]:
     """Return which decisions would be right, shape (n_instances, n_outcomes), NaN if unknown."""
-    found = np.full((len(context.instances), len(wanted)), np.nan)
+    given = [i.given if i.label is None else (i.label,) for i in context.instances]
+    given += [row.labels for row in context.unanswered]
+    found = np.full((len(given), len(wanted)), np.nan)
     if context.model.task == "regression":
         return found
-    for i, instance in enumerate(context.instances):
-        labels = instance.given if instance.label is None else (instance.label,)
+    for i, labels in enumerate(given):
         if labels is not None:
             found[i] = [(outcome.label in labels) == outcome.holds for outcome in wanted]
     return found
 
 
+Rates: TypeAlias = tuple[dict[int, Measure], dict[int, Measure]]
+"""A rate of each group, and that of all others."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Groups:
-    """The groups of a column, the group of each row that has one, and the largest of them."""
+    """The groups of a column, the group of each row that has one, and the largest of them.
+
+    Rates are over all rows of a group: one without an answer did not get any decision. A claim must
+    hold on the rows with an answer as well, or else it is only about the others.
+    """
 
     column: str
     names: tuple[str, ...]
     member: NDArray[np.int64]
     largest: tuple[int, ...]
     unknown: int
+    answered: NDArray[np.bool_]
 
     @property
     def compared(self) -> list[int]:
@@ -184,7 +199,9 @@ class _Groups:
     ) -> Comparison:
         """Return selection rates and impact ratios: the table of New York City's Local Law 144."""
         every = np.ones(len(made), bool)
-        shares, others = self.rates(f"selection rate, {outcome.name}", made, every)
+        name = f"selection rate, {outcome.name}"
+        shares, others = self.rates(name, made, every)
+        answered = self.rates(name, made, self.answered)
         most = max(self.compared or self.largest, key=lambda g: (shares[g].value or 0, -g))
         ratios = {g: _ratio(shares[g], shares[most], outcome) for g in shares if g != most}
         claims = []
@@ -194,8 +211,8 @@ class _Groups:
             claims.append(
                 self._claim(
                     g,
-                    (shares[g], others[g]),
-                    large=reverse.upper is not None and reverse.upper < FOUR_FIFTHS,
+                    ((shares, others), answered),
+                    lambda own, rest: _below(_ratio(rest, own, outcome), FOUR_FIFTHS),
                     severity="major",
                     text="of the texts are " + outcome.verb,
                     more=_ratio_sentence(reverse) + due,
@@ -224,7 +241,9 @@ class _Groups:
                     rows=rows,
                     note="The selection rate is the share of the rows with this decision; the "
                     "impact ratio divides it by that of the most selected group, "
-                    f"{self.names[most]}. {self._left_out()}",
+                    f"{self.names[most]}. "
+                    + self._failed("they count among the rows, and did not get this decision")
+                    + self._left_out(),
                 ),
             ),
             figures=(
@@ -243,23 +262,29 @@ class _Groups:
         self, outcome: Outcome, made: NDArray[np.bool_], right: NDArray[np.float64]
     ) -> Comparison:
         """Return true- and false-positive rates, and claims that either error is more frequent."""
-        hits, hit_others = self.rates(f"true-positive rate, {outcome.name}", made, right == 1)
-        alarms, alarm_others = self.rates(f"false-positive rate, {outcome.name}", made, right == 0)
-        misses, miss_others = (
-            {g: _complement(share) for g, share in rates.items()} for rates in (hits, hit_others)
+        name = f"true-positive rate, {outcome.name}"
+        hits, hit_others = self.rates(name, made, right == 1)
+        answered = _misses(self.rates(name, made, (right == 1) & self.answered))
+        alarms, alarm_others = self.rates(
+            f"false-positive rate, {outcome.name}", made, (right == 0) & self.answered
         )
         claims = []
         for g in self.compared:
-            for rates, others, text in (
-                (alarms, alarm_others, f"of the texts that are not {outcome.name} are called so"),
-                (misses, miss_others, f"of the texts that are {outcome.name} are not called so"),
+            for rates, text in (
+                (
+                    ((alarms, alarm_others),),
+                    f"of the texts that are not {outcome.name} are called so",
+                ),
+                (
+                    (_misses((hits, hit_others)), answered),
+                    f"of the texts that are {outcome.name} are not called so",
+                ),
             ):
-                gap = difference(rates[g], others[g], "gap")
                 claims.append(
                     self._claim(
                         g,
-                        (rates[g], others[g]),
-                        large=gap.lower is not None and gap.lower > LARGE_GAP,
+                        rates,
+                        lambda own, rest: _above(difference(own, rest, "gap"), LARGE_GAP),
                         severity="critical",
                         text=text,
                     )
@@ -284,7 +309,12 @@ class _Groups:
                         for g in hits
                     ),
                     note="By the given labels: the share of what is so that is called so, and of "
-                    f"what is not so that is. {self._left_out()}",
+                    "what is not so that is. "
+                    + self._failed(
+                        "they count as not called so in the true-positive rate, and are left out "
+                        "of the false-positive rate"
+                    )
+                    + self._left_out(),
                 ),
             ),
             claims=tuple(claims),
@@ -292,10 +322,14 @@ class _Groups:
 
     def accuracy(self, context: AuditContext, known: NDArray[np.bool_]) -> Comparison:
         """Return accuracy and overconfidence: the mean confidence less the accuracy."""
-        labelled = context.given[known] >= 0
-        right = (context.given == context.predicted)[known]
-        confidence = context.probabilities.max(axis=1)[known]
+        failed = context.unanswered
+        given = [*(context.given >= 0), *(row.labels is not None for row in failed)]
+        labelled = np.array(given, dtype=np.bool_)[known]
+        no_answer = np.zeros(len(failed))
+        right = np.concatenate([context.given == context.predicted, no_answer])[known] == 1
+        confidence = np.concatenate([context.probabilities.max(axis=1), no_answer])[known]
         shares, _ = self.rates("accuracy", right, labelled)
+        labelled &= self.answered
         over = {}
         claims = []
         for g in shares:
@@ -314,7 +348,12 @@ class _Groups:
                     title=f"Accuracy and calibration by {self.column}",
                     columns=(self.column, "accuracy", "confidence minus accuracy"),
                     rows=tuple((self.names[g], shares[g], over[g]) for g in shares),
-                    note=f"Above zero the model is too sure of itself. {self._left_out()}",
+                    note="Above zero the model is too sure of itself. "
+                    + self._failed(
+                        "they count as wrong, and have no confidence: the last column is of the "
+                        "others"
+                    )
+                    + self._left_out(),
                 ),
             ),
             claims=tuple(claims),
@@ -323,8 +362,11 @@ class _Groups:
     def _overconfident(
         self, gap: Measure, own: NDArray[np.float64], rest: NDArray[np.float64]
     ) -> Claim:
-        test = stats.ttest_ind(own, rest, equal_var=False, alternative="greater")
-        lower = float(test.confidence_interval(CONFIDENCE).low)
+        with warnings.catch_warnings():
+            # It warns of values that are nearly all the same, as of a constant model.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            test = stats.ttest_ind(own, rest, equal_var=False, alternative="greater")
+            lower = float(test.confidence_interval(CONFIDENCE).low)
         return Claim(
             float(np.nan_to_num(test.pvalue, nan=1.0)),
             lower > LARGE_CALIBRATION_GAP,
@@ -344,27 +386,29 @@ class _Groups:
     def _claim(
         self,
         group: int,
-        rates: tuple[Measure, Measure],
+        rates: Sequence[Rates],
+        large: Callable[[Measure, Measure], bool],
         *,
-        large: bool,
         severity: Severity,
         text: str,
         more: str = "",
     ) -> Claim:
-        """Return the claim that something is more frequent in a group than in the others."""
-        own, rest = rates
-        hits, n, others, m = _count(own), own.n, _count(rest), rest.n
-        p = float(fisher(np.array(hits), np.array(n), np.array(hits + others), np.array(n + m)))
+        """Return the claim that something is more frequent in a group than in the others.
+
+        It has to hold of each of the `rates`; those that are stated come first.
+        """
+        pairs = [(groups[group], others[group]) for groups, others in rates]
+        own, rest = pairs[0]
         topics = [f"{self.column} = {self.names[group]}"]
         if len(self.compared) == 2:  # what is more frequent in one is less so in the other
             topics.append(self.column)
         return Claim(
-            p if n and m else 1.0,
-            large,
+            max(_more_frequent(*pair) for pair in pairs),
+            all(large(*pair) for pair in pairs),
             tuple(topics),
             Finding(
                 claim=f"Where {own.slice}, {estimated(own)} {text}; elsewhere {estimated(rest)} "
-                f"(n = {n:,} and {m:,}).{more}",
+                f"(n = {own.n:,} and {rest.n:,}).{more}",
                 severity=severity,
                 measure=own,
                 evidence=("fairness",),
@@ -373,6 +417,11 @@ class _Groups:
                 "gap is closed or justified.",
             ),
         )
+
+    def _failed(self, how: str) -> str:
+        """Return how rows without an answer count; nothing if there are none."""
+        failed = int((~self.answered).sum())
+        return f"{failed:,} of {len(self.answered):,} rows got no answer: {how}. " if failed else ""
 
     def _left_out(self) -> str:
         more = len(self.names) - len(self.largest)
@@ -385,6 +434,27 @@ class _Groups:
 
 def _hits(_: object, hits: "pd.Series[bool]") -> int:
     return int(hits.sum())
+
+
+def _more_frequent(own: Measure, rest: Measure) -> float:
+    """Return the p-value of hits being no more frequent in a group than in the others."""
+    hits, n, others, m = _count(own), own.n, _count(rest), rest.n
+    if not n or not m:
+        return 1.0
+    return float(fisher(*map(np.array, (hits, n, hits + others, n + m))))
+
+
+def _misses(rates: Rates) -> Rates:
+    groups, others = ({g: _complement(share) for g, share in part.items()} for part in rates)
+    return groups, others
+
+
+def _above(measure: Measure, size: float) -> bool:
+    return measure.lower is not None and measure.lower > size
+
+
+def _below(measure: Measure, size: float) -> bool:
+    return measure.upper is not None and measure.upper < size
 
 
 def _count(share: Measure) -> int:

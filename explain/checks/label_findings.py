@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from explain.checks.base import LEVEL
-from explain.intervals import proportion
+from explain.intervals import benjamini_hochberg, proportion
 from explain.record import Finding
 from explain.wording import estimated
 
@@ -55,7 +55,7 @@ def dead_labels(
     ]
     dead = [
         row
-        for row, sure in zip(tested, stats.false_discovery_control(p) <= LEVEL, strict=True)
+        for row, sure in zip(tested, benjamini_hochberg(p) <= LEVEL, strict=True)
         if sure and row[3] < DEAD_CALLS * row[2]
     ]
     if not dead:
@@ -102,7 +102,7 @@ def swapped_labels(section: str, labels: Sequence[str], counts: NDArray[np.int64
     n_pairs = len(labels) * (len(labels) - 1) // 2
     tests = np.ones(n_pairs)
     tests[: len(pairs)] = [max(p(i, j), p(j, i)) for i, j in pairs]
-    sure = stats.false_discovery_control(tests)[: len(pairs)] <= LEVEL
+    sure = benjamini_hochberg(tests)[: len(pairs)] <= LEVEL
     found = [
         (int(counts[i, j] + counts[j, i]), i, j)
         for (i, j), holds in zip(pairs, sure, strict=True)

@@ -12,7 +12,7 @@ from scipy import stats
 from explain.checks.base import LEVEL, AuditContext
 from explain.checks.intervention import Edit, Intervention, intervene
 from explain.checks.phrases import Corpus, Phrase, delete, insert
-from explain.intervals import mean, proportion
+from explain.intervals import benjamini_hochberg, mean, proportion
 from explain.record import (
     Figure,
     Finding,
@@ -23,7 +23,7 @@ from explain.record import (
 )
 from explain.wording import estimated, percent
 
-__all__ = ["Ground", "Part", "adjusted", "moved", "words_leant_on"]
+__all__ = ["Ground", "Part", "moved", "words_leant_on"]
 
 SECTION = "shortcuts"
 
@@ -216,12 +216,6 @@ def moved(changes: NDArray[np.float64]) -> float:
     return float(stats.wilcoxon(changes, alternative="greater", method="approx").pvalue)
 
 
-def adjusted(p_values: Sequence[float]) -> NDArray[np.float64]:
-    """Return p-values adjusted by Benjamini and Hochberg (1995); none for none."""
-    found = np.array(p_values, dtype=np.float64)
-    return np.asarray(stats.false_discovery_control(found)) if len(found) else found
-
-
 def words_leant_on(ground: Ground, most_screened: int, most_confirmed: int) -> Part:
     """Return the words and phrases that predict a label, and those that decide by themselves."""
     tested, candidates = _candidates(ground, most_screened)
@@ -266,7 +260,7 @@ def _candidates(ground: Ground, most: int) -> tuple[int, list[Candidate]]:
     p_values[: len(rows)] = stats.hypergeom.sf(
         hits[rows, labels] - 1, n, ground.said.sum(axis=0)[labels], corpus.frequencies[rows]
     )
-    p_values = adjusted(p_values.tolist())
+    p_values = benjamini_hochberg(p_values)
     order = np.lexsort((rows, -z[rows, labels], p_values[: len(rows)]))
     chosen: dict[int, list[Candidate]] = defaultdict(list)
     cap = max(LEAST_OF_A_LABEL, -(-most // max(1, len(set(labels.tolist())))))
@@ -360,7 +354,7 @@ def _confirm(
         edits[f"any {i}"] = _insertions(ground, candidate.phrase, ground.drawn(rows, ground.texts))
         edits[f"without {i}"] = _deletions(ground, candidate)
     done = intervene(ground.context, edits)
-    p_values = adjusted(
+    p_values = benjamini_hochberg(
         [moved(done[f"any {i}"].changes(c.label)) for i, c in enumerate(candidates)]
     )
     return [

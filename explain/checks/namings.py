@@ -13,7 +13,7 @@ from explain.checks.groups import Comparison
 from explain.checks.identities import NAMES, Mention, Naming, SentenceSet, swap
 from explain.checks.intervention import Edit, intervene
 from explain.checks.outcomes import Claim, Outcome, decisions, difference, fisher
-from explain.intervals import clustered_proportion, mean, proportion
+from explain.intervals import benjamini_hochberg, clustered_proportion, mean, proportion
 from explain.record import Cell, Finding, IntervalsFigure, Measure, Table
 from explain.spans import Text, text_of
 from explain.wording import estimated, listed, points
@@ -155,7 +155,7 @@ def _tally(
 def _outstanding(hits: NDArray[np.float64], n: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return which owners seem to have more hits than the others, of the shape of `hits`."""
     p = fisher(hits, n, hits.sum(axis=0), n.sum())
-    return np.asarray(stats.false_discovery_control(p.ravel()).reshape(p.shape) <= DISCOVERY_LEVEL)
+    return benjamini_hochberg(p) <= DISCOVERY_LEVEL
 
 
 def _of_sentences(
@@ -279,7 +279,7 @@ class _Errors:
         """Return for each word the adjusted p-value of more errors than on all other texts."""
         hits, n = (self.has & (self.made & of)[:, None]).sum(axis=0), self.has[of].sum(axis=0)
         p = fisher(hits, n, np.array((self.made & of).sum()), np.array(of.sum()))
-        return np.asarray(stats.false_discovery_control(p))
+        return benjamini_hochberg(p)
 
     def rates(self, own: NDArray[np.bool_], of: NDArray[np.bool_]) -> tuple[Measure, Measure]:
         """Return the false-positive rates of some of the texts and of the others."""

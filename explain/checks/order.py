@@ -9,10 +9,10 @@ from scipy import stats
 
 from explain.checks.base import LEVEL
 from explain.checks.intervention import Edit, Intervention, intervene
-from explain.checks.leaning import SECTION, Ground, Part, adjusted, moved
+from explain.checks.leaning import SECTION, Ground, Part, moved
 from explain.checks.phrases import Corpus
 from explain.editing import replaced
-from explain.intervals import proportion
+from explain.intervals import benjamini_hochberg, proportion
 from explain.record import Finding, Measure, Table
 from explain.spans import Text, text_of
 from explain.wording import estimated
@@ -65,7 +65,7 @@ def orders_leant_on(ground: Ground) -> Part:
         {str(i): _exchanges(ground, order, places) for i, order in enumerate(orders)},
     )
     hits = [_followed(ground, done[str(i)], order, places) for i, order in enumerate(orders)]
-    p_values = adjusted([moved(change) for _, change in hits])
+    p_values = benjamini_hochberg([moved(change) for _, change in hits])
     measures: list[Measure] = []
     findings: list[tuple[Order, Finding]] = []
     rows: list[tuple[str | int | float | Measure, ...]] = []
@@ -142,7 +142,7 @@ def _orders(ground: Ground, places: dict[int, NDArray[np.int64]]) -> tuple[int, 
         hits[promising] - 1, n[promising], own[promising], n_before[promising]
     )
     tested = p_values.size
-    p_values = adjusted(p_values.ravel().tolist()).reshape(hits.shape)
+    p_values = benjamini_hochberg(p_values)
     one, other = np.concatenate(first), np.concatenate(second)
     best = np.argsort(p_values, axis=None, kind="stable")
     found: dict[frozenset[int], Order] = {}

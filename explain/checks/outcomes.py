@@ -10,6 +10,7 @@ from scipy import stats
 from explain.adapters import Scores
 from explain.checks.base import LEVEL, AuditContext
 from explain.errors import ConfigurationError, nearest
+from explain.intervals import benjamini_hochberg
 from explain.record import Finding, Measure
 
 __all__ = [
@@ -165,7 +166,7 @@ def true_claims(claims: Sequence[Claim], most: int) -> tuple[Finding, ...]:
     """
     if not claims:
         return ()
-    adjusted = stats.false_discovery_control([claim.p for claim in claims])
+    adjusted = benjamini_hochberg([claim.p for claim in claims])
     standing = [
         claim for claim, p in zip(claims, adjusted, strict=True) if p <= LEVEL and claim.large
     ]

@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 
 from explain.checks.base import LEVEL
 from explain.checks.intervention import Edit, intervene
-from explain.checks.leaning import SECTION, Ground, Part, adjusted, moved
-from explain.intervals import proportion
+from explain.checks.leaning import SECTION, Ground, Part, moved
+from explain.intervals import benjamini_hochberg, proportion
 from explain.record import Finding, Measure, Table
 from explain.spans import Text, text_of
 from explain.wording import estimated, percent
@@ -59,7 +59,7 @@ def length_leant_on(ground: Ground) -> Part:
     if not varies.size:
         return Part()
     tests = [stats.spearmanr(lengths, probabilities[:, label]) for label in varies]
-    p_values = adjusted([test.pvalue for test in tests])
+    p_values = benjamini_hochberg([test.pvalue for test in tests])
     best = int(np.argmax([test.statistic for test in tests]))
     label = int(varies[best])
     name = ground.context.model.labels[label]

@@ -89,26 +89,30 @@ class PerformanceCheck:
 
 
 def _single_label(check: Check, sample: LabelledRows) -> Section:
-    context, labels = sample.context, sample.context.model.labels
+    context, labels, answered = sample.context, sample.context.model.labels, sample.answered
     given, predicted = context.given[sample.rows], context.predicted[sample.rows]
-    by_label = ByLabel(sample, predicted[:, None] == np.arange(len(labels)))
-    accuracy = sample.share("accuracy", given == predicted)
-    rivals = challenger.rivals(sample, given, predicted)
+    by_label = ByLabel(sample, sample.called)
+    accuracy = sample.share("accuracy", sample.right)
+    rivals = challenger.rivals(sample)
     counts = confusion_counts(given, predicted, len(labels))
     swapped = swapped_labels(check.id, labels, counts)
     f1 = by_label.measure("macro-F1", macro_f1_of)
-    if _too_sparse(len(labels), len(given)):
+    if _too_sparse(len(labels), len(sample)):
         f1 = f1.model_copy(update={"lower": None, "upper": None, "method": None})
     many = len(labels) > MOST_DRAWN
     return Section(
         id=check.id,
         title=check.title,
-        summary=_summary(accuracy, rivals[0].share, len(given), len(labels)) + sample.note(),
+        summary=_summary(accuracy, rivals[0].share, len(sample), len(labels))
+        + sample.note()
+        + _without_failures(sample),
         measures=(
             accuracy,
             f1,
             by_label.measure("Matthews correlation", matthews_of),
-            *ranking_measures(context.probabilities[sample.rows], sample.truth, sample.clusters),
+            *ranking_measures(
+                context.probabilities[sample.rows], answered.truth, answered.clusters
+            ),
             *(rival.share for rival in rivals),
         ),
         figures=(
@@ -123,9 +127,22 @@ def _single_label(check: Check, sample: LabelledRows) -> Section:
         ),
         # Two exchanged labels alone make a model worse than any other: that is not said again.
         findings=(
-            *(swapped or challenger.findings(check.id, accuracy, rivals)),
-            *dead_labels(check.id, labels, *by_label.totals),
+            *(
+                swapped
+                or (challenger.findings(check.id, accuracy, rivals) if len(answered) else ())
+            ),
+            *dead_labels(check.id, labels, *ByLabel(answered, answered.called).totals),
         ),
+    )
+
+
+def _without_failures(sample: LabelledRows) -> str:
+    """Return which numbers no failure can be counted in; nothing if there are no failures."""
+    if not sample.failed:
+        return ""
+    return (
+        " AUROC, AUPRC, the confusions and the most confident errors are of the "
+        f"{len(sample.rows):,} rows with an answer only."
     )
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from explain.checks.base import TableRow
 from explain.editing import beside, inserted, without_spans
-from explain.record import InstanceRecord
 from explain.spans import Span, Text, text_of
 
 __all__ = ["Corpus", "Phrase", "delete", "insert", "read_corpus"]
@@ -38,7 +38,7 @@ class Corpus:
 
     Attributes
     ----------
-    instances : sequence of InstanceRecord
+    instances : sequence of InstanceRecord or Row
         The texts.
     vocabulary : tuple of str
         The distinct words and marks, case folded.
@@ -50,7 +50,7 @@ class Corpus:
         Where in its text each word stands; empty spans where there is none.
     """
 
-    instances: Sequence[InstanceRecord]
+    instances: Sequence[TableRow]
     vocabulary: tuple[str, ...]
     words: NDArray[np.int64]
     owners: NDArray[np.int64]
@@ -182,7 +182,7 @@ class Phrase:
         return found
 
 
-def read_corpus(instances: Sequence[InstanceRecord], words: Sequence[tuple[Span, ...]]) -> Corpus:
+def read_corpus(instances: Sequence[TableRow], words: Sequence[tuple[Span, ...]]) -> Corpus:
     """Return the words of instances as arrays, `words` being those of each instance."""
     numbers: dict[str, int] = {}
     found, owners, spans = [BETWEEN], [0], [Span(0, 0, 0)]
@@ -201,7 +201,7 @@ def read_corpus(instances: Sequence[InstanceRecord], words: Sequence[tuple[Span,
 
 
 def insert(
-    instance: InstanceRecord, words: Sequence[Span], phrase: Phrase, rng: np.random.Generator
+    instance: TableRow, words: Sequence[Span], phrase: Phrase, rng: np.random.Generator
 ) -> Text:
     """Return a text with a phrase put where it naturally stands.
 
@@ -227,7 +227,7 @@ def insert(
     return text_of(parts)
 
 
-def delete(instance: InstanceRecord, spans: Sequence[Span]) -> Text:
+def delete(instance: TableRow, spans: Sequence[Span]) -> Text:
     """Return a text without some of its spans, and without the space that they leave double."""
     return text_of(without_spans(instance.parts, spans))
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.checks.base import LEVEL, Check
+from explain.checks.base import LEVEL, Check, not_measured
 from explain.checks.labelled import LabelledRows
 from explain.intervals import bootstrap
 from explain.record import Finding, InstanceLink, Measure, Section, Table
@@ -18,8 +18,11 @@ LEAST_EXPLAINED = 0.1
 the numbers stand for."""
 
 
-def performance(check: Check, sample: LabelledRows) -> Section:
-    """Return how far the predicted numbers are from the given ones."""
+def performance(check: Check, every: LabelledRows) -> Section:
+    """Return how far the predicted numbers are from the given ones, where there are any."""
+    sample = every.answered
+    if not len(sample):
+        return not_measured(check, "no labelled row got an answer")
     given = np.array([float(i.given[0]) for i in sample.instances if i.given])
     predicted = sample.context.scores[sample.rows, 0]
     error, centred = np.abs(predicted - given), given - given.mean()
@@ -41,7 +44,7 @@ def performance(check: Check, sample: LabelledRows) -> Section:
         title=check.title,
         summary=(
             f"The predicted number is off by {absolute.value:.3g} on average, over {len(given):,} "
-            f"labelled rows{spread}.{sample.note()}"
+            f"labelled rows{spread}.{sample.note()}{every.left_out('all numbers are')}"
         ),
         measures=(absolute, explained, _spearman(sample, given, predicted)),
         tables=(_worst(sample, given, predicted),),

@@ -12,7 +12,7 @@ from scipy import stats
 from explain.checks.base import LEVEL, AuditContext, not_measured, probabilities
 from explain.checks.intervention import Edit, Intervention, intervene
 from explain.checks.transforms import NEGATIONS, SHORTEST_WORD, TRANSFORMS, Transform, rewrite
-from explain.intervals import mean
+from explain.intervals import benjamini_hochberg, mean
 from explain.record import (
     Cell,
     Finding,
@@ -194,7 +194,7 @@ def _findings(
         for t, most in zip(changed, allowed, strict=True)
     ]
     families: dict[str, list[Transform]] = {}
-    adjusted = stats.false_discovery_control(p_values)
+    adjusted = benjamini_hochberg(p_values)
     for transform, p, most in zip(changed, adjusted, allowed, strict=True):
         if p <= LEVEL and (rates[transform.name].lower or 0) > most:
             families.setdefault(transform.family, []).append(transform)

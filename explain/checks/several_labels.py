@@ -24,9 +24,10 @@ def micro_f1_of(hits: Totals, given: Totals, called: Totals) -> Totals:
 def performance(check: Check, sample: LabelledRows) -> Section:
     """Return how often the labels of a text are right, together and one by one."""
     context = sample.context
-    called = context.scores[sample.rows] > 0
-    by_label = ByLabel(sample, called)
-    wrong = (called != sample.truth).mean(axis=1)
+    answered = sample.answered
+    by_label = ByLabel(sample, sample.called)
+    wrong = (sample.called != sample.truth).mean(axis=1)
+    wrong[len(answered) :] = 1
     subset = sample.share("subset accuracy", wrong == 0)
     hamming = sample.resample(np.stack([wrong, np.ones_like(wrong)], axis=1)).measure(
         "Hamming loss", lambda sums: sums[..., 0] / sums[..., 1], "proportion"
@@ -34,17 +35,23 @@ def performance(check: Check, sample: LabelledRows) -> Section:
     return Section(
         id=check.id,
         title=check.title,
-        summary=_summary(subset, hamming, len(wrong), context.model.labels) + sample.note(),
+        summary=_summary(subset, hamming, len(wrong), context.model.labels)
+        + sample.note()
+        + sample.left_out("AUROC and AUPRC are"),
         measures=(
             subset,
             hamming,
             by_label.measure("micro-F1", micro_f1_of),
             by_label.measure("macro-F1", macro_f1_of),
-            *ranking_measures(context.probabilities[sample.rows], sample.truth, sample.clusters),
+            *ranking_measures(
+                context.probabilities[sample.rows], answered.truth, answered.clusters
+            ),
         ),
         figures=(by_label.figure(subset),),
         tables=(by_label.table(),),
-        findings=tuple(dead_labels(check.id, context.model.labels, *by_label.totals)),
+        findings=tuple(
+            dead_labels(check.id, context.model.labels, *ByLabel(answered, answered.called).totals)
+        ),
     )
 
 

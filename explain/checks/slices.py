@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy import stats
 
-from explain.checks.base import LEVEL, AuditContext, not_measured
+from explain.checks.base import LEVEL, AuditContext, TableRow, not_measured
+from explain.checks.labelled import LabelledRows
 from explain.checks.phrases import Corpus, read_corpus
-from explain.intervals import holm, mean, proportion, wilson
+from explain.intervals import benjamini_hochberg, holm, mean, proportion, wilson
 from explain.record import (
     Finding,
     InstanceRecord,
@@ -26,6 +27,7 @@ from explain.record import (
     Table,
     Task,
 )
+from explain.spans import words as words_of
 from explain.wording import estimated, percent
 
 __all__ = ["Losses", "SlicesCheck", "score_difference"]
@@ -101,14 +103,26 @@ class Tested:
     """By how much the loss is higher than in the rest."""
     p_value: float
     """Adjusted for the number of slices that were tested."""
+    sides: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+    """Which of the rows it was tested on lie in the slice, and which do not."""
 
 
 @dataclass(frozen=True, eq=False)
 class Losses:
-    """How wrong each labelled instance is: 0 or 1, or the squared error of a regression."""
+    """How wrong each labelled instance is: 0 or 1, or the squared error of a regression.
+
+    Rows that got no answer come last: they are wrong, or have no error in a regression.
+    """
 
     values: NDArray[np.float64]
     task: Task
+    failed: int = 0
+    """Rows that got no answer."""
+
+    @property
+    def answered(self) -> NDArray[np.bool_]:
+        """Which instances got an answer."""
+        return np.arange(len(self.values)) < len(self.values) - self.failed
 
     def measure(self, members: NDArray[np.bool_], condition: str) -> Measure:
         """Return accuracy, or mean squared error, of some of the instances."""
@@ -176,7 +190,12 @@ class SlicesCheck:
             return not_measured(
                 self, "no label column was named, and without labels no error can be seen"
             )
-        rows = [i for i, instance in enumerate(context.instances) if _is_labelled(instance)]
+        sample = LabelledRows.of(context, self.id)
+        if isinstance(sample, str):
+            return not_measured(self, sample)
+        counted = sample.answered if context.model.task == "regression" else sample
+        instances, failed = sample.instances, counted.failed
+        rows = counted.all_rows
         searched = len(rows) >= LEAST_LABELLED * self.smallest
         if not rows or not (context.slices or searched):
             return not_measured(
@@ -184,18 +203,19 @@ class SlicesCheck:
                 f"{len(rows)} scored rows have a label, of the {LEAST_LABELLED * self.smallest} "
                 "that a search for slices needs, and no column of slices was named",
             )
-        instances = [context.instances[row] for row in rows]
-        losses = Losses(np.array(list(map(_loss, instances))), context.model.task)
-        declared, notes = _declared(context.slices, instances)
+        lost = [*map(_loss, instances), *(1.0 for _ in failed)]
+        losses = Losses(np.array(lost), context.model.task, len(failed))
+        declared, notes = _declared(context.slices, rows)
         everything = np.ones(len(rows), dtype=bool)
         known = _tested(losses, self._large(declared, everything), everything)
         tried, found = [], []
         if searched:
             half = np.zeros(len(rows), dtype=bool)
             half[context.rng(self.id).permutation(len(rows))[: len(rows) // 2]] = True
-            words = [context.words[row] for row in rows]
-            corpus = read_corpus(instances, words)
-            candidates = _distinct([*_traits(instances, words), *_word_slices(corpus)])
+            words = [context.words[row] for row in sample.rows]
+            words += [words_of(row.parts) for row in failed]
+            corpus = read_corpus(rows, words)
+            candidates = _distinct([*_traits(rows, words), *_word_slices(corpus)])
             tried = self._large(self._large(candidates, half), ~half)
             promising = [
                 s for s in tried
@@ -210,7 +230,8 @@ class SlicesCheck:
         return Section(
             id=self.id,
             title=self.title,
-            summary=_summary(overall, declared, tried, found, len(clear), searched, self),
+            summary=_summary(overall, declared, tried, found, len(clear), searched, self)
+            + _failures(sample),
             measures=tuple(sorted(shown, key=_worst_first)),
             figures=_figures(shown, overall),
             tables=tuple(table for table in (_table(tests), _notes(notes)) if table.rows),
@@ -238,10 +259,6 @@ def score_difference(
     return p - q, float(lower), float(p - q + np.hypot(b - p, q - c))
 
 
-def _is_labelled(instance: InstanceRecord) -> bool:
-    return instance.label is not None or instance.given is not None
-
-
 def _loss(instance: InstanceRecord) -> float:
     """Return 1 for a wrong prediction and 0 for a right one, or the squared error of a number."""
     if instance.given is None:
@@ -252,7 +269,7 @@ def _loss(instance: InstanceRecord) -> float:
 
 
 def _declared(
-    columns: Sequence[str], instances: Sequence[InstanceRecord]
+    columns: Sequence[str], instances: Sequence[TableRow]
 ) -> tuple[list[Slice], list[tuple[str, str]]]:
     """Return a slice for each value of each column, and what a reader must know of a column."""
     slices, notes = [], []
@@ -269,9 +286,7 @@ def _declared(
     return slices, notes
 
 
-def _traits(
-    instances: Sequence[InstanceRecord], words: Sequence[Sequence[object]]
-) -> Iterator[Slice]:
+def _traits(instances: Sequence[TableRow], words: Sequence[Sequence[object]]) -> Iterator[Slice]:
     """Yield slices by length and by how a text is written."""
     lengths = np.array(list(map(len, words)))
     edges = np.unique(np.quantile(lengths, [0, 0.25, 0.5, 0.75, 1], method="closest_observation"))
@@ -289,7 +304,7 @@ def _traits(
         [len(_CAPITAL.findall(text)) / max(1, len(_LETTER.findall(text))) for text in texts]
     )
     traits = {
-        "read only in part": [bool(instance.unread) for instance in instances],
+        "read only in part": [isinstance(i, InstanceRecord) and bool(i.unread) for i in instances],
         "capitals": capitals > 0,
         "mostly capitals": capitals > 1 / 2,
         "digits": [_DIGIT.search(text) is not None for text in texts],
@@ -336,11 +351,11 @@ def _tested(
     sides = [(s.members & among, ~s.members & among) for s in slices]
     p_values = np.array([losses.p_value(*side) for side in sides])
     if slices:
-        p_values = stats.false_discovery_control(p_values) if found else holm(p_values)
+        p_values = benjamini_hochberg(p_values) if found else holm(p_values)
     return [
         Tested(
             s, found, losses.measure(own, s.condition), losses.measure(rest, f"not {s.condition}"),
-            losses.gap(own, rest, s.condition), float(p_value),
+            losses.gap(own, rest, s.condition), float(p_value), (own, rest),
         )
         for s, (own, rest), p_value in zip(slices, sides, p_values, strict=True)
     ]  # fmt: skip
@@ -361,6 +376,8 @@ def _clear(tests: Sequence[Tested], losses: Losses, check: "SlicesCheck") -> lis
     for test in sorted(tests, key=lambda test: -(test.gap.lower or 0)):
         if test.p_value > LEVEL or (test.gap.lower or 0) <= _smallest_gap(losses):
             continue
+        if not _holds_where_answered(test, losses):
+            continue
         members = test.slice.members & ~explained
         rest = ~test.slice.members & ~explained
         anew = min(members.sum(), rest.sum()) >= check.smallest and (
@@ -370,6 +387,28 @@ def _clear(tests: Sequence[Tested], losses: Losses, check: "SlicesCheck") -> lis
             kept.append(test)
             explained |= test.slice.members
     return kept
+
+
+def _holds_where_answered(test: Tested, losses: Losses) -> bool:
+    """Tell whether a slice is worse on the rows alone that the model answered."""
+    if not losses.failed:
+        return True
+    own, rest = (side & losses.answered for side in test.sides)
+    if not own.any() or not rest.any() or losses.p_value(own, rest) > LEVEL:
+        return False
+    return (losses.gap(own, rest, "").lower or 0) > _smallest_gap(losses)
+
+
+def _failures(sample: LabelledRows) -> str:
+    """Return how rows without an answer count in slices; nothing if there are none."""
+    if sample.context.model.task == "regression":
+        return sample.left_out("all numbers are")
+    if not sample.failed:
+        return ""
+    return (
+        f" {len(sample.failed):,} of {len(sample):,} rows got no answer; they count as wrong. A "
+        "slice is called worse only where that also holds without them."
+    )
 
 
 def _smallest_gap(losses: Losses) -> float:
@@ -398,7 +437,7 @@ def _finding(
     also: Sequence[str] = (),
 ) -> Finding:
     measure, rest = test.measure, test.rest
-    wrong = np.flatnonzero(test.slice.members & (losses.values > 0))
+    wrong = np.flatnonzero(test.slice.members & (losses.values > 0) & losses.answered)
     ranked = sorted(
         wrong.tolist(),
         key=lambda i: (-losses.values[i], -(instances[i].probability or 0), instances[i].id),
@@ -419,7 +458,7 @@ def _finding(
         claim += f" It is clearly worse in {len(also)} more slices by words, too: {names}."
     return Finding(
         claim=claim,
-        severity=_severity(test),
+        severity=_severity(test, losses),
         measure=measure,
         evidence=(SlicesCheck.id, *(instances[i].id for i in ranked[:MOST_EVIDENCE])),
         suggestion="Read the errors of this slice, and collect or correct labelled texts of it; "
@@ -427,12 +466,14 @@ def _finding(
     )
 
 
-def _severity(test: Tested) -> Severity:
-    if test.measure.unit == "coefficient":
+def _severity(test: Tested, losses: Losses) -> Severity:
+    """Return how severe it is on the rows that the model answered."""
+    if losses.task == "regression":
         return "major"
-    if (test.measure.upper or 0) < 1 / 2:
+    own, rest = (side & losses.answered for side in test.sides)
+    if (losses.measure(own, "").upper or 0) < 1 / 2:
         return "critical"
-    return "major" if (test.gap.lower or 0) > LARGE_GAP else "minor"
+    return "major" if (losses.gap(own, rest, "").lower or 0) > LARGE_GAP else "minor"
 
 
 def _interval(measure: Measure) -> str:

@@ -1,0 +1,135 @@
+"""Rows to which the model gave no answer: how many, why, and where they are more frequent."""
+
+from collections import Counter
+
+from explain.checks.base import AuditContext
+from explain.checks.guarded import MOST_REASONS
+from explain.intervals import proportion
+from explain.record import Finding, Measure, Section, Severity, Table
+from explain.redaction import message
+from explain.wording import estimated
+
+__all__ = ["UNANSWERED", "unanswered_rows"]
+
+UNANSWERED = "unanswered"
+"""Id of the section."""
+
+NAME = "rows without an answer"
+
+SMALLEST = 0.01
+"""Share of the rows from which on it is a finding: one in a hundred is what a user of the model
+meets in a day of work."""
+
+LARGE = 0.1
+"""Share above which it is critical, with its whole interval: twice what a check may lose before it
+measures nothing."""
+
+MOST_VALUES = 50
+"""Values of columns and labels that are listed, those with the highest shares."""
+
+
+def unanswered_rows(context: AuditContext) -> tuple[Section, ...]:
+    """Return a section on the rows to which the model gave no answer; none if there are none.
+
+    Rows of which the table holds no text are not counted, as the model was not asked.
+    """
+    if not context.unanswered:
+        return ()
+    failed = {row.id for row in context.unanswered}
+    n = len(context.instances) + len(failed)
+    share = proportion(NAME, len(failed), n)
+    reasons = Counter(
+        message(entry.reason)
+        for entry in context.skipped
+        if entry.id in failed and entry.stage == "predict"
+    )
+    section = Section(
+        id=UNANSWERED,
+        title="Rows without an answer",
+        summary=f"The model gave no answer to {len(failed):,} of {n:,} rows. Those that have a "
+        "label count as wrong in every rate that can count them; where one cannot, that is said.",
+        measures=(share, *_of_labelled(context)),
+        tables=(
+            Table(
+                title="Why there was no answer",
+                columns=("reason", "rows"),
+                rows=tuple(reasons.most_common(MOST_REASONS)),
+                note=f"The most frequent {min(len(reasons), MOST_REASONS)} of {len(reasons):,} "
+                "reasons.",
+            ),
+            *_by_value(context),
+        ),
+        findings=_findings(share, len(failed), reasons),
+    )
+    return (section,)
+
+
+def _of_labelled(context: AuditContext) -> tuple[Measure, ...]:
+    """Return the share of the rows with a label; none if there are no such rows."""
+    failed = sum(row.labels is not None for row in context.unanswered)
+    scored = sum(i.label is not None or i.given is not None for i in context.instances)
+    if not failed + scored:
+        return ()
+    return (proportion("labelled rows without an answer", failed, failed + scored),)
+
+
+def _findings(share: Measure, failed: int, reasons: Counter[str]) -> tuple[Finding, ...]:
+    if (share.value or 0) < SMALLEST:
+        return ()
+    reason, times = reasons.most_common(1)[0]
+    others = f" {len(reasons) - 1:,} other reasons are listed." if len(reasons) > 1 else ""
+    finding = Finding(
+        claim=f"The model gave no answer to {failed:,} of {share.n:,} rows, {estimated(share)}. "
+        f"The most frequent reason ({times:,} rows): {reason.rstrip('.')}.{others}",
+        severity=_severity(share),
+        measure=share,
+        evidence=(UNANSWERED,),
+        suggestion="Find out why, mend it, and audit the model again; until then expect as many "
+        "texts to be left without an answer in use.",
+    )
+    return (finding,)
+
+
+def _severity(share: Measure) -> Severity:
+    lower = share.lower or 0.0
+    if lower > LARGE:
+        return "critical"
+    return "major" if lower > SMALLEST else "minor"
+
+
+def _by_value(context: AuditContext) -> list[Table]:
+    """Return the share without an answer by given label, and by each value of named columns."""
+    asked: Counter[str] = Counter()
+    lost: Counter[str] = Counter()
+    columns = [column for column in (context.group, *context.slices) if column is not None]
+    for instance in context.instances:
+        given = instance.given if instance.label is None else (instance.label,)
+        asked.update(_values(context, given, instance.columns, columns))
+    for row in context.unanswered:
+        values = _values(context, row.labels, row.columns, columns)
+        asked.update(values)
+        lost.update(values)
+    shares = [proportion(NAME, lost[value], n, value) for value, n in asked.items()]
+    shares.sort(key=lambda share: (-(share.lower or 0), share.slice))
+    if not shares:
+        return []
+    return [
+        Table(
+            title="Where there was no answer",
+            columns=("rows", "share without an answer"),
+            rows=tuple((share.slice, share) for share in shares[:MOST_VALUES]),
+            note=f"{min(len(shares), MOST_VALUES)} of {len(shares):,} labels and values of the "
+            "named columns, the highest lower bound first.",
+        )
+    ]
+
+
+def _values(
+    context: AuditContext,
+    given: tuple[str, ...] | None,
+    cells: dict[str, str],
+    columns: list[str],
+) -> list[str]:
+    labels = () if context.model.task == "regression" else given or ()
+    found = [f"label = {label}" for label in labels]
+    return found + [f"{name} = {cells[name]}" for name in dict.fromkeys(columns) if name in cells]

@@ -1,0 +1,68 @@
+"""What an audit could have looked at, and was not asked or given."""
+
+from collections.abc import Mapping, Sequence
+
+from explain.checks import CHECKS, Check
+from explain.record import Omitted
+
+__all__ = ["omissions"]
+
+INPUTS = {
+    "label": (
+        "whether the predictions are right",
+        "no label column was named; name it (--label, or label=)",
+    ),
+    "group": (
+        "whether groups are treated alike",
+        "no column of groups was named; name one (--group, or group=)",
+    ),
+    "slices": (
+        "slices of your own",
+        "no column of slices was named; name one or more (--slice, or slices=)",
+    ),
+    "training": (
+        "texts that the model was trained on",
+        "no training data was given; pass it (--train, or training=)",
+    ),
+    "rationale": (
+        "explanations against what people marked as the reason",
+        "no column of rationales was named; name it (--rationale, or rationale=)",
+    ),
+    "criteria": (
+        "a verdict",
+        "no acceptance criteria were set; write [[criteria]] in audit.toml, or pass criteria=",
+    ),
+}
+"""For each argument that may be left out, what it would have shown, and how to pass it."""
+
+
+def omissions(arguments: Mapping[str, object], checks: Sequence[Check]) -> tuple[Omitted, ...]:
+    """Return the checks that were not chosen, and the inputs that were not given.
+
+    Parameters
+    ----------
+    arguments : mapping
+        The arguments of the audit by the names of `INPUTS`; an empty one was not given.
+    checks : sequence of Check
+        The checks that were chosen.
+    """
+    chosen = {check.id for check in checks}
+    left_out = [
+        Omitted(
+            what=f"{check.title} (a check)",
+            how=f"it was not chosen; add it (--check {name}, or checks=)",
+        )
+        for name, check in CHECKS.items()
+        if name not in chosen
+    ]
+    absent = [
+        Omitted(what=what, how=how)
+        for name, (what, how) in INPUTS.items()
+        if not _is_given(arguments[name])
+    ]
+    return (*left_out, *absent)
+
+
+def _is_given(argument: object) -> bool:
+    """Tell whether an argument says anything; a table has no truth value of its own."""
+    return argument is not None and not (isinstance(argument, str | tuple | list) and not argument)
