@@ -50,6 +50,10 @@ class Stream(TextIOWrapper):
         with self._kept():
             super().flush()
 
+    def close(self) -> None:
+        """Do no more than flush: neither a model nor the end of this object closes the stream."""
+        self.flush()
+
     @contextmanager
     def _kept(self) -> Iterator[None]:
         try:
