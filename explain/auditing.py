@@ -486,7 +486,14 @@ def _explain(
                 explainer.name, partial(answer, engine, questions, explainer, setting)
             )
         except CapabilityError as error:
-            explained.unable.append(_unable(explainer, error))
+            explained.unable.append(_unable(explainer, str(error)))
+            continue
+        except ExplainError:
+            raise
+        except Exception as error:
+            timer.failed(explainer.name, error)
+            reason = f"the method failed with {first_line(error)}"
+            explained.unable.append(_unable(explainer, reason))
             continue
         for (row, _), outcome in zip(chosen, outcomes, strict=True):
             if isinstance(outcome.value, ExplainError):
@@ -517,12 +524,12 @@ def _skip(row: Row, stage: str, error: ExplainError) -> Skipped:
     return Skipped(id=row.id, row=row.number, stage=stage, reason=str(error))
 
 
-def _unable(explainer: Explainer, error: CapabilityError) -> Section:
+def _unable(explainer: Explainer, reason: str) -> Section:
     return Section(
         id=f"method-{explainer.name}",
         title=f"Explanations by {explainer.name}",
         summary="Nothing was measured.",
-        skipped=str(error),
+        skipped=reason,
     )
 
 

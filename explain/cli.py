@@ -3,29 +3,17 @@
 import json
 import sys
 from importlib.resources import as_file, files
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from explain.errors import (
-    AdapterError,
-    ConfigurationError,
-    DataError,
-    ExplainError,
-    RecordError,
-    SegmentationError,
-)
+from explain.command import FAILED, guarded, run, spare_output
+from explain.errors import ConfigurationError
 from explain.record import LogEntry, SystemIdentity
-from explain.redaction import redacted
 from explain.rendering import require_own_reports
 
 __all__ = ["app", "main"]
-
-FAILED, USAGE, UNUSABLE = 1, 2, 3
-"""Exit codes: a gating criterion, or a check of a model, failed; usage or configuration; model or
-data that could not be used."""
 
 app = typer.Typer(
     name="explain",
@@ -72,6 +60,7 @@ DEMO_NOTICE = (
 
 
 @app.command()
+@guarded
 def demo(out: Out = Path("audit"), instances: Annotated[int, Count] = 30, seed: Seed = 0) -> None:
     """Audit the small model that comes with the package. It is flawed on purpose."""
     system = SystemIdentity(
@@ -96,6 +85,7 @@ def demo(out: Out = Path("audit"), instances: Annotated[int, Count] = 30, seed: 
 
 
 @app.command()
+@guarded
 def audit(
     model: Annotated[str, typer.Argument(help="Folder or file of a saved model, or a hub id.")],
     data: Annotated[Path, typer.Argument(help="Table: .csv, .tsv, .jsonl, .json or .parquet.")],
@@ -156,7 +146,9 @@ def audit(
     and prints their sha256.
 
     Exit codes: 0 done, and no gating criterion failed (an inconclusive one is said, and does not
-    fail); 1 a gating criterion failed; 2 usage or configuration; 3 model or data cannot be used.
+    fail); 1 a gating criterion failed, and nothing else; 2 usage or configuration, or a file that
+    cannot be read or written; 3 model or data cannot be used; 4 an unexpected error, whose
+    traceback --debug shows; 128 + n stopped by signal n, such as 130 for Ctrl+C.
     """
     given: dict[str, Any] = {
         "config": config,
@@ -190,6 +182,7 @@ def audit(
 
 
 @app.command()
+@guarded
 def text(
     model: Annotated[str, typer.Argument(help="Folder or file of a saved model, or a hub id.")],
     text: Annotated[str, typer.Argument(help="The text to explain.")],
@@ -233,7 +226,7 @@ def text(
     if html is not None:
         reports.write_html(attribution, html)
     if as_json:
-        typer.echo(attribution.to_json())
+        print(attribution.to_json())
     else:
         from rich.console import Console
 
@@ -243,6 +236,7 @@ def text(
 
 
 @app.command()
+@guarded
 def check_model(
     model: Annotated[str, typer.Argument(help="Folder or file of a saved model, or a hub id.")],
     pairs: Annotated[bool, typer.Option("--pairs", help="The model reads pairs of texts.")] = False,
@@ -259,7 +253,7 @@ def check_model(
     classifier = load(model, **_model_options(model_option, trust, allow_pickle))
     conformance = check_classifier(classifier, PAIRS if pairs else None)
     if as_json:
-        typer.echo(conformance.to_json())
+        print(conformance.to_json())
     else:
         from rich.console import Console
 
@@ -271,6 +265,7 @@ def check_model(
 
 
 @app.command()
+@guarded
 def render(
     record: Annotated[Path, typer.Argument(help="The audit.json of an audit.")],
     out: Annotated[
@@ -284,22 +279,14 @@ def render(
     from explain.archive import read_log, read_record
 
     target = out or record.with_suffix(".html")
-    typer.echo(reports.write_report(read_record(record), target, read_log(record.parent)))
+    written = reports.write_report(read_record(record), target, read_log(record.parent))
+    with spare_output():
+        print(written)
 
 
 def main() -> None:
     """Run the command; an error of the tool is one line and an exit code."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        # A pipe may be ASCII or cp1252: what it cannot carry is written as an escape.
-        sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        app()
-    except ExplainError as error:
-        _complain(str(error))
-        sys.exit(_exit_code(error))
-    except OSError as error:
-        _complain(f"cannot read or write: {error}")
-        sys.exit(USAGE)
+    sys.exit(run(app))
 
 
 def _freeze(out: Path, config: Path | None, **given: object) -> None:
@@ -311,9 +298,11 @@ def _freeze(out: Path, config: Path | None, **given: object) -> None:
         raise ConfigurationError(
             "there are no criteria to freeze; pass a --config with [[criteria]]"
         )
-    typer.echo(
-        f"{len(frozen.criteria)} criteria frozen on {frozen.frozen_on} in {out}\n{frozen.sha256}"
-    )
+    with spare_output():
+        print(
+            f"{len(frozen.criteria)} criteria frozen on {frozen.frozen_on} in {out}\n"
+            f"{frozen.sha256}"
+        )
 
 
 def _audit(
@@ -336,8 +325,9 @@ def _audit(
         criteria = bind_criteria(out, wanted)
         record = audit(model, data, config=stated, criteria=criteria, log=log.append, **given)
         page = write_into(folder, record, log)
-    print_audit(record, Console())
-    typer.echo(page)
+    with spare_output():
+        print_audit(record, Console())
+        print(page)
     if any(each.gating and each.verdict == "fail" for each in record.criteria):
         raise typer.Exit(FAILED)
 
@@ -362,18 +352,6 @@ def _model_options(
     if allow_pickle:
         options["allow_pickle"] = True
     return options
-
-
-def _complain(message: str) -> None:
-    """Print one line without keys; what a terminal would act on is shown escaped."""
-    line = " ".join(redacted(message).split())
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
-    print(f"explain: {shown}", file=sys.stderr)
-
-
-def _exit_code(error: ExplainError) -> int:
-    unusable = (AdapterError, DataError, RecordError, SegmentationError)
-    return UNUSABLE if isinstance(error, unusable) else USAGE
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """An audit does what its file says unless it is told otherwise; what it cannot do is one line."""
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -310,8 +311,10 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 
     def command(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["explain", *map(str, arguments)])
+        interrupt = signal.getsignal(signal.SIGINT)
         with pytest.raises(SystemExit) as ended:
             cli.main()
+        signal.signal(signal.SIGINT, interrupt)
         printed = capsys.readouterr()
         assert ended.value.code in (None, 0, 1, 2, 3)
         return int(ended.value.code or 0), printed.out, printed.err

@@ -16,6 +16,7 @@ from explain.adapters import TextClassifier
 from explain.checks import AuditContext
 from explain.engine import Engine
 from explain.errors import ConfigurationError, PredictionError
+from explain.explainers.occlusion import Occlusion
 from explain.pulse import PATIENCE
 from explain.record import AuditRecord, LogEntry, Section
 
@@ -161,6 +162,24 @@ def test_what_a_check_raises_is_a_reason_and_its_traceback_goes_to_the_log() -> 
     (entry,) = [entry for entry in log if entry.event == "failed"]
     assert entry.detail["stage"] == "broken"
     assert "in run\n" in str(entry.detail["traceback"])
+
+
+def test_a_method_with_a_bug_is_not_measured_and_the_others_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(self: Occlusion, *args: Any, **options: Any) -> Any:
+        raise ZeroDivisionError("of its own")
+
+    monkeypatch.setattr(Occlusion, "plan", broken)
+    log: list[LogEntry] = []
+    record = audited(
+        probabilities, instances=2, methods=["occlusion", "lime"], checks=[], log=log.append
+    )
+    (lost,) = [section for section in record.sections if section.id == "method-occlusion"]
+    assert lost.skipped == "the method failed with ZeroDivisionError: of its own"
+    explained = [a.method for instance in record.instances for a in instance.attributions]
+    assert explained == ["lime", "lime"]
+    assert [e.detail["stage"] for e in log if e.event == "failed"] == ["occlusion"]
 
 
 def test_a_check_that_is_asked_for_what_it_cannot_do_still_ends_the_audit() -> None:

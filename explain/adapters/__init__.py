@@ -25,7 +25,7 @@ from explain.adapters.base import (
 from explain.adapters.function import FunctionClassifier, Output
 from explain.adapters.labels import Labels, renamed
 from explain.adapters.safety import ADAPTER_CONFIG
-from explain.errors import AdapterError, ConfigurationError, nearest
+from explain.errors import AdapterError, ConfigurationError, ExplainError, nearest
 
 if TYPE_CHECKING:
     from explain.adapters.sklearn import SklearnClassifier
@@ -135,7 +135,12 @@ def load(
     if missing := sorted(set(needed) - set(options)):
         raise ConfigurationError(f"{str(source)!r} cannot be loaded without {missing[0]}=")
     names = {"labels": labels} if "labels" in parameters else {}
-    model = loader(path, name=name, **of_hub, **names, **options)
+    try:
+        model = loader(path, name=name, **of_hub, **names, **options)
+    except ExplainError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise AdapterError(f"{str(path)!r} cannot be loaded: {first_line(error)}") from error
     return model if labels is None else renamed(model, labels)
 
 

@@ -237,6 +237,8 @@ class SklearnClassifier:
             return np.empty((0, len(self.labels)))
         try:
             answer = self._answer(list(texts))
+        except SystemExit as error:
+            raise failure(self.name, error) from error
         except Exception as error:
             raise self._failure(texts, error) from error
         values = check_scores(answer, len(texts), self.labels, self.name)

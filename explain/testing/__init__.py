@@ -104,7 +104,7 @@ def _run(check: Callable[[Subject], str], subject: Subject) -> tuple[Outcome, st
         return _not_applicable(str(reason))
     except Fault as fault:
         return "fail", str(fault)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return "fail", str(failure(subject.model.name, error))
 
 
@@ -131,7 +131,7 @@ def _readable(model: TextClassifier) -> tuple[Text, ...]:
     for texts in (TEXTS, PAIRS):
         try:
             model.predict(list(texts))
-        except Exception:
+        except (Exception, SystemExit):
             continue
         return texts
     return TEXTS

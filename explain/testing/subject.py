@@ -102,7 +102,7 @@ class Subject:
         """Return what a method of the model answers; an exception of its own is a fault."""
         try:
             return call(list(texts))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise Fault(str(failure(self.model.name, error))) from error
 
     def scores(self, texts: Sequence[Text]) -> Scores:

@@ -1,0 +1,253 @@
+"""How a command ends: by the exit code of its work, whatever its streams and signals do."""
+
+import errno
+import inspect
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import wraps
+from io import BufferedWriter, FileIO, TextIOWrapper
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from explain.errors import AdapterError, DataError, ExplainError, RecordError, SegmentationError
+from explain.redaction import message, redacted
+
+__all__ = ["FAILED", "guarded", "run", "spare_output"]
+
+FAILED, USAGE, UNUSABLE, UNEXPECTED = 1, 2, 3, 4
+"""Exit codes: a gating criterion, or a check of a model, failed, and nothing else; usage,
+configuration, or a file or stream that cannot be read or written; model or data that could not be
+used; an error that nobody foresaw."""
+
+SIGNALLED = 128
+"""A run that a signal ends exits with this and the number of the signal, as shells report it."""
+
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+"""Signals that end a run in an orderly way; Windows lacks the last."""
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")]
+
+
+class Stream(TextIOWrapper):
+    """A standard stream that never ends a run: what it could not write is kept as `lost`."""
+
+    lost: OSError | ValueError | None = None
+
+    def write(self, text: str, /) -> int:
+        """Write a text, or keep why that failed."""
+        with self._kept():
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Send what was written, or keep why that failed."""
+        with self._kept():
+            super().flush()
+
+    def close(self) -> None:
+        """Do no more than flush: neither a model nor the end of this object closes the stream."""
+        self.flush()
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            self.lost = self.lost or error
+            # What is still in the buffer would fail once more when the interpreter ends.
+            with suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), self.fileno())
+
+    @property
+    def trouble(self) -> str | None:
+        """Why output was lost; None where it was not, or where its reader wanted no more of it."""
+        self.flush()
+        reader_left = isinstance(self.lost, BrokenPipeError)
+        if self.lost is None or reader_left:
+            return None
+        return getattr(self.lost, "strerror", None) or str(self.lost)
+
+
+class Ended(Exception):
+    """Carries whatever ended a command past typer, which makes 1 of broken pipes and of EOFError.
+
+    Attributes
+    ----------
+    error : BaseException
+        What the command raised.
+    debug : bool
+        Whether its traceback was asked for.
+    """
+
+    def __init__(self, error: BaseException, debug: bool) -> None:
+        super().__init__(error)
+        self.error = error
+        self.debug = debug
+
+
+class Signalled(KeyboardInterrupt):
+    """A signal asked the run to end. Nothing that catches `Exception` or `SystemExit` catches it.
+
+    Attributes
+    ----------
+    signal : signal.Signals
+        Which one.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.signal = signal.Signals(number)
+        super().__init__(self.signal.name)
+
+
+def guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that has ``--debug`` and raises nothing but typer's exit and `Ended`.
+
+    That includes `SystemExit`: code that comes with a model may not choose how a run ends.
+    """
+
+    @wraps(command)
+    def wrapped(*args: Any, debug: bool = False, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except typer.Exit:
+            raise
+        except BaseException as error:
+            raise Ended(error, debug) from error
+
+    signature = inspect.signature(command)
+    option = inspect.Parameter(
+        "debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug
+    )
+    parameters = [*signature.parameters.values(), option]
+    wrapped.__dict__["__signature__"] = signature.replace(parameters=parameters)
+    return wrapped
+
+
+def run(app: typer.Typer) -> int:
+    """Run an app with the arguments of the process, and return its exit code.
+
+    An error is one line. Output that cannot be written is an error only where nothing else went
+    wrong.
+    """
+    _fill_descriptors()
+    sys.stdout = output = _stream(sys.stdout)
+    sys.stderr = _stream(sys.stderr)
+    with _signals():
+        code = _code(app)
+    if output.trouble and code == 0:
+        _complain(f"cannot write to standard output: {output.trouble}")
+        return USAGE
+    return code
+
+
+@contextmanager
+def spare_output() -> Iterator[None]:
+    """Print what is also in a file: if it cannot be printed, that is said and fails nothing."""
+    yield
+    stream = sys.stdout
+    if isinstance(stream, Stream) and stream.trouble:
+        _complain(f"done, but cannot write to standard output: {stream.trouble}")
+        stream.lost = None
+
+
+def _code(app: typer.Typer) -> int:
+    try:
+        app()
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 0
+    except Ended as ended:
+        return _explained(ended.error, ended.debug)
+    except BaseException as error:
+        return _explained(error, debug=False)
+    return 0
+
+
+def _explained(error: BaseException, debug: bool) -> int:
+    """Say in one line what ended a run, and return the exit code for it."""
+    if debug:
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            print(_shown(redacted(line)), file=sys.stderr)
+    if isinstance(error, ExplainError):
+        _complain(str(error))
+        unusable = (AdapterError, DataError, RecordError, SegmentationError)
+        return UNUSABLE if isinstance(error, unusable) else USAGE
+    if isinstance(error, KeyboardInterrupt):
+        number = error.signal if isinstance(error, Signalled) else signal.SIGINT
+        _complain(f"stopped by {number.name}; no file is half written")
+        return SIGNALLED + number
+    if isinstance(error, OSError):
+        _complain(f"cannot read or write: {error}")
+        return USAGE
+    what = message(f"{type(error).__name__}: {error}".removesuffix(": "))
+    hint = "" if debug else "; run again with --debug to see where"
+    _complain(f"unexpected error: {what}{hint}")
+    return UNEXPECTED
+
+
+def _complain(text: str) -> None:
+    """Print one line without keys."""
+    print(f"explain: {_shown(' '.join(redacted(text).split()))}", file=sys.stderr)
+
+
+def _shown(line: str) -> str:
+    """Return a line in which what a terminal would act on is escaped."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+
+
+def _fill_descriptors() -> None:
+    """Open standard streams that were closed: the next file would get their number.
+
+    What C code prints would go into that file.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+
+
+def _stream(stream: object) -> Stream:
+    """Return a stream in place of a standard one, which may have been closed before the run.
+
+    A pipe may be ASCII or cp1252: what it cannot carry is written as an escape.
+    """
+    if isinstance(stream, TextIOWrapper):
+        stream.flush()
+        return Stream(
+            stream.buffer,
+            encoding=stream.encoding,
+            errors="backslashreplace",
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
+        )
+    nowhere = Stream(BufferedWriter(FileIO(os.devnull, "w")), "utf-8", "backslashreplace")
+    nowhere.lost = OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return nowhere
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Have signals raise `Signalled` once, unless they are ignored, as by nohup."""
+    numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
+    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+
+    def forget() -> None:
+        for number in heard:
+            signal.signal(number, signal.SIG_DFL)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        forget()
+        raise Signalled(number)
+
+    for number in heard:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        forget()
