@@ -575,7 +575,7 @@ class _Timer:
         entry = LogEntry(at=datetime.now(UTC), event=event, seconds=seconds, detail=detail)
         self._log(redacted_record(entry)[0])
 
-    def failed(self, stage: str, error: Exception) -> None:
+    def failed(self, stage: str, error: BaseException) -> None:
         self.note("failed", stage=stage, traceback="".join(traceback.format_exception(error)))
 
     @contextmanager

@@ -126,7 +126,7 @@ MODELS = [
     (with_model("exits"), 3, "raised SystemExit: 0"),
     (with_model("raises"), 3, "raised RuntimeError: of its own"),
     (with_model("eof"), 3, "raised EOFError"),
-    (with_model("quits"), 4, "unexpected error: Quit: at once; run again with --debug"),
+    (with_model("quits"), 3, "raised Quit: at once"),
     (with_model("exits", TEXT), 3, "raised SystemExit: 0"),
     (with_model("exits", "check-model sound.pkl --allow-pickle"), 1, ""),
     (with_model("talks", FAILS), 1, ""),
@@ -134,7 +134,7 @@ MODELS = [
     (with_model("closes-descriptors", FAILS), 1, ""),
     (with_model("exits-loaded"), 3, "cannot be loaded: SystemExit: 0"),
     (with_model("pipe-loaded"), 3, "cannot be loaded: BrokenPipeError"),
-    (with_model("quits-loaded"), 4, "unexpected error: Quit"),
+    (with_model("quits-loaded"), 4, "unexpected error: Quit: at once; run again with --debug"),
 ]
 
 CASES = [*STREAMS, *((command, "", code, says) for command, code, says in (*FILES, *MODELS))]
@@ -158,7 +158,7 @@ def test_the_exit_code_is_that_of_the_work(
 
 
 def test_debug_shows_where_an_unexpected_error_comes_from(folder: Path) -> None:
-    done = run(folder, with_model("quits") + " --debug")
+    done = run(folder, with_model("quits-loaded") + " --debug")
     assert done.returncode == 4
     assert "in quit_at_once" in done.stderr
     assert done.stderr.splitlines()[-1] == "explain: unexpected error: Quit: at once"

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 
-from explain.adapters.base import first_line
+from explain.adapters.base import INTERRUPTS, first_line
 from explain.checks.base import AuditContext, Check, not_measured
 from explain.errors import ConfigurationError
 from explain.record import Section, Table
@@ -21,7 +21,7 @@ MOST_REASONS = 10
 
 
 def run_guarded(
-    check: Check, context: AuditContext, failed: Callable[[str, Exception], None]
+    check: Check, context: AuditContext, failed: Callable[[str, BaseException], None]
 ) -> Section:
     """Return what a check measured, with what it lost; or why it measured nothing.
 
@@ -42,9 +42,9 @@ def run_guarded(
     with context.engine.watch() as asked:
         try:
             section = check.run(context)
-        except ConfigurationError:
+        except (ConfigurationError, *INTERRUPTS):
             raise
-        except Exception as error:
+        except BaseException as error:
             failed(check.id, error)
             section = not_measured(check, f"the check failed with {first_line(error)}")
     rows = {text_of(row.parts) for row in context.dataset.rows if row.parts}
