@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from explain.files import hash_file
+from explain.record.files import hash_file
 
 DEMO = Path(__file__).parents[1] / "explain/demo"
 

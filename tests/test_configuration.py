@@ -14,16 +14,16 @@ import explain
 import explain.auditing
 from explain import cli
 from explain.adapters import FunctionClassifier
-from explain.checks import CHECKS, AuditContext, not_measured
-from explain.configuration import (
+from explain.attribution.methods import Lime
+from explain.auditing.configuration import (
     DEFAULT_METHODS,
     Configuration,
     read_configuration,
     settle,
 )
-from explain.criteria import Criterion
+from explain.auditing.criteria import Criterion
+from explain.checks import CHECKS, AuditContext, not_measured
 from explain.errors import ConfigurationError
-from explain.explainers import Lime
 from explain.record import AuditRecord, Section, SystemIdentity
 
 WHOLE = """

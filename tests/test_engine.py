@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explain.adapters import FunctionClassifier, Scores
-from explain.engine import ACTIVE_PLANS, Engine
+from explain.attribution.methods import Estimate, Occlusion, Shap
+from explain.engine import Engine
+from explain.engine.engine import ACTIVE_PLANS
+from explain.engine.games import Coalitions, Delete, MaskedTextGame, Plan
 from explain.errors import BudgetError, ExplainError, PredictionError
-from explain.explainers import Estimate, Occlusion, Shap
-from explain.games import Coalitions, Delete, MaskedTextGame, Plan
 from explain.record import Target, Task
-from explain.spans import Segmentation, Text, words
+from explain.text.spans import Segmentation, Text, words
 
 TARGET = Target(label="b", index=1, scale="logit")
 

@@ -13,8 +13,7 @@ from pydantic import ValidationError
 import explain
 import reports
 from explain.adapters.transformers import TransformersClassifier
-from explain.errors import BudgetError
-from explain.explainers import (
+from explain.attribution.methods import (
     Estimate,
     Lime,
     Occlusion,
@@ -24,10 +23,11 @@ from explain.explainers import (
     sentence_runs,
     sentences_then_words,
 )
-from explain.explainers.shap import exact_shapley_values
-from explain.games import Coalitions, Values, target_values
+from explain.attribution.methods.shap import exact_shapley_values
+from explain.engine.games import Coalitions, Values, target_values
+from explain.errors import BudgetError
 from explain.record import Attribution
-from explain.spans import Segmentation, Span, text_of, words
+from explain.text.spans import Segmentation, Span, text_of, words
 from tests import strategies
 from tests.play import asked, play, table_game
 from tests.reference.owen import owen_by_orders

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from explain.checks.label_noise import label_noise
+from explain.checks.data.label_noise import label_noise
 from explain.testing.planted import LABELS, planted
 
 

@@ -17,16 +17,16 @@ from scipy.stats import kendalltau
 import explain
 from explain.adapters import FunctionClassifier, GradientClassifier, TextClassifier, TorchClassifier
 from explain.attribution import Setting, ask, attribute
+from explain.attribution.methods import Explainer, make_explainer
 from explain.engine import Engine
+from explain.engine.games import Question, Values
 from explain.errors import CapabilityError
-from explain.explainers import Explainer, make_explainer
-from explain.games import Question, Values
-from explain.metrics.agreement import chance_taus, common_values
-from explain.metrics.faithfulness import Faithfulness, erasure, faithfulness
-from explain.metrics.infidelity import Infidelity, infidelities, infidelity
-from explain.metrics.plausibility import Plausibility, Rationale, plausibility
-from explain.metrics.randomisation import randomised, resemblances
-from explain.metrics.readings import (
+from explain.evaluation.agreement import chance_taus, common_values
+from explain.evaluation.faithfulness import Faithfulness, erasure, faithfulness
+from explain.evaluation.infidelity import Infidelity, infidelities, infidelity
+from explain.evaluation.plausibility import Plausibility, Rationale, plausibility
+from explain.evaluation.randomisation import randomised, resemblances
+from explain.evaluation.scorecard import (
     agreement_reading,
     dispute_reading,
     disputes,
@@ -37,7 +37,7 @@ from explain.metrics.readings import (
     sensitivity_reading,
     stability_readings,
 )
-from explain.metrics.sensitivity import (
+from explain.evaluation.sensitivity import (
     MOVES,
     RADIUS,
     Sensitivity,
@@ -45,10 +45,10 @@ from explain.metrics.sensitivity import (
     max_sensitivity,
     nudged,
 )
-from explain.metrics.stability import Stability, compared, stability
-from explain.metrics.verdicts import Answer, Reading
+from explain.evaluation.stability import Stability, compared, stability
+from explain.evaluation.verdicts import Answer, Reading
 from explain.record import Agreement, Attribution, Measure
-from explain.spans import Span, Text
+from explain.text.spans import Span, Text
 from tests import strategies
 from tests.play import asked, play, table_game
 from tests.test_torch_modules import WORDS, lstm, tokenize

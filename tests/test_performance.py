@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn import metrics
 
-from explain.checks.challenger import challenge
-from explain.checks.label_findings import dead_labels, swapped_labels
-from explain.checks.ranking import Influence, average_precision, roc_area
-from explain.checks.regression import spearman
+from explain.checks.base.baseline_model import challenge
+from explain.checks.performance.label_findings import dead_labels, swapped_labels
+from explain.checks.performance.regression import spearman
+from explain.checks.performance.roc import Influence, average_precision, roc_area
 from explain.record import Measure
 from tests.audited import audit_scores, finding_claims, labels_of, measures_of, texts_of
 

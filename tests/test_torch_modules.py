@@ -11,15 +11,15 @@ from torch import Tensor, nn
 
 import explain
 from explain.adapters import GradientClassifier, TorchClassifier
+from explain.attribution.methods.integrated_gradients import IntegratedGradients
+from explain.engine.games import target_values
 from explain.errors import (
     AdapterError,
     CapabilityError,
     ConfigurationError,
     PredictionError,
 )
-from explain.explainers.integrated_gradients import IntegratedGradients
-from explain.games import target_values
-from explain.spans import Span
+from explain.text.spans import Span
 
 WORDS = ("<pad>", "<unk>", "a", "good", "bad", "film", "really", ",", ".", "!", "payment", "failed")
 TEXTS = [

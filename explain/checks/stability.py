@@ -13,11 +13,11 @@ from explain.adapters import Scores, TextClassifier
 from explain.adapters.base import ModuleClassifier, check_scores, failure
 from explain.checks.base import AuditContext, not_measured, probabilities
 from explain.engine import Engine
+from explain.engine.pulse import Pulse
 from explain.errors import CapabilityError, ExplainError, PredictionError
-from explain.intervals import proportion
-from explain.pulse import Pulse
 from explain.record import Cell, Finding, InstanceLink, Measure, Section, Table, Task, Unit
-from explain.spans import Text, text_of
+from explain.statistics.intervals import proportion
+from explain.text.spans import Text, text_of
 
 __all__ = ["StabilityCheck"]
 
