@@ -163,8 +163,8 @@ def test_values_depend_neither_on_the_size_of_a_call_nor_on_what_else_is_asked(
 
     alone = [Engine(Counting()).run([one], plans([one]))[0] for one in games]
     with (
-        mock.patch("explain.engine.CALL_SIZE", call_size),
-        mock.patch("explain.engine.ACTIVE_PLANS", n_active),
+        mock.patch("explain.engine.engine.CALL_SIZE", call_size),
+        mock.patch("explain.engine.engine.ACTIVE_PLANS", n_active),
     ):
         model = Counting()
         together = Engine(model).run(games, plans(games))
