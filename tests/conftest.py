@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from explain.adapters.transformers import TransformersClassifier
-from tests.watched import Watched
+from tests.helpers.watched import Watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ViewportSize

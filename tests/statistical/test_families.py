@@ -9,10 +9,10 @@ from explain.explainers.shap import exact_shapley_values
 from explain.game_model import GameModel, Limits, learn
 from explain.games import Values
 from explain.interaction import exact_interactions
-from tests.play import play, table_game
-from tests.reference.lime_package import limit_of_lime
-from tests.statistical.families import FAMILIES, Family, Value
-from tests.statistical.played import compared, played
+from tests.helpers.families import FAMILIES, Family, Value
+from tests.helpers.play import play, table_game
+from tests.helpers.played import compared, played
+from tests.helpers.reference.lime_package import limit_of_lime
 
 pytestmark = pytest.mark.slow
 

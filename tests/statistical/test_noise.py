@@ -10,7 +10,7 @@ from explain.explainers.shap import exact_shapley_values
 from explain.game_model import GameModel, Learned, Limits, ReadOut, learn
 from explain.games import Observed, Values
 from explain.interaction import exact_interactions
-from tests.play import table_game
+from tests.helpers.play import table_game
 
 pytestmark = pytest.mark.slow
 
