@@ -7,9 +7,12 @@ import reports
 from tests.helpers.records import run_log
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, ViewportSize
 
     from explain.record import AuditRecord
+
+SCREEN: "ViewportSize" = {"width": 1280, "height": 900}
+"""The screen on which all that must be known is seen at once."""
 
 
 class Watched:

@@ -2,27 +2,13 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from explain.files import hash_file
-
-DEMO = Path(__file__).parents[2] / "explain/demo"
-
-
-def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user would, with the interpreter of the tests."""
-    return subprocess.run(
-        [sys.executable, "-m", "explain.cli", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+from tests.helpers.command import run
+from tests.helpers.demo import DEMO
 
 
 @pytest.fixture(scope="module")

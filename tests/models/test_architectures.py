@@ -17,8 +17,8 @@ from explain.errors import AdapterError, CapabilityError, ConfigurationError, Pr
 from explain.games import target_values
 from explain.record import Attribution
 from explain.testing import check_classifier
+from tests.helpers.architectures import NAMED, TEXTS, every_architecture, made
 from tests.helpers.tiny import (
-    ARCHITECTURES,
     LIMIT,
     bare_tokenizer,
     byte_tokenizer,
@@ -27,30 +27,15 @@ from tests.helpers.tiny import (
     unigram_tokenizer,
 )
 
-TEXTS = [
-    "a good film 👍",
-    "really bad , مرح",  # about as long as the first, so that gradients of both share a batch
-    "the payment\r\nfailed again and again , really !",
-    "这部电影 é",
-]
 EDGES = ["", " ", "?!", "\x00", "x" * 500, "film " * 100]
 METHODS = ("shap", "lime", "integrated_gradients", "occlusion")
 OPTIONS: dict[str, dict[str, Any]] = {"shap": {"budget": 64}, "lime": {"budget": 64}}
 README = Path(__file__).parents[2] / "README.md"
-NAMED = {architecture.name: architecture for architecture in ARCHITECTURES}
-
-
-@functools.cache
-def made(name: str) -> TransformersClassifier:
-    return NAMED[name].classifier()
 
 
 @functools.cache
 def explained(name: str, method: str) -> list[Attribution]:
     return explain.attribute(made(name), TEXTS, method=method, **OPTIONS.get(method, {}))
-
-
-every_architecture = pytest.mark.parametrize("name", NAMED)
 
 
 @every_architecture

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import explain
 from explain.adapters.transformers import TransformersClassifier
@@ -17,9 +17,9 @@ from explain.errors import CapabilityError, ConfigurationError
 from explain.explainers import DeepLift, GradientShap, IntegratedGradients, integrated_gradients
 from explain.explainers.base import relative_gap
 from explain.games import Question
+from tests.helpers.architectures import TEXTS, every_architecture, made
+from tests.helpers.modules import WORDS, Perceptron, lstm, wrapped
 from tests.helpers.reference.captum_package import layer_method_by_hand
-from tests.models.test_architectures import TEXTS, every_architecture, made
-from tests.models.test_torch_modules import WORDS, lstm, wrapped
 
 SENTENCE = "a stunning , lyrical work ."
 ONE_PASS = ["gradient_x_input", "gradient_l2", "gradient_shap", "deep_lift"]
@@ -156,23 +156,6 @@ def test_gradient_shap_tends_to_integrated_gradients_as_its_errors_say() -> None
     off = np.abs(np.subtract(found.values, exact.values))
     assert (off <= 4 * errors + 1e-6).all()
     assert errors.max() < 0.1 * np.abs(exact.values).max()
-
-
-class Perceptron(nn.Module):
-    """The sum of words through activations that are modules of their own, or one that is shared."""
-
-    def __init__(self, *, shared: bool, functional: bool = False) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(len(WORDS), 8)
-        self.first, self.second = nn.Linear(8, 6), nn.Linear(6, 6)
-        self.head = nn.Linear(6, 3)
-        self.one = nn.Tanh()
-        self.other: Any = self.one if shared else torch.sin if functional else nn.ReLU()
-
-    def forward(self, ids: Tensor) -> Tensor:
-        seen = self.one(self.first(self.embedding(ids).sum(dim=1)))
-        scores: Tensor = self.head(self.other(self.second(seen)))
-        return scores
 
 
 def test_deep_lift_sums_where_every_activation_is_a_module() -> None:

@@ -27,10 +27,10 @@ from explain.metrics.unanimity import limit_of, truth, unanimity_games
 from explain.metrics.verdicts import Answer
 from explain.spans import Segmentation, Text, parts_of, text_of
 from tests.helpers import strategies
+from tests.helpers.demo import DEMO
 from tests.helpers.play import Game, play, table_game
 from tests.helpers.tiny import ARCHITECTURES
 
-DEMO = Path(explain.__file__).parent / "demo"
 BROKEN_ERRORS = "halved errors"
 
 

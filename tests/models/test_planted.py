@@ -23,7 +23,7 @@ from explain.record import AuditRecord, Finding, InstanceLink, Section
 from explain.testing import check_classifier
 from explain.testing import planted as module
 from explain.testing.planted import LABELS, PLANTED, Planted, planted
-from tests.install.test_cli import DEMO
+from tests.helpers.demo import DEMO
 
 DEFECTS = tuple(name for name in PLANTED if name != "clean")
 

@@ -41,9 +41,9 @@ from explain.metrics.prose import READ
 from explain.record import Task
 from explain.spans import Span, Text, parts_of, words
 from tests.helpers import strategies
+from tests.helpers.demo import DEMO
 from tests.helpers.tiny import ARCHITECTURES
 
-DEMO = Path(explain.__file__).parent / "demo"
 METHODS = ("shap", "lime", "integrated_gradients", "random")
 WITHOUT = ["the payment failed again", "a good film , really good", "Load it down, change it."]
 WITH = [

@@ -24,9 +24,8 @@ from explain.adapters import TorchClassifier
 from explain.adapters.transformers import TransformersClassifier
 from explain.errors import AdapterError, ExplainError, PredictionError
 from explain.explainers.gradients import hooked
+from tests.helpers.modules import LABELS, WORDS, Perceptron, Recurrent, tokenize
 from tests.helpers.tiny import ARCHITECTURES, byte_tokenizer, piece_tokenizer, random_model
-from tests.models.test_gradients import Perceptron
-from tests.models.test_torch_modules import LABELS, WORDS, Recurrent, tokenize
 
 TEXT = "a good film , really good ! the payment failed"
 TEXTS = [TEXT, "a bad film", "really bad , the film"]

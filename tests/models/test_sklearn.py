@@ -37,7 +37,7 @@ from explain.errors import (
     UnsafeModelError,
 )
 from explain.record import PICKLE_FACT
-from tests.install.test_cli import run
+from tests.helpers.command import run
 
 skops = pytest.importorskip("skops.io")
 

@@ -30,8 +30,9 @@ from explain.record import Conformance, ConformanceRow, ModelDescription
 from explain.spans import Span, Text, parts_of
 from explain.testing import CHECKS, PAIRS, check_classifier
 from reports.terminal import print_conformance
+from tests.helpers.command import run
+from tests.helpers.demo import DEMO
 from tests.helpers.tiny import byte_tokenizer, random_model
-from tests.install.test_cli import DEMO, run
 
 WIDE = {"initializer_range": 0.2}
 """Random weights that are wide enough for scores that differ by far more than by rounding."""

@@ -1,7 +1,6 @@
 """Grades follow their rules, and tell a method that works from one that does not."""
 
 import csv
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,33 +32,15 @@ from explain.metrics.verdicts import (
     at_most,
     better_than_random,
 )
-from explain.record import Agreement, Attribution, Measure, MethodTrust, Section, Target
+from explain.record import Agreement, Measure, MethodTrust, Section
 from explain.spans import Span, Text
 from explain.trust import SAMPLED, Assessment, assess
+from tests.helpers.attributions import attribution
+from tests.helpers.demo import DEMO
 
-DEMO = Path(explain.__file__).parent / "demo"
 BETTER = Measure(name="gain", value=0.5, lower=0.2, upper=0.8, n=20, unit="log_odds")
 UNRESOLVED = BETTER.model_copy(update={"lower": -0.1})
 NO_BETTER = BETTER.model_copy(update={"value": 0.0, "lower": -0.1, "upper": 0.1})
-
-
-def attribution(**changes: Any) -> Attribution:
-    fields: dict[str, Any] = {
-        "parts": ("bad film",),
-        "spans": (Span(0, 0, 3), Span(0, 4, 8)),
-        "target": Target(label="negative", index=0, scale="log_odds"),
-        "method": "shap",
-        "parameters": {},
-        "removal": "[MASK]",
-        "values": (2.0, 1.0),
-        "standard_errors": (0.1, 0.1),
-        "empty_value": -1.0,
-        "full_value": 2.0,
-        "efficient": True,
-        "evaluations": 4,
-        "seed": 0,
-    }
-    return Attribution(**{**fields, **changes})
 
 
 def own_grade(**changes: Any) -> str:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import reports
-from tests.conftest import SCREEN
 from tests.helpers.records import audit_record, hostile_record
-from tests.helpers.watched import Watched
+from tests.helpers.watched import SCREEN, Watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -31,6 +31,7 @@ from explain.errors import ConfigurationError
 from explain.intervals import mean, proportion
 from explain.record import AuditRecord, Section
 from explain.wording import listed
+from tests.helpers.demo import DEMO
 
 LANGUAGES = ("en", "de", "es", "fr", "ar", "hi", "zh")
 FILLERS = (
@@ -48,7 +49,6 @@ FILLERS = (
     "music",
 )
 NAMES = ["Anna", "Ivan", "Emma", "Kofi", "Laura", "Thomas", "Amir", "Zoe", "Carlos", "Rosa"]
-DEMO = Path(explain.__file__).parent / "demo"
 GROUP_B = "Amir Bianca Claire Dmitri Emma Farah Hannah Jamal Kofi Lucia Martin Noor Rosa Thomas"
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import combinations, permutations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,12 +49,12 @@ from explain.metrics.verdicts import Answer, Reading
 from explain.record import Agreement, Attribution, Measure
 from explain.spans import Span, Text
 from tests.helpers import strategies
+from tests.helpers.attributions import attribution
+from tests.helpers.demo import DEMO
+from tests.helpers.modules import WORDS, lstm, tokenize
 from tests.helpers.play import asked, play, table_game
 from tests.helpers.tiny import ARCHITECTURES
-from tests.models.test_torch_modules import WORDS, lstm, tokenize
-from tests.models.test_trust import attribution
 
-DEMO = Path(explain.__file__).parent / "demo"
 WEIGHTS = {w: (-1) ** i * (1.0 + i * i) for i, w in enumerate("abcdefghij")}
 TEXTS: list[Text] = [
     "a b c d e f g",
