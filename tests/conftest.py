@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
 
+from tests.helpers.search import choose_search
 from tests.helpers.watched import SCREEN, Watched
 
 if TYPE_CHECKING:
@@ -19,11 +19,7 @@ GOLDEN = Path(__file__).parent / "golden"
 SHARED = Path(os.environ.get("EXPLAIN_SHARED", Path(__file__).parents[2] / "shared"))
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
-# The suite is the same on every run. `make nightly` searches at random, and what it finds becomes
-# an explicit example.
-settings.register_profile("same", derandomize=True, database=None, deadline=None)
-settings.register_profile("search", max_examples=1000, deadline=None, print_blob=True)
-settings.load_profile("search" if "EXPLAIN_SEARCH" in os.environ else "same")
+choose_search()  # Before the tests are imported: they take their settings from it.
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import explain
@@ -19,6 +19,7 @@ from explain.games import target_values
 from explain.record import Attribution
 from explain.spans import Segmentation, Span, text_of, words
 from tests.helpers.reference.captum_package import integrated_gradients_by_hand
+from tests.helpers.search import examples
 
 SENTENCES = [
     "a stunning , lyrical work .",
@@ -135,7 +136,7 @@ def test_each_text_has_a_random_stream_of_its_own_and_its_targets_share_it(
     assert run("a b", 0) == run("a b", 1) != run("a c", 0)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     order=st.permutations(range(3)),
     weights=st.lists(st.floats(-3, 3), min_size=15, max_size=15),

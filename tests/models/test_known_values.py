@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -29,6 +29,7 @@ from explain.spans import Segmentation, Text, parts_of, text_of
 from tests.helpers import strategies
 from tests.helpers.demo import DEMO
 from tests.helpers.play import Game, play, table_game
+from tests.helpers.search import examples
 from tests.helpers.tiny import ARCHITECTURES
 
 BROKEN_ERRORS = "halved errors"
@@ -163,7 +164,7 @@ def by_orders(v: Game, n: int) -> list[float]:
     return total
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(values=strategies.games(3, 5))
 def test_the_truth_is_that_of_the_definitions(values: Values) -> None:
     n = len(values).bit_length() - 1

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForMaskedLM
@@ -25,6 +25,7 @@ from explain.adapters.transformers import TransformersClassifier
 from explain.errors import AdapterError, ExplainError, PredictionError
 from explain.explainers.gradients import hooked
 from tests.helpers.modules import LABELS, WORDS, Perceptron, Recurrent, tokenize
+from tests.helpers.search import examples
 from tests.helpers.tiny import ARCHITECTURES, byte_tokenizer, piece_tokenizer, random_model
 
 TEXT = "a good film , really good ! the payment failed"
@@ -347,7 +348,7 @@ CHANGES: dict[str, Change] = {
 }
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.lists(st.sampled_from(sorted(CHANGES)), max_size=6))
 @example(["hook", "hook before", "no hooks"])
 @example(["temperature", "a list", "replace a parameter", "train"])

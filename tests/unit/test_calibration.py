@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from explain.checks.calibration import Decisions, slope
 from explain.record import ReliabilityFigure
 from tests.helpers.audited import audit_scores, finding_claims, measures_of
+from tests.helpers.search import examples
 
 
 def drawn(
@@ -69,7 +70,7 @@ def test_a_model_that_is_always_right_has_no_slope() -> None:
     assert slope(scores * 0, truth, "single_label").value is None
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(
     st.lists(
         st.tuples(st.sampled_from([0.5, 0.6, 0.75, 0.9, 1.0]), st.booleans(), st.integers(0, 3)),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
@@ -15,7 +15,6 @@ labels = st.integers(1, 40).flatmap(
 
 
 @pytest.mark.filterwarnings("ignore:A single label was found")
-@settings(deadline=None)
 @given(labels)
 def test_statistics_of_a_confusion_equal_those_of_scikit_learn(
     pair: tuple[list[int], list[int]],

@@ -6,7 +6,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from explain.adapters import FunctionClassifier, Scores
@@ -16,6 +16,7 @@ from explain.explainers import Estimate, Occlusion, Shap
 from explain.games import Coalitions, Delete, MaskedTextGame, Plan
 from explain.record import Target, Task
 from explain.spans import Segmentation, Text, words
+from tests.helpers.search import examples
 
 TARGET = Target(label="b", index=1, scale="logit")
 
@@ -118,7 +119,7 @@ def test_an_answer_that_is_none_is_refused_with_its_reason(answer: Any, message:
         raise row if isinstance(row, ExplainError) else AssertionError(row)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(st.sampled_from(["a", "bb", "ccc", "dddd"]), max_size=20), st.integers(1, 5))
 def test_a_small_cache_changes_no_answer(texts: list[str], size: int) -> None:
     rows = Engine(Counting(), cache_size=size).score(texts)
@@ -145,7 +146,7 @@ def test_texts_are_sent_in_a_fixed_order() -> None:
     assert one.calls == other.calls == [["a", "aa", "bb", "ccc"]]
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     sizes=st.lists(st.integers(1, 9), min_size=1, max_size=6),
     call_size=st.integers(1, 40),

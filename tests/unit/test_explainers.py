@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from explain.errors import BudgetError, ConfigurationError
@@ -18,6 +18,7 @@ from tests.helpers import strategies
 from tests.helpers.play import asked, play, table_game
 from tests.helpers.reference import lime_package, shap_package
 from tests.helpers.reference.shapley import shapley_by_orders
+from tests.helpers.search import examples
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -38,7 +39,7 @@ def test_exact_equals_the_definition_over_all_orders(values: Values) -> None:
     assert not estimate.standard_errors.any()
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(strategies.games(), strategies.games())
 def test_exact_is_linear_and_symmetric_and_ignores_dummies(one: Values, other: Values) -> None:
     if len(one) != len(other):
@@ -60,7 +61,7 @@ def test_exact_is_linear_and_symmetric_and_ignores_dummies(one: Values, other: V
 @pytest.mark.parametrize(
     "algorithm", ["exact", "gaussian_process", "kernel", "permutation", "partition"]
 )
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(values=strategies.games(2, 6), seed=st.integers(0, 100))
 def test_shap_values_sum_to_the_difference_they_explain(
     algorithm: Any, values: Values, seed: int

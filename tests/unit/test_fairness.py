@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fairlearn import metrics as fairlearn
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from profanity_check import predict_prob
 from scipy import stats
@@ -32,6 +32,7 @@ from explain.intervals import mean, proportion
 from explain.record import AuditRecord, Section
 from explain.wording import listed
 from tests.helpers.demo import DEMO
+from tests.helpers.search import examples
 
 LANGUAGES = ("en", "de", "es", "fr", "ar", "hi", "zh")
 FILLERS = (
@@ -163,7 +164,7 @@ def test_the_interval_of_a_difference_is_the_published_one() -> None:
     assert difference(proportion("none", 0, 0), proportion("other", 1, 2), "gap").value is None
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.tuples(*[st.integers(0, 30)] * 4).filter(sum))
 def test_the_exact_test_equals_scipy(cells: tuple[int, int, int, int]) -> None:
     a, b, c, d = cells

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -31,6 +31,7 @@ from explain.spans import Segmentation, Span, text_of, words
 from tests.helpers import strategies
 from tests.helpers.play import asked, play, table_game
 from tests.helpers.reference.owen import owen_by_orders
+from tests.helpers.search import examples
 from tests.helpers.tiny import byte_tokenizer, random_model
 
 WORDY = "it is a dull film and a good one too . "
@@ -90,7 +91,7 @@ def word_values(found: Refined) -> Values:
 # ── Right by definition ───────────────────────────────────────────────────────────────────────────
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.integers(0, 999), st.sampled_from([(3, 2, 3), (1, 4, 2), (2, 2, 2), (5, 1, 1)]))
 def test_with_all_contexts_shap_gives_owen_values(seed: int, sizes: tuple[int, ...]) -> None:
     values = rng(seed).normal(size=2 ** sum(sizes))
@@ -119,7 +120,7 @@ def test_with_drawn_contexts_shap_gives_owen_values_on_average() -> None:
     assert errors[0] > 1e-3
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(games_in_groups(), st.integers(24, 300), st.integers(0, 99))
 def test_the_sums_hold_at_both_levels_within_the_budget(
     game: tuple[Values, list[range]], budget: int, seed: int

@@ -2,15 +2,16 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from explain.checks.intervention import Intervention
 from explain.intervals import clustered_proportion, wilson
+from tests.helpers.search import examples
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(n=st.integers(1, 500), share=st.floats(0, 1))
 def test_wilson_equals_scipy(n: int, share: float) -> None:
     hits = round(share * n)

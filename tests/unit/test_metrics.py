@@ -9,7 +9,7 @@ import pytest
 import torch
 from captum.metrics import infidelity as captum_infidelity
 from captum.metrics import sensitivity_max as captum_sensitivity
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
@@ -53,6 +53,7 @@ from tests.helpers.attributions import attribution
 from tests.helpers.demo import DEMO
 from tests.helpers.modules import WORDS, lstm, tokenize
 from tests.helpers.play import asked, play, table_game
+from tests.helpers.search import examples
 from tests.helpers.tiny import ARCHITECTURES
 
 WEIGHTS = {w: (-1) ** i * (1.0 + i * i) for i, w in enumerate("abcdefghij")}
@@ -117,7 +118,7 @@ def slow_infidelity(phi: Sequence[float], v: Any, coalitions: np.ndarray) -> flo
     return sum((best * f - c) ** 2 for f, c in pairs) / sum(c * c for _, c in pairs)
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(values=strategies.games(2, 5), seed=st.integers(0, 50))
 def test_infidelity_is_its_definition(values: Values, seed: int) -> None:
     v = table_game(np.round(values, 2))
@@ -151,7 +152,7 @@ def test_infidelity_is_that_of_captum() -> None:
     assert found.own * np.mean(changes**2) == pytest.approx(float(theirs))
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(
     phi=st.lists(st.integers(-20, 20), min_size=2, max_size=6).filter(any),
     scale=st.sampled_from([1.0, -0.5, 1e3]),
@@ -219,7 +220,7 @@ def slow_tau_b(one: Sequence[float], other: Sequence[float]) -> float | None:
     return float(sum(a * b for a, b in signs) / untied**0.5) if untied else None
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     pairs=st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=3, max_size=9),
 )
@@ -585,7 +586,7 @@ def slow_auprc(values: Sequence[float], inside: Sequence[bool]) -> float:
     return float(np.mean([sum(hits[: k + 1]) / (k + 1) for k, hit in enumerate(hits) if hit]))
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(values=st.permutations([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0]), size=st.integers(1, 5))
 def test_plausibility_is_its_definition(values: list[float], size: int) -> None:
     inside = [i < size for i in range(6)]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
@@ -35,7 +35,6 @@ ranked = st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=2, max_s
 )
 
 
-@settings(deadline=None)
 @given(ranked)
 @pytest.mark.parametrize(
     ("ours", "theirs"),
@@ -106,7 +105,6 @@ def test_a_regression_is_measured_as_scikit_learn_and_scipy_do() -> None:
         assert (measure.lower or 0) < value < (measure.upper or 0)
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(1, 3)), min_size=3, max_size=20

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -26,6 +26,7 @@ from explain.record import Attribution, Target
 from reports.instances import warnings
 from reports.precision import repeats_note
 from tests.helpers.play import T, table_game
+from tests.helpers.search import examples
 
 WORDS = "a b c d e f"
 N = len(WORDS.split())
@@ -74,7 +75,7 @@ LINEAR: dict[str, Callable[[int], Plan[Estimate]]] = {
 
 
 @pytest.mark.parametrize("method", LINEAR)
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(n=st.integers(2, 5), seed=st.integers(0, 99))
 def test_the_errors_of_a_method_that_is_linear_are_those_of_its_values(
     method: str, n: int, seed: int

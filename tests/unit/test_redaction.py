@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import explain
@@ -26,6 +26,7 @@ from explain.record import AuditRecord, LogEntry, SystemIdentity
 from explain.redaction import LONGEST_MESSAGE, REMOVED, message, redacted, register_secret
 from explain.testing import check_classifier
 from tests.helpers.pages import Page, paragraphs
+from tests.helpers.search import examples
 
 KEY = 'q7/Zr+"tW9 v~é&Xk2mP5'
 """A key that is written differently in every encoding."""
@@ -143,7 +144,7 @@ def test_what_an_adapter_registers_is_removed(monkeypatch: pytest.MonkeyPatch) -
     assert redacted("401: kept in a vault 7") == f"401: {REMOVED}"
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     st.text(min_size=8, max_size=40).filter(lambda key: not key.isalpha() and key == key.strip()),
     st.text(max_size=30),
@@ -156,7 +157,7 @@ def test_any_key_is_removed(key: str, around: str, encoding: str) -> None:
     assert key not in left.replace(REMOVED, "")
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.integers(0, 2_000), st.integers(0, 2_000))
 def test_a_message_is_cut_after_its_keys_are_out(before: int, after: int) -> None:
     cut = message("a " * before + KEY + " b" * after)

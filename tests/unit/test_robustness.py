@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import explain
@@ -15,6 +15,7 @@ from explain.checks import make_check
 from explain.checks.transforms import NEGATIONS, TRANSFORMS, rewrite
 from explain.record import Section
 from explain.spans import Span
+from tests.helpers.search import examples
 
 EVERY = {transform.name: transform for transform in (*TRANSFORMS, *NEGATIONS)}
 FILLERS = (
@@ -112,7 +113,7 @@ def test_a_change_of_writing_does_what_it_says(name: str, text: str, expected: s
     assert rewritten(name, text) == expected
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(text=st.text(max_size=60), name=st.sampled_from(sorted(EVERY)), seed=st.integers(0, 9))
 def test_any_text_can_be_rewritten_and_the_seed_decides_how(
     text: str, name: str, seed: int
@@ -121,7 +122,7 @@ def test_any_text_can_be_rewritten_and_the_seed_decides_how(
     assert rewritten(name, "") == ""
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     words=st.lists(st.from_regex(r"[a-z]{1,12}", fullmatch=True), min_size=1, max_size=8),
     name=st.sampled_from(["typo", "OCR", "accent", "homoglyph"]),

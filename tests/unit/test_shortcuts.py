@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -25,6 +25,7 @@ from explain.checks.phrases import Corpus, delete, insert, read_corpus
 from explain.checks.shortcuts import ShortcutsCheck
 from explain.record import AuditRecord, InstanceRecord, Section
 from explain.spans import words
+from tests.helpers.search import examples
 
 GOOD = [f"good{letter}" for letter in "abcdefghij"]
 BAD = [f"bad{letter}" for letter in "abcdefghij"]
@@ -380,7 +381,7 @@ PIECES = ["a", "bb", "c", ".", "\n", "(", ")", ",", "-", "'", "@", "...", '"', "
 text = st.lists(st.sampled_from([*PIECES, *[" "] * len(PIECES)]), max_size=20).map("".join)
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(body=text, seed=st.integers(0, 99))
 def test_what_was_inserted_is_one_more_word_and_can_be_deleted(body: str, seed: int) -> None:
     corpus = corpus_of("c zorbix a", "bb zorbix c", body)
@@ -399,7 +400,7 @@ def test_what_was_inserted_is_one_more_word_and_can_be_deleted(body: str, seed: 
     assert "  " not in changed or "  " in body
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(body=text, data=st.data())
 def test_words_that_change_places_change_no_others(body: str, data: st.DataObject) -> None:
     spans = words((body,))

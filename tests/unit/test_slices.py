@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import regex
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
@@ -15,6 +15,7 @@ import explain
 from explain.adapters import FunctionClassifier
 from explain.checks.slices import _ADDRESS, Losses, SlicesCheck, score_difference
 from explain.record import Measure, Section
+from tests.helpers.search import examples
 
 WORDS = ("apple", "pear", "plum", "fig", "lime")
 
@@ -66,7 +67,7 @@ def test_the_difference_of_two_shares_has_the_published_interval() -> None:
     assert score_difference(56, 70, 48, 80) == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(errors=st.lists(st.booleans(), min_size=8, max_size=40), inside=st.integers(1, 7))
 def test_errors_are_compared_by_fishers_exact_test(errors: list[bool], inside: int) -> None:
     members = np.arange(len(errors)) < inside

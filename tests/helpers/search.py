@@ -1,0 +1,23 @@
+"""How hypothesis searches: alike on every run, or at random and for longer in `make nightly`."""
+
+import os
+
+from hypothesis import settings
+
+__all__ = ["choose_search", "examples"]
+
+AT_RANDOM = "EXPLAIN_SEARCH" in os.environ
+FACTOR = 10
+"""How many times as many examples a random search tries."""
+
+
+def choose_search() -> None:
+    """Load the profile; what a search at random finds becomes an explicit example."""
+    settings.register_profile("same", derandomize=True, database=None, deadline=None)
+    settings.register_profile("random", max_examples=100 * FACTOR, deadline=None, print_blob=True)
+    settings.load_profile("random" if AT_RANDOM else "same")
+
+
+def examples(most: int) -> settings:
+    """Return settings that try so many examples, or more where the search is at random."""
+    return settings(max_examples=most * (FACTOR if AT_RANDOM else 1))
