@@ -1,11 +1,20 @@
-"""An attribution, as a method might give it."""
+"""Attributions, made up or asked for, and what is said of them."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from explain.record import Attribution, Target
-from explain.spans import Span
+import numpy as np
 
-__all__ = ["attribution"]
+from explain.adapters import TextClassifier
+from explain.attribution import Setting, ask, attribute
+from explain.engine import Engine
+from explain.explainers import Explainer
+from explain.games import Question
+from explain.metrics.verdicts import Answer, Reading
+from explain.record import Attribution, Target
+from explain.spans import Span, Text
+
+__all__ = ["answered", "attribution", "explained", "rng"]
 
 
 def attribution(**changes: Any) -> Attribution:
@@ -25,3 +34,22 @@ def attribution(**changes: Any) -> Attribution:
         "seed": 0,
     }
     return Attribution(**{**fields, **changes})
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def explained(
+    model: TextClassifier, method: str | Explainer, texts: Sequence[Text]
+) -> list[tuple[Question, Attribution]]:
+    """Return questions and their attributions, for the second label."""
+    found = attribute(model, list(texts), method=method, target=1)
+    posed = ask(Engine(model), list(texts), Setting.of(model), [1] * len(texts))
+    assert all(isinstance(question, Question) for question in posed)
+    return list(zip(posed, found, strict=True))  # type: ignore[arg-type]
+
+
+def answered(reading: Reading) -> Answer:
+    assert reading.verdict is not None
+    return reading.verdict.answer

@@ -84,7 +84,7 @@ def intents(shared: Path, *_: TextClassifier) -> AuditRecord:
 def long_reviews(shared: Path, sst2: TransformersClassifier, _: TextClassifier) -> AuditRecord:
     table = pd.read_json(shared / "data/long_reviews/reviews.jsonl", lines=True)
     return explain.audit(
-        sst2, table[:8], label="label", methods=[Occlusion()], instances=2, unit="sentence"
+        sst2, table[:4], label="label", methods=[Occlusion()], instances=2, unit="sentence"
     )
 
 
@@ -92,7 +92,7 @@ def pairs(shared: Path, _: TextClassifier, nli: TransformersClassifier) -> Audit
     table = pd.read_csv(shared / "data/nli/dev.csv")
     return explain.audit(
         nli,
-        table[:N_AUDITED],
+        table[:60],
         text="premise",
         text_pair="hypothesis",
         label="label",

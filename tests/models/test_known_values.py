@@ -206,7 +206,7 @@ def test_gluing_words_is_flagged(bag: TextClassifier, prose: list[Text], method:
     assert answers(found)[0] == "flagged"
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("method", ["shap", "lime"])
 @pytest.mark.parametrize("bug", [None, "gluing", *BUGS])
 def test_in_19_of_20_seeds(

@@ -61,7 +61,7 @@ def test_exact_is_linear_and_symmetric_and_ignores_dummies(one: Values, other: V
 @pytest.mark.parametrize(
     "algorithm", ["exact", "gaussian_process", "kernel", "permutation", "partition"]
 )
-@examples(200)
+@examples(40)
 @given(values=strategies.games(2, 6), seed=st.integers(0, 100))
 def test_shap_values_sum_to_the_difference_they_explain(
     algorithm: Any, values: Values, seed: int

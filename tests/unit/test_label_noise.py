@@ -1,10 +1,10 @@
 """How many labels contradict their texts: drawn labels are found, hard texts are not."""
 
 import numpy as np
-import pytest
 
 from explain.checks.label_noise import label_noise
 from explain.testing.planted import LABELS, planted
+from tests.helpers.search import seeds
 
 
 def noisy(seed: int, share: float, rows: int = 500) -> tuple[float, float, float, float]:
@@ -22,13 +22,12 @@ def noisy(seed: int, share: float, rows: int = 500) -> tuple[float, float, float
     return found.p_value, measure.value, measure.lower, measure.upper
 
 
-@pytest.mark.slow
 def test_tables_without_wrong_labels_seldom_look_as_if_they_had_some() -> None:
-    found = [noisy(seed, 0) for seed in range(40)]
+    found = [noisy(seed, 0) for seed in seeds(40, 5)]
     assert sum(p <= 0.0025 and lower >= 0.01 for p, _, lower, _ in found) <= 1
 
 
 def test_one_label_in_ten_that_is_wrong_is_found() -> None:
-    found = [noisy(seed, 0.1) for seed in range(8)]
-    assert sum(p <= 0.0025 for p, *_ in found) >= 6
-    assert sum(lower <= 0.1 <= upper for *_, lower, upper in found) >= 6
+    found = [noisy(seed, 0.1) for seed in seeds(8, 4)]
+    assert sum(p <= 0.0025 for p, *_ in found) >= 0.75 * len(found)
+    assert sum(lower <= 0.1 <= upper for *_, lower, upper in found) >= 0.75 * len(found)

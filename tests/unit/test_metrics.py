@@ -6,25 +6,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from captum.metrics import infidelity as captum_infidelity
-from captum.metrics import sensitivity_max as captum_sensitivity
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
-import explain
-from explain.adapters import FunctionClassifier, GradientClassifier, TextClassifier, TorchClassifier
-from explain.attribution import Setting, ask, attribute
+from explain.adapters import FunctionClassifier
+from explain.attribution import Setting
 from explain.engine import Engine
 from explain.errors import CapabilityError
-from explain.explainers import Explainer, make_explainer
-from explain.games import Question, Values
+from explain.explainers import make_explainer
+from explain.games import Values
 from explain.metrics.agreement import chance_taus, common_values
 from explain.metrics.faithfulness import Faithfulness, erasure, faithfulness
 from explain.metrics.infidelity import Infidelity, infidelities, infidelity
 from explain.metrics.plausibility import Plausibility, Rationale, plausibility
-from explain.metrics.randomisation import randomised, resemblances
+from explain.metrics.randomisation import randomised
 from explain.metrics.readings import (
     agreement_reading,
     dispute_reading,
@@ -38,23 +34,17 @@ from explain.metrics.readings import (
 )
 from explain.metrics.sensitivity import (
     MOVES,
-    RADIUS,
     Sensitivity,
     max_sensitivities,
     max_sensitivity,
-    nudged,
 )
 from explain.metrics.stability import Stability, compared, stability
-from explain.metrics.verdicts import Answer, Reading
 from explain.record import Agreement, Attribution, Measure
 from explain.spans import Span, Text
 from tests.helpers import strategies
-from tests.helpers.attributions import attribution
-from tests.helpers.demo import DEMO
-from tests.helpers.modules import WORDS, lstm, tokenize
+from tests.helpers.attributions import answered, attribution, explained, rng
 from tests.helpers.play import asked, play, table_game
 from tests.helpers.search import examples
-from tests.helpers.tiny import ARCHITECTURES
 
 WEIGHTS = {w: (-1) ** i * (1.0 + i * i) for i, w in enumerate("abcdefghij")}
 TEXTS: list[Text] = [
@@ -69,31 +59,12 @@ TEXTS: list[Text] = [
 ]
 
 
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
-
-
 def additive(texts: Sequence[Text]) -> list[list[float]]:
     """Return scores that are sums of the weights of the words."""
     return [[0.0, sum(WEIGHTS[word] for word in str(text).split())] for text in texts]
 
 
 ADDITIVE = FunctionClassifier(additive, ["no", "yes"], name="additive", output="scores")
-
-
-def explained(
-    model: TextClassifier, method: str | Explainer, texts: Sequence[Text] = TEXTS
-) -> list[tuple[Question, Attribution]]:
-    """Return questions and their attributions, for the second label."""
-    found = attribute(model, list(texts), method=method, target=1)
-    posed = ask(Engine(model), list(texts), Setting.of(model), [1] * len(texts))
-    assert all(isinstance(question, Question) for question in posed)
-    return list(zip(posed, found, strict=True))  # type: ignore[arg-type]
-
-
-def answered(reading: Reading) -> Answer:
-    assert reading.verdict is not None
-    return reading.verdict.answer
 
 
 def value(cell: object) -> float:
@@ -130,28 +101,6 @@ def test_infidelity_is_its_definition(values: Values, seed: int) -> None:
         assert found.own == pytest.approx(slow_infidelity(phi, v, coalitions[1:]), abs=1e-9)
 
 
-def test_infidelity_is_that_of_captum() -> None:
-    v = table_game(rng(1).normal(size=2**6))
-    phi = rng(2).normal(size=6)
-    found, coalitions = asked(infidelity(phi.tolist(), rng(3)), v)
-    assert found is not None
-    removed = torch.tensor(~coalitions[1:]).double()
-
-    def perturb(inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return removed, inputs - removed
-
-    (theirs,) = captum_infidelity(
-        lambda kept: torch.tensor(v(kept.numpy() > 0.5)),
-        perturb,
-        torch.ones(1, 6).double(),
-        torch.tensor(phi)[None],
-        n_perturb_samples=len(removed),
-        normalize=True,
-    )
-    changes = v(coalitions[:1]) - v(coalitions[1:])
-    assert found.own * np.mean(changes**2) == pytest.approx(float(theirs))
-
-
 @examples(20)
 @given(
     phi=st.lists(st.integers(-20, 20), min_size=2, max_size=6).filter(any),
@@ -178,7 +127,7 @@ def test_values_of_zero_leave_all_of_the_change_unexplained() -> None:
 
 def test_infidelity_costs_nothing_after_faithfulness() -> None:
     engine, masker = Engine(ADDITIVE), Setting.of(ADDITIVE).masker
-    given_ = [a for _, a in explained(ADDITIVE, "occlusion")]
+    given_ = [a for _, a in explained(ADDITIVE, "occlusion", TEXTS)]
     faithfulness(engine, given_, masker, 0)
     before = engine.evaluations
     found = infidelities(engine, given_, masker, 0)
@@ -191,7 +140,7 @@ def test_only_random_values_foretell_removals_no_better_than_random(
     method: str, better: bool
 ) -> None:
     engine, masker = Engine(ADDITIVE), Setting.of(ADDITIVE).masker
-    given_ = [a for _, a in explained(ADDITIVE, method)]
+    given_ = [a for _, a in explained(ADDITIVE, method, TEXTS)]
     fits = infidelities(engine, given_, masker, 0)
     reading = infidelity_reading([f for f in fits if isinstance(f, Infidelity)])
     assert (answered(reading) == "passed") is better
@@ -262,33 +211,18 @@ def test_runs_with_other_features_are_compared_on_those_they_share() -> None:
 def test_exact_values_are_stable_and_random_ones_are_not() -> None:
     setting = Setting.of(ADDITIVE)
     engine = Engine(ADDITIVE)
-    exact = stability(engine, explained(ADDITIVE, "shap"), make_explainer("shap"), setting)
+    exact = stability(engine, explained(ADDITIVE, "shap", TEXTS), make_explainer("shap"), setting)
     assert exact.varied == "seeds"
     assert exact.taus == pytest.approx((1.0,) * 8)
     assert exact.overlaps == (1.0,) * 8
     assert [answered(r) for r in stability_readings(exact)[:1]] == ["passed"]
-    null = stability(engine, explained(ADDITIVE, "random"), make_explainer("random"), setting)
+    null = stability(
+        engine, explained(ADDITIVE, "random", TEXTS), make_explainer("random"), setting
+    )
     tau, overlap = stability_readings(null)
     assert answered(tau) != "passed"
     assert abs(value(tau.measure)) < 0.4
     assert overlap.verdict is None
-
-
-def test_integrated_gradients_are_asked_again_from_two_other_baselines() -> None:
-    model = explain.load(DEMO / "model")
-    texts: list[Text] = ["I forgot my password again!", "please cancel my plan and refund me"]
-    method = make_explainer("integrated_gradients")
-    engine = Engine(model)
-    found = stability(engine, explained(model, method, texts), method, Setting.of(model))
-    assert found.varied == "baselines"
-    assert engine.gradients >= 2 * 2 * 16
-    for number, text in enumerate(texts):
-        runs = [
-            attribute(model, text, method="integrated_gradients", target=1, baseline=baseline)
-            for baseline in ("mask", "pad", "mean")
-        ]
-        taus = [kendalltau(a.values, b.values).statistic for a, b in combinations(runs, 2)]
-        assert found.taus[number] == pytest.approx(np.mean(taus))
 
 
 @pytest.mark.parametrize(
@@ -324,95 +258,6 @@ def test_the_interval_of_a_median_holds_it_in_95_percent_of_samples(n: int) -> N
 # ── Max-sensitivity ───────────────────────────────────────────────────────────────────────────────
 
 
-def test_max_sensitivity_is_that_of_captum() -> None:
-    model = lstm()
-    module: Any = model.module
-    text = "a good film , really good"
-    ((question, own),) = explained(model, "gradient_x_input", [text])
-    measured = max_sensitivities(
-        Engine(model), [(question, own)], make_explainer("gradient_x_input"), Setting.of(model)
-    )
-    assert not isinstance(measured, str)
-    (found,) = measured
-    ids = torch.tensor([[number for number, _, _ in tokenize(text)]])
-    vectors = model.embedding(ids).detach()
-
-    @torch.enable_grad()
-    def explanation(given_: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
-        inputs = given_[0].detach().requires_grad_()
-        states, _ = module.rnn(inputs)
-        scores = module.head(torch.cat([states[:, -1, :6], states[:, 0, 6:]], dim=1))
-        others = torch.logsumexp(scores[:, [0, 2]], dim=1)
-        (gradient,) = torch.autograd.grad((scores[:, 1] - others).sum(), inputs)
-        return ((gradient * inputs).sum(-1),)
-
-    def perturb(inputs: torch.Tensor, radius: float) -> tuple[torch.Tensor]:
-        uniform = torch.rand(inputs.shape, generator=torch.Generator().manual_seed(0))
-        size = radius * float(vectors.pow(2).mean()) ** 0.5
-        return (inputs + size * (2 * uniform - 1),)
-
-    (theirs,) = captum_sensitivity(
-        explanation, vectors, perturb, perturb_radius=RADIUS, n_perturb_samples=MOVES
-    )
-    assert found.own == pytest.approx(float(theirs), rel=1e-3)
-    assert found.own < 0.5 < found.random
-
-
-class Bag(torch.nn.Module):
-    """A linear model of the sum of the vectors."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embedding = torch.nn.Embedding(len(WORDS), 8)
-        self.head = torch.nn.Linear(8, 2)
-
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        scores: torch.Tensor = self.head(self.embedding(ids).sum(dim=1))
-        return scores
-
-
-def bag() -> TorchClassifier:
-    torch.manual_seed(0)
-    module = Bag()
-    return TorchClassifier(module, tokenize, module.embedding, ["no", "yes"])
-
-
-def test_gradients_of_a_linear_model_do_not_move() -> None:
-    model = bag()
-    texts: list[Text] = ["a good film", "a bad film , really"]
-    method = make_explainer("gradient_l2")
-    found = max_sensitivities(
-        Engine(model), explained(model, method, texts), method, Setting.of(model)
-    )
-    assert not isinstance(found, str)
-    assert [one.own for one in found] == pytest.approx([0, 0], abs=1e-5)
-
-
-def test_vectors_are_moved_within_the_ball_and_baselines_stay() -> None:
-    model = bag()
-    (layer,) = model.embeddings
-    ids = torch.tensor([[2, 3, 4], [3, 3, 3]])
-    before, alone = layer(ids), layer(ids[:, :1])
-    with nudged(model, seed=3):
-        after, again = layer(ids), layer(ids)
-        assert torch.equal(layer(ids[:, :1]), alone)
-    moves = (after - before).abs().amax(dim=(1, 2)) / before.pow(2).mean(dim=(1, 2)).sqrt()
-    assert ((moves > 0.8 * RADIUS) & (moves <= RADIUS * 1.001)).all()
-    assert not torch.equal(after, again)
-    assert torch.equal(layer(ids), before)
-
-
-@pytest.mark.parametrize("name", ["BERT", "GPT-2", "BART", "T5"])
-def test_max_sensitivity_is_measured_on_other_architectures(name: str) -> None:
-    (model,) = [a.classifier() for a in ARCHITECTURES if a.name == name]
-    method = make_explainer("gradient_x_input")
-    given_ = explained(model, method, ["a good film , really good"])
-    found = max_sensitivities(Engine(model), given_, method, Setting.of(model))
-    assert not isinstance(found, str)
-    assert 0 < found[0].own < 1
-    assert explained(model, method, ["a good film , really good"])[0][1] == given_[0][1]
-
-
 def test_methods_that_see_texts_have_no_max_sensitivity() -> None:
     for method in ("shap", "random"):
         given_ = explained(ADDITIVE, method, TEXTS[:1])
@@ -443,53 +288,11 @@ def test_random_values_are_as_sensitive_as_random() -> None:
 # ── Parameter randomisation ───────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("name", ["BERT", "GPT-2", "T5", "own module"])
-def test_a_randomised_copy_has_the_same_numbers_elsewhere(name: str) -> None:
-    model: Any = lstm() if name == "own module" else None
-    if model is None:
-        (model,) = [a.classifier() for a in ARCHITECTURES if a.name == name]
-    texts: list[Text] = ["a good film , really good", "a bad film"]
-    before = model.predict(texts)
-    twin, again = randomised(model, 5), randomised(model, 5)
-    assert (model.predict(texts) == before).all()
-    assert not np.allclose(twin.predict(texts), before)
-    assert (twin.predict(texts) == again.predict(texts)).all()
-    assert isinstance(twin, GradientClassifier)
-    for mine, theirs in zip(model.network.parameters(), twin.network.parameters(), strict=True):
-        assert torch.equal(mine.flatten().sort()[0], theirs.flatten().sort()[0])
-    moved = attribute(twin, texts[0], method="integrated_gradients", target=0)
-    assert moved.full_value == pytest.approx(attribute(again, texts[0], target=0).full_value)
-
-
 def test_a_model_without_known_parameters_is_said() -> None:
     with pytest.raises(CapabilityError, match="no parameters"):
         randomised(ADDITIVE, 0)
     reading = randomisation_reading("additive shows no parameters")
     assert (reading.measure, answered(reading)) == (None, "not measured")
-
-
-def test_a_module_that_cannot_be_copied_is_said() -> None:
-    model = bag()
-    model.module.cache = model.embedding(torch.tensor([1]))  # No leaf of the graph.
-    with pytest.raises(CapabilityError, match="cannot be copied"):
-        randomised(model, 0)
-
-
-def test_a_method_that_explains_the_text_resembles_itself() -> None:
-    model = lstm()
-    texts: list[Text] = [
-        "a good film , really good",
-        "really bad , a bad film",
-        "the payment failed",
-    ]
-    twin = Engine(randomised(model, 0))
-    own = [a for _, a in explained(model, "random", texts)]
-    found = resemblances(twin, make_explainer("random"), own, Setting.of(model))
-    assert not isinstance(found, str)
-    assert [tau for tau, _ in found] == pytest.approx([1.0] * 3)
-    assert [n for _, n in found] == [6, 6, 3]
-    assert answered(randomisation_reading([*found, *found])) == "flagged"
-    assert answered(randomisation_reading(found)) == "too few"
 
 
 def test_few_features_resemble_each_other_by_chance() -> None:

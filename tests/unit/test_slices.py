@@ -15,7 +15,7 @@ import explain
 from explain.adapters import FunctionClassifier
 from explain.checks.slices import _ADDRESS, Losses, SlicesCheck, score_difference
 from explain.record import Measure, Section
-from tests.helpers.search import examples
+from tests.helpers.search import examples, seeds
 
 WORDS = ("apple", "pear", "plum", "fig", "lime")
 
@@ -79,18 +79,18 @@ def test_errors_are_compared_by_fishers_exact_test(errors: list[bool], inside: i
 
 
 def test_a_named_slice_that_is_worse_is_found_in_nearly_every_table() -> None:
-    found = 0
-    for seed in range(20):
+    found, tables = 0, seeds(20, 5)
+    for seed in tables:
         rows = table(seed)
         wrong(rows, np.array([row["language"] == "de" for row in rows]), 0.5)
         section = measured(rows, slices=["language"], seed=seed)
         found += any("language = de" in f.claim for f in section.findings)
-    assert found >= 19
+    assert found >= 0.95 * len(tables)
 
 
 def test_a_slice_that_nobody_named_is_found_in_nearly_every_table() -> None:
-    found = 0
-    for seed in range(20):
+    found, tables = 0, seeds(20, 5)
+    for seed in tables:
         rows = table(seed, 600)
         inside = np.array(["plum" in row["text"] for row in rows])
         wrong(rows, inside, 0.5)
@@ -98,12 +98,12 @@ def test_a_slice_that_nobody_named_is_found_in_nearly_every_table() -> None:
         found += any("plum" in f.claim for f in section.findings)
         (plum,) = (m for m in section.measures if m.slice == "word = plum")
         assert plum.n < 0.7 * inside.sum()
-    assert found >= 19
+    assert found >= 0.95 * len(tables)
 
 
 def test_a_table_whose_errors_lie_anywhere_has_no_finding() -> None:
     false = 0
-    for seed in range(30):
+    for seed in seeds(30, 6):
         rows = table(seed)
         wrong(rows, np.zeros(len(rows), dtype=bool), 0)
         false += bool(measured(rows, slices=["language"], seed=seed).findings)

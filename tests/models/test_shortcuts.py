@@ -25,7 +25,7 @@ from explain.checks.phrases import Corpus, delete, insert, read_corpus
 from explain.checks.shortcuts import ShortcutsCheck
 from explain.record import AuditRecord, InstanceRecord, Section
 from explain.spans import words
-from tests.helpers.search import examples
+from tests.helpers.search import examples, seeds
 
 GOOD = [f"good{letter}" for letter in "abcdefghij"]
 BAD = [f"bad{letter}" for letter in "abcdefghij"]
@@ -126,16 +126,15 @@ def claims(model: Any, rows: Any, **options: Any) -> list[str]:
 def test_a_planted_shortcut_is_found_in_nearly_every_table(
     plant: Any, follow: Rule, named: list[str]
 ) -> None:
-    found = [
-        claims(bag_of_words(seed, follow), reviews(seed, plant), seed=seed) for seed in range(20)
-    ]
+    tables = seeds(20, 4)
+    found = [claims(bag_of_words(n, follow), reviews(n, plant), seed=n) for n in tables]
     hits = [any(all(name in claim for name in named) for claim in one) for one in found]
-    assert sum(hits) >= 19
+    assert sum(hits) >= 0.95 * len(hits)
     assert all(len(one) <= 1 for one in found)
 
 
 def test_content_is_no_shortcut_in_a_clean_model() -> None:
-    false = [claims(bag_of_words(seed), reviews(seed), seed=seed) for seed in range(15)]
+    false = [claims(bag_of_words(seed), reviews(seed), seed=seed) for seed in seeds(15, 4)]
     assert not any(false), false
 
 
