@@ -35,7 +35,7 @@ from explain.redaction import redacted_record
 from explain.repeats import ask_again
 from explain.spans import Segmentation, Span, Text, parts_of, sentences, text_of, words
 
-__all__ = ["UNITS", "Setting", "Wanted", "answer", "ask", "attribute", "segment"]
+__all__ = ["UNITS", "Setting", "Wanted", "added_tokens", "answer", "ask", "attribute", "segment"]
 
 UNITS = ("word", "token", "sentence", "auto")
 """What a feature can be; ``auto`` is words, and in long texts sentences first."""
@@ -248,7 +248,7 @@ def _segment(texts: Sequence[Text], model: TextClassifier, unit: str) -> list[Se
     else:
         spans = [
             _merged([*_SEGMENTERS[unit](p), *added], p)
-            for p, added in zip(parts, _added_tokens(texts, model), strict=True)
+            for p, added in zip(parts, added_tokens(texts, model), strict=True)
         ]
     return [
         Segmentation(p, _clipped(own, unread, p), unread)
@@ -371,7 +371,7 @@ def _written_out(question: Question, model: TextClassifier) -> dict[str, JsonVal
     return {"special_tokens": list[JsonValue](found)} if found else {}
 
 
-def _added_tokens(texts: Sequence[Text], model: TokenizedClassifier) -> list[tuple[Span, ...]]:
+def added_tokens(texts: Sequence[Text], model: TokenizedClassifier) -> list[tuple[Span, ...]]:
     """Return the places of each text that the model reads as one token of its own."""
     if isinstance(model, AddedTokenClassifier):
         return model.added_tokens(texts)

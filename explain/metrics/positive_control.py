@@ -22,7 +22,7 @@ from explain.adapters import (
     TokenizedClassifier,
 )
 from explain.adapters.base import Contributions, first_line
-from explain.attribution import Setting, answer, ask
+from explain.attribution import Setting, added_tokens, answer, ask
 from explain.editing import inserted
 from explain.engine import Engine
 from explain.errors import CapabilityError, DataError, ExplainError
@@ -327,6 +327,9 @@ class _PlantedTokens(_Planted):
 
     def unread(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
         return self._tokenized.unread(texts)
+
+    def added_tokens(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
+        return added_tokens(texts, self._tokenized)
 
 
 class _PlantedWeights(_PlantedTokens):

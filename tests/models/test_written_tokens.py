@@ -14,7 +14,9 @@ import explain
 from explain.adapters import TorchClassifier
 from explain.adapters.transformers import TransformersClassifier
 from explain.attribution import segment
+from explain.engine import Engine
 from explain.errors import CapabilityError, ConfigurationError
+from explain.metrics.positive_control import Kind, Rule, plant
 from explain.spans import Segmentation, Span, words
 from tests.helpers.strategies import texts
 from tests.helpers.tiny import (
@@ -169,6 +171,15 @@ def test_text_that_only_looks_like_an_added_token_is_cut_as_ever() -> None:
     single = AddedToken("<url>", single_word=True)
     attribution = explain.attribute(taught(piece_tokenizer, single), "x<url>y", method="random")
     assert attribution.features == ("x", "<", "url", ">", "y")
+
+
+@pytest.mark.parametrize("kind", ["token", "context"])
+def test_a_control_cuts_texts_as_the_model_that_it_is_planted_in(kind: Kind) -> None:
+    model = taught(piece_tokenizer, "<url>", "New York")
+    texts = ["see <url> in New York", "good things in New York"]
+    rule = Rule(kind, ("good",) if kind == "token" else ("good", "things"), 0, 1.0)
+    planted = plant(Engine(model), rule, texts)
+    assert segment(texts, planted, "word") == segment(texts, model, "word")
 
 
 TAUGHT = ("<url>", "good", "a b", "...", "oo", "的")
