@@ -1,6 +1,7 @@
 """Plans run on games that are tables of numbers, without text or model."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -44,3 +45,15 @@ def asked(plan: Plan[T], v: Game) -> tuple[T, Coalitions]:
         return v(coalitions)
 
     return play(plan, spy), np.vstack(seen)
+
+
+def random_game(n: int, seed: int = 0) -> Values:
+    """Return the table of a game whose values have nothing to do with each other."""
+    values: Values = np.random.default_rng(seed).normal(size=2**n)
+    return values
+
+
+def runs(*sizes: int) -> list[range]:
+    """Return consecutive runs of words of the given sizes."""
+    edges = np.cumsum([0, *sizes]).tolist()
+    return [range(start, end) for start, end in pairwise(edges)]

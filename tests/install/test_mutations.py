@@ -1,6 +1,6 @@
 """Bugs that this field has shipped: the suite fails on each of them."""
 
-import os
+import json
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.mutate import VARIABLE, Mutation
+from tests.helpers.mutate import Mutation
 
 ROOT = Path(__file__).parents[2]
 
@@ -90,40 +90,42 @@ BUGS = {
 """Each bug as a mutation, and a quick test that fails on it."""
 
 
-def run(*tests: str, mutation: Mutation | None = None) -> subprocess.CompletedProcess[str]:
-    """Run tests in a process of their own, on the code as it is or on a mutant."""
-    environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
-    if mutation is not None:
-        environment[VARIABLE] = mutation.text
-    options = ["-q", "-x", "-p", "no:cacheprovider", "-p", "tests.helpers.mutate"]
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *(f"tests/{test}" for test in tests)],
+@pytest.fixture(scope="module")
+def outcomes(shared: Path) -> dict[str | None, tuple[int, str]]:
+    """Return what became of the test of each bug, and of all of them without a bug."""
+    runs: list[tuple[str | None, list[str]]] = [
+        (mutation.text, [f"tests/{test}"]) for mutation, test in BUGS.values()
+    ]
+    runs.append((None, [f"tests/{test}" for _, test in BUGS.values()]))
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.helpers.forks"],
         cwd=ROOT,
-        env=environment,
+        input=json.dumps(runs),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
+        check=True,
     )
+    found = [(code, output) for code, output in json.loads(done.stdout)]
+    return dict(zip([*BUGS, None], found, strict=True))
 
 
-@pytest.mark.usefixtures("shared")
 @pytest.mark.parametrize("bug", BUGS)
-def test_a_seeded_bug_is_caught(bug: str) -> None:
-    mutation, test = BUGS[bug]
+def test_a_seeded_bug_is_caught(bug: str, outcomes: dict[str | None, tuple[int, str]]) -> None:
+    mutation, _ = BUGS[bug]
     spec = find_spec(mutation.module)
     assert spec is not None
     assert spec.origin is not None
     source = Path(spec.origin).read_text(encoding="utf-8")
     compile(mutation.mutated(source), spec.origin, "exec")
-    done = run(test, mutation=mutation)
-    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
+    code, output = outcomes[bug]
+    assert code == pytest.ExitCode.TESTS_FAILED, output
 
 
-@pytest.mark.usefixtures("shared")
-def test_without_the_bugs_the_same_tests_pass() -> None:
-    done = run(*(test for _, test in BUGS.values()))
-    assert done.returncode == pytest.ExitCode.OK, done.stdout + done.stderr
-    assert "skipped" not in done.stdout
+def test_without_the_bugs_the_same_tests_pass(outcomes: dict[str | None, tuple[int, str]]) -> None:
+    code, output = outcomes[None]
+    assert code == pytest.ExitCode.OK, output
+    assert "skipped" not in output
 
 
 def test_a_mutation_of_code_that_is_not_there_is_refused() -> None:
