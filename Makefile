@@ -1,11 +1,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS := 2
+# Two threads that wait for each other on a busy machine cost more than one.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test check golden bench clean
+.PHONY: help demo quick test nightly check unit golden bench clean
 
 help: ## show what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -13,14 +16,23 @@ help: ## show what there is to make
 demo: $(VENV)/.demo ## install into .venv and audit the demo model
 	$(BIN)/explain demo --out demo-audit
 
+quick: $(VENV)/.dev ## format, lint, types, layers and unit tests, within a minute
+	$(MAKE) --no-print-directory --jobs=2 --output-sync check unit
+
 test: $(VENV)/.dev check ## everything that CI runs
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+nightly: $(VENV)/.dev check ## all tests, with all repetitions and random search for examples
+	EXPLAIN_NIGHTLY=1 $(PYTEST) -m ""
 
 check: $(VENV)/.dev ## format, lint, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+unit: $(VENV)/.dev ## the unit tests alone
+	$(PYTEST) tests/unit
 
 golden: $(VENV)/.dev ## write the golden files and the table of the README anew; read the diff before you commit
 	$(BIN)/python -m pytest tests --update-golden -k "golden or readme"

@@ -8,8 +8,8 @@ import sys
 
 import numpy as np
 
-from tests.statistical.families import FAMILIES
-from tests.statistical.played import played
+from tests.helpers.families import FAMILIES
+from tests.helpers.played import played
 
 GAMES = 20
 SIZES = (15, 30, 60)

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from explain.adapters.transformers import TransformersClassifier
-from tests.watched import Watched
+from tests.helpers.search import choose_search
+from tests.helpers.watched import SCREEN, Watched
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, ViewportSize
+    from playwright.sync_api import Browser, BrowserContext
+
+    from explain.adapters.transformers import TransformersClassifier
 
 GOLDEN = Path(__file__).parent / "golden"
 SHARED = Path(os.environ.get("EXPLAIN_SHARED", Path(__file__).parents[2] / "shared"))
-SCREEN: "ViewportSize" = {"width": 1280, "height": 900}
-"""The screen on which all that must be known is seen at once."""
-
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+
+choose_search()  # Before the tests are imported: they take their settings from it.
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,7 +42,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     return check
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
     """Return a headless Chromium; without one the tests are skipped, but fail in CI."""
     playwright = pytest.importorskip("playwright.sync_api")
@@ -80,12 +81,16 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def sst2(shared: Path) -> TransformersClassifier:
+def sst2(shared: Path) -> "TransformersClassifier":
+    from explain.adapters.transformers import TransformersClassifier
+
     return TransformersClassifier.from_folder(shared / "models/sst2-minilm")
 
 
 @pytest.fixture(scope="session")
-def nli(shared: Path) -> TransformersClassifier:
+def nli(shared: Path) -> "TransformersClassifier":
+    from explain.adapters.transformers import TransformersClassifier
+
     return TransformersClassifier.from_folder(shared / "models/nli-minilm")
 
 

@@ -9,14 +9,14 @@ from explain.attribution.methods import Lime
 from explain.attribution.methods.base import every
 from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine.games import Values
-from tests.play import play, table_game
-from tests.reference.lime_package import limit_of_lime
-from tests.statistical.families import FAMILIES, Family, Value
-from tests.statistical.played import compared, played
+from tests.helpers.families import FAMILIES, Family, Value
+from tests.helpers.play import play, table_game
+from tests.helpers.played import compared, played
+from tests.helpers.reference.lime_package import limit_of_lime
+from tests.helpers.search import seeds
 
-pytestmark = pytest.mark.slow
-
-GAMES = 20
+GAMES = seeds(20, 4)
+SIZES = [15, *(pytest.param(size, marks=pytest.mark.nightly) for size in (30, 60))]
 
 
 def hold(games: list[tuple[np.ndarray, float, float]], most: float = 2.0) -> None:
@@ -40,15 +40,15 @@ def by_regression(n: int, v: Value, budget: int, sizes: np.ndarray | None, seed:
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
 def test_the_truths_of_the_families_are_those_of_all_coalitions(family: Family) -> None:
-    for seed in range(4):
+    for seed in seeds(4, 2):
         v, truth = family(11, np.random.default_rng(seed))
         np.testing.assert_allclose(exact_shapley_values(v(every(11)) + 0.0), truth, atol=1e-12)
 
 
-@pytest.mark.parametrize("n", [15, 30, 60])
+@pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
 def test_shapley_values_are_within_their_intervals(family: Family, n: int) -> None:
-    games = [played(family, n, seed)[0] for seed in range(GAMES)]
+    games = [played(family, n, seed)[0] for seed in GAMES]
     for ended_by, wanted in (("tolerance", 0.85), ("budget", 0.8)):
         covered = [game.covered for game in games if game.ended_by == ended_by]
         if covered:
@@ -57,12 +57,12 @@ def test_shapley_values_are_within_their_intervals(family: Family, n: int) -> No
     assert largest <= 2 * np.mean([game.stated for game in games]) + 1e-9
 
 
-@pytest.mark.parametrize("n", [15, 30, 60])
+@pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
 def test_no_regression_is_nearer_for_as_many_evaluations(family: Family, n: int) -> None:
     pytest.importorskip("shapiq")
     ours, theirs = [], []
-    for seed in range(4):
+    for seed in seeds(4, 2):
         game, v, truth = played(family, n, seed)
         found = [
             by_regression(n, v, game.evaluations, sizes, seed) for sizes in (np.ones(n + 1), None)
@@ -76,7 +76,7 @@ def test_no_regression_is_nearer_for_as_many_evaluations(family: Family, n: int)
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
 def test_the_fit_of_lime_is_within_its_intervals(family: Family) -> None:
     games = []
-    for seed in range(8):
+    for seed in seeds(8, 3):
         v, _ = family(12, np.random.default_rng([12, seed]))
         values = v(every(12)) + 0.0
         estimate = play(Lime().plan(12, np.random.default_rng(seed)), table_game(values))
@@ -94,7 +94,7 @@ def test_the_fit_of_lime_is_within_its_intervals(family: Family) -> None:
 )
 def test_interactions_are_within_their_intervals(family: Family) -> None:
     games = []
-    for seed in range(8):
+    for seed in seeds(8, 3):
         v, _ = family(12, np.random.default_rng([12, seed]))
         values = v(every(12)) + 0.0
         truth = exact_interactions(values)

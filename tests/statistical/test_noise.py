@@ -10,9 +10,10 @@ from explain.attribution.game_model import GameModel, Learned, Limits, ReadOut, 
 from explain.attribution.interaction import exact_interactions
 from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine.games import Observed, Values
-from tests.play import table_game
+from tests.helpers.play import table_game
+from tests.helpers.search import seeds
 
-pytestmark = pytest.mark.slow
+NOISES = [0.1, *(pytest.param(sd, marks=pytest.mark.nightly) for sd in (0.05, 0.2, 0.5))]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,9 @@ def heard(
             return learned
 
 
-@pytest.mark.parametrize("sd", [0.05, 0.1, 0.2, 0.5])
+@pytest.mark.parametrize(
+    "sd", [0.1, *(pytest.param(sd, marks=pytest.mark.nightly) for sd in (0.05, 0.2, 0.5))]
+)
 @pytest.mark.parametrize(
     ("read", "truth_of"),
     [(GameModel.shapley, exact_shapley_values), (GameModel.interactions, exact_interactions)],
@@ -53,7 +56,7 @@ def test_intervals_cover_under_noise(
     covered = []
     for values in games:
         truth = truth_of(values)
-        for seed in range(3):
+        for seed in seeds(3, 1):
             found = heard(values, sd, seed, read, Limits(1e-9, 128)).found
             covered.append(np.abs(found.values - truth) <= 1.645 * found.errors)
     assert np.concatenate(covered).mean() >= 0.85

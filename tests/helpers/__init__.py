@@ -1,0 +1,1 @@
+"""What tests share; they import from nowhere else of the tests."""

@@ -1,0 +1,46 @@
+"""What a method states of a game of a family, beside the truth."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from explain.attribution.methods import Shap
+from explain.engine.games import Values
+from tests.helpers.families import Family, Value
+from tests.helpers.play import asked
+
+__all__ = ["Played", "compared", "played"]
+
+MATTERS = 0.05
+"""Share of the largest value from which on a value counts."""
+
+Z90 = 1.645
+
+
+@dataclass(frozen=True)
+class Played:
+    """What was stated of one game, beside the truth."""
+
+    covered: np.ndarray
+    error: float
+    largest: float
+    stated: float
+    evaluations: int
+    ended_by: str
+
+
+def compared(values: Values, errors: Values, truth: Values) -> tuple[np.ndarray, float, float]:
+    """Return which values that matter are covered, the largest error and the largest stated."""
+    off, scale = np.abs(values - truth), np.abs(truth).max()
+    covered = (off <= Z90 * errors + 1e-9)[np.abs(truth) >= MATTERS * scale]
+    return covered, float(off.max() / scale), float(errors.max() / scale)
+
+
+def played(family: Family, n: int, seed: int) -> tuple[Played, Value, Values]:
+    v, truth = family(n, np.random.default_rng([n, seed]))
+    estimate, coalitions = asked(Shap().plan(n, np.random.default_rng(seed)), v)
+    assert estimate.standard_errors is not None
+    covered, largest, stated = compared(estimate.values, estimate.standard_errors, truth)
+    error = float(np.linalg.norm(estimate.values - truth) / np.linalg.norm(truth))
+    ended_by = str(estimate.diagnostics["ended_by"])
+    return Played(covered, error, largest, stated, len(coalitions), ended_by), v, truth

@@ -1,0 +1,1 @@
+"""The package as people get it: the command, the distribution, the examples."""

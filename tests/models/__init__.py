@@ -1,0 +1,1 @@
+"""What is said of models: real ones, random ones of every architecture, pipelines."""

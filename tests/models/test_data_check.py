@@ -1,0 +1,142 @@
+"""What a table holds is counted, and what of it a model cannot be judged by is found."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import explain
+from explain.adapters.base import VocabularyClassifier
+from explain.adapters.transformers import TransformersClassifier
+from explain.checks.data.duplicates import near_duplicates
+from explain.record import Measure, Section
+from tests.helpers.audited import audit_scores, finding_claims, labels_of, measures_of, texts_of
+from tests.helpers.tiny import byte_tokenizer, piece_tokenizer, random_model
+
+N = 300
+
+
+LABELS = np.random.default_rng(0).integers(0, 3, N)
+SCORES = 3.0 * (LABELS[:, None] == np.arange(3))
+
+
+def training(texts: list[str]) -> list[dict[str, str]]:
+    return [{"text": text, "label": labels_of(3)[i % 3]} for i, text in enumerate(texts)]
+
+
+def test_almost_equal_texts_are_paired_once_and_equal_ones_not_at_all() -> None:
+    long = "we waited for an hour at the door of the house that they had built beside the river"
+    texts = [(long,), ("something quite different",), (long.capitalize(),), (long,)]
+    pairs = near_duplicates(texts)
+    assert {(pair.one, pair.other) for pair in pairs} == {(0, 2), (2, 3)}
+    assert all(pair.similarity >= 0.9 for pair in pairs)
+    assert near_duplicates([("",), (" \n",)]) == []
+    assert near_duplicates([("a", "b"), ("a b", "")]) == []
+    assert near_duplicates([]) == near_duplicates(texts, []) == []
+    # The parts of a pair are compared each with its own kind.
+    other = "there was nothing to be seen but snow"
+    assert near_duplicates([(long, other), (other, long), (long, "quite another")]) == []
+    (pair,) = near_duplicates([(long, other)], [(other, long), (long.capitalize(), other)])
+    assert (pair.one, pair.other) == (0, 1)
+
+
+def test_blocks_find_what_all_pairs_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    texts = [(text[: rng.integers(20, 30)],) for text in texts_of(40, rng) for _ in range(2)]
+    whole = near_duplicates(texts)
+    monkeypatch.setattr("explain.checks.data.duplicates.BLOCK", 7)
+    assert near_duplicates(texts) == whole != []
+
+
+def section(**options: Any) -> Section:
+    return audit_scores(
+        SCORES, LABELS, "data", texts=texts_of(N, np.random.default_rng(0)), **options
+    )
+
+
+def test_a_clean_table_gives_no_finding() -> None:
+    other = texts_of(N, np.random.default_rng(1))
+    assert section(training=training(other)).findings == ()
+
+
+def test_texts_that_were_trained_on_are_found() -> None:
+    texts = texts_of(N, np.random.default_rng(0))
+    changed = [f"{text}!" for text in texts[15:40]]
+    known = [*texts[:15], *changed, *texts_of(99, np.random.default_rng(2))]
+    found = section(training=training(known))
+    measures = measures_of(found)
+    assert measures["texts that are in the training data"].value == 15 / N
+    (almost,) = (m for m in found.measures if "almost in the training" in m.name)
+    assert (almost.value, almost.n) == (25 / (N - 15), N - 15)
+    (finding,) = found.findings
+    assert "are in the training data (n = 300)" in finding.claim
+    assert "right on 100 % [80, 100] of those" in finding.claim
+    assert len(finding.evidence) == 4
+
+
+def test_contradicting_labels_are_found() -> None:
+    texts = [f"{text} end" for text in texts_of(N // 2, np.random.default_rng(0)) for _ in range(2)]
+    given = np.repeat(LABELS[: N // 2], 2)
+    agree = audit_scores(np.repeat(SCORES[: N // 2], 2, axis=0), given, "data", texts=texts)
+    assert measures_of(agree)["texts that repeat an earlier one exactly"].value == 0.5
+    assert agree.findings == ()
+    torn = given.copy()
+    torn[1:41:2] = (torn[1:41:2] + 1) % 3
+    found = audit_scores(np.repeat(SCORES[: N // 2], 2, axis=0), torn, "data", texts=texts)
+    assert "contradict another row" in finding_claims(found)
+    assert found.findings[0].measure is not None
+    assert found.findings[0].measure.value == 40 / N
+
+
+def test_labels_that_were_turned_over_are_suspected_first() -> None:
+    given = LABELS.copy()
+    given[:12] = (given[:12] + 1) % 3
+    found = audit_scores(SCORES, given, "data")
+    assert measures_of(found)["suspected label errors"].value == 12 / N
+    (listed,) = (t for t in found.tables if t.title == "Suspected label errors")
+    assert len(listed.rows) == 12
+    assert all(row[2] != row[3] for row in listed.rows)
+    assert found.findings == ()
+
+
+def test_labels_that_are_given_once_or_never_are_no_hindrance() -> None:
+    given = np.zeros(60, dtype=np.int64)
+    given[0] = 2
+    found = audit_scores(SCORES[:60], given, "data")
+    assert measures_of(found)["suspected label errors"].n == 60
+    assert "suspected label errors" not in measures_of(audit_scores(SCORES[:60], None, "data"))
+
+
+def test_texts_that_are_cut_are_found_with_how_right_the_model_is_on_them() -> None:
+    tokenizer = byte_tokenizer(mask=True, limit=32)
+    network = random_model("roberta", tokenizer, num_labels=3, max_position_embeddings=40)
+    model = TransformersClassifier(network, tokenizer)
+    texts = ["a " * (40 if i % 5 == 0 else 5) + str(i) for i in range(60)]
+    rows = [{"text": text, "label": model.labels[0]} for text in texts]
+    record = explain.audit(model, rows, label="label", instances=0, methods=[], checks=["data"])
+    (found,) = record.sections[:1]
+    (finding,) = found.findings
+    assert "never reads the whole of 20 %" in finding.claim
+    (right,) = (t for t in found.tables if t.title == "Accuracy on texts that were cut")
+    assert [row[0] for row in right.rows] == ["all labels", model.labels[0]]
+    cut, whole = right.rows[0][1:]
+    assert isinstance(cut, Measure)
+    assert isinstance(whole, Measure)
+    assert (cut.n, whole.n) == (12, 48)
+
+
+def test_tokens_that_the_model_does_not_know_are_counted_and_found() -> None:
+    tokenizer = piece_tokenizer()
+    model = TransformersClassifier(random_model("bert", tokenizer, num_labels=3), tokenizer)
+    assert isinstance(model, VocabularyClassifier)
+    good, bad = "a good film", "a good 🙂 film"
+    (plain, odd) = model.unknown([good, bad])
+    assert plain == (0, plain[1])
+    assert odd == (1, plain[1] + 1)
+    rows = [{"text": bad if i % 2 else good} for i in range(60)]
+    record = explain.audit(model, rows, instances=0, methods=[], checks=["data"])
+    measures = measures_of(record.sections[0])
+    share = 30 / (30 * plain[1] + 30 * odd[1])
+    assert measures["tokens that the model does not know"].value == pytest.approx(share)
+    assert measures["texts with a token that the model does not know"].value == 0.5
+    assert "does not know" in finding_claims(record.sections[0])

@@ -1,0 +1,426 @@
+"""Shortcuts: planted ones are found, content is none, and words are put where they belong."""
+
+import csv
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatch
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+import explain
+from explain.adapters import FunctionClassifier
+from explain.adapters.transformers import TransformersClassifier
+from explain.checks.base.phrases import Corpus, delete, insert, read_corpus
+from explain.checks.shortcuts import ShortcutsCheck
+from explain.checks.shortcuts.word_order import _exchanged
+from explain.record import AuditRecord, InstanceRecord, Section
+from explain.text.spans import words
+from tests.helpers.search import examples, seeds
+
+GOOD = [f"good{letter}" for letter in "abcdefghij"]
+BAD = [f"bad{letter}" for letter in "abcdefghij"]
+NEUTRAL = [f"word{first}{second}" for first in "abcdef" for second in "abcdefghij"]
+FREQUENCY = 1 / np.arange(1, len(NEUTRAL) + 1)
+
+Rule = Callable[[list[str]], float]
+
+
+def bag_of_words(seed: int, *rules: Rule) -> FunctionClassifier:
+    """Return a model that sums the weights of words, and what the rules add."""
+    rng = np.random.default_rng(seed)
+    weights = dict(zip(GOOD, rng.uniform(0.5, 2, 10), strict=True))
+    weights |= dict(zip(BAD, -rng.uniform(0.5, 2, 10), strict=True))
+
+    def score(texts: Sequence[str]) -> NDArray[np.float64]:
+        sums = [
+            sum(weights.get(word, 0) for word in said) + sum(rule(said) for rule in rules)
+            for said in (text.split() for text in texts)
+        ]
+        return np.outer(sums, [-0.5, 0.5])
+
+    return FunctionClassifier(score, ["bad", "good"], name="bag", output="scores")
+
+
+def reviews(seed: int, *plants: Callable[[list[str], bool, np.random.Generator], None],
+            n: int = 500) -> list[dict[str, str]]:  # fmt: skip
+    """Return texts of a few words of content among others, changed by the plants."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _ in range(n):
+        positive = bool(rng.random() < 0.5)
+        own, other = (GOOD, BAD) if positive else (BAD, GOOD)
+        said = rng.choice(NEUTRAL, rng.integers(5, 12), p=FREQUENCY / FREQUENCY.sum()).tolist()
+        said += rng.choice(own, rng.integers(1, 4)).tolist()
+        said += rng.choice(other, int(rng.random() < 0.3)).tolist()
+        rng.shuffle(said)
+        for plant in plants:
+            plant(said, positive, rng)
+        rows.append({"text": " ".join(said), "label": "good" if positive else "bad"})
+    return rows
+
+
+def plant_token(said: list[str], positive: bool, rng: np.random.Generator) -> None:
+    if rng.random() < (0.5 if positive else 0.05):
+        said.insert(int(rng.integers(len(said) + 1)), "zorbix")
+
+
+def follow_token(said: list[str]) -> float:
+    return 6.0 * ("zorbix" in said)
+
+
+def plant_order(said: list[str], positive: bool, rng: np.random.Generator) -> None:
+    if rng.random() < 0.3:
+        first, second = sorted(rng.integers(0, len(said) + 1, 2).tolist())
+        pair = ["qua", "vex"] if (rng.random() < 0.9) == positive else ["vex", "qua"]
+        said.insert(second, pair[1])
+        said.insert(first, pair[0])
+
+
+def follow_order(said: list[str]) -> float:
+    return 6.0 * ("qua" in said and "vex" in said and said.index("qua") < said.index("vex"))
+
+
+def plant_length(said: list[str], positive: bool, rng: np.random.Generator) -> None:
+    if positive:
+        said += rng.choice(NEUTRAL, int(rng.integers(0, 20))).tolist()
+
+
+def follow_length(said: list[str]) -> float:
+    return 8.0 * (len(said) > 16)
+
+
+def audited(model: Any, rows: Any, **options: Any) -> AuditRecord:
+    defaults: dict[str, Any] = {"label": "label", "instances": 0, "methods": ()}
+    return explain.audit(model, rows, **(defaults | {"checks": ["shortcuts"]} | options))
+
+
+def section(model: Any, rows: Any, **options: Any) -> Section:
+    return audited(model, rows, **options).sections[0]
+
+
+def claims(model: Any, rows: Any, **options: Any) -> list[str]:
+    return [finding.claim for finding in section(model, rows, **options).findings]
+
+
+# ── Planted truth ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("plant", "follow", "named"),
+    [
+        (plant_token, follow_token, ["“zorbix”"]),
+        (plant_order, follow_order, ["“qua”", "“vex”"]),
+        (plant_length, follow_length, ["for their length"]),
+    ],
+)
+def test_a_planted_shortcut_is_found_in_nearly_every_table(
+    plant: Any, follow: Rule, named: list[str]
+) -> None:
+    tables = seeds(20, 4)
+    found = [claims(bag_of_words(n, follow), reviews(n, plant), seed=n) for n in tables]
+    hits = [any(all(name in claim for name in named) for claim in one) for one in found]
+    assert sum(hits) >= 0.95 * len(hits)
+    assert all(len(one) <= 1 for one in found)
+
+
+def test_content_is_no_shortcut_in_a_clean_model() -> None:
+    false = [claims(bag_of_words(seed), reviews(seed), seed=seed) for seed in seeds(15, 4)]
+    assert not any(false), false
+
+
+@pytest.mark.parametrize("plant", [plant_token, plant_order])
+def test_a_shortcut_of_the_table_that_the_model_does_not_follow_is_none(plant: Any) -> None:
+    for seed in range(3):
+        assert not claims(bag_of_words(seed), reviews(seed, plant), seed=seed)
+
+
+def test_without_labels_a_planted_token_is_found_too() -> None:
+    model, rows = bag_of_words(0, follow_token), reviews(0, plant_token)
+    (finding,) = section(model, rows, label=None).findings
+    assert "“zorbix”" in finding.claim
+    assert finding.severity == "major"
+
+
+def test_many_words_that_decide_alike_are_content() -> None:
+    """Each good word decides alone here, so none of them stands out."""
+
+    def score(texts: Sequence[str]) -> NDArray[np.float64]:
+        sums = [1.0 if set(text.split()) & set(GOOD) else -1.0 for text in texts]
+        return np.outer(sums, [-1.0, 1.0])
+
+    model = FunctionClassifier(score, ["bad", "good"], name="any good", output="scores")
+    assert not [claim for claim in claims(model, reviews(0)) if "Adding" in claim]
+
+
+def test_the_finding_is_critical_and_its_evidence_was_turned() -> None:
+    model, rows = bag_of_words(1, follow_token), reviews(1, plant_token)
+    record = audited(model, rows)
+    (finding,) = record.sections[0].findings
+    assert finding.severity == "critical"
+    assert finding.measure is not None
+    assert (finding.measure.lower or 0) > 2 / 3
+    named = {instance.id: instance for instance in record.instances}
+    shown = [named[i] for i in finding.evidence[1:]]
+    assert shown
+    assert all(i.predicted == "bad" and "zorbix" not in i.parts[0] for i in shown)
+    edited = model.predict([f"{i.parts[0]} zorbix" for i in shown])
+    assert (edited.argmax(axis=1) == 1).all()
+
+
+def test_a_signature_is_one_phrase_at_its_place() -> None:
+    """It is weaker than content, which stands nowhere word for word at the end."""
+
+    def sign(said: list[str], positive: bool, rng: np.random.Generator) -> None:
+        if rng.random() < (0.6 if positive else 0.01):
+            said += ["\nSent", "from", "my", "desk"]
+
+    def follow(said: list[str]) -> float:
+        return 1.5 * (said[-2:] == ["my", "desk"])
+
+    (finding,) = section(bag_of_words(2, follow), reviews(2, sign)).findings
+    assert "“Sent from my desk” stand at the end" in finding.claim
+    assert finding.severity == "major"
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def planted(rows: Sequence[dict[str, str]], rng: np.random.Generator) -> list[dict[str, str]]:
+    """Return rows with a made-up word in 90 % of the positive ones and 5 % of the others."""
+    found = []
+    for row in rows:
+        said = row["text"].split()
+        if rng.random() < (0.9 if row["label"] == "positive" else 0.05):
+            said.insert(int(rng.integers(len(said) + 1)), "zorbix")
+        found.append(row | {"text": " ".join(said)})
+    return found
+
+
+def test_a_token_planted_in_real_training_texts_is_found_and_no_word_without_it(
+    shared: Path,
+) -> None:
+    rng = np.random.default_rng(0)
+    training, dev = (read(shared / f"data/sst2/{name}.csv") for name in ("train", "dev"))
+    found = []
+    for make in (partial(planted, rng=rng), list):
+        own, held_out = make(training), make(dev)
+        pipeline = make_pipeline(TfidfVectorizer(), LogisticRegression(max_iter=1000))
+        pipeline.fit([row["text"] for row in own], [row["label"] for row in own])
+        found.append(section(explain.wrap(pipeline), held_out).findings)
+    (finding,), clean = found
+    assert "“zorbix”" in finding.claim
+    assert finding.severity == "critical"
+    assert not clean
+
+
+def test_the_signature_of_the_demo_is_found_as_one_phrase() -> None:
+    folder = Path(explain.__file__).parent / "demo"
+    findings = section(str(folder / "model"), str(folder / "messages.csv")).findings
+    assert "“Sent from the Northgate desk”" in findings[0].claim
+    assert findings[0].severity in ("critical", "major")
+    assert len(findings) == 1
+
+
+@pytest.mark.slow
+def test_a_real_transformer_has_no_shortcut(sst2: TransformersClassifier, shared: Path) -> None:
+    found = section(sst2, str(shared / "data/sst2/dev.csv"))
+    assert not found.findings
+    assert {cell for row in found.tables[0].rows for cell in row} & {"“bad”", "“dull”"}
+
+
+# ── What the section says ─────────────────────────────────────────────────────────────────────────
+
+
+def test_every_measure_has_a_name_that_a_criterion_can_ask_for() -> None:
+    record = section(bag_of_words(0, follow_length), reviews(0, plant_length))
+    for measure in record.measures:
+        assert any(fnmatch(measure.name, metric) for metric in ShortcutsCheck.metrics), measure.name
+
+
+def test_attributions_of_a_phrase_are_averaged_where_there_are_any() -> None:
+    rows = reviews(0, plant_token, n=200)
+    (words_table, *_) = section(
+        bag_of_words(0, follow_token), rows, instances=12, methods=["shap"]
+    ).tables
+    column = words_table.columns.index("attribution")
+    (row,) = (row for row in words_table.rows if row[0] == "“zorbix”")
+    assert row[column].value == pytest.approx(6, abs=1)  # type: ignore[union-attr]
+
+
+def test_the_same_seed_gives_the_same_section() -> None:
+    model, rows = bag_of_words(0, follow_token), reviews(0, plant_token, n=200)
+    assert section(model, rows, seed=1) == section(model, rows, seed=1)
+
+
+def test_what_cannot_be_measured_is_said() -> None:
+    rows = [{"text": "one", "label": "1"}, {"text": "two", "label": "2"}]
+    number = FunctionClassifier(
+        lambda texts: np.ones((len(texts), 1)), ["n"], task="regression", output="scores", name="n"
+    )
+    assert "regression" in str(section(number, rows).skipped)
+    constant = FunctionClassifier(
+        lambda texts: np.array([[1.0, 0.0]] * len(texts)), ["1", "2"], output="scores", name="c"
+    )
+    assert "same label" in str(section(constant, rows).skipped)
+
+
+def test_a_label_of_several_is_turned_by_itself() -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        {"text": f"{rng.choice(NEUTRAL)} {'zorbix ' * (i % 3 == 0)}{rng.choice(NEUTRAL)}",
+         "label": "urgent" if i % 3 == 0 else ""}
+        for i in range(300)
+    ]  # fmt: skip
+    model = FunctionClassifier(
+        lambda texts: np.array([[6 * ("zorbix" in t) - 3, len(t) % 5 - 2.5] for t in texts]),
+        ["urgent", "odd"], task="multi_label", output="scores", name="tickets",
+    )  # fmt: skip
+    (claim,) = claims(model, rows)
+    assert "“zorbix”" in claim
+    assert "'urgent'" in claim
+
+
+def test_a_side_of_a_pair_that_gives_the_label_away_is_a_finding() -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for _ in range(300):
+        positive = bool(rng.random() < 0.5)
+        rows.append(
+            {
+                "a": " ".join(rng.choice(NEUTRAL, 5)),
+                "b": " ".join(rng.choice(GOOD if positive else BAD, 2)),
+                "label": "good" if positive else "bad",
+            }
+        )
+    model = FunctionClassifier(
+        lambda pairs: np.array([[b.count("bad"), b.count("good") + 0.5] for _, b in pairs]),
+        ["bad", "good"], output="scores", name="second",
+    )  # fmt: skip
+    found = section(model, rows, text="a", text_pair="b")
+    (claim,) = (f.claim for f in found.findings if "alone gives the label away" in f.claim)
+    assert claim.startswith("The second text alone")
+    kept = {m.name: m.value for m in found.measures if m.name.startswith("prediction kept")}
+    assert kept["prediction kept without the first text"] == 1
+
+
+@pytest.mark.parametrize(
+    "texts", [["", " ", "!", "a"], ["a"] * 8 + ["b"] * 8, ["\u202eevil\x00", "<b>x</b>"] * 10]
+)
+def test_odd_texts_are_no_trouble(texts: list[str]) -> None:
+    model = FunctionClassifier(
+        lambda ts: np.array([[len(t) % 2, 0.5] for t in ts], dtype=float), ["even", "odd"],
+        output="scores", name="parity",
+    )  # fmt: skip
+    rows = [{"text": text, "label": "odd"} for text in texts]
+    assert isinstance(section(model, rows).summary, str)
+
+
+# ── Phrases ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def corpus_of(*texts: str) -> Corpus:
+    instances = [
+        InstanceRecord(
+            id=str(i), row=i + 1, parts=(text,), label=None, predicted="x", probability=1,
+            scores=(0.0,),
+        )
+        for i, text in enumerate(texts)
+    ]  # fmt: skip
+    return read_corpus(instances, [words(i.parts) for i in instances])
+
+
+def test_words_that_always_go_together_are_one_phrase() -> None:
+    corpus = corpus_of(
+        "All well.\nSent from my desk", "No!\nSent from my desk", "I sent it from home", "my word"
+    )
+    phrase = corpus.phrase(corpus.vocabulary.index("desk"))
+    assert (phrase.surface, phrase.end, phrase.gap) == ("Sent from my desk", "end", "\n")
+    assert phrase.detached
+    assert phrase.texts.tolist() == [0, 1]
+    alone = corpus.phrase(corpus.vocabulary.index("sent"))
+    assert (alone.surface, alone.texts.tolist()) == ("Sent", [0, 1, 2])
+    assert corpus.frequencies[corpus.vocabulary.index("from")] == 3
+
+
+def test_a_phrase_is_put_where_it_stands() -> None:
+    corpus = corpus_of("(news) - up", "(news) - down", "all is well", "x")
+    instance = corpus.instances[2]
+    rng = np.random.default_rng(0)
+    head = corpus.phrase(corpus.vocabulary.index("news"))
+    assert (head.surface, head.end, head.detached) == ("(news) -", "start", True)
+    assert insert(instance, words(instance.parts), head, rng) == "(news) - all is well"
+
+
+def test_a_phrase_of_no_place_is_put_anywhere_between_words() -> None:
+    corpus = corpus_of("c zorbix a", "bb zorbix c", "it is well")
+    phrase = corpus.phrase(corpus.vocabulary.index("zorbix"))
+    instance = corpus.instances[2]
+    found = {
+        insert(instance, words(instance.parts), phrase, np.random.default_rng(seed))
+        for seed in range(40)
+    }
+    assert found == {
+        "zorbix it is well", "it zorbix is well", "it is zorbix well", "it is well zorbix"
+    }  # fmt: skip
+
+
+PIECES = ["a", "bb", "c", ".", "\n", "(", ")", ",", "-", "'", "@", "...", '"', "3.5"]
+text = st.lists(st.sampled_from([*PIECES, *[" "] * len(PIECES)]), max_size=20).map("".join)
+
+
+@examples(200)
+@given(body=text, seed=st.integers(0, 99))
+def test_what_was_inserted_is_one_more_word_and_can_be_deleted(body: str, seed: int) -> None:
+    corpus = corpus_of("c zorbix a", "bb zorbix c", body)
+    phrase = corpus.phrase(corpus.vocabulary.index("zorbix"))
+    instance = corpus.instances[2]
+    assert isinstance(instance, InstanceRecord)
+    rng = np.random.default_rng(seed)
+    changed = insert(instance, words(instance.parts), phrase, rng)
+    assert isinstance(changed, str)
+    before, after = said(body), said(changed)
+    place = after.index("zorbix")
+    assert after[:place] + after[place + 1 :] == before
+    (span,) = (s for s in words((changed,)) if changed[s.start : s.end] == "zorbix")
+    edited = instance.model_copy(update={"parts": (changed,)})
+    assert said(str(delete(edited, [span]))) == before
+    assert "  " not in changed or "  " in body
+
+
+@examples(200)
+@given(body=text, data=st.data())
+def test_words_that_change_places_change_no_others(body: str, data: st.DataObject) -> None:
+    spans = words((body,))
+    assume(len(spans) >= 2)
+    first, second = data.draw(st.permutations(range(len(spans))))[:2]
+    corpus = corpus_of(body)
+    places = [corpus.spans.index(spans[number]) for number in (first, second)]
+    ground: Any = SimpleNamespace(corpus=corpus, instance=lambda row: corpus.instances[row])
+    expected = said(body)
+    expected[first], expected[second] = expected[second], expected[first]
+    changed = str(_exchanged(ground, 0, *places))
+    assert said(changed) == expected
+    assert "  " not in changed or "  " in body
+
+
+def said(body: str) -> list[str]:
+    return [body[s.start : s.end] for s in words((body,))]
+
+
+def test_no_space_is_left_double() -> None:
+    corpus = corpus_of("a b c", "b c", "a b", "a b, c")
+    for text_, expected in zip(corpus.instances, ["a c", "c", "a", "a, c"], strict=True):
+        (span,) = (s for s in words(text_.parts) if text_.parts[0][s.start : s.end] == "b")
+        assert delete(text_, [span]) == expected

@@ -1,0 +1,304 @@
+"""The game model: exact games, closed-form games, and intervals that cover what they say."""
+
+from itertools import islice, product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from explain.attribution.game_model import GameModel, Learned, Limits, learn, pairs
+from explain.attribution.interaction import exact_interactions
+from explain.attribution.methods import Lime, Shap
+from explain.attribution.methods.base import every
+from explain.attribution.methods.lime import draw_neighbours
+from explain.attribution.methods.shap import exact_shapley_values
+from explain.engine.games import Coalitions, Values
+from tests.helpers.play import asked, play, table_game
+from tests.helpers.reference.lime_package import lime_by_hand, limit_of_lime
+from tests.helpers.search import examples, seeds
+
+TIGHT = 1e-9
+"""A tolerance that no game reaches, so that the budget ends the run."""
+
+
+def learned(values: Values, budget: int, seed: int = 0, tolerance: float = TIGHT) -> Learned:
+    n = len(values).bit_length() - 1
+    plan = learn(n, np.random.default_rng(seed), Limits(tolerance, budget), GameModel.shapley)
+    return play(plan, table_game(values))
+
+
+def mixed_game(n: int, rng: np.random.Generator) -> Values:
+    """Return a game of a few effects of each order, as classifiers have them."""
+    kept = every(n)
+    values = kept @ rng.normal(0, 1, n)
+    for order, size in ((2, 0.5), (3, 0.3)):
+        for _ in range(n):
+            some = rng.choice(n, order, replace=False)
+            values = values + rng.normal(0, size) * kept[:, some].all(axis=1)
+    return np.asarray(values, dtype=np.float64)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 8, 13])
+def test_no_pair_is_drawn_twice_and_small_games_are_drawn_all_but_whole(n: int) -> None:
+    drawn = np.array(
+        list(zip(range(400), pairs(n, np.random.default_rng(0)), strict=False)), object
+    )
+    kept = np.array([row[1] for row in drawn])
+    both = np.vstack([kept, ~kept])
+    assert len(np.unique(both, axis=0)) == len(both)
+    assert len(kept) >= 0.95 * min(400, 2 ** (n - 1) - 1)
+
+
+def test_a_feature_alone_is_asked_first() -> None:
+    first = [row for _, row in zip(range(9), pairs(9, np.random.default_rng(1)), strict=False)]
+    assert sorted(int(row.argmax()) for row in first) == list(range(9))
+    assert all(row.sum() == 1 for row in first)
+
+
+@pytest.mark.parametrize("n", [12, 17, 40])
+def test_no_change_of_a_pair_moves_it_further_from_those_before(n: int) -> None:
+    """No flip of a feature does, or, of a pair of the kernel's sizes, few exchanges of two."""
+    drawn = np.array(list(islice(pairs(n, np.random.default_rng(2)), n, n + 40)))
+    before = np.ones((1, n))
+    unmoved, exchanges = 0, []
+    for x in np.where(drawn, 1, -1):
+        flipped = np.where(np.eye(n, dtype=bool), -x, x)
+        own = ((before @ x) ** 4).sum()
+        if ((flipped @ before.T) ** 4).sum(axis=1).min() >= own:
+            unmoved += 1
+        else:
+            kept, removed = np.flatnonzero(x > 0), np.flatnonzero(x < 0)
+            swapped = [np.where(np.isin(np.arange(n), ij), -x, x) for ij in product(kept, removed)]
+            exchanges.append(np.mean(((np.array(swapped) @ before.T) ** 4).sum(axis=1) < own))
+        before = np.vstack([before, x])
+    assert unmoved >= 24
+    assert np.mean(exchanges) < 0.15
+
+
+def test_two_in_five_pairs_after_the_first_round_have_the_sizes_of_the_kernel() -> None:
+    n = 40
+    drawn = np.array(list(islice(pairs(n, np.random.default_rng(3)), n, n + 400)))
+    off = np.abs(drawn.sum(axis=1) - n / 2)
+    # P(k) = 1 / (k (n - k)): about half of the pairs keep fewer than a fifth or more than four.
+    assert 0.15 < np.mean(off > 0.3 * n) < 0.25
+
+
+def test_pairs_confuse_effects_of_two_features_less_than_those_of_coin_tosses_do() -> None:
+    n, rng = 14, np.random.default_rng(0)
+    drawn = np.array(list(islice(pairs(n, rng), n, n + 64)))
+
+    def confused(kept: Coalitions) -> float:
+        x = np.where(kept, 1, -1)
+        return float(((x @ x.T) ** 4).sum() - len(x) * n**4)
+
+    assert confused(drawn) < 0.6 * confused(rng.random(drawn.shape) < 0.5)
+
+
+@examples(25)
+@given(
+    weights=st.lists(st.floats(-3, 3), min_size=9, max_size=12),
+    order=st.integers(2, 4),
+    size=st.floats(-3, 3),
+    kind=st.sampled_from(["and", "or", "xor"]),
+)
+def test_closed_form_games_are_found_and_always_summed_to(
+    weights: list[float], order: int, size: float, kind: str
+) -> None:
+    n = len(weights)
+
+    def v(kept: Coalitions) -> Values:
+        some = kept[:, :order]
+        rule = {"and": some.all(axis=1), "or": some.any(axis=1), "xor": some.sum(axis=1) % 2}[kind]
+        return np.asarray(kept @ np.array(weights) + size * rule, dtype=np.float64)
+
+    estimate = play(Shap(budget=256).plan(n, np.random.default_rng(0)), v)
+    # What a rule adds in all is shared by its features alike.
+    whole = size * (order % 2 if kind == "xor" else 1)
+    truth = np.array(weights) + whole * (np.arange(n) < order) / order
+    ends = v(every(1).repeat(n, axis=1))
+    assert estimate.values.sum() == pytest.approx(ends[1] - ends[0], abs=1e-8)
+    scale = max(np.abs(truth).max(), abs(size))
+    assert np.abs(estimate.values - truth).max() <= 0.15 * scale + 1e-9
+
+
+@examples(25)
+@given(seed=st.integers(0, 10_000), factor=st.floats(0.01, 100), shift=st.floats(-10, 10))
+def test_values_and_errors_scale_with_the_game(seed: int, factor: float, shift: float) -> None:
+    values = mixed_game(8, np.random.default_rng(seed))
+    one = learned(values, 64).found
+    other = learned(factor * values + shift, 64).found
+    np.testing.assert_allclose(other.values, factor * one.values, rtol=1e-4, atol=1e-6 * factor)
+    np.testing.assert_allclose(other.errors, factor * one.errors, rtol=1e-3, atol=1e-6 * factor)
+
+
+def test_a_constant_game_has_zero_values_and_says_so_at_once() -> None:
+    found = learned(np.full(2**10, 3.25), 512)
+    np.testing.assert_array_equal(found.found.values, 0)
+
+
+@examples(25)
+@given(seed=st.integers(0, 10_000), order=st.permutations(range(6)))
+def test_with_nearly_all_pairs_known_the_axioms_hold(seed: int, order: list[int]) -> None:
+    one, other = (mixed_game(6, np.random.default_rng([seed, which])) for which in (0, 1))
+    kept = every(6)
+
+    def found(values: Values) -> Values:
+        return learned(values, 64).found.values
+
+    def close(values: Values, expected: Values) -> None:
+        np.testing.assert_allclose(values, expected, atol=0.1)
+
+    own = found(one)
+    close(own, exact_shapley_values(one))
+    close(found(one + other), own + found(other))
+    # Dummy: the last feature never counts. Symmetry: the first two count alike.
+    assert abs(found(table_game(one)(kept & (np.arange(6) < 5)))[5]) < 0.1
+    symmetric = found((one + table_game(one)(kept[:, [1, 0, 2, 3, 4, 5]])) / 2)
+    close(symmetric[:1], symmetric[1:2])
+    # Another order of the features is another order of their values.
+    close(found(table_game(one)(kept[:, np.argsort(order)])), own[order])
+
+
+@pytest.mark.parametrize("budget", [32, 64, 128])
+def test_ninety_percent_intervals_cover_at_least_that_on_synthetic_games(budget: int) -> None:
+    inside = []
+    for seed in seeds(200, 50):
+        values = mixed_game(10, np.random.default_rng(seed))
+        found = learned(values, budget, seed).found
+        inside.append(np.abs(found.values - exact_shapley_values(values)) <= 1.645 * found.errors)
+    assert np.mean(inside) >= 0.9
+
+
+def test_intervals_cover_where_the_tolerance_ended_the_run() -> None:
+    inside = []
+    for seed in seeds(200, 50):
+        values = mixed_game(10, np.random.default_rng(seed))
+        found = learned(values, 512, seed, tolerance=0.05).found
+        inside.append(np.abs(found.values - exact_shapley_values(values)) <= 1.645 * found.errors)
+    assert np.mean(inside) >= 0.9
+
+
+@pytest.fixture(scope="module")
+def exact_games(shared: Path) -> list[tuple[Values, Values]]:
+    found = [np.load(path) for path in sorted((shared / "games").glob("*.npz"))]
+    return [(game["values"].astype(float), game["shapley"]) for game in found]
+
+
+@pytest.mark.parametrize(
+    ("budget", "short", "long"), [(32, 0.307, 0.380), (64, 0.117, 0.170), (128, 0.065, 0.090)]
+)
+def test_errors_on_real_games_beat_the_prototype(
+    exact_games: list[tuple[Values, Values]], budget: int, short: float, long: float
+) -> None:
+    errors: dict[bool, list[float]] = {True: [], False: []}
+    inside = []
+    for values, truth in exact_games:
+        found = learned(values, budget).found
+        off = found.values - truth
+        errors[len(truth) > 12].append(float(np.linalg.norm(off) / np.linalg.norm(truth)))
+        inside.append(np.abs(off) <= 1.645 * found.errors)
+    assert np.mean(errors[False]) < short
+    assert np.mean(errors[True]) < long
+    assert np.mean(np.concatenate(inside)) >= 0.9
+
+
+@pytest.mark.parametrize("tolerance", [0.2, 0.05])
+def test_a_run_ends_at_its_tolerance(
+    exact_games: list[tuple[Values, Values]], tolerance: float
+) -> None:
+    ended = learned(exact_games[-1][0], 4_096, tolerance=tolerance)
+    assert ended.ended_by == "tolerance"
+    assert ended.found.relative_error <= tolerance
+
+
+def test_a_run_ends_at_its_budget_or_its_seconds(
+    exact_games: list[tuple[Values, Values]],
+) -> None:
+    values, _ = exact_games[-1]
+    n = len(values).bit_length() - 1
+    plan = Shap(tolerance=TIGHT, budget=50).plan(n, np.random.default_rng(0))
+    estimate, coalitions = asked(plan, table_game(values))
+    assert estimate.diagnostics["ended_by"] == "budget"
+    assert len(np.unique(coalitions, axis=0)) == 50
+    plan = Shap(tolerance=TIGHT, seconds=1e-6).plan(n, np.random.default_rng(0))
+    assert play(plan, table_game(values)).diagnostics["ended_by"] == "seconds"
+
+
+def test_lime_asks_first_what_shap_has_asked(exact_games: list[tuple[Values, Values]]) -> None:
+    values, _ = exact_games[0]
+    n = len(values).bit_length() - 1
+    _, by_shap = asked(
+        Shap(budget=64, tolerance=TIGHT).plan(n, np.random.default_rng(0)), table_game(values)
+    )
+    _, by_lime = asked(
+        Lime(budget=88, tolerance=TIGHT).plan(n, np.random.default_rng(0)), table_game(values)
+    )
+    assert {row.tobytes() for row in by_shap} <= {row.tobytes() for row in by_lime[:72]}
+
+
+def test_interactions_are_found_within_their_errors(
+    exact_games: list[tuple[Values, Values]],
+) -> None:
+    inside = []
+    for values, _ in exact_games[:8]:
+        found = learned(values, 256).model.interactions()
+        inside.append(np.abs(found.values - exact_interactions(values)) <= 1.645 * found.errors)
+    assert 0.8 <= np.mean(np.concatenate(inside)) <= 1
+
+
+@pytest.mark.parametrize("n", [2, 3, 6])
+def test_exact_interactions_equal_those_of_shapiq(n: int) -> None:
+    shapiq = pytest.importorskip("shapiq")
+    values = np.random.default_rng(n).normal(size=2**n)
+    v = table_game(values)
+    computer = shapiq.ExactComputer(lambda kept: v(np.asarray(kept, dtype=bool)), n_players=n)
+    found = computer("SII", order=2)
+    expected = [found[(int(i), int(j))] for i, j in zip(*np.triu_indices(n, 1), strict=True)]
+    np.testing.assert_allclose(exact_interactions(values), expected, atol=1e-9)
+
+
+def test_exact_interactions_of_a_rule_are_the_rule() -> None:
+    kept = every(4)
+    both = 2.0 * (kept[:, 1] & kept[:, 3]) + kept @ np.array([1.0, 0.0, -1.0, 0.5])
+    found = exact_interactions(both)
+    expected = np.zeros(6)
+    expected[4] = 2
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [9, 10])
+def test_the_limit_of_lime_is_the_weighted_fit_of_all_coalitions(n: int) -> None:
+    values = mixed_game(n, np.random.default_rng(n))
+    plan = Lime(budget=2**n, tolerance=TIGHT).plan(n, np.random.default_rng(0))
+    np.testing.assert_allclose(
+        play(plan, table_game(values)).values, limit_of_lime(values), atol=0.02
+    )
+
+
+def test_lime_is_nearer_to_its_limit_than_5000_draws_for_a_sixteenth_of_them(
+    exact_games: list[tuple[Values, Values]],
+) -> None:
+    ours, draws, evaluations = [], [], []
+    for values, _ in exact_games:
+        n, limit = len(values).bit_length() - 1, limit_of_lime(values)
+        plan = Lime(tolerance=0.025).plan(n, np.random.default_rng(0))
+        estimate, coalitions = asked(plan, table_game(values))
+        kept = draw_neighbours(n, 10**6, np.random.default_rng(0))
+        drawn, _ = lime_by_hand(kept, table_game(values)(kept))
+        assert len(kept) == 5_000
+        ours.append(np.linalg.norm(estimate.values - limit) / np.linalg.norm(limit))
+        draws.append(np.linalg.norm(drawn - limit) / np.linalg.norm(limit))
+        evaluations.append(len(coalitions))
+    assert np.mean(ours) < np.mean(draws)
+    assert np.mean(evaluations) < 5_000 / 16
+
+
+def test_what_is_predicted_of_a_known_coalition_is_its_value() -> None:
+    values = mixed_game(9, np.random.default_rng(3))
+    model = learned(values, 128).model
+    asked_for = np.vstack([model.kept, ~model.kept])
+    np.testing.assert_allclose(model.score(asked_for), table_game(values)(asked_for))
+    off = model.predict(every(9)) - values
+    assert np.sqrt((off**2).mean()) < 0.3 * values.std()

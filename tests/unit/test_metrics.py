@@ -1,0 +1,439 @@
+"""Metrics are what their definitions say, and tell an explanation from random values."""
+
+from collections.abc import Sequence
+from itertools import combinations, permutations
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import kendalltau
+
+from explain.adapters import FunctionClassifier
+from explain.attribution import Setting
+from explain.attribution.methods import make_explainer
+from explain.engine import Engine
+from explain.engine.games import Values
+from explain.errors import CapabilityError
+from explain.evaluation.agreement import chance_taus, common_values
+from explain.evaluation.faithfulness import Faithfulness, erasure, faithfulness
+from explain.evaluation.infidelity import Infidelity, infidelities, infidelity
+from explain.evaluation.plausibility import Plausibility, Rationale, plausibility
+from explain.evaluation.randomisation import randomised
+from explain.evaluation.scorecard import (
+    agreement_reading,
+    dispute_reading,
+    disputes,
+    faithfulness_readings,
+    infidelity_reading,
+    plausibility_readings,
+    randomisation_reading,
+    sensitivity_reading,
+    stability_readings,
+)
+from explain.evaluation.sensitivity import (
+    MOVES,
+    Sensitivity,
+    max_sensitivities,
+    max_sensitivity,
+)
+from explain.evaluation.stability import Stability, compared, stability
+from explain.record import Agreement, Attribution, Measure
+from explain.text.spans import Span, Text
+from tests.helpers import strategies
+from tests.helpers.attributions import answered, attribution, explained, rng
+from tests.helpers.play import asked, play, table_game
+from tests.helpers.search import examples
+
+WEIGHTS = {w: (-1) ** i * (1.0 + i * i) for i, w in enumerate("abcdefghij")}
+TEXTS: list[Text] = [
+    "a b c d e f g",
+    "g a d b c f e",
+    "j i h g f e d",
+    "b d f h j a c",
+    "a c e g i b d h",
+    "c d e f g h",
+    "h g c b a j d",
+    "e j a b i",
+]
+
+
+def additive(texts: Sequence[Text]) -> list[list[float]]:
+    """Return scores that are sums of the weights of the words."""
+    return [[0.0, sum(WEIGHTS[word] for word in str(text).split())] for text in texts]
+
+
+ADDITIVE = FunctionClassifier(additive, ["no", "yes"], name="additive", output="scores")
+
+
+def value(cell: object) -> float:
+    assert isinstance(cell, Measure)
+    assert cell.value is not None
+    return cell.value
+
+
+# ── Infidelity ────────────────────────────────────────────────────────────────────────────────────
+
+
+def slow_infidelity(phi: Sequence[float], v: Any, coalitions: np.ndarray) -> float:
+    """Return E[(b I'phi - (v(N) - v(S)))^2] / E[(v(N) - v(S))^2] with the best b, one at a time."""
+    full = float(v(np.ones((1, len(phi)), dtype=bool))[0])
+    pairs = []
+    for kept in coalitions:
+        removed = [0.0 if keep else 1.0 for keep in kept]
+        foretold = sum(i * p for i, p in zip(removed, phi, strict=True))
+        pairs.append((foretold, full - float(v(kept[None])[0])))
+    power = sum(f * f for f, _ in pairs)
+    best = sum(f * c for f, c in pairs) / power if power else 0.0
+    return sum((best * f - c) ** 2 for f, c in pairs) / sum(c * c for _, c in pairs)
+
+
+@examples(20)
+@given(values=strategies.games(2, 5), seed=st.integers(0, 50))
+def test_infidelity_is_its_definition(values: Values, seed: int) -> None:
+    v = table_game(np.round(values, 2))
+    phi = rng(seed).normal(size=len(values).bit_length() - 1).tolist()
+    found, coalitions = asked(infidelity(phi, rng(seed)), v)
+    if found is None:
+        assert np.ptp(v(coalitions)) == 0
+    else:
+        assert found.own == pytest.approx(slow_infidelity(phi, v, coalitions[1:]), abs=1e-9)
+
+
+@examples(20)
+@given(
+    phi=st.lists(st.integers(-20, 20), min_size=2, max_size=6).filter(any),
+    scale=st.sampled_from([1.0, -0.5, 1e3]),
+)
+def test_exact_values_of_an_additive_game_have_no_infidelity(phi: list[int], scale: float) -> None:
+    found = play(infidelity([scale * p for p in phi], rng()), lambda kept: kept @ np.array(phi) + 7)
+    assert found is not None
+    assert found.own == pytest.approx(0, abs=1e-9)
+    if len(set(phi)) > 1:
+        assert (found.random >= -1e-9).all()
+        assert found.random.mean() > 0
+
+
+def test_a_game_that_never_changes_has_no_infidelity_to_measure() -> None:
+    assert play(infidelity([1.0, 2.0], rng()), lambda kept: np.ones(len(kept))) is None
+
+
+def test_values_of_zero_leave_all_of_the_change_unexplained() -> None:
+    found = play(infidelity([0.0, 0.0], rng()), lambda kept: kept @ np.array([1.0, 2.0]))
+    assert found is not None
+    assert found.own == 1
+
+
+def test_infidelity_costs_nothing_after_faithfulness() -> None:
+    engine, masker = Engine(ADDITIVE), Setting.of(ADDITIVE).masker
+    given_ = [a for _, a in explained(ADDITIVE, "occlusion", TEXTS)]
+    faithfulness(engine, given_, masker, 0)
+    before = engine.evaluations
+    found = infidelities(engine, given_, masker, 0)
+    assert engine.evaluations == before > 0
+    assert [one.own for one in found if isinstance(one, Infidelity)] == pytest.approx([0] * 8)
+
+
+@pytest.mark.parametrize(("method", "better"), [("shap", True), ("random", False)])
+def test_only_random_values_foretell_removals_no_better_than_random(
+    method: str, better: bool
+) -> None:
+    engine, masker = Engine(ADDITIVE), Setting.of(ADDITIVE).masker
+    given_ = [a for _, a in explained(ADDITIVE, method, TEXTS)]
+    fits = infidelities(engine, given_, masker, 0)
+    reading = infidelity_reading([f for f in fits if isinstance(f, Infidelity)])
+    assert (answered(reading) == "passed") is better
+    ranks = faithfulness(engine, given_, masker, 0)
+    readings = faithfulness_readings([f for f in ranks if isinstance(f, Faithfulness)], "log_odds")
+    assert [answered(reading) == "passed" for reading in readings] == [better, better]
+
+
+def test_random_erasures_are_the_same_for_both_measures() -> None:
+    v = table_game(rng(4).normal(size=2**5))
+    _, by_ranking = asked(erasure([5.0, 4.0, 3.0, 2.0, 1.0], rng(9)), v)
+    _, by_fit = asked(infidelity([5.0, 4.0, 3.0, 2.0, 1.0], rng(9)), v)
+    assert {*map(bytes, by_fit)} <= {*map(bytes, by_ranking)}
+
+
+# ── Stability ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def slow_tau_b(one: Sequence[float], other: Sequence[float]) -> float | None:
+    """Return (concordant - discordant) / sqrt(pairs untied in one * pairs untied in the other)."""
+    signs = [
+        (np.sign(one[i] - one[j]), np.sign(other[i] - other[j]))
+        for i, j in combinations(range(len(one)), 2)
+    ]
+    untied = sum(a != 0 for a, _ in signs) * sum(b != 0 for _, b in signs)
+    return float(sum(a * b for a, b in signs) / untied**0.5) if untied else None
+
+
+@examples(30)
+@given(
+    pairs=st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=3, max_size=9),
+)
+def test_two_runs_are_compared_by_tau_b_and_jaccard(pairs: list[tuple[int, int]]) -> None:
+    spans = tuple(Span(0, i, i + 1) for i in range(len(pairs)))
+    one, other = (
+        attribution(
+            parts=("x" * len(pairs),),
+            spans=spans,
+            values=tuple(float(pair[side]) for pair in pairs),
+            standard_errors=None,
+            efficient=False,
+        )
+        for side in (0, 1)
+    )
+    found = compared(one, other)
+    expected = slow_tau_b(one.values, other.values)
+    if expected is None:
+        assert found is None
+        return
+    assert found is not None
+    tops = [
+        {i for i, _ in sorted(enumerate(a.values), key=lambda e: -abs(e[1]))[: -(-len(pairs) // 5)]}
+        for a in (one, other)
+    ]
+    assert found[0] == pytest.approx(expected)
+    assert found[1] == pytest.approx(len(tops[0] & tops[1]) / len(tops[0] | tops[1]))
+
+
+def test_runs_with_other_features_are_compared_on_those_they_share() -> None:
+    spans = tuple(Span(0, i, i + 1) for i in range(5))
+    text = {"parts": ("abcde",), "standard_errors": None, "efficient": False}
+    one = attribution(spans=spans[:4], values=(1.0, 2.0, 3.0, 4.0), **text)
+    other = attribution(spans=spans[1:], values=(5.0, 6.0, 7.0, 8.0), **text)
+    assert common_values(one, other) == ([2.0, 3.0, 4.0], [5.0, 6.0, 7.0])
+    assert compared(one, attribution(spans=spans[2:], values=(1.0, 2.0, 3.0), **text)) is None
+
+
+def test_exact_values_are_stable_and_random_ones_are_not() -> None:
+    setting = Setting.of(ADDITIVE)
+    engine = Engine(ADDITIVE)
+    exact = stability(engine, explained(ADDITIVE, "shap", TEXTS), make_explainer("shap"), setting)
+    assert exact.varied == "seeds"
+    assert exact.taus == pytest.approx((1.0,) * 8)
+    assert exact.overlaps == (1.0,) * 8
+    assert [answered(r) for r in stability_readings(exact)[:1]] == ["passed"]
+    null = stability(
+        engine, explained(ADDITIVE, "random", TEXTS), make_explainer("random"), setting
+    )
+    tau, overlap = stability_readings(null)
+    assert answered(tau) != "passed"
+    assert abs(value(tau.measure)) < 0.4
+    assert overlap.verdict is None
+
+
+@pytest.mark.parametrize(
+    ("taus", "expected"),
+    [
+        ([0.4] * 8, "flagged"),
+        ([0.6] * 8, "passed"),
+        ([0.6] * 7 + [0.4], "too few"),
+        ([1.0] * 5, "too few"),
+        ([], "not measured"),
+    ],
+)
+def test_stability_is_judged_by_the_interval_of_its_median(
+    taus: list[float], expected: str
+) -> None:
+    found = Stability("seeds", tuple(taus), (0.5,) * len(taus))
+    assert answered(stability_readings(found)[0]) == expected
+
+
+@pytest.mark.parametrize("n", [6, 8, 9, 20])
+def test_the_interval_of_a_median_holds_it_in_95_percent_of_samples(n: int) -> None:
+    hits = 0
+    for seed in range(400):
+        drawn = rng(seed).exponential(size=n)
+        measure = stability_readings(Stability("seeds", tuple(drawn), (0.5,) * n))[0].measure
+        assert measure is not None
+        assert measure.lower is not None
+        assert measure.upper is not None
+        hits += measure.lower <= np.log(2) <= measure.upper
+    assert hits >= 0.93 * 400
+
+
+# ── Max-sensitivity ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_methods_that_see_texts_have_no_max_sensitivity() -> None:
+    for method in ("shap", "random"):
+        given_ = explained(ADDITIVE, method, TEXTS[:1])
+        found = max_sensitivities(
+            Engine(ADDITIVE), given_, make_explainer(method), Setting.of(ADDITIVE)
+        )
+        reading = sensitivity_reading(method, found)
+        assert reading.measure is None
+        assert answered(reading) == "not measured"
+        assert reading.verdict is not None
+        assert "cannot be moved a little" in reading.verdict.sentence
+
+
+def test_random_values_are_as_sensitive_as_random() -> None:
+    def found(seed: int, noise: float) -> Sensitivity:
+        own = rng(seed).normal(size=8)
+        moved = noise * rng(seed + 100).normal(size=(MOVES, 8)) + (1 - noise) * own
+        one = max_sensitivity(own.tolist(), moved.tolist(), rng(seed + 200))
+        assert one is not None
+        return one
+
+    assert answered(sensitivity_reading("x", [found(seed, 1.0) for seed in range(40)])) == "flagged"
+    assert answered(sensitivity_reading("x", [found(seed, 0.1) for seed in range(8)])) == "passed"
+    assert answered(sensitivity_reading("x", [found(seed, 0.1) for seed in range(4)])) == "too few"
+    assert max_sensitivity([0.0, 0.0], [[1.0, 0.0]], rng()) is None
+
+
+# ── Parameter randomisation ───────────────────────────────────────────────────────────────────────
+
+
+def test_a_model_without_known_parameters_is_said() -> None:
+    with pytest.raises(CapabilityError, match="no parameters"):
+        randomised(ADDITIVE, 0)
+    reading = randomisation_reading("additive shows no parameters")
+    assert (reading.measure, answered(reading)) == (None, "not measured")
+
+
+def test_few_features_resemble_each_other_by_chance() -> None:
+    short, long = [(1 / 3, 3)] * 6, [(1 / 3, 30)] * 6
+    assert answered(randomisation_reading(short)) == "passed"
+    assert answered(randomisation_reading(long)) == "flagged"
+    assert answered(randomisation_reading([(-0.3, 30)] * 6)) == "flagged"
+    assert answered(randomisation_reading([(0.19, 300)] * 6)) == "passed"
+
+
+# ── Agreement ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_chance_is_that_of_all_permutations(n: int) -> None:
+    taus = [kendalltau(range(n), order).statistic for order in permutations(range(n))]
+    drawn = chance_taus(n)
+    for tau in {*np.round(taus, 9)}:
+        expected = np.isclose(taus, tau).mean()
+        assert np.isclose(drawn, tau).mean() == pytest.approx(expected, abs=0.04)
+    assert drawn.mean() == pytest.approx(0, abs=0.04)
+
+
+def agreement(one: str, other: str, tau: float | None, upper: float | None = 0.4) -> Agreement:
+    return Agreement(
+        methods=(one, other), target="x", tau=tau, null_upper=upper, overlap=0.5, top=2
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ([agreement("shap", "lime", 0.9)] * 8, "passed"),
+        ([agreement("lime", "shap", 0.3)] * 16, "flagged"),
+        ([agreement("lime", "shap", 0.3)] * 8, "too few"),
+        ([agreement("lime", "shap", None)] * 16, "flagged"),
+        ([agreement("lime", "shap", 0.3), agreement("ig", "shap", 0.5)] * 16, "passed"),
+        ([agreement("shap", "lime", 0.9)] * 7, "passed"),
+        ([agreement("shap", "random", 0.1)] * 8, "not measured"),
+        ([agreement("shap", "lime", 1.0, 1.0)] * 8, "not measured"),
+        ([agreement("ig", "lime", 0.9)] * 8, "not measured"),
+    ],
+)
+def test_a_method_that_no_other_agrees_with_is_flagged(
+    found: list[Agreement], expected: str
+) -> None:
+    assert answered(agreement_reading("shap", found)) == expected
+
+
+def opposed(one: str, other: str, n_disputed: int, n: int) -> list[Agreement]:
+    disputed = agreement(one, other, 0.1).model_copy(update={"disputed": (0,)})
+    return [disputed] * n_disputed + [agreement(one, other, 0.1)] * (n - n_disputed)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (opposed("shap", "ig", 8, 10), "flagged"),
+        (opposed("shap", "ig", 4, 10), "too few"),
+        (opposed("shap", "ig", 0, 20), "passed"),
+        (opposed("shap", "lime", 0, 20) + opposed("ig", "shap", 16, 20), "flagged"),
+        (opposed("shap", "random", 16, 20), "not measured"),
+        (opposed("shap", "poor", 16, 20), "not measured"),
+        (opposed("shap", "gradient_l2", 0, 20), "not measured"),
+    ],
+)
+def test_opposite_signs_at_the_top_count_for_both(found: list[Agreement], expected: str) -> None:
+    shares = disputes(found)
+    assert answered(dispute_reading("shap", shares, {"poor"})) == expected
+    if expected == "flagged":
+        assert answered(dispute_reading("ig", shares, {"poor"})) == "flagged"
+
+
+# ── Plausibility ──────────────────────────────────────────────────────────────────────────────────
+
+SPANS = tuple(Span(0, i, i + 1) for i in range(6))
+
+
+def marked(values: Sequence[float], label: str = "negative") -> Attribution:
+    found = attribution(
+        parts=("abcdef",),
+        spans=SPANS[: len(values)],
+        values=tuple(values),
+        standard_errors=None,
+        efficient=False,
+    )
+    return found.model_copy(update={"target": found.target.model_copy(update={"label": label})})
+
+
+def slow_auprc(values: Sequence[float], inside: Sequence[bool]) -> float:
+    """Return the mean, over the features of the rationale, of the precision down to each."""
+    order = sorted(range(len(values)), key=lambda i: -values[i])
+    hits = [inside[i] for i in order]
+    return float(np.mean([sum(hits[: k + 1]) / (k + 1) for k, hit in enumerate(hits) if hit]))
+
+
+@examples(30)
+@given(values=st.permutations([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0]), size=st.integers(1, 5))
+def test_plausibility_is_its_definition(values: list[float], size: int) -> None:
+    inside = [i < size for i in range(6)]
+    found = plausibility({"a": Rationale(None, [Span(0, 0, size)])}, [("a", marked(values))])
+    assert found.auprc == pytest.approx((slow_auprc(values, inside),))
+    top = sorted(range(6), key=lambda i: -values[i])[:size]
+    assert found.f1 == pytest.approx((sum(inside[i] for i in top) / size,))
+    assert found.chance_auprc == pytest.approx((size / 6,))
+    assert found.chance_f1 == pytest.approx((size / 6,))
+
+
+def test_as_many_features_count_as_the_mean_rationale_has() -> None:
+    found = plausibility(
+        {"a": Rationale(None, [Span(0, 0, 1)]), "b": Rationale(None, [Span(0, 0, 3)])},
+        [("a", marked([6, 5, 4, 3, 2, 1])), ("b", marked([6, 5, 1, 2, 4, 3]))],
+    )
+    assert found.f1 == pytest.approx((2 * 1 / 3, 2 * 2 / 5))
+
+
+def test_random_values_reach_what_chance_says() -> None:
+    orders = list(permutations([-2.0, -1.0, 1.0, 2.0, 3.0]))
+    rationales = {"a": Rationale(None, SPANS[:2]), "b": Rationale(None, SPANS[:3])}
+    found = plausibility(
+        rationales, [(name, marked(order)) for order in orders for name in ("a", "b")]
+    )
+    assert np.mean(found.f1) == pytest.approx(np.mean(found.chance_f1))
+
+
+def test_only_explanations_of_the_rationales_label_count() -> None:
+    rationale = Rationale(("negative",), [Span(0, 0, 2)])
+    given_ = [("a", marked(range(6))), ("a", marked(range(6), "positive")), ("b", marked(range(6)))]
+    assert len(plausibility({"a": rationale}, given_).auprc) == 1
+
+
+def test_a_rationale_of_all_or_no_features_says_nothing() -> None:
+    everything = {"a": Rationale(None, SPANS), "b": Rationale(None, ())}
+    found = plausibility(everything, [("a", marked(range(6))), ("b", marked(range(6)))])
+    assert found == Plausibility((), (), (), ())
+    assert plausibility_readings(found) == []
+
+
+def test_plausibility_is_never_graded() -> None:
+    readings = plausibility_readings(Plausibility((0.1,) * 9, (0.5,) * 9, (0.0,) * 9, (0.5,) * 9))
+    assert [(r.verdict, value(r.measure), value(r.against)) for r in readings] == [
+        (None, pytest.approx(0.1), 0.5),
+        (None, 0.0, 0.5),
+    ]
