@@ -13,6 +13,7 @@ from explain.errors import CapabilityError, PredictionError
 from explain.explainers.base import Estimate, relative_gap, sum_onto_features
 from explain.games import Delete, Question, target_values
 from explain.progress import Progress
+from explain.pulse import Pulse
 from explain.spans import text_of
 
 __all__ = ["Linear"]
@@ -74,10 +75,11 @@ class Linear:
             If the model does not tell what a word adds.
         """
         linear = _with_weights(model)
+        pulse = Pulse()
 
         def explain(batch: Sequence[Question]) -> list[Outcome[Estimate]]:
             hidden = [Delete()(q.segmentation, np.zeros(len(q.segmentation), bool)) for q in batch]
-            empty = model.predict(hidden)
+            empty = pulse.call(model.predict, hidden, model.name)
             return [
                 Outcome(_estimate(linear, question, scores), 1)
                 for question, scores in zip(batch, empty, strict=True)
