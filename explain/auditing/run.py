@@ -28,11 +28,12 @@ from explain.auditing.criteria import FrozenCriteria, judge
 from explain.auditing.omissions import omissions
 from explain.auditing.selection import plan_selection
 from explain.checks import AuditContext, Check
-from explain.checks.base.guarded import run_guarded
+from explain.checks.base.guarded import run_guarded, with_losses
 from explain.checks.unanswered import unanswered_rows
 from explain.data.dataset import Dataset, Row, read_dataset
 from explain.engine import Engine
 from explain.engine.games import Masker, Question, make_target, target_values
+from explain.engine.pulse import Watch
 from explain.engine.repeats import ask_again
 from explain.errors import (
     CapabilityError,
@@ -228,7 +229,9 @@ def audit(
         for posed in _questions(question, classifier, wanted)
     ]
     with timer.stage("repeats"):
-        ask_again(engine, [question for _, question in chosen], setting.masker, seed)
+        with engine.watch() as watch:
+            ask_again(engine, [question for _, question in chosen], setting.masker, seed)
+        again = _again(watch, dataset)
     explained = _explain(engine, chosen, explainers, setting, timer)
     with timer.stage("trust"):
         texts = [text_of(row.parts) for row, _ in asked]
@@ -236,6 +239,8 @@ def audit(
         assessed = _assessed(
             partial(assess, engine, explained.attributions, explainers, setting, texts, marked),
             explained,
+            dataset,
+            engine,
             timer,
         )
     records = [
@@ -267,7 +272,13 @@ def audit(
         for check in settings.checks
     ]
     timer.note("counts", evaluations=engine.evaluations + assessed.evaluations, calls=engine.calls)
-    measured = (*unanswered_rows(context), *sections, assessed.section, *explained.unable)
+    measured = (
+        *unanswered_rows(context),
+        *sections,
+        assessed.section,
+        *explained.unable,
+        *again,
+    )
     arguments: dict[str, JsonValue] = {
         "model": str(model) if isinstance(model, str | Path) else description.name,
         "model_options": _recorded(model_options or {}),
@@ -504,21 +515,41 @@ def _explain(
     return explained
 
 
+def _again(watch: Watch, dataset: Dataset) -> tuple[Section, ...]:
+    """Return what was lost when texts were asked for again; no section if nothing was."""
+    section = Section(
+        id="repeats",
+        title="Asking the model again",
+        summary="Before anything was explained, a few texts were asked for again.",
+    )
+    counted = with_losses(section, watch, dataset, "this step")
+    return () if counted == section else (counted,)
+
+
 def _assessed(
-    work: Callable[[], Assessment], explained: "_Explained", timer: "_Timer"
+    work: Callable[[], Assessment],
+    explained: "_Explained",
+    dataset: Dataset,
+    engine: Engine,
+    timer: "_Timer",
 ) -> Assessment:
     """Return how far explanations can be trusted, without grades where that cannot be told."""
-    try:
-        return work()
-    except Exception as error:
-        timer.failed("trust", error)
-        section = Section(
-            id="trust",
-            title="Reliability of the explanations",
-            summary="Nothing was measured.",
-            skipped=f"the grading failed with {first_line(error)}",
-        )
-        return Assessment(explained.attributions, (), {}, section, 0)
+    with engine.watch() as watch:
+        try:
+            assessed = work()
+        except Exception as error:
+            timer.failed("trust", error)
+            section = Section(
+                id="trust",
+                title="Reliability of the explanations",
+                summary="Nothing was measured.",
+                skipped=f"the grading failed with {first_line(error)}",
+            )
+            assessed = Assessment(explained.attributions, (), {}, section, 0)
+    section = with_losses(assessed.section, watch, dataset, "the grading")
+    if section.skipped is not None:
+        return Assessment(explained.attributions, (), {}, section, assessed.evaluations)
+    return replace(assessed, section=section)
 
 
 def _skip(row: Row, stage: str, error: ExplainError) -> Skipped:

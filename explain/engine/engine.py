@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Generic, TypeAlias, TypeVar
@@ -11,19 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.adapters import Scores, TextClassifier
-from explain.adapters.base import check_scores, halve_on_failure
+from explain.adapters.base import check_scores, failure, halve_on_failure
 from explain.adapters.rounding import RoundedClassifier
-from explain.engine.games import Coalitions, MaskedTextGame, Observed, Plan
+from explain.engine.games import Coalitions, MaskedTextGame, Observed, Plan, Question
 from explain.engine.precision import Precision
 from explain.engine.progress import Progress
-from explain.engine.pulse import Pulse
+from explain.engine.pulse import Pulse, Watch
 from explain.errors import ExplainError, PredictionError
-from explain.text.spans import Text
+from explain.text.spans import Text, text_of
 
 __all__ = ["Engine", "Outcome", "Row"]
 
 T = TypeVar("T")
-Q = TypeVar("Q")
 
 Row: TypeAlias = NDArray[np.float64]
 """Scores of one text, shape (n_labels,)."""
@@ -93,6 +92,8 @@ class Engine:
         Texts whose scores are kept.
     pulse : Pulse, optional
         That of another engine of the same model, which is then given up once.
+    beneath : Pulse, optional
+        That of the model that this one is made of: methods that look into it run that one.
 
     Attributes
     ----------
@@ -114,6 +115,7 @@ class Engine:
         *,
         cache_size: int = CACHE_SIZE,
         pulse: Pulse | None = None,
+        beneath: Pulse | None = None,
     ) -> None:
         self.classifier = classifier
         self.cache_size = cache_size
@@ -124,18 +126,12 @@ class Engine:
         self.precision = Precision(decimals=declared)
         self._call_size = CALL_SIZE
         self.pulse = pulse or Pulse()
+        self._beneath = beneath or self.pulse
         self._cache: OrderedDict[Text, Row | PredictionError] = OrderedDict()
-        self._watchers: list[dict[Text, str | None]] = []
 
-    @contextmanager
-    def watch(self) -> Iterator[dict[Text, str | None]]:
-        """Give a mapping that takes each text that is asked for, and why it got no answer."""
-        asked: dict[Text, str | None] = {}
-        self._watchers.append(asked)
-        try:
-            yield asked
-        finally:
-            self._watchers = [other for other in self._watchers if other is not asked]
+    def watch(self) -> AbstractContextManager[Watch]:
+        """Give what takes each text that any engine of this pulse is asked for, and what failed."""
+        return self.pulse.watch()
 
     def score(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
         """Return the scores of each text, or why it has none.
@@ -147,8 +143,23 @@ class Engine:
         return [known[text] for text in texts]
 
     def again(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
-        """Return the answer of one call to these texts in this order, past the cache."""
-        return halve_on_failure(self._predict, texts, self.classifier.name)
+        """Return the answers of one call to these texts in this order, past the cache.
+
+        If the call fails, it is halved until what fails stands alone.
+        """
+        answers = halve_on_failure(self._predict, texts, self.classifier.name)
+        self.pulse.note(zip(texts, answers, strict=True), sent=True)
+        return answers
+
+    def together(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
+        """Return the answers of one call to these texts, past the cache; it fails for all."""
+        answers: list[Row | PredictionError]
+        try:
+            answers = [*self._predict(texts)]
+        except Exception as error:
+            answers = [failure(self.classifier.name, error)] * len(texts)
+        self.pulse.note(zip(texts, answers, strict=True), sent=True)
+        return answers
 
     def score_alone(self) -> None:
         """Send one text a call from now on, as others change its answer; forget earlier answers."""
@@ -174,15 +185,23 @@ class Engine:
 
     def open(
         self,
-        method: Callable[[TextClassifier, Sequence[Q], Progress], list[Outcome[T]]],
-        questions: Sequence[Q],
+        method: Callable[[TextClassifier, Sequence[Question], Progress], list[Outcome[T]]],
+        questions: Sequence[Question],
     ) -> list[Outcome[T]]:
         """Run a method that looks into the model, and count what it says that it cost.
 
-        Such a method batches its questions itself.
+        Such a method batches its questions itself. It is not run if the model does not answer.
         """
-        with Progress("Looking into the model") as progress:
-            outcomes = method(self.classifier, questions, progress)
+        if reason := self._beneath.reason_to_wait():
+            outcomes = [Outcome[T](PredictionError(reason), 0) for _ in questions]
+        else:
+            with Progress("Looking into the model") as progress:
+                outcomes = method(self.classifier, questions, progress)
+            values = [outcome.value for outcome in outcomes]
+            self._beneath.doubt([value for value in values if isinstance(value, PredictionError)])
+        asked = (text_of(question.segmentation.parts) for question in questions)
+        values = [outcome.value for outcome in outcomes]
+        self._beneath.note(zip(asked, values, strict=True), sent=True)
         taken = sum(outcome.evaluations for outcome in outcomes)
         self.gradients += taken
         self.evaluations += taken
@@ -264,8 +283,8 @@ class Engine:
             progress.show(start + len(chunk), len(missing))
         for text in missing:
             self._cache[text] = known[text]
-        for asked in self._watchers:
-            asked.update((text, _reason(answer)) for text, answer in known.items())
+        self.pulse.note(known.items(), sent=False)
+        self.pulse.note(((text, known[text]) for text in missing), sent=True)
         while len(self._cache) > self.cache_size:
             self._cache.popitem(last=False)
         return known
@@ -278,10 +297,6 @@ class Engine:
         self.evaluations += len(texts)
         model = self.classifier
         return check_scores(model.predict(texts), len(texts), model.labels, model.name)
-
-
-def _reason(answer: Row | PredictionError) -> str | None:
-    return str(answer) if isinstance(answer, PredictionError) else None
 
 
 def _strings(text: Text) -> tuple[str, ...]:

@@ -304,6 +304,8 @@ def _thrifty(explainer: Explainer) -> Explainer:
 
 def _twin(engine: Engine, setting: Setting) -> Engine | str:
     """Return the way to a copy of the model with random parameters, or why there is none."""
+    if engine.pulse.given_up is not None:
+        return engine.pulse.given_up
     try:
         return Engine(randomised(engine.classifier, setting.seed))
     except CapabilityError as error:

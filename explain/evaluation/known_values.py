@@ -165,13 +165,15 @@ def known_values(
             if isinstance(explainer, GradientExplainer):
                 model = with_gradients(engine.classifier)
                 known = KnownVectors(model, alone, deepcopy(vectors))
-                return KnownValues(explainer.name, _measured(known, alone, explainer, setting))
+                return KnownValues(
+                    explainer.name, _measured(known, alone, explainer, setting, engine)
+                )
             limit_of(explainer, SHORTEST)
             first, second = planted()
             return KnownValues(
                 explainer.name,
-                _measured(first, alone, explainer, setting),
-                _measured(second, on_top, explainer, setting),
+                _measured(first, alone, explainer, setting, engine),
+                _measured(second, on_top, explainer, setting, engine),
             )
         except ExplainError as error:
             return KnownValues(explainer.name, reason=str(error))
@@ -180,9 +182,13 @@ def known_values(
 
 
 def _measured(
-    game: "_Planted | KnownVectors", texts: Sequence[Text], explainer: Explainer, setting: Setting
+    game: "_Planted | KnownVectors",
+    texts: Sequence[Text],
+    explainer: Explainer,
+    setting: Setting,
+    unplanted: Engine,
 ) -> Part:
-    engine = Engine(game)
+    engine = Engine(game, beneath=unplanted.pulse)
     questions = [sound(question) for question in ask(engine, texts, setting, [0] * len(texts))]
     found = [outcome.unwrap() for outcome in answer(engine, questions, explainer, setting)]
     return _compared(found, [game.truth(attribution, explainer) for attribution in found])

@@ -5,6 +5,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from explain.attribution.methods.base import Estimate, overlap, sum_onto_feature
 from explain.engine import Outcome
 from explain.engine.games import Question, target_values
 from explain.engine.progress import Progress
+from explain.engine.pulse import Pulse
 from explain.errors import CapabilityError, PredictionError
 from explain.text.spans import text_of
 
@@ -95,9 +97,12 @@ class GradientExplainer(ABC):
         differentiable = with_gradients(model)
         baseline = self._resolved(differentiable)
 
-        def work(batch: Sequence[Question]) -> list[Outcome[Estimate]]:
+        def estimate(batch: Sequence[Question]) -> list[Outcome[Estimate]]:
             return [*self.estimates(Paths(differentiable, batch, baseline))]
 
+        # Its own, as what answers here says nothing of scores, and the other way round.
+        pulse = Pulse()
+        work = partial(pulse.call, estimate, name=model.name)
         outcomes: dict[int, Outcome[Estimate]] = {}
         for group in _groups(questions, differentiable.token_budget):
             found = halve_on_failure(work, [questions[i] for i in group], model.name)

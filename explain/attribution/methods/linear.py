@@ -12,6 +12,7 @@ from explain.attribution.methods.base import Estimate, relative_gap, sum_onto_fe
 from explain.engine import Outcome
 from explain.engine.games import Delete, Question, target_values
 from explain.engine.progress import Progress
+from explain.engine.pulse import Pulse
 from explain.errors import CapabilityError, PredictionError
 from explain.text.spans import text_of
 
@@ -74,10 +75,11 @@ class Linear:
             If the model does not tell what a word adds.
         """
         linear = _with_weights(model)
+        pulse = Pulse()
 
         def explain(batch: Sequence[Question]) -> list[Outcome[Estimate]]:
             hidden = [Delete()(q.segmentation, np.zeros(len(q.segmentation), bool)) for q in batch]
-            empty = model.predict(hidden)
+            empty = pulse.call(model.predict, hidden, model.name)
             return [
                 Outcome(_estimate(linear, question, scores), 1)
                 for question, scores in zip(batch, empty, strict=True)

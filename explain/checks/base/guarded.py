@@ -5,12 +5,14 @@ from collections.abc import Callable
 
 from explain.adapters.base import INTERRUPTS, first_line
 from explain.checks.base import AuditContext, Check, not_measured
+from explain.data.dataset import Dataset
+from explain.engine.pulse import Watch
 from explain.errors import ConfigurationError
 from explain.record import Section, Table
 from explain.record.wording import percent
 from explain.text.spans import text_of
 
-__all__ = ["MOST_LOST", "run_guarded"]
+__all__ = ["MOST_LOST", "run_guarded", "with_losses"]
 
 MOST_LOST = 0.05
 """Share of the texts of a check that may get no answer. What the model fails on is no random part
@@ -39,7 +41,7 @@ def run_guarded(
     ConfigurationError
         If the check was asked for what it cannot do.
     """
-    with context.engine.watch() as asked:
+    with context.engine.watch() as watch:
         try:
             section = check.run(context)
         except (ConfigurationError, *INTERRUPTS):
@@ -47,17 +49,40 @@ def run_guarded(
         except BaseException as error:
             failed(check.id, error)
             section = not_measured(check, f"the check failed with {first_line(error)}")
-    rows = {text_of(row.parts) for row in context.dataset.rows if row.parts}
-    lost = Counter(reason for text, reason in asked.items() if reason and text not in rows)
+    return with_losses(section, watch, context.dataset, "this check")
+
+
+def with_losses(section: Section, watch: Watch, dataset: Dataset, who: str) -> Section:
+    """Return a section that says which texts got no answer; one without content if too many.
+
+    Rows of the table that were answered, or lost, before are not counted again.
+
+    Parameters
+    ----------
+    section : Section
+        What was measured.
+    watch : Watch
+        The texts that were asked for.
+    dataset : Dataset
+        The table.
+    who : str
+        Who asked for them.
+    """
+    rows = {text_of(row.parts) for row in dataset.rows if row.parts}
+    asked = watch.sent | (watch.asked - rows)
+    lost = Counter(reason for text, reason in watch.lost.items() if text in asked)
     if not lost:
         return section
-    made = sum(text not in rows for text in asked)
     n_lost = lost.total()
-    sentence = f"{n_lost:,} of {made:,} texts that this check made got no answer"
-    if n_lost > MOST_LOST * made:
+    sentence = f"{n_lost:,} of {len(asked):,} texts that {who} asked for got no answer"
+    if n_lost > MOST_LOST * len(asked):
         reason = lost.most_common(1)[0][0]
-        return not_measured(
-            check, f"{sentence}, more than {percent(MOST_LOST)}; the most frequent reason: {reason}"
+        return Section(
+            id=section.id,
+            title=section.title,
+            summary="Nothing was measured.",
+            skipped=f"{sentence}, more than {percent(MOST_LOST)}; the most frequent reason: "
+            f"{reason}",
         )
     table = Table(
         title="Texts without an answer",
