@@ -134,7 +134,7 @@ def test_a_command_whose_model_dies_ends_in_time_and_says_what_it_did_not_measur
         return right(texts)
 
     model = explain.wrap(dies, labels=["neg", "pos"])
-    monkeypatch.setattr("explain.auditing.load", lambda path, **options: model)
+    monkeypatch.setattr("explain.auditing.run.load", lambda path, **options: model)
     table = tmp_path / "rows.csv"
     table.write_text("text,label\n" + "".join(f'"{r["text"]}",{r["label"]}\n' for r in ROWS))
     options = "--label label --explain 1 --methods occlusion --check stability --check robustness"
