@@ -10,7 +10,6 @@ import torch
 from pydantic import JsonValue
 from transformers import AutoModelForCausalLM
 
-from explain.adapters.base import Scores, check_scores
 from explain.adapters.extras import need
 from explain.adapters.pretrained import (
     PretrainedClassifier,
@@ -20,6 +19,7 @@ from explain.adapters.pretrained import (
     refuse_random,
 )
 from explain.adapters.safety import LoadedFiles, check_folder, weight_files
+from explain.adapters.scores import Scores, check_scores
 from explain.adapters.token_spans import with_marks
 from explain.errors import AdapterError, CapabilityError, ConfigurationError, PredictionError
 from explain.record import FileHash

@@ -2,13 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from explain.errors import ConfigurationError
 from explain.text.spans import Span
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "Prompts",

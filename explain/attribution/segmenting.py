@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Sequence
 
 from explain.adapters import TextClassifier, TokenizedClassifier
-from explain.adapters.base import AddedTokenClassifier, halve_on_failure
+from explain.adapters.base import AddedTokenClassifier
+from explain.adapters.failures import halve_on_failure
 from explain.errors import ExplainError, PredictionError
 from explain.text.spans import Segmentation, Span, Text, parts_of, sentences, text_of, words
 

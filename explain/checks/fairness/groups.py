@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +10,7 @@ from scipy import stats
 
 from explain.checks.base import AuditContext, TableRow
 from explain.checks.base.decisions import Claim, Outcome, decisions, difference, outcomes
-from explain.record import Finding, IntervalsFigure, Measure, Severity, Table
-from explain.record.wording import estimated, percent
-from explain.statistics.bootstrap import CONFIDENCE
-from explain.statistics.intervals import mean, proportion
-
-if TYPE_CHECKING:
-    pass
+from explain.checks.fairness.labelled_outcomes import should_be
 from explain.checks.fairness.rates import (
     FOUR_FIFTHS,
     Rates,
@@ -32,6 +25,10 @@ from explain.checks.fairness.rates import (
     ratio_of,
     ratio_sentence,
 )
+from explain.record import Finding, IntervalsFigure, Measure, Severity, Table
+from explain.record.wording import estimated, percent
+from explain.statistics.bootstrap import CONFIDENCE
+from explain.statistics.intervals import mean, proportion
 
 __all__ = ["Comparison", "compare_groups"]
 
@@ -81,7 +78,7 @@ def compare_groups(context: AuditContext, favourable: str | None) -> Comparison:
     failed = np.full((len(context.unanswered), len(context.model.labels)), np.nan)
     scores = np.concatenate([context.scores, failed])
     made = decisions(context, scores, wanted)[known] == 1
-    right = _right(context, wanted)[known]
+    right = should_be(context, wanted)[known]
     selections = [groups.selection(o, made[:, k], right[:, k]) for k, o in enumerate(wanted)]
     errors = [
         groups.errors(o, made[:, k], right[:, k])
@@ -100,19 +97,6 @@ def compare_groups(context: AuditContext, favourable: str | None) -> Comparison:
         figures=tuple(figure for part in shown for figure in part.figures),
         claims=tuple(c for part in (*selections, *errors, *accuracy) for c in part.claims),
     )
-
-
-def _right(context: AuditContext, wanted: Sequence[Outcome]) -> NDArray[np.float64]:
-    """Return which decisions would be right, shape (n_instances, n_outcomes), NaN if unknown."""
-    given = [i.given if i.label is None else (i.label,) for i in context.instances]
-    given += [row.labels for row in context.unanswered]
-    found = np.full((len(given), len(wanted)), np.nan)
-    if context.model.task == "regression":
-        return found
-    for i, labels in enumerate(given):
-        if labels is not None:
-            found[i] = [(outcome.label in labels) == outcome.holds for outcome in wanted]
-    return found
 
 
 @dataclass(frozen=True, slots=True)
