@@ -268,7 +268,7 @@ def test_exact_interactions_of_a_rule_are_the_rule() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("n", [9, 10])
+@pytest.mark.parametrize("n", [9, pytest.param(10, marks=pytest.mark.nightly)])
 def test_the_limit_of_lime_is_the_weighted_fit_of_all_coalitions(n: int) -> None:
     values = mixed_game(n, np.random.default_rng(n))
     plan = Lime(budget=2**n, tolerance=TIGHT).plan(n, np.random.default_rng(0))
