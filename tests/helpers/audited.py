@@ -10,7 +10,7 @@ import explain
 from explain.adapters import FunctionClassifier
 from explain.record import AuditRecord, Measure, Section
 
-__all__ = ["audit_scores", "finding_claims", "labels_of", "measures_of", "texts_of"]
+__all__ = ["audit_scores", "finding_claims", "labels_of", "measures_of", "noisy", "texts_of"]
 
 
 def labels_of(n: int) -> list[str]:
