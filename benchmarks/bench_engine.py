@@ -11,7 +11,7 @@ from shared import SHARED, interleaved, machine, sentences
 
 import explain
 from explain.adapters.transformers import TransformersClassifier
-from explain.spans import Text
+from explain.text.spans import Text
 
 ROUNDS = 7
 SENTENCES = 32

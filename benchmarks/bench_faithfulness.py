@@ -1,6 +1,6 @@
 """Comprehensiveness and sufficiency of every method, minus those of random rankings.
 
-Usage: python bench_faithfulness.py [SENTENCES]. As `explain.metrics.faithfulness` has it: the
+Usage: python bench_faithfulness.py [SENTENCES]. As `explain.evaluation.faithfulness` has it: the
 log-odds of the target after erasure, with the mean of random rankings subtracted text by text,
 because short texts make random rankings look good. More is better in both columns.
 """
@@ -11,11 +11,11 @@ from shared import SHARED, machine, sentences, served
 
 from explain.adapters.transformers import TransformersClassifier
 from explain.attribution import Setting
+from explain.attribution.methods import METHODS
 from explain.engine import Engine
 from explain.errors import ExplainError
-from explain.explainers import METHODS
-from explain.intervals import mean
-from explain.metrics.faithfulness import RANDOM_RANKINGS, Faithfulness, faithfulness
+from explain.evaluation.faithfulness import RANDOM_RANKINGS, Faithfulness, faithfulness
+from explain.statistics.intervals import mean
 
 SENTENCES = 200
 

@@ -23,12 +23,12 @@ from shared import SHARED, machine, sentences
 
 from explain.adapters.transformers import TransformersClassifier
 from explain.attribution import Setting, ask
+from explain.attribution.methods import Lime, Shap
+from explain.attribution.methods.base import every
+from explain.attribution.methods.lime import kernel, neighbour_distances
+from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine import Engine
-from explain.explainers import Lime, Shap
-from explain.explainers.base import every
-from explain.explainers.lime import kernel, neighbour_distances
-from explain.explainers.shap import exact_shapley_values
-from explain.games import MaskedTextGame, Observed, target_values
+from explain.engine.games import MaskedTextGame, Observed, target_values
 
 TEXTS = 31
 SHORTEST, LONGEST = 8, 14
@@ -127,7 +127,7 @@ def lime_auto(values: Array, budget: int, seed: int) -> tuple[Array, Array | Non
 
 def lime_draws(values: Array, budget: int, seed: int) -> tuple[Array, None, int]:
     """Fit as many draws as the budget, whatever repeats among them, as LimeTextExplainer does."""
-    from explain.explainers.lime import _fit, draw_neighbours
+    from explain.attribution.methods.lime import _fit, draw_neighbours
 
     v, seen = asked(values)
     n = len(values).bit_length() - 1

@@ -17,9 +17,9 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import explain
 from explain.adapters import TextClassifier
-from explain.explainers import METHODS
-from explain.intervals import mean, proportion
+from explain.attribution.methods import METHODS
 from explain.record import Attribution, Measure
+from explain.statistics.intervals import mean, proportion
 
 TRAIN_ROWS, EPOCHS, TEXTS = 2_000, 2, 100
 EXAMPLE = runpy.run_path(str(Path(__file__).parents[1] / "examples/fine_tune_encoder.py"))

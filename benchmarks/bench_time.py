@@ -20,8 +20,8 @@ from transformers import pipeline
 import explain
 from explain.adapters.transformers import TransformersClassifier
 from explain.attribution import Setting, answer, ask
+from explain.attribution.methods import Explainer, make_explainer
 from explain.engine import Engine
-from explain.explainers import Explainer, make_explainer
 
 ROUNDS = 5
 SENTENCES = 32

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from explain.adapters import load, wrap
     from explain.attribution import attribute
+    from explain.attribution.interaction import interactions
     from explain.auditing import audit
-    from explain.interaction import interactions
     from explain.record import Attribution, AuditRecord, Interactions
 
 # Read by onnxruntime and huggingface_hub when they are imported; transformers asks the latter.
@@ -42,7 +42,7 @@ _HOMES = {
     "Interactions": "explain.record",
     "attribute": "explain.attribution",
     "audit": "explain.auditing",
-    "interactions": "explain.interaction",
+    "interactions": "explain.attribution.interaction",
     "load": "explain.adapters",
     "wrap": "explain.adapters",
 }

@@ -11,7 +11,7 @@ import typer
 from explain.command import FAILED, guarded, run, spare_output
 from explain.errors import ConfigurationError
 from explain.record import LogEntry, SystemIdentity
-from explain.rendering import require_own_reports
+from explain.record.rendering import require_own_reports
 
 __all__ = ["app", "main"]
 
@@ -276,7 +276,7 @@ def render(
     """Render the record of an audit again, in the format that the name of the file says."""
     require_own_reports()
     import reports
-    from explain.archive import read_log, read_record
+    from explain.auditing.archive import read_log, read_record
 
     target = out or record.with_suffix(".html")
     written = reports.write_report(read_record(record), target, read_log(record.parent))
@@ -290,8 +290,8 @@ def main() -> None:
 
 
 def _freeze(out: Path, config: Path | None, **given: object) -> None:
-    from explain.archive import bind_criteria
-    from explain.configuration import settle
+    from explain.auditing.archive import bind_criteria
+    from explain.auditing.configuration import settle
 
     frozen = bind_criteria(out, settle(config, given).criteria)
     if frozen is None:
@@ -311,10 +311,10 @@ def _audit(
     require_own_reports()
     from rich.console import Console
 
-    from explain.archive import bind_criteria, write_into
     from explain.auditing import audit
-    from explain.configuration import read_configuration, settle
-    from explain.files import claimed
+    from explain.auditing.archive import bind_criteria, write_into
+    from explain.auditing.configuration import read_configuration, settle
+    from explain.record.files import claimed
     from reports.terminal import print_audit
 
     stated = None if config is None else read_configuration(config)

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from explain.errors import AdapterError, DataError, ExplainError, RecordError, SegmentationError
-from explain.redaction import message, redacted
+from explain.text.redaction import message, redacted
 
 __all__ = ["FAILED", "guarded", "run", "spare_output"]
 

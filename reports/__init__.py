@@ -71,7 +71,7 @@ def write_html(
     OSError
         If the file cannot be written; what was at `path` before is still there.
     """
-    from explain.files import write_whole
+    from explain.record.files import write_whole
 
     path = Path(path)
     write_whole(path, render_html(record, run))
@@ -90,7 +90,7 @@ def write_report(record: AuditRecord, path: str | Path, run: Sequence[LogEntry] 
     OSError
         If the file cannot be written; what was at `path` before is still there.
     """
-    from explain.files import write_whole
+    from explain.record.files import write_whole
 
     path = Path(path)
     ending = _format_of(path)

@@ -15,7 +15,7 @@ from explain.record import (
     ReliabilityBin,
     ReliabilityFigure,
 )
-from explain.wording import decimal
+from explain.record.wording import decimal
 from reports.numbers import count, estimate, interval, plain, quantity
 from reports.tables import CellView, TableView, measured, measures_table, table
 from reports.text import shorten

@@ -6,7 +6,7 @@ Joining the pieces gives the text back, character for character.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from explain.spans import Span
+from explain.text.spans import Span
 from reports.environment import Verbatim
 from reports.text import marks
 

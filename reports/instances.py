@@ -8,8 +8,8 @@ from math import exp
 from pydantic import JsonValue
 
 from explain.record import Agreement, Attribution, Group, InstanceRecord, JsonObject
-from explain.spans import Span
-from explain.wording import decimal, percent, signed
+from explain.record.wording import decimal, percent, signed
+from explain.text.spans import Span
 from reports.figures import BarView, bar, bar_axis
 from reports.highlight import Piece, pieces, ranked
 from reports.numbers import bare, count, plain, probability

@@ -3,7 +3,7 @@
 from math import floor, log10
 
 from explain.record import Measure, Unit
-from explain.wording import decimal, signed
+from explain.record.wording import decimal, signed
 
 __all__ = [
     "bare",

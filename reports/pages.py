@@ -20,7 +20,7 @@ from explain.record import (
     Section,
     SystemIdentity,
 )
-from explain.wording import decimal, signed
+from explain.record.wording import decimal, signed
 from reports import summary
 from reports.environment import render
 from reports.figures import FigureView, figure_view

@@ -1,7 +1,7 @@
 """How exactly a model's answers are known, in words: whether it repeats itself, and rounds."""
 
 from explain.record import Attribution, Interactions, Repeats
-from explain.wording import decimal
+from explain.record.wording import decimal
 from reports.numbers import count
 
 __all__ = ["precision_warnings", "repeats_note"]

@@ -16,7 +16,7 @@ from explain.record import (
     Measure,
     Skipped,
 )
-from explain.wording import percent
+from explain.record.wording import percent
 from reports.instances import method_title
 from reports.numbers import count, estimate, exact
 

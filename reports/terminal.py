@@ -18,7 +18,7 @@ from explain.record import (
     JudgedCriterion,
     Outcome,
 )
-from explain.wording import decimal, signed
+from explain.record.wording import decimal, signed
 from reports import summary
 from reports.highlight import LEVELS, Piece, levels, pieces, ranked
 from reports.instances import ending, error_note, feature_name, method_title, ranks, warnings

@@ -26,7 +26,7 @@ from sklearn.svm import LinearSVR
 from explain.adapters.base import Contributions
 from explain.errors import CapabilityError, PredictionError
 from explain.record import Task
-from explain.spans import Span, Text
+from explain.text.spans import Span, Text
 
 __all__ = ["BagOfWords", "unwrapped"]
 

@@ -10,8 +10,8 @@ from pydantic import JsonValue
 
 from explain.errors import ConfigurationError, PredictionError
 from explain.record import FileHash, ModelDescription, Task
-from explain.redaction import message, redacted
-from explain.spans import Span, Text
+from explain.text.redaction import message, redacted
+from explain.text.spans import Span, Text
 
 if TYPE_CHECKING:
     import torch

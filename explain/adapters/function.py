@@ -15,7 +15,7 @@ from explain.adapters.base import (
 from explain.adapters.labels import Labels, check_labels
 from explain.errors import ConfigurationError
 from explain.record import ModelDescription
-from explain.spans import Text
+from explain.text.spans import Text
 
 __all__ = ["FunctionClassifier", "Output"]
 

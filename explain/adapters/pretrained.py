@@ -26,7 +26,7 @@ from explain.adapters.tokenized import (
 )
 from explain.errors import AdapterError, CapabilityError, ConfigurationError, nearest
 from explain.record import FileHash, ModelDescription, Task
-from explain.spans import Span, Text
+from explain.text.spans import Span, Text
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase

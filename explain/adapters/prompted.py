@@ -29,7 +29,7 @@ from explain.errors import (
     PredictionError,
 )
 from explain.record import FileHash
-from explain.spans import Span, Text, parts_of
+from explain.text.spans import Span, Text, parts_of
 
 if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase

@@ -18,8 +18,8 @@ from explain.adapters.folder_settings import (
     read_json,
 )
 from explain.errors import AdapterError, UnsafeModelError
-from explain.files import hash_file
 from explain.record import FileHash
+from explain.record.files import hash_file
 
 __all__ = ["ADAPTER_CONFIG", "LoadedFiles", "check_archive", "check_folder", "weight_files"]
 

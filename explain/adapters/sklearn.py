@@ -34,7 +34,7 @@ from explain.errors import (
     UnsafeModelError,
 )
 from explain.record import PICKLE_FACT, FileHash, ModelDescription, Task, label_name
-from explain.spans import Span, Text
+from explain.text.spans import Span, Text
 
 __all__ = ["SklearnClassifier"]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import regex
 
-from explain.spans import Span
+from explain.text.spans import Span
 
 __all__ = ["cut_off", "with_marks"]
 

@@ -17,7 +17,7 @@ from explain.adapters.token_spans import cut_off, with_marks
 from explain.adapters.written import BETWEEN_WORDS, is_read_as_one
 from explain.errors import AdapterError, ConfigurationError, PredictionError, nearest
 from explain.record import Task
-from explain.spans import Span, Text, parts_of
+from explain.text.spans import Span, Text, parts_of
 
 if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedTokenizerBase

@@ -22,7 +22,7 @@ from explain.adapters.tokenized import CPU_TOKEN_BUDGET, GPU_TOKEN_BUDGET
 from explain.adapters.written import PLACES, ids_over, written_into
 from explain.errors import AdapterError, CapabilityError, ConfigurationError, PredictionError
 from explain.record import ModelDescription, Task
-from explain.spans import Span, Text
+from explain.text.spans import Span, Text
 
 __all__ = ["TorchClassifier"]
 

@@ -14,7 +14,7 @@ from explain.checks.shortcuts import ShortcutsCheck
 from explain.checks.slices import SlicesCheck
 from explain.checks.stability import StabilityCheck
 from explain.errors import ConfigurationError
-from explain.options import make
+from explain.registry import make
 
 __all__ = ["CHECKS", "LEVEL", "AuditContext", "Check", "make_check", "not_measured"]
 

@@ -12,8 +12,7 @@ from scipy.special import expit, softmax
 
 from explain.adapters import Scores
 from explain.checks.base import LEVEL, AuditContext, not_measured
-from explain.checks.labelled import LabelledRows
-from explain.intervals import CONFIDENCE, clustered_proportion, mover, proportion
+from explain.checks.base.labelled_rows import LabelledRows
 from explain.record import (
     Finding,
     Measure,
@@ -23,7 +22,8 @@ from explain.record import (
     Table,
     Task,
 )
-from explain.wording import percent, points
+from explain.record.wording import percent, points
+from explain.statistics.intervals import CONFIDENCE, clustered_proportion, mover, proportion
 
 __all__ = ["CalibrationCheck", "Decisions", "slope"]
 

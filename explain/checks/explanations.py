@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from explain.checks.base import AuditContext
-from explain.intervals import count, mean
 from explain.record import Attribution, Cell, IntervalsFigure, Measure, Section, Table, Task, Unit
-from explain.wording import listed
+from explain.record.wording import listed
+from explain.statistics.intervals import count, mean
 
 __all__ = ["ExplanationsCheck"]
 

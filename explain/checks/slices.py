@@ -14,9 +14,8 @@ from pydantic import Field
 from scipy import stats
 
 from explain.checks.base import LEVEL, AuditContext, TableRow, not_measured
-from explain.checks.labelled import LabelledRows
-from explain.checks.phrases import Corpus, read_corpus
-from explain.intervals import benjamini_hochberg, holm, mean, proportion, wilson
+from explain.checks.base.labelled_rows import LabelledRows
+from explain.checks.base.phrases import Corpus, read_corpus
 from explain.record import (
     Finding,
     InstanceRecord,
@@ -27,8 +26,9 @@ from explain.record import (
     Table,
     Task,
 )
-from explain.spans import words as words_of
-from explain.wording import estimated, percent
+from explain.record.wording import estimated, percent
+from explain.statistics.intervals import benjamini_hochberg, holm, mean, proportion, wilson
+from explain.text.spans import words as words_of
 
 __all__ = ["Losses", "SlicesCheck", "score_difference"]
 

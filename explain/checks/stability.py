@@ -3,21 +3,21 @@
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from explain.adapters import Scores, TextClassifier
-from explain.adapters.base import ModuleClassifier, check_scores, failure
+from explain.adapters import TextClassifier
+from explain.adapters.base import ModuleClassifier
 from explain.checks.base import AuditContext, not_measured, probabilities
-from explain.engine import Engine
-from explain.errors import CapabilityError, ExplainError, PredictionError
-from explain.intervals import proportion
-from explain.pulse import Pulse
+from explain.engine import Engine, Row
+from explain.engine.pulse import Pulse
+from explain.errors import CapabilityError, PredictionError
 from explain.record import Cell, Finding, InstanceLink, Measure, Section, Table, Task, Unit
-from explain.spans import Text, text_of
+from explain.statistics.intervals import proportion
+from explain.text.spans import Text, text_of
 
 __all__ = ["StabilityCheck"]
 
@@ -38,6 +38,9 @@ MOST_IN_OTHER_DTYPE = 16
 """Texts scored in another dtype: in bfloat16 a processor without it takes six times as long."""
 
 MOST_OF_EACH = 5
+
+_Answers: TypeAlias = list[Row | PredictionError]
+"""What each text got in one run."""
 
 AGAIN = "same text again"
 DTYPE = "other dtype"
@@ -72,18 +75,24 @@ class StabilityCheck:
         """Return what changes where nothing should."""
         rows = _sample(context, self.texts)
         texts = [text_of(context.instances[row].parts) for row in rows]
-        model = context.engine.classifier
-        try:
-            base = _scored(model, texts, context.engine.pulse)
-        except ExplainError as error:
-            return not_measured(self, f"the model failed on texts that it scored before: {error}")
+        base = _scored(context.engine.classifier, texts, context.engine.pulse)
+        if len(lost := _lost([base])) == len(base):
+            reason = next(iter(lost.values()))
+            return not_measured(self, f"the model failed on texts that it scored before: {reason}")
         trials: list[_Trial] = []
         skipped: list[tuple[str, str]] = []
-        for name, score in self._ways(context, model, texts).items():
+        for name, score in self._ways(context, texts).items():
             try:
-                trials.append(_trial(context, name, rows, base, score()))
-            except ExplainError as error:
+                answers = score()
+            except CapabilityError as error:
                 skipped.append((name, str(error)))
+                continue
+            n = len(answers[0])
+            if lost := _lost([base[:n], *answers]):
+                reason = next(iter(lost.values()))
+                skipped.append((name, f"{len(lost):,} of {n:,} texts got no answer: {reason}"))
+            if kept := [place for place in range(n) if place not in lost]:
+                trials.append(_trial(context, name, rows, kept, base, answers))
         findings = _findings(context, trials)
         return Section(
             id=self.id,
@@ -104,29 +113,27 @@ class StabilityCheck:
         )
 
     def _ways(
-        self, context: AuditContext, model: TextClassifier, texts: Sequence[Text]
-    ) -> dict[str, Callable[[], list[Scores]]]:
+        self, context: AuditContext, texts: Sequence[Text]
+    ) -> dict[str, Callable[[], list[_Answers]]]:
         """Return the ways to score the texts again, each of which gives one or more answers."""
         order = context.rng(f"{self.id}, order").permutation(len(texts))
         longest = text_of(max(context.instances, key=lambda i: sum(map(len, i.parts))).parts)
 
-        def shuffled() -> list[Scores]:
-            scores = np.empty((len(texts), len(model.labels)))
-            scores[order] = _called(model, [texts[i] for i in order])
-            return [scores]
+        engine = context.engine
+        model = engine.classifier
+
+        def shuffled() -> _Answers:
+            answers = engine.again([texts[i] for i in order])
+            return [answers[i] for i in np.argsort(order)]
 
         return {
-            AGAIN: lambda: [
-                _scored(model, texts, context.engine.pulse) for _ in range(self.repeats)
-            ],
-            "one text at a time": lambda: [
-                np.concatenate([_called(model, [text]) for text in texts])
-            ],
-            "another order": shuffled,
+            AGAIN: lambda: [_scored(model, texts, engine.pulse) for _ in range(self.repeats)],
+            "one text at a time": lambda: [[engine.together([text])[0] for text in texts]],
+            "another order": lambda: [shuffled()],
             "beside the longest text": lambda: [
-                np.concatenate([_called(model, [text, longest])[:1] for text in texts])
+                [engine.together([text, longest])[0] for text in texts]
             ],
-            DTYPE: lambda: [_scored(_in_other_dtype(model), texts[:MOST_IN_OTHER_DTYPE])],
+            DTYPE: lambda: [_scored(_in_other_dtype(engine), texts[:MOST_IN_OTHER_DTYPE])],
         }
 
 
@@ -178,49 +185,32 @@ def _sample(context: AuditContext, most: int) -> NDArray[np.int64]:
     return np.sort(context.rng("stability").permutation(rows)[:most])
 
 
-def _scored(model: TextClassifier, texts: Sequence[Text], pulse: Pulse | None = None) -> Scores:
-    """Return scores made as an audit makes them, by an engine that remembers nothing.
-
-    Raises
-    ------
-    PredictionError
-        If the model fails on a text.
-    """
-    return _answered(Engine(model, pulse=pulse).score(texts), model)
+def _scored(model: TextClassifier, texts: Sequence[Text], pulse: Pulse | None = None) -> _Answers:
+    """Return answers made as an audit makes them, by an engine that remembers nothing."""
+    return Engine(model, pulse=pulse).score(texts)
 
 
-def _called(model: TextClassifier, texts: Sequence[Text]) -> Scores:
-    """Return the scores of one call with the texts in this order.
-
-    Raises
-    ------
-    PredictionError
-        If the model fails.
-    """
-    try:
-        scores = model.predict(texts)
-    except Exception as error:
-        raise failure(model.name, error) from error
-    return check_scores(scores, len(texts), model.labels, model.name)
+def _lost(runs: Sequence[_Answers]) -> dict[int, str]:
+    """Return the places of the texts that some run did not answer, with the reasons."""
+    return {
+        place: str(row)
+        for run in runs
+        for place, row in enumerate(run)
+        if isinstance(row, PredictionError)
+    }
 
 
-def _answered(
-    rows: Sequence[NDArray[np.float64] | PredictionError], model: TextClassifier
-) -> Scores:
-    for row in rows:
-        if isinstance(row, PredictionError):
-            raise row
-    return np.array(rows, dtype=np.float64).reshape(len(rows), len(model.labels))
-
-
-def _in_other_dtype(model: TextClassifier) -> TextClassifier:
+def _in_other_dtype(engine: Engine) -> TextClassifier:
     """Return a copy of the model in bfloat16, or in float32 if it is in less.
 
     Raises
     ------
     CapabilityError
-        If it is no module of torch, or too large to be copied.
+        If it is no module of torch, too large to be copied, or was given up.
     """
+    model = engine.classifier
+    if engine.pulse.given_up is not None:
+        raise CapabilityError(engine.pulse.given_up)
     if not isinstance(model, ModuleClassifier):
         raise CapabilityError("the model is no module of torch whose dtype can be set")
     import torch
@@ -243,20 +233,22 @@ def _trial(
     context: AuditContext,
     name: str,
     rows: NDArray[np.int64],
-    base: Scores,
-    answers: Sequence[Scores],
+    kept: Sequence[int],
+    base: _Answers,
+    runs: Sequence[_Answers],
 ) -> _Trial:
+    """Return what changed among the texts that got all answers, at the places `kept`."""
     task = context.model.task
-    base, rows = base[: len(answers[0])], rows[: len(answers[0])]
-    before = probabilities(base, task)
-    changes = [np.abs(probabilities(answer, task) - before).max(axis=1) for answer in answers]
+    first, *others = (np.array([run[place] for place in kept], float) for run in (base, *runs))
+    before = probabilities(first, task)
+    changes = [np.abs(probabilities(other, task) - before).max(axis=1) for other in others]
     flips = [
-        ((answer > 0) != (base > 0)).any(axis=1)
+        ((other > 0) != (first > 0)).any(axis=1)
         if task == "multi_label"
-        else answer.argmax(axis=1) != base.argmax(axis=1)
-        for answer in answers
+        else other.argmax(axis=1) != first.argmax(axis=1)
+        for other in others
     ]
-    return _Trial(name, rows, np.max(changes, axis=0), np.any(flips, axis=0))
+    return _Trial(name, rows[[*kept]], np.max(changes, axis=0), np.any(flips, axis=0))
 
 
 def _rounding(context: AuditContext) -> float:

@@ -3,11 +3,11 @@
 from collections import Counter
 
 from explain.checks.base import AuditContext
-from explain.checks.guarded import MOST_REASONS
-from explain.intervals import proportion
+from explain.checks.base.guarded import MOST_REASONS
 from explain.record import Finding, Measure, Section, Severity, Table
-from explain.redaction import message
-from explain.wording import estimated
+from explain.record.wording import estimated
+from explain.statistics.intervals import proportion
+from explain.text.redaction import message
 
 __all__ = ["UNANSWERED", "unanswered_rows"]
 

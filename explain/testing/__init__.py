@@ -18,10 +18,10 @@ from explain.adapters import TextClassifier, wrap
 from explain.adapters.base import failure
 from explain.errors import CapabilityError, ConfigurationError
 from explain.record import Conformance, ConformanceRow, Outcome
-from explain.redaction import redacted_record
-from explain.spans import Text, parts_of
 from explain.testing import gradients, scores, tokens
 from explain.testing.subject import PAIRS, TEXTS, Fault, NotApplicable, Subject
+from explain.text.redaction import redacted_record
+from explain.text.spans import Text, parts_of
 
 __all__ = ["CHECKS", "PAIRS", "TEXTS", "Conformance", "ConformanceRow", "check_classifier"]
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.adapters import GradientClassifier, TextClassifier
-from explain.explainers.gradients import hooked
-from explain.spans import Text
+from explain.attribution.methods.gradients import hooked
 from explain.testing.subject import Fault, NotApplicable, Subject
+from explain.text.spans import Text
 
 if TYPE_CHECKING:
     import torch

@@ -33,8 +33,8 @@ from numpy.typing import NDArray
 from explain.adapters import FunctionClassifier, Scores, TextClassifier
 from explain.errors import ConfigurationError, PredictionError, nearest
 from explain.record import Task
-from explain.spans import Span, Text
-from explain.wording import percent
+from explain.record.wording import percent
+from explain.text.spans import Span, Text
 
 __all__ = ["LABELS", "PLANTED", "Planted", "planted"]
 

@@ -10,8 +10,8 @@ from explain.adapters import Describable, Scores, TokenizedClassifier
 from explain.adapters.base import SUM_TOLERANCE
 from explain.errors import CapabilityError, PredictionError
 from explain.record import Task
-from explain.spans import Text, parts_of
 from explain.testing.subject import PAIRS, SCRIPTS, Fault, NotApplicable, Subject
+from explain.text.spans import Text, parts_of
 
 __all__ = ["CHECKS"]
 

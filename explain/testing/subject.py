@@ -11,7 +11,7 @@ import numpy as np
 from explain.adapters import Scores, TextClassifier, TokenizedClassifier
 from explain.adapters.base import check_scores, failure
 from explain.errors import PredictionError
-from explain.spans import Text, parts_of, text_of
+from explain.text.spans import Text, parts_of, text_of
 
 __all__ = ["PAIRS", "SCRIPTS", "TEXTS", "Fault", "NotApplicable", "Subject"]
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from explain.adapters import TokenizedClassifier
 from explain.adapters.base import PROBABILITY_FLOOR
-from explain.games import MaskToken
-from explain.spans import Segmentation, Span, Text, parts_of, text_of, words
+from explain.engine.games import MaskToken
 from explain.testing.subject import SCRIPTS, Fault, NotApplicable, Subject
+from explain.text.spans import Segmentation, Span, Text, parts_of, text_of, words
 
 __all__ = ["CHECKS"]
 

@@ -7,12 +7,12 @@ import numpy as np
 
 from explain.adapters import TextClassifier
 from explain.attribution import Setting, ask, attribute
+from explain.attribution.methods import Explainer
 from explain.engine import Engine
-from explain.explainers import Explainer
-from explain.games import Question
-from explain.metrics.verdicts import Answer, Reading
+from explain.engine.games import Question
+from explain.evaluation.verdicts import Answer, Reading
 from explain.record import Attribution, Target
-from explain.spans import Span, Text
+from explain.text.spans import Span, Text
 
 __all__ = ["answered", "attribution", "explained", "rng"]
 

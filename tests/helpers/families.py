@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import beta
 
-from explain.explainers.base import every
-from explain.explainers.shap import exact_shapley_values
-from explain.games import Coalitions, Values
+from explain.attribution.methods.base import every
+from explain.attribution.methods.shap import exact_shapley_values
+from explain.engine.games import Coalitions, Values
 
 Value: TypeAlias = Callable[[Coalitions], Values]
 Game: TypeAlias = tuple[Value, Values]

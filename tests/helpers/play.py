@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.games import Coalitions, Observed, Plan, Values
+from explain.engine.games import Coalitions, Observed, Plan, Values
 
 T = TypeVar("T")
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explain.explainers import Shap
-from explain.games import Values
+from explain.attribution.methods import Shap
+from explain.engine.games import Values
 from tests.helpers.families import Family, Value
 from tests.helpers.play import asked
 

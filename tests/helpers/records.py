@@ -36,7 +36,7 @@ from explain.record import (
     Table,
     Target,
 )
-from explain.spans import Span, words
+from explain.text.spans import Span, words
 
 __all__ = [
     "HOSTILE",

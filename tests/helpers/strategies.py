@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from explain.games import Values
-from explain.spans import words
+from explain.engine.games import Values
+from explain.text.spans import words
 
 SCRIPTS = {
     "Latin": "It's a rock'n'roll café, n’est-ce pas? 1,234.56 € @user #tag https://a.org/b?c=1",

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 import reports
-from explain.archive import read_log, read_record, write_audit
+from explain.auditing.archive import read_log, read_record, write_audit
 from explain.errors import ConfigurationError
-from explain.files import claimed, write_whole
 from explain.record import AuditRecord
+from explain.record.files import claimed, write_whole
 from tests.helpers.records import audit_record, run_log
 
 OLD = audit_record().model_copy(update={"criteria": ()})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from explain.files import hash_file
+from explain.record.files import hash_file
 from tests.helpers.command import run
 from tests.helpers.demo import DEMO
 

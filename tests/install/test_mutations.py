@@ -16,16 +16,16 @@ pytestmark = pytest.mark.slow
 
 BUGS = {
     "sign flip": (
-        Mutation("explain.explainers.occlusion", " full - without,", " without - full,"),
+        Mutation("explain.attribution.methods.occlusion", " full - without,", " without - full,"),
         "unit/test_explainers.py::test_occlusion_is_what_is_lost_when_one_feature_goes",
     ),
     "wrong target": (
-        Mutation("explain.games", "model.labels.index(wanted)", "int(np.argmax(scores))"),
+        Mutation("explain.engine.games", "model.labels.index(wanted)", "int(np.argmax(scores))"),
         "unit/test_games.py::test_the_target_is_a_label_an_index_or_the_predicted_one",
     ),
     "softmax twice": (
         Mutation(
-            "explain.games",
+            "explain.engine.games",
             "own = scores[:, target.index]",
             "scores = np.exp(scores - np.logaddexp.reduce(scores, axis=1)[:, None]); "
             "own = scores[:, target.index]",
@@ -34,7 +34,7 @@ BUGS = {
     ),
     "off-by-one span": (
         Mutation(
-            "explain.spans",
+            "explain.text.spans",
             "starts[start + 1 : end] = bytes(end - start - 1)",
             "starts[start + 1 : end - 1] = bytes(max(end - start - 2, 0))",
         ),
@@ -42,7 +42,7 @@ BUGS = {
     ),
     "special tokens masked": (
         Mutation(
-            "explain.explainers.gradients",
+            "explain.attribution.methods.gradients",
             "token is not None and any(overlap",
             "token is None or any(overlap",
         ),
@@ -50,23 +50,23 @@ BUGS = {
     ),
     "baseline = input": (
         Mutation(
-            "explain.explainers.gradients",
+            "explain.attribution.methods.gradients",
             "_start(model, layer, baseline), vectors)",
             "vectors, vectors)",
         ),
         "models/test_attribution.py::test_the_baseline_of_integrated_gradients_can_be_chosen",
     ),
     "seed ignored": (
-        Mutation("explain.games", "json.dumps([self.seed, self", "json.dumps([0, self"),
+        Mutation("explain.engine.games", "json.dumps([self.seed, self", "json.dumps([0, self"),
         "models/test_attribution.py::test_the_same_seed_gives_the_same_bytes_and_another_other_values",
     ),
     "standard error without the square root": (
-        Mutation("explain.game_model.posterior", "np.sqrt(spread)", "spread"),
+        Mutation("explain.attribution.game_model.posterior", "np.sqrt(spread)", "spread"),
         "unit/test_game_model.py::test_values_and_errors_scale_with_the_game",
     ),
     "even orders not cancelled": (
         Mutation(
-            "explain.game_model.model",
+            "explain.attribution.game_model.model",
             "(values[:, 0] - values[:, 1]) / 2",
             "values[:, 0] - values.mean()",
         ),
@@ -74,16 +74,18 @@ BUGS = {
     ),
     "verdict from an estimate": (
         Mutation(
-            "explain.metrics.verdicts", "if best < better * bar", "if better * measure.value < bar"
+            "explain.evaluation.verdicts",
+            "if best < better * bar",
+            "if better * measure.value < bar",
         ),
         "models/test_trust.py::test_a_share_is_judged_by_its_whole_interval",
     ),
     "known values of halves that are not shared": (
-        Mutation("explain.metrics.unanimity", "1 / np.maximum(sizes, 1)", "none + 1"),
+        Mutation("explain.evaluation.unanimity", "1 / np.maximum(sizes, 1)", "none + 1"),
         "models/test_known_values.py::test_the_truth_is_that_of_the_definitions",
     ),
     "tolerance 1e6": (
-        Mutation("explain.explainers.linear", "TOLERANCE = 1e-6", "TOLERANCE = 1e6"),
+        Mutation("explain.attribution.methods.linear", "TOLERANCE = 1e-6", "TOLERANCE = 1e6"),
         "models/test_linear.py::test_weights_that_do_not_give_the_models_own_score_are_not_shown",
     ),
 }

@@ -78,7 +78,7 @@ def test_a_foreign_package_called_reports_is_named(tmp_path: Path) -> None:
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports/__init__.py").write_text("")
     code = (
-        "from explain.rendering import require_own_reports\n"
+        "from explain.record.rendering import require_own_reports\n"
         "from explain.errors import ExplainError\n"
         "try: require_own_reports()\n"
         "except ExplainError as error: print(error)"
@@ -104,7 +104,7 @@ RENDER = """
 import sys
 from pathlib import Path
 import reports
-from explain.archive import read_record
+from explain.auditing.archive import read_record
 sys.stdout.write(reports.render_html(read_record(Path(sys.argv[1]))))
 """
 

@@ -17,7 +17,7 @@ import explain
 from explain.adapters import FunctionClassifier, GradientClassifier, TextClassifier
 from explain.adapters.transformers import TransformersClassifier
 from explain.errors import AdapterError, CapabilityError, ConfigurationError, UnsafeModelError
-from explain.spans import Span, Text
+from explain.text.spans import Span, Text
 
 TEXTS: list[str] = [
     "good .",

@@ -13,8 +13,8 @@ import torch
 import explain
 from explain.adapters import Encoding
 from explain.adapters.transformers import TransformersClassifier
+from explain.engine.games import target_values
 from explain.errors import AdapterError, CapabilityError, ConfigurationError, PredictionError
-from explain.games import target_values
 from explain.record import Attribution
 from explain.testing import check_classifier
 from tests.helpers.architectures import NAMED, TEXTS, every_architecture, made

@@ -12,12 +12,12 @@ import reports
 from explain.adapters import FunctionClassifier
 from explain.adapters.transformers import TransformersClassifier
 from explain.attribution import segment
+from explain.attribution.methods import METHODS, IntegratedGradients, Lime
+from explain.attribution.methods.base import sum_onto_features
+from explain.engine.games import target_values
 from explain.errors import CapabilityError, ConfigurationError, PredictionError, SegmentationError
-from explain.explainers import METHODS, IntegratedGradients, Lime
-from explain.explainers.base import sum_onto_features
-from explain.games import target_values
 from explain.record import Attribution
-from explain.spans import Segmentation, Span, text_of, words
+from explain.text.spans import Segmentation, Span, text_of, words
 from tests.helpers.reference.captum_package import integrated_gradients_by_hand
 from tests.helpers.search import examples
 

@@ -11,12 +11,12 @@ import explain
 import reports
 from explain.adapters import FunctionClassifier
 from explain.adapters.transformers import TransformersClassifier
-from explain.archive import read_log, read_record, write_audit
+from explain.auditing.archive import read_log, read_record, write_audit
+from explain.auditing.selection import plan_selection
 from explain.errors import ConfigurationError, DataError, PredictionError, RecordError
-from explain.files import hash_file
 from explain.record import AuditRecord, InstanceRecord, LogEntry, Section
-from explain.selection import plan_selection
-from explain.spans import han_rule
+from explain.record.files import hash_file
+from explain.text.spans import han_rule
 
 ROWS = [
     {"text": "good fun", "label": "pos"},

@@ -13,9 +13,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
 import explain
-from explain.games import Delete
+from explain.engine.games import Delete
 from explain.record import Attribution
-from explain.spans import Segmentation, sentences, words
+from explain.text.spans import Segmentation, sentences, words
 
 SENTENCES = 200
 EXACT = 60

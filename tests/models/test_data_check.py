@@ -8,7 +8,7 @@ import pytest
 import explain
 from explain.adapters.base import VocabularyClassifier
 from explain.adapters.transformers import TransformersClassifier
-from explain.checks.duplicates import near_duplicates
+from explain.checks.data.duplicates import near_duplicates
 from explain.record import Measure, Section
 from tests.helpers.audited import audit_scores, finding_claims, labels_of, measures_of, texts_of
 from tests.helpers.tiny import byte_tokenizer, piece_tokenizer, random_model
@@ -44,7 +44,7 @@ def test_blocks_find_what_all_pairs_find(monkeypatch: pytest.MonkeyPatch) -> Non
     rng = np.random.default_rng(0)
     texts = [(text[: rng.integers(20, 30)],) for text in texts_of(40, rng) for _ in range(2)]
     whole = near_duplicates(texts)
-    monkeypatch.setattr("explain.checks.duplicates.BLOCK", 7)
+    monkeypatch.setattr("explain.checks.data.duplicates.BLOCK", 7)
     assert near_duplicates(texts) == whole != []
 
 

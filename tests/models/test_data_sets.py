@@ -21,10 +21,10 @@ import explain
 import reports
 from explain.adapters import TextClassifier
 from explain.adapters.transformers import TransformersClassifier
-from explain.explainers import Lime, Occlusion, Shap
-from explain.games import MaskToken
+from explain.attribution.methods import Lime, Occlusion, Shap
+from explain.engine.games import MaskToken
 from explain.record import AuditRecord, IntervalsFigure, Measure, Section
-from explain.spans import Segmentation, words
+from explain.text.spans import Segmentation, words
 from tests.helpers.pages import Page, paragraphs
 from tests.helpers.watched import Watched
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from explain.archive import read_record
+from explain.auditing.archive import read_record
 from explain.cli import app
 from explain.record import AuditRecord
 from tests.helpers.watched import Watched

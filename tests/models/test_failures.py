@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 import explain
 from explain.adapters import TextClassifier
+from explain.attribution.methods.occlusion import Occlusion
 from explain.checks import AuditContext
 from explain.engine import Engine
+from explain.engine.pulse import PATIENCE
 from explain.errors import ConfigurationError, PredictionError
-from explain.explainers.occlusion import Occlusion
-from explain.pulse import PATIENCE
 from explain.record import AuditRecord, LogEntry, Section
 
 REASON = "503 Service Unavailable"

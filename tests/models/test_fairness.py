@@ -17,8 +17,8 @@ from scipy import stats
 import explain
 from explain.adapters import FunctionClassifier
 from explain.checks import make_check
-from explain.checks.groups import impact_ratio
-from explain.checks.identities import (
+from explain.checks.base.decisions import difference, fisher
+from explain.checks.base.identity_terms import (
     language_of,
     languages_of,
     mentions,
@@ -26,11 +26,11 @@ from explain.checks.identities import (
     sentence_sets,
     swap,
 )
-from explain.checks.outcomes import difference, fisher
+from explain.checks.fairness.groups import impact_ratio
 from explain.errors import ConfigurationError
-from explain.intervals import mean, proportion
 from explain.record import AuditRecord, Section
-from explain.wording import listed
+from explain.record.wording import listed
+from explain.statistics.intervals import mean, proportion
 from tests.helpers.demo import DEMO
 from tests.helpers.search import examples
 

@@ -12,11 +12,16 @@ from torch import Tensor
 import explain
 from explain.adapters.transformers import TransformersClassifier
 from explain.attribution import Setting, ask
+from explain.attribution.methods import (
+    DeepLift,
+    GradientShap,
+    IntegratedGradients,
+    integrated_gradients,
+)
+from explain.attribution.methods.base import relative_gap
 from explain.engine import Engine
+from explain.engine.games import Question
 from explain.errors import CapabilityError, ConfigurationError
-from explain.explainers import DeepLift, GradientShap, IntegratedGradients, integrated_gradients
-from explain.explainers.base import relative_gap
-from explain.games import Question
 from tests.helpers.architectures import TEXTS, every_architecture, made
 from tests.helpers.modules import WORDS, Perceptron, lstm, wrapped
 from tests.helpers.reference.captum_package import layer_method_by_hand

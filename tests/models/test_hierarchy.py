@@ -4,9 +4,9 @@ import pytest
 
 import explain
 from explain.adapters.transformers import TransformersClassifier
-from explain.games import target_values
+from explain.engine.games import target_values
 from explain.record import Attribution
-from explain.spans import text_of, words
+from explain.text.spans import text_of, words
 from tests.helpers.tiny import byte_tokenizer, random_model
 
 LONG = (

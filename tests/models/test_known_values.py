@@ -16,16 +16,16 @@ from sklearn.pipeline import make_pipeline
 
 import explain
 from explain.adapters import TextClassifier
+from explain.attribution.methods import Estimate, Explainer, Lime, Shap, make_explainer
+from explain.attribution.methods.base import ends, every
 from explain.engine import Engine
+from explain.engine.games import Kept, Masker, Plan, Values
 from explain.errors import DataError
-from explain.explainers import Estimate, Explainer, Lime, Shap, make_explainer
-from explain.explainers.base import ends, every
-from explain.games import Kept, Masker, Plan, Values
-from explain.metrics.known_readings import known_values_readings
-from explain.metrics.known_values import KnownValues, known_values
-from explain.metrics.unanimity import limit_of, truth, unanimity_games
-from explain.metrics.verdicts import Answer
-from explain.spans import Segmentation, Text, parts_of, text_of
+from explain.evaluation.known_readings import known_values_readings
+from explain.evaluation.known_values import KnownValues, known_values
+from explain.evaluation.unanimity import limit_of, truth, unanimity_games
+from explain.evaluation.verdicts import Answer
+from explain.text.spans import Segmentation, Text, parts_of, text_of
 from tests.helpers import strategies
 from tests.helpers.demo import DEMO
 from tests.helpers.play import Game, play, table_game

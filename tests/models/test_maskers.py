@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explain.games import (
+from explain.engine.games import (
     Delete,
     Masker,
     MaskToken,
 )
-from explain.spans import Segmentation, Text, words
+from explain.text.spans import Segmentation, Text, words
 from tests.helpers import strategies
 from tests.helpers.tiny import byte_tokenizer
 

@@ -13,22 +13,22 @@ from scipy.stats import kendalltau
 import explain
 from explain.adapters import GradientClassifier, TorchClassifier
 from explain.attribution import Setting, attribute
+from explain.attribution.methods import make_explainer
 from explain.engine import Engine
 from explain.errors import CapabilityError
-from explain.explainers import make_explainer
-from explain.metrics.infidelity import infidelity
-from explain.metrics.randomisation import randomised, resemblances
-from explain.metrics.readings import (
+from explain.evaluation.infidelity import infidelity
+from explain.evaluation.randomisation import randomised, resemblances
+from explain.evaluation.scorecard import (
     randomisation_reading,
 )
-from explain.metrics.sensitivity import (
+from explain.evaluation.sensitivity import (
     MOVES,
     RADIUS,
     max_sensitivities,
     nudged,
 )
-from explain.metrics.stability import stability
-from explain.spans import Text
+from explain.evaluation.stability import stability
+from explain.text.spans import Text
 from tests.helpers.attributions import answered, explained, rng
 from tests.helpers.demo import DEMO
 from tests.helpers.modules import WORDS, lstm, tokenize

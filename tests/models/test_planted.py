@@ -18,8 +18,8 @@ import explain
 from explain.adapters import Scores
 from explain.checks import CHECKS, AuditContext
 from explain.errors import ConfigurationError, PredictionError
-from explain.intervals import proportion, wilson
 from explain.record import AuditRecord, Finding, InstanceLink, Section
+from explain.statistics.intervals import proportion, wilson
 from explain.testing import check_classifier
 from explain.testing import planted as module
 from explain.testing.planted import LABELS, PLANTED, Planted, planted

@@ -20,11 +20,11 @@ import explain
 from explain.adapters import GradientClassifier, TextClassifier
 from explain.adapters.transformers import TransformersClassifier
 from explain.attribution import attribute
+from explain.attribution.methods import make_explainer
 from explain.engine import Engine
 from explain.errors import DataError
-from explain.explainers import make_explainer
-from explain.metrics.grades import recall_verdict
-from explain.metrics.positive_control import (
+from explain.evaluation.grades import recall_verdict
+from explain.evaluation.positive_control import (
     FIRST_LOOK,
     KINDS,
     SHORTEST,
@@ -37,9 +37,9 @@ from explain.metrics.positive_control import (
     plant,
     positive_control,
 )
-from explain.metrics.prose import READ
+from explain.evaluation.prose import READ
 from explain.record import Task
-from explain.spans import Span, Text, parts_of, words
+from explain.text.spans import Span, Text, parts_of, words
 from tests.helpers import strategies
 from tests.helpers.demo import DEMO
 from tests.helpers.tiny import ARCHITECTURES
@@ -331,7 +331,7 @@ def test_a_long_row_is_read_at_its_beginning_only(
     def answers(texts: Sequence[str]) -> list[list[float]]:
         return [[0.6, 0.4] if "good" in text else [0.3, 0.7] for text in texts]
 
-    monkeypatch.setattr("explain.metrics.positive_control.words", counting)
+    monkeypatch.setattr("explain.evaluation.positive_control.words", counting)
     model = explain.wrap(answers, labels=["no", "yes"])
     positive_control(model, [*WITHOUT, long], [make_explainer("occlusion")])
     assert max(read) <= READ

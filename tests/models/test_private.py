@@ -22,8 +22,8 @@ from transformers import AutoModel, AutoModelForMaskedLM
 import explain
 from explain.adapters import TorchClassifier
 from explain.adapters.transformers import TransformersClassifier
+from explain.attribution.methods.gradients import hooked
 from explain.errors import AdapterError, ExplainError, PredictionError
-from explain.explainers.gradients import hooked
 from tests.helpers.modules import LABELS, WORDS, Perceptron, Recurrent, tokenize
 from tests.helpers.search import examples
 from tests.helpers.tiny import ARCHITECTURES, byte_tokenizer, piece_tokenizer, random_model

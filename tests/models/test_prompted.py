@@ -20,7 +20,7 @@ from explain.errors import (
     PredictionError,
     UnsafeModelError,
 )
-from explain.spans import Text, parts_of
+from explain.text.spans import Text, parts_of
 from tests.helpers.reference.prompted import label_scores
 from tests.helpers.tiny import LINES, byte_tokenizer, random_model
 

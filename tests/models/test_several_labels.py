@@ -19,7 +19,7 @@ import explain
 import reports
 from explain.adapters import FunctionClassifier
 from explain.adapters.transformers import TransformersClassifier
-from explain.dataset import read_dataset
+from explain.data.dataset import read_dataset
 from explain.errors import DataError
 from explain.record import AuditRecord, LogEntry, Section, Table
 from tests.helpers.pages import Page, paragraphs

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explain.explainers import (
+from explain.attribution.methods import (
     Shap,
     sentences_then_words,
 )
-from explain.explainers.shap import balanced_tree
-from explain.games import Coalitions, Observed, Values
+from explain.attribution.methods.shap import balanced_tree
+from explain.engine.games import Coalitions, Observed, Values
 from tests.helpers import strategies
 from tests.helpers.play import asked, play, random_game, runs, table_game
 from tests.helpers.reference import shap_package

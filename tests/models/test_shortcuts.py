@@ -20,11 +20,11 @@ from sklearn.pipeline import make_pipeline
 import explain
 from explain.adapters import FunctionClassifier
 from explain.adapters.transformers import TransformersClassifier
-from explain.checks.order import _exchanged
-from explain.checks.phrases import Corpus, delete, insert, read_corpus
+from explain.checks.base.phrases import Corpus, delete, insert, read_corpus
 from explain.checks.shortcuts import ShortcutsCheck
+from explain.checks.shortcuts.word_order import _exchanged
 from explain.record import AuditRecord, InstanceRecord, Section
-from explain.spans import words
+from explain.text.spans import words
 from tests.helpers.search import examples, seeds
 
 GOOD = [f"good{letter}" for letter in "abcdefghij"]

@@ -114,7 +114,24 @@ def test_a_model_that_fails_later_is_not_measured() -> None:
     def fails(texts: Sequence[str]) -> Any:
         return lengths(texts) * (np.nan if next(turns) else 1.0)
 
-    assert "failed on texts that it scored before" in str(section(fails).skipped)
+    assert "64 of 64 texts that this check asked for got no answer" in str(section(fails).skipped)
+
+
+def test_a_text_that_fails_alone_is_left_out_and_counted() -> None:
+    lost = set[str]()
+
+    def fails(texts: Sequence[str]) -> Any:
+        if len(texts) == 1 and texts[0].endswith(("number 7", "number 50", "number 93")):
+            lost.update(texts)
+            raise ConnectionError("503")
+        return lengths(texts)
+
+    said = section(fails)
+    assert lost
+    (table,) = [table for table in said.tables if table.title == "Texts without an answer"]
+    assert table.rows == (("function raised ConnectionError: 503", len(lost)),)
+    (alone,) = [m for m in said.measures if m.name == "flips, one text at a time"]
+    assert alone.n == 64 - len(lost)
 
 
 def test_a_regression_moves_its_value() -> None:

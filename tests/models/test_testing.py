@@ -27,8 +27,8 @@ from explain.errors import (
     PredictionError,
 )
 from explain.record import Conformance, ConformanceRow, ModelDescription
-from explain.spans import Span, Text, parts_of
 from explain.testing import CHECKS, PAIRS, check_classifier
+from explain.text.spans import Span, Text, parts_of
 from reports.terminal import print_conformance
 from tests.helpers.command import run
 from tests.helpers.demo import DEMO

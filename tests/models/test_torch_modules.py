@@ -10,15 +10,15 @@ from torch import Tensor, nn
 
 import explain
 from explain.adapters import GradientClassifier, TorchClassifier
+from explain.attribution.methods.integrated_gradients import IntegratedGradients
+from explain.engine.games import target_values
 from explain.errors import (
     AdapterError,
     CapabilityError,
     ConfigurationError,
     PredictionError,
 )
-from explain.explainers.integrated_gradients import IntegratedGradients
-from explain.games import target_values
-from explain.spans import Span
+from explain.text.spans import Span
 from tests.helpers.modules import LABELS, WORDS, Convolutional, Recurrent, lstm, tokenize, wrapped
 
 TEXTS = [

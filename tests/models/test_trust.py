@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 
 import explain
 from explain.attribution import Setting, attribute
-from explain.checks.trust import trust_section
+from explain.attribution.methods import make_explainer
 from explain.engine import Engine
-from explain.explainers import make_explainer
-from explain.intervals import proportion
-from explain.metrics.grades import (
+from explain.evaluation.assessment import SAMPLED, Assessment, assess
+from explain.evaluation.grades import (
     faithfulness_verdict,
     grade,
     graded,
@@ -21,10 +20,11 @@ from explain.metrics.grades import (
     recall_verdict,
     shared_readings,
 )
-from explain.metrics.plausibility import Rationale
-from explain.metrics.positive_control import PositiveControl, Recall, Rule
-from explain.metrics.sensitivity import MOVES
-from explain.metrics.verdicts import (
+from explain.evaluation.plausibility import Rationale
+from explain.evaluation.positive_control import PositiveControl, Recall, Rule
+from explain.evaluation.section import trust_section
+from explain.evaluation.sensitivity import MOVES
+from explain.evaluation.verdicts import (
     TOO_FEW,
     Answer,
     Verdict,
@@ -33,8 +33,8 @@ from explain.metrics.verdicts import (
     better_than_random,
 )
 from explain.record import Agreement, Measure, MethodTrust, Section
-from explain.spans import Span, Text
-from explain.trust import SAMPLED, Assessment, assess
+from explain.statistics.intervals import proportion
+from explain.text.spans import Span, Text
 from tests.helpers.attributions import attribution
 from tests.helpers.demo import DEMO
 

@@ -12,10 +12,10 @@ from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef, recall_
 import explain
 import reports
 from explain.adapters import TextClassifier
-from explain.archive import write_audit
+from explain.auditing.archive import write_audit
+from explain.auditing.omissions import omissions
 from explain.checks import CHECKS, make_check
 from explain.errors import PredictionError
-from explain.omissions import omissions
 from explain.record import AuditRecord, Measure, Section
 
 REASON = "503 Service Unavailable"

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 import explain
-from explain.intervals import benjamini_hochberg
 from explain.record import AuditRecord, Task
+from explain.statistics.intervals import benjamini_hochberg
 
 N = 130
 LABELS = ("neg", "pos")

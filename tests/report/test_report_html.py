@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import reports
 from explain.errors import ConfigurationError
 from explain.record import Attribution, AuditRecord, JudgedCriterion, Measure
-from explain.spans import Span
+from explain.text.spans import Span
 from reports.environment import templates_folder
 from reports.highlight import pieces
 from tests.helpers.pages import Page, paragraphs

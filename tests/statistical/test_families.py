@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from explain.explainers import Lime
-from explain.explainers.base import every
-from explain.explainers.shap import exact_shapley_values
-from explain.game_model import GameModel, Limits, learn
-from explain.games import Values
-from explain.interaction import exact_interactions
+from explain.attribution.game_model import GameModel, Limits, learn
+from explain.attribution.interaction import exact_interactions
+from explain.attribution.methods import Lime
+from explain.attribution.methods.base import every
+from explain.attribution.methods.shap import exact_shapley_values
+from explain.engine.games import Values
 from tests.helpers.families import FAMILIES, Family, Value
 from tests.helpers.play import play, table_game
 from tests.helpers.played import compared, played

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from explain.explainers.shap import exact_shapley_values
-from explain.game_model import GameModel, Learned, Limits, ReadOut, learn
-from explain.games import Observed, Values
-from explain.interaction import exact_interactions
+from explain.attribution.game_model import GameModel, Learned, Limits, ReadOut, learn
+from explain.attribution.interaction import exact_interactions
+from explain.attribution.methods.shap import exact_shapley_values
+from explain.engine.games import Observed, Values
 from tests.helpers.play import table_game
 from tests.helpers.search import seeds
 

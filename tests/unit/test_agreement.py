@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from explain.metrics.agreement import _null_upper
+from explain.evaluation.agreement import _null_upper
 
 
 @pytest.mark.parametrize("n", [5, 7])

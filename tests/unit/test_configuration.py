@@ -11,19 +11,19 @@ from typing import Any, ClassVar
 import pytest
 
 import explain
-import explain.auditing
+import explain.auditing.run
 from explain import cli
 from explain.adapters import FunctionClassifier
-from explain.checks import CHECKS, AuditContext, not_measured
-from explain.configuration import (
+from explain.attribution.methods import Lime
+from explain.auditing.configuration import (
     DEFAULT_METHODS,
     Configuration,
     read_configuration,
     settle,
 )
-from explain.criteria import Criterion
+from explain.auditing.criteria import Criterion
+from explain.checks import CHECKS, AuditContext, not_measured
 from explain.errors import ConfigurationError
-from explain.explainers import Lime
 from explain.record import AuditRecord, Section, SystemIdentity
 
 WHOLE = """
@@ -307,7 +307,7 @@ Run = Callable[..., tuple[int, str, str]]
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Return the command as a function to (exit code, what it printed, what it complained)."""
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(explain.auditing, "load", lambda source, **options: MODEL)
+    monkeypatch.setattr(explain.auditing.run, "load", lambda source, **options: MODEL)
 
     def command(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["explain", *map(str, arguments)])
@@ -379,14 +379,14 @@ def test_criteria_are_frozen_without_a_model_and_a_later_run_is_held_to_them(
     def refuse(source: str, **options: object) -> None:
         raise AssertionError("the model was loaded")
 
-    monkeypatch.setattr(explain.auditing, "load", refuse)
+    monkeypatch.setattr(explain.auditing.run, "load", refuse)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     code, printed, _ = run(*AUDIT, "--criteria-only")
     sha256 = printed.split()[-1]
     assert code == 0
     assert [path.name for path in (folder / "audit").iterdir()] == ["criteria.json"]
     assert json.loads((folder / "audit/criteria.json").read_text())["sha256"] == sha256
-    monkeypatch.setattr(explain.auditing, "load", lambda source, **options: MODEL)
+    monkeypatch.setattr(explain.auditing.run, "load", lambda source, **options: MODEL)
     monkeypatch.delenv("SOURCE_DATE_EPOCH")
     assert run(*AUDIT)[0] == 0
     html = (folder / "audit/audit.html").read_text()

@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 
 import explain
 from explain.adapters import FunctionClassifier
-from explain.archive import bind_criteria, write_audit
+from explain.auditing.archive import bind_criteria, write_audit
+from explain.auditing.criteria import RANGES, Criterion, FrozenCriteria, check_metrics, judge
 from explain.checks import CHECKS, AuditContext, Check
-from explain.criteria import RANGES, Criterion, FrozenCriteria, check_metrics, judge
 from explain.errors import ConfigurationError, RecordError
-from explain.intervals import bootstrap, clustered_proportion, holm, mean, proportion
 from explain.record import (
     IntervalsFigure,
     JudgedCriterion,
@@ -28,6 +27,7 @@ from explain.record import (
     Section,
     Table,
 )
+from explain.statistics.intervals import bootstrap, clustered_proportion, holm, mean, proportion
 
 DAY = date(2026, 11, 24)
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from explain.dataset import read_dataset
+from explain.data.dataset import read_dataset
 from explain.errors import DataError
-from explain.spans import Span
+from explain.text.spans import Span
 
 ROWS = [{"text": "good", "label": "pos"}, {"text": 'a,\n"b" 👍', "label": "neg"}]
 

@@ -9,8 +9,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
-from explain.editing import beside, inserted, replaced, without
-from explain.spans import Segmentation, Span, parts_of, sentences, words
+from explain.text.editing import beside, inserted, replaced, without
+from explain.text.spans import Segmentation, Span, parts_of, sentences, words
 from tests.helpers import strategies
 
 AS_WRITTEN = (

@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explain.adapters import FunctionClassifier, Scores
-from explain.engine import ACTIVE_PLANS, Engine
+from explain.attribution.methods import Estimate, Occlusion, Shap
+from explain.engine import Engine
+from explain.engine.engine import ACTIVE_PLANS
+from explain.engine.games import Coalitions, Delete, MaskedTextGame, Plan
 from explain.errors import BudgetError, ExplainError, PredictionError
-from explain.explainers import Estimate, Occlusion, Shap
-from explain.games import Coalitions, Delete, MaskedTextGame, Plan
 from explain.record import Target, Task
-from explain.spans import Segmentation, Text, words
+from explain.text.spans import Segmentation, Text, words
 from tests.helpers.search import examples
 
 TARGET = Target(label="b", index=1, scale="logit")
@@ -163,8 +164,8 @@ def test_values_depend_neither_on_the_size_of_a_call_nor_on_what_else_is_asked(
 
     alone = [Engine(Counting()).run([one], plans([one]))[0] for one in games]
     with (
-        mock.patch("explain.engine.CALL_SIZE", call_size),
-        mock.patch("explain.engine.ACTIVE_PLANS", n_active),
+        mock.patch("explain.engine.engine.CALL_SIZE", call_size),
+        mock.patch("explain.engine.engine.ACTIVE_PLANS", n_active),
     ):
         model = Counting()
         together = Engine(model).run(games, plans(games))

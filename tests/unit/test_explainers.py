@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from explain.attribution.methods import METHODS, Lime, Occlusion, Random, Shap, make_explainer
+from explain.attribution.methods.bridge import GameFunction, as_plan
+from explain.attribution.methods.lime import draw_neighbours, held_out_rows, neighbour_distances
+from explain.attribution.methods.shap import balanced_tree, exact_shapley_values
+from explain.engine.games import Values
 from explain.errors import BudgetError, ConfigurationError
-from explain.explainers import METHODS, Lime, Occlusion, Random, Shap, make_explainer
-from explain.explainers.bridge import GameFunction, as_plan
-from explain.explainers.lime import draw_neighbours, held_out_rows, neighbour_distances
-from explain.explainers.shap import balanced_tree, exact_shapley_values
-from explain.games import Values
 from tests.helpers import strategies
 from tests.helpers.play import asked, play, random_game, table_game
 from tests.helpers.reference import lime_package

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explain.explainers import Lime, Shap
-from explain.explainers.base import every
-from explain.explainers.lime import draw_neighbours
-from explain.explainers.shap import exact_shapley_values
-from explain.game_model import GameModel, Learned, Limits, learn, pairs
-from explain.games import Coalitions, Values
-from explain.interaction import exact_interactions
+from explain.attribution.game_model import GameModel, Learned, Limits, learn, pairs
+from explain.attribution.interaction import exact_interactions
+from explain.attribution.methods import Lime, Shap
+from explain.attribution.methods.base import every
+from explain.attribution.methods.lime import draw_neighbours
+from explain.attribution.methods.shap import exact_shapley_values
+from explain.engine.games import Coalitions, Values
 from tests.helpers.play import asked, play, table_game
 from tests.helpers.reference.lime_package import lime_by_hand, limit_of_lime
 from tests.helpers.search import examples, seeds

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax
 
 from explain.adapters import FunctionClassifier
-from explain.errors import CapabilityError, ConfigurationError
-from explain.games import (
+from explain.engine.games import (
     Delete,
     Masker,
     MaskToken,
@@ -16,8 +15,9 @@ from explain.games import (
     make_target,
     target_values,
 )
+from explain.errors import CapabilityError, ConfigurationError
 from explain.record import Target
-from explain.spans import Segmentation, Span, Text, parts_of, text_of, words
+from explain.text.spans import Segmentation, Span, Text, parts_of, text_of, words
 from tests.helpers import strategies
 
 MASKERS = [MaskToken("[MASK]"), Delete()]

@@ -12,8 +12,7 @@ from pydantic import ValidationError
 
 import explain
 import reports
-from explain.errors import BudgetError
-from explain.explainers import (
+from explain.attribution.methods import (
     Estimate,
     Lime,
     Occlusion,
@@ -23,10 +22,11 @@ from explain.explainers import (
     sentence_runs,
     sentences_then_words,
 )
-from explain.explainers.shap import exact_shapley_values
-from explain.games import Values
+from explain.attribution.methods.shap import exact_shapley_values
+from explain.engine.games import Values
+from explain.errors import BudgetError
 from explain.record import Attribution
-from explain.spans import Segmentation, Span, words
+from explain.text.spans import Segmentation, Span, words
 from tests.helpers import strategies
 from tests.helpers.play import asked, play, runs, table_game
 from tests.helpers.reference.owen import owen_by_orders

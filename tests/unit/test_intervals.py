@@ -15,9 +15,10 @@ from scipy import stats
 from scipy.special import expit
 
 from explain.checks.calibration import Decisions, slope
-from explain.checks.confusion import macro_f1, macro_f1_of, matthews, matthews_of
-from explain.checks.ranking import ranking_measures
-from explain.intervals import (
+from explain.checks.performance.confusion import macro_f1, macro_f1_of, matthews, matthews_of
+from explain.checks.performance.roc import ranking_measures
+from explain.record import Measure
+from explain.statistics.intervals import (
     clusters_of,
     linearised,
     paired_difference,
@@ -25,7 +26,6 @@ from explain.intervals import (
     resample,
     wilson,
 )
-from explain.record import Measure
 
 SIZES = (50, 200, 1_000)
 

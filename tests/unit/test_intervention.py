@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from explain.checks.intervention import Intervention
-from explain.intervals import clustered_proportion, wilson
+from explain.checks.base.intervention import Intervention
+from explain.statistics.intervals import clustered_proportion, wilson
 from tests.helpers.search import examples
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from explain.checks.label_noise import label_noise
+from explain.checks.data.label_noise import label_noise
 from explain.testing.planted import LABELS, planted
 from tests.helpers.search import seeds
 

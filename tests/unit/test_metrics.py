@@ -12,16 +12,16 @@ from scipy.stats import kendalltau
 
 from explain.adapters import FunctionClassifier
 from explain.attribution import Setting
+from explain.attribution.methods import make_explainer
 from explain.engine import Engine
+from explain.engine.games import Values
 from explain.errors import CapabilityError
-from explain.explainers import make_explainer
-from explain.games import Values
-from explain.metrics.agreement import chance_taus, common_values
-from explain.metrics.faithfulness import Faithfulness, erasure, faithfulness
-from explain.metrics.infidelity import Infidelity, infidelities, infidelity
-from explain.metrics.plausibility import Plausibility, Rationale, plausibility
-from explain.metrics.randomisation import randomised
-from explain.metrics.readings import (
+from explain.evaluation.agreement import chance_taus, common_values
+from explain.evaluation.faithfulness import Faithfulness, erasure, faithfulness
+from explain.evaluation.infidelity import Infidelity, infidelities, infidelity
+from explain.evaluation.plausibility import Plausibility, Rationale, plausibility
+from explain.evaluation.randomisation import randomised
+from explain.evaluation.scorecard import (
     agreement_reading,
     dispute_reading,
     disputes,
@@ -32,15 +32,15 @@ from explain.metrics.readings import (
     sensitivity_reading,
     stability_readings,
 )
-from explain.metrics.sensitivity import (
+from explain.evaluation.sensitivity import (
     MOVES,
     Sensitivity,
     max_sensitivities,
     max_sensitivity,
 )
-from explain.metrics.stability import Stability, compared, stability
+from explain.evaluation.stability import Stability, compared, stability
 from explain.record import Agreement, Attribution, Measure
-from explain.spans import Span, Text
+from explain.text.spans import Span, Text
 from tests.helpers import strategies
 from tests.helpers.attributions import answered, attribution, explained, rng
 from tests.helpers.play import asked, play, table_game

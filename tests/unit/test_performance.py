@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics
 
-from explain.checks.challenger import challenge
-from explain.checks.label_findings import dead_labels, swapped_labels
-from explain.checks.ranking import Influence, average_precision, roc_area
-from explain.checks.regression import spearman
+from explain.checks.base.baseline_model import challenge
+from explain.checks.performance.label_findings import dead_labels, swapped_labels
+from explain.checks.performance.regression import spearman
+from explain.checks.performance.roc import Influence, average_precision, roc_area
 from explain.record import Measure
 from tests.helpers.audited import (
     audit_scores,

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 import explain
 from explain.adapters import FunctionClassifier, TextClassifier
 from explain.adapters.rounding import are_enough, decimals_of
+from explain.attribution.game_model import Limits
+from explain.attribution.hierarchy import sentences_then_words
+from explain.attribution.interaction import _plan
+from explain.attribution.methods import Estimate, Lime, Occlusion, Shap
+from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine import Engine
+from explain.engine.games import Observed, Plan, Values, target_values
+from explain.engine.precision import Precision
 from explain.errors import ConfigurationError, PredictionError
-from explain.explainers import Estimate, Lime, Occlusion, Shap
-from explain.explainers.hierarchy import sentences_then_words
-from explain.explainers.shap import exact_shapley_values
-from explain.game_model import Limits
-from explain.games import Observed, Plan, Values, target_values
-from explain.interaction import _plan
-from explain.metrics.grades import own_verdicts
-from explain.precision import Precision
+from explain.evaluation.grades import own_verdicts
 from explain.record import Attribution, Target
 from reports.instances import warnings
 from reports.precision import repeats_note

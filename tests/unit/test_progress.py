@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from explain import progress
+from explain.engine import progress
 
 
 class Terminal(io.StringIO):

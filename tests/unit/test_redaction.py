@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 import explain
 import reports
-from explain import redaction
 from explain.adapters import FunctionClassifier
-from explain.archive import write_audit
+from explain.auditing.archive import write_audit
 from explain.errors import ExplainError, PredictionError
 from explain.record import AuditRecord, LogEntry, SystemIdentity
-from explain.redaction import LONGEST_MESSAGE, REMOVED, message, redacted, register_secret
 from explain.testing import check_classifier
+from explain.text import redaction
+from explain.text.redaction import LONGEST_MESSAGE, REMOVED, message, redacted, register_secret
 from tests.helpers.pages import Page, paragraphs
 from tests.helpers.search import examples
 

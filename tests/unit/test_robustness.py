@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 import explain
 from explain.adapters import FunctionClassifier
 from explain.checks import make_check
-from explain.checks.transforms import NEGATIONS, TRANSFORMS, rewrite
+from explain.checks.robustness.perturbations import NEGATIONS, TRANSFORMS, rewrite
 from explain.record import Section
-from explain.spans import Span
+from explain.text.spans import Span
 from tests.helpers.search import examples
 
 EVERY = {transform.name: transform for transform in (*TRANSFORMS, *NEGATIONS)}

@@ -15,9 +15,9 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explain import spans
 from explain.errors import SegmentationError
-from explain.spans import (
+from explain.text import spans
+from explain.text.spans import (
     LONGEST_HAN,
     Segmentation,
     Span,
@@ -129,7 +129,7 @@ def test_jieba_reads_no_shared_file_writes_none_and_is_silent(tmp_path: Path) ->
     planted = marshal.dumps(({"这部电影": 10**6}, 10**6))
     cache.write_bytes(planted)
     code = (
-        "import sys, explain.spans as s\n"
+        "import sys, explain.text.spans as s\n"
         "s.words(['good']); assert 'jieba' not in sys.modules\n"
         "print(s.han_rule().split()[0], len(s.words(['这部电影'])))"
     )

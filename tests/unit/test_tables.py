@@ -22,12 +22,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from explain import tables
-from explain.configuration import Configuration
-from explain.dataset import read_dataset
+from explain.auditing.configuration import Configuration
+from explain.data import tables
+from explain.data.dataset import read_dataset
+from explain.data.tables import read_file, read_object
 from explain.errors import DataError
 from explain.record import ModelDescription
-from explain.tables import read_file, read_object
 from tests.helpers.records import audit_record, hostile_record, run_log
 
 ROWS = [{"text": "good", "label": "pos"}, {"text": "bäd", "label": "neg"}]

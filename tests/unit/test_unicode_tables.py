@@ -6,7 +6,7 @@ from pathlib import Path
 
 import regex
 
-from explain.spans import words
+from explain.text.spans import words
 
 TABLES = Path(__file__).parent / "unicode"
 

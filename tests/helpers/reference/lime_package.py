@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 from sklearn.metrics import pairwise_distances
 
-from explain.explainers.base import every
-from explain.explainers.lime import kernel, neighbour_distances
-from explain.games import Coalitions, Values
+from explain.attribution.methods.base import every
+from explain.attribution.methods.lime import kernel, neighbour_distances
+from explain.engine.games import Coalitions, Values
 
 
 def lime_by_hand(neighbours: Coalitions, values: Values) -> tuple[NDArray[np.float64], float]:

@@ -6,7 +6,7 @@ from itertools import chain, permutations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.games import Values
+from explain.engine.games import Values
 from tests.helpers.reference.shapley import mean_over_orders
 
 

@@ -6,7 +6,7 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.games import Values
+from explain.engine.games import Values
 
 
 def shapley_by_orders(values: Values) -> NDArray[np.float64]:

@@ -1,0 +1,160 @@
+"""Asking in rounds, each of which tests what the ones before have taught, until enough is known."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explain.attribution.game_model.design import pairs
+from explain.attribution.game_model.model import GameModel
+from explain.attribution.game_model.posterior import RESOLUTION, ReadOut
+from explain.attribution.game_model.threads import one_thread
+from explain.engine.games import Plan
+from explain.errors import ConfigurationError
+
+__all__ = ["Learned", "Limits", "learn"]
+
+FloatArray = NDArray[np.float64]
+
+FIRST_ROUND = 32
+"""Evaluations asked for first."""
+
+SECOND_ROUND = 48
+"""Evaluations after the second round: it only tests the first."""
+
+SMALLEST_ROUND = 8
+"""Evaluations that a further round asks for at least: a batch that is worth a fit."""
+
+FEWEST_ROUNDS = 3
+"""Rounds before a tolerance ends anything: what varies with the size is learned in the second, and
+is tested in the third."""
+
+FEWEST_TESTS = 20
+"""Pairs beyond each feature alone before a tolerance ends anything: what happens to one coalition
+in fourteen would show among their 40 with a chance of .95."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When to stop asking.
+
+    Attributes
+    ----------
+    tolerance : float
+        Largest standard error, relative to the largest absolute value.
+    budget : int
+        Evaluations, the empty and the full coalition included.
+    seconds : float or None
+        Wall-clock seconds after the first question.
+
+    Raises
+    ------
+    ConfigurationError
+        If a limit is not positive.
+    """
+
+    tolerance: float
+    budget: int
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.tolerance <= 0 or self.budget < 2 or (self.seconds or 1) <= 0:
+            raise ConfigurationError(
+                f"tolerance={self.tolerance}, budget={self.budget}, seconds={self.seconds} end "
+                "nothing; tolerance and seconds must be positive, the budget two or more"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What was learned of a game until a read-out was certain enough.
+
+    Attributes
+    ----------
+    model : GameModel
+        The game.
+    found : ReadOut
+        The read-out that decided when to stop.
+    ended_by : {"tolerance", "budget", "seconds"}
+        Why no further question was asked.
+    rounds : int
+        How often values were asked for.
+    """
+
+    model: GameModel
+    found: ReadOut
+    ended_by: str
+    rounds: int
+
+
+def learn(
+    n_features: int,
+    rng: np.random.Generator,
+    limits: Limits,
+    read: Callable[[GameModel], ReadOut],
+) -> Plan[Learned]:
+    """Return the coroutine that asks for pairs in rounds until a read-out is certain enough.
+
+    Whoever starts from the same random stream asks for the same coalitions in the same order.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of features, two or more.
+    rng : numpy.random.Generator
+        Source of the design.
+    limits : Limits
+        When to stop.
+    read : callable
+        Takes a `GameModel` and returns what is to become certain.
+    """
+    started = time.monotonic()
+    design = pairs(n_features, rng)
+    kept = np.ones((1, n_features), dtype=bool)
+    values: FloatArray = np.zeros((0, 2))
+    variances: FloatArray = np.zeros((0, 2))
+    last: Learned | None = None
+    rounds, wanted, certain = 0, FIRST_ROUND, False
+    enough = 2 * (n_features + 1 + FEWEST_TESTS)
+    while True:
+        room = (min(wanted, limits.budget) - 2 * len(values)) // 2
+        with one_thread():
+            asked = list(islice(design, room - (not rounds)))
+        if last is not None and not asked:
+            return replace(last, ended_by="tolerance") if certain else last
+        fresh = np.array(asked if rounds else [kept[0], *asked])
+        answered = yield np.vstack([fresh, ~fresh])
+        values = np.vstack([values, answered.values.reshape(2, -1).T])
+        variances = np.vstack([variances, answered.variances.reshape(2, -1).T])
+        kept = np.vstack([kept, fresh]) if rounds else fresh
+        rounds += 1
+        with one_thread():
+            before = None if last is None else last.model
+            model = GameModel.fit(kept, values, variances, before)
+            found = read(model)
+        last = Learned(model, found, "budget", rounds)
+        unresolved = RESOLUTION * (1 + float(np.abs(values).max()))
+        excess = found.relative_error / limits.tolerance
+        certain = excess <= 1 or found.errors.max(initial=0) <= unresolved
+        if certain and rounds >= FEWEST_ROUNDS and 2 * len(values) >= enough:
+            return replace(last, ended_by="tolerance")
+        if limits.seconds is not None and time.monotonic() - started >= limits.seconds:
+            return replace(last, ended_by="seconds")
+        if 2 * len(values) + 2 > limits.budget:
+            return last
+        wanted = _next(2 * len(values), excess, enough)
+
+
+def _next(n: int, excess: float, enough: int) -> int:
+    """Return how many evaluations to have next, after n whose error is `excess` times too large.
+
+    The error falls about as n^-1.25, so the last round asks for little more than it needs; where
+    none is too large, it asks for `enough` to have tested that.
+    """
+    if n <= FIRST_ROUND:
+        return SECOND_ROUND
+    needed = n * excess**0.8 if excess > 1 else enough
+    return int(min(2 * n, max(n + SMALLEST_ROUND, needed)))

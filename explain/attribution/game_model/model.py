@@ -1,0 +1,229 @@
+"""A game as far as its values so far tell: two halves, and what is read of both."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explain.attribution.game_model.posterior import Half, ReadOut
+from explain.attribution.game_model.prior import Prior, hypotheses
+from explain.attribution.game_model.symmetric import SizeWeights
+from explain.attribution.game_model.threads import one_thread
+from explain.engine.games import Coalitions, Values
+
+__all__ = ["GameModel"]
+
+FloatArray = NDArray[np.float64]
+
+Data: TypeAlias = tuple[Coalitions, FloatArray, FloatArray]
+"""Coalitions, what a half of the game is at each, and the variances of its noise."""
+
+SMALLEST_RELEVANCE = 0.3
+"""Added to the size of a feature, relative to their root mean square, so that none is ruled out.
+
+Of .1, .3 and 1.5th powers tried on 13 exact games, the one whose 90 % intervals cover best.
+"""
+
+CHUNK = 1_000
+"""Coalitions whose covariances are held at a time."""
+
+
+@dataclass(frozen=True)
+class GameModel:
+    """The posterior of a game after some complementary pairs.
+
+    Attributes
+    ----------
+    kept : array, shape (n_pairs, n_features), bool
+        One coalition of each pair; the first is the full one.
+    values, variances : array, shape (n_pairs, 2), float64
+        Values of each coalition and of its complement, and the variances of their noise.
+    relevance, direction : array, shape (n_features,)
+        What the prior takes from fewer pairs.
+    odd : Half
+        What Shapley values depend on.
+    even_before : Half or None
+        The even half after fewer pairs, if it was looked at.
+    """
+
+    kept: Coalitions
+    values: FloatArray
+    variances: FloatArray
+    relevance: FloatArray
+    direction: FloatArray
+    odd: Half
+    even_before: Half | None = None
+
+    @classmethod
+    def fit(
+        cls,
+        kept: Coalitions,
+        values: FloatArray,
+        variances: FloatArray,
+        before: "GameModel | None" = None,
+    ) -> "GameModel":
+        """Return the posterior after some pairs.
+
+        The direction and a relevance of each feature come from the model of the first of these
+        pairs, which is tested on the others; without one, from a first look at these very pairs.
+        The relevance is taken if it makes them more likely than an equal one (empirical Bayes;
+        MacKay 1992): an exclusive or hides in features that seem to matter little.
+        """
+        odd = (kept, (values[:, 0] - values[:, 1]) / 2, variances.sum(axis=1) / 4)
+        surprises = _tested(odd, None if before is None else before.odd)
+        even_before = None if before is None else before.even_if_looked_at
+        n_features = kept.shape[1]
+        direction = np.zeros(n_features) if before is None else before.learned_direction()
+
+        def under(relevance: FloatArray) -> "GameModel":
+            half = _fit(Prior("odd", relevance, direction), odd, surprises)
+            return cls(kept, values, variances, relevance, direction, half, even_before)
+
+        equal = under(np.ones(n_features))
+        learned = under((before or equal).learned_relevance())
+        return max(equal, learned, key=lambda model: model.odd.log_evidence)
+
+    @property
+    def empty_value(self) -> float:
+        """v(empty)."""
+        return float(self.values[0, 1])
+
+    @property
+    def full_value(self) -> float:
+        """v(N)."""
+        return float(self.values[0, 0])
+
+    def shapley(self) -> ReadOut:
+        """Return the Shapley values, which sum to v(N) - v(empty).
+
+        What the posterior means lack to the sum is shared in proportion to their variances; noise
+        of the two values takes its part.
+        """
+        found = self._shapley
+        lacking = self.full_value - self.empty_value - found.values.sum()
+        variances = found.errors**2
+        total = variances.sum() + self.variances[0].sum()
+        shares = variances / total if total > 0 else np.full(len(variances), 1 / len(variances))
+        return ReadOut(found.values + lacking * shares, found.errors * self.odd.widening)
+
+    def features(self, asked: SizeWeights) -> ReadOut:
+        """Return a number of each feature, with its standard error."""
+        features = np.arange(self.kept.shape[1])[None]
+        halves = (self.odd, self.even)
+        found = [half.read(half.prior.of_read_out(half.x, asked, features)) for half in halves]
+        odd, even = (one.errors * half.widening for one, half in zip(found, halves, strict=True))
+        return ReadOut(found[0].values + found[1].values, np.hypot(odd, even))
+
+    def interactions(self) -> ReadOut:
+        """Return the Shapley interaction index of all pairs, which the odd half says nothing of.
+
+        In the order of ``numpy.triu_indices(n_features, 1)``.
+        """
+        n_features, half = self.kept.shape[1], self.even
+        pairs = np.array(np.triu_indices(n_features, 1))
+        asked = SizeWeights.interaction(n_features)
+        found = half.read(half.prior.of_read_out(half.x, asked, pairs))
+        return ReadOut(found.values, found.errors * half.widening)
+
+    def predict(self, kept: Coalitions) -> Values:
+        """Return the expected value of each coalition, shape (n_coalitions,)."""
+        x = _signs(kept)
+        predicted = np.zeros(len(x))
+        for start in range(0, len(x), CHUNK):
+            chunk = slice(start, start + CHUNK)
+            for half in (self.odd, self.even):
+                with one_thread():
+                    predicted[chunk] += half.means(half.prior.of_coalitions(half.x, x[chunk]))
+        return predicted
+
+    def score(self, kept: Coalitions) -> Values:
+        """Return the value of each coalition: the true one where it is known, else `predict`'s.
+
+        A value with noise is not known.
+        """
+        distinct, place = np.unique(kept, axis=0, return_inverse=True)
+        exact = [self._exact.get(row.tobytes()) for row in distinct]
+        predicted = self.predict(distinct)
+        values = np.array(
+            [p if v is None else v for v, p in zip(exact, predicted, strict=True)], dtype=np.float64
+        )
+        return values[place.reshape(-1)]
+
+    def knows(self, kept: Coalitions) -> NDArray[np.bool_]:
+        """Return which coalitions were scored, shape (n_coalitions,)."""
+        scored = {row.tobytes() for row in np.vstack([self.kept, ~self.kept])}
+        return np.array([row.tobytes() in scored for row in kept], dtype=bool)
+
+    @cached_property
+    def even(self) -> Half:
+        """The even half, which Shapley values do not depend on."""
+        data = (self.kept, self.values.mean(axis=1), self.variances.sum(axis=1) / 4)
+        prior = Prior("even", self.relevance, self.direction)
+        return _fit(prior, data, _tested(data, self.even_before))
+
+    @property
+    def even_if_looked_at(self) -> Half | None:
+        """The even half if anything was read of it."""
+        return self.even if "even" in vars(self) else None
+
+    def learned_relevance(self) -> FloatArray:
+        """Return what the Shapley values so far say of how much each feature matters."""
+        size = np.hypot(self.shapley().values, self._shapley.errors)
+        scale = np.sqrt((size**2).mean())
+        if not scale:
+            return np.ones(len(size))
+        relevance = size / scale + SMALLEST_RELEVANCE
+        learned: FloatArray = relevance / relevance.mean()
+        return learned
+
+    def learned_direction(self) -> FloatArray:
+        """Return the Shapley values so far as a direction: of length one, or zero."""
+        values = self.shapley().values
+        length = float(np.linalg.norm(values))
+        found: FloatArray = values / length if length else values
+        return found
+
+    @cached_property
+    def _shapley(self) -> ReadOut:
+        """The Shapley values as the odd half has them: not adjusted to their sum, nor widened."""
+        n_features = self.kept.shape[1]
+        asked = SizeWeights.shapley(n_features)
+        half = self.odd
+        return half.read(half.prior.of_read_out(half.x, asked, np.arange(n_features)[None]))
+
+    @cached_property
+    def _exact(self) -> dict[bytes, float]:
+        """The values that were given without noise, by coalition."""
+        rows = np.vstack([self.kept, ~self.kept])
+        given = zip(rows, self.values.T.reshape(-1), self.variances.T.reshape(-1), strict=True)
+        return {row.tobytes(): float(value) for row, value, noise in given if not noise}
+
+
+def _tested(data: Data, before: Half | None) -> FloatArray:
+    """Return how surprising each datum was to the half that was known before; NaN to none."""
+    kept, y, noise = data
+    if before is None:
+        return np.full(len(y), np.nan)
+    return before.tested_on(_signs(kept), y, noise)
+
+
+def _fit(prior: Prior, data: Data, surprises: FloatArray) -> Half:
+    """Return the posterior of a half.
+
+    What varies with the size is tried once other sizes are known than those of each feature alone,
+    and what counts along a direction once there is one.
+    """
+    kept, y, noise = data
+    sized = len(kept) > kept.shape[1] + 1
+    tried = [
+        one
+        for one in hypotheses(prior.parity)
+        if (sized or not any(one.varying)) and (not one.along or (sized and prior.direction.any()))
+    ]
+    return Half.fit(prior, (_signs(kept), y, noise), tried, surprises)
+
+
+def _signs(kept: Coalitions) -> FloatArray:
+    return np.where(kept, 1.0, -1.0)

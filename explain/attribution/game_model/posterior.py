@@ -1,0 +1,205 @@
+"""What the values of some coalitions tell of one half of a game, and how well it foretold them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dtrtrs
+from scipy.stats import norm, t
+
+from explain.attribution.game_model.prior import Hypothesis, Moments, Prior
+
+__all__ = ["RESOLUTION", "Half", "ReadOut"]
+
+FloatArray = NDArray[np.float64]
+
+RESOLUTION = 1e-6
+"""Relative to one and the largest value: float32 scores are not known better than that."""
+
+JITTER = 1e-6
+"""Share of the variance that the covariances of the data need to have an inverse."""
+
+NEGLIGIBLE = 1e-2
+"""Probability, relative to the likeliest, of hypotheses that are not looked at."""
+
+SAFETY = 1.3
+"""Factor of how surprising the tests were, beyond what is allowed for their number.
+
+Of 1.1, 1.2 and 1.3, the one with which 90 % intervals cover .85 or more in all twelve families of
+games, of 15, 30 and 60 features each (decision 10).
+"""
+
+FAR = 1.5
+"""Distance of a size from the middle, in root n, from which on surprises are looked at apart."""
+
+FEWEST_TESTS = 4
+"""Surprises that say anything of those to come."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOut:
+    """Something linear in a game.
+
+    Attributes
+    ----------
+    values, errors : array, shape (n_values,), float64
+        Posterior mean and standard error of each number, in the unit of the target's scale.
+    """
+
+    values: FloatArray
+    errors: FloatArray
+
+    @property
+    def relative_error(self) -> float:
+        """The largest standard error, relative to the largest absolute value."""
+        largest = float(np.abs(self.values).max(initial=0))
+        worst = float(self.errors.max(initial=0))
+        return worst / largest if largest else (inf if worst else 0.0)
+
+
+@dataclass(frozen=True)
+class Half:
+    """The posterior of the odd or the even part of a game, averaged over the hypotheses.
+
+    Attributes
+    ----------
+    prior : Prior
+        What was expected.
+    x : array, shape (n_data, n_features)
+        The coalitions as +1 and -1, the full one first.
+    noise : array, shape (n_data,)
+        Variance of each datum.
+    tried : list of Hypothesis
+        Those that the data do not rule out.
+    probabilities, variances : array, shape (n_hypotheses,)
+        How likely the data make each, and its s2.
+    factors : array, shape (n_hypotheses, n_data, n_data)
+        Cholesky factors of the covariances of the data, lower, for s2 of one.
+    coefficients : array, shape (n_hypotheses, n_data)
+        Inverse covariances times data.
+    log_evidence : float
+        Of the likeliest hypothesis.
+    surprises : array, shape (n_data,)
+        How far each datum was off what fewer data had foretold, in its standard errors; NaN for
+        those that were not foretold.
+    """
+
+    prior: Prior
+    x: FloatArray
+    noise: FloatArray
+    tried: list[Hypothesis]
+    probabilities: FloatArray
+    variances: FloatArray
+    factors: FloatArray
+    coefficients: FloatArray
+    log_evidence: float
+    surprises: FloatArray
+
+    @classmethod
+    def fit(
+        cls,
+        prior: Prior,
+        data: tuple[FloatArray, FloatArray, FloatArray],
+        tried: Sequence[Hypothesis],
+        surprises: FloatArray,
+    ) -> "Half":
+        """Return the posterior after data: coalitions, values, and the variances of their noise."""
+        x, y, noise = data
+        grams = np.tensordot(prior.weights(tried), prior.of_coalitions(x, x).crossed, axes=1)
+        grams += np.array([JITTER + one.beyond for one in tried])[:, None, None] * np.eye(len(y))
+        if noise.any():
+            scales = np.array([_likeliest_scale(gram, y, noise.mean()) for gram in grams])
+            grams += noise / scales[:, None, None] * np.eye(len(y))
+        factors = np.asarray(np.linalg.cholesky(grams), dtype=np.float64)
+        white = _whitened(factors, [y] * len(factors))
+        quadratics = np.maximum((white**2).sum(axis=1), np.finfo(float).tiny)
+        if not noise.any():
+            scales = quadratics / len(y)
+        log_determinants = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+        evidence = -0.5 * (len(y) * np.log(scales) + quadratics / scales) - log_determinants
+        probabilities = np.exp(evidence - evidence.max())
+        likely = np.flatnonzero(probabilities > NEGLIGIBLE)
+        return cls(
+            prior,
+            x,
+            noise,
+            [tried[i] for i in likely.tolist()],
+            probabilities[likely] / probabilities[likely].sum(),
+            scales[likely],
+            factors[likely],
+            np.array([dtrtrs(factors[i].T, white[i])[0] for i in likely.tolist()]),
+            float(evidence.max()),
+            surprises,
+        )
+
+    def read(self, moments: Moments) -> ReadOut:
+        """Return the posterior of numbers that have these moments, as the model has it."""
+        covariances = np.tensordot(self._weights, moments.crossed, axes=1)
+        explained = (_whitened(self.factors, covariances) ** 2).sum(axis=1)
+        left = np.maximum(self._weights @ moments.prior - explained, 0)
+        means = np.einsum("hj,hjv->hv", self.coefficients, covariances)
+        mean = self.probabilities @ means
+        spread = self.probabilities @ (self.variances[:, None] * left + (means - mean) ** 2)
+        return ReadOut(mean, np.sqrt(spread))
+
+    def means(self, moments: Moments) -> FloatArray:
+        """Return the posterior means alone, shape (n_values,)."""
+        of_kind = (self.probabilities[:, None] * self._weights).T @ self.coefficients
+        found: FloatArray = np.einsum("kj,kjv->v", of_kind, moments.crossed)
+        return found
+
+    def tested_on(self, x: FloatArray, y: FloatArray, noise: FloatArray) -> FloatArray:
+        """Return the surprises of the data known so far, and of further ones that are foretold."""
+        known = len(self.x)
+        foretold = self.read(self.prior.of_coalitions(self.x, x[known:]))
+        beyond = np.array([JITTER + one.beyond for one in self.tried])
+        unexplained = self.probabilities @ (self.variances * beyond)
+        resolution = RESOLUTION * (1 + np.abs(y).max())
+        errors = np.sqrt(foretold.errors**2 + unexplained + noise[known:] + resolution**2)
+        return np.concatenate([self.surprises, (y[known:] - foretold.values) / errors])
+
+    @cached_property
+    def widening(self) -> float:
+        """What errors are multiplied by, from how surprising the last half of the data was.
+
+        Surprises that are normal have a fourth moment of three. Those of few or nearly all features
+        and those of middle sizes are looked at apart, and as many degrees of freedom are allowed
+        for as there are (Student 1908). It is one where nothing was tested, and never less.
+        """
+        last = slice(len(self.x) // 2, None)
+        surprises = self.surprises[last]
+        tested = np.isfinite(surprises)
+        if np.count_nonzero(tested) < FEWEST_TESTS:
+            return 1.0
+        far = np.abs(self.x[last].sum(axis=1)) > FAR * np.sqrt(self.x.shape[1])
+        groups = (surprises[tested & group] for group in (far, ~far))
+        worst = max(
+            (float((some**4).mean() / 3) ** 0.25 for some in groups if len(some) >= FEWEST_TESTS),
+            default=1.0,
+        )
+        few = float(t.ppf(0.95, np.count_nonzero(tested)) / norm.ppf(0.95))
+        return few * max(1.0, SAFETY * worst)
+
+    @cached_property
+    def _weights(self) -> FloatArray:
+        return self.prior.weights(self.tried)
+
+
+def _likeliest_scale(gram: FloatArray, y: FloatArray, noise: float) -> float:
+    """Return the s2 that makes data of covariance s2 times `gram` plus noise likeliest."""
+    eigenvalues, vectors = np.linalg.eigh(gram)
+    squares = (vectors.T @ y) ** 2
+    # A decade takes forty steps: s2 is then off by 3 % at most.
+    tried = float((y**2).mean() / np.diag(gram).mean()) * np.logspace(-6, 2, 321)[:, None]
+    spread = tried * eigenvalues + noise
+    best = int((np.log(spread) + squares / spread).sum(axis=1).argmin())
+    return float(tried[best, 0])
+
+
+def _whitened(factors: FloatArray, data: Iterable[FloatArray]) -> FloatArray:
+    """Return the inverse of each lower factor times its data."""
+    # LAPACK reads columns first, so that a transpose is read without a copy.
+    return np.array([dtrtrs(f.T, d, trans=1)[0] for f, d in zip(factors, data, strict=True)])

@@ -1,0 +1,44 @@
+"""The null that every method is compared with."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from explain.attribution.methods.base import Budget, Estimate, ends
+from explain.engine.games import Plan
+from explain.errors import BudgetError
+
+__all__ = ["Random"]
+
+
+@dataclass(frozen=True, slots=True)
+class Random:
+    """Values drawn from a standard normal distribution: they say nothing about the model.
+
+    Parameters
+    ----------
+    budget : int or None
+        Evaluations; two of a game are used, v(empty) and v(N). None for as many as needed.
+    """
+
+    name: ClassVar[str] = "random"
+    efficient: ClassVar[bool] = False
+
+    budget: Budget | None = None
+
+    def plan(self, n_features: int, rng: np.random.Generator) -> Plan[Estimate]:
+        """Return the coroutine that draws a value for each of `n_features` features.
+
+        Raises
+        ------
+        BudgetError
+            If the budget is below 2.
+        """
+        if self.budget is not None and self.budget < 2:
+            raise BudgetError(
+                f"random needs 2 evaluations, v(empty) and v(N), the budget is {self.budget}; "
+                "leave budget out"
+            )
+        empty, full = (yield ends(n_features)).values
+        return Estimate(rng.standard_normal(n_features), float(empty), float(full))

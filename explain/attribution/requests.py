@@ -1,0 +1,433 @@
+"""One prediction, or many, attributed to the features of their texts."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TypeAlias, overload
+
+import numpy as np
+from pydantic import JsonValue
+
+from explain.adapters import TextClassifier, TokenizedClassifier, wrap
+from explain.adapters.base import AddedTokenClassifier, halve_on_failure
+from explain.attribution.methods import (
+    MOST_WORDS,
+    Estimate,
+    Explainer,
+    PerturbationExplainer,
+    Refined,
+    WhiteBoxExplainer,
+    make_explainer,
+    sentence_runs,
+    sentences_then_words,
+)
+from explain.engine import Engine, Outcome
+from explain.engine.games import MaskedTextGame, Masker, Plan, Question, default_masker, make_target
+from explain.engine.repeats import ask_again
+from explain.errors import (
+    CapabilityError,
+    ConfigurationError,
+    ExplainError,
+    PredictionError,
+    nearest,
+)
+from explain.record import Attribution, Group
+from explain.text.redaction import redacted_record
+from explain.text.spans import Segmentation, Span, Text, parts_of, sentences, text_of, words
+
+__all__ = ["UNITS", "Setting", "Wanted", "added_tokens", "answer", "ask", "attribute", "segment"]
+
+UNITS = ("word", "token", "sentence", "auto")
+"""What a feature can be; ``auto`` is words, and in long texts sentences first."""
+
+Wanted: TypeAlias = str | int | None
+"""A label that is to be explained, or its index; None for the predicted one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all attributions of a run have in common.
+
+    Attributes
+    ----------
+    unit : {"word", "token", "sentence", "auto"}
+        What a feature is.
+    masker : Masker
+        What stands in for a removed feature.
+    seed : int
+        Seed of the random streams.
+    """
+
+    unit: str
+    masker: Masker
+    seed: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        model: TextClassifier,
+        *,
+        unit: str = "word",
+        masker: str | Masker | None = None,
+        seed: int = 0,
+    ) -> "Setting":
+        """Return the setting for a model, its mask token included.
+
+        Raises
+        ------
+        CapabilityError
+            If the model has no mask token, or tells no tokens, that were asked for.
+        ConfigurationError
+            If there is no such unit or masker.
+        """
+        if unit not in UNITS:
+            raise ConfigurationError(f"there is no unit {unit!r}; {nearest(unit, UNITS)}")
+        if unit == "token" and not isinstance(model, TokenizedClassifier):
+            raise CapabilityError(f"{model.name} does not tell its tokens; pass unit='word'")
+        if masker is None or isinstance(masker, str):
+            masker = default_masker(model, masker)
+        return cls(unit, masker, seed)
+
+
+@overload
+def attribute(
+    model: object,
+    texts: Text,
+    *,
+    method: str | Explainer = ...,
+    target: Wanted = ...,
+    unit: str = ...,
+    masker: str | Masker | None = ...,
+    seed: int = ...,
+    **options: object,
+) -> Attribution: ...
+@overload
+def attribute(
+    model: object,
+    texts: list[Text] | list[str] | list[tuple[str, str]],
+    *,
+    method: str | Explainer = ...,
+    target: Wanted | Sequence[Wanted] = ...,
+    unit: str = ...,
+    masker: str | Masker | None = ...,
+    seed: int = ...,
+    **options: object,
+) -> list[Attribution]: ...
+def attribute(
+    model: object,
+    texts: Text | list[Text] | list[str] | list[tuple[str, str]],
+    *,
+    method: str | Explainer = "shap",
+    target: Wanted | Sequence[Wanted] = None,
+    unit: str = "word",
+    masker: str | Masker | None = None,
+    seed: int = 0,
+    **options: object,
+) -> Attribution | list[Attribution]:
+    """Return the attribution of a text, or of each text of a list.
+
+    Parameters
+    ----------
+    model : TextClassifier, or anything that `explain.wrap` takes without labels
+        The model.
+    texts : str, pair of str, or list of them
+        One text (a pair is a tuple), or many.
+    method : str or Explainer
+        A name of `explain.attribution.methods.METHODS`, or an instance.
+    target : str, int or None, or list of them
+        Label that is explained, or its index; None for the predicted one of each text. A list
+        names one for each text of a list. Several targets of one text, given as often as it has
+        targets, share their evaluations: each text is scored once. Only gradients, and shap with
+        ``algorithm="partition"``, which follows the values that it sees, pay for each target.
+    unit : {"word", "token", "sentence", "auto"}
+        What a feature is. ``auto`` is for texts that may be long: one of more than 60 words is
+        explained by sentences first and then by the words of those that matter most, as
+        `explain.attribution.hierarchy.sentences_then_words` has it; the sentences with their values
+        are the `groups` of the attribution. A shorter text is explained by words, and so is every
+        text by a method of gradients, to which words cost no more than sentences.
+    masker : {"mask_token", "delete"}, Masker or None
+        What stands in for a removed feature; None for the mask token where there is one.
+    seed : int
+        The same seed, text, target and method give the same attribution. All methods and targets
+        of a text draw from the same random stream, so that they can share evaluations.
+    **options
+        Options of the method, such as ``budget`` or ``algorithm``; unknown ones are refused.
+
+    Raises
+    ------
+    AdapterError
+        If the model cannot be used, lacks what the method needs, or fails on a text.
+    BudgetError
+        If the budget is too small for the method.
+    ConfigurationError
+        If a name or value is unknown, or targets are not one for each text.
+    SegmentationError
+        If a text is no text.
+    """
+    many: list[Text] = list(texts) if isinstance(texts, list) else [texts]
+    targets = _one_each(target, texts)
+    explainer = make_explainer(method, **options)
+    engine = Engine(wrap(model))
+    setting = Setting.of(engine.classifier, unit=unit, masker=masker, seed=seed)
+    questions = []
+    for question in ask(engine, many, setting, targets):
+        if isinstance(question, ExplainError):
+            raise question
+        questions.append(question)
+    removing = None if isinstance(explainer, WhiteBoxExplainer) else setting.masker
+    ask_again(engine, questions, removing, seed)
+    answered = answer(engine, questions, explainer, setting)
+    attributions = [redacted_record(outcome.unwrap())[0] for outcome in answered]
+    return attributions if isinstance(texts, list) else attributions[0]
+
+
+def _one_each(target: Wanted | Sequence[Wanted], texts: object) -> Sequence[Wanted] | None:
+    """Return one target for each text; None where all are asked for their predicted label."""
+    n_texts = len(texts) if isinstance(texts, list) else 1
+    if target is None:
+        return None
+    if isinstance(target, str) or not isinstance(target, Sequence | np.ndarray):
+        return [target] * n_texts
+    if not isinstance(texts, list):
+        raise ConfigurationError(
+            f"{len(target)} targets for one text; pass the text once for each, as a list"
+        )
+    if len(target) != n_texts:
+        raise ConfigurationError(
+            f"{len(target)} targets for {n_texts} texts; pass one for each text, or one for all"
+        )
+    return list(target)
+
+
+def ask(
+    engine: Engine,
+    texts: Sequence[Text],
+    setting: Setting,
+    targets: Sequence[Wanted] | None = None,
+) -> list[Question | ExplainError]:
+    """Return the question that each text poses, or why it poses none.
+
+    `targets` names one label for each text; without it the predicted ones are asked for.
+    """
+    segmentations = segment(texts, engine.classifier, setting.unit)
+    good = [s for s in segmentations if isinstance(s, Segmentation)]
+    scores = iter(engine.score([text_of(s.parts) for s in good]))
+
+    def pose(segmentation: Segmentation, wanted: Wanted) -> Question | ExplainError:
+        row = next(scores)
+        if isinstance(row, ExplainError):
+            return row
+        return Question(segmentation, make_target(engine.classifier, row, wanted), row)
+
+    return [
+        pose(s, wanted) if isinstance(s, Segmentation) else s
+        for s, wanted in zip(segmentations, targets or [None] * len(texts), strict=True)
+    ]
+
+
+def segment(
+    texts: Sequence[Text], model: TextClassifier, unit: str
+) -> list[Segmentation | ExplainError]:
+    """Return the features of each text that the model reads, or why a text has none."""
+    whole = [_whole(text) for text in texts]
+    good = [text_of(s.parts) for s in whole if isinstance(s, Segmentation)]
+    cut = iter(
+        halve_on_failure(
+            lambda batch: _segment(batch, model, unit), good, model.name, catching=PredictionError
+        )
+    )
+    return [next(cut) if isinstance(s, Segmentation) else s for s in whole]
+
+
+def _segment(texts: Sequence[Text], model: TextClassifier, unit: str) -> list[Segmentation]:
+    parts = [parts_of(text) for text in texts]
+    if not isinstance(model, TokenizedClassifier):
+        return [Segmentation(p, _SEGMENTERS[unit](p)) for p in parts]
+    if unit == "token":
+        spans = [_merged(t, p) for t, p in zip(model.tokens(texts), parts, strict=True)]
+    else:
+        spans = [
+            _merged([*_SEGMENTERS[unit](p), *added], p)
+            for p, added in zip(parts, added_tokens(texts, model), strict=True)
+        ]
+    return [
+        Segmentation(p, _clipped(own, unread, p), unread)
+        for p, own, unread in zip(parts, spans, model.unread(texts), strict=True)
+    ]
+
+
+def answer(
+    engine: Engine, questions: Sequence[Question], explainer: Explainer, setting: Setting
+) -> list[Outcome[Attribution]]:
+    """Return the attribution of each question, or why there is none.
+
+    Raises
+    ------
+    CapabilityError
+        If the model lacks what the method needs.
+    """
+    seen = engine.precision.seen
+    questions = [replace(q, seed=setting.seed, target=seen(q.target)) for q in questions]
+    if isinstance(explainer, WhiteBoxExplainer):
+        removal = explainer.removal(engine.classifier)
+        outcomes: Sequence[Outcome[Estimate] | Outcome[Estimate | Refined]] = engine.open(
+            explainer.explain, questions
+        )
+    else:
+        removal = setting.masker.name
+        outcomes = engine.run(
+            (MaskedTextGame(q.segmentation, setting.masker, q.target) for q in questions),
+            (_plan(q, explainer, setting) for q in questions),
+        )
+
+    def complete(
+        question: Question, outcome: Outcome[Estimate] | Outcome[Estimate | Refined]
+    ) -> Outcome[Attribution]:
+        found = outcome.value
+        if isinstance(found, ExplainError):
+            return Outcome(found, outcome.evaluations)
+        segmentation = question.segmentation
+        estimate, spans, groups = _laid_out(found, segmentation)
+        errors = estimate.standard_errors
+        repeats = engine.precision.repeats(question.target)
+        attribution = Attribution(
+            parts=segmentation.parts,
+            spans=spans,
+            target=question.target,
+            method=explainer.name,
+            parameters={**_unit(setting.unit, refined=bool(groups)), **asdict(explainer)},
+            removal=removal,
+            values=tuple(estimate.values.tolist()),
+            standard_errors=None if errors is None else tuple(errors.tolist()),
+            empty_value=estimate.empty_value,
+            full_value=estimate.full_value,
+            efficient=explainer.efficient,
+            evaluations=outcome.evaluations,
+            seed=setting.seed,
+            diagnostics={
+                **estimate.diagnostics,
+                **_written_out(question, engine.classifier),
+                **({} if question.target.cap is None else {"at_cap": outcome.capped}),
+                **(
+                    {"repeats_differ": repeats.differences}
+                    if repeats and repeats.differences
+                    else {}
+                ),
+            },
+            unread=segmentation.unread,
+            repeats=repeats,
+            groups=groups,
+        )
+        return Outcome(attribution, outcome.evaluations)
+
+    return list(map(complete, questions, outcomes))
+
+
+def _plan(
+    question: Question, explainer: PerturbationExplainer, setting: Setting
+) -> Plan[Estimate | Refined]:
+    """Return the plan of a method on the features, or on sentences first where the unit is auto."""
+    n_features = len(question.segmentation)
+    rng = question.rng()
+    if setting.unit == "auto" and n_features > MOST_WORDS:
+        return sentences_then_words(explainer, sentence_runs(question.segmentation), rng)
+    return explainer.plan(n_features, rng)
+
+
+def _unit(unit: str, *, refined: bool) -> dict[str, JsonValue]:
+    """Return the unit that was asked for, and what came of it where that was left open."""
+    if unit != "auto":
+        return {"unit": unit}
+    return {"unit": unit, "features": "sentences, then words" if refined else "words"}
+
+
+def _laid_out(
+    found: Estimate | Refined, segmentation: Segmentation
+) -> tuple[Estimate, tuple[Span, ...], tuple[Group, ...]]:
+    """Return the values of the features, the features, and the sentences where there are any."""
+    if isinstance(found, Estimate):
+        return found, segmentation.spans, ()
+
+    def joined(run: range) -> Span:
+        first, last = segmentation.spans[run[0]], segmentation.spans[run[-1]]
+        return Span(first.part, first.start, last.end)
+
+    errors = found.outer.standard_errors
+    groups = tuple(
+        Group(
+            span=joined(run),
+            value=float(found.outer.values[number]),
+            standard_error=None if errors is None else float(errors[number]),
+        )
+        for number, run in enumerate(found.groups)
+    )
+    return found.estimate(), tuple(map(joined, found.features)), groups
+
+
+def _written_out(question: Question, model: TextClassifier) -> dict[str, JsonValue]:
+    """Return the model's own special tokens that the user has written out, if there are any."""
+    special = model.special_tokens if isinstance(model, TokenizedClassifier) else ()
+    found = [t for t in special if any(t in part for part in question.segmentation.parts)]
+    return {"special_tokens": list[JsonValue](found)} if found else {}
+
+
+def added_tokens(texts: Sequence[Text], model: TokenizedClassifier) -> list[tuple[Span, ...]]:
+    """Return the places of each text that the model reads as one token of its own."""
+    if isinstance(model, AddedTokenClassifier):
+        return model.added_tokens(texts)
+    special = re.compile("|".join(map(re.escape, model.special_tokens)) or r"\b\B")
+    return [
+        tuple(
+            Span(number, match.start(), match.end())
+            for number, part in enumerate(parts_of(text))
+            for match in special.finditer(part)
+        )
+        for text in texts
+    ]
+
+
+def _whole(text: Text) -> Segmentation | ExplainError:
+    """Return the text without features, or why it is no text."""
+    try:
+        return Segmentation(parts_of(text), ())
+    except ExplainError as error:
+        return error
+
+
+def _clipped(
+    spans: Sequence[Span], unread: Sequence[Span], parts: tuple[str, ...]
+) -> tuple[Span, ...]:
+    """Return what the model reads of each span; one that it never reads is left out."""
+    clipped = []
+    for part, start, end in spans:
+        for gap in unread:
+            if gap.part == part and gap.start <= start:
+                start = max(start, gap.end)
+            elif gap.part == part:
+                end = min(end, gap.start)
+        if start < end and (body := parts[part][start:end].strip()):
+            begin = parts[part].index(body, start)
+            clipped.append(Span(part, begin, begin + len(body)))
+    return tuple(clipped)
+
+
+def _merged(tokens: Sequence[Span], parts: tuple[str, ...]) -> tuple[Span, ...]:
+    """Return tokens as features: white space trimmed, those that share a character joined."""
+    merged: list[Span] = []
+    for part, start, end in sorted(tokens):
+        piece = parts[part][start:end]
+        if not (body := piece.strip()):
+            continue
+        begin = start + piece.index(body)
+        span = Span(part, begin, begin + len(body))
+        if merged and merged[-1].part == part and span.start < merged[-1].end:
+            span = Span(part, merged[-1].start, max(span.end, merged.pop().end))
+        merged.append(span)
+    return tuple(merged)
+
+
+_SEGMENTERS: dict[str, Callable[[Sequence[str]], tuple[Span, ...]]] = {
+    "word": words,
+    "sentence": sentences,
+    "auto": words,
+}

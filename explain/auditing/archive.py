@@ -1,0 +1,141 @@
+"""The folder that an audit leaves behind."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from explain.errors import ConfigurationError, RecordError
+from explain.record import AuditRecord, Criterion, FrozenCriteria, LogEntry
+from explain.record.files import RunFolder, claimed, finish_swap, hash_file, write_whole
+from explain.record.rendering import require_own_reports
+
+__all__ = ["bind_criteria", "read_log", "read_record", "write_audit", "write_into"]
+
+CRITERIA = "criteria.json"
+"""Name of the file that holds the acceptance criteria of a folder."""
+
+
+def bind_criteria(folder: str | Path, criteria: Sequence[Criterion]) -> FrozenCriteria | None:
+    """Return the criteria as a folder keeps them; None where there are none.
+
+    The first call freezes them in ``criteria.json``. Any later one must bring the same criteria,
+    in whatever order: a folder never answers to others than it was frozen with.
+
+    Raises
+    ------
+    ConfigurationError
+        If the folder holds other criteria.
+    RecordError
+        If its file is malformed, or its hash does not fit.
+    OSError
+        If the folder cannot be written.
+    """
+    # What only reads and renders must not load what computes.
+    from explain.auditing import today
+
+    path, stated = Path(folder) / CRITERIA, FrozenCriteria.of(criteria, today())
+    if path.exists():
+        kept = _frozen(path)
+        if kept.sha256 != stated.sha256:
+            raise ConfigurationError(
+                f"{str(path)!r} was frozen on {kept.frozen_on} with other criteria "
+                f"(sha256 {kept.sha256[:12]}… there, {stated.sha256[:12]}… here); "
+                "pass another folder, or those criteria"
+            )
+        return kept
+    if not criteria:
+        return None
+    write_whole(path, json.dumps(stated.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+    return stated
+
+
+def _frozen(path: Path) -> FrozenCriteria:
+    try:
+        return FrozenCriteria.from_json(path.read_bytes())
+    except RecordError as error:
+        raise RecordError(
+            f"{str(path)!r} is not as it was frozen: it is malformed, or its criteria no longer "
+            "fit their hash; pass another folder"
+        ) from error
+
+
+def write_audit(record: AuditRecord, log: Sequence[LogEntry], folder: str | Path) -> Path:
+    """Write an audit to a folder that no other run writes to, as `write_into`.
+
+    Returns
+    -------
+    Path
+        The HTML file.
+
+    Raises
+    ------
+    ConfigurationError
+        If another run writes to the folder, or it holds other criteria than those of the record.
+    OSError
+        If the folder cannot be written; an audit that was there before still is.
+    """
+    with claimed(Path(folder)) as out:
+        return write_into(out, record, log)
+
+
+def write_into(out: RunFolder, record: AuditRecord, log: Sequence[LogEntry]) -> Path:
+    """Write an audit as HTML, JSON, JSON lines of attributions, its log, criteria, and a manifest.
+
+    Everything is rendered and written before any file of an audit that was there is touched: see
+    `RunFolder.swap_in`. A folder whose manifest fits its files is complete.
+
+    Returns
+    -------
+    Path
+        The HTML file.
+
+    Raises
+    ------
+    ConfigurationError
+        If the folder holds other criteria than those of the record.
+    OSError
+        If the folder cannot be written; an audit that was there before still is.
+    """
+    require_own_reports()
+    import reports
+
+    attributions = [a for instance in record.instances for a in instance.attributions]
+    contents = {
+        "audit.html": reports.render_html(record, log),
+        "audit.json": record.to_json(),
+        "attributions.jsonl": "".join(a.to_json() + "\n" for a in attributions),
+        "run.jsonl": "".join(entry.to_json() + "\n" for entry in log),
+    }
+    bound = bind_criteria(out.path, record.criteria)
+    kept = {CRITERIA: hash_file(out.path / CRITERIA, out.path).sha256} if bound else {}
+    out.swap_in(contents, kept)
+    return out.path / "audit.html"
+
+
+def read_record(path: str | Path) -> AuditRecord:
+    """Return the record in a file that `write_audit` wrote.
+
+    Raises
+    ------
+    RecordError
+        If the file is missing, malformed, or of another schema version.
+    """
+    finish_swap(Path(path).parent)
+    try:
+        return AuditRecord.from_json(Path(path).read_bytes())
+    except OSError as error:
+        raise RecordError(f"{str(path)!r} cannot be read: {error.strerror}") from error
+
+
+def read_log(folder: str | Path) -> list[LogEntry]:
+    """Return the log beside a record, empty if there is none.
+
+    Raises
+    ------
+    RecordError
+        If the log is malformed.
+    """
+    path = Path(folder) / "run.jsonl"
+    if not path.is_file():
+        return []
+    return [LogEntry.from_json(line) for line in path.read_bytes().splitlines()]

@@ -1,0 +1,181 @@
+"""What a model may decide about a text, and claims that its decisions differ between people."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from explain.adapters import Scores
+from explain.checks.base import LEVEL, AuditContext
+from explain.errors import ConfigurationError, nearest
+from explain.record import Finding, Measure
+from explain.statistics.intervals import benjamini_hochberg
+
+__all__ = [
+    "Claim",
+    "Outcome",
+    "decisions",
+    "difference",
+    "fisher",
+    "outcomes",
+    "true_claims",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One decision that may fall more often on some people than on others.
+
+    Attributes
+    ----------
+    column : int
+        Column of the label in the scores.
+    label : str
+        Its name.
+    holds : bool
+        Whether the decision is that the label holds, or that it does not.
+    value : bool
+        Whether the label is the value of a regression, and to hold is to lie above the median.
+    """
+
+    column: int
+    label: str
+    holds: bool = True
+    value: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the decision is called in tables."""
+        if self.value:
+            return "above the median" if self.holds else "below the median"
+        return self.label if self.holds else f"not {self.label}"
+
+    @property
+    def verb(self) -> str:
+        """What the model does to a text, in passive voice."""
+        return f"scored {self.name}" if self.value else f"called {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A difference between people that was tested.
+
+    Attributes
+    ----------
+    p : float
+        Probability of as large a difference where there is none.
+    large : bool
+        Whether the interval lies beyond what is of practical importance.
+    topic : tuple of str
+        Claims of one topic say the same; the strongest is kept.
+    finding : Finding
+        The claim in a sentence.
+    """
+
+    p: float
+    large: bool
+    topic: tuple[str, ...]
+    finding: Finding
+
+
+def outcomes(context: AuditContext, favourable: str | None) -> tuple[Outcome, ...]:
+    """Return the decisions to compare: about the favourable label, or else about every label.
+
+    Raises
+    ------
+    ConfigurationError
+        If the model has no such label.
+    """
+    labels, task = context.model.labels, context.model.task
+    if favourable is not None and favourable not in labels:
+        raise ConfigurationError(
+            f"the model has no label {favourable!r} to be favourable; {nearest(favourable, labels)}"
+        )
+    wanted = [i for i, label in enumerate(labels) if favourable in (None, label)]
+    # Of labels that exclude each other, one falls more rarely only where another falls more often.
+    both = task != "single_label" or favourable is not None
+    return tuple(
+        Outcome(i, labels[i], holds, task == "regression")
+        for i in wanted
+        for holds in ((True, False) if both else (True,))
+    )
+
+
+def decisions(
+    context: AuditContext, scores: Scores, wanted: Sequence[Outcome]
+) -> NDArray[np.float64]:
+    """Return which decisions fall on each text, shape (n_texts, n_outcomes), NaN where it failed.
+
+    A label holds that has the highest score, of several labels each with p > .5. A value holds
+    that is above the median of the table (the scoring rate of New York City's Local Law 144).
+    """
+    columns = [outcome.column for outcome in wanted]
+    if context.model.task == "single_label":
+        failed = np.isnan(scores).any(axis=1)
+        best = np.where(failed, -1, np.nan_to_num(scores).argmax(axis=1))
+        hold = best[:, None] == np.array(columns)
+    else:
+        median = np.median(context.scores, axis=0) if context.model.task == "regression" else 0.0
+        failed = np.isnan(scores).any(axis=1)
+        hold = (scores > median)[:, columns]
+    made = np.where(hold == np.array([outcome.holds for outcome in wanted]), 1.0, 0.0)
+    made[failed] = np.nan
+    return made
+
+
+def fisher(
+    hits: NDArray[np.float64],
+    n: NDArray[np.float64],
+    all_hits: NDArray[np.float64],
+    all_n: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the one-sided p-values of Fisher's exact test that a part has more hits than the rest.
+
+    Equal to ``scipy.stats.fisher_exact(..., "greater")``, for arrays of counts that broadcast.
+    """
+    p = stats.hypergeom.sf(hits - 1, all_n, all_hits, n)
+    return np.clip(np.asarray(p, dtype=np.float64), 0.0, 1.0)
+
+
+def difference(one: Measure, other: Measure, name: str) -> Measure:
+    """Return the difference of two shares, with the interval that follows from theirs.
+
+    The square-and-add interval of Newcombe (1998, method 10); of clustered shares it takes the
+    intervals of those (Fay and Graubard 2001 reason alike).
+    """
+    ends = (one.value, one.lower, one.upper, other.value, other.lower, other.upper)
+    if None in ends:
+        return Measure(name=name, value=None, n=one.n + other.n)
+    p, low, high, q, other_low, other_high = (float(end or 0) for end in ends)
+    return Measure(
+        name=name,
+        value=p - q,
+        lower=max(-1.0, p - q - float(np.hypot(p - low, other_high - q))),
+        upper=min(1.0, p - q + float(np.hypot(high - p, q - other_low))),
+        n=one.n + other.n,
+        method="Newcombe",
+    )
+
+
+def true_claims(claims: Sequence[Claim], most: int) -> tuple[Finding, ...]:
+    """Return the findings that stand up, the most severe first, each topic once.
+
+    All tests are adjusted together (Benjamini and Hochberg 1995).
+    """
+    if not claims:
+        return ()
+    adjusted = benjamini_hochberg([claim.p for claim in claims])
+    standing = [
+        claim for claim, p in zip(claims, adjusted, strict=True) if p <= LEVEL and claim.large
+    ]
+    rank = ("critical", "major", "minor")
+    standing.sort(key=lambda claim: (rank.index(claim.finding.severity), claim.p))
+    said: set[str] = set()
+    kept = []
+    for claim in standing:
+        if not said.intersection(claim.topic):
+            kept.append(claim.finding)
+        said.update(claim.topic)
+    return tuple(kept[:most])

@@ -1,0 +1,98 @@
+"""Checks that cannot end an audit, and that say on how many of their texts the model failed."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from explain.adapters.base import INTERRUPTS, first_line
+from explain.checks.base import AuditContext, Check, not_measured
+from explain.data.dataset import Dataset
+from explain.engine.pulse import Watch
+from explain.errors import ConfigurationError
+from explain.record import Section, Table
+from explain.record.wording import percent
+from explain.text.spans import text_of
+
+__all__ = ["MOST_LOST", "run_guarded", "with_losses"]
+
+MOST_LOST = 0.05
+"""Share of the texts of a check that may get no answer. What the model fails on is no random part
+of them: with one in twenty lost, a rate can be off by five points."""
+
+MOST_REASONS = 10
+"""Reasons that a section lists, the most frequent first."""
+
+
+def run_guarded(
+    check: Check, context: AuditContext, failed: Callable[[str, BaseException], None]
+) -> Section:
+    """Return what a check measured, with what it lost; or why it measured nothing.
+
+    Parameters
+    ----------
+    check : Check
+        The check.
+    context : AuditContext
+        All that it may look at.
+    failed : callable
+        Takes the id of the check and what it raised.
+
+    Raises
+    ------
+    ConfigurationError
+        If the check was asked for what it cannot do.
+    """
+    with context.engine.watch() as watch:
+        try:
+            section = check.run(context)
+        except (ConfigurationError, *INTERRUPTS):
+            raise
+        except BaseException as error:
+            failed(check.id, error)
+            section = not_measured(check, f"the check failed with {first_line(error)}")
+    return with_losses(section, watch, context.dataset, "this check")
+
+
+def with_losses(section: Section, watch: Watch, dataset: Dataset, who: str) -> Section:
+    """Return a section that says which texts got no answer; one without content if too many.
+
+    Rows of the table that were answered, or lost, before are not counted again.
+
+    Parameters
+    ----------
+    section : Section
+        What was measured.
+    watch : Watch
+        The texts that were asked for.
+    dataset : Dataset
+        The table.
+    who : str
+        Who asked for them.
+    """
+    rows = {text_of(row.parts) for row in dataset.rows if row.parts}
+    asked = watch.sent | (watch.asked - rows)
+    lost = Counter(reason for text, reason in watch.lost.items() if text in asked)
+    if not lost:
+        return section
+    n_lost = lost.total()
+    sentence = f"{n_lost:,} of {len(asked):,} texts that {who} asked for got no answer"
+    if n_lost > MOST_LOST * len(asked):
+        reason = lost.most_common(1)[0][0]
+        return Section(
+            id=section.id,
+            title=section.title,
+            summary="Nothing was measured.",
+            skipped=f"{sentence}, more than {percent(MOST_LOST)}; the most frequent reason: "
+            f"{reason}",
+        )
+    table = Table(
+        title="Texts without an answer",
+        columns=("reason", "texts"),
+        rows=tuple(lost.most_common(MOST_REASONS)),
+        note=f"{sentence}; they are left out. {len(lost):,} reasons.",
+    )
+    return section.model_copy(
+        update={
+            "summary": f"{section.summary} {sentence}.",
+            "tables": (*section.tables, table),
+        }
+    )

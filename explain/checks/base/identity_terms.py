@@ -1,0 +1,267 @@
+"""Words that name people: neutral sentences with them, and where they stand in the data."""
+
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import regex
+
+from explain.errors import ConfigurationError, nearest
+from explain.text.editing import replaced
+from explain.text.spans import Span
+
+__all__ = [
+    "NAMES",
+    "Mention",
+    "Naming",
+    "SentenceSet",
+    "languages_of",
+    "mentions",
+    "namings",
+    "sentence_sets",
+    "swap",
+]
+
+NAMES = "first name"
+"""The kind of the first names."""
+
+LEAST_SHARE = 0.05
+"""Share of the texts that must be in a language for sentences in it to be tried."""
+
+FEWEST_FUNCTION_WORDS = 2
+"""Distinct function words that a text must hold to be in a language: one may be borrowed."""
+
+_WHOLE = r"(?<![\w\p{M}])\L<words>(?![\w\p{M}])"
+_LETTER = regex.compile(r"\p{L}")
+_WORD = regex.compile(r"\w+")
+_UNSPACED = regex.compile(r"\p{Han}")
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """A way to name people.
+
+    Attributes
+    ----------
+    kind : str
+        What it is about: ``religion``, ``first name``. One naming stands in for another of its
+        kind and language.
+    name : str
+        What it is called in reports.
+    words : tuple of str
+        The words; more than one where a user has named a group by several.
+    language : str
+        Two letters, or ``any``.
+    """
+
+    kind: str
+    name: str
+    words: tuple[str, ...]
+    language: str = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceSet:
+    """Neutral sentences of one language, each with a place for a naming."""
+
+    language: str
+    templates: tuple[str, ...]
+    namings: tuple[Naming, ...]
+
+
+class Mention(NamedTuple):
+    """Where a text names people: the naming, and the word as it is written there."""
+
+    naming: Naming
+    written: str
+
+
+def languages_of(texts: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """Return the languages of the shipped list that texts are written in, English if none is.
+
+    A text counts for the language whose script it is mostly in, or else for that with most of its
+    function words in it, if they are two or more and no other language has as many.
+    """
+    found = dict.fromkeys(_languages(), 0)
+    n = 0
+    for parts in texts:
+        n += 1
+        if (language := language_of(" ".join(parts))) is not None:
+            found[language] += 1
+    common = tuple(language for language, count in found.items() if count > LEAST_SHARE * n)
+    return common or ("en",)
+
+
+def language_of(text: str) -> str | None:
+    """Return the language of the shipped list that a text is written in; None if unknown.
+
+    Examples
+    --------
+    >>> language_of("Das ist nicht der Punkt."), language_of("这部电影"), language_of("ok")
+    ('de', 'zh', None)
+    """
+    letters = len(_LETTER.findall(text))
+    present = set(_WORD.findall(text.lower()))
+    counts = Counter[str]()
+    for language, (script, function_words) in _traits().items():
+        if script is not None and 2 * len(script.findall(text)) > letters:
+            return language
+        counts[language] = len(present & function_words)
+    (best, most), (_, next_most) = counts.most_common(2)
+    return best if most >= FEWEST_FUNCTION_WORDS and most > next_most else None
+
+
+def sentence_sets(
+    languages: Sequence[str], terms: Mapping[str, Sequence[str]]
+) -> tuple[SentenceSet, ...]:
+    """Return the neutral sentences of some languages, for the shipped and the user's namings.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are no sentences in a language.
+    """
+    known = _languages()
+    if unknown := [language for language in languages if language not in known]:
+        raise ConfigurationError(
+            f"there are no neutral sentences in {unknown[0]!r}; {nearest(unknown[0], known)}"
+        )
+    return tuple(
+        SentenceSet(
+            language,
+            tuple(known[language]["templates"]),
+            (*_shipped(language), *_of_user(terms)),
+        )
+        for language in languages
+    )
+
+
+def namings(languages: Sequence[str], terms: Mapping[str, Sequence[str]]) -> tuple[Naming, ...]:
+    """Return what is looked for in the data: namings with one meaning, first names, the user's."""
+    known = _languages()
+    clear = (
+        naming
+        for language in languages
+        for naming in _shipped(language)
+        if naming.name not in known[language]["ambiguous"]
+    )
+    return (*clear, *_first_names(), *_of_user(terms))
+
+
+def mentions(
+    texts: Sequence[Sequence[str]], wanted: Collection[Naming]
+) -> list[tuple[Mention, ...]]:
+    """Return what each text mentions, each naming once, in the order of the text.
+
+    First names count where they are written with a capital; case makes no difference to others.
+    """
+    names = _found_by([naming for naming in wanted if naming.kind == NAMES], cased=True)
+    others = _found_by([naming for naming in wanted if naming.kind != NAMES], cased=False)
+    found = []
+    for parts in texts:
+        own = (mention for part in parts for find in (names, others) for mention in find(part))
+        found.append(tuple({mention.naming: mention for mention in own}.values()))
+    return found
+
+
+def swap(parts: Sequence[str], written: str, word: str) -> tuple[str, ...]:
+    """Return a text with another word in all places of one, in its case, with the article mended.
+
+    Examples
+    --------
+    >>> swap(["He is a muslim."], "muslim", "atheist")
+    ('He is an atheist.',)
+    """
+    pattern = regex.compile(rf"(?:\b(an?|An?|AN?)(\s+))?{_bounded(written)}")
+
+    def swapped(match: regex.Match[str]) -> str:
+        new = _in_case_of(written, word)
+        if match[1] is None:
+            return new
+        article = "an" if regex.match(r"(?i)(?!eu|uni|one)[aeiou]", new) else "a"
+        return _in_case_of(match[1], article) + match[2] + new
+
+    if _UNSPACED.match(written):
+        # A space would mark the texts with the other word.
+        return tuple(pattern.sub(swapped, part) for part in parts)
+    edits = [
+        (Span(number, *match.span()), swapped(match))
+        for number, part in enumerate(parts)
+        for match in pattern.finditer(part)
+    ]
+    return replaced(parts, edits)
+
+
+def _in_case_of(model: str, word: str) -> str:
+    """Return a word in small letters, capitals, or with an initial as `model` has them."""
+    if model.islower():
+        return word.lower()
+    if model.isupper() and len(model) > 1:
+        return word.upper()
+    return word[:1].upper() + word[1:] if model[:1].isupper() else word
+
+
+def _found_by(wanted: Sequence[Naming], *, cased: bool) -> Callable[[str], Iterator[Mention]]:
+    """Return what finds all mentions of some namings in a text."""
+    known = {word if cased else word.lower(): naming for naming in wanted for word in naming.words}
+    pattern = regex.compile(
+        rf"{_WHOLE}|\L<unspaced>",
+        regex.UNICODE if cased else regex.IGNORECASE,
+        words=[word for word in known if not _UNSPACED.match(word)],
+        unspaced=[word for word in known if _UNSPACED.match(word)],
+    )
+
+    def find(text: str) -> Iterator[Mention]:
+        for match in pattern.finditer(text):
+            naming = known.get(match[0] if cased else match[0].lower())
+            if naming is not None:  # folding may match what lower() tells apart
+                yield Mention(naming, match[0])
+
+    return find
+
+
+def _bounded(word: str) -> str:
+    """Return a pattern of a whole word; in Chinese, which has no spaces, of the characters."""
+    escaped = regex.escape(word)
+    return escaped if _UNSPACED.match(word) else _WHOLE.replace(r"\L<words>", escaped)
+
+
+@cache
+def _file() -> dict[str, Any]:
+    return tomllib.loads(files("explain.checks").joinpath("identities.toml").read_text("utf-8"))
+
+
+def _languages() -> dict[str, Any]:
+    languages: dict[str, Any] = _file()["languages"]
+    return languages
+
+
+@cache
+def _shipped(language: str) -> tuple[Naming, ...]:
+    terms = _languages()[language]["terms"]
+    return tuple(Naming(kind, term, (term,), language) for kind in terms for term in terms[kind])
+
+
+@cache
+def _first_names() -> tuple[Naming, ...]:
+    return tuple(Naming(NAMES, name, (name,)) for name in _file()["names"]["words"].split())
+
+
+def _of_user(terms: Mapping[str, Sequence[str]]) -> tuple[Naming, ...]:
+    return tuple(Naming("term given by the user", group, tuple(terms[group])) for group in terms)
+
+
+@cache
+def _traits() -> "dict[str, tuple[regex.Pattern[str] | None, frozenset[str]]]":
+    """Return the script of each language, or else its function words."""
+    return {
+        language: (
+            regex.compile(rf"\p{{{own['script']}}}") if "script" in own else None,
+            frozenset(own.get("function_words", "").split()),
+        )
+        for language, own in _languages().items()
+    }

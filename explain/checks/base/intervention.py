@@ -1,0 +1,96 @@
+"""Texts edited on purpose, and what becomes of their predictions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explain.adapters import Scores
+from explain.checks.base import AuditContext, probabilities
+from explain.record import Measure, Task, Unit
+from explain.statistics.intervals import clustered_proportion, mean
+from explain.text.spans import Text, text_of
+
+__all__ = ["Edit", "Intervention", "intervene"]
+
+Edit: TypeAlias = tuple[int, Text]
+"""The number of an instance, and what became of its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intervention:
+    """Scores before and after, one row for each edit that the model answered.
+
+    Attributes
+    ----------
+    instances : array, shape (n_edits,), int64
+        Number of the instance that each edit was made of; an instance may occur several times.
+    before, after : array, shape (n_edits, n_labels), float64
+        Scores of the text as it is, and as edited.
+    task : {"single_label", "multi_label", "regression"}
+        How the columns of the scores relate to each other.
+    failed : int
+        Edits on which the model failed; they are left out.
+    """
+
+    instances: NDArray[np.int64]
+    before: Scores
+    after: Scores
+    task: Task
+    failed: int
+
+    @property
+    def flips(self) -> NDArray[np.bool_]:
+        """Whether each edit changes the label, or any of the labels, shape (n_edits,)."""
+        if self.task == "multi_label":
+            changed: NDArray[np.bool_] = ((self.before > 0) != (self.after > 0)).any(axis=1)
+            return changed
+        return np.asarray(self.before.argmax(axis=1) != self.after.argmax(axis=1))
+
+    def flip_rate(self, name: str, slice_: str = "all") -> Measure:
+        """Return the share of edits that change a label, clustered by the edited text."""
+        return clustered_proportion(name, self.flips, self.instances, slice_)
+
+    def changes(self, label: int) -> NDArray[np.float64]:
+        """Return how far the probability of a label moves with each edit, shape (n_edits,).
+
+        For a regression it is the value that moves.
+        """
+        after, before = (probabilities(s, self.task)[:, label] for s in (self.after, self.before))
+        return np.asarray(after - before)
+
+    def mean_change(self, name: str, label: int, slice_: str = "all") -> Measure:
+        """Return the mean change of a label's probability, a text counting once."""
+        texts, member = np.unique(self.instances, return_inverse=True)
+        sums = np.bincount(member, weights=self.changes(label), minlength=len(texts))
+        unit: Unit = "coefficient" if self.task == "regression" else "proportion"
+        return mean(name, (sums / np.bincount(member)).tolist(), unit, slice_)
+
+
+def intervene(
+    context: AuditContext, edits: Mapping[str, Sequence[Edit]]
+) -> dict[str, Intervention]:
+    """Return what each set of edits does to the predictions; all sets are scored together.
+
+    An edit that leaves its text as it was stays in: it changes nothing.
+    """
+    every = [text for group in edits.values() for _, text in group]
+    originals = [text_of(instance.parts) for instance in context.instances]
+    scored = dict(zip(every, context.score(every), strict=True)) if every else {}
+    scored |= dict(zip(originals, context.scores, strict=True))
+    found = {}
+    for name, group in edits.items():
+        rows = np.array([row for row, _ in group], dtype=np.int64)
+        after = np.array([scored[text] for _, text in group], dtype=np.float64)
+        after = after.reshape(len(group), len(context.model.labels))
+        good = ~np.isnan(after).any(axis=1)
+        found[name] = Intervention(
+            rows[good],
+            context.scores[rows[good]],
+            after[good],
+            context.model.task,
+            int((~good).sum()),
+        )
+    return found

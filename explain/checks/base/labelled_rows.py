@@ -1,0 +1,161 @@
+"""The labelled rows of a table, and which of them belong together."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explain.checks.base import AuditContext, TableRow
+from explain.data.dataset import Row
+from explain.record import InstanceRecord, Measure
+from explain.statistics.intervals import (
+    Resampled,
+    clustered_proportion,
+    clusters_of,
+    proportion,
+    resample,
+)
+
+__all__ = ["LabelledRows"]
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """The rows that a statistic of right and wrong rests on.
+
+    Arrays of all rows have those that got an answer first, and then those that got none.
+
+    Attributes
+    ----------
+    context : AuditContext
+        All that a check may look at.
+    rows : array, shape (n_answered,), int64
+        Numbers of the instances that have a label.
+    check : str
+        Id of the check that asks, which has a random stream of its own.
+    failed : tuple of Row
+        Rows that have a label and got no answer: none of them is right.
+    """
+
+    context: AuditContext
+    rows: NDArray[np.int64]
+    check: str
+    failed: tuple[Row, ...] = ()
+
+    @classmethod
+    def of(cls, context: AuditContext, check: str) -> "LabelledRows | str":
+        """Return the labelled rows, or why there are none."""
+        if not context.dataset.labelled:
+            return "no label column was named"
+        rows = [
+            number
+            for number, instance in enumerate(context.instances)
+            if instance.label is not None or instance.given is not None
+        ]
+        failed = tuple(row for row in context.unanswered if row.labels is not None)
+        if not rows and not failed:
+            return "no scored row has a label"
+        return cls(context, np.array(rows, dtype=np.int64), check, failed)
+
+    def __len__(self) -> int:
+        """Return the number of all rows."""
+        return len(self.rows) + len(self.failed)
+
+    @property
+    def answered(self) -> "LabelledRows":
+        """The rows that got an answer alone, for what no failure can be counted in."""
+        return replace(self, failed=())
+
+    @cached_property
+    def instances(self) -> list[InstanceRecord]:
+        """The rows that got an answer."""
+        return [self.context.instances[i] for i in self.rows]
+
+    @property
+    def all_rows(self) -> list[TableRow]:
+        """All rows."""
+        return [*self.instances, *self.failed]
+
+    @cached_property
+    def clusters(self) -> NDArray[np.int64] | None:
+        """Number of the cluster of each row, shape (n_rows,); None if each stands alone."""
+        if (group := self.context.group) is None:
+            return None
+        return clusters_of([row.columns.get(group) for row in self.all_rows])
+
+    @cached_property
+    def truth(self) -> NDArray[np.bool_]:
+        """Which labels hold, shape (n_rows, n_labels)."""
+        given = [set(i.given or ()) if i.label is None else {i.label} for i in self.instances]
+        given += [set(row.labels or ()) for row in self.failed]
+        labels = self.context.model.labels
+        holds = [[label in own for label in labels] for own in given]
+        return np.array(holds, dtype=np.bool_).reshape(len(given), len(labels))
+
+    @property
+    def called(self) -> NDArray[np.bool_]:
+        """Which labels the model gives, shape (n_rows, n_labels); none where it failed."""
+        labels = np.arange(len(self.context.model.labels))
+        if self.context.model.task == "single_label":
+            said = self.context.predicted[self.rows][:, None] == labels
+        else:
+            said = self.context.scores.reshape(-1, len(labels))[self.rows] > 0
+        return np.concatenate([said, np.zeros((len(self.failed), len(labels)), dtype=np.bool_)])
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether the one label of each row is given, shape (n_rows,); not where it failed."""
+        right: NDArray[np.bool_] = np.any(self.truth & self.called, axis=1)
+        return right
+
+    def rng(self) -> np.random.Generator:
+        """Return the random stream of the check from its start."""
+        return self.context.rng(self.check)
+
+    def share(
+        self, name: str, hits: NDArray[np.bool_], among: NDArray[np.bool_] | None = None
+    ) -> Measure:
+        """Return the share of hits among the rows, or among some of them, with its interval."""
+        chosen = np.ones(len(hits), dtype=np.bool_) if among is None else among
+        if self.clusters is None:
+            return proportion(name, int(hits[chosen].sum()), int(chosen.sum()))
+        return clustered_proportion(name, hits[chosen], self.clusters[chosen])
+
+    def resample(self, terms: NDArray[Any]) -> Resampled:
+        """Return resamples of rows, or of their clusters, that add some terms each."""
+        return resample(terms, self.rng(), clusters=self.clusters)
+
+    def resample_cells(self, terms: NDArray[np.bool_]) -> Resampled:
+        """Return the same where many rows add equal terms: faster, as those are drawn as one."""
+        if self.clusters is not None:
+            return self.resample(terms)
+        packed = np.packbits(terms, axis=1)
+        _, first, times = np.unique(packed, axis=0, return_index=True, return_counts=True)
+        return resample(terms[first], self.rng(), times=times)
+
+    def note(self) -> str:
+        """Return what intervals rest on, where it is not all of the rows alone."""
+        notes = ""
+        if unlabelled := len(self.context.instances) - len(self.rows):
+            notes += f" {unlabelled:,} rows have no label and do not count."
+        if self.failed:
+            notes += (
+                f" {len(self.failed):,} of {len(self):,} rows got no answer; they count as wrong."
+            )
+        if self.clusters is not None:
+            notes += (
+                f" Rows with the same {self.context.group} are taken to belong together: the "
+                f"intervals are those of {self.clusters.max() + 1:,} groups."
+            )
+        return notes
+
+    def left_out(self, what: str) -> str:
+        """Return that rows without an answer are not in some numbers; nothing if there are none."""
+        if not self.failed:
+            return ""
+        return (
+            f" {len(self.failed):,} of {len(self):,} labelled rows got no answer; {what} of the "
+            f"{len(self.rows):,} others only."
+        )

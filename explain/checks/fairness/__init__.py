@@ -1,0 +1,5 @@
+"""Whether groups of people are treated alike."""
+
+from explain.checks.fairness.check import FairnessCheck
+
+__all__ = ["FairnessCheck"]

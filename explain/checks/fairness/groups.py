@@ -1,0 +1,496 @@
+"""How a model treats the groups that a column of the table names."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.stats.contingency import relative_risk
+
+from explain.checks.base import AuditContext, TableRow
+from explain.checks.base.decisions import Claim, Outcome, decisions, difference, fisher, outcomes
+from explain.record import Finding, IntervalsFigure, Measure, Severity, Table
+from explain.record.wording import estimated, percent
+from explain.statistics.intervals import CONFIDENCE, mean, proportion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Comparison", "compare_groups", "impact_ratio"]
+
+FOUR_FIFTHS = 0.8
+"""The four-fifths rule (29 CFR 1607.4 D): a selection rate under four fifths of the highest is
+generally regarded as evidence of adverse impact."""
+
+LARGE_GAP = 0.05
+"""Difference of error rates that matters: one decision in twenty."""
+
+LARGE_CALIBRATION_GAP = 0.1
+"""Difference of confidence minus accuracy that matters: a tenth of the scale."""
+
+FEWEST_ROWS = 30
+"""Rows that a group must have to be compared: below that the intervals span half of the scale."""
+
+MOST_GROUPS = 20
+MOST_OUTCOMES = 6
+"""Decisions that have tables of their own, the most frequent first; all are tested."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was measured of groups: parts of a section, and claims that were tested."""
+
+    measures: tuple[Measure, ...] = ()
+    tables: tuple[Table, ...] = ()
+    figures: tuple[IntervalsFigure, ...] = ()
+    claims: tuple[Claim, ...] = ()
+
+
+def impact_ratio(
+    hits: int, n: int, most_hits: int, most_n: int, name: str, slice_: str = "all"
+) -> Measure:
+    """Return the ratio of two selection rates with the interval of its logarithm.
+
+    Katz, Baptista, Azen and Pike (1978), by scipy. Where that has no width or no end, as of no
+    hits, half a hit and half a miss are added to both (as Haldane 1956 does for odds).
+    """
+    if n == 0 or most_n == 0 or most_hits == 0:
+        return Measure(name=name, value=None, n=n + most_n, unit="coefficient", slice=slice_)
+    value = (hits / n) / (most_hits / most_n)
+    method = "log ratio (Katz)"
+    if hits == 0 or (hits == n and most_hits == most_n):
+        a, b, m, most_m = hits + 0.5, most_hits + 0.5, n + 1, most_n + 1
+        error = np.sqrt(1 / a - 1 / m + 1 / b - 1 / most_m)
+        half = stats.norm.ppf((1 + CONFIDENCE) / 2) * error
+        centre = np.log((a / m) / (b / most_m))
+        lower, upper = (float(np.exp(centre + side)) for side in (-half, half))
+        lower = min(lower, value)
+        method = "log ratio, half a hit and half a miss added"
+    else:
+        interval = relative_risk(hits, n, most_hits, most_n).confidence_interval(CONFIDENCE)
+        lower, upper = float(interval.low), float(interval.high)
+    return Measure(
+        name=name,
+        value=value,
+        lower=lower,
+        upper=upper,
+        n=n + most_n,
+        method=method,
+        unit="coefficient",
+        slice=slice_,
+    )
+
+
+def compare_groups(context: AuditContext, favourable: str | None) -> Comparison:
+    """Return selection, errors and calibration of the groups of the column that was named."""
+    rows: list[TableRow] = [*context.instances, *context.unanswered]
+    cells = [row.columns.get(context.group or "") for row in rows]
+    known = np.array([cell is not None for cell in cells])
+    if context.group is None or not known.any():
+        return Comparison()
+    names, member = np.unique([cell for cell in cells if cell is not None], return_inverse=True)
+    largest = np.argsort(-np.bincount(member), kind="stable")[:MOST_GROUPS]
+    groups = _Groups(
+        context.group,
+        tuple(map(str, names)),
+        member,
+        tuple(sorted(largest.tolist())),
+        int((~known).sum()),
+        (np.arange(len(rows)) < len(context.instances))[known],
+    )
+    wanted = outcomes(context, favourable)
+    failed = np.full((len(context.unanswered), len(context.model.labels)), np.nan)
+    scores = np.concatenate([context.scores, failed])
+    made = decisions(context, scores, wanted)[known] == 1
+    right = _right(context, wanted)[known]
+    selections = [groups.selection(o, made[:, k], right[:, k]) for k, o in enumerate(wanted)]
+    errors = [
+        groups.errors(o, made[:, k], right[:, k])
+        for k, o in enumerate(wanted)
+        if not np.isnan(right[:, k]).all()
+    ]
+    frequent = np.argsort(-made.sum(axis=0), kind="stable")[:MOST_OUTCOMES].tolist()
+    shown = [
+        part for parts in (selections, errors) if parts for part in map(parts.__getitem__, frequent)
+    ]
+    single = context.model.task == "single_label" and any(row.label for row in rows)
+    accuracy = [groups.accuracy(context, known)] if single else []
+    return Comparison(
+        measures=tuple(m for part in (*accuracy, *shown) for m in part.measures),
+        tables=tuple(table for part in (*shown, *accuracy) for table in part.tables),
+        figures=tuple(figure for part in shown for figure in part.figures),
+        claims=tuple(c for part in (*selections, *errors, *accuracy) for c in part.claims),
+    )
+
+
+def _right(context: AuditContext, wanted: Sequence[Outcome]) -> NDArray[np.float64]:
+    """Return which decisions would be right, shape (n_instances, n_outcomes), NaN if unknown."""
+    given = [i.given if i.label is None else (i.label,) for i in context.instances]
+    given += [row.labels for row in context.unanswered]
+    found = np.full((len(given), len(wanted)), np.nan)
+    if context.model.task == "regression":
+        return found
+    for i, labels in enumerate(given):
+        if labels is not None:
+            found[i] = [(outcome.label in labels) == outcome.holds for outcome in wanted]
+    return found
+
+
+Rates: TypeAlias = tuple[dict[int, Measure], dict[int, Measure]]
+"""A rate of each group, and that of all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """The groups of a column, the group of each row that has one, and the largest of them.
+
+    Rates are over all rows of a group: one without an answer did not get any decision. A claim must
+    hold on the rows with an answer as well, or else it is only about the others.
+    """
+
+    column: str
+    names: tuple[str, ...]
+    member: NDArray[np.int64]
+    largest: tuple[int, ...]
+    unknown: int
+    answered: NDArray[np.bool_]
+
+    @property
+    def compared(self) -> list[int]:
+        """The groups that have enough rows to be compared, if they are two or more."""
+        sizes = np.bincount(self.member)
+        enough = [group for group in self.largest if sizes[group] >= FEWEST_ROWS]
+        return enough if len(enough) > 1 else []
+
+    def rates(
+        self, name: str, hits: NDArray[np.bool_], of: NDArray[np.bool_]
+    ) -> tuple[dict[int, Measure], dict[int, Measure]]:
+        """Return the share of hits in each group and in all others, of some of the rows."""
+        from fairlearn.metrics import MetricFrame, count
+
+        own = dict.fromkeys(range(len(self.names)), (0, 0))
+        if of.any():
+            frame = MetricFrame(
+                metrics={"hits": _hits, "rows": count},
+                y_true=hits[of],
+                y_pred=hits[of],
+                sensitive_features=self.member[of],
+            )
+            own |= {
+                int(group): (int(row["hits"]), int(row["rows"]))
+                for group, row in frame.by_group.iterrows()
+            }
+        all_hits, all_rows = (sum(counts) for counts in zip(*own.values(), strict=True))
+        groups = {
+            g: proportion(name, *own[g], slice_=f"{self.column} = {self.names[g]}")
+            for g in self.largest
+        }
+        others = {
+            g: proportion(name, all_hits - own[g][0], all_rows - own[g][1], slice_="the others")
+            for g in self.largest
+        }
+        return groups, others
+
+    def selection(
+        self, outcome: Outcome, made: NDArray[np.bool_], right: NDArray[np.float64]
+    ) -> Comparison:
+        """Return selection rates and impact ratios: the table of New York City's Local Law 144."""
+        every = np.ones(len(made), bool)
+        name = f"selection rate, {outcome.name}"
+        shares, others = self.rates(name, made, every)
+        answered = self.rates(name, made, self.answered)
+        most = max(self.compared or self.largest, key=lambda g: (shares[g].value or 0, -g))
+        ratios = {g: _ratio(shares[g], shares[most], outcome) for g in shares if g != most}
+        claims = []
+        for g in self.compared:
+            reverse = _ratio(others[g], shares[g], outcome)
+            due = _due(right, self.member == g)
+            claims.append(
+                self._claim(
+                    g,
+                    ((shares, others), answered),
+                    lambda own, rest: _below(_ratio(rest, own, outcome), FOUR_FIFTHS),
+                    severity="major",
+                    text="of the texts are " + outcome.verb,
+                    more=_ratio_sentence(reverse) + due,
+                )
+            )
+        rows = tuple(
+            (
+                self.names[g],
+                shares[g].n,
+                _count(shares[g]),
+                shares[g],
+                1.0 if g == most else ratios[g],
+                "" if g == most else _verdict(ratios[g]),
+            )
+            for g in shares
+        )
+        return Comparison(
+            measures=(*shares.values(), *ratios.values()),
+            tables=(
+                Table(
+                    title=f"Texts {outcome.verb}, by {self.column}",
+                    columns=(
+                        self.column, "rows", outcome.verb, "selection rate", "impact ratio",
+                        "under four fifths",
+                    ),
+                    rows=rows,
+                    note="The selection rate is the share of the rows with this decision; the "
+                    "impact ratio divides it by that of the most selected group, "
+                    f"{self.names[most]}. "
+                    + self._failed("they count among the rows, and did not get this decision")
+                    + self._left_out(),
+                ),
+            ),
+            figures=(
+                IntervalsFigure(
+                    title=f"Share {outcome.verb}, by {self.column}",
+                    description="Selection rate with its 95 % interval, one row for each group.",
+                    measures=tuple(shares.values()),
+                    reference=float(made.mean()),
+                    reference_label="all",
+                ),
+            ),
+            claims=tuple(claims),
+        )  # fmt: skip
+
+    def errors(
+        self, outcome: Outcome, made: NDArray[np.bool_], right: NDArray[np.float64]
+    ) -> Comparison:
+        """Return true- and false-positive rates, and claims that either error is more frequent."""
+        name = f"true-positive rate, {outcome.name}"
+        hits, hit_others = self.rates(name, made, right == 1)
+        answered = _misses(self.rates(name, made, (right == 1) & self.answered))
+        alarms, alarm_others = self.rates(
+            f"false-positive rate, {outcome.name}", made, (right == 0) & self.answered
+        )
+        claims = []
+        for g in self.compared:
+            for rates, text in (
+                (
+                    ((alarms, alarm_others),),
+                    f"of the texts that are not {outcome.name} are called so",
+                ),
+                (
+                    (_misses((hits, hit_others)), answered),
+                    f"of the texts that are {outcome.name} are not called so",
+                ),
+            ):
+                claims.append(
+                    self._claim(
+                        g,
+                        rates,
+                        lambda own, rest: _above(difference(own, rest, "gap"), LARGE_GAP),
+                        severity="critical",
+                        text=text,
+                    )
+                )
+        return Comparison(
+            measures=(*hits.values(), *alarms.values()),
+            tables=(
+                Table(
+                    title=f"Errors about {outcome.name}, by {self.column}",
+                    columns=(
+                        self.column, "true-positive rate", "against the others",
+                        "false-positive rate", "against the others",
+                    ),
+                    rows=tuple(
+                        (
+                            self.names[g],
+                            hits[g],
+                            difference(hits[g], hit_others[g], "gap of the rates"),
+                            alarms[g],
+                            difference(alarms[g], alarm_others[g], "gap of the rates"),
+                        )
+                        for g in hits
+                    ),
+                    note="By the given labels: the share of what is so that is called so, and of "
+                    "what is not so that is. "
+                    + self._failed(
+                        "they count as not called so in the true-positive rate, and are left out "
+                        "of the false-positive rate"
+                    )
+                    + self._left_out(),
+                ),
+            ),
+            claims=tuple(claims),
+        )  # fmt: skip
+
+    def accuracy(self, context: AuditContext, known: NDArray[np.bool_]) -> Comparison:
+        """Return accuracy and overconfidence: the mean confidence less the accuracy."""
+        failed = context.unanswered
+        given = [*(context.given >= 0), *(row.labels is not None for row in failed)]
+        labelled = np.array(given, dtype=np.bool_)[known]
+        no_answer = np.zeros(len(failed))
+        right = np.concatenate([context.given == context.predicted, no_answer])[known] == 1
+        confidence = np.concatenate([context.probabilities.max(axis=1), no_answer])[known]
+        shares, _ = self.rates("accuracy", right, labelled)
+        labelled &= self.answered
+        over = {}
+        claims = []
+        for g in shares:
+            own, rest = (
+                (confidence - right)[labelled & mine]
+                for mine in (self.member == g, self.member != g)
+            )
+            slice_ = f"{self.column} = {self.names[g]}"
+            over[g] = mean("calibration gap", own.tolist(), "coefficient", slice_)
+            if g in self.compared and min(len(own), len(rest)) > 1:
+                claims.append(self._overconfident(over[g], own, rest))
+        return Comparison(
+            measures=(*shares.values(), *over.values()),
+            tables=(
+                Table(
+                    title=f"Accuracy and calibration by {self.column}",
+                    columns=(self.column, "accuracy", "confidence minus accuracy"),
+                    rows=tuple((self.names[g], shares[g], over[g]) for g in shares),
+                    note="Above zero the model is too sure of itself. "
+                    + self._failed(
+                        "they count as wrong, and have no confidence: the last column is of the "
+                        "others"
+                    )
+                    + self._left_out(),
+                ),
+            ),
+            claims=tuple(claims),
+        )
+
+    def _overconfident(
+        self, gap: Measure, own: NDArray[np.float64], rest: NDArray[np.float64]
+    ) -> Claim:
+        with warnings.catch_warnings():
+            # It warns of values that are nearly all the same, as of a constant model.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            test = stats.ttest_ind(own, rest, equal_var=False, alternative="greater")
+            lower = float(test.confidence_interval(CONFIDENCE).low)
+        return Claim(
+            float(np.nan_to_num(test.pvalue, nan=1.0)),
+            lower > LARGE_CALIBRATION_GAP,
+            (f"calibration {gap.slice}",),
+            Finding(
+                claim=f"For {gap.slice} the model's confidence exceeds its accuracy by "
+                f"{estimated(gap)}, for the others by "
+                f"{percent(rest.mean())} (n = {len(own):,} and {len(rest):,}).",
+                severity="major",
+                measure=gap,
+                evidence=("fairness",),
+                suggestion="Do not compare the probabilities of these groups with one threshold; "
+                "calibrate each on its own.",
+            ),
+        )
+
+    def _claim(
+        self,
+        group: int,
+        rates: Sequence[Rates],
+        large: Callable[[Measure, Measure], bool],
+        *,
+        severity: Severity,
+        text: str,
+        more: str = "",
+    ) -> Claim:
+        """Return the claim that something is more frequent in a group than in the others.
+
+        It has to hold of each of the `rates`; those that are stated come first.
+        """
+        pairs = [(groups[group], others[group]) for groups, others in rates]
+        own, rest = pairs[0]
+        topics = [f"{self.column} = {self.names[group]}"]
+        if len(self.compared) == 2:  # what is more frequent in one is less so in the other
+            topics.append(self.column)
+        return Claim(
+            max(_more_frequent(*pair) for pair in pairs),
+            all(large(*pair) for pair in pairs),
+            tuple(topics),
+            Finding(
+                claim=f"Where {own.slice}, {estimated(own)} {text}; elsewhere {estimated(rest)} "
+                f"(n = {own.n:,} and {rest.n:,}).{more}",
+                severity=severity,
+                measure=own,
+                evidence=("fairness",),
+                suggestion="Look at the rows of this group that are decided wrongly, and add "
+                "training data of it; do not use the model for decisions about people before the "
+                "gap is closed or justified.",
+            ),
+        )
+
+    def _failed(self, how: str) -> str:
+        """Return how rows without an answer count; nothing if there are none."""
+        failed = int((~self.answered).sum())
+        return f"{failed:,} of {len(self.answered):,} rows got no answer: {how}. " if failed else ""
+
+    def _left_out(self) -> str:
+        more = len(self.names) - len(self.largest)
+        return (
+            f"Groups with fewer than {FEWEST_ROWS} rows are not tested. "
+            + (f"{more:,} smaller groups are not listed. " if more > 0 else "")
+            + f"{self.unknown:,} rows with no value in this column are not included."
+        )
+
+
+def _hits(_: object, hits: "pd.Series[bool]") -> int:
+    return int(hits.sum())
+
+
+def _more_frequent(own: Measure, rest: Measure) -> float:
+    """Return the p-value of hits being no more frequent in a group than in the others."""
+    hits, n, others, m = _count(own), own.n, _count(rest), rest.n
+    if not n or not m:
+        return 1.0
+    return float(fisher(*map(np.array, (hits, n, hits + others, n + m))))
+
+
+def _misses(rates: Rates) -> Rates:
+    groups, others = ({g: _complement(share) for g, share in part.items()} for part in rates)
+    return groups, others
+
+
+def _above(measure: Measure, size: float) -> bool:
+    return measure.lower is not None and measure.lower > size
+
+
+def _below(measure: Measure, size: float) -> bool:
+    return measure.upper is not None and measure.upper < size
+
+
+def _count(share: Measure) -> int:
+    return round((share.value or 0) * share.n)
+
+
+def _ratio(one: Measure, most: Measure, outcome: Outcome) -> Measure:
+    name = f"impact ratio, {outcome.name}"
+    return impact_ratio(_count(one), one.n, _count(most), most.n, name, one.slice)
+
+
+def _complement(share: Measure) -> Measure:
+    name = share.name.replace("true-positive", "false-negative")
+    return proportion(name, share.n - _count(share), share.n, share.slice)
+
+
+def _ratio_sentence(ratio: Measure) -> str:
+    if ratio.value is None:
+        return ""
+    return (
+        f" The impact ratio of the others against them is {ratio.value:.2f} "
+        f"[{ratio.lower:.2f}, {ratio.upper:.2f}]."
+    )
+
+
+def _verdict(ratio: Measure) -> str:
+    if ratio.value is None or ratio.upper is None or ratio.value >= FOUR_FIFTHS:
+        return "no"
+    return "beyond doubt" if ratio.upper < FOUR_FIFTHS else "perhaps: the interval reaches above"
+
+
+def _due(right: NDArray[np.float64], own: NDArray[np.bool_]) -> str:
+    """Return what the given labels say of the shares of a group and of the others."""
+    if np.isnan(right[own]).all() or np.isnan(right[~own]).all():
+        return ""
+    return (
+        f" By the given labels it should be {percent(float(np.nanmean(right[own])))} and "
+        f"{percent(float(np.nanmean(right[~own])))}."
+    )

@@ -1,0 +1,640 @@
+"""What a model decides about texts that name people: in neutral sentences, and in the data."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from explain.checks.base import AuditContext
+from explain.checks.base.decisions import Claim, Outcome, decisions, difference, fisher
+from explain.checks.base.identity_terms import NAMES, Mention, Naming, SentenceSet, swap
+from explain.checks.base.intervention import Edit, intervene
+from explain.checks.fairness.groups import Comparison
+from explain.record import Cell, Finding, IntervalsFigure, Measure, Table
+from explain.record.wording import estimated, listed, points
+from explain.statistics.intervals import benjamini_hochberg, clustered_proportion, mean, proportion
+from explain.text.spans import Text, text_of
+
+__all__ = ["in_sentences", "swapped", "wrongly_called"]
+
+DISCOVERY_LEVEL = 0.05
+"""Share of chance discoveries in the first half of the data; the second half confirms or not."""
+
+LARGE_IN_SENTENCES = 0.2
+"""Share of neutral sentences that a word may turn. They are unlike the texts of most models, which
+then answer by trifles; a fifth of them is more than that."""
+
+SETTLED = 2 / 3
+"""Share of the neutral sentences that get one label for a difference between words to be a finding.
+A model of many topics that has none for such sentences answers by any word: "old" is sent where
+birthdays are asked for. Its shares are listed all the same."""
+
+LARGE_RATE_GAP = 0.1
+"""Difference of false-positive rates that matters: a tenth of the harmless texts with a word."""
+
+LARGE_BY_SWAP = 0.05
+"""Share of decisions that may hang on a name alone: more than one in twenty is no exception."""
+
+FEWEST_TEXTS = 20
+"""Texts with a word or kind of words that are enough for half of them to show a large effect."""
+
+SCREENED = 3
+"""Other words that are tried in each text first, to see which texts move at all."""
+
+DRAWN = 2
+"""Words of either side that are tried in each text of the second half."""
+
+ABOUT_AS_MUCH = 0.8
+"""Share of the largest variance that counts as equal to it."""
+
+MOST_MOVED = 1000
+"""Evaluations to try every word in the texts that move."""
+
+NAMES_TRIED = (16, 40)
+"""First names that are tried: at least, those of the data filled up from the list; and at most."""
+
+MOST_LISTED = 20
+MOST_DRAWN = 16
+MOST_TOPICS = 4
+"""Labels of which all words are listed."""
+
+
+# ── Neutral sentences ─────────────────────────────────────────────────────────────────────────────
+
+
+def in_sentences(
+    context: AuditContext, sets: Sequence[SentenceSet], wanted: Sequence[Outcome]
+) -> Comparison:
+    """Return how often each decision falls on neutral sentences with each word.
+
+    The words that stand out are found in half of the sentences and measured in the other half.
+    """
+    parts = [_in_language(context, own, wanted) for own in sets]
+    return Comparison(
+        tables=tuple(table for part in parts for table in part.tables),
+        figures=tuple(figure for part in parts for figure in part.figures),
+        claims=tuple(claim for part in parts for claim in part.claims),
+    )
+
+
+def _in_language(
+    context: AuditContext, sentences: SentenceSet, wanted: Sequence[Outcome]
+) -> Comparison:
+    rng = context.rng(f"fairness, {sentences.language}")
+    texts, owner, template = [], [], []
+    for t, pattern in enumerate(sentences.templates):
+        for k, naming in enumerate(sentences.namings):
+            for word in naming.words:
+                texts.append(pattern.format(word))
+                owner.append(k)
+                template.append(t)
+    made = decisions(context, context.score(texts), wanted)
+    good = ~np.isnan(made).any(axis=1)
+    owners, templates, made = np.array(owner)[good], np.array(template)[good], made[good]
+    first = rng.permutation(len(sentences.templates)) < len(sentences.templates) // 2
+    known = first[templates]
+    n_namings = len(sentences.namings)
+    found = _outstanding(*_tally(made[known], owners[known], n_namings))
+    hits, n = _tally(made, owners, n_namings)
+    claims = [
+        _of_sentences(
+            sentences,
+            outcome,
+            np.flatnonzero(found[:, k]),
+            made[~known, k],
+            owners[~known],
+            templates[~known],
+        )
+        for k, outcome in enumerate(wanted)
+        if found[:, k].any()
+    ]
+    settled = context.model.task != "single_label" or made.mean(axis=0).max() >= SETTLED
+    names = [naming.name for naming in sentences.namings]
+    shares = {
+        k: [
+            proportion(f"share {outcome.verb}", int(hits[i, k]), int(n[i, 0]), f"naming {names[i]}")
+            for i in range(n_namings)
+        ]
+        for k, outcome in enumerate(wanted)
+    }
+    moved = [k for k in shares if 0 < hits[:, k].sum() < n.sum() or len(wanted) <= 2]
+    spread = (hits / np.maximum(n, 1)).std(axis=0)
+    listed_outcomes = sorted(moved, key=lambda k: (-spread[k], k))[:MOST_TOPICS]
+    tables = [
+        _sentence_table(sentences, wanted[k], shares[k], hits[:, k], n[:, 0])
+        for k in listed_outcomes
+    ]
+    figures = [
+        IntervalsFigure(
+            title=f"Neutral sentences {wanted[k].verb} ({sentences.language})",
+            description=f"Share of the neutral sentences with each of the {MOST_DRAWN} words that "
+            "have most of them, with its 95 % interval.",
+            measures=tuple(sorted(shares[k], key=lambda m: -(m.value or 0))[:MOST_DRAWN]),
+            reference=float(hits[:, k].sum() / max(n.sum(), 1)),
+            reference_label="all words",
+        )
+        for k in listed_outcomes[:1]
+    ]
+    return Comparison(
+        tables=tuple(tables), figures=tuple(figures), claims=tuple(claims) if settled else ()
+    )
+
+
+def _tally(
+    made: NDArray[np.float64], owners: NDArray[np.int64], n_owners: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the decisions on the texts of each owner, and the texts of each as one column."""
+    hits = np.zeros((n_owners, made.shape[1]))
+    np.add.at(hits, owners, made)
+    return hits, np.bincount(owners, minlength=n_owners)[:, None].astype(np.float64)
+
+
+def _outstanding(hits: NDArray[np.float64], n: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which owners seem to have more hits than the others, of the shape of `hits`."""
+    p = fisher(hits, n, hits.sum(axis=0), n.sum())
+    return benjamini_hochberg(p) <= DISCOVERY_LEVEL
+
+
+def _of_sentences(
+    sentences: SentenceSet,
+    outcome: Outcome,
+    chosen: NDArray[np.int64],
+    made: NDArray[np.float64],
+    owners: NDArray[np.int64],
+    templates: NDArray[np.int64],
+) -> Claim:
+    """Return the claim that neutral sentences with the chosen words are treated differently."""
+    own = np.isin(owners, chosen)
+    names = [sentences.namings[i].name for i in chosen.tolist()]
+    one = clustered_proportion("share with these words", made[own] == 1, templates[own])
+    rest = clustered_proportion("share with other words", made[~own] == 1, templates[~own])
+    gap = difference(one, rest, "difference")
+    p = fisher(*map(np.array, (made[own].sum(), own.sum(), made.sum(), len(made))))
+    return Claim(
+        float(p),
+        gap.lower is not None and gap.lower > LARGE_IN_SENTENCES,
+        _topics(outcome, names),
+        Finding(
+            claim=f"Of neutral sentences that call people {_quoted(names)}, {estimated(one)} are "
+            f"{outcome.verb}; of the same sentences with other words for people {estimated(rest)} "
+            f"(n = {int(own.sum()):,} and {int((~own).sum()):,} sentences).",
+            severity="critical",
+            measure=one,
+            evidence=("fairness",),
+            suggestion="Add harmless training texts that name these people, or have sentences "
+            "with these words decided by a person.",
+        ),
+    )
+
+
+def _sentence_table(
+    sentences: SentenceSet,
+    outcome: Outcome,
+    shares: Sequence[Measure],
+    hits: NDArray[np.float64],
+    n: NDArray[np.float64],
+) -> Table:
+    order = sorted(range(len(shares)), key=lambda i: (-(shares[i].value or 0), i))
+    cells: list[tuple[Cell, ...]] = []
+    for i in order[:MOST_LISTED]:
+        rest = proportion("other words", int(hits.sum() - hits[i]), int(n.sum() - n[i]))
+        naming = sentences.namings[i]
+        cells.append(
+            (naming.kind, naming.name, shares[i], rest, difference(shares[i], rest, "difference"))
+        )
+    return Table(
+        title=f"Neutral sentences {outcome.verb} ({sentences.language})",
+        columns=(
+            "kind",
+            "word",
+            "share of its sentences",
+            "of those with other words",
+            "difference",
+        ),
+        rows=tuple(cells),
+        note=f"{len(cells)} of {len(shares)} words, those with the highest share first; each "
+        f"stands in {len(sentences.templates)} sentences such as "
+        f"“{sentences.templates[0].format(sentences.namings[0].words[0])}”.",
+    )
+
+
+# ── Errors on texts of the data that name people ──────────────────────────────────────────────────
+
+
+def wrongly_called(
+    context: AuditContext, found: Sequence[Sequence[Mention]], wanted: Sequence[Outcome]
+) -> Comparison:
+    """Return how often texts with each word are called what they are not, by the given labels.
+
+    The words that stand out are found in a random half of the texts and measured in the other.
+    First names are left to swaps: few texts have any one of them.
+    """
+    labels = [i.given if i.label is None else (i.label,) for i in context.instances]
+    counts = Counter(mention.naming for row in found for mention in row)
+    namings = sorted(
+        (
+            naming
+            for naming, count in counts.items()
+            if count >= FEWEST_TEXTS and naming.kind != NAMES
+        ),
+        key=lambda naming: (naming.kind, naming.name),
+    )
+    if context.model.task == "regression" or not namings or not any(labels):
+        return Comparison()
+    has = np.array(
+        [[any(m.naming == naming for m in own) for naming in namings] for own in found], bool
+    )
+    made = decisions(context, context.scores, wanted) == 1
+    first = context.rng("fairness, errors").permutation(len(labels)) % 2 == 0
+    tables: list[tuple[float, Table]] = []
+    claims: list[Claim] = []
+    for k, outcome in enumerate(wanted):
+        harmless = np.array(
+            [own is not None and (outcome.label in own) != outcome.holds for own in labels]
+        )
+        errors = _Errors(outcome, namings, has[harmless], made[harmless, k], first[harmless])
+        if errors.made.any() and errors.has.any():
+            tables.append(errors.table())
+            claims += errors.claims(
+                [context.instances[i].id for i in np.flatnonzero(harmless).tolist()]
+            )
+    tables.sort(key=lambda entry: entry[0])
+    return Comparison(tables=tuple(table for _, table in tables[:2]), claims=tuple(claims))
+
+
+@dataclass(frozen=True, slots=True)
+class _Errors:
+    """Texts on which a decision would be wrong: the words in them, and whether it was made."""
+
+    outcome: Outcome
+    namings: Sequence[Naming]
+    has: NDArray[np.bool_]
+    made: NDArray[np.bool_]
+    first: NDArray[np.bool_]
+
+    def p_values(self, of: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return for each word the adjusted p-value of more errors than on all other texts."""
+        hits, n = (self.has & (self.made & of)[:, None]).sum(axis=0), self.has[of].sum(axis=0)
+        p = fisher(hits, n, np.array((self.made & of).sum()), np.array(of.sum()))
+        return benjamini_hochberg(p)
+
+    def rates(self, own: NDArray[np.bool_], of: NDArray[np.bool_]) -> tuple[Measure, Measure]:
+        """Return the false-positive rates of some of the texts and of the others."""
+        one, rest = own & of, ~own & of
+        return (
+            proportion("false-positive rate", int(self.made[one].sum()), int(one.sum())),
+            proportion("false-positive rate", int(self.made[rest].sum()), int(rest.sum())),
+        )
+
+    def table(self) -> tuple[float, Table]:
+        """Return the words with the smallest p-values, and the smallest."""
+        every = np.ones(len(self.made), bool)
+        p = self.p_values(every)
+        rows: list[tuple[Cell, ...]] = []
+        for i in np.argsort(p, kind="stable")[:MOST_LISTED].tolist():
+            own, rest = self.rates(self.has[:, i], every)
+            naming = self.namings[i]
+            gap = difference(own, rest, "difference")
+            rows.append((naming.kind, naming.name, own, rest, gap, float(p[i])))
+        return float(p.min()), Table(
+            title=f"Texts wrongly {self.outcome.verb}, by the people they name",
+            columns=(
+                "kind", "word", "false-positive rate", "of all other texts", "difference",
+                "adjusted p",
+            ),
+            rows=tuple(rows),
+            note=f"Of the {len(self.made):,} texts that are not so by their given labels. Words in "
+            f"at least {FEWEST_TEXTS} texts, the smallest p first (Fisher's exact test, one-sided, "
+            "adjusted by Benjamini and Hochberg).",
+        )  # fmt: skip
+
+    def claims(self, ids: Sequence[str]) -> list[Claim]:
+        """Return the claim about the words that stand out, if there are any."""
+        chosen = np.flatnonzero(self.p_values(self.first) <= DISCOVERY_LEVEL)
+        own = np.asarray(self.has[:, chosen].any(axis=1))
+        second = ~self.first
+        one, rest = self.rates(own, second)
+        if not one.n or not rest.n:
+            return []
+        gap = difference(one, rest, "difference")
+        hits, all_hits = (self.made & own & second).sum(), (self.made & second).sum()
+        p = fisher(*map(np.array, (hits, one.n, all_hits, one.n + rest.n)))
+        names = [self.namings[i].name for i in chosen.tolist()]
+        examples = np.flatnonzero(self.made & own & second)[:3]
+        finding = Finding(
+            claim=f"Of texts that name people as {_quoted(names)} and should not be "
+            f"{self.outcome.verb}, {estimated(one)} are; of all others {estimated(rest)} "
+            f"(n = {one.n:,} and {rest.n:,}).",
+            severity="critical",
+            measure=one,
+            evidence=("fairness", *(ids[i] for i in examples)),
+            suggestion="Add training texts that name these people and are not so, or have texts "
+            "with these words decided by a person.",
+        )
+        large = gap.lower is not None and gap.lower > LARGE_RATE_GAP
+        return [Claim(float(p), large, _topics(self.outcome, names), finding)]
+
+
+# ── Words of the data that are swapped for others ─────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A text, and the word of a kind that it names people by."""
+
+    row: int
+    mention: Mention
+
+
+def swapped(
+    context: AuditContext,
+    found: Sequence[Sequence[Mention]],
+    known: Sequence[Naming],
+    wanted: Sequence[Outcome],
+    most: int,
+) -> Comparison:
+    """Return what the decisions become when a word for people is swapped for another of its kind.
+
+    Parameters
+    ----------
+    context : AuditContext
+        The audit.
+    found : sequence of sequences of Mention
+        Which words each instance holds.
+    known : sequence of Naming
+        All words.
+    wanted : sequence of Outcome
+        The decisions.
+    most : int
+        Texts that are edited, of all kinds together.
+    """
+    places: dict[tuple[str, str], list[_Place]] = {}
+    for row, own in enumerate(found):
+        for mention in reversed(own):
+            kind = (mention.naming.kind, mention.naming.language)
+            here = places.setdefault(kind, [])
+            if here and here[-1].row == row:
+                here.pop()
+            here.append(_Place(row, mention))
+    kinds = {kind: own for kind, own in sorted(places.items()) if len(own) >= FEWEST_TEXTS}
+    parts = []
+    for kind, texts in kinds.items():
+        rng = context.rng(f"fairness, {' '.join(kind)}")
+        choice = np.sort(rng.permutation(len(texts))[: max(FEWEST_TEXTS, most // len(kinds))])
+        namings = _candidates(kind, texts, known, rng)
+        if len(namings) > 1:
+            drawn = [texts[i] for i in choice.tolist()]
+            swaps = _Swaps(context, kind[0], drawn, namings, wanted, rng)
+            parts.append(swaps.compare(MOST_MOVED // len(kinds)))
+    return Comparison(
+        measures=tuple(measure for part in parts for measure in part.measures),
+        tables=tuple(table for part in parts for table in part.tables),
+        figures=tuple(figure for part in parts for figure in part.figures),
+        claims=tuple(claim for part in parts for claim in part.claims),
+    )
+
+
+def _candidates(
+    kind: tuple[str, str],
+    places: Sequence[_Place],
+    known: Sequence[Naming],
+    rng: np.random.Generator,
+) -> list[Naming]:
+    """Return the words that stand in for one another: all, but of first names the data's own."""
+    own = [naming for naming in known if (naming.kind, naming.language) == kind]
+    if kind[0] != NAMES:
+        return own
+    least, most = NAMES_TRIED
+    counts = Counter(place.mention.naming for place in places)
+    used = [naming for naming, _ in counts.most_common(most)]
+    others = [naming for naming in own if naming not in counts]
+    more = rng.permutation(len(others))[: max(0, least - len(used))]
+    return sorted([*used, *(others[i] for i in more)], key=lambda naming: naming.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Swaps:
+    """Words of one kind, and the texts in which each is swapped for others."""
+
+    context: AuditContext
+    kind: str
+    places: Sequence[_Place]
+    namings: Sequence[Naming]
+    wanted: Sequence[Outcome]
+    rng: np.random.Generator
+
+    def compare(self, most_moved: int) -> Comparison:
+        """Return how many labels the swaps flip, and which words a decision hangs on."""
+        n = len(self.places)
+        drawn = [(i, self._others(i, SCREENED)) for i in range(n)]
+        edits: list[Edit] = [
+            (self.places[i].row, self._text(i, k)) for i, others in drawn for k in others
+        ]
+        done = intervene(self.context, {self.kind: edits})[self.kind]
+        measures: tuple[Measure, ...] = ()
+        if self.context.model.task != "regression":
+            measures = (done.flip_rate(f"flip rate, {self.kind} swapped"),)
+        first = self.rng.permutation(n) < n // 2
+        tried = self._made([(i, k) for i, others in drawn for k in others])
+        moved = self._moved(tried.reshape(n, -1, len(self.wanted)))
+        movable = np.flatnonzero(moved & first)
+        movable = movable[: max(1, most_moved // len(self.namings))]
+        if not len(movable):
+            return Comparison(measures=measures)
+        every = [(int(i), k) for i in movable for k in range(len(self.namings))]
+        made = self._made(every).reshape(len(movable), len(self.namings), len(self.wanted))
+        rates = np.nan_to_num(np.nanmean(made, axis=0))
+        tops, gaps = _tops(rates)
+        k = self._most_affected(gaps, tops)
+        confirmed = self._confirm(k, tops[:, k], np.flatnonzero(~first)) if gaps[k] > 0 else None
+        if confirmed is None:
+            return Comparison(measures=measures)
+        claim, table = confirmed
+        shown = claim.p <= DISCOVERY_LEVEL
+        tables = (table, self._table(k, made[:, :, k], tops[:, k])) if shown else ()
+        return Comparison(measures=measures, tables=tables, claims=(claim,))
+
+    def _most_affected(self, between: NDArray[np.float64], tops: NDArray[np.bool_]) -> int:
+        """Return the decision that hangs most on the words.
+
+        What moves a text to one label moves it away from another. Of decisions that hang about as
+        much on the words that is taken which falls on fewer words, and then on more of the data.
+        """
+        most = np.flatnonzero(between >= ABOUT_AS_MUCH * between.max())
+        overall = decisions(self.context, self.context.scores, self.wanted).mean(axis=0)
+        return int(min(most, key=lambda k: (tops[:, k].sum(), -overall[k], k)))
+
+    def _others(self, i: int, count: int) -> list[int]:
+        """Return other words than that of a text, drawn at random."""
+        others = [k for k, own in enumerate(self.namings) if own != self.places[i].mention.naming]
+        return [others[j] for j in self.rng.permutation(len(others))[:count]]
+
+    def _text(self, i: int, naming: int) -> Text:
+        """Return a text with another word."""
+        place, words = self.places[i], self.namings[naming].words
+        word = words[i % len(words)]
+        return text_of(swap(self.context.instances[place.row].parts, place.mention.written, word))
+
+    def _made(self, trials: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+        """Return the decisions on texts with other words, shape (n_trials, n_outcomes)."""
+        texts = [self._text(i, k) for i, k in trials]
+        return decisions(self.context, self.context.score(texts), self.wanted)
+
+    def _moved(self, tried: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return in which texts another word made another decision."""
+        rows = [place.row for place in self.places]
+        before = decisions(self.context, self.context.scores[rows], self.wanted)[:, None]
+        return np.asarray(((tried != before) & ~np.isnan(tried)).any(axis=(1, 2)))
+
+    def _confirm(
+        self, k: int, top: NDArray[np.bool_], texts: NDArray[np.int64]
+    ) -> tuple[Claim, Table] | None:
+        """Return whether a decision hangs on the chosen words, in texts not used to choose them."""
+        sides = [np.flatnonzero(top), np.flatnonzero(~top)]
+        drawn = [
+            [(int(i), int(j)) for i in texts for j in self.rng.permutation(side)[:DRAWN]]
+            for side in sides
+        ]
+        shape = [(len(texts), min(DRAWN, len(side))) for side in sides]
+        with_top, with_rest = (
+            self._made(trials)[:, k].reshape(form)
+            for trials, form in zip(drawn, shape, strict=True)
+        )
+        good = ~(np.isnan(with_top).any(axis=1) | np.isnan(with_rest).any(axis=1))
+        if good.sum() < 2:
+            return None
+        texts, with_top, with_rest = texts[good], with_top[good], with_rest[good]
+        gaps = with_top.mean(axis=1) - with_rest.mean(axis=1)
+        change = mean("change by the word", gaps.tolist(), "proportion")
+        one, rest = (
+            clustered_proportion(name, hits.ravel() == 1, np.repeat(texts, hits.shape[1]))
+            for name, hits in (("with these words", with_top), ("with the others", with_rest))
+        )
+        outcome = self.wanted[k]
+        names = [[self.namings[j].name for j in side.tolist()] for side in sides]
+        examples = texts[np.argsort(-gaps, kind="stable")[:3]]
+        turned = set(texts[gaps > 0].tolist())
+        other = self._instead(k, [trial for trial in drawn[1] if trial[0] in turned])
+        finding = Finding(
+            claim=f"The same texts are {outcome.verb} in {estimated(one)} of the cases with "
+            f"{_quoted(names[0])} in them and in {estimated(rest)} with "
+            f"{_quoted(names[1])}{other}: "
+            f"by the word alone ({self.kind}) the share changes by {points(change)} "
+            f"(n = {change.n:,} texts).",
+            severity="critical",
+            measure=change,
+            evidence=(
+                "fairness",
+                *(self.context.instances[self.places[i].row].id for i in examples.tolist()),
+            ),
+            suggestion="Replace words for people by a placeholder before the model reads a text, "
+            "or train it on texts in which they are swapped.",
+        )
+        claim = Claim(
+            _one_sided(gaps),
+            change.lower is not None and change.lower > LARGE_BY_SWAP,
+            (f"{self.kind} swapped", *_topics(outcome, names[0])),
+            finding,
+        )
+        return claim, self._by_label(outcome, texts, with_top, with_rest)
+
+    def _instead(self, k: int, trials: Sequence[tuple[int, int]]) -> str:
+        """Return what texts that the chosen words turn mostly are with the others."""
+        labels = self.context.model.labels
+        if self.context.model.task != "single_label" or len(labels) == 2:
+            return ""
+        scores = self.context.score([self._text(i, j) for i, j in trials])
+        called = Counter(scores.argmax(axis=1).tolist())
+        called.pop(self.wanted[k].column, None)
+        if not called:
+            return ""
+        return f" (those that change are mostly {labels[called.most_common(1)[0][0]]} then)"
+
+    def _by_label(
+        self,
+        outcome: Outcome,
+        texts: NDArray[np.int64],
+        with_top: NDArray[np.float64],
+        with_rest: NDArray[np.float64],
+    ) -> Table:
+        """Return the effect of the chosen words among the texts that are predicted alike."""
+        predicted = np.array([self.context.instances[self.places[i].row].predicted for i in texts])
+        rows: list[tuple[Cell, ...]] = []
+        for label in self.context.model.labels:
+            own = predicted == label
+            if own.any():
+                shares = (
+                    clustered_proportion(
+                        name, hits[own].ravel() == 1, np.repeat(texts[own], hits.shape[1])
+                    )
+                    for name, hits in (("with", with_top), ("without", with_rest))
+                )
+                rows.append((label, int(own.sum()), *shares))
+        return Table(
+            title=f"Texts {outcome.verb}, by {self.kind} and by what is predicted as they are",
+            columns=("predicted as it is", "texts", "with the words that do", "with the others"),
+            rows=tuple(rows[:MOST_LISTED]),
+            note="Texts that were not used to choose the words. Those that do are marked in the "
+            "next table.",
+        )
+
+    def _table(self, k: int, made: NDArray[np.float64], top: NDArray[np.bool_]) -> Table:
+        """Return how often the decision falls with each word, in the texts that move at all."""
+        known = ~np.isnan(made)
+        rates = [
+            proportion(f"{naming.name}", int(np.nansum(made[:, j])), int(known[:, j].sum()))
+            for j, naming in enumerate(self.namings)
+        ]
+        order = sorted(range(len(rates)), key=lambda j: (-(rates[j].value or 0), j))
+        return Table(
+            title=f"Texts {self.wanted[k].verb}, by {self.kind}",
+            columns=(self.kind, "share", "chosen"),
+            rows=tuple((self.namings[j].name, rates[j], "yes" if top[j] else "") for j in order),
+            note=f"Each word in the same {len(made)} texts, which are those of the first half that "
+            "change with some word; shares over all texts are lower. The chosen words differ most "
+            "from the others; whether the decision hangs on them is measured on the second half.",
+        )
+
+
+def _tops(rates: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Return which words have the higher rates, and how far the two sides are apart.
+
+    Parameters
+    ----------
+    rates : array, shape (n_words, n_outcomes)
+        Share of the texts in which each word leads to each decision.
+
+    Returns
+    -------
+    top : array, shape (n_words, n_outcomes), bool
+        The side with the higher rates, of the split with the largest variance between its sides.
+    between : array, shape (n_outcomes,)
+        That variance.
+    """
+    ordered = np.sort(rates, axis=0)
+    n = len(rates)
+    below = np.arange(1, n)[:, None]
+    sums = np.cumsum(ordered, axis=0)[:-1]
+    gaps = (ordered.sum(axis=0) - sums) / (n - below) - sums / below
+    between = below * (n - below) / n**2 * gaps**2
+    cut = between.argmax(axis=0)
+    columns = np.arange(rates.shape[1])
+    return rates > ordered[cut, columns], between[cut, columns] * (ordered[-1] > ordered[0])
+
+
+def _one_sided(gaps: NDArray[np.float64]) -> float:
+    """Return the p-value of a mean above zero: of Student's t, or the sign test if all agree."""
+    if gaps.std() == 0:
+        return float(0.5 ** len(gaps)) if gaps[0] > 0 else 1.0
+    return float(stats.ttest_1samp(gaps, 0, alternative="greater").pvalue)
+
+
+def _topics(outcome: Outcome, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"{outcome.name}: {name}" for name in names)
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return listed([f"“{name}”" for name in names])

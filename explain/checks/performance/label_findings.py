@@ -1,0 +1,132 @@
+"""Findings on single labels: those that are never answered, and those that are exchanged."""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from explain.checks.base import LEVEL
+from explain.record import Finding
+from explain.record.wording import estimated
+from explain.statistics.intervals import benjamini_hochberg, proportion
+
+__all__ = ["dead_labels", "swapped_labels"]
+
+FEWEST_GIVEN = 20
+"""Rows of a label below which nothing is said of whether it is alive."""
+
+DEAD_RECALL = 0.2
+"""A label that is found in fewer than a fifth of its texts is of no use to anybody."""
+
+DEAD_CALLS = 0.1
+"""And it is dead, rather than hard to tell, if it is called less than a tenth as often as given."""
+
+MOST_NAMED = 5
+"""Labels or pairs that a finding names."""
+
+
+def dead_labels(
+    section: str,
+    labels: Sequence[str],
+    hits: Sequence[int],
+    given: Sequence[int],
+    called: Sequence[int],
+) -> list[Finding]:
+    """Return a finding on labels that are given, and hardly ever called.
+
+    Parameters
+    ----------
+    section : str
+        Id of the section.
+    labels : sequence of str
+        The labels.
+    hits, given, called : sequence of int
+        How often each is rightly called, given, and called.
+    """
+    rows = zip(labels, hits, given, called, strict=True)
+    tested = [row for row in rows if row[2] >= FEWEST_GIVEN]
+    if not tested:
+        return []
+    p = [
+        stats.binomtest(found, times, DEAD_RECALL, alternative="less").pvalue
+        for _, found, times, _ in tested
+    ]
+    dead = [
+        row
+        for row, sure in zip(tested, benjamini_hochberg(p) <= LEVEL, strict=True)
+        if sure and row[3] < DEAD_CALLS * row[2]
+    ]
+    if not dead:
+        return []
+    dead.sort(key=lambda row: -row[2])
+    label, found, times, calls = dead[0]
+    recall = proportion(f"recall of {label}", found, times)
+    others = ""
+    if len(dead) > 1:
+        names = ", ".join(repr(row[0]) for row in dead[1:MOST_NAMED])
+        others = f" So it is with {len(dead) - 1} more labels: {names}"
+        others += ", …" if len(dead) > MOST_NAMED else "."
+    return [
+        Finding(
+            claim=f"The model hardly ever answers {label!r}: {calls} times, where {times:,} texts "
+            f"have that label; it finds {estimated(recall)} of them (n = {times:,}).{others}",
+            severity="critical",
+            measure=recall,
+            evidence=(section,),
+            suggestion="Check that the label occurs in the training data under this name, and "
+            "train on more texts of it; until then the model cannot be used for this label.",
+        )
+    ]
+
+
+def swapped_labels(section: str, labels: Sequence[str], counts: NDArray[np.int64]) -> list[Finding]:
+    """Return a finding on pairs of labels of which each is mostly called by the other's name.
+
+    Each of the two must be called the other more often than itself, by the exact sign test.
+    """
+    pairs = [
+        (i, j)
+        for i, j in combinations(range(len(labels)), 2)
+        if counts[i, j] > counts[i, i] and counts[j, i] > counts[j, j]
+    ]
+    if not pairs:
+        return []
+
+    def p(i: int, j: int) -> float:
+        crossed, own = int(counts[i, j]), int(counts[i, i])
+        return float(stats.binomtest(crossed, crossed + own, alternative="greater").pvalue)
+
+    # Pairs that were not looked at closely, as they seemed in order, count as tested.
+    n_pairs = len(labels) * (len(labels) - 1) // 2
+    tests = np.ones(n_pairs)
+    tests[: len(pairs)] = [max(p(i, j), p(j, i)) for i, j in pairs]
+    sure = benjamini_hochberg(tests)[: len(pairs)] <= LEVEL
+    found = [
+        (int(counts[i, j] + counts[j, i]), i, j)
+        for (i, j), holds in zip(pairs, sure, strict=True)
+        if holds
+    ]
+    if not found:
+        return []
+    found.sort(reverse=True)
+    crossed, i, j = found[0]
+    n = int(counts[[i, j]].sum())
+    share = proportion(f"{labels[i]} and {labels[j]} called by the other's name", crossed, n)
+    others = ""
+    if len(found) > 1:
+        names = "; ".join(f"{labels[a]!r} and {labels[b]!r}" for _, a, b in found[1:MOST_NAMED])
+        others = f" The same holds of {len(found) - 1} more pairs: {names}."
+    return [
+        Finding(
+            claim=f"The labels {labels[i]!r} and {labels[j]!r} are exchanged: the model calls "
+            f"{estimated(share)} of their texts by the "
+            f"other's name (n = {n:,}).{others}",
+            severity="critical",
+            measure=share,
+            evidence=(section,),
+            suggestion="Correct the order of the labels in the model's configuration, or in the "
+            "table.",
+        )
+    ]

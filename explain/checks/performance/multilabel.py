@@ -1,0 +1,64 @@
+"""Performance of a model that may give a text any number of labels."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from explain.checks.base import Check
+from explain.checks.base.labelled_rows import LabelledRows
+from explain.checks.performance.confusion import Totals, f1_of, macro_f1_of
+from explain.checks.performance.label_findings import dead_labels
+from explain.checks.performance.per_class import ByLabel
+from explain.checks.performance.roc import ranking_measures
+from explain.record import Measure, Section
+from explain.record.wording import estimated, percent
+
+__all__ = ["micro_f1_of", "performance"]
+
+
+def micro_f1_of(hits: Totals, given: Totals, called: Totals) -> Totals:
+    """Return F1 over the decisions on all labels taken together, shape (...)."""
+    return f1_of(hits.sum(-1), given.sum(-1), called.sum(-1))
+
+
+def performance(check: Check, sample: LabelledRows) -> Section:
+    """Return how often the labels of a text are right, together and one by one."""
+    context = sample.context
+    answered = sample.answered
+    by_label = ByLabel(sample, sample.called)
+    wrong = (sample.called != sample.truth).mean(axis=1)
+    wrong[len(answered) :] = 1
+    subset = sample.share("subset accuracy", wrong == 0)
+    hamming = sample.resample(np.stack([wrong, np.ones_like(wrong)], axis=1)).measure(
+        "Hamming loss", lambda sums: sums[..., 0] / sums[..., 1], "proportion"
+    )
+    return Section(
+        id=check.id,
+        title=check.title,
+        summary=_summary(subset, hamming, len(wrong), context.model.labels)
+        + sample.note()
+        + sample.left_out("AUROC and AUPRC are"),
+        measures=(
+            subset,
+            hamming,
+            by_label.measure("micro-F1", micro_f1_of),
+            by_label.measure("macro-F1", macro_f1_of),
+            *ranking_measures(
+                context.probabilities[sample.rows], answered.truth, answered.clusters
+            ),
+        ),
+        figures=(by_label.figure(subset),),
+        tables=(by_label.table(),),
+        findings=tuple(
+            dead_labels(check.id, context.model.labels, *ByLabel(answered, answered.called).totals)
+        ),
+    )
+
+
+def _summary(subset: Measure, hamming: Measure, n: int, labels: Sequence[str]) -> str:
+    return (
+        f"All {len(labels)} labels are right on {estimated(subset)} of {n:,} labelled rows; "
+        f"of single labels, {percent(hamming.value)} are wrong. A label is called where its "
+        "probability is above .5. "
+        "A challenger is fitted for models of one label per text only."
+    )

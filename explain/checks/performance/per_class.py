@@ -1,0 +1,146 @@
+"""Precision, recall and F1 of each label, as measures, a table and a figure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explain.checks.base.labelled_rows import LabelledRows
+from explain.checks.performance.confusion import Totals, f1_of
+from explain.record import IntervalsFigure, Measure, Table
+from explain.statistics.intervals import Resampled
+
+__all__ = ["MOST_DRAWN", "ByLabel"]
+
+MOST_DRAWN = 16
+"""Labels up to which all are drawn, and the counts of a confusion matrix can be read; with more,
+those with the lowest recall are drawn, and the most frequent confusions are listed."""
+
+
+@dataclass(frozen=True)
+class ByLabel:
+    """Which labels hold for each row, and which are called.
+
+    Attributes
+    ----------
+    sample : LabelledRows
+        The rows.
+    called : array, shape (n_rows, n_labels), bool
+        What the model says.
+    """
+
+    sample: LabelledRows
+    called: NDArray[np.bool_]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of the columns."""
+        return self.sample.context.model.labels
+
+    @cached_property
+    def totals(self) -> tuple[list[int], list[int], list[int]]:
+        """How often each label is rightly called, given, and called."""
+        truth = self.sample.truth
+        hits, given, called = (a.sum(axis=0) for a in (truth & self.called, truth, self.called))
+        return hits.tolist(), given.tolist(), called.tolist()
+
+    @cached_property
+    def resampled(self) -> Resampled:
+        """Resamples of the rows by those counts, of all labels one kind after the other."""
+        truth = self.sample.truth
+        return self.sample.resample_cells(
+            np.concatenate([truth & self.called, truth, self.called], axis=1)
+        )
+
+    def measure(self, name: str, score: Callable[[Totals, Totals, Totals], Totals]) -> Measure:
+        """Return a statistic of the counts of all labels, with its interval."""
+        n = len(self.labels)
+        return self.resampled.measure(
+            name,
+            lambda sums: score(sums[..., :n], sums[..., n : 2 * n], sums[..., 2 * n :]),
+            "coefficient",
+        )
+
+    @cached_property
+    def precisions(self) -> tuple[Measure, ...]:
+        """Of the rows that are called so, how many are."""
+        return self._shares("precision", self.called)
+
+    @cached_property
+    def recalls(self) -> tuple[Measure, ...]:
+        """Of the rows that are so, how many are called so."""
+        return self._shares("recall", self.sample.truth)
+
+    def _shares(self, kind: str, among: NDArray[np.bool_]) -> tuple[Measure, ...]:
+        right = self.sample.truth & self.called
+        return tuple(
+            self.sample.share(f"{kind} of {label}", right[:, i], among[:, i])
+            for i, label in enumerate(self.labels)
+        )
+
+    def table(self) -> Table:
+        """Return a row for each label; of many the lowest recall comes first."""
+        order, note = list(range(len(self.labels))), ""
+        if len(self.labels) > MOST_DRAWN:
+            order, note = self._by_recall(), " The lowest recall first."
+        _, given, called = self.totals
+        return Table(
+            title="By label",
+            columns=("label", "given", "predicted", "precision", "recall", "F1"),
+            rows=tuple(
+                (
+                    self.labels[i],
+                    given[i],
+                    called[i],
+                    self.precisions[i],
+                    self.recalls[i],
+                    self._f1(i),
+                )
+                for i in order
+            ),
+            note="Precision: of the rows called so, how many are. Recall: of those that are, how "
+            f"many are called so. F1: their harmonic mean.{note}",
+        )
+
+    def _f1(self, i: int) -> Measure:
+        return self.measure(
+            f"F1 of {self.labels[i]}", lambda *counts: f1_of(*(c[..., i] for c in counts))
+        )
+
+    def _by_recall(self) -> list[int]:
+        """Return the labels by recall, the lowest first, and of equal ones the most frequent."""
+        return sorted(
+            range(len(self.labels)),
+            key=lambda i: (
+                2.0 if (value := self.recalls[i].value) is None else value,
+                -self.recalls[i].n,
+            ),
+        )
+
+    def figure(self, overall: Measure) -> IntervalsFigure:
+        """Return precision and recall of all labels, or of many the lowest recalls."""
+        if len(self.labels) > MOST_DRAWN:
+            return self._lowest_recalls(overall)
+        pairs = zip(self.precisions, self.recalls, strict=True)
+        return IntervalsFigure(
+            title="Precision and recall by label",
+            description="Share of right answers with 95 % intervals, one row per label and kind.",
+            measures=tuple(measure for pair in pairs for measure in pair),
+            reference=overall.value,
+            reference_label=overall.name,
+        )
+
+    def _lowest_recalls(self, overall: Measure) -> IntervalsFigure:
+        known = [self.recalls[i] for i in self._by_recall() if self.recalls[i].n]
+        absent = len(self.labels) - len(known)
+        left_out = f" Labels that are given to no row, and so have none: {absent}."
+        return IntervalsFigure(
+            title="Labels with the lowest recall",
+            description=f"The lowest {min(len(known), MOST_DRAWN)} of {len(known)} recalls with "
+            f"95 % intervals; the table by label has the others.{left_out if absent else ''}",
+            measures=tuple(known[:MOST_DRAWN]),
+            reference=overall.value,
+            reference_label=overall.name,
+        )

@@ -1,0 +1,148 @@
+"""Performance of a model that predicts a number."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explain.checks.base import LEVEL, Check, not_measured
+from explain.checks.base.labelled_rows import LabelledRows
+from explain.record import Finding, InstanceLink, Measure, Section, Table
+from explain.record.wording import percent
+from explain.statistics.intervals import bootstrap
+
+__all__ = ["performance", "spearman"]
+
+MOST_LISTED = 20
+
+LEAST_EXPLAINED = 0.1
+"""Share of the variance that a model must explain; one that explains less has hardly learned what
+the numbers stand for."""
+
+
+def performance(check: Check, every: LabelledRows) -> Section:
+    """Return how far the predicted numbers are from the given ones, where there are any."""
+    sample = every.answered
+    if not len(sample):
+        return not_measured(check, "no labelled row got an answer")
+    given = np.array([float(i.given[0]) for i in sample.instances if i.given])
+    predicted = sample.context.scores[sample.rows, 0]
+    error, centred = np.abs(predicted - given), given - given.mean()
+    resampled = sample.resample(
+        np.stack([np.ones_like(error), error, error**2, centred, centred**2], axis=1)
+    )
+    absolute = resampled.measure(
+        "mean absolute error", lambda sums: sums[..., 1] / sums[..., 0], "coefficient"
+    )
+    explained = resampled.measure("R2", _r2, "coefficient")
+    surely = resampled.measure("R2", _r2, "coefficient", confidence=1 - LEVEL)
+    spread = (
+        ""
+        if explained.value is None
+        else (f"; it explains {percent(explained.value)} of the variance of the given one")
+    )
+    return Section(
+        id=check.id,
+        title=check.title,
+        summary=(
+            f"The predicted number is off by {absolute.value:.3g} on average, over {len(given):,} "
+            f"labelled rows{spread}.{sample.note()}{every.left_out('all numbers are')}"
+        ),
+        measures=(absolute, explained, _spearman(sample, given, predicted)),
+        tables=(_worst(sample, given, predicted),),
+        findings=tuple(_useless(check.id, explained, surely)),
+    )
+
+
+def _r2(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    n, _, squares, total, total_squares = np.moveaxis(sums, -1, 0)
+    explained: NDArray[np.float64] = 1 - squares / (total_squares - total**2 / n)
+    return explained
+
+
+def spearman(
+    weights: NDArray[np.float64], given: NDArray[np.float64], predicted: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return Spearman's correlation of rows of which each occurs a number of times.
+
+    Parameters
+    ----------
+    weights : array, shape (..., n_rows), float64
+        How often each row occurs.
+    given, predicted : array, shape (n_rows,), float64
+
+    Returns
+    -------
+    array, shape (...), float64
+    """
+    total = weights.sum(-1, keepdims=True)
+    one, other = (_ranks(weights, values) - (total + 1) / 2 for values in (given, predicted))
+    products = [(weights * a * b).sum(-1) for a, b in ((one, other), (one, one), (other, other))]
+    correlation: NDArray[np.float64] = products[0] / np.sqrt(products[1] * products[2])
+    return correlation
+
+
+def _ranks(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean rank of each row among rows that occur a number of times."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=-np.inf))
+    level = np.empty(len(values), dtype=np.int64)
+    level[order] = np.cumsum(np.diff(ordered, prepend=-np.inf) > 0) - 1
+    tied = np.add.reduceat(weights[..., order], starts, axis=-1)
+    ranks: NDArray[np.float64] = (tied.cumsum(-1) - (tied - 1) / 2)[..., level]
+    return ranks
+
+
+def _spearman(
+    sample: LabelledRows, given: NDArray[np.float64], predicted: NDArray[np.float64]
+) -> Measure:
+    name = "Spearman correlation"
+    if len(set(given.tolist())) < 2 or len(set(predicted.tolist())) < 2:
+        return Measure(name=name, value=None, n=len(given), unit="coefficient")
+    member = np.arange(len(given)) if sample.clusters is None else sample.clusters
+    n = int(member.max()) + 1
+
+    def statistic(drawn: NDArray[np.int64]) -> NDArray[np.float64]:
+        flat = drawn.reshape(-1, drawn.shape[-1])
+        places = flat + np.arange(len(flat))[:, None] * n
+        times = np.bincount(places.ravel(), minlength=len(flat) * n).reshape(len(flat), n)
+        found = spearman(times[:, member].astype(np.float64), given, predicted)
+        return found.reshape(drawn.shape[:-1])
+
+    return bootstrap(name, statistic, n, sample.context.seed, "coefficient")
+
+
+def _worst(
+    sample: LabelledRows, given: NDArray[np.float64], predicted: NDArray[np.float64]
+) -> Table:
+    order = np.argsort(-np.abs(predicted - given), kind="stable")[:MOST_LISTED]
+    return Table(
+        title="Largest errors",
+        columns=("instance", "given", "predicted"),
+        rows=tuple(
+            (
+                InstanceLink(instance=sample.instances[i].id),
+                float(given[i]),
+                float(predicted[i]),
+            )
+            for i in order
+        ),
+        note=f"The {len(order)} rows of {len(given):,} whose number is off the most.",
+    )
+
+
+def _useless(section: str, explained: Measure, surely: Measure) -> list[Finding]:
+    """Return a finding if R2 is below a tenth, which is false in at most `LEVEL` / 2 of audits."""
+    if surely.upper is None or surely.upper >= LEAST_EXPLAINED:
+        return []
+    return [
+        Finding(
+            claim=f"The predicted numbers say hardly anything of the given ones: R2 is "
+            f"{explained.value:.2f} [{explained.lower:.2f}, {explained.upper:.2f}], where always "
+            f"predicting their mean gives 0 (n = {explained.n:,}).",
+            severity="critical",
+            measure=explained,
+            evidence=(section,),
+            suggestion="Check that numbers and texts belong together and are on the scale of the "
+            "model; do not use the model as it is.",
+        )
+    ]

@@ -1,0 +1,1 @@
+"""Data: tables in, rows with labels, files whole or not at all."""

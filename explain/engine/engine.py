@@ -1,0 +1,303 @@
+"""The only caller of a classifier: it de-duplicates, batches across instances, and counts."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from itertools import compress
+from typing import Generic, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explain.adapters import Scores, TextClassifier
+from explain.adapters.base import check_scores, failure, halve_on_failure
+from explain.adapters.rounding import RoundedClassifier
+from explain.engine.games import Coalitions, MaskedTextGame, Observed, Plan, Question
+from explain.engine.precision import Precision
+from explain.engine.progress import Progress
+from explain.engine.pulse import Pulse, Watch
+from explain.errors import ExplainError, PredictionError
+from explain.text.spans import Text, text_of
+
+__all__ = ["Engine", "Outcome", "Row"]
+
+T = TypeVar("T")
+
+Row: TypeAlias = NDArray[np.float64]
+"""Scores of one text, shape (n_labels,)."""
+
+CALL_SIZE = 1024
+"""Texts of one call: enough to pack batches tightly, few enough to show progress."""
+
+ACTIVE_PLANS = 64
+"""Plans that advance together; bounds the coalitions in memory and the threads of the bridge."""
+
+CACHE_SIZE = 200_000
+"""Texts whose scores are kept; the least recently used go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """The result of one plan, or the error that ended it.
+
+    Attributes
+    ----------
+    value : T or ExplainError
+        What the plan returned, or why it could not.
+    evaluations : int
+        Distinct texts that the plan asked for, whoever paid for them.
+    capped : int
+        How many of them have a value at the cap of a model that rounds.
+    """
+
+    value: T | ExplainError
+    evaluations: int
+    capped: int = 0
+
+    def unwrap(self) -> T:
+        """Return the result.
+
+        Raises
+        ------
+        ExplainError
+            The error that ended the plan.
+        """
+        if isinstance(self.value, ExplainError):
+            raise self.value
+        return self.value
+
+
+@dataclass(slots=True, eq=False)
+class _Running(Generic[T]):
+    """A plan that waits for the values of the texts it has asked for."""
+
+    number: int
+    game: MaskedTextGame
+    plan: Plan[T]
+    noise: float
+    texts: list[Text] = field(default_factory=list)
+    asked: set[Text] = field(default_factory=set)
+    capped: set[Text] = field(default_factory=set)
+
+
+class Engine:
+    """Scores texts for all who ask, each distinct text once.
+
+    Parameters
+    ----------
+    classifier : TextClassifier
+        The model.
+    cache_size : int
+        Texts whose scores are kept.
+    pulse : Pulse, optional
+        That of another engine of the same model, which is then given up once.
+    beneath : Pulse, optional
+        That of the model that this one is made of: methods that look into it run that one.
+
+    Attributes
+    ----------
+    evaluations : int
+        Distinct texts scored so far (again after they left the cache), gradients included.
+    gradients : int
+        Gradients taken so far.
+    calls : int
+        Calls of the classifier so far.
+    precision : Precision
+        How exactly its answers are known, as far as that was asked.
+    pulse : Pulse
+        Whether the model still answers.
+    """
+
+    def __init__(
+        self,
+        classifier: TextClassifier,
+        *,
+        cache_size: int = CACHE_SIZE,
+        pulse: Pulse | None = None,
+        beneath: Pulse | None = None,
+    ) -> None:
+        self.classifier = classifier
+        self.cache_size = cache_size
+        self.evaluations = 0
+        self.gradients = 0
+        self.calls = 0
+        declared = classifier.decimals if isinstance(classifier, RoundedClassifier) else None
+        self.precision = Precision(decimals=declared)
+        self._call_size = CALL_SIZE
+        self.pulse = pulse or Pulse()
+        self._beneath = beneath or self.pulse
+        self._cache: OrderedDict[Text, Row | PredictionError] = OrderedDict()
+
+    def watch(self) -> AbstractContextManager[Watch]:
+        """Give what takes each text that any engine of this pulse is asked for, and what failed."""
+        return self.pulse.watch()
+
+    def score(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
+        """Return the scores of each text, or why it has none.
+
+        A text on which the model fails does not spoil the others of its batch.
+        """
+        with Progress("Scoring texts") as progress:
+            known = self._known(dict.fromkeys(texts), progress)
+        return [known[text] for text in texts]
+
+    def again(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
+        """Return the answers of one call to these texts in this order, past the cache.
+
+        If the call fails, it is halved until what fails stands alone.
+        """
+        answers = halve_on_failure(self._predict, texts, self.classifier.name)
+        self.pulse.note(zip(texts, answers, strict=True), sent=True)
+        return answers
+
+    def together(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
+        """Return the answers of one call to these texts, past the cache; it fails for all."""
+        answers: list[Row | PredictionError]
+        try:
+            answers = [*self._predict(texts)]
+        except Exception as error:
+            answers = [failure(self.classifier.name, error)] * len(texts)
+        self.pulse.note(zip(texts, answers, strict=True), sent=True)
+        return answers
+
+    def score_alone(self) -> None:
+        """Send one text a call from now on, as others change its answer; forget earlier answers."""
+        self._call_size = 1
+        self._cache.clear()
+
+    def run(self, games: Iterable[MaskedTextGame], plans: Iterable[Plan[T]]) -> list[Outcome[T]]:
+        """Advance all plans in lock step until each has returned, and give their results in order.
+
+        In each round the coalitions that all plans wait for become one set of distinct texts.
+        """
+        waiting = enumerate(zip(games, plans, strict=True))
+        outcomes: dict[int, Outcome[T]] = {}
+        active = list(self._start(waiting, ACTIVE_PLANS, outcomes))
+        with Progress("Scoring masked texts") as progress:
+            while active:
+                known = self._known(
+                    dict.fromkeys(text for plan in active for text in plan.texts), progress
+                )
+                active = [plan for plan in active if self._advance(plan, known, outcomes)]
+                active += self._start(waiting, ACTIVE_PLANS - len(active), outcomes)
+        return [outcomes[number] for number in range(len(outcomes))]
+
+    def open(
+        self,
+        method: Callable[[TextClassifier, Sequence[Question], Progress], list[Outcome[T]]],
+        questions: Sequence[Question],
+    ) -> list[Outcome[T]]:
+        """Run a method that looks into the model, and count what it says that it cost.
+
+        Such a method batches its questions itself. It is not run if the model does not answer.
+        """
+        if reason := self._beneath.reason_to_wait():
+            outcomes = [Outcome[T](PredictionError(reason), 0) for _ in questions]
+        else:
+            with Progress("Looking into the model") as progress:
+                outcomes = method(self.classifier, questions, progress)
+            values = [outcome.value for outcome in outcomes]
+            self._beneath.doubt([value for value in values if isinstance(value, PredictionError)])
+        asked = (text_of(question.segmentation.parts) for question in questions)
+        values = [outcome.value for outcome in outcomes]
+        self._beneath.note(zip(asked, values, strict=True), sent=True)
+        taken = sum(outcome.evaluations for outcome in outcomes)
+        self.gradients += taken
+        self.evaluations += taken
+        return outcomes
+
+    def _start(
+        self,
+        waiting: Iterator[tuple[int, tuple[MaskedTextGame, Plan[T]]]],
+        room: int,
+        outcomes: dict[int, Outcome[T]],
+    ) -> Iterator[_Running[T]]:
+        """Start plans until `room` of them wait for values or none is left."""
+        while room > 0 and (entry := next(waiting, None)) is not None:
+            number, (game, plan) = entry
+            running = _Running(number, game, plan, self.precision.noise(game.target))
+            if self._step(running, None, outcomes):
+                room -= 1
+                yield running
+
+    def _advance(
+        self,
+        running: _Running[T],
+        known: dict[Text, Row | PredictionError],
+        outcomes: dict[int, Outcome[T]],
+    ) -> bool:
+        """Send a plan its values; tell whether it asks for more."""
+        rows = [known[text] for text in running.texts]
+        failure = next((row for row in rows if isinstance(row, PredictionError)), None)
+        if failure is not None:
+            running.plan.close()
+            outcomes[running.number] = Outcome(failure, len(running.asked))
+            return False
+        scores = np.array(rows).reshape(len(rows), len(self.classifier.labels))
+        observed = running.game.observed(scores, running.noise)
+        if (cap := running.game.target.cap) is not None:
+            at_cap = np.isclose(np.abs(observed.values), cap)
+            running.capped.update(compress(running.texts, at_cap.tolist()))
+        return self._step(running, observed, outcomes)
+
+    def _step(
+        self,
+        running: _Running[T],
+        observed: Observed | None,
+        outcomes: dict[int, Outcome[T]],
+    ) -> bool:
+        """Resume a plan up to its next question; tell whether there is one."""
+        try:
+            coalitions: Coalitions = (
+                next(running.plan) if observed is None else running.plan.send(observed)
+            )
+        except StopIteration as done:
+            outcomes[running.number] = Outcome(done.value, len(running.asked), len(running.capped))
+            return False
+        except ExplainError as error:
+            outcomes[running.number] = Outcome(error, len(running.asked))
+            return False
+        running.texts = running.game.texts(coalitions)
+        running.asked.update(running.texts)
+        return True
+
+    def _known(
+        self, wanted: dict[Text, None], progress: Progress
+    ) -> dict[Text, Row | PredictionError]:
+        """Return the answer to each wanted text, from the cache where it is there."""
+        known: dict[Text, Row | PredictionError] = {}
+        missing: list[Text] = []
+        for text in wanted:
+            if text in self._cache:
+                self._cache.move_to_end(text)
+                known[text] = self._cache[text]
+            else:
+                missing.append(text)
+        # A fixed order (length, then text) makes the rounding of batches the same in every run.
+        missing.sort(key=lambda text: (sum(map(len, _strings(text))), _strings(text)))
+        for start in range(0, len(missing), self._call_size):
+            chunk = missing[start : start + self._call_size]
+            rows = halve_on_failure(self._predict, chunk, self.classifier.name)
+            known.update(zip(chunk, rows, strict=True))
+            progress.show(start + len(chunk), len(missing))
+        for text in missing:
+            self._cache[text] = known[text]
+        self.pulse.note(known.items(), sent=False)
+        self.pulse.note(((text, known[text]) for text in missing), sent=True)
+        while len(self._cache) > self.cache_size:
+            self._cache.popitem(last=False)
+        return known
+
+    def _predict(self, texts: Sequence[Text]) -> Scores:
+        return self.pulse.call(self._call, texts, self.classifier.name)
+
+    def _call(self, texts: Sequence[Text]) -> Scores:
+        self.calls += 1
+        self.evaluations += len(texts)
+        model = self.classifier
+        return check_scores(model.predict(texts), len(texts), model.labels, model.name)
+
+
+def _strings(text: Text) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else text

@@ -1,0 +1,1 @@
+"""Evaluation: can these explanations be believed? Metrics, controls, grades."""

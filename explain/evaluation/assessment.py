@@ -1,0 +1,356 @@
+"""Whether the explanations of an audit can be believed: each method and each attribution graded."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from explain.attribution import Setting, ask
+from explain.attribution.methods import Explainer
+from explain.engine import Engine
+from explain.engine.games import Question
+from explain.errors import CapabilityError, ExplainError
+from explain.evaluation.agreement import FEWEST_FEATURES, agreements
+from explain.evaluation.faithfulness import Faithfulness, faithfulness
+from explain.evaluation.grades import (
+    faithfulness_verdict,
+    graded,
+    method_trust,
+    shared_readings,
+)
+from explain.evaluation.infidelity import Infidelity, infidelities
+from explain.evaluation.known_readings import known_values_readings
+from explain.evaluation.known_values import KnownValues, known_values
+from explain.evaluation.plausibility import Rationale, plausibility
+from explain.evaluation.positive_control import PositiveControl, positive_control
+from explain.evaluation.randomisation import randomised, resemblances
+from explain.evaluation.scorecard import (
+    agreement_reading,
+    dispute_reading,
+    disputes,
+    faithfulness_readings,
+    infidelity_reading,
+    plausibility_readings,
+    randomisation_reading,
+    sensitivity_reading,
+    stability_readings,
+)
+from explain.evaluation.section import recall_reading, trust_section
+from explain.evaluation.sensitivity import max_sensitivities
+from explain.evaluation.stability import stability
+from explain.evaluation.verdicts import Reading, Verdict
+from explain.record import Agreement, Attribution, Measure, MethodTrust, Section, Unit
+from explain.statistics.intervals import mean
+from explain.text.spans import Text, text_of
+
+__all__ = ["ERASED", "SAMPLED", "Assessment", "assess"]
+
+SAMPLED = 8
+"""Explanations of a method that are made again: with another seed, near by, of a random model."""
+
+TWIN_BUDGET = 64
+"""Evaluations, or gradients, of a text that are asked of a copy with random parameters."""
+
+ERASED = 32
+"""Instances from which features are removed: some 80 evaluations each, and as many explanations
+as a mean over a method needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What an audit record holds of the reliability of its explanations.
+
+    Attributes
+    ----------
+    attributions : dict of str to list of Attribution
+        The attributions of each instance, graded, in the order given.
+    trust : tuple of MethodTrust
+        Each method that explained something.
+    agreements : dict of str to tuple of Agreement
+        How far the methods agree on each instance.
+    section : Section
+        The section ``trust``.
+    evaluations : int
+        Distinct texts scored, and gradients taken, of other models than that of the audit: for the
+        positive control, and of the randomised copy.
+    """
+
+    attributions: dict[str, list[Attribution]]
+    trust: tuple[MethodTrust, ...]
+    agreements: dict[str, tuple[Agreement, ...]]
+    section: Section
+    evaluations: int
+
+
+def assess(
+    engine: Engine,
+    explained: Mapping[str, Sequence[Attribution]],
+    explainers: Sequence[Explainer],
+    setting: Setting,
+    texts: Sequence[Text],
+    rationales: Mapping[str, Rationale] | None = None,
+) -> Assessment:
+    """Grade methods and attributions, by what they say of themselves, by the control, by metrics.
+
+    Parameters
+    ----------
+    engine : Engine
+        The way to the model.
+    explained : mapping of str to sequence of Attribution
+        The attributions of each instance, by its id.
+    explainers : sequence of Explainer
+        The methods; those that explained nothing are left out.
+    setting : Setting
+        Masker and seed of the audit.
+    texts : sequence of str or pair of str
+        Texts of the table; the positive control draws from them.
+    rationales : mapping of str to Rationale, optional
+        What people marked in the texts, by the id of the instance.
+    """
+    by_method: dict[str, list[tuple[str, Attribution]]] = {}
+    for instance, attributions in explained.items():
+        for attribution in attributions:
+            by_method.setdefault(attribution.method, []).append((instance, attribution))
+    used = [explainer for explainer in explainers if explainer.name in by_method]
+    erased = _erased(engine, explained, setting)
+    agreed = {instance: agreements(found) for instance, found in explained.items()}
+    control = _control(engine, texts, used, setting) if used else "no method explained anything"
+    known = _known_values(engine, texts, used, setting)
+    again = _Again.of(engine, by_method, setting)
+    readings = {
+        e.name: [
+            *_recalls(e.name, control),
+            *known_values_readings(known[e.name]),
+            *shared_readings([a for _, a in by_method[e.name]]),
+            *erased.of_methods[e.name],
+            *again.readings(e),
+            agreement_reading(e.name, [one for found in agreed.values() for one in found]),
+            *plausibility_readings(plausibility(rationales or {}, by_method[e.name])),
+        ]
+        for e in used
+    }
+    poor = {name for name, found in readings.items() if _method(name, found).grade == "D"}
+    opposed = disputes([one for found in agreed.values() for one in found])
+    for name, found in readings.items():
+        found.append(dispute_reading(name, opposed, poor))
+    trust = {name: _method(name, found) for name, found in readings.items()}
+    other = 0 if isinstance(control, str) else control.evaluations
+    return Assessment(
+        attributions={
+            instance: [
+                graded(a, trust[a.method], verdicts=own.verdicts, quality=own.measures)
+                for a, own in zip(attributions, erased.of_instances[instance], strict=True)
+            ]
+            for instance, attributions in explained.items()
+        },
+        trust=tuple(trust.values()),
+        agreements=agreed,
+        section=trust_section(tuple(trust.values()), control, known, agreed, readings),
+        evaluations=other + again.evaluations,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What metrics say of one attribution."""
+
+    verdicts: Sequence[Verdict]
+    measures: Sequence[Measure] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Erased:
+    """What removing features says of each method, and of each attribution of an instance."""
+
+    of_methods: dict[str, list[Reading]]
+    of_instances: dict[str, list[_Own]]
+
+
+def _erased(
+    engine: Engine, explained: Mapping[str, Sequence[Attribution]], setting: Setting
+) -> _Erased:
+    """Return comprehensiveness, sufficiency and infidelity, each against random values.
+
+    They are measured on instances drawn at random; the others are graded without them.
+    """
+    drawn = np.random.default_rng(setting.seed).permutation(len(explained))[:ERASED]
+    some = {list(explained)[number] for number in drawn}
+    flat = [(instance, a) for instance, found in explained.items() for a in found]
+    given = [a for instance, a in flat if a.spans and instance in some]
+    ranked = iter(faithfulness(engine, given, setting.masker, setting.seed))
+    fitted = iter(infidelities(engine, given, setting.masker, setting.seed))
+    of_instances: dict[str, list[_Own]] = {instance: [] for instance in explained}
+    rankings: dict[str, list[Faithfulness]] = {a.method: [] for _, a in flat}
+    fits: dict[str, list[Infidelity]] = {a.method: [] for _, a in flat}
+    units = {a.method: _unit(a) for _, a in flat}
+    for instance, attribution in flat:
+        if instance not in some:
+            of_instances[instance].append(_Own([_NOT_DRAWN]))
+            continue
+        ranking = next(ranked) if attribution.spans else None
+        fit = next(fitted) if attribution.spans else None
+        if isinstance(ranking, Faithfulness):
+            rankings[attribution.method].append(ranking)
+        if isinstance(fit, Infidelity):
+            fits[attribution.method].append(fit)
+        of_instances[instance].append(_own(ranking, fit, _unit(attribution)))
+    return _Erased(
+        {
+            method: [
+                *faithfulness_readings(rankings[method], units[method]),
+                infidelity_reading(fits[method]),
+            ]
+            for method in rankings
+        },
+        of_instances,
+    )
+
+
+_NOT_DRAWN = Verdict(
+    "comprehensiveness",
+    "not measured",
+    f"This ranking was not compared with random ones: {ERASED} instances were drawn for that.",
+)
+
+
+def _own(ranking: object, fit: object, unit: Unit) -> _Own:
+    """Return what removing features says of one attribution, over the random rankings."""
+    gained: Measure | None = None
+    spread = 0.0
+    measures: list[Measure] = []
+    if isinstance(ranking, Faithfulness):
+        gained = mean("comprehensiveness minus random", ranking.comprehensiveness.tolist(), unit)
+        kept = mean("sufficiency minus random", ranking.sufficiency.tolist(), unit)
+        measures += [gained, kept]
+        spread = float(ranking.comprehensiveness.std())
+    if isinstance(fit, Infidelity):
+        lost = (fit.random - fit.own).tolist()
+        measures.append(mean("infidelity of random values minus its own", lost, "proportion"))
+    return _Own([faithfulness_verdict(gained, spread, "this ranking", fatal=False)], measures)
+
+
+def _unit(attribution: Attribution) -> Unit:
+    return "coefficient" if attribution.target.scale == "value" else "log_odds"
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """A few explanations that are made again, and the models that are asked for them."""
+
+    engine: Engine
+    twin: Engine | str
+    sample: dict[str, list[tuple[Question, Attribution]]]
+    setting: Setting
+
+    @classmethod
+    def of(
+        cls,
+        engine: Engine,
+        by_method: Mapping[str, Sequence[tuple[str, Attribution]]],
+        setting: Setting,
+    ) -> "_Again":
+        """Draw the explanations: the same predictions for all methods, as far as they have them."""
+        keys = sorted({_key(i, a) for found in by_method.values() for i, a in found})
+        shuffled = np.random.default_rng(setting.seed).permutation(len(keys))
+        place = {keys[number]: at for at, number in enumerate(shuffled)}
+        sample: dict[str, list[tuple[Question, Attribution]]] = {}
+        for method, found in by_method.items():
+            usable = [(i, a) for i, a in found if len(a.spans) >= FEWEST_FEATURES]
+            chosen = [a for _, a in sorted(usable, key=lambda one: place[_key(*one)])[:SAMPLED]]
+            texts = [text_of(a.parts) for a in chosen]
+            posed = ask(engine, texts, setting, [a.target.index for a in chosen])
+            sample[method] = [
+                (question, a)
+                for question, a in zip(posed, chosen, strict=True)
+                if isinstance(question, Question)
+            ]
+        return cls(engine, _twin(engine, setting) if keys else "", sample, setting)
+
+    def readings(self, explainer: Explainer) -> list[Reading]:
+        """Return what another seed or other baselines, points near by and random parameters say."""
+        asked = self.sample[explainer.name]
+        moved = max_sensitivities(self.engine, asked, explainer, self.setting)
+        resembling = (
+            self.twin
+            if isinstance(self.twin, str)
+            else resemblances(self.twin, _thrifty(explainer), [a for _, a in asked], self.setting)
+        )
+        return [
+            *stability_readings(stability(self.engine, asked, explainer, self.setting)),
+            sensitivity_reading(explainer.name, moved),
+            randomisation_reading(resembling),
+        ]
+
+    @property
+    def evaluations(self) -> int:
+        """Distinct texts that the randomised model scored, and gradients taken of it."""
+        return 0 if isinstance(self.twin, str) else self.twin.evaluations
+
+
+def _key(instance: str, attribution: Attribution) -> tuple[str, int]:
+    return instance, attribution.target.index
+
+
+def _thrifty(explainer: Explainer) -> Explainer:
+    """Return the method with a budget that suffices for a ranking, if it has a larger one.
+
+    Of a random model no method gets certain, and each would spend all that it may.
+    """
+    budget = getattr(explainer, "budget", None)
+    if not isinstance(budget, int) or budget <= TWIN_BUDGET:
+        return explainer
+    return replace(explainer, budget=TWIN_BUDGET)
+
+
+def _twin(engine: Engine, setting: Setting) -> Engine | str:
+    """Return the way to a copy of the model with random parameters, or why there is none."""
+    if engine.pulse.given_up is not None:
+        return engine.pulse.given_up
+    try:
+        return Engine(randomised(engine.classifier, setting.seed))
+    except CapabilityError as error:
+        return str(error)
+
+
+def _control(
+    engine: Engine, texts: Sequence[Text], explainers: Sequence[Explainer], setting: Setting
+) -> PositiveControl | str:
+    try:
+        return positive_control(
+            engine.classifier,
+            texts,
+            explainers,
+            masker=setting.masker,
+            seed=setting.seed,
+            pulse=engine.pulse,
+        )
+    except ExplainError as error:
+        return str(error)
+
+
+def _known_values(
+    engine: Engine, texts: Sequence[Text], explainers: Sequence[Explainer], setting: Setting
+) -> dict[str, KnownValues]:
+    """Return what each method says where the truth is known, or why that was not measured."""
+    try:
+        found = known_values(engine, texts, explainers, masker=setting.masker, seed=setting.seed)
+    except ExplainError as error:
+        return {e.name: KnownValues(e.name, reason=str(error)) for e in explainers}
+    return {one.method: one for one in found}
+
+
+def _recalls(method: str, control: PositiveControl | str) -> list[Reading]:
+    """Return how often a method finds planted rules, or why that was not measured."""
+    if isinstance(control, str):
+        said = f"Whether it finds a planted rule was not measured: {control}."
+        name = "positive control"
+        return [Reading(name, None, None, Verdict(name, "not measured", said, needed=True))]
+    return [recall_reading(recall) for recall in control.recalls if recall.method == method]
+
+
+def _method(name: str, readings: Sequence[Reading]) -> MethodTrust:
+    return method_trust(
+        name,
+        [reading.verdict for reading in readings if reading.verdict is not None],
+        [reading.measure for reading in readings if reading.measure is not None],
+    )

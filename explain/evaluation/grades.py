@@ -1,0 +1,324 @@
+"""Grades: how far the explanations of a method, and each of them, can be relied on.
+
+Nothing is judged by an estimate: a metric passes, or is flagged, where its whole interval lies on
+one side of what is asked for. Otherwise the instances are too few to tell, which is an answer of
+its own.
+
+D: something fatal is certain: the method misses a single planted word or gets known values wrong,
+its ranking does no better than random ones, or it did not converge. C at best: most of its
+explanations are flagged, or its stated errors are too small on known values. Otherwise each flag
+costs one grade, down to C. What is needed and was not measured, is not stated or cannot be told
+keeps from A. Nothing else costs anything, but all of it is said. An attribution is graded no better
+than its method.
+"""
+
+from collections.abc import Sequence
+
+from explain.evaluation.positive_control import LEAST_RECALL, Kind, Recall
+from explain.evaluation.verdicts import (
+    LEAST_SPREAD,
+    Answer,
+    Reading,
+    Verdict,
+    answer_if,
+    at_least,
+    at_most,
+    better_than_random,
+)
+from explain.record import Attribution, Grade, Measure, MethodTrust
+from explain.record.wording import percent
+from explain.statistics.intervals import proportion
+
+__all__ = [
+    "KIND_NAMES",
+    "faithfulness_verdict",
+    "grade",
+    "graded",
+    "method_trust",
+    "own_verdicts",
+    "recall_verdict",
+    "shared_readings",
+]
+
+MOST_GAP = 0.05
+MOST_ERROR = 0.1
+LEAST_R2 = 0.5
+
+MOST_AT_CAP = 0.1
+"""Share of the texts whose log-odds a model's rounding may hide."""
+
+ENOUGH_RECALL = 0.75
+"""Lower end of the interval of 19 of 20: with so few texts no more can be asked for."""
+
+MOST_FLAGGED = 0.5
+"""Share of the explanations of a method that may be flagged."""
+
+_LIMITS = {
+    "completeness": f"gap at most {percent(MOST_GAP)}",
+    "convergence": "it converged",
+    "standard errors": f"largest at most {MOST_ERROR} of the largest value",
+    "held-out R²": f"at least {LEAST_R2}",
+    "rounding": f"at most {percent(MOST_AT_CAP)} of the texts at the cap",
+}
+"""The bar of each of `own_verdicts`, in a reader's words."""
+
+_GRADES: tuple[Grade, ...] = ("A", "B", "C", "D")
+
+KIND_NAMES: dict[Kind, str] = {
+    "token": "planted word",
+    "context": "planted pair",
+    "order": "planted ordered pair",
+}
+"""The kinds of planted rules, in a reader's words."""
+
+
+def grade(verdicts: Sequence[Verdict]) -> tuple[Grade, tuple[str, ...]]:
+    """Return the grade and the sentences of all verdicts that are no pass, the worst first.
+
+    Examples
+    --------
+    >>> grade([Verdict("completeness", "flagged", "The gap is 9 %, the limit 5 %.")])
+    ('B', ('The gap is 9 %, the limit 5 %.',))
+    """
+    flags = [v for v in verdicts if v.answer == "flagged"]
+    unknown = [v for v in verdicts if v.answer in ("too few", "not measured")]
+    level = 2 if any(v.severe for v in flags) else min(len(flags), 2)
+    if any(v.needed for v in unknown):
+        level = max(level, 1)
+    if any(v.fatal for v in flags):
+        level = 3
+    said = [
+        *sorted(flags, key=lambda v: (not v.fatal, not v.severe)),
+        *sorted(unknown, key=lambda v: not v.needed),
+    ]
+    return _GRADES[level], tuple(dict.fromkeys(v.said for v in said))
+
+
+def method_trust(
+    method: str, verdicts: Sequence[Verdict], measures: Sequence[Measure]
+) -> MethodTrust:
+    """Return what a record says of a method."""
+    found, reasons = grade(verdicts)
+    return MethodTrust(method=method, grade=found, reasons=reasons, measures=tuple(measures))
+
+
+def graded(
+    attribution: Attribution,
+    trust: MethodTrust,
+    *,
+    verdicts: Sequence[Verdict] = (),
+    quality: Sequence[Measure] = (),
+) -> Attribution:
+    """Return the attribution with its grade, which is never better than that of its method.
+
+    Parameters
+    ----------
+    attribution : Attribution
+        The attribution.
+    trust : MethodTrust
+        What was found of its method.
+    verdicts : sequence of Verdict
+        What metrics say of it beyond what it says of itself, see `own_verdicts`.
+    quality : sequence of Measure
+        What they measured.
+    """
+    own, reasons = grade([*own_verdicts(attribution), *verdicts])
+    if own < trust.grade:
+        own = trust.grade
+        reasons = (f"{attribution.method} has grade {own} on this model.", *reasons)
+    return attribution.model_copy(
+        update={"grade": own, "reasons": reasons, "quality": (*attribution.quality, *quality)}
+    )
+
+
+def own_verdicts(attribution: Attribution) -> list[Verdict]:
+    """Return what an attribution says of itself: gap, error, fit, convergence.
+
+    The gap is relative to |v(N) - v(empty)|, or to the largest absolute value where that is larger;
+    only methods that promise none are asked for it. A method states its error by standard errors,
+    by a test of convergence, or by being exact.
+    """
+    verdicts = (said(attribution) for said in _SELF_REPORTS)
+    return [verdict for verdict in verdicts if verdict is not None]
+
+
+def _completeness(attribution: Attribution) -> Verdict | None:
+    if not attribution.efficient:
+        return None
+    gap = _gap(attribution)
+    said = f"The values miss v(N) - v(empty) by {percent(gap)}; the limit is {percent(MOST_GAP)}."
+    return Verdict("completeness", answer_if(gap > MOST_GAP), said)
+
+
+def _convergence(attribution: Attribution) -> Verdict | None:
+    if (converged := attribution.diagnostics.get("converged")) is None:
+        return None
+    failed = answer_if(not converged)
+    return Verdict("convergence", failed, "It did not converge.", fatal=True, needed=True)
+
+
+def _stated_errors(attribution: Attribution) -> Verdict | None:
+    name = "standard errors"
+    if (error := _error(attribution)) is not None:
+        said = (
+            f"The largest standard error is {error:.2f} of the largest value; "
+            f"the limit is {MOST_ERROR}."
+        )
+        return Verdict(name, answer_if(error > MOST_ERROR), said, needed=True)
+    if "converged" in attribution.diagnostics:
+        return None
+    said = f"{attribution.method} does not state the errors of its values."
+    return Verdict(name, "not measured", said, needed=True)
+
+
+def _fit(attribution: Attribution) -> Verdict | None:
+    if (fit := _held_out_r2(attribution)) is None:
+        return None
+    said = (
+        f"Its linear model explains {fit:.2f} of the variance of texts that it was not fitted to; "
+        f"at least {LEAST_R2} is wanted."
+    )
+    return Verdict("held-out R²", answer_if(fit < LEAST_R2), said)
+
+
+def _rounding(attribution: Attribution) -> Verdict | None:
+    at_cap = attribution.diagnostics.get("at_cap")
+    if not isinstance(at_cap, int):
+        return None
+    share = at_cap / attribution.evaluations
+    said = (
+        f"The model rounds to {attribution.target.decimals} decimals, which hides the log-odds of "
+        f"{percent(share)} of the texts; the limit is {percent(MOST_AT_CAP)}."
+    )
+    return Verdict("rounding", answer_if(share > MOST_AT_CAP), said, severe=True)
+
+
+_SELF_REPORTS = (_completeness, _convergence, _stated_errors, _fit, _rounding)
+"""What an attribution can say of itself; the bar of each is in `_LIMITS`."""
+
+
+def shared_readings(attributions: Sequence[Attribution]) -> list[Reading]:
+    """Return what the attributions of one method say of it: how many are flagged, and by what."""
+    own = [own_verdicts(attribution) for attribution in attributions]
+    readings = []
+    for name in dict.fromkeys(v.name for verdicts in own for v in verdicts):
+        same = [v for verdicts in own for v in verdicts if v.name == name]
+        known = [v.answer == "flagged" for v in same if v.answer != "not measured"]
+        first, title = same[0], f"explanations flagged: {name}"
+        if not known:
+            readings.append(Reading(title, None, None, first))
+            continue
+        share = proportion(title, sum(known), len(known))
+        sentence = f"{sum(known)} of {len(known)} explanations are flagged: {name}."
+        readings.append(
+            Reading(
+                title,
+                share,
+                f"each: {_LIMITS[name]}; of all: at most half",
+                Verdict(
+                    name,
+                    at_most(share, MOST_FLAGGED),
+                    sentence,
+                    fatal=first.fatal,
+                    needed=first.needed,
+                ),
+            )
+        )
+    return [*readings, *_flagged_at_all(own)]
+
+
+def _flagged_at_all(own: Sequence[Sequence[Verdict]]) -> list[Reading]:
+    """Return how many explanations are flagged by whatever it is."""
+    flagged = sum(any(v.answer == "flagged" for v in verdicts) for verdicts in own)
+    if not flagged:
+        return []
+    title = "explanations flagged by anything"
+    share = proportion(title, flagged, len(own))
+    sentence = f"{flagged} of {len(own)} explanations are flagged."
+    answer = at_most(share, MOST_FLAGGED)
+    return [
+        Reading(title, share, "at most half", Verdict("flagged", answer, sentence, severe=True))
+    ]
+
+
+def recall_verdict(recall: Recall) -> Verdict:
+    """Return what the positive control says of a method; a single word that it misses is fatal."""
+    rule = KIND_NAMES[recall.kind]
+    name = f"positive control, {rule}"
+    if recall.reason is not None:
+        sentence = f"Whether it finds the {rule} was not measured: {recall.reason}."
+        answer: Answer = "not measured"
+    else:
+        sentence = (
+            f"It put the {rule} first in {recall.hits} of {recall.n} texts; "
+            f"at least {percent(LEAST_RECALL)} is wanted."
+        )
+        share = proportion(name, recall.hits, recall.n)
+        answer = at_least(share, LEAST_RECALL, ENOUGH_RECALL)
+    return Verdict(
+        name,
+        answer,
+        sentence.replace("..", "."),
+        fatal=recall.kind == "token",
+        needed=recall.kind == "token",
+    )
+
+
+def faithfulness_verdict(
+    measure: Measure | None, spread: float, subject: str, *, fatal: bool
+) -> Verdict:
+    """Return what comprehensiveness minus that of random rankings says of a method or attribution.
+
+    Parameters
+    ----------
+    measure : Measure or None
+        The difference with its interval; None if it was not measured.
+    spread : float
+        Standard deviation between random rankings; a gain of less than half of it is none.
+    subject : str
+        Whose ranking it is, in the middle of a sentence: ``this ranking``.
+    fatal : bool
+        Whether no gain over random means D: so for a method, not for one attribution.
+    """
+    name = "comprehensiveness"
+    if measure is None or measure.value is None:
+        sentence = f"Whether {subject} is better than random ones was not measured."
+        return Verdict(name, "not measured", sentence, fatal, needed=True)
+    answer = better_than_random(measure, LEAST_SPREAD * spread)
+    return Verdict(
+        name,
+        answer,
+        f"Removing the top features of {subject} moves the model by {measure.value:+.2f} more than "
+        f"removing random ones{_interval(measure)}.",
+        fatal,
+        needed=True,
+    )
+
+
+def _interval(measure: Measure) -> str:
+    if measure.lower is None:
+        return f" ({measure.n} compared)"
+    return f" (95 % interval {measure.lower:+.2f} to {measure.upper:+.2f}, {measure.n} compared)"
+
+
+def _gap(attribution: Attribution) -> float:
+    total = abs(attribution.full_value - attribution.empty_value)
+    largest = max([total, *map(abs, attribution.values)])
+    return abs(attribution.completeness_gap) / largest if largest else 0.0
+
+
+def _error(attribution: Attribution) -> float | None:
+    """Return the largest standard error over the largest absolute value; None if not stated."""
+    errors = attribution.standard_errors
+    if errors is None:
+        return 0.0 if attribution.diagnostics.get("ended_by") == "exact" else None
+    worst = max(errors, default=0.0)
+    largest = max(map(abs, attribution.values), default=0.0)
+    if not largest:
+        return float("inf") if worst else 0.0
+    return worst / largest
+
+
+def _held_out_r2(attribution: Attribution) -> float | None:
+    fit = attribution.diagnostics.get("held_out_r2")
+    return float(fit) if isinstance(fit, int | float) and not isinstance(fit, bool) else None

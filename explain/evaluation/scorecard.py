@@ -1,0 +1,348 @@
+"""What each metric says of a method: a number, what random values reach, and whether it is flagged.
+
+A metric is flagged, or passes, where its whole 95 % interval says so: that it is better than random
+values, or beyond a bar. Between the two the explanations are too few to tell, and that is said.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+from scipy.stats import binom
+
+from explain.evaluation.agreement import UNSIGNED, chance_taus
+from explain.evaluation.faithfulness import Faithfulness
+from explain.evaluation.grades import faithfulness_verdict
+from explain.evaluation.infidelity import Infidelity
+from explain.evaluation.plausibility import Plausibility
+from explain.evaluation.sensitivity import Sensitivity
+from explain.evaluation.stability import Stability
+from explain.evaluation.verdicts import (
+    LEAST_SPREAD,
+    Answer,
+    Reading,
+    Verdict,
+    at_least,
+    at_most,
+    better_than_random,
+)
+from explain.record import Agreement, Measure, Unit
+from explain.record.wording import percent
+from explain.statistics.intervals import CONFIDENCE, mean, proportion
+
+__all__ = [
+    "agreement_reading",
+    "dispute_reading",
+    "disputes",
+    "faithfulness_readings",
+    "infidelity_reading",
+    "plausibility_readings",
+    "randomisation_reading",
+    "sensitivity_reading",
+    "stability_readings",
+]
+
+LEAST_TAU = 0.5
+MOST_RESEMBLANCE = 0.2
+
+CHANCE, MOST_BY_CHANCE = 0.05, 0.25
+"""Share of unrelated rankings that lie beyond the upper end of chance, and what is no more than it:
+8 of 32 explanations, of which the interval begins above .13."""
+
+NEGLIGIBLE = 0.1
+"""Gain over random values that is none, relative to what those reach."""
+
+MOST_DISPUTED = 0.25
+"""Share of predictions to whose top features two methods may give opposite signs."""
+
+CHANCE_MEDIANS = 2_000
+"""Medians over texts that are drawn for the null of parameter randomisation."""
+
+NULL = "random"
+"""The method that is no witness for another."""
+
+
+def faithfulness_readings(found: Sequence[Faithfulness], unit: Unit) -> list[Reading]:
+    """Return comprehensiveness and sufficiency, each minus that of random rankings.
+
+    Parameters
+    ----------
+    found : sequence of Faithfulness
+        That of each explanation of a method.
+    unit : {"log_odds", "coefficient"}
+        Unit of the target.
+    """
+    gained = mean(
+        "comprehensiveness minus random", [float(f.comprehensiveness.mean()) for f in found], unit
+    )
+    kept = mean("sufficiency minus random", [float(f.sufficiency.mean()) for f in found], unit)
+    against = "above 0: the mean of random rankings"
+    spreads = (
+        [float(getattr(f, kind).std()) for f in found] or [0.0]
+        for kind in ("comprehensiveness", "sufficiency")
+    )
+    of_gained, of_kept = (float(np.mean(spread)) for spread in spreads)
+    return [
+        Reading(
+            gained.name,
+            gained if found else None,
+            against,
+            faithfulness_verdict(gained if found else None, of_gained, "its rankings", fatal=True),
+        ),
+        _gain_reading(
+            kept.name,
+            kept if found else None,
+            against,
+            kept,
+            LEAST_SPREAD * of_kept,
+            "Keeping the top features of its rankings preserves the prediction no better than "
+            "keeping random ones",
+        ),
+    ]
+
+
+def infidelity_reading(found: Sequence[Infidelity]) -> Reading:
+    """Return infidelity against that of the same values at random features."""
+    name = "infidelity"
+    gain = mean(name, [float(i.random.mean()) - i.own for i in found], "proportion")
+    random = mean(
+        "infidelity of random values", [float(i.random.mean()) for i in found], "proportion"
+    )
+    return _gain_reading(
+        name,
+        mean(name, [i.own for i in found], "proportion") if found else None,
+        random,
+        gain,
+        NEGLIGIBLE * _value(random),
+        "Its values foretell what removing features does no better than the same values at random "
+        "features",
+    )
+
+
+def sensitivity_reading(method: str, found: Sequence[Sensitivity] | str) -> Reading:
+    """Return max-sensitivity against that of permuted values, or why there is none."""
+    name = "max-sensitivity"
+    if isinstance(found, str):
+        return _unmeasured(name, f"Max-sensitivity is not defined for {method}: {found}.")
+    random = mean("max-sensitivity of random values", [s.random for s in found], "coefficient")
+    return _gain_reading(
+        name,
+        mean(name, [s.own for s in found], "coefficient") if found else None,
+        random,
+        mean(name, [s.random - s.own for s in found], "coefficient"),
+        NEGLIGIBLE * _value(random),
+        "When the input moves a little, its values move as much as random ones",
+    )
+
+
+def stability_readings(found: Stability) -> list[Reading]:
+    """Return the rank correlation and the shared top features of several runs."""
+    name = f"stability over {found.varied}: median tau-b"
+    shared = f"stability over {found.varied}: top features shared"
+    if not found.taus:
+        return [_unmeasured(name, "Stability was not measured: no explanation can be compared.")]
+    tau = _median(name, found.taus)
+    verdict = Verdict(
+        "stability",
+        at_least(tau, LEAST_TAU),
+        f"Over other {found.varied} the median rank correlation of its values is "
+        f"{tau.value:.2f}; at least {LEAST_TAU} is wanted.",
+    )
+    return [
+        Reading(name, tau, f"at least {LEAST_TAU}; 0 by chance", verdict),
+        Reading(shared, mean(shared, found.overlaps, "proportion"), "1: the same ones", None),
+    ]
+
+
+def randomisation_reading(found: Sequence[tuple[float, int]] | str) -> Reading:
+    """Return how much explanations resemble those of a randomised model.
+
+    The bar is .2 (Adebayo et al. 2018 ask for "low"), or the 95th percentile of what unrelated
+    rankings of so few features give, if that is more. It passes where the whole interval is below
+    .5, from which on two rankings count as the same.
+
+    Parameters
+    ----------
+    found : sequence of (float, int) or str
+        For each text the rank correlation and its number of features, or why there is none.
+    """
+    name = "parameter randomisation: median |tau-b|"
+    if isinstance(found, str):
+        return _unmeasured(name, f"Parameter randomisation was not measured: {found}.")
+    if not found:
+        said = "Parameter randomisation was not measured: no explanation can be compared."
+        return _unmeasured(name, said)
+    tau = _median(name, [abs(tau) for tau, _ in found])
+    bar = max(MOST_RESEMBLANCE, _chance_median([n for _, n in found]))
+    verdict = Verdict(
+        "parameter randomisation",
+        at_most(tau, bar, max(bar, LEAST_TAU)),
+        f"The median rank correlation of its values with those for a model of random parameters "
+        f"is {tau.value:.2f}; at most {bar:.2f} is wanted.",
+    )
+    return Reading(name, tau, f"at most {bar:.2f}", verdict)
+
+
+def agreement_reading(method: str, agreements: Sequence[Agreement]) -> Reading:
+    """Return how often a method agrees beyond chance with the one that it agrees with most.
+
+    Texts of so few features that no agreement is beyond chance do not count.
+
+    Parameters
+    ----------
+    method : str
+        The method.
+    agreements : sequence of Agreement
+        Those of all pairs of methods on all predictions.
+    """
+    name = "agreement with another method beyond chance"
+    beyond: dict[str, list[bool]] = {}
+    for agreement in agreements:
+        others = [other for other in agreement.methods if other not in (method, NULL)]
+        upper = agreement.null_upper
+        if method in agreement.methods and others and upper is not None and upper < 1:
+            beyond.setdefault(others[0], []).append((agreement.tau or 0.0) > upper)
+    if not beyond:
+        return _unmeasured(name, "Whether another method agrees with it was not measured.")
+    other, known = max(beyond.items(), key=lambda item: float(np.mean(item[1])))
+    share = proportion(f"agreement with {other} beyond chance", sum(known), len(known))
+    verdict = Verdict(
+        "agreement",
+        _beyond_chance(share),
+        f"No other method orders the features as it does more often than by chance: {other} does "
+        f"so most, on {sum(known)} of {len(known)} predictions.",
+    )
+    return Reading(share.name, share, f"{percent(CHANCE)} by chance", verdict)
+
+
+def _beyond_chance(share: Measure) -> Answer:
+    return "passed" if (share.lower or 0.0) > CHANCE else at_least(share, MOST_BY_CHANCE, 1.0)
+
+
+def disputes(agreements: Sequence[Agreement]) -> dict[tuple[str, str], Measure]:
+    """Return for each pair of methods with signs on how many predictions they dispute the top.
+
+    Parameters
+    ----------
+    agreements : sequence of Agreement
+        Those of all pairs of methods on all predictions.
+    """
+    found: dict[tuple[str, str], list[bool]] = {}
+    for agreement in agreements:
+        if not {NULL, *UNSIGNED} & {*agreement.methods}:
+            found.setdefault(agreement.methods, []).append(bool(agreement.disputed))
+    return {
+        pair: proportion(
+            f"opposite signs at the top: {pair[0]} and {pair[1]}", sum(known), len(known)
+        )
+        for pair, known in found.items()
+    }
+
+
+def dispute_reading(
+    method: str, found: Mapping[tuple[str, str], Measure], distrusted: Collection[str]
+) -> Reading:
+    """Return how often another method gives opposite signs to the top features.
+
+    That of the method that does so most counts; one of grade D is no witness.
+
+    Parameters
+    ----------
+    method : str
+        The method.
+    found : mapping of (str, str) to Measure
+        For each pair of methods the share, see `disputes`.
+    distrusted : collection of str
+        Methods that have grade D without it.
+    """
+    name = "opposite signs at the top"
+    shares = {
+        other: share
+        for pair, share in found.items()
+        for other in pair
+        if method in pair and other != method and other not in distrusted
+    }
+    if not shares:
+        return _unmeasured(name, "Whether another method gives opposite signs was not measured.")
+    other, share = max(shares.items(), key=lambda item: item[1].lower or 0.0)
+    said = (
+        f"{other} gives a top feature the opposite sign on {percent(share.value)} of "
+        f"{share.n} predictions; at most {percent(MOST_DISPUTED)} is wanted."
+    )
+    return Reading(
+        f"{name}, with {other}",
+        share,
+        f"at most {MOST_DISPUTED}",
+        Verdict("opposite signs", at_most(share, MOST_DISPUTED), said),
+    )
+
+
+def plausibility_readings(found: Plausibility) -> list[Reading]:
+    """Return how well values find human rationales; nothing follows for the grade."""
+    return [
+        Reading(
+            name,
+            mean(name, own, "proportion"),
+            mean(f"{name} of random values", chance, "proportion"),
+            None,
+        )
+        for name, own, chance in (
+            ("plausibility: AUPRC", found.auprc, found.chance_auprc),
+            ("plausibility: token F1", found.f1, found.chance_f1),
+        )
+        if own
+    ]
+
+
+def _gain_reading(
+    name: str,
+    measure: Measure | None,
+    against: Measure | str,
+    gain: Measure,
+    negligible: float,
+    sentence: str,
+) -> Reading:
+    """Return a reading that is flagged where the gain over random values is next to none."""
+    if measure is None or gain.value is None:
+        said = f"{name.capitalize()} was not measured: no explanation can be compared."
+        return _unmeasured(name, said)
+    said = f"{sentence}: the gain is {gain.value:+.2f}"
+    if gain.lower is not None:
+        said += f", 95 % interval {gain.lower:+.2f} to {gain.upper:+.2f}"
+    answer = better_than_random(gain, negligible)
+    return Reading(name, measure, against, Verdict(name, answer, f"{said}."))
+
+
+def _unmeasured(name: str, sentence: str) -> Reading:
+    return Reading(name, None, None, Verdict(name, "not measured", sentence.replace("..", ".")))
+
+
+def _median(name: str, values: Sequence[float]) -> Measure:
+    """Return the median with the interval between two of the values (Conover 1999).
+
+    Each of n values is below the median with probability a half, so the k-th smallest and the k-th
+    largest hold it between them with a probability that needs no shape; from six values on it can
+    be .95.
+    """
+    n = len(values)
+    ordered = np.sort(values)
+    k = int(binom.ppf((1 - CONFIDENCE) / 2, n, 0.5))
+    return Measure(
+        name=name,
+        value=float(np.median(ordered)),
+        lower=float(ordered[k - 1]) if k else None,
+        upper=float(ordered[n - k]) if k else None,
+        n=n,
+        method="order statistics" if k else None,
+        unit="coefficient",
+    )
+
+
+def _value(measure: Measure) -> float:
+    return float("nan") if measure.value is None else measure.value
+
+
+def _chance_median(n_features: Sequence[int]) -> float:
+    """Return the 95th percentile of the median |tau| of unrelated rankings of so many features."""
+    rng = np.random.default_rng(list(n_features))
+    drawn = [np.abs(rng.choice(chance_taus(n), CHANCE_MEDIANS)) for n in n_features]
+    return float(np.quantile(np.median(drawn, axis=0), 1 - CHANCE))

@@ -1,0 +1,319 @@
+"""What an audit says of its own explanations: grades, positive control, metrics, agreement."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from explain.evaluation.grades import KIND_NAMES, recall_verdict
+from explain.evaluation.known_readings import LEAST_COVERED
+from explain.evaluation.known_values import KnownValues, Part
+from explain.evaluation.positive_control import LEAST_RECALL, PositiveControl, Recall
+from explain.evaluation.scorecard import MOST_DISPUTED, disputes
+from explain.evaluation.verdicts import Reading, at_most
+from explain.record import (
+    Agreement,
+    Cell,
+    Finding,
+    IntervalsFigure,
+    Measure,
+    MethodTrust,
+    Section,
+    Table,
+)
+from explain.record.wording import percent
+from explain.statistics.intervals import clustered_proportion, mean, proportion
+
+__all__ = ["recall_measure", "recall_reading", "trust_section"]
+
+
+def trust_section(
+    trust: Sequence[MethodTrust],
+    control: PositiveControl | str,
+    known: Mapping[str, KnownValues],
+    agreements: Mapping[str, Sequence[Agreement]],
+    readings: Mapping[str, Sequence[Reading]],
+) -> Section:
+    """Return the section on whether the explanations can be believed.
+
+    Parameters
+    ----------
+    trust : sequence of MethodTrust
+        Each method with its grade.
+    control : PositiveControl or str
+        What the positive control found, or why it could not be run.
+    known : mapping of str to KnownValues
+        What each method says where the truth is known, by its name.
+    agreements : mapping of str to sequence of Agreement
+        For each explained instance, by its id, how far its methods agree.
+    readings : mapping of str to sequence of Reading
+        What each metric says of each method, by its name.
+    """
+    if not trust:
+        return Section(
+            id="trust",
+            title="Reliability of the explanations",
+            summary="Nothing was measured.",
+            skipped="no method explained anything",
+        )
+    recalls = () if isinstance(control, str) else control.recalls
+    measures = tuple(recall_measure(recall) for recall in recalls if recall.reason is None)
+    return Section(
+        id="trust",
+        title="Reliability of the explanations",
+        summary=_summary(trust),
+        measures=measures,
+        figures=_figures(measures),
+        tables=(
+            _grades(trust),
+            *([] if isinstance(control, str) else [_control(control)]),
+            *_known(known),
+            _metrics(readings),
+            *_agreements(agreements),
+        ),
+        findings=tuple(_opposite_signs(trust, agreements)),
+    )
+
+
+def _opposite_signs(
+    trust: Sequence[MethodTrust], agreements: Mapping[str, Sequence[Agreement]]
+) -> Iterator[Finding]:
+    """Yield each pair of methods that certainly dispute the top features, neither of grade D."""
+    poor = {method.method for method in trust if method.grade == "D"}
+    shares = disputes([one for found in agreements.values() for one in found])
+    for pair, share in shares.items():
+        if poor & {*pair} or at_most(share, MOST_DISPUTED) != "flagged":
+            continue
+        yield Finding(
+            claim=f"On {percent(share.value)} of {share.n:,} explained predictions {pair[0]} and "
+            f"{pair[1]} disagree on whether one of the most important words speaks for or against "
+            "the prediction.",
+            severity="minor",
+            measure=share,
+            evidence=("trust",),
+            suggestion="Do not rest a decision on the sign of a word that the two dispute; the "
+            "page of each prediction names them.",
+        )
+
+
+def recall_measure(recall: Recall) -> Measure:
+    """Return the share of texts in which a method found the planted rule."""
+    name = f"{KIND_NAMES[recall.kind]}: {recall.method}"
+    return proportion(name, recall.hits, recall.n)
+
+
+def recall_reading(recall: Recall) -> Reading:
+    """Return how often a method finds a planted rule, and what follows for its grade."""
+    measure = recall_measure(recall)
+    return Reading(
+        measure.name,
+        None if recall.reason is not None else measure,
+        f"at least {LEAST_RECALL}",
+        recall_verdict(recall),
+    )
+
+
+def _summary(trust: Sequence[MethodTrust]) -> str:
+    by_grade: dict[str, list[str]] = defaultdict(list)
+    for method in trust:
+        by_grade[method.grade].append(method.method)
+    said = "; ".join(f"{grade}: {', '.join(by_grade[grade])}" for grade in sorted(by_grade))
+    doubt = " Do not rely on explanations of grade D." if "D" in by_grade else ""
+    return f"Grades of the methods on this model, A the best: {said}.{doubt}"
+
+
+def _grades(trust: Sequence[MethodTrust]) -> Table:
+    return Table(
+        title="Grades",
+        columns=("method", "grade", "why no better, and what was not measured"),
+        rows=tuple(
+            (m.method, m.grade, " ".join(m.reasons) or "nothing was flagged") for m in trust
+        ),
+        note=_RULE,
+    )
+
+
+_RULE = (
+    "A metric passes, or is flagged, where its whole 95 % interval lies on one side of what is "
+    "asked for. Otherwise there are too few instances to tell, and that alone is never worse than "
+    "B. D: it is certain that the method misses a single planted word, gets known values wrong, "
+    "ranks no better than at random, or did not converge for most explanations. C at best: most "
+    f"of its explanations are flagged, or its 90 % intervals hold less than "
+    f"{percent(LEAST_COVERED)} of known values. "
+    "Otherwise each flag costs one grade, down to C. There is no A where errors are not stated, or "
+    "where the planted word, known values, the gain over random rankings, errors or convergence "
+    "cannot be told."
+)
+
+
+def _metrics(readings: Mapping[str, Sequence[Reading]]) -> Table:
+    """Return what each metric says of each method, but for the control, which has its own table."""
+    rows: dict[str, list[tuple[Cell, ...]]] = {}
+    for method, found in readings.items():
+        for reading in found:
+            if reading.verdict is None or not reading.verdict.name.startswith("positive control"):
+                row = (method, reading.name, reading.measure, reading.against, _said(reading))
+                rows.setdefault(reading.name, []).append(row)
+    return Table(
+        title="What was measured",
+        columns=("method", "measure", "found", "held against", "verdict"),
+        rows=tuple(row for same in rows.values() for row in same),
+        note=_NOTE,
+    )
+
+
+_NOTE = (
+    "Stability, max-sensitivity and parameter randomisation rest on a few explanations, drawn at "
+    "random, that are made again: with another seed or other baselines; with the vectors of the "
+    "text moved a little; and of a copy of the model whose parameters are shuffled, which a good "
+    "explanation must not resemble. Infidelity is the share of what removing features does that "
+    "the values, scaled to fit best, do not foretell: 0 is perfect. Random values are those of the "
+    "method itself at random features. Plausibility says whether values point at what people "
+    "marked as the reason; it is not graded, as a model can be right for another reason."
+)
+
+
+def _said(reading: Reading) -> str:
+    if reading.verdict is None:
+        return "reported only"
+    answer = reading.verdict.answer
+    return "too few to tell" if answer == "too few" else answer
+
+
+def _control(control: PositiveControl) -> Table:
+    cells: dict[str, dict[str, Cell]] = defaultdict(dict)
+    for recall in control.recalls:
+        measured = recall_measure(recall) if recall.reason is None else recall.reason
+        cells[recall.method][recall.kind] = measured
+    rules = "; ".join(
+        f"{KIND_NAMES[rule.kind]}: {', '.join(map(repr, rule.words))}" for rule in control.rules
+    )
+    bonus = max((rule.bonus for rule in control.rules), default=0.0)
+    return Table(
+        title="Positive control",
+        columns=("method", *(KIND_NAMES[rule.kind] for rule in control.rules)),
+        rows=tuple(
+            (method, *(found.get(rule.kind) for rule in control.rules))
+            for method, found in cells.items()
+        ),
+        note="Share of short texts of the table in which a word of a rule that was planted into "
+        f"this very model gets the largest value; at least {LEAST_RECALL} is wanted. The words are "
+        f"{rules}. Where the rule holds, {bonus:.3g} is added to the score of one label.",
+    )
+
+
+def _known(known: Mapping[str, KnownValues]) -> tuple[Table, ...]:
+    """Return what each method says of planted values, alone and on top of the model."""
+    measured = [found for found in known.values() if found.parts]
+    if not measured:
+        return ()
+    return (
+        Table(
+            title="Known values",
+            columns=(
+                "method",
+                "what was explained",
+                "texts that are right",
+                "values inside of their 90 % intervals",
+                "relative error",
+            ),
+            rows=tuple(
+                (found.method, what, *_cells(part))
+                for found in measured
+                for what, part in (("planted alone", found.alone), ("on this model", found.on_top))
+                if part is not None
+            ),
+            note="Weights of known size are planted on words of the table's own texts, as they are "
+            "written, and joint effects on words that stand together: alone, and added to the "
+            "scores of this very model, which scores every coalition of those texts. So the true "
+            "values are known. A text is right if no value is off by more than a tenth of the "
+            "largest beyond its 90 % interval. Relative error: length of the error over that of "
+            "the true values.",
+        ),
+    )
+
+
+def _cells(part: Part) -> tuple[Cell, ...]:
+    right = proportion("texts that are right", int(part.right.sum()), len(part.right))
+    covered = clustered_proportion("inside of 90 % intervals", part.covered, part.text)
+    errors = mean("relative error", part.errors.tolist(), "coefficient")
+    if errors.lower is not None:
+        errors = errors.model_copy(update={"lower": max(errors.lower, 0.0)})
+    return right, covered if len(part.covered) else "no errors stated", errors
+
+
+def _figures(measures: Sequence[Measure]) -> tuple[IntervalsFigure, ...]:
+    if not measures:
+        return ()
+    return (
+        IntervalsFigure(
+            title="Positive control",
+            description="Share of texts in which the planted rule comes first, by method and kind "
+            "of rule, with 95 % intervals.",
+            measures=tuple(measures),
+            reference=LEAST_RECALL,
+            reference_label="wanted",
+        ),
+    )
+
+
+def _agreements(agreements: Mapping[str, Sequence[Agreement]]) -> tuple[Table, ...]:
+    """Return who agrees with whom: as a matrix, and each pair against chance."""
+    pairs: dict[tuple[str, str], list[Agreement]] = defaultdict(list)
+    for found in agreements.values():
+        for agreement in found:
+            pairs[agreement.methods].append(agreement)
+    if not pairs:
+        return ()
+    methods = list(dict.fromkeys(method for pair in pairs for method in pair))
+    return (_matrix(methods, pairs), _pairs(pairs))
+
+
+def _matrix(methods: Sequence[str], pairs: Mapping[tuple[str, str], Sequence[Agreement]]) -> Table:
+    def cell(row: str, column: str) -> Cell:
+        both = [*pairs.get((row, column), ()), *pairs.get((column, row), ())]
+        return _tau(both) if row != column and both else None
+
+    return Table(
+        title="Agreement between methods",
+        columns=("mean Kendall's tau-b", *methods),
+        rows=tuple((row, *(cell(row, column) for column in methods)) for row in methods),
+        note="1: the same order of values; 0: none in common. Agreement is no proof: methods can "
+        "share an error.",
+    )
+
+
+def _pairs(pairs: Mapping[tuple[str, str], Sequence[Agreement]]) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for (first, second), found in pairs.items():
+        nulls = [a.null_upper for a in found if a.null_upper is not None]
+        known = [
+            (a.tau, a.null_upper) for a in found if a.tau is not None and a.null_upper is not None
+        ]
+        beyond = sum(tau > upper for tau, upper in known)
+        rows.append(
+            (
+                f"{first} and {second}",
+                _tau(found),
+                mean("upper end of chance", nulls, "coefficient"),
+                proportion("beyond chance", beyond, len(known)),
+                mean("shared top features", [a.overlap for a in found], "proportion"),
+                proportion("disputed", sum(bool(a.disputed) for a in found), len(found)),
+            )
+        )
+    return Table(
+        title="Agreement against chance",
+        columns=(
+            "methods",
+            "tau-b",
+            "upper end of chance",
+            "predictions beyond chance",
+            "top features shared",
+            "predictions with opposite signs at the top",
+        ),
+        rows=tuple(rows),
+        note="Upper end of chance: 95th percentile of tau-b when the values of one method are "
+        "permuted. By chance 5 % of the predictions lie beyond it.",
+    )
+
+
+def _tau(found: Sequence[Agreement]) -> Measure:
+    return mean("tau-b", [a.tau for a in found if a.tau is not None], "coefficient")

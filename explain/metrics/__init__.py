@@ -1,1 +1,0 @@
-"""Metrics: how good an explanation is."""

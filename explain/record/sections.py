@@ -1,0 +1,176 @@
+"""Parts of an audit: findings, sections, criteria, what was skipped or not measured."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    Field,
+    model_validator,
+)
+
+from explain.record.base import Grade, JsonObject, Record, Severity, Verdict
+from explain.record.measures import Figure, Measure, Table
+from explain.text.redaction import redacted_record
+
+__all__ = [
+    "Criterion",
+    "Finding",
+    "FrozenCriteria",
+    "JudgedCriterion",
+    "MethodTrust",
+    "Omitted",
+    "Section",
+    "Skipped",
+]
+
+
+class Finding(Record):
+    """What a reader must know: a claim with its size, and what to do about it."""
+
+    claim: str
+    severity: Severity
+    measure: Measure | None
+    """The size behind the claim; None for a fact that needs no statistic."""
+    evidence: tuple[str, ...]
+    """Ids of the sections and instances that the claim rests on."""
+    suggestion: str
+
+
+class Section(Record):
+    """What one check found, or why it measured nothing."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    """Anchor of the section: ``performance``."""
+    title: str
+    summary: str
+    """One or two sentences that a reader needs if they read no further."""
+    measures: tuple[Measure, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    tables: tuple[Table, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    skipped: str | None = None
+    """Why nothing was measured; None if something was."""
+
+
+class MethodTrust(Record):
+    """Whether the explanations of one method on this model can be believed."""
+
+    method: str
+    grade: Grade
+    reasons: tuple[str, ...]
+    """Why the grade is no better, each in a sentence; also what could not be measured."""
+    measures: tuple[Measure, ...]
+    """The metrics that the grade rests on."""
+
+
+class Criterion(Record):
+    """An acceptance criterion: what a metric must be, said before anything is scored."""
+
+    metric: Annotated[str, Field(min_length=1)]
+    """Name of the measure: ``accuracy``, ``recall of positive``."""
+    slice: str = "all"
+    """Which instances: ``all``, or a condition such as ``language = de``."""
+    at_least: float | None = None
+    """Lowest value that is accepted, in the unit of the metric."""
+    at_most: float | None = None
+    """Highest value that is accepted; a criterion states one of the two."""
+    minimum_n: Annotated[int, Field(ge=1)] | None = None
+    """Instances below which there is no verdict; None for any number."""
+    gating: bool = False
+    """Whether the whole audit fails where this criterion does."""
+    rationale: str = ""
+    """Why the threshold is what it is."""
+
+    @model_validator(mode="after")
+    def _states_one_threshold(self) -> Self:
+        if (self.at_least is None) == (self.at_most is None):
+            stated = "neither" if self.at_least is None else "both"
+            raise ValueError(f"a criterion states at_least or at_most, this one states {stated}")
+        return self
+
+    @property
+    def comparator(self) -> Literal["at_least", "at_most"]:
+        """On which side of the threshold the accepted values lie."""
+        return "at_most" if self.at_least is None else "at_least"
+
+    @property
+    def threshold(self) -> float:
+        """The value of `at_least` or `at_most`."""
+        return next(end for end in (self.at_least, self.at_most) if end is not None)
+
+    def stated(self) -> JsonObject:
+        """Return all that was said before the run, and no verdict."""
+        return self.model_dump(mode="json", include=set(Criterion.model_fields))
+
+
+class FrozenCriteria(Record):
+    """Acceptance criteria as they stood before anything was scored."""
+
+    criteria: tuple[Criterion, ...]
+    sha256: str
+    """Hash of the criteria as JSON: keys in order, no white space, sorted, in a list."""
+    frozen_on: date
+    """Day on which they were frozen, in UTC."""
+
+    @classmethod
+    def of(cls, criteria: Sequence[Criterion], frozen_on: date) -> Self:
+        """Return the criteria without keys and with their hash; what was judged is left out."""
+        stated = tuple(
+            redacted_record(Criterion.model_validate(criterion.stated()))[0]
+            for criterion in criteria
+        )
+        return cls(criteria=stated, sha256=_digest(stated), frozen_on=frozen_on)
+
+    @model_validator(mode="after")
+    def _is_unchanged(self) -> Self:
+        if self.sha256 != _digest(self.criteria):
+            raise ValueError("sha256 is not that of the criteria: they have been changed since")
+        return self
+
+
+def _digest(criteria: Sequence[Criterion]) -> str:
+    items = sorted(
+        json.dumps(criterion.stated(), sort_keys=True, separators=(",", ":"))
+        for criterion in criteria
+    )
+    return hashlib.sha256(f"[{','.join(items)}]".encode()).hexdigest()
+
+
+class JudgedCriterion(Criterion):
+    """An acceptance criterion with what was measured, and its verdict."""
+
+    measured: Measure | None
+    """What the run measured; None if the metric was skipped."""
+    section: str | None = None
+    """Id of the section that holds the measure; None if nothing was measured."""
+    p_value: float | None = None
+    """Two-sided p-value of the threshold being the true value; None where there is no interval."""
+    adjusted_p_value: float | None = None
+    """The same, adjusted for the number of gating criteria (Holm 1979); None if not gating."""
+    verdict: Verdict
+    reason: str
+    """Why the verdict is what it is, from the interval."""
+
+
+class Skipped(Record):
+    """A row or a method on a row that could not be done; it counts in the denominators."""
+
+    id: str
+    """Id of the instance."""
+    row: int
+    """Row of the table, counted from 1 after the header."""
+    stage: str
+    """What could not be done: ``predict``, ``shap``."""
+    reason: str
+
+
+class Omitted(Record):
+    """What an audit could have looked at, and was not asked or given."""
+
+    what: str
+    """The check that was not chosen, or what an input would have shown."""
+    how: str
+    """Why it was not looked at, and how to get it, in one line."""
