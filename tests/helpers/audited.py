@@ -10,7 +10,7 @@ import explain
 from explain.adapters import FunctionClassifier
 from explain.record import AuditRecord, Measure, Section
 
-__all__ = ["audit_scores", "finding_claims", "labels_of", "measures_of", "texts_of"]
+__all__ = ["audit_scores", "finding_claims", "labels_of", "measures_of", "noisy", "texts_of"]
 
 
 def labels_of(n: int) -> list[str]:
@@ -78,3 +78,15 @@ def measures_of(section: Section) -> dict[str, Measure]:
 def finding_claims(section: Section) -> str:
     """Return all claims of a section."""
     return "\n".join(finding.claim for finding in section.findings)
+
+
+def noisy(
+    n: int, n_labels: int, seed: int, accuracy: float = 0.85
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return scores of a model that is right on a share of the texts, and the given labels."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, n_labels, n)
+    called = np.where(rng.random(n) < accuracy, labels, rng.integers(0, n_labels, n))
+    return 3.0 * (called[:, None] == np.arange(n_labels)) + rng.normal(
+        0, 0.3, (n, n_labels)
+    ), labels

@@ -131,7 +131,7 @@ def test_chance_takes_off_what_a_calibrated_model_shows() -> None:
 
 @pytest.mark.parametrize(("factor", "word"), [(2.0, "over"), (0.4, "under")])
 def test_a_scale_that_is_wrong_is_found(factor: float, word: str) -> None:
-    for seed in seeds(10, 3):
+    for seed in seeds(10, 2):
         section = audit_scores(*drawn(500, seed, factor), "calibration")
         (finding,) = section.findings
         assert f"{word}-confident" in finding.claim
@@ -151,7 +151,7 @@ def test_errors_to_both_sides_are_found_though_they_cancel() -> None:
 def test_a_calibrated_model_gives_no_finding() -> None:
     findings = [
         finding
-        for seed in seeds(60, 10)
+        for seed in seeds(60, 6)
         for finding in audit_scores(*drawn(400, seed), "calibration").findings
     ]
     assert len(findings) <= 1
@@ -166,7 +166,7 @@ def test_labels_that_depend_on_each_other_give_no_false_finding() -> None:
         assert measures_of(found)["confidence minus accuracy"].n == 300
         return finding_claims(found)
 
-    assert sum(bool(section(seed, 1)) for seed in seeds(25, 5)) <= 1
+    assert sum(bool(section(seed, 1)) for seed in seeds(25, 3)) <= 1
     assert "over-confident" in section(0, 3)
 
 

@@ -147,7 +147,7 @@ def test_texts_are_sent_in_a_fixed_order() -> None:
     assert one.calls == other.calls == [["a", "aa", "bb", "ccc"]]
 
 
-@examples(40)
+@examples(20)
 @given(
     sizes=st.lists(st.integers(1, 9), min_size=1, max_size=6),
     call_size=st.integers(1, 40),

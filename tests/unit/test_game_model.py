@@ -96,7 +96,7 @@ def test_pairs_confuse_effects_of_two_features_less_than_those_of_coin_tosses_do
     assert confused(drawn) < 0.6 * confused(rng.random(drawn.shape) < 0.5)
 
 
-@examples(25)
+@examples(20)
 @given(
     weights=st.lists(st.floats(-3, 3), min_size=9, max_size=12),
     order=st.integers(2, 4),
@@ -123,7 +123,7 @@ def test_closed_form_games_are_found_and_always_summed_to(
     assert np.abs(estimate.values - truth).max() <= 0.15 * scale + 1e-9
 
 
-@examples(25)
+@examples(20)
 @given(seed=st.integers(0, 10_000), factor=st.floats(0.01, 100), shift=st.floats(-10, 10))
 def test_values_and_errors_scale_with_the_game(seed: int, factor: float, shift: float) -> None:
     values = mixed_game(8, np.random.default_rng(seed))
@@ -138,7 +138,7 @@ def test_a_constant_game_has_zero_values_and_says_so_at_once() -> None:
     np.testing.assert_array_equal(found.found.values, 0)
 
 
-@examples(25)
+@examples(20)
 @given(seed=st.integers(0, 10_000), order=st.permutations(range(6)))
 def test_with_nearly_all_pairs_known_the_axioms_hold(seed: int, order: list[int]) -> None:
     one, other = (mixed_game(6, np.random.default_rng([seed, which])) for which in (0, 1))
@@ -268,7 +268,7 @@ def test_exact_interactions_of_a_rule_are_the_rule() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("n", [9, 10])
+@pytest.mark.parametrize("n", [9, pytest.param(10, marks=pytest.mark.nightly)])
 def test_the_limit_of_lime_is_the_weighted_fit_of_all_coalitions(n: int) -> None:
     values = mixed_game(n, np.random.default_rng(n))
     plan = Lime(budget=2**n, tolerance=TIGHT).plan(n, np.random.default_rng(0))

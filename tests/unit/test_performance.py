@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from scipy import stats
 from sklearn import metrics
 
@@ -13,21 +12,15 @@ from explain.checks.performance.label_findings import dead_labels, swapped_label
 from explain.checks.performance.regression import spearman
 from explain.checks.performance.roc import Influence, average_precision, roc_area
 from explain.record import Measure
-from tests.helpers.audited import audit_scores, finding_claims, labels_of, measures_of, texts_of
+from tests.helpers.audited import (
+    audit_scores,
+    finding_claims,
+    labels_of,
+    measures_of,
+    noisy,
+    texts_of,
+)
 from tests.helpers.search import examples, seeds
-
-
-def noisy(
-    n: int, n_labels: int, seed: int, accuracy: float = 0.85
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return scores of a model that is right on a share of the texts, and the given labels."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, n_labels, n)
-    called = np.where(rng.random(n) < accuracy, labels, rng.integers(0, n_labels, n))
-    return 3.0 * (called[:, None] == np.arange(n_labels)) + rng.normal(
-        0, 0.3, (n, n_labels)
-    ), labels
-
 
 # ── Statistics ────────────────────────────────────────────────────────────────────────────────────
 
@@ -200,7 +193,7 @@ def test_a_model_that_guesses_is_found_and_one_that_is_good_on_a_rare_label_is_n
 
 
 def test_a_clean_model_gives_no_finding() -> None:
-    assert not any(audit_scores(*noisy(150, 3, s), "performance").findings for s in seeds(20, 5))
+    assert not any(audit_scores(*noisy(150, 3, s), "performance").findings for s in seeds(20, 3))
 
 
 def test_numbers_that_say_nothing_are_found() -> None:
@@ -252,15 +245,6 @@ def test_labels_are_exchanged_only_if_both_are_called_the_other_and_that_is_sure
     for _ in range(200):
         noise = rng.multinomial(400, np.full(16, 1 / 16)).reshape(4, 4)
         assert swapped_labels("s", labels_of(4), noise) == []
-
-
-def test_150_labels_are_measured_with_intervals() -> None:
-    scores, labels = noisy(3_000, 150, 0)
-    measures = measures_of(audit_scores(scores, labels, "performance"))
-    assert measures["macro-F1"].lower is not None
-    assert measures["macro-F1"].value == pytest.approx(
-        metrics.f1_score(labels, scores.argmax(axis=1), average="macro"), abs=1e-12
-    )
 
 
 def test_one_row_and_one_label_are_enough() -> None:

@@ -81,7 +81,7 @@ def test_errors_are_compared_by_fishers_exact_test(errors: list[bool], inside: i
 
 
 def test_a_named_slice_that_is_worse_is_found_in_nearly_every_table() -> None:
-    found, tables = 0, seeds(20, 5)
+    found, tables = 0, seeds(20, 3)
     for seed in tables:
         rows = table(seed)
         wrong(rows, np.array([row["language"] == "de" for row in rows]), 0.5)
@@ -91,7 +91,7 @@ def test_a_named_slice_that_is_worse_is_found_in_nearly_every_table() -> None:
 
 
 def test_a_slice_that_nobody_named_is_found_in_nearly_every_table() -> None:
-    found, tables = 0, seeds(20, 5)
+    found, tables = 0, seeds(20, 3)
     for seed in tables:
         rows = table(seed, 600)
         inside = np.array(["plum" in row["text"] for row in rows])
@@ -105,7 +105,7 @@ def test_a_slice_that_nobody_named_is_found_in_nearly_every_table() -> None:
 
 def test_a_table_whose_errors_lie_anywhere_has_no_finding() -> None:
     false = 0
-    for seed in seeds(30, 6):
+    for seed in seeds(30, 4):
         rows = table(seed)
         wrong(rows, np.zeros(len(rows), dtype=bool), 0)
         false += bool(measured(rows, slices=["language"], seed=seed).findings)
