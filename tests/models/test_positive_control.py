@@ -328,7 +328,7 @@ def test_a_long_row_is_read_at_its_beginning_only(
     def answers(texts: Sequence[str]) -> list[list[float]]:
         return [[0.6, 0.4] if "good" in text else [0.3, 0.7] for text in texts]
 
-    monkeypatch.setattr("explain.evaluation.positive_control.words", counting)
+    monkeypatch.setattr("explain.evaluation.rule_words.words", counting)
     model = explain.wrap(answers, labels=["no", "yes"])
     positive_control(model, [*WITHOUT, long], [make_explainer("occlusion")])
     assert max(read) <= READ
