@@ -1,79 +1,55 @@
 """Model and data in, one `AuditRecord` out."""
 
-import os
-import platform
-import time
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 import numpy as np
 from pydantic import JsonValue
-from scipy.special import expit
 
-import explain
 from explain.adapters import Describable, TextClassifier, load, wrap
 from explain.adapters.base import description_of
-from explain.adapters.failures import first_line
-from explain.adapters.labels import label_names
-from explain.attribution import Setting, Wanted, answer, ask
+from explain.attribution import Setting, Wanted
 from explain.attribution.methods import Explainer
-from explain.auditing.configuration import DEFAULT_METHODS, Configuration, Criteria, settle
+from explain.auditing.configuration import Configuration, Criteria, Settings, settle
 from explain.auditing.criteria import FrozenCriteria, judge
+from explain.auditing.explained import assessed_or_not, explain_chosen, repeats_section
 from explain.auditing.omissions import omissions
+from explain.auditing.provenance import name_of_table, provenance_of, recorded_options, today
+from explain.auditing.rows import (
+    ask_rows,
+    check_labels_known,
+    instance_of,
+    questions_of,
+    rationales_of,
+)
+from explain.auditing.run_log import Log, RunLog
 from explain.auditing.selection import plan_selection
 from explain.checks import AuditContext, Check
-from explain.checks.base.guarded import run_guarded, with_losses
+from explain.checks.base.guarded import run_guarded
 from explain.checks.unanswered import unanswered_rows
-from explain.data.dataset import Dataset, Row, read_dataset
+from explain.data.dataset import Dataset, read_dataset
 from explain.engine import Engine
-from explain.engine.games import Masker, Question, make_target, target_values
-from explain.engine.pulse import Watch
+from explain.engine.games import Masker, make_target
 from explain.engine.repeats import ask_again
-from explain.errors import (
-    CapabilityError,
-    ConfigurationError,
-    DataError,
-    ExplainError,
-    PredictionError,
-    nearest,
-)
+from explain.errors import ConfigurationError
 from explain.evaluation.assessment import Assessment, assess
-from explain.evaluation.plausibility import Rationale
 from explain.record import (
-    Attribution,
     AuditRecord,
     InstanceRecord,
-    LogEntry,
+    MethodTrust,
     ModelDescription,
-    Prediction,
-    Provenance,
     Section,
+    SelectionPlan,
     Skipped,
     SystemIdentity,
 )
 from explain.text.redaction import REMOVED, redacted_record
 from explain.text.spans import text_of
 
-__all__ = ["DEFAULT_METHODS", "audit", "today"]
-
-PACKAGES = (
-    "captum", "jieba", "jinja2", "lime", "numpy", "pandas", "pydantic", "regex", "scikit-learn",
-    "scipy", "shap", "tokenizers", "torch", "transformers",
-)  # fmt: skip
-
-MOST_TARGETS = 5
-"""Predicted labels of one text that are explained, the most probable first."""
-
-Log: TypeAlias = Callable[[LogEntry], None]
-
-T = TypeVar("T")
+__all__ = ["audit"]
 
 
 def audit(
@@ -198,53 +174,141 @@ def audit(
     )
     kept = criteria if isinstance(criteria, FrozenCriteria) else None
     frozen = kept or FrozenCriteria.of(settings.criteria, today())
-    explainers = settings.methods
-    timer = _Timer(log)
+    run_log = RunLog(log)
     if frozen.criteria:
-        timer.note("criteria frozen", sha256=frozen.sha256, on=frozen.frozen_on.isoformat())
-    with timer.stage("load"):
+        run_log.note("criteria frozen", sha256=frozen.sha256, on=frozen.frozen_on.isoformat())
+    with run_log.stage("load"):
         classifier = _classifier(model, model_options or {})
         setting = Setting.of(classifier, unit=settings.unit, masker=masker, seed=seed)
-        wanted = _wanted(settings.target, classifier)
-        read = partial(
-            read_dataset,
-            text=settings.text,
-            text_pair=settings.text_pair,
-            label=settings.label,
-            task=classifier.task,
-            labels=classifier.labels,
-        )
-        dataset = read(data, columns=settings.columns, rationale=settings.rationale)
-        known = None if settings.training is None else read(settings.training)
-        _check_labels(dataset, classifier)
-        description = _describe(classifier)
+        loaded = _read(classifier, data, settings)
+    evidence = _measured(loaded, settings, setting, run_log)
+    arguments: dict[str, JsonValue] = {
+        **_arguments(settings, loaded),
+        "model": str(model) if isinstance(model, str | Path) else loaded.description.name,
+        "model_options": recorded_options(model_options or {}),
+        "data": name_of_table(data),
+        "masker": setting.masker.name,
+        "seed": seed,
+    }
+    record = AuditRecord(
+        identity=settings.identity(loaded.description.name),
+        provenance=provenance_of(loaded.description, loaded.dataset, arguments, seed),
+        rows=len(loaded.dataset.rows),
+        sections=evidence.sections,
+        criteria=judge(frozen.criteria, evidence.sections, settings.checks),
+        criteria_sha256=frozen.sha256 if frozen.criteria else None,
+        criteria_frozen_on=kept.frozen_on if kept else None,
+        trust=evidence.trust,
+        plan=evidence.plan,
+        instances=tuple(evidence.instances),
+        skipped=tuple(evidence.skipped),
+        omitted=omissions(_given(settings, frozen), settings.checks),
+    )
+    return _without_secrets(record)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """The model and the tables that are audited."""
+
+    classifier: TextClassifier
+    description: ModelDescription
+    dataset: Dataset
+    training: Dataset | None
+    wanted: str | None
+    """The one label that is explained; None for the predicted ones."""
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """All that was measured."""
+
+    sections: tuple[Section, ...]
+    trust: tuple[MethodTrust, ...]
+    plan: SelectionPlan
+    instances: list[InstanceRecord]
+    skipped: list[Skipped]
+
+
+def _read(classifier: TextClassifier, data: Any, settings: Settings) -> _Loaded:
+    """Return the tables as the model takes them."""
+    wanted = _wanted(settings.target, classifier)
+    read = partial(
+        read_dataset,
+        text=settings.text,
+        text_pair=settings.text_pair,
+        label=settings.label,
+        task=classifier.task,
+        labels=classifier.labels,
+    )
+    dataset = read(data, columns=settings.columns, rationale=settings.rationale)
+    training = None if settings.training is None else read(settings.training)
+    check_labels_known(dataset, classifier)
+    return _Loaded(classifier, _describe(classifier), dataset, training, wanted)
+
+
+def _measured(loaded: _Loaded, settings: Settings, setting: Setting, run_log: RunLog) -> _Evidence:
+    """Score the rows, explain some, try the methods, and run the checks."""
+    classifier, dataset = loaded.classifier, loaded.dataset
     engine = Engine(classifier)
-    with timer.stage("predict", rows=len(dataset.rows)):
-        asked, skipped = _ask(engine, dataset, setting)
-    scored = [_instance(row, question, classifier) for row, question in asked]
-    plan, strata = plan_selection(scored, settings.instances, seed, classifier.task)
+    with run_log.stage("predict", rows=len(dataset.rows)):
+        asked, skipped = ask_rows(engine, dataset, setting)
+    scored = [instance_of(row, question, classifier) for row, question in asked]
+    plan, strata = plan_selection(scored, settings.instances, setting.seed, classifier.task)
     chosen = [
         (row, posed)
         for row, question in asked
         if row.id in strata
-        for posed in _questions(question, classifier, wanted)
+        for posed in questions_of(question, classifier, loaded.wanted)
     ]
-    with timer.stage("repeats"):
+    with run_log.stage("repeats"):
         with engine.watch() as watch:
-            ask_again(engine, [question for _, question in chosen], setting.masker, seed)
-        again = _again(watch, dataset)
-    explained = _explain(engine, chosen, explainers, setting, timer)
-    with timer.stage("trust"):
+            ask_again(engine, [question for _, question in chosen], setting.masker, setting.seed)
+        again = repeats_section(watch, dataset)
+    explained = explain_chosen(engine, chosen, settings.methods, setting, run_log)
+    with run_log.stage("trust"):
         texts = [text_of(row.parts) for row, _ in asked]
-        marked = _rationales(asked, classifier)
-        assessed = _assessed(
-            partial(assess, engine, explained.attributions, explainers, setting, texts, marked),
-            explained,
-            dataset,
-            engine,
-            timer,
+        marked = rationales_of(asked, classifier)
+        work = partial(
+            assess, engine, explained.attributions, settings.methods, setting, texts, marked
         )
-    records = [
+        assessed = assessed_or_not(work, explained, dataset, engine, run_log)
+    instances = _with_attributions(scored, strata, assessed)
+    skipped += explained.skipped
+    context = AuditContext(
+        engine,
+        loaded.description,
+        dataset,
+        instances,
+        skipped,
+        plan,
+        setting.seed,
+        settings.group,
+        settings.slices,
+        loaded.training,
+        loaded.wanted,
+    )
+    sections = [
+        run_log.timed(check.id, partial(run_guarded, check, context, run_log.failed))
+        for check in settings.checks
+    ]
+    evaluations = engine.evaluations + assessed.evaluations
+    run_log.note("counts", evaluations=evaluations, calls=engine.calls)
+    measured = (
+        *unanswered_rows(context),
+        *sections,
+        assessed.section,
+        *explained.unable,
+        *again,
+    )
+    return _Evidence(measured, assessed.trust, plan, instances, skipped)
+
+
+def _with_attributions(
+    scored: Sequence[InstanceRecord], strata: Mapping[str, str], assessed: Assessment
+) -> list[InstanceRecord]:
+    """Return the instances with what explains them."""
+    return [
         instance.model_copy(
             update={
                 "stratum": strata.get(instance.id),
@@ -254,77 +318,37 @@ def audit(
         )
         for instance in scored
     ]
-    skipped += explained.skipped
-    context = AuditContext(
-        engine,
-        description,
-        dataset,
-        records,
-        skipped,
-        plan,
-        seed,
-        settings.group,
-        settings.slices,
-        known,
-        wanted,
-    )
-    sections = [
-        timer.timed(check.id, partial(run_guarded, check, context, timer.failed))
-        for check in settings.checks
-    ]
-    timer.note("counts", evaluations=engine.evaluations + assessed.evaluations, calls=engine.calls)
-    measured = (
-        *unanswered_rows(context),
-        *sections,
-        assessed.section,
-        *explained.unable,
-        *again,
-    )
-    arguments: dict[str, JsonValue] = {
-        "model": str(model) if isinstance(model, str | Path) else description.name,
-        "model_options": _recorded(model_options or {}),
-        "data": _named(data),
+
+
+def _arguments(settings: Settings, loaded: _Loaded) -> dict[str, JsonValue]:
+    """Return what was asked for, as the record keeps it."""
+    return {
         "text": settings.text,
         "text_pair": settings.text_pair,
         "label": settings.label,
         "id": settings.id,
         "rationale": settings.rationale,
-        "methods": {explainer.name: asdict(explainer) for explainer in explainers},
+        "methods": {explainer.name: asdict(explainer) for explainer in settings.methods},
         "instances": settings.instances,
         "unit": settings.unit,
-        "target": wanted,
-        "masker": setting.masker.name,
-        "seed": seed,
+        "target": loaded.wanted,
         "group": settings.group,
         "slices": list(settings.slices),
-        "training": _named(settings.training),
+        "training": name_of_table(settings.training),
         "checks": {check.id: asdict(check) for check in settings.checks},
     }
-    record = AuditRecord(
-        identity=settings.identity(description.name),
-        provenance=_provenance(description, dataset, arguments, seed),
-        rows=len(dataset.rows),
-        sections=measured,
-        criteria=judge(frozen.criteria, measured, settings.checks),
-        criteria_sha256=frozen.sha256 if frozen.criteria else None,
-        criteria_frozen_on=kept.frozen_on if kept else None,
-        trust=assessed.trust,
-        plan=plan,
-        instances=tuple(records),
-        skipped=tuple(skipped),
-        omitted=omissions(
-            {
-                "label": settings.label,
-                "group": settings.group,
-                "slices": settings.slices,
-                "training": settings.training,
-                "rationale": settings.rationale,
-                "criteria": frozen.criteria,
-            },
-            settings.checks,
-        ),
-    )
-    return _without_secrets(record)
+
+
+def _given(settings: Settings, frozen: FrozenCriteria) -> dict[str, object]:
+    """Return what may be given to an audit and was, or was not."""
+    return {
+        "label": settings.label,
+        "group": settings.group,
+        "slices": settings.slices,
+        "training": settings.training,
+        "rationale": settings.rationale,
+        "criteria": frozen.criteria,
+    }
 
 
 def _without_secrets(record: AuditRecord) -> AuditRecord:
@@ -351,19 +375,6 @@ def _classifier(model: Any, options: Mapping[str, Any]) -> TextClassifier:
     return wrap(model)
 
 
-def _recorded(options: Mapping[str, Any]) -> dict[str, JsonValue]:
-    """Return options of a model as JSON has them, labels in the order of the columns."""
-    labels = options.get("labels")
-    return {**options, **({} if labels is None else {"labels": [*label_names(labels)]})}
-
-
-def _named(data: Any) -> str | None:
-    """Return what the record says a table was read from."""
-    if data is None:
-        return None
-    return str(data) if isinstance(data, str | Path) else type(data).__name__
-
-
 def _wanted(target: Wanted, model: TextClassifier) -> str | None:
     """Return the label that is asked for, before anything is scored; None for those predicted."""
     if target is None:
@@ -371,252 +382,7 @@ def _wanted(target: Wanted, model: TextClassifier) -> str | None:
     return make_target(model, np.zeros(len(model.labels)), target).label
 
 
-def _check_labels(dataset: Dataset, model: TextClassifier) -> None:
-    if model.task == "regression":
-        return
-    given = {label: row.number for row in reversed(dataset.rows) for label in row.labels or ()}
-    unknown = {label: row for label, row in given.items() if label not in model.labels}
-    if not unknown:
-        return
-    label = min(unknown, key=unknown.__getitem__)
-    named_otherwise = (
-        "; where its columns go by other names in the table, pass those in the order of the "
-        "columns: explain.wrap(model, labels=[...]), or --model-option 'labels=[...]'"
-        if len(unknown) == len(given)
-        else ""
-    )
-    raise DataError(
-        f"row {unknown[label]} has the label {label!r}, which {model.name} lacks; "
-        f"{nearest(label, model.labels)}{named_otherwise}"
-    )
-
-
 def _describe(model: TextClassifier) -> ModelDescription:
     if isinstance(model, Describable):
         return model.describe()
     return description_of(model)
-
-
-def _ask(
-    engine: Engine, dataset: Dataset, setting: Setting
-) -> tuple[list[tuple[Row, Question]], list[Skipped]]:
-    """Return the question of each row that can be scored, and the rows that cannot."""
-    usable = [row for row in dataset.rows if row.problem is None]
-    skipped = [
-        Skipped(id=row.id, row=row.number, stage="read", reason=row.problem)
-        for row in dataset.rows
-        if row.problem is not None
-    ]
-    questions: list[tuple[Row, Question]] = []
-    answers = ask(engine, [text_of(row.parts) for row in usable], setting)
-    for row, question in zip(usable, answers, strict=True):
-        if isinstance(question, ExplainError):
-            skipped.append(_skip(row, "predict", question))
-        else:
-            questions.append((row, question))
-    if not questions:
-        failure = DataError if skipped[0].stage == "read" else PredictionError
-        raise failure(f"none of {len(dataset.rows):,} rows could be scored: {skipped[0].reason}")
-    return questions, skipped
-
-
-def _rationales(
-    asked: Sequence[tuple[Row, Question]], model: TextClassifier
-) -> dict[str, Rationale]:
-    """Return what people marked in each row; the value of a regression has no other label."""
-    return {
-        row.id: Rationale(None if model.task == "regression" else row.labels, row.rationale)
-        for row, _ in asked
-        if row.rationale is not None
-    }
-
-
-def _instance(row: Row, question: Question, model: TextClassifier) -> InstanceRecord:
-    single = model.task == "single_label"
-    return InstanceRecord(
-        id=row.id,
-        row=row.number,
-        parts=row.parts,
-        label=row.label if single else None,
-        predicted=question.target.label,
-        probability=None if model.task == "regression" else _probability(question),
-        scores=tuple(question.scores.tolist()),
-        given=None if single else row.labels,
-        predictions=_predictions(question, model) if model.task == "multi_label" else None,
-        columns=row.columns,
-        unread=question.segmentation.unread,
-    )
-
-
-def _probability(question: Question) -> float:
-    """Return the probability of the label that is asked about."""
-    log_odds = target_values(question.scores[None], question.target)[0]
-    return float(expit(log_odds))
-
-
-def _predictions(question: Question, model: TextClassifier) -> tuple[Prediction, ...]:
-    """Return the labels of a multi-label model with p > .5, most probable first."""
-    return tuple(
-        Prediction(label=model.labels[index], probability=float(expit(question.scores[index])))
-        for index in np.argsort(-question.scores, kind="stable")
-        if question.scores[index] > 0
-    )
-
-
-def _questions(question: Question, model: TextClassifier, wanted: str | None) -> list[Question]:
-    """Return a question for each label that is explained: the wanted one, or those predicted."""
-    labels = [wanted]
-    if wanted is None and model.task == "multi_label":
-        predicted = _predictions(question, model)[:MOST_TARGETS]
-        labels = [prediction.label for prediction in predicted] or [None]
-    return [
-        replace(question, target=make_target(model, question.scores, label)) for label in labels
-    ]
-
-
-@dataclass
-class _Explained:
-    """What the methods made of the chosen instances."""
-
-    attributions: dict[str, list[Attribution]]
-    skipped: dict[Skipped, None]
-    """In order, each once though several labels of a text may fail for one reason."""
-    unable: list[Section]
-
-
-def _explain(
-    engine: Engine,
-    chosen: Sequence[tuple[Row, Question]],
-    explainers: Sequence[Explainer],
-    setting: Setting,
-    timer: "_Timer",
-) -> _Explained:
-    explained = _Explained({row.id: [] for row, _ in chosen}, {}, [])
-    questions = [question for _, question in chosen]
-    for explainer in explainers:
-        try:
-            outcomes = timer.timed(
-                explainer.name, partial(answer, engine, questions, explainer, setting)
-            )
-        except CapabilityError as error:
-            explained.unable.append(_unable(explainer, str(error)))
-            continue
-        except ExplainError:
-            raise
-        except Exception as error:
-            timer.failed(explainer.name, error)
-            reason = f"the method failed with {first_line(error)}"
-            explained.unable.append(_unable(explainer, reason))
-            continue
-        for (row, _), outcome in zip(chosen, outcomes, strict=True):
-            if isinstance(outcome.value, ExplainError):
-                explained.skipped[_skip(row, explainer.name, outcome.value)] = None
-            else:
-                explained.attributions[row.id].append(outcome.value)
-    return explained
-
-
-def _again(watch: Watch, dataset: Dataset) -> tuple[Section, ...]:
-    """Return what was lost when texts were asked for again; no section if nothing was."""
-    section = Section(
-        id="repeats",
-        title="Asking the model again",
-        summary="Before anything was explained, a few texts were asked for again.",
-    )
-    counted = with_losses(section, watch, dataset, "this step")
-    return () if counted == section else (counted,)
-
-
-def _assessed(
-    work: Callable[[], Assessment],
-    explained: "_Explained",
-    dataset: Dataset,
-    engine: Engine,
-    timer: "_Timer",
-) -> Assessment:
-    """Return how far explanations can be trusted, without grades where that cannot be told."""
-    with engine.watch() as watch:
-        try:
-            assessed = work()
-        except Exception as error:
-            timer.failed("trust", error)
-            section = Section(
-                id="trust",
-                title="Reliability of the explanations",
-                summary="Nothing was measured.",
-                skipped=f"the grading failed with {first_line(error)}",
-            )
-            assessed = Assessment(explained.attributions, (), {}, section, 0)
-    section = with_losses(assessed.section, watch, dataset, "the grading")
-    if section.skipped is not None:
-        return Assessment(explained.attributions, (), {}, section, assessed.evaluations)
-    return replace(assessed, section=section)
-
-
-def _skip(row: Row, stage: str, error: ExplainError) -> Skipped:
-    return Skipped(id=row.id, row=row.number, stage=stage, reason=str(error))
-
-
-def _unable(explainer: Explainer, reason: str) -> Section:
-    return Section(
-        id=f"method-{explainer.name}",
-        title=f"Explanations by {explainer.name}",
-        summary="Nothing was measured.",
-        skipped=reason,
-    )
-
-
-def _provenance(
-    model: ModelDescription, dataset: Dataset, arguments: dict[str, JsonValue], seed: int
-) -> Provenance:
-    versions = {"explain-audit": explain.__version__}
-    for package in PACKAGES:
-        with suppress(PackageNotFoundError):
-            versions[package] = version(package)
-    return Provenance(
-        audited_on=today(),
-        model=model,
-        data=dataset.files,
-        rows_sha256=dataset.sha256,
-        arguments=arguments,
-        seed=seed,
-        packages=dict(sorted(versions.items())),
-        python=platform.python_version(),
-        platform=platform.platform(),
-    )
-
-
-def today() -> date:
-    """Return today in UTC, or the day of SOURCE_DATE_EPOCH for builds that must repeat."""
-    seconds = os.environ.get("SOURCE_DATE_EPOCH")
-    try:
-        return datetime.fromtimestamp(float(seconds or time.time()), UTC).date()
-    except (ValueError, OverflowError, OSError) as error:
-        raise ConfigurationError(
-            f"SOURCE_DATE_EPOCH is {seconds!r}, which is no time; set it to seconds since 1970, "
-            "or unset it"
-        ) from error
-
-
-class _Timer:
-    """Tells a log what happened and how long it took."""
-
-    def __init__(self, log: Log | None) -> None:
-        self._log = log or (lambda entry: None)
-
-    def note(self, event: str, seconds: float | None = None, **detail: JsonValue) -> None:
-        entry = LogEntry(at=datetime.now(UTC), event=event, seconds=seconds, detail=detail)
-        self._log(redacted_record(entry)[0])
-
-    def failed(self, stage: str, error: BaseException) -> None:
-        self.note("failed", stage=stage, traceback="".join(traceback.format_exception(error)))
-
-    @contextmanager
-    def stage(self, name: str, **detail: JsonValue) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.note(name, round(time.perf_counter() - started, 3), **detail)
-
-    def timed(self, name: str, work: Callable[[], T]) -> T:
-        with self.stage(name):
-            return work()

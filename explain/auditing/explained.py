@@ -1,0 +1,110 @@
+"""What the methods make of the chosen instances, and how far that can be trusted."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from explain.adapters.failures import first_line
+from explain.attribution import Setting, answer
+from explain.attribution.methods import Explainer
+from explain.auditing.rows import skipped_row
+from explain.auditing.run_log import RunLog
+from explain.checks.base.guarded import with_losses
+from explain.data.dataset import Dataset, Row
+from explain.engine import Engine
+from explain.engine.games import Question
+from explain.engine.pulse import Watch
+from explain.errors import CapabilityError, ExplainError
+from explain.evaluation.assessment import Assessment
+from explain.record import Attribution, Section, Skipped
+
+__all__ = ["assessed_or_not", "explain_chosen", "repeats_section"]
+
+
+@dataclass
+class _Explained:
+    """What the methods made of the chosen instances."""
+
+    attributions: dict[str, list[Attribution]]
+    skipped: dict[Skipped, None]
+    """In order, each once though several labels of a text may fail for one reason."""
+    unable: list[Section]
+
+
+def explain_chosen(
+    engine: Engine,
+    chosen: Sequence[tuple[Row, Question]],
+    explainers: Sequence[Explainer],
+    setting: Setting,
+    timer: "RunLog",
+) -> _Explained:
+    """Return what each method makes of the chosen rows, and why some can make nothing."""
+    explained = _Explained({row.id: [] for row, _ in chosen}, {}, [])
+    questions = [question for _, question in chosen]
+    for explainer in explainers:
+        try:
+            outcomes = timer.timed(
+                explainer.name, partial(answer, engine, questions, explainer, setting)
+            )
+        except CapabilityError as error:
+            explained.unable.append(_unable(explainer, str(error)))
+            continue
+        except ExplainError:
+            raise
+        except Exception as error:
+            timer.failed(explainer.name, error)
+            reason = f"the method failed with {first_line(error)}"
+            explained.unable.append(_unable(explainer, reason))
+            continue
+        for (row, _), outcome in zip(chosen, outcomes, strict=True):
+            if isinstance(outcome.value, ExplainError):
+                explained.skipped[skipped_row(row, explainer.name, outcome.value)] = None
+            else:
+                explained.attributions[row.id].append(outcome.value)
+    return explained
+
+
+def repeats_section(watch: Watch, dataset: Dataset) -> tuple[Section, ...]:
+    """Return what was lost when texts were asked for again; no section if nothing was."""
+    section = Section(
+        id="repeats",
+        title="Asking the model again",
+        summary="Before anything was explained, a few texts were asked for again.",
+    )
+    counted = with_losses(section, watch, dataset, "this step")
+    return () if counted == section else (counted,)
+
+
+def assessed_or_not(
+    work: Callable[[], Assessment],
+    explained: "_Explained",
+    dataset: Dataset,
+    engine: Engine,
+    timer: "RunLog",
+) -> Assessment:
+    """Return how far explanations can be trusted, without grades where that cannot be told."""
+    with engine.watch() as watch:
+        try:
+            assessed = work()
+        except Exception as error:
+            timer.failed("trust", error)
+            section = Section(
+                id="trust",
+                title="Reliability of the explanations",
+                summary="Nothing was measured.",
+                skipped=f"the grading failed with {first_line(error)}",
+            )
+            assessed = Assessment(explained.attributions, (), {}, section, 0)
+    section = with_losses(assessed.section, watch, dataset, "the grading")
+    if section.skipped is not None:
+        return Assessment(explained.attributions, (), {}, section, assessed.evaluations)
+    return replace(assessed, section=section)
+
+
+def _unable(explainer: Explainer, reason: str) -> Section:
+    return Section(
+        id=f"method-{explainer.name}",
+        title=f"Explanations by {explainer.name}",
+        summary="Nothing was measured.",
+        skipped=reason,
+    )

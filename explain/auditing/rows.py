@@ -1,0 +1,133 @@
+"""Rows of the table as instances: what the model says of them, and which it cannot read."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.special import expit
+
+from explain.adapters import TextClassifier
+from explain.attribution import Setting, ask
+from explain.data.dataset import Dataset, Row
+from explain.engine import Engine
+from explain.engine.games import Question, make_target, target_values
+from explain.errors import DataError, ExplainError, PredictionError, nearest
+from explain.evaluation.plausibility import Rationale
+from explain.record import InstanceRecord, Prediction, Skipped
+from explain.text.spans import text_of
+
+__all__ = [
+    "ask_rows",
+    "check_labels_known",
+    "instance_of",
+    "questions_of",
+    "rationales_of",
+    "skipped_row",
+]
+
+MOST_TARGETS = 5
+"""Predicted labels of one text that are explained, the most probable first."""
+
+
+def check_labels_known(dataset: Dataset, model: TextClassifier) -> None:
+    """Refuse a table with a label that the model lacks."""
+    if model.task == "regression":
+        return
+    given = {label: row.number for row in reversed(dataset.rows) for label in row.labels or ()}
+    unknown = {label: row for label, row in given.items() if label not in model.labels}
+    if not unknown:
+        return
+    label = min(unknown, key=unknown.__getitem__)
+    named_otherwise = (
+        "; where its columns go by other names in the table, pass those in the order of the "
+        "columns: explain.wrap(model, labels=[...]), or --model-option 'labels=[...]'"
+        if len(unknown) == len(given)
+        else ""
+    )
+    raise DataError(
+        f"row {unknown[label]} has the label {label!r}, which {model.name} lacks; "
+        f"{nearest(label, model.labels)}{named_otherwise}"
+    )
+
+
+def ask_rows(
+    engine: Engine, dataset: Dataset, setting: Setting
+) -> tuple[list[tuple[Row, Question]], list[Skipped]]:
+    """Return the question of each row that can be scored, and the rows that cannot."""
+    usable = [row for row in dataset.rows if row.problem is None]
+    skipped = [
+        Skipped(id=row.id, row=row.number, stage="read", reason=row.problem)
+        for row in dataset.rows
+        if row.problem is not None
+    ]
+    questions: list[tuple[Row, Question]] = []
+    answers = ask(engine, [text_of(row.parts) for row in usable], setting)
+    for row, question in zip(usable, answers, strict=True):
+        if isinstance(question, ExplainError):
+            skipped.append(skipped_row(row, "predict", question))
+        else:
+            questions.append((row, question))
+    if not questions:
+        failure = DataError if skipped[0].stage == "read" else PredictionError
+        raise failure(f"none of {len(dataset.rows):,} rows could be scored: {skipped[0].reason}")
+    return questions, skipped
+
+
+def rationales_of(
+    asked: Sequence[tuple[Row, Question]], model: TextClassifier
+) -> dict[str, Rationale]:
+    """Return what people marked in each row; the value of a regression has no other label."""
+    return {
+        row.id: Rationale(None if model.task == "regression" else row.labels, row.rationale)
+        for row, _ in asked
+        if row.rationale is not None
+    }
+
+
+def instance_of(row: Row, question: Question, model: TextClassifier) -> InstanceRecord:
+    """Return the record of a row that was scored."""
+    single = model.task == "single_label"
+    return InstanceRecord(
+        id=row.id,
+        row=row.number,
+        parts=row.parts,
+        label=row.label if single else None,
+        predicted=question.target.label,
+        probability=None if model.task == "regression" else _probability(question),
+        scores=tuple(question.scores.tolist()),
+        given=None if single else row.labels,
+        predictions=_predictions(question, model) if model.task == "multi_label" else None,
+        columns=row.columns,
+        unread=question.segmentation.unread,
+    )
+
+
+def _probability(question: Question) -> float:
+    """Return the probability of the label that is asked about."""
+    log_odds = target_values(question.scores[None], question.target)[0]
+    return float(expit(log_odds))
+
+
+def _predictions(question: Question, model: TextClassifier) -> tuple[Prediction, ...]:
+    """Return the labels of a multi-label model with p > .5, most probable first."""
+    return tuple(
+        Prediction(label=model.labels[index], probability=float(expit(question.scores[index])))
+        for index in np.argsort(-question.scores, kind="stable")
+        if question.scores[index] > 0
+    )
+
+
+def questions_of(question: Question, model: TextClassifier, wanted: str | None) -> list[Question]:
+    """Return a question for each label that is explained: the wanted one, or those predicted."""
+    labels = [wanted]
+    if wanted is None and model.task == "multi_label":
+        predicted = _predictions(question, model)[:MOST_TARGETS]
+        labels = [prediction.label for prediction in predicted] or [None]
+    return [
+        replace(question, target=make_target(model, question.scores, label)) for label in labels
+    ]
+
+
+def skipped_row(row: Row, stage: str, error: ExplainError) -> Skipped:
+    """Return the record of a row that was not, or that a method failed on."""
+    return Skipped(id=row.id, row=row.number, stage=stage, reason=str(error))
