@@ -86,8 +86,7 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
         frozenset(instance.id for instance in (*explained, *cited)),
     )
     columns = _text_columns(record)
-    verdict, totals = summary.verdict(record.criteria), summary.counts(record)
-    grades = summary.grades(record)
+    totals = summary.counts(record)
     findings = {
         finding: _finding(finding, rank, links)
         for rank, finding in enumerate(dict.fromkeys(record.findings), start=1)
@@ -103,7 +102,7 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
         auditor=record.identity.auditor or "not signed yet",
         day=summary.day(record),
         record_hash=summary.record_hash(record),
-        verdict=verdict,
+        verdict=summary.verdict(record.criteria),
         found=summary.found(record),
         counts=totals,
         criteria=_criteria(record.criteria, links),
@@ -114,12 +113,8 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
         checks_run=[s.title for s in record.sections if s.skipped is None],
         checks_skipped=[s.title for s in record.sections if s.skipped is not None],
         key_measures=_measures("Performance", summary.key_measures(record)),
-        grades=grades,
-        why_grades=[
-            (each, _measures(each.method, each.measures))
-            for each in grades
-            if each.reasons or each.measures
-        ],
+        grades=summary.grades(record),
+        why_grades=_why_grades(record),
         sections=[_section(s, links, findings) for s in record.sections if s.skipped is None],
         strata=_strata(record),
         requested=count(record.plan.requested),
@@ -131,6 +126,15 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
         tables=provenance_tables(record, run),
         navigation=_navigation(record, totals),
     )
+
+
+def _why_grades(record: AuditRecord) -> list[tuple[summary.GradeView, TableView | None]]:
+    """Return the grades with the measures that they rest on."""
+    return [
+        (each, _measures(each.method, each.measures))
+        for each in summary.grades(record)
+        if each.reasons or each.measures
+    ]
 
 
 def attribution_page(attribution: Attribution) -> str:

@@ -98,23 +98,13 @@ def interactions(
         [game], [_plan(game.n_features, limits, replace(question, seed=seed).rng())]
     )[0]
     found = outcome.unwrap()
-    first, second = np.triu_indices(game.n_features, 1)
-    order = np.argsort(-np.abs(found.pairs.values), kind="stable")
     record = Interactions(
         parts=question.segmentation.parts,
         spans=question.segmentation.spans,
         target=seen_target,
         parameters={"unit": unit, **asdict(limits)},
         removal=setting.masker.name,
-        pairs=tuple(
-            Interaction(
-                first=int(first[place]),
-                second=int(second[place]),
-                value=float(found.pairs.values[place]),
-                standard_error=float(found.pairs.errors[place]),
-            )
-            for place in order
-        ),
+        pairs=_by_size(found.pairs, game.n_features),
         evaluations=outcome.evaluations,
         seed=seed,
         diagnostics={
@@ -126,6 +116,20 @@ def interactions(
         repeats=engine.precision.repeats(seen_target),
     )
     return redacted_record(record)[0]
+
+
+def _by_size(pairs: ReadOut, n_features: int) -> tuple[Interaction, ...]:
+    """Return the interactions of all pairs, the largest first."""
+    first, second = np.triu_indices(n_features, 1)
+    return tuple(
+        Interaction(
+            first=int(first[place]),
+            second=int(second[place]),
+            value=float(pairs.values[place]),
+            standard_error=float(pairs.errors[place]),
+        )
+        for place in np.argsort(-np.abs(pairs.values), kind="stable")
+    )
 
 
 def exact_interactions(values: Values) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TypeAlias, overload
 
 import numpy as np
@@ -242,48 +243,52 @@ def answer(
             (MaskedTextGame(q.segmentation, setting.masker, q.target) for q in questions),
             (_plan(q, explainer, setting) for q in questions),
         )
-
-    def complete(
-        question: Question, outcome: Outcome[Estimate] | Outcome[Estimate | Refined]
-    ) -> Outcome[Attribution]:
-        found = outcome.value
-        if isinstance(found, ExplainError):
-            return Outcome(found, outcome.evaluations)
-        segmentation = question.segmentation
-        estimate, spans, groups = _laid_out(found, segmentation)
-        errors = estimate.standard_errors
-        repeats = engine.precision.repeats(question.target)
-        attribution = Attribution(
-            parts=segmentation.parts,
-            spans=spans,
-            target=question.target,
-            method=explainer.name,
-            parameters={**_unit(setting.unit, refined=bool(groups)), **asdict(explainer)},
-            removal=removal,
-            values=tuple(estimate.values.tolist()),
-            standard_errors=None if errors is None else tuple(errors.tolist()),
-            empty_value=estimate.empty_value,
-            full_value=estimate.full_value,
-            efficient=explainer.efficient,
-            evaluations=outcome.evaluations,
-            seed=setting.seed,
-            diagnostics={
-                **estimate.diagnostics,
-                **_written_out(question, engine.classifier),
-                **({} if question.target.cap is None else {"at_cap": outcome.capped}),
-                **(
-                    {"repeats_differ": repeats.differences}
-                    if repeats and repeats.differences
-                    else {}
-                ),
-            },
-            unread=segmentation.unread,
-            repeats=repeats,
-            groups=groups,
-        )
-        return Outcome(attribution, outcome.evaluations)
-
+    complete = partial(_completed, engine, explainer, setting, removal)
     return list(map(complete, questions, outcomes))
+
+
+def _completed(
+    engine: Engine,
+    explainer: Explainer,
+    setting: Setting,
+    removal: str,
+    question: Question,
+    outcome: Outcome[Estimate] | Outcome[Estimate | Refined],
+) -> Outcome[Attribution]:
+    """Return an estimate with all that belongs to it."""
+    found = outcome.value
+    if isinstance(found, ExplainError):
+        return Outcome(found, outcome.evaluations)
+    segmentation = question.segmentation
+    estimate, spans, groups = _laid_out(found, segmentation)
+    errors = estimate.standard_errors
+    repeats = engine.precision.repeats(question.target)
+    differ = {"repeats_differ": repeats.differences} if repeats and repeats.differences else {}
+    attribution = Attribution(
+        parts=segmentation.parts,
+        spans=spans,
+        target=question.target,
+        method=explainer.name,
+        parameters={**_unit(setting.unit, refined=bool(groups)), **asdict(explainer)},
+        removal=removal,
+        values=tuple(estimate.values.tolist()),
+        standard_errors=None if errors is None else tuple(errors.tolist()),
+        empty_value=estimate.empty_value,
+        full_value=estimate.full_value,
+        efficient=explainer.efficient,
+        evaluations=outcome.evaluations,
+        seed=setting.seed,
+        diagnostics={
+            **estimate.diagnostics,
+            **_written_out(question, engine.classifier),
+            **({} if question.target.cap is None else {"at_cap": outcome.capped}),
+            **differ,
+        },
+        unread=segmentation.unread,
+        repeats=repeats,
+        groups=groups,
+    )
+    return Outcome(attribution, outcome.evaluations)
 
 
 def _plan(

@@ -294,13 +294,8 @@ def _measured(loaded: _Loaded, settings: Settings, setting: Setting, run_log: Ru
     ]
     evaluations = engine.evaluations + assessed.evaluations
     run_log.note("counts", evaluations=evaluations, calls=engine.calls)
-    measured = (
-        *unanswered_rows(context),
-        *sections,
-        assessed.section,
-        *explained.unable,
-        *again,
-    )
+    lost = unanswered_rows(context)
+    measured = (*lost, *sections, assessed.section, *explained.unable, *again)
     return _Evidence(measured, assessed.trust, plan, instances, skipped)
 
 

@@ -1,4 +1,4 @@
-"""The rooms of the tests are what CONTRIBUTING says of them."""
+"""The rooms are what CONTRIBUTING says of them, and no file or function outgrows a reader."""
 
 import ast
 import subprocess
@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
+CODE = [path for room in ("explain", "reports") for path in (TESTS.parent / room).rglob("*.py")]
+MOST_LINES = 400
+MOST_LINES_OF_FUNCTION = 50
 ROOMS = ("install", "models", "report", "statistical", "unit")
 
 
@@ -51,3 +54,25 @@ def test_unit_tests_import_no_torch() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_no_file_is_longer_than_a_reader_takes_in() -> None:
+    long = {str(path): n for path in CODE if (n := path.read_text().count("\n")) > MOST_LINES}
+    assert not long
+
+
+def lines_without_docstring(function: ast.FunctionDef) -> int:
+    """Return how many lines of a function are code."""
+    first = function.body[0] if ast.get_docstring(function) is None else function.body[1]
+    return (function.end_lineno or 0) - first.lineno + 1
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    found = {
+        (path.name, node.name): n
+        for path in CODE
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+        and (n := lines_without_docstring(node)) > MOST_LINES_OF_FUNCTION
+    }
+    assert set(found) <= {("run.py", "audit")}, found

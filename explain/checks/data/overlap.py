@@ -1,13 +1,16 @@
 """Rows that stand in the training data too."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from explain.checks.base import AuditContext
 from explain.checks.base.excerpt import excerpt
-from explain.checks.data.duplicates import MOST_COMPARED, MOST_KNOWN, near_duplicates
+from explain.checks.data.duplicates import MOST_COMPARED, MOST_KNOWN, Pair, near_duplicates
 from explain.checks.data.labels import MOST_LISTED, shown_text
 from explain.checks.data.part import SECTION, Part, surely_above
-from explain.record import Finding, Table
+from explain.record import Finding, InstanceRecord, Measure, Table
 from explain.record.wording import estimated
 from explain.statistics.intervals import proportion
 
@@ -45,16 +48,8 @@ def overlap_with_training(context: AuditContext) -> Part:
             "not in the training data",
         ),
     ]
-    right = context.predicted == context.given
+    apart = _accuracies(context, seen)
     judged = ""
-    labelled = context.given >= 0
-    apart = [
-        proportion("accuracy", int(right[own].sum()), int(own.sum()), name)
-        for name, own in (
-            ("in the training data", seen & labelled),
-            ("not in the training data", ~seen & labelled),
-        )
-    ]
     if all(measure.n for measure in apart):
         measures += apart
         judged = (
@@ -74,20 +69,32 @@ def overlap_with_training(context: AuditContext) -> Part:
                 "rather than judge.",
             )
         )
-    shown = [nearest[i] for i in sorted(nearest, key=lambda i: -nearest[i].similarity)]
-    return Part(
-        measures,
-        (
-            Table(
-                title="Almost in the training data",
-                columns=("instance", "text", "text of the training data", "similarity"),
-                rows=tuple(
-                    (*shown_text(instances[new[i]]), excerpt(training[j]), similarity)
-                    for i, j, similarity in shown[:MOST_LISTED]
-                ),
-                note=f"The {min(len(shown), MOST_LISTED)} most similar of {len(shown):,}; compared "
-                f"with {len(training):,} texts of the training data.",
-            ),
+    shown = sorted(nearest.values(), key=lambda pair: -pair.similarity)
+    return Part(measures, (_almost(shown, [instances[i] for i in new], training),), found)
+
+
+def _almost(
+    pairs: Sequence[Pair], instances: Sequence[InstanceRecord], training: Sequence[tuple[str, ...]]
+) -> Table:
+    return Table(
+        title="Almost in the training data",
+        columns=("instance", "text", "text of the training data", "similarity"),
+        rows=tuple(
+            (*shown_text(instances[i]), excerpt(training[j]), similarity)
+            for i, j, similarity in pairs[:MOST_LISTED]
         ),
-        found,
+        note=f"The {min(len(pairs), MOST_LISTED)} most similar of {len(pairs):,}; compared "
+        f"with {len(training):,} texts of the training data.",
     )
+
+
+def _accuracies(context: AuditContext, seen: NDArray[np.bool_]) -> list[Measure]:
+    """Return how often the model is right on texts that are in the training data, and on others."""
+    right, labelled = context.predicted == context.given, context.given >= 0
+    return [
+        proportion("accuracy", int(right[own].sum()), int(own.sum()), name)
+        for name, own in (
+            ("in the training data", seen & labelled),
+            ("not in the training data", ~seen & labelled),
+        )
+    ]

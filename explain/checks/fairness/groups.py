@@ -14,6 +14,7 @@ from explain.checks.fairness.labelled_outcomes import should_be
 from explain.checks.fairness.rates import (
     FOUR_FIFTHS,
     Rates,
+    Shares,
     count_of,
     due_decisions,
     four_fifths_verdict,
@@ -174,34 +175,9 @@ class _Groups:
                     more=ratio_sentence(reverse) + due,
                 )
             )
-        rows = tuple(
-            (
-                self.names[g],
-                shares[g].n,
-                count_of(shares[g]),
-                shares[g],
-                1.0 if g == most else ratios[g],
-                "" if g == most else four_fifths_verdict(ratios[g]),
-            )
-            for g in shares
-        )
         return Comparison(
             measures=(*shares.values(), *ratios.values()),
-            tables=(
-                Table(
-                    title=f"Texts {outcome.verb}, by {self.column}",
-                    columns=(
-                        self.column, "rows", outcome.verb, "selection rate", "impact ratio",
-                        "under four fifths",
-                    ),
-                    rows=rows,
-                    note="The selection rate is the share of the rows with this decision; the "
-                    "impact ratio divides it by that of the most selected group, "
-                    f"{self.names[most]}. "
-                    + self._failed("they count among the rows, and did not get this decision")
-                    + self._left_out(),
-                ),
-            ),
+            tables=(self._selection_table(outcome, shares, ratios, most),),
             figures=(
                 IntervalsFigure(
                     title=f"Share {outcome.verb}, by {self.column}",
@@ -212,6 +188,32 @@ class _Groups:
                 ),
             ),
             claims=tuple(claims),
+        )
+
+    def _selection_table(
+        self, outcome: Outcome, shares: Shares, ratios: Shares, most: int
+    ) -> Table:
+        return Table(
+            title=f"Texts {outcome.verb}, by {self.column}",
+            columns=(
+                self.column, "rows", outcome.verb, "selection rate", "impact ratio",
+                "under four fifths",
+            ),
+            rows=tuple(
+                (
+                    self.names[g],
+                    shares[g].n,
+                    count_of(shares[g]),
+                    shares[g],
+                    1.0 if g == most else ratios[g],
+                    "" if g == most else four_fifths_verdict(ratios[g]),
+                )
+                for g in shares
+            ),
+            note="The selection rate is the share of the rows with this decision; the impact ratio "
+            f"divides it by that of the most selected group, {self.names[most]}. "
+            + self._failed("they count among the rows, and did not get this decision")
+            + self._left_out(),
         )  # fmt: skip
 
     def errors(
@@ -247,33 +249,29 @@ class _Groups:
                 )
         return Comparison(
             measures=(*hits.values(), *alarms.values()),
-            tables=(
-                Table(
-                    title=f"Errors about {outcome.name}, by {self.column}",
-                    columns=(
-                        self.column, "true-positive rate", "against the others",
-                        "false-positive rate", "against the others",
-                    ),
-                    rows=tuple(
-                        (
-                            self.names[g],
-                            hits[g],
-                            difference(hits[g], hit_others[g], "gap of the rates"),
-                            alarms[g],
-                            difference(alarms[g], alarm_others[g], "gap of the rates"),
-                        )
-                        for g in hits
-                    ),
-                    note="By the given labels: the share of what is so that is called so, and of "
-                    "what is not so that is. "
-                    + self._failed(
-                        "they count as not called so in the true-positive rate, and are left out "
-                        "of the false-positive rate"
-                    )
-                    + self._left_out(),
-                ),
-            ),
+            tables=(self._error_table(outcome, (hits, hit_others), (alarms, alarm_others)),),
             claims=tuple(claims),
+        )
+
+    def _error_table(self, outcome: Outcome, hits: Rates, alarms: Rates) -> Table:
+        def cells(rates: Rates, g: int) -> tuple[Measure, Measure]:
+            own, others = rates
+            return own[g], difference(own[g], others[g], "gap of the rates")
+
+        return Table(
+            title=f"Errors about {outcome.name}, by {self.column}",
+            columns=(
+                self.column, "true-positive rate", "against the others", "false-positive rate",
+                "against the others",
+            ),
+            rows=tuple((self.names[g], *cells(hits, g), *cells(alarms, g)) for g in hits[0]),
+            note="By the given labels: the share of what is so that is called so, and of "
+            "what is not so that is. "
+            + self._failed(
+                "they count as not called so in the true-positive rate, and are left out "
+                "of the false-positive rate"
+            )
+            + self._left_out(),
         )  # fmt: skip
 
     def accuracy(self, context: AuditContext, known: NDArray[np.bool_]) -> Comparison:

@@ -1,6 +1,6 @@
 """Sentences that say nothing but who somebody is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,13 +55,7 @@ def _in_language(
     context: AuditContext, sentences: SentenceSet, wanted: Sequence[Outcome]
 ) -> Comparison:
     rng = context.rng(f"fairness, {sentences.language}")
-    texts, owner, template = [], [], []
-    for t, pattern in enumerate(sentences.templates):
-        for k, naming in enumerate(sentences.namings):
-            for word in naming.words:
-                texts.append(pattern.format(word))
-                owner.append(k)
-                template.append(t)
+    texts, owner, template = zip(*_filled(sentences), strict=True)
     made = decisions(context, context.score(texts), wanted)
     good = ~np.isnan(made).any(axis=1)
     owners, templates, made = np.array(owner)[good], np.array(template)[good], made[good]
@@ -99,13 +93,8 @@ def _in_language(
         for k in listed_outcomes
     ]
     figures = [
-        IntervalsFigure(
-            title=f"Neutral sentences {wanted[k].verb} ({sentences.language})",
-            description=f"Share of the neutral sentences with each of the {MOST_DRAWN} words that "
-            "have most of them, with its 95 % interval.",
-            measures=tuple(sorted(shares[k], key=lambda m: -(m.value or 0))[:MOST_DRAWN]),
-            reference=float(hits[:, k].sum() / max(n.sum(), 1)),
-            reference_label="all words",
+        _sentence_figure(
+            sentences.language, wanted[k], shares[k], float(hits[:, k].sum() / max(n.sum(), 1))
         )
         for k in listed_outcomes[:1]
     ]
@@ -158,6 +147,27 @@ def _of_sentences(
             suggestion="Add harmless training texts that name these people, or have sentences "
             "with these words decided by a person.",
         ),
+    )
+
+
+def _filled(sentences: SentenceSet) -> Iterator[tuple[str, int, int]]:
+    """Yield each sentence with each word, and the numbers of its naming and of its template."""
+    for t, pattern in enumerate(sentences.templates):
+        for k, naming in enumerate(sentences.namings):
+            for word in naming.words:
+                yield pattern.format(word), k, t
+
+
+def _sentence_figure(
+    language: str, outcome: Outcome, shares: Sequence[Measure], overall: float
+) -> IntervalsFigure:
+    return IntervalsFigure(
+        title=f"Neutral sentences {outcome.verb} ({language})",
+        description=f"Share of the neutral sentences with each of the {MOST_DRAWN} words that "
+        "have most of them, with its 95 % interval.",
+        measures=tuple(sorted(shares, key=lambda m: -(m.value or 0))[:MOST_DRAWN]),
+        reference=overall,
+        reference_label="all words",
     )
 
 

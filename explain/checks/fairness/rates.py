@@ -72,7 +72,10 @@ def impact_ratio(
     )
 
 
-Rates: TypeAlias = tuple[dict[int, Measure], dict[int, Measure]]
+Shares: TypeAlias = dict[int, Measure]
+"""A rate of each group, by its number."""
+
+Rates: TypeAlias = tuple[Shares, Shares]
 """A rate of each group, and that of all others."""
 
 

@@ -108,20 +108,15 @@ class SlicesCheck:
         known = tested_against_rest(
             losses, self._large(declared, everything), everything, found=False
         )
-        tried, found = [], []
+        tried: list[Slice] = []
+        found: list[Tested] = []
         if searched:
-            half = np.zeros(len(rows), dtype=bool)
-            half[context.rng(self.id).permutation(len(rows))[: len(rows) // 2]] = True
             words = [context.words[row] for row in sample.rows]
             words += [words_of(row.parts) for row in failed]
-            corpus = read_corpus(rows, words)
-            candidates = distinct_slices([*traits_of_texts(rows, words), *slices_by_word(corpus)])
-            tried = self._large(self._large(candidates, half), ~half)
-            promising = [
-                s for s in tried
-                if losses.p_value(s.members & half, ~s.members & half) <= PROMISING
-            ]  # fmt: skip
-            found = tested_against_rest(losses, promising, ~half, found=True)
+            candidates = distinct_slices(
+                [*traits_of_texts(rows, words), *slices_by_word(read_corpus(rows, words))]
+            )
+            tried, found = self._search(candidates, losses, context.rng(self.id))
         overall = losses.measure(everything, "all")
         tests = sorted([*known, *found], key=lambda test: worst_first(test.measure))
         shown = [*(losses.measure(s.members, s.condition) for s in declared),
@@ -137,6 +132,22 @@ class SlicesCheck:
             tables=tuple(table for table in (_table(tests), _notes(notes)) if table.rows),
             findings=tuple(_findings(clear, instances, losses)),
         )
+
+    def _search(
+        self, candidates: Sequence[Slice], losses: Losses, rng: np.random.Generator
+    ) -> tuple[list[Slice], list[Tested]]:
+        """Return the slices that were tried on one half of the rows, and those found on the other.
+
+        Only what looks worse on the first half is tested, on the second.
+        """
+        n = len(losses.values)
+        half = np.zeros(n, dtype=bool)
+        half[rng.permutation(n)[: n // 2]] = True
+        tried = self._large(self._large(candidates, half), ~half)
+        promising = [
+            s for s in tried if losses.p_value(s.members & half, ~s.members & half) <= PROMISING
+        ]
+        return tried, tested_against_rest(losses, promising, ~half, found=True)
 
     def _large(self, slices: Sequence[Slice], among: NDArray[np.bool_]) -> list[Slice]:
         """Return the slices that have enough rows among these, and leave enough others."""
