@@ -63,8 +63,9 @@ def test_no_file_is_longer_than_a_reader_takes_in() -> None:
 
 def lines_without_docstring(function: ast.FunctionDef) -> int:
     """Return how many lines of a function are code."""
-    first = function.body[0] if ast.get_docstring(function) is None else function.body[1]
-    return (function.end_lineno or 0) - first.lineno + 1
+    documented = ast.get_docstring(function) is not None
+    start = function.body[0].end_lineno if documented else function.lineno
+    return (function.end_lineno or 0) - (start or 0)
 
 
 def test_no_function_is_longer_than_a_screen() -> None:
