@@ -206,7 +206,9 @@ def test_where_nothing_can_be_rewritten_nothing_is_measured() -> None:
     def fails(texts: Sequence[str]) -> list[list[float]]:
         return [[0.0, 1.0] if text == "superb film" else [np.nan, np.nan] for text in texts]
 
-    assert "8 of 8 texts that this check asked for got no answer" in str(section(fails, rows).skipped)
+    assert "8 of 8 texts that this check asked for got no answer" in str(
+        section(fails, rows).skipped
+    )
 
 
 @given(st.text("ab .!?。\n\u00a0"))
