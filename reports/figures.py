@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log10
+from math import floor
 from typing import TypeAlias
 
 from explain.record import (
-    Z95,
     ConfusionFigure,
     Figure,
     HistogramFigure,
@@ -15,94 +14,12 @@ from explain.record import (
     ReliabilityBin,
     ReliabilityFigure,
 )
-from explain.record.wording import decimal
+from reports.axes import WIDTH, Axis, axis_over
 from reports.numbers import count, estimate, interval, plain, quantity
 from reports.tables import CellView, TableView, measured, measures_table, table
 from reports.text import shorten
 
-__all__ = ["Axis", "BarView", "FigureView", "bar", "bar_axis", "figure_view"]
-
-WIDTH = 680
-"""Width of a figure: the column of the page, so that its letters keep their size."""
-
-
-# ── Axes ──────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """A range of values laid on a range of the view box."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def __call__(self, value: float) -> float:
-        """Return where `value` lies; a tenth of a unit is finer than any screen."""
-        share = (value - self.low) / (self.high - self.low)
-        return round(self.start + share * (self.end - self.start), 1)
-
-    def step(self) -> float:
-        """Return the distance of about four round ticks."""
-        rough = (self.high - self.low) / 4
-        power = 10.0 ** floor(log10(rough))
-        return power * next(size for size in (1, 2, 5, 10) if size * power >= rough * 0.999)
-
-    def ticks(self) -> tuple[tuple[float, str], ...]:
-        """Return where the ticks lie, with their labels."""
-        step = self.step()
-        digits = max(0, -floor(log10(step)))
-        places = range(ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9) + 1)
-        return tuple((self(place * step), decimal(place * step, digits)) for place in places)
-
-
-def _axis(values: Sequence[float], start: float, end: float) -> Axis:
-    """Return an axis that holds `values`; a single value lies in its middle."""
-    low, high = min(values, default=0.0), max(values, default=1.0)
-    margin = (high - low) * 0.04 or max(abs(high), 1.0) / 2
-    return Axis(low - margin, high + margin, start, end)
-
-
-# ── Signed bars ───────────────────────────────────────────────────────────────────────────────────
-
-BAR_WIDTH = 120
-
-
-@dataclass(frozen=True, slots=True)
-class BarView:
-    """One signed bar with its error whisker."""
-
-    x: float
-    width: float
-    zero: float
-    side: str
-    """``towards`` or ``against``."""
-    whisker: tuple[float, float] | None
-
-
-def bar_axis(values: Sequence[float], errors: Sequence[float] | None) -> Axis:
-    """Return the one axis of all bars of a method: it holds zero and every whisker."""
-    errors = errors or [0.0] * len(values)
-    ends = [value + Z95 * error for value, error in zip(values, errors, strict=True)]
-    ends += [value - Z95 * error for value, error in zip(values, errors, strict=True)]
-    return _axis([0.0, *ends], 1, BAR_WIDTH - 1)
-
-
-def bar(value: float, error: float | None, axis: Axis) -> BarView:
-    """Return the bar of `value`; the whisker is its 95 % interval."""
-    zero, end = axis(0.0), axis(value)
-    reach = Z95 * (error or 0.0)
-    return BarView(
-        x=min(zero, end),
-        width=round(abs(end - zero), 1),
-        zero=zero,
-        side="towards" if value >= 0 else "against",
-        whisker=(axis(value - reach), axis(value + reach)) if reach else None,
-    )
-
-
-# ── Figures of a record ───────────────────────────────────────────────────────────────────────────
+__all__ = ["FigureView", "figure_view"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +164,7 @@ def _intervals(figure: IntervalsFigure) -> IntervalsDrawing:
     top, step = 22, 23
     known = [m.value for m in figure.measures] + [m.lower for m in figure.measures]
     known += [*(m.upper for m in figure.measures), figure.reference]
-    axis = _axis([value for value in known if value is not None], 225, 475)
+    axis = axis_over([value for value in known if value is not None], 225, 475)
     baseline = top + step * len(figure.measures)
     label = figure.reference_label or ""
     if figure.reference is not None:

@@ -1,35 +1,33 @@
 """The two pages: a whole audit, and one attribution."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-
-from pydantic import JsonValue
 
 from explain.record import (
     Attribution,
     AuditRecord,
-    FileHash,
     Finding,
     InstanceLink,
     InstanceRecord,
     JudgedCriterion,
     LogEntry,
     Measure,
-    ModelDescription,
     Section,
     SystemIdentity,
 )
-from explain.record.wording import decimal, signed
 from reports import summary
+from reports.doubts import method_title
 from reports.environment import render
 from reports.figures import FigureView, figure_view
-from reports.instances import (
-    attribution_view,
-    instance_view,
-    method_title,
-)
+from reports.instances import attribution_view, instance_view
 from reports.numbers import bare, count
+from reports.provenance import (
+    Facts,
+    attribution_facts,
+    provenance_facts,
+    provenance_tables,
+    settings_of,
+)
 from reports.tables import (
     EMPTY,
     CellView,
@@ -42,9 +40,6 @@ from reports.tables import (
 )
 
 __all__ = ["attribution_page", "audit_page"]
-
-Facts = tuple[tuple[str, str], ...]
-"""Names with what is known of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +127,8 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
         cited=[instance_view(instance, columns) for instance in cited],
         outcomes=sorted({instance_view(instance).outcome for instance in explained}),
         limits=summary.limits(record),
-        provenance=_provenance(record),
-        tables=_provenance_tables(record, run),
+        provenance=provenance_facts(record),
+        tables=provenance_tables(record, run),
         navigation=_navigation(record, totals),
     )
 
@@ -145,14 +140,11 @@ def attribution_page(attribution: Attribution) -> str:
         method=method_title(attribution.method),
         target=attribution.target.label,
         instance=attribution_view(attribution),
-        facts=_attribution_facts(attribution),
-        parameters=_settings("Parameters", attribution.parameters),
-        diagnostics=_settings("What the method says of itself", attribution.diagnostics),
+        facts=attribution_facts(attribution),
+        parameters=settings_of("Parameters", attribution.parameters),
+        diagnostics=settings_of("What the method says of itself", attribution.diagnostics),
         record_hash=summary.record_hash(attribution),
     )
-
-
-# ── First screen ──────────────────────────────────────────────────────────────────────────────────
 
 
 def _line(identity: SystemIdentity) -> str:
@@ -253,9 +245,6 @@ def _navigation(record: AuditRecord, totals: summary.Counts) -> Iterator[Navigat
     yield NavigationEntry("glossary", "Glossary")
 
 
-# ── Sections and instances ────────────────────────────────────────────────────────────────────────
-
-
 def _section(
     section: Section, links: Links, findings: Mapping[Finding, FindingView]
 ) -> SectionView:
@@ -303,100 +292,4 @@ def _strata(record: AuditRecord) -> TableView:
             )
             for stratum in record.plan.strata
         ),
-    )
-
-
-# ── Provenance ────────────────────────────────────────────────────────────────────────────────────
-
-
-def _provenance(record: AuditRecord) -> Facts:
-    provenance = record.provenance
-    return (
-        ("Record, sha256", summary.record_hash(record)),
-        ("Schema version", str(record.schema_version)),
-        ("Audited on", f"{provenance.audited_on.isoformat()} (UTC)"),
-        *_model(provenance.model),
-        ("Rows as read, sha256", provenance.rows_sha256),
-        *((("Criteria", summary.frozen(record)),) if record.criteria else ()),
-        ("Seed", str(provenance.seed)),
-        ("Python", provenance.python),
-        ("Platform", provenance.platform),
-    )
-
-
-def _model(model: ModelDescription) -> Facts:
-    return (
-        ("Model", model.name),
-        ("Adapter", model.adapter),
-        ("Source", model.source or "a live object"),
-        ("Task", model.task.replace("_", " ")),
-        ("Labels", ", ".join(model.labels)),
-    )
-
-
-def _provenance_tables(record: AuditRecord, run: Sequence[LogEntry]) -> list[TableView]:
-    provenance = record.provenance
-    shown = [
-        _settings("What is known of the model", provenance.model.facts),
-        _files("Files of the model", provenance.model.files),
-        _files("Files of the data", provenance.data),
-        _settings("Arguments as resolved", provenance.arguments),
-        _settings("Packages", provenance.packages),
-        _log(run),
-    ]
-    return [view for view in shown if view.rows]
-
-
-def _settings(title: str, settings: Mapping[str, JsonValue]) -> TableView:
-    return table(
-        title,
-        ("name", "value"),
-        ((CellView(name), CellView(_json(settings[name]))) for name in sorted(settings)),
-    )
-
-
-def _json(value: JsonValue) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _files(title: str, files: Iterable[FileHash]) -> TableView:
-    return table(
-        title,
-        ("file", "bytes", "sha256"),
-        (
-            (CellView(file.path), CellView(count(file.bytes), numeric=True), CellView(file.sha256))
-            for file in files
-        ),
-    )
-
-
-def _log(run: Sequence[LogEntry]) -> TableView:
-    return table(
-        "Log of the run",
-        ("at", "event", "seconds", "detail"),
-        (
-            (
-                CellView(entry.at.isoformat(timespec="seconds")),
-                CellView(entry.event),
-                CellView("" if entry.seconds is None else decimal(entry.seconds, 2), numeric=True),
-                CellView(", ".join(f"{k} {_json(v)}" for k, v in sorted(entry.detail.items()))),
-            )
-            for entry in run
-        ),
-    )
-
-
-def _attribution_facts(attribution: Attribution) -> Facts:
-    return (
-        ("Method", method_title(attribution.method)),
-        ("Target", f"{attribution.target.label} (column {attribution.target.index})"),
-        ("Removed features become", attribution.removal),
-        ("v(empty)", signed(attribution.empty_value)),
-        ("v(N)", signed(attribution.full_value)),
-        ("Completeness gap", signed(attribution.completeness_gap, 4)),
-        ("Sums to v(N) − v(empty)", "promised" if attribution.efficient else "not promised"),
-        ("Evaluations", count(attribution.evaluations)),
-        ("Seed", str(attribution.seed)),
-        ("Grade", attribution.grade or "not graded"),
-        ("Record, sha256", summary.record_hash(attribution)),
     )

@@ -17,7 +17,7 @@ from explain.record import (
     Skipped,
 )
 from explain.record.wording import percent
-from reports.instances import method_title
+from reports.doubts import method_title
 from reports.numbers import count, estimate, exact
 
 __all__ = [

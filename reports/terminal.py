@@ -20,11 +20,12 @@ from explain.record import (
 )
 from explain.record.wording import decimal, signed
 from reports import summary
+from reports.doubts import ending, error_note, method_title, warnings
 from reports.highlight import LEVELS, Piece, levels, pieces, ranked
-from reports.instances import ending, error_note, feature_name, method_title, ranks, warnings
 from reports.numbers import count, estimate
 from reports.precision import precision_warnings, repeats_note
 from reports.text import shorten, visible
+from reports.values import feature_name, ranks
 
 __all__ = ["print_attribution", "print_audit", "print_conformance", "print_interactions"]
 

@@ -16,16 +16,16 @@ from explain.adapters.base import (
     Encoding,
     GradientClassifier,
     LinearClassifier,
-    Scores,
-    Task,
     TextClassifier,
     TokenizedClassifier,
-    first_line,
 )
+from explain.adapters.failures import first_line
 from explain.adapters.function import FunctionClassifier, Output
 from explain.adapters.labels import Labels, renamed
 from explain.adapters.safety import ADAPTER_CONFIG
+from explain.adapters.scores import Scores
 from explain.errors import AdapterError, ConfigurationError, ExplainError, nearest
+from explain.record import Task
 
 if TYPE_CHECKING:
     from explain.adapters.sklearn import SklearnClassifier

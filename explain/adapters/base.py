@@ -1,58 +1,32 @@
 """What a classifier must offer, and what it may offer beyond that."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from explain.errors import ConfigurationError, PredictionError
+from explain.adapters.scores import Scores
 from explain.record import FileHash, ModelDescription, Task
-from explain.text.redaction import message, redacted
 from explain.text.spans import Span, Text
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = [
-    "INTERRUPTS",
     "AddedTokenClassifier",
     "Contributions",
     "Describable",
     "Encoding",
     "GradientClassifier",
     "LinearClassifier",
-    "Scores",
-    "Task",
     "TextClassifier",
     "TokenizedClassifier",
     "VocabularyClassifier",
-    "check_scores",
     "description_of",
-    "failure",
-    "first_line",
-    "halve_on_failure",
-    "is_out_of_memory",
-    "log_odds_scores",
 ]
-
-T = TypeVar("T")
-Q = TypeVar("Q")
-
-Scores: TypeAlias = NDArray[np.float64]
-"""Scores, shape (n_texts, n_labels), on the natural-log scale and never squashed.
-
-Logits where the model has them, log p (log p/(1-p) for multi-label) where it has only p, plain
-values for regression.
-"""
-
-PROBABILITY_FLOOR = float(np.finfo(np.float64).eps)
-"""Probabilities are floored here before the logarithm, so log-odds stay within ±36."""
-
-SUM_TOLERANCE = 1e-3
-"""How far the probabilities of a row may be from summing to one: float16 rounding."""
 
 
 @runtime_checkable
@@ -276,132 +250,4 @@ def description_of(
         labels=model.labels,
         facts=facts,
         files=files,
-    )
-
-
-def check_scores(scores: object, n_texts: int, labels: Sequence[str], name: str) -> Scores:
-    """Return `scores` as float64.
-
-    Raises
-    ------
-    PredictionError
-        If the shape is not (n_texts, n_labels), or a score is NaN or infinite.
-    """
-    try:
-        array = np.asarray(scores, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise PredictionError(
-            f"{name} returned {type(scores).__name__} that is no array of numbers: {error}"
-        ) from error
-    if array.shape != (n_texts, len(labels)):
-        raise PredictionError(
-            f"{name} returned scores of shape {array.shape} for {n_texts} texts and {len(labels)} "
-            f"labels ({', '.join(labels[:5])}{', …' if len(labels) > 5 else ''}); "
-            f"expected ({n_texts}, {len(labels)})"
-        )
-    bad = ~np.isfinite(array).all(axis=1)
-    if bad.any():
-        raise PredictionError(
-            f"{name} returned NaN or infinite scores for {int(bad.sum())} of {n_texts} texts; "
-            "scores must be finite: look at the weights, or at what is special in the text"
-        )
-    return array
-
-
-def log_odds_scores(
-    probabilities: Scores, task: Task, name: str, decimals: int | None = None
-) -> Scores:
-    """Return probabilities as scores on the natural-log scale.
-
-    log p for single-label tasks and log p/(1-p) for multi-label ones, p floored at 2.2e-16. Rows
-    that are rounded to `decimals` may be off their sum of one by half a step for each label.
-
-    Raises
-    ------
-    ConfigurationError
-        If the task is a regression, which has no probabilities.
-    PredictionError
-        If a value is outside of [0, 1], or the rows of a single-label task do not sum to one.
-    """
-    if task == "regression":
-        raise ConfigurationError("a regression has no probabilities; pass output='scores'")
-    if (probabilities < -SUM_TOLERANCE).any() or (probabilities > 1 + SUM_TOLERANCE).any():
-        raise PredictionError(
-            f"{name} returned {probabilities.min():.4g} to {probabilities.max():.4g} where "
-            "probabilities were expected; pass output='scores' if these are logits"
-        )
-    sums = probabilities.sum(axis=1)
-    rounding = 0 if decimals is None else 0.5 * 10.0**-decimals * probabilities.shape[1]
-    allowed = max(SUM_TOLERANCE, 1.001 * rounding)
-    if task == "single_label" and not np.allclose(sums, 1, atol=allowed, rtol=0):
-        raise PredictionError(
-            f"{name} returned probabilities that sum to {sums.min():.4g} to {sums.max():.4g}, not "
-            "to 1; pass task='multi_label' if several labels can hold at once, or decimals=2 if "
-            "they are rounded to two"
-        )
-    p = np.clip(probabilities, PROBABILITY_FLOOR, 1)
-    log_p: Scores = np.log(p)
-    if task == "multi_label":
-        log_p -= np.log(np.clip(1 - p, PROBABILITY_FLOOR, 1))
-    return log_p
-
-
-INTERRUPTS = (KeyboardInterrupt, GeneratorExit)
-"""What is not the model's doing. Anything else is: `SystemExit`, or a panic of a Rust extension
-(``PanicException`` of PyO3), which is no `Exception` either."""
-
-
-def failure(name: str, error: BaseException) -> PredictionError:
-    """Return what a model raised as an error of ours, without keys and not too long.
-
-    One that is ours already stays as it is if it holds none.
-    """
-    said = message(error)
-    if isinstance(error, PredictionError):
-        return error if said == str(error) else PredictionError(said)
-    line = message(" ".join(redacted(str(error)).split()))
-    return PredictionError(f"{name} raised {type(error).__name__}: {line}")
-
-
-def first_line(error: BaseException) -> str:
-    """Return the class and the first line of an error of another library, without keys."""
-    lines = redacted(str(error)).strip().splitlines() or ["no message"]
-    return f"{type(error).__name__}: {message(lines[0])}"
-
-
-def halve_on_failure(
-    work: Callable[[Sequence[Q]], Iterable[T]],
-    items: Sequence[Q],
-    name: str,
-    catching: type[Exception] = Exception,
-) -> list[T | PredictionError]:
-    """Return the result of each item; a batch that fails is halved until what fails stands alone.
-
-    Parameters
-    ----------
-    work : callable
-        Takes a batch of items and returns one result for each.
-    items : sequence
-        The whole batch.
-    name : str
-        Whose failure it is.
-    catching : type of exception
-        What counts as a failure of the items; anything else is raised.
-    """
-    try:
-        return [*work(items)]
-    except catching as error:
-        if len(items) == 1:
-            return [failure(name, error)]
-    half = len(items) // 2
-    return [
-        *halve_on_failure(work, items[:half], name, catching),
-        *halve_on_failure(work, items[half:], name, catching),
-    ]
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether a model ran out of memory, on whatever device."""
-    return type(error).__name__ in ("OutOfMemoryError", "MemoryError") or (
-        "can't allocate memory" in str(error) or "not enough memory" in str(error)
     )

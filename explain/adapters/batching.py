@@ -7,7 +7,8 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.adapters.base import Scores, failure, is_out_of_memory
+from explain.adapters.failures import failure, is_out_of_memory
+from explain.adapters.scores import Scores
 
 __all__ = ["score_in_batches"]
 

@@ -3,18 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
-from explain.adapters.base import (
-    INTERRUPTS,
-    Scores,
-    Task,
-    check_scores,
-    description_of,
-    failure,
-    log_odds_scores,
-)
+from explain.adapters.base import description_of
+from explain.adapters.failures import INTERRUPTS, failure
 from explain.adapters.labels import Labels, check_labels
+from explain.adapters.scores import Scores, check_scores, log_odds_scores
 from explain.errors import ConfigurationError
-from explain.record import ModelDescription
+from explain.record import ModelDescription, Task
 from explain.text.spans import Text
 
 __all__ = ["FunctionClassifier", "Output"]

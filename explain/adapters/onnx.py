@@ -15,7 +15,7 @@ import torch
 from packaging.version import Version
 from transformers import AutoModelForSequenceClassification
 
-from explain.adapters.base import SUM_TOLERANCE, Scores, check_scores, description_of
+from explain.adapters.base import description_of
 from explain.adapters.extras import need
 from explain.adapters.pretrained import (
     check_vocabulary,
@@ -27,6 +27,7 @@ from explain.adapters.pretrained import (
     pad_side_of,
 )
 from explain.adapters.safety import LoadedFiles, check_folder
+from explain.adapters.scores import SUM_TOLERANCE, Scores, check_scores
 from explain.adapters.tokenized import LongText, Pool, TokenizerClassifier
 from explain.adapters.transformers import KIND, labels_of, task_of
 from explain.errors import AdapterError, ConfigurationError, nearest

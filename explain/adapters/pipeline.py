@@ -13,7 +13,8 @@ import numpy as np
 from scipy.special import expit, softmax
 from transformers import Pipeline, TextClassificationPipeline
 
-from explain.adapters.base import Scores, check_scores, first_line
+from explain.adapters.failures import first_line
+from explain.adapters.scores import Scores, check_scores
 from explain.adapters.transformers import TransformersClassifier, labels_of
 from explain.errors import AdapterError
 from explain.record import Task

@@ -12,10 +12,12 @@ from pydantic import JsonValue
 from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from explain.adapters.base import Encoding, Scores, description_of, first_line
+from explain.adapters.base import Encoding, description_of
+from explain.adapters.failures import first_line
 from explain.adapters.growth import check_growth
 from explain.adapters.private import PrivateModule, PrivateTokenizer
 from explain.adapters.safety import weight_files
+from explain.adapters.scores import Scores
 from explain.adapters.tokenized import (
     GPU_TOKEN_BUDGET,
     LongText,

@@ -15,7 +15,7 @@ import torch
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
-from explain.adapters.base import first_line
+from explain.adapters.failures import first_line
 from explain.errors import AdapterError, ExplainError, PredictionError
 
 if TYPE_CHECKING:

@@ -1,6 +1,5 @@
 """Causal language models that classify by what they would say next."""
 
-import re
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import redirect_stderr
 from io import StringIO
@@ -11,7 +10,6 @@ import torch
 from pydantic import JsonValue
 from transformers import AutoModelForCausalLM
 
-from explain.adapters.base import Scores, check_scores
 from explain.adapters.extras import need
 from explain.adapters.pretrained import (
     PretrainedClassifier,
@@ -21,18 +19,24 @@ from explain.adapters.pretrained import (
     refuse_random,
 )
 from explain.adapters.safety import LoadedFiles, check_folder, weight_files
+from explain.adapters.scores import Scores, check_scores
 from explain.adapters.token_spans import with_marks
-from explain.errors import (
-    AdapterError,
-    CapabilityError,
-    ConfigurationError,
-    PredictionError,
-)
+from explain.errors import AdapterError, CapabilityError, ConfigurationError, PredictionError
 from explain.record import FileHash
 from explain.text.spans import Span, Text, parts_of
 
 if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
+from explain.adapters.prompts import (
+    Prompts,
+    TokenRow,
+    Word,
+    check_verbalizer,
+    parsed_template,
+    spans_in_text,
+    with_mask,
+    word_readings,
+)
 
 __all__ = ["PromptedClassifier", "Verbalizer"]
 
@@ -40,15 +44,6 @@ KIND = "causal language model"
 
 Verbalizer: TypeAlias = Mapping[str, str | Sequence[str]]
 """For each label the word, or the words, that stand for it after the prompt."""
-
-Word: TypeAlias = tuple[int, ...]
-"""The token ids of a word."""
-
-_Row: TypeAlias = tuple[list[int], list[Span | None]]
-"""The token ids of a prompt, and the place of each in the user's text."""
-
-_FIELD = re.compile(r"\{(text_pair|text)\}")
-_FIELDS = {"text": 0, "text_pair": 1}
 
 
 class PromptedClassifier(PretrainedClassifier):
@@ -113,7 +108,7 @@ class PromptedClassifier(PretrainedClassifier):
         source: str | None = None,
         files: tuple[FileHash, ...] = (),
     ) -> None:
-        _check_verbalizer(verbalizer)
+        check_verbalizer(verbalizer)
         super().__init__(
             model,
             tokenizer,
@@ -131,8 +126,8 @@ class PromptedClassifier(PretrainedClassifier):
             for label, words in verbalizer.items()
         }
         self.length_normalised = length_normalised
-        self._literals, self._fields = _parsed(template)
-        self._readings = _readings(self._words())
+        self._literals, self._fields = parsed_template(template)
+        self._readings = word_readings(self._words())
         longest = max(len(word) for words in self._readings.values() for _, word in words)
         self.max_length -= longest
         ((empty, _),) = self._encoded([self._filled([""] * len(self._fields))[0]])
@@ -244,7 +239,7 @@ class PromptedClassifier(PretrainedClassifier):
 
     def _score_batch(self, encoded: Mapping[str, Any]) -> Scores:
         def followed_by(beginning: Word) -> dict[str, torch.Tensor]:
-            return self._pad(_masked([[*row, *beginning] for row in encoded["input_ids"]]))
+            return self._pad(with_mask([[*row, *beginning] for row in encoded["input_ids"]]))
 
         with torch.inference_mode():
             scores = self._scored(followed_by)
@@ -274,8 +269,8 @@ class PromptedClassifier(PretrainedClassifier):
 
     def _check_causal(self, prompt: list[int]) -> None:
         with torch.inference_mode():
-            alone = self._log_probabilities(self._pad(_masked([prompt])), 1)
-            followed = self._log_probabilities(self._pad(_masked([[*prompt, prompt[0]]])), 2)
+            alone = self._log_probabilities(self._pad(with_mask([prompt])), 1)
+            followed = self._log_probabilities(self._pad(with_mask([[*prompt, prompt[0]]])), 2)
         rounding = torch.finfo(self.model.dtype).eps ** 0.5
         if not torch.allclose(alone[:, 0], followed[:, 0], atol=rounding):
             raise AdapterError(
@@ -332,14 +327,16 @@ class PromptedClassifier(PretrainedClassifier):
             )
         return rows
 
-    def _read(self, views: Sequence[Sequence[Span]], texts: Sequence[Sequence[str]]) -> list[_Row]:
+    def _read(
+        self, views: Sequence[Sequence[Span]], texts: Sequence[Sequence[str]]
+    ) -> list[TokenRow]:
         """Return ids and spans of the prompts of what is in view of each text."""
         seen = [
             self._filled([part[view.start : view.end] for part, view in zip(*pair, strict=True)])
             for pair in zip(texts, views, strict=True)
         ]
         return [
-            (ids, [_in_text(offset, places, view) for offset in offsets])
+            (ids, [spans_in_text(offset, places, view) for offset in offsets])
             for (ids, offsets), (_, places), view in zip(
                 self._encoded([prompt for prompt, _ in seen]), seen, views, strict=True
             )
@@ -364,15 +361,15 @@ class PromptedClassifier(PretrainedClassifier):
             again = self._read([views[i] for i in long], [parts[i] for i in long])
             for i, row in zip(long, again, strict=True):
                 rows[i] = row
-        return _Prompts(rows)
+        return Prompts(rows)
 
     def _spans(
         self, encoded: Mapping[str, Any], texts: Sequence[Text]
     ) -> list[tuple[Span | None, ...]]:
-        rows = cast(_Prompts, encoded).spans
+        rows = cast(Prompts, encoded).spans
         return [with_marks(row, parts_of(text)) for row, text in zip(rows, texts, strict=True)]
 
-    def _shortened(self, views: Sequence[Span], row: _Row) -> list[Span]:
+    def _shortened(self, views: Sequence[Span], row: TokenRow) -> list[Span]:
         """Return what stays in view of a text that is too long; of a pair the longer part is cut.
 
         What remains is tokenized again, and may then have another number of tokens.
@@ -394,69 +391,3 @@ class PromptedClassifier(PretrainedClassifier):
                 end = min(tokens[share - 1].end, tokens[share].start)
                 cut.append(Span(view.part, view.start, end))
         return cut
-
-
-def _check_verbalizer(verbalizer: object) -> None:
-    def is_words(words: object) -> bool:
-        own = [words] if isinstance(words, str) else words
-        return isinstance(own, Sequence) and all(isinstance(word, str) for word in own)
-
-    if not isinstance(verbalizer, Mapping) or not all(
-        isinstance(label, str) and is_words(words) for label, words in verbalizer.items()
-    ):
-        raise ConfigurationError(
-            f"the verbalizer is {verbalizer!r}, expected a dict of labels, each with a word or a "
-            'list of words; pass {"bad": [" bad", " awful"], "good": " good"}'
-        )
-
-
-class _Prompts(dict[str, list[list[int]]]):
-    """Encoded prompts, and for each of their tokens its place in the user's text."""
-
-    def __init__(self, rows: Sequence[_Row]) -> None:
-        super().__init__(_masked([ids for ids, _ in rows]))
-        self.spans = [tuple(spans) for _, spans in rows]
-
-
-def _masked(ids: list[list[int]]) -> dict[str, list[list[int]]]:
-    """Return rows of token ids with the mask that lets all of them be read."""
-    return {"input_ids": ids, "attention_mask": [[1] * len(row) for row in ids]}
-
-
-def _parsed(template: str) -> tuple[list[str], list[int]]:
-    """Return the literal pieces of a template, and which part stands between them."""
-    pieces = _FIELD.split(template)
-    fields = pieces[1::2]
-    if sorted(fields) not in (["text"], ["text", "text_pair"]):
-        raise ConfigurationError(
-            f"the template {template!r} has the fields {fields or 'none'}; expected {{text}}, and "
-            "for pairs {text_pair}, each once"
-        )
-    return pieces[::2], [_FIELDS[field] for field in fields]
-
-
-def _readings(labels: Sequence[Sequence[Word]]) -> dict[Word, list[tuple[int, Word]]]:
-    """Return what must be read after a prompt, and the words (label, tokens) that it scores.
-
-    That is the beginnings (all tokens but the last) that begin no other one.
-    """
-    words = [(label, word) for label, own in enumerate(labels) for word in own]
-    beginnings = sorted({word[:-1] for _, word in words}, key=lambda b: (-len(b), b))
-    readings: dict[Word, list[tuple[int, Word]]] = {}
-    for beginning in beginnings:
-        if not any(longer[: len(beginning)] == beginning for longer in readings):
-            readings[beginning] = []
-    for label, word in words:
-        home = next(b for b in readings if b[: len(word) - 1] == word[:-1])
-        readings[home].append((label, word))
-    return readings
-
-
-def _in_text(offset: tuple[int, int], places: Sequence[Span], views: Sequence[Span]) -> Span | None:
-    """Return the part of a prompt's token that lies in the user's text, if any does."""
-    for part, first, last in places:
-        start, end = max(offset[0], first), min(offset[1], last)
-        if start < end:
-            shift = views[part].start - first
-            return Span(part, start + shift, end + shift)
-    return None

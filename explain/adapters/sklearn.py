@@ -14,18 +14,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from explain.adapters.bag_of_words import BagOfWords, unwrapped
-from explain.adapters.base import (
-    Contributions,
-    Scores,
-    check_scores,
-    description_of,
-    failure,
-    first_line,
-    log_odds_scores,
-)
+from explain.adapters.base import Contributions, description_of
 from explain.adapters.extras import need
+from explain.adapters.failures import failure, first_line
 from explain.adapters.labels import Labels, check_labels, new_names
 from explain.adapters.safety import LoadedFiles, check_archive
+from explain.adapters.scores import Scores, check_scores, log_odds_scores
 from explain.errors import (
     AdapterError,
     CapabilityError,

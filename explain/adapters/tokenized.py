@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 from scipy.special import log_softmax
 
-from explain.adapters.base import Scores, failure
 from explain.adapters.batching import score_in_batches
+from explain.adapters.failures import failure
 from explain.adapters.labels import check_labels
 from explain.adapters.private import PrivateTokenizer
+from explain.adapters.scores import Scores
 from explain.adapters.token_spans import cut_off, with_marks
 from explain.adapters.written import BETWEEN_WORDS, is_read_as_one
 from explain.errors import AdapterError, ConfigurationError, PredictionError, nearest

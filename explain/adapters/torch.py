@@ -8,16 +8,12 @@ from typing import Any, TypeAlias
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from explain.adapters.base import (
-    Encoding,
-    Scores,
-    check_scores,
-    description_of,
-    failure,
-)
+from explain.adapters.base import Encoding, description_of
 from explain.adapters.batching import score_in_batches
+from explain.adapters.failures import failure
 from explain.adapters.labels import Labels, check_labels
 from explain.adapters.private import PrivateModule
+from explain.adapters.scores import Scores, check_scores
 from explain.adapters.tokenized import CPU_TOKEN_BUDGET, GPU_TOKEN_BUDGET
 from explain.adapters.written import PLACES, ids_over, written_into
 from explain.errors import AdapterError, CapabilityError, ConfigurationError, PredictionError

@@ -9,7 +9,6 @@ import torch
 from pydantic import JsonValue
 from transformers import AutoModelForSequenceClassification
 
-from explain.adapters.base import Scores, check_scores
 from explain.adapters.pretrained import (
     PretrainedClassifier,
     load_model,
@@ -18,6 +17,7 @@ from explain.adapters.pretrained import (
     refuse_random,
 )
 from explain.adapters.safety import LoadedFiles, check_folder, weight_files
+from explain.adapters.scores import Scores, check_scores
 from explain.adapters.tokenized import LongText, Pool
 from explain.errors import AdapterError, ConfigurationError, nearest
 from explain.record import FileHash, Task

@@ -1,15 +1,7 @@
 """Attributions of single predictions, by all methods, from one engine."""
 
-from explain.attribution.requests import (
-    UNITS,
-    Setting,
-    Wanted,
-    added_tokens,
-    answer,
-    ask,
-    attribute,
-    segment,
-)
+from explain.attribution.requests import Setting, Wanted, answer, ask, attribute
+from explain.attribution.segmenting import UNITS, added_tokens, segment
 
 __all__ = [
     "UNITS",

@@ -1,7 +1,6 @@
 """One prediction, or many, attributed to the features of their texts."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TypeAlias, overload
 
@@ -9,7 +8,6 @@ import numpy as np
 from pydantic import JsonValue
 
 from explain.adapters import TextClassifier, TokenizedClassifier, wrap
-from explain.adapters.base import AddedTokenClassifier, halve_on_failure
 from explain.attribution.methods import (
     MOST_WORDS,
     Estimate,
@@ -21,24 +19,16 @@ from explain.attribution.methods import (
     sentence_runs,
     sentences_then_words,
 )
+from explain.attribution.segmenting import UNITS, segment
 from explain.engine import Engine, Outcome
 from explain.engine.games import MaskedTextGame, Masker, Plan, Question, default_masker, make_target
 from explain.engine.repeats import ask_again
-from explain.errors import (
-    CapabilityError,
-    ConfigurationError,
-    ExplainError,
-    PredictionError,
-    nearest,
-)
+from explain.errors import CapabilityError, ConfigurationError, ExplainError, nearest
 from explain.record import Attribution, Group
 from explain.text.redaction import redacted_record
-from explain.text.spans import Segmentation, Span, Text, parts_of, sentences, text_of, words
+from explain.text.spans import Segmentation, Span, Text, text_of
 
-__all__ = ["UNITS", "Setting", "Wanted", "added_tokens", "answer", "ask", "attribute", "segment"]
-
-UNITS = ("word", "token", "sentence", "auto")
-"""What a feature can be; ``auto`` is words, and in long texts sentences first."""
+__all__ = ["Setting", "Wanted", "answer", "ask", "attribute"]
 
 Wanted: TypeAlias = str | int | None
 """A label that is to be explained, or its index; None for the predicted one."""
@@ -101,6 +91,8 @@ def attribute(
     seed: int = ...,
     **options: object,
 ) -> Attribution: ...
+
+
 @overload
 def attribute(
     model: object,
@@ -113,6 +105,8 @@ def attribute(
     seed: int = ...,
     **options: object,
 ) -> list[Attribution]: ...
+
+
 def attribute(
     model: object,
     texts: Text | list[Text] | list[str] | list[tuple[str, str]],
@@ -222,37 +216,6 @@ def ask(
     return [
         pose(s, wanted) if isinstance(s, Segmentation) else s
         for s, wanted in zip(segmentations, targets or [None] * len(texts), strict=True)
-    ]
-
-
-def segment(
-    texts: Sequence[Text], model: TextClassifier, unit: str
-) -> list[Segmentation | ExplainError]:
-    """Return the features of each text that the model reads, or why a text has none."""
-    whole = [_whole(text) for text in texts]
-    good = [text_of(s.parts) for s in whole if isinstance(s, Segmentation)]
-    cut = iter(
-        halve_on_failure(
-            lambda batch: _segment(batch, model, unit), good, model.name, catching=PredictionError
-        )
-    )
-    return [next(cut) if isinstance(s, Segmentation) else s for s in whole]
-
-
-def _segment(texts: Sequence[Text], model: TextClassifier, unit: str) -> list[Segmentation]:
-    parts = [parts_of(text) for text in texts]
-    if not isinstance(model, TokenizedClassifier):
-        return [Segmentation(p, _SEGMENTERS[unit](p)) for p in parts]
-    if unit == "token":
-        spans = [_merged(t, p) for t, p in zip(model.tokens(texts), parts, strict=True)]
-    else:
-        spans = [
-            _merged([*_SEGMENTERS[unit](p), *added], p)
-            for p, added in zip(parts, added_tokens(texts, model), strict=True)
-        ]
-    return [
-        Segmentation(p, _clipped(own, unread, p), unread)
-        for p, own, unread in zip(parts, spans, model.unread(texts), strict=True)
     ]
 
 
@@ -369,65 +332,3 @@ def _written_out(question: Question, model: TextClassifier) -> dict[str, JsonVal
     special = model.special_tokens if isinstance(model, TokenizedClassifier) else ()
     found = [t for t in special if any(t in part for part in question.segmentation.parts)]
     return {"special_tokens": list[JsonValue](found)} if found else {}
-
-
-def added_tokens(texts: Sequence[Text], model: TokenizedClassifier) -> list[tuple[Span, ...]]:
-    """Return the places of each text that the model reads as one token of its own."""
-    if isinstance(model, AddedTokenClassifier):
-        return model.added_tokens(texts)
-    special = re.compile("|".join(map(re.escape, model.special_tokens)) or r"\b\B")
-    return [
-        tuple(
-            Span(number, match.start(), match.end())
-            for number, part in enumerate(parts_of(text))
-            for match in special.finditer(part)
-        )
-        for text in texts
-    ]
-
-
-def _whole(text: Text) -> Segmentation | ExplainError:
-    """Return the text without features, or why it is no text."""
-    try:
-        return Segmentation(parts_of(text), ())
-    except ExplainError as error:
-        return error
-
-
-def _clipped(
-    spans: Sequence[Span], unread: Sequence[Span], parts: tuple[str, ...]
-) -> tuple[Span, ...]:
-    """Return what the model reads of each span; one that it never reads is left out."""
-    clipped = []
-    for part, start, end in spans:
-        for gap in unread:
-            if gap.part == part and gap.start <= start:
-                start = max(start, gap.end)
-            elif gap.part == part:
-                end = min(end, gap.start)
-        if start < end and (body := parts[part][start:end].strip()):
-            begin = parts[part].index(body, start)
-            clipped.append(Span(part, begin, begin + len(body)))
-    return tuple(clipped)
-
-
-def _merged(tokens: Sequence[Span], parts: tuple[str, ...]) -> tuple[Span, ...]:
-    """Return tokens as features: white space trimmed, those that share a character joined."""
-    merged: list[Span] = []
-    for part, start, end in sorted(tokens):
-        piece = parts[part][start:end]
-        if not (body := piece.strip()):
-            continue
-        begin = start + piece.index(body)
-        span = Span(part, begin, begin + len(body))
-        if merged and merged[-1].part == part and span.start < merged[-1].end:
-            span = Span(part, merged[-1].start, max(span.end, merged.pop().end))
-        merged.append(span)
-    return tuple(merged)
-
-
-_SEGMENTERS: dict[str, Callable[[Sequence[str]], tuple[Span, ...]]] = {
-    "word": words,
-    "sentence": sentences,
-    "auto": words,
-}

@@ -30,7 +30,7 @@ from explain.record import (
     Verdict,
 )
 from explain.record.wording import percent
-from explain.statistics.intervals import holm
+from explain.statistics.adjustments import holm
 
 __all__ = ["Criterion", "FrozenCriteria", "check_metrics", "judge"]
 

@@ -19,7 +19,8 @@ from scipy.special import expit
 
 import explain
 from explain.adapters import Describable, TextClassifier, load, wrap
-from explain.adapters.base import description_of, first_line
+from explain.adapters.base import description_of
+from explain.adapters.failures import first_line
 from explain.adapters.labels import label_names
 from explain.attribution import Setting, Wanted, answer, ask
 from explain.attribution.methods import Explainer

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.adapters import Scores, TextClassifier
-from explain.adapters.base import check_scores, failure, halve_on_failure
+from explain.adapters.failures import failure, halve_on_failure
 from explain.adapters.rounding import RoundedClassifier
+from explain.adapters.scores import check_scores
 from explain.engine.games import Coalitions, MaskedTextGame, Observed, Plan, Question
 from explain.engine.precision import Precision
 from explain.engine.progress import Progress

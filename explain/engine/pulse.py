@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from explain.adapters.base import INTERRUPTS, failure
+from explain.adapters.failures import INTERRUPTS, failure
 from explain.errors import ExplainError, PredictionError
 from explain.text.spans import Text
 

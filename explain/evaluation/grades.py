@@ -14,7 +14,8 @@ than its method.
 
 from collections.abc import Sequence
 
-from explain.evaluation.positive_control import LEAST_RECALL, Kind, Recall
+from explain.evaluation.planted_rules import Kind
+from explain.evaluation.positive_control import LEAST_RECALL, Recall
 from explain.evaluation.verdicts import (
     LEAST_SPREAD,
     Answer,

@@ -38,7 +38,7 @@ from explain.engine import Engine
 from explain.engine.games import Masker, target_values
 from explain.errors import ExplainError
 from explain.evaluation.known_vectors import KnownVectors
-from explain.evaluation.positive_control import scored, sound
+from explain.evaluation.planted_rules import scored, sound
 from explain.evaluation.prose import WORD, prose, read
 from explain.evaluation.unanimity import Payment, limit_of, truth, unanimity_games
 from explain.record import Attribution, Task

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from explain.adapters import TextClassifier
-from explain.adapters.base import ModuleClassifier, first_line
+from explain.adapters.base import ModuleClassifier
+from explain.adapters.failures import first_line
 from explain.attribution import Setting, answer, ask
 from explain.attribution.methods import Explainer
 from explain.engine import Engine

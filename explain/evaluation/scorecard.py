@@ -27,7 +27,8 @@ from explain.evaluation.verdicts import (
 )
 from explain.record import Agreement, Measure, Unit
 from explain.record.wording import percent
-from explain.statistics.intervals import CONFIDENCE, mean, proportion
+from explain.statistics.bootstrap import CONFIDENCE
+from explain.statistics.intervals import mean, proportion
 
 __all__ = [
     "agreement_reading",

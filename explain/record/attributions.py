@@ -4,10 +4,7 @@ from bisect import bisect_left, bisect_right
 from math import log
 from typing import Self
 
-from pydantic import (
-    Field,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
 from explain.record.base import Z95, Grade, JsonObject, Record, Scale
 from explain.record.measures import Measure

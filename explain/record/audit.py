@@ -7,9 +7,7 @@ new check needs no new template. Records are frozen pydantic models; equal recor
 from datetime import date
 from typing import Any, Final, Literal, Self
 
-from pydantic import (
-    model_validator,
-)
+from pydantic import model_validator
 
 from explain.record.base import SCHEMA_VERSION, Record, Severity
 from explain.record.instances import InstanceRecord, SelectionPlan

@@ -6,13 +6,7 @@ from numbers import Integral, Real
 from statistics import NormalDist
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    JsonValue,
-    ValidationError,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, ValidationError
 
 from explain.errors import RecordError
 
@@ -35,28 +29,20 @@ __all__ = [
 Z95: Final = NormalDist().inv_cdf(0.975)
 """The 97.5 % point of the standard normal distribution."""
 
-
 SCHEMA_VERSION: Final = 1
 """Version of the schema of `AuditRecord`; a file of another version is refused, not guessed at."""
 
-
 Task: TypeAlias = Literal["single_label", "multi_label", "regression"]
-
 
 Scale: TypeAlias = Literal["log_odds", "logit", "value"]
 
-
 Unit: TypeAlias = Literal["proportion", "count", "log_odds", "coefficient", "tokens", "words"]
-
 
 Verdict: TypeAlias = Literal["pass", "fail", "inconclusive"]
 
-
 Outcome: TypeAlias = Literal["pass", "fail", "not applicable"]
 
-
 Severity: TypeAlias = Literal["critical", "major", "minor"]
-
 
 Grade: TypeAlias = Literal["A", "B", "C", "D"]
 

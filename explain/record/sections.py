@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    Field,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
 from explain.record.base import Grade, JsonObject, Record, Severity, Verdict
 from explain.record.measures import Figure, Measure, Table

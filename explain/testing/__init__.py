@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from explain.adapters import TextClassifier, wrap
-from explain.adapters.base import failure
+from explain.adapters.failures import failure
 from explain.errors import CapabilityError, ConfigurationError
 from explain.record import Conformance, ConformanceRow, Outcome
 from explain.testing import gradients, scores, tokens

@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 
 from explain.adapters import Describable, Scores, TokenizedClassifier
-from explain.adapters.base import SUM_TOLERANCE
+from explain.adapters.scores import SUM_TOLERANCE
 from explain.errors import CapabilityError, PredictionError
 from explain.record import Task
 from explain.testing.subject import PAIRS, SCRIPTS, Fault, NotApplicable, Subject

@@ -9,7 +9,8 @@ from typing import TypeVar
 import numpy as np
 
 from explain.adapters import Scores, TextClassifier, TokenizedClassifier
-from explain.adapters.base import check_scores, failure
+from explain.adapters.failures import failure
+from explain.adapters.scores import check_scores
 from explain.errors import PredictionError
 from explain.text.spans import Text, parts_of, text_of
 

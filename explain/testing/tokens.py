@@ -9,7 +9,7 @@ import regex
 from numpy.typing import NDArray
 
 from explain.adapters import TokenizedClassifier
-from explain.adapters.base import PROBABILITY_FLOOR
+from explain.adapters.scores import PROBABILITY_FLOOR
 from explain.engine.games import MaskToken
 from explain.testing.subject import SCRIPTS, Fault, NotApplicable, Subject
 from explain.text.spans import Segmentation, Span, Text, parts_of, text_of, words

@@ -26,7 +26,7 @@ from explain.checks.base.identity_terms import (
     sentence_sets,
     swap,
 )
-from explain.checks.fairness.groups import impact_ratio
+from explain.checks.fairness.rates import impact_ratio
 from explain.errors import ConfigurationError
 from explain.record import AuditRecord, Section
 from explain.record.wording import listed

@@ -20,9 +20,10 @@ from explain.checks import CHECKS, AuditContext
 from explain.errors import ConfigurationError, PredictionError
 from explain.record import AuditRecord, Finding, InstanceLink, Section
 from explain.statistics.intervals import proportion, wilson
-from explain.testing import check_classifier
+from explain.testing import check_classifier, messages
 from explain.testing import planted as module
-from explain.testing.planted import LABELS, PLANTED, Planted, planted
+from explain.testing.messages import LABELS
+from explain.testing.planted import PLANTED, Planted, planted
 from tests.helpers.demo import DEMO
 from tests.helpers.search import seeds
 
@@ -90,19 +91,19 @@ def test_the_clean_scores_are_the_probabilities_that_messages_are_drawn_with() -
     """Restated word by word from the counts of the grammar, in a slower way."""
 
     def log_probability(word: str, label: str) -> float:
-        words = next(kind for kind in (module.NOUNS, module.VERBS) if word in _all(kind))
+        words = next(kind for kind in (messages.NOUNS, messages.VERBS) if word in _all(kind))
         weights = {}
         for own, group in words.items():
-            for other, grade in zip(group.split(), module.GRADES, strict=True):
-                factor = module.STRENGTHS[label] if own == label else 0.0
+            for other, grade in zip(group.split(), messages.GRADES, strict=True):
+                factor = messages.STRENGTHS[label] if own == label else 0.0
                 weights[other] = np.exp(factor * grade)
         return log(weights[word] / sum(weights.values()))
 
-    known = set(_all(module.NOUNS) + _all(module.VERBS))
+    known = set(_all(messages.NOUNS) + _all(messages.VERBS))
     case = planted("clean", seed=2, rows=40)
     for row, seen in zip(case.rows, softmax(scores(case), axis=1), strict=True):
         words = [w for w in re.findall(r"\w+", row["text"].lower()) if w in known]
-        assert len(words) == 2 * module.SENTENCES
+        assert len(words) == 2 * messages.SENTENCES
         logs = np.array([sum(log_probability(w, label) for w in words) for label in LABELS])
         np.testing.assert_allclose(seen, np.exp(logs) / np.exp(logs).sum(), atol=1e-9)
 
@@ -112,11 +113,13 @@ def _all(words: dict[str | None, str]) -> list[str]:
 
 
 def test_no_word_of_the_grammar_has_two_meanings() -> None:
-    frames = re.findall(r"\w+", re.sub(r"{\w+}", "", " ".join(map(" ".join, module.FRAMES))))
-    frames += re.findall(r"\w+", re.sub(r"{\w+}", "", " ".join(module.GREETINGS + module.CLOSINGS)))
+    frames = re.findall(r"\w+", re.sub(r"{\w+}", "", " ".join(map(" ".join, messages.FRAMES))))
+    frames += re.findall(
+        r"\w+", re.sub(r"{\w+}", "", " ".join(messages.GREETINGS + messages.CLOSINGS))
+    )
     groups = [
-        _all(module.NOUNS), _all(module.VERBS), [*map(str.lower, module._FIRST_NAMES)],
-        [*module.WHEN], [*{w.lower() for w in frames}], [module.TOKEN, module.PARTNER],
+        _all(messages.NOUNS), _all(messages.VERBS), [*map(str.lower, messages._FIRST_NAMES)],
+        [*messages.WHEN], [*{w.lower() for w in frames}], [module.TOKEN, module.PARTNER],
     ]  # fmt: skip
     every = [word for group in groups for word in group]
     assert len(set(every)) == len(every)

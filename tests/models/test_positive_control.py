@@ -24,20 +24,17 @@ from explain.attribution.methods import make_explainer
 from explain.engine import Engine
 from explain.errors import DataError
 from explain.evaluation.grades import recall_verdict
+from explain.evaluation.planted_rules import Kind, Rule, plant
 from explain.evaluation.positive_control import (
     FIRST_LOOK,
     KINDS,
-    SHORTEST,
-    Kind,
     PositiveControl,
     Recall,
-    Rule,
-    _with_words,
     found,
-    plant,
     positive_control,
 )
 from explain.evaluation.prose import READ
+from explain.evaluation.rule_words import SHORTEST, with_words
 from explain.record import Task
 from explain.text.spans import Span, Text, parts_of, words
 from tests.helpers import strategies
@@ -215,7 +212,7 @@ def test_pairs_and_texts_without_spaces() -> None:
 def test_words_are_planted_between_words_that_stay_as_they_are(text: str, seed: int) -> None:
     before = [text[span.start : span.end] for span in words([text])]
     assume(len(before) >= SHORTEST)
-    planted = str(_with_words(text, ["zorbix", "quelp"], np.random.default_rng(seed)))
+    planted = str(with_words(text, ["zorbix", "quelp"], np.random.default_rng(seed)))
     after = [planted[span.start : span.end] for span in words([planted])]
     assert [word for word in after if word in ("zorbix", "quelp")] == ["zorbix", "quelp"]
     left = [word for word in after if word not in ("zorbix", "quelp")]
@@ -331,7 +328,7 @@ def test_a_long_row_is_read_at_its_beginning_only(
     def answers(texts: Sequence[str]) -> list[list[float]]:
         return [[0.6, 0.4] if "good" in text else [0.3, 0.7] for text in texts]
 
-    monkeypatch.setattr("explain.evaluation.positive_control.words", counting)
+    monkeypatch.setattr("explain.evaluation.rule_words.words", counting)
     model = explain.wrap(answers, labels=["no", "yes"])
     positive_control(model, [*WITHOUT, long], [make_explainer("occlusion")])
     assert max(read) <= READ

@@ -20,8 +20,9 @@ from explain.evaluation.grades import (
     recall_verdict,
     shared_readings,
 )
+from explain.evaluation.planted_rules import Rule
 from explain.evaluation.plausibility import Rationale
-from explain.evaluation.positive_control import PositiveControl, Recall, Rule
+from explain.evaluation.positive_control import PositiveControl, Recall
 from explain.evaluation.section import trust_section
 from explain.evaluation.sensitivity import MOVES
 from explain.evaluation.verdicts import (

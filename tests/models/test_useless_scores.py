@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 import explain
 from explain.record import AuditRecord, Task
-from explain.statistics.intervals import benjamini_hochberg
+from explain.statistics.adjustments import benjamini_hochberg
 
 N = 130
 LABELS = ("neg", "pos")

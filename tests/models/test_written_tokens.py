@@ -16,7 +16,7 @@ from explain.adapters.transformers import TransformersClassifier
 from explain.attribution import segment
 from explain.engine import Engine
 from explain.errors import CapabilityError, ConfigurationError
-from explain.evaluation.positive_control import Kind, Rule, plant
+from explain.evaluation.planted_rules import Kind, Rule, plant
 from explain.text.spans import Segmentation, Span, words
 from tests.helpers.strategies import texts
 from tests.helpers.tiny import (

@@ -3,7 +3,8 @@
 import numpy as np
 
 from explain.checks.data.label_noise import label_noise
-from explain.testing.planted import LABELS, planted
+from explain.testing.messages import LABELS
+from explain.testing.planted import planted
 from tests.helpers.search import seeds
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explain.adapters.base import Scores
 from explain.adapters.batching import BATCH_COST, score_in_batches
+from explain.adapters.scores import Scores
 
 LENGTHS = st.lists(st.integers(0, 9), max_size=25)
 

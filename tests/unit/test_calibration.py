@@ -9,7 +9,8 @@ from scipy.special import expit, softmax
 from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 
-from explain.checks.calibration import Decisions, slope
+from explain.checks.calibration.decisions import Decisions
+from explain.checks.calibration.scores import slope
 from explain.record import ReliabilityFigure
 from tests.helpers.audited import audit_scores, finding_claims, measures_of
 from tests.helpers.search import examples, seeds

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from explain.checks.performance.confusion import confusion_counts, f1_scores, macro_f1, matthews
-from explain.statistics.intervals import bootstrap, mean, proportion
+from explain.statistics.bootstrap import bootstrap
+from explain.statistics.intervals import mean, proportion
 
 labels = st.integers(1, 40).flatmap(
     lambda n: st.tuples(*[st.lists(st.integers(0, 3), min_size=n, max_size=n)] * 2)

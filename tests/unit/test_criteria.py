@@ -27,7 +27,9 @@ from explain.record import (
     Section,
     Table,
 )
-from explain.statistics.intervals import bootstrap, clustered_proportion, holm, mean, proportion
+from explain.statistics.adjustments import holm
+from explain.statistics.bootstrap import bootstrap
+from explain.statistics.intervals import clustered_proportion, mean, proportion
 
 DAY = date(2026, 11, 24)
 

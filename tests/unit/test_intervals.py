@@ -14,18 +14,13 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import expit
 
-from explain.checks.calibration import Decisions, slope
+from explain.checks.calibration.decisions import Decisions
+from explain.checks.calibration.scores import slope
 from explain.checks.performance.confusion import macro_f1, macro_f1_of, matthews, matthews_of
 from explain.checks.performance.roc import ranking_measures
 from explain.record import Measure
-from explain.statistics.intervals import (
-    clusters_of,
-    linearised,
-    paired_difference,
-    proportion,
-    resample,
-    wilson,
-)
+from explain.statistics.bootstrap import clusters_of, linearised, paired_difference, resample
+from explain.statistics.intervals import proportion, wilson
 
 SIZES = (50, 200, 1_000)
 

@@ -23,7 +23,7 @@ from explain.engine.precision import Precision
 from explain.errors import ConfigurationError, PredictionError
 from explain.evaluation.grades import own_verdicts
 from explain.record import Attribution, Target
-from reports.instances import warnings
+from reports.doubts import warnings
 from reports.precision import repeats_note
 from tests.helpers.play import T, table_game
 from tests.helpers.search import examples

@@ -13,7 +13,9 @@ from scipy import stats
 
 import explain
 from explain.adapters import FunctionClassifier
-from explain.checks.slices import _ADDRESS, Losses, SlicesCheck, score_difference
+from explain.checks.slices import SlicesCheck
+from explain.checks.slices.candidates import _ADDRESS
+from explain.checks.slices.tested import Losses, score_difference
 from explain.record import Measure, Section
 from tests.helpers.search import examples, seeds
 

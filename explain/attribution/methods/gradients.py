@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.adapters import Encoding, GradientClassifier, TextClassifier
-from explain.adapters.base import halve_on_failure, is_out_of_memory
+from explain.adapters.failures import halve_on_failure, is_out_of_memory
 from explain.attribution.methods.base import Estimate, overlap, sum_onto_features
 from explain.engine import Outcome
 from explain.engine.games import Question, target_values

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from explain.adapters import LinearClassifier, TextClassifier
-from explain.adapters.base import halve_on_failure
+from explain.adapters.failures import halve_on_failure
 from explain.attribution.methods.base import Estimate, relative_gap, sum_onto_features
 from explain.engine import Outcome
 from explain.engine.games import Delete, Question, target_values

@@ -14,7 +14,7 @@ from explain.checks.base import LEVEL
 from explain.checks.base.labelled_rows import LabelledRows
 from explain.record import Finding, Measure, Table
 from explain.record.wording import estimated, percent, points
-from explain.statistics.intervals import CONFIDENCE, paired_difference
+from explain.statistics.bootstrap import CONFIDENCE, paired_difference
 from explain.text.spans import words
 
 __all__ = ["Rival", "challenge", "findings", "rivals", "table"]
@@ -30,7 +30,6 @@ MOST_REMEMBERED = 20_000
 
 MOST_FITTED = 5_000
 """Rows that one challenger is fitted to: with 150 labels it then takes seconds."""
-
 
 LEAST_SKILL = 0.1
 """Share of the errors of always giving the most frequent answer that a model must save; one that

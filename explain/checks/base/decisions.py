@@ -11,7 +11,7 @@ from explain.adapters import Scores
 from explain.checks.base import LEVEL, AuditContext
 from explain.errors import ConfigurationError, nearest
 from explain.record import Finding, Measure
-from explain.statistics.intervals import benjamini_hochberg
+from explain.statistics.adjustments import benjamini_hochberg
 
 __all__ = [
     "Claim",

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 
-from explain.adapters.base import INTERRUPTS, first_line
+from explain.adapters.failures import INTERRUPTS, first_line
 from explain.checks.base import AuditContext, Check, not_measured
 from explain.data.dataset import Dataset
 from explain.engine.pulse import Watch

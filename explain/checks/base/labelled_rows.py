@@ -10,13 +10,8 @@ from numpy.typing import NDArray
 from explain.checks.base import AuditContext, TableRow
 from explain.data.dataset import Row
 from explain.record import InstanceRecord, Measure
-from explain.statistics.intervals import (
-    Resampled,
-    clustered_proportion,
-    clusters_of,
-    proportion,
-    resample,
-)
+from explain.statistics.bootstrap import Resampled, clusters_of, resample
+from explain.statistics.intervals import clustered_proportion, proportion
 
 __all__ = ["LabelledRows"]
 

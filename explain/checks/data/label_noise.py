@@ -18,7 +18,7 @@ from scipy.special import log_softmax, logsumexp
 
 from explain.checks.base.baseline_model import challenge
 from explain.record import Measure
-from explain.statistics.intervals import CONFIDENCE
+from explain.statistics.bootstrap import CONFIDENCE
 
 __all__ = ["LabelNoise", "label_noise"]
 

@@ -9,7 +9,9 @@ from explain.checks.base import AuditContext, not_measured
 from explain.checks.base.decisions import outcomes, true_claims
 from explain.checks.base.identity_terms import languages_of, mentions, namings, sentence_sets
 from explain.checks.fairness.groups import Comparison, compare_groups
-from explain.checks.fairness.identity_swaps import in_sentences, swapped, wrongly_called
+from explain.checks.fairness.identity_swaps import swapped
+from explain.checks.fairness.named_errors import wrongly_called
+from explain.checks.fairness.neutral_sentences import in_sentences
 from explain.record import Finding, Section
 
 __all__ = ["FairnessCheck"]

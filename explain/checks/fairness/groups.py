@@ -3,27 +3,34 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from scipy.stats.contingency import relative_risk
 
 from explain.checks.base import AuditContext, TableRow
-from explain.checks.base.decisions import Claim, Outcome, decisions, difference, fisher, outcomes
+from explain.checks.base.decisions import Claim, Outcome, decisions, difference, outcomes
+from explain.checks.fairness.labelled_outcomes import should_be
+from explain.checks.fairness.rates import (
+    FOUR_FIFTHS,
+    Rates,
+    count_of,
+    due_decisions,
+    four_fifths_verdict,
+    hits_of,
+    misses_of,
+    more_frequent,
+    most_above,
+    most_below,
+    ratio_of,
+    ratio_sentence,
+)
 from explain.record import Finding, IntervalsFigure, Measure, Severity, Table
 from explain.record.wording import estimated, percent
-from explain.statistics.intervals import CONFIDENCE, mean, proportion
+from explain.statistics.bootstrap import CONFIDENCE
+from explain.statistics.intervals import mean, proportion
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["Comparison", "compare_groups", "impact_ratio"]
-
-FOUR_FIFTHS = 0.8
-"""The four-fifths rule (29 CFR 1607.4 D): a selection rate under four fifths of the highest is
-generally regarded as evidence of adverse impact."""
+__all__ = ["Comparison", "compare_groups"]
 
 LARGE_GAP = 0.05
 """Difference of error rates that matters: one decision in twenty."""
@@ -35,6 +42,7 @@ FEWEST_ROWS = 30
 """Rows that a group must have to be compared: below that the intervals span half of the scale."""
 
 MOST_GROUPS = 20
+
 MOST_OUTCOMES = 6
 """Decisions that have tables of their own, the most frequent first; all are tested."""
 
@@ -47,41 +55,6 @@ class Comparison:
     tables: tuple[Table, ...] = ()
     figures: tuple[IntervalsFigure, ...] = ()
     claims: tuple[Claim, ...] = ()
-
-
-def impact_ratio(
-    hits: int, n: int, most_hits: int, most_n: int, name: str, slice_: str = "all"
-) -> Measure:
-    """Return the ratio of two selection rates with the interval of its logarithm.
-
-    Katz, Baptista, Azen and Pike (1978), by scipy. Where that has no width or no end, as of no
-    hits, half a hit and half a miss are added to both (as Haldane 1956 does for odds).
-    """
-    if n == 0 or most_n == 0 or most_hits == 0:
-        return Measure(name=name, value=None, n=n + most_n, unit="coefficient", slice=slice_)
-    value = (hits / n) / (most_hits / most_n)
-    method = "log ratio (Katz)"
-    if hits == 0 or (hits == n and most_hits == most_n):
-        a, b, m, most_m = hits + 0.5, most_hits + 0.5, n + 1, most_n + 1
-        error = np.sqrt(1 / a - 1 / m + 1 / b - 1 / most_m)
-        half = stats.norm.ppf((1 + CONFIDENCE) / 2) * error
-        centre = np.log((a / m) / (b / most_m))
-        lower, upper = (float(np.exp(centre + side)) for side in (-half, half))
-        lower = min(lower, value)
-        method = "log ratio, half a hit and half a miss added"
-    else:
-        interval = relative_risk(hits, n, most_hits, most_n).confidence_interval(CONFIDENCE)
-        lower, upper = float(interval.low), float(interval.high)
-    return Measure(
-        name=name,
-        value=value,
-        lower=lower,
-        upper=upper,
-        n=n + most_n,
-        method=method,
-        unit="coefficient",
-        slice=slice_,
-    )
 
 
 def compare_groups(context: AuditContext, favourable: str | None) -> Comparison:
@@ -105,7 +78,7 @@ def compare_groups(context: AuditContext, favourable: str | None) -> Comparison:
     failed = np.full((len(context.unanswered), len(context.model.labels)), np.nan)
     scores = np.concatenate([context.scores, failed])
     made = decisions(context, scores, wanted)[known] == 1
-    right = _right(context, wanted)[known]
+    right = should_be(context, wanted)[known]
     selections = [groups.selection(o, made[:, k], right[:, k]) for k, o in enumerate(wanted)]
     errors = [
         groups.errors(o, made[:, k], right[:, k])
@@ -124,23 +97,6 @@ def compare_groups(context: AuditContext, favourable: str | None) -> Comparison:
         figures=tuple(figure for part in shown for figure in part.figures),
         claims=tuple(c for part in (*selections, *errors, *accuracy) for c in part.claims),
     )
-
-
-def _right(context: AuditContext, wanted: Sequence[Outcome]) -> NDArray[np.float64]:
-    """Return which decisions would be right, shape (n_instances, n_outcomes), NaN if unknown."""
-    given = [i.given if i.label is None else (i.label,) for i in context.instances]
-    given += [row.labels for row in context.unanswered]
-    found = np.full((len(given), len(wanted)), np.nan)
-    if context.model.task == "regression":
-        return found
-    for i, labels in enumerate(given):
-        if labels is not None:
-            found[i] = [(outcome.label in labels) == outcome.holds for outcome in wanted]
-    return found
-
-
-Rates: TypeAlias = tuple[dict[int, Measure], dict[int, Measure]]
-"""A rate of each group, and that of all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +130,7 @@ class _Groups:
         own = dict.fromkeys(range(len(self.names)), (0, 0))
         if of.any():
             frame = MetricFrame(
-                metrics={"hits": _hits, "rows": count},
+                metrics={"hits": hits_of, "rows": count},
                 y_true=hits[of],
                 y_pred=hits[of],
                 sensitive_features=self.member[of],
@@ -203,29 +159,29 @@ class _Groups:
         shares, others = self.rates(name, made, every)
         answered = self.rates(name, made, self.answered)
         most = max(self.compared or self.largest, key=lambda g: (shares[g].value or 0, -g))
-        ratios = {g: _ratio(shares[g], shares[most], outcome) for g in shares if g != most}
+        ratios = {g: ratio_of(shares[g], shares[most], outcome) for g in shares if g != most}
         claims = []
         for g in self.compared:
-            reverse = _ratio(others[g], shares[g], outcome)
-            due = _due(right, self.member == g)
+            reverse = ratio_of(others[g], shares[g], outcome)
+            due = due_decisions(right, self.member == g)
             claims.append(
                 self._claim(
                     g,
                     ((shares, others), answered),
-                    lambda own, rest: _below(_ratio(rest, own, outcome), FOUR_FIFTHS),
+                    lambda own, rest: most_below(ratio_of(rest, own, outcome), FOUR_FIFTHS),
                     severity="major",
                     text="of the texts are " + outcome.verb,
-                    more=_ratio_sentence(reverse) + due,
+                    more=ratio_sentence(reverse) + due,
                 )
             )
         rows = tuple(
             (
                 self.names[g],
                 shares[g].n,
-                _count(shares[g]),
+                count_of(shares[g]),
                 shares[g],
                 1.0 if g == most else ratios[g],
-                "" if g == most else _verdict(ratios[g]),
+                "" if g == most else four_fifths_verdict(ratios[g]),
             )
             for g in shares
         )
@@ -264,7 +220,7 @@ class _Groups:
         """Return true- and false-positive rates, and claims that either error is more frequent."""
         name = f"true-positive rate, {outcome.name}"
         hits, hit_others = self.rates(name, made, right == 1)
-        answered = _misses(self.rates(name, made, (right == 1) & self.answered))
+        answered = misses_of(self.rates(name, made, (right == 1) & self.answered))
         alarms, alarm_others = self.rates(
             f"false-positive rate, {outcome.name}", made, (right == 0) & self.answered
         )
@@ -276,7 +232,7 @@ class _Groups:
                     f"of the texts that are not {outcome.name} are called so",
                 ),
                 (
-                    (_misses((hits, hit_others)), answered),
+                    (misses_of((hits, hit_others)), answered),
                     f"of the texts that are {outcome.name} are not called so",
                 ),
             ):
@@ -284,7 +240,7 @@ class _Groups:
                     self._claim(
                         g,
                         rates,
-                        lambda own, rest: _above(difference(own, rest, "gap"), LARGE_GAP),
+                        lambda own, rest: most_above(difference(own, rest, "gap"), LARGE_GAP),
                         severity="critical",
                         text=text,
                     )
@@ -403,7 +359,7 @@ class _Groups:
         if len(self.compared) == 2:  # what is more frequent in one is less so in the other
             topics.append(self.column)
         return Claim(
-            max(_more_frequent(*pair) for pair in pairs),
+            max(more_frequent(*pair) for pair in pairs),
             all(large(*pair) for pair in pairs),
             tuple(topics),
             Finding(
@@ -430,67 +386,3 @@ class _Groups:
             + (f"{more:,} smaller groups are not listed. " if more > 0 else "")
             + f"{self.unknown:,} rows with no value in this column are not included."
         )
-
-
-def _hits(_: object, hits: "pd.Series[bool]") -> int:
-    return int(hits.sum())
-
-
-def _more_frequent(own: Measure, rest: Measure) -> float:
-    """Return the p-value of hits being no more frequent in a group than in the others."""
-    hits, n, others, m = _count(own), own.n, _count(rest), rest.n
-    if not n or not m:
-        return 1.0
-    return float(fisher(*map(np.array, (hits, n, hits + others, n + m))))
-
-
-def _misses(rates: Rates) -> Rates:
-    groups, others = ({g: _complement(share) for g, share in part.items()} for part in rates)
-    return groups, others
-
-
-def _above(measure: Measure, size: float) -> bool:
-    return measure.lower is not None and measure.lower > size
-
-
-def _below(measure: Measure, size: float) -> bool:
-    return measure.upper is not None and measure.upper < size
-
-
-def _count(share: Measure) -> int:
-    return round((share.value or 0) * share.n)
-
-
-def _ratio(one: Measure, most: Measure, outcome: Outcome) -> Measure:
-    name = f"impact ratio, {outcome.name}"
-    return impact_ratio(_count(one), one.n, _count(most), most.n, name, one.slice)
-
-
-def _complement(share: Measure) -> Measure:
-    name = share.name.replace("true-positive", "false-negative")
-    return proportion(name, share.n - _count(share), share.n, share.slice)
-
-
-def _ratio_sentence(ratio: Measure) -> str:
-    if ratio.value is None:
-        return ""
-    return (
-        f" The impact ratio of the others against them is {ratio.value:.2f} "
-        f"[{ratio.lower:.2f}, {ratio.upper:.2f}]."
-    )
-
-
-def _verdict(ratio: Measure) -> str:
-    if ratio.value is None or ratio.upper is None or ratio.value >= FOUR_FIFTHS:
-        return "no"
-    return "beyond doubt" if ratio.upper < FOUR_FIFTHS else "perhaps: the interval reaches above"
-
-
-def _due(right: NDArray[np.float64], own: NDArray[np.bool_]) -> str:
-    """Return what the given labels say of the shares of a group and of the others."""
-    if np.isnan(right[own]).all() or np.isnan(right[~own]).all():
-        return ""
-    return (
-        f" By the given labels it should be {percent(float(np.nanmean(right[own])))} and "
-        f"{percent(float(np.nanmean(right[~own])))}."
-    )

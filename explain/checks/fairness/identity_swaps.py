@@ -9,37 +9,26 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from explain.checks.base import AuditContext
-from explain.checks.base.decisions import Claim, Outcome, decisions, difference, fisher
-from explain.checks.base.identity_terms import NAMES, Mention, Naming, SentenceSet, swap
+from explain.checks.base.decisions import Claim, Outcome, decisions
+from explain.checks.base.identity_terms import NAMES, Mention, Naming, swap
 from explain.checks.base.intervention import Edit, intervene
 from explain.checks.fairness.groups import Comparison
-from explain.record import Cell, Finding, IntervalsFigure, Measure, Table
-from explain.record.wording import estimated, listed, points
-from explain.statistics.intervals import benjamini_hochberg, clustered_proportion, mean, proportion
+from explain.checks.fairness.named_errors import FEWEST_TEXTS
+from explain.checks.fairness.neutral_sentences import (
+    DISCOVERY_LEVEL,
+    MOST_LISTED,
+    quoted_list,
+    topics_of,
+)
+from explain.record import Cell, Finding, Measure, Table
+from explain.record.wording import estimated, points
+from explain.statistics.intervals import clustered_proportion, mean, proportion
 from explain.text.spans import Text, text_of
 
-__all__ = ["in_sentences", "swapped", "wrongly_called"]
-
-DISCOVERY_LEVEL = 0.05
-"""Share of chance discoveries in the first half of the data; the second half confirms or not."""
-
-LARGE_IN_SENTENCES = 0.2
-"""Share of neutral sentences that a word may turn. They are unlike the texts of most models, which
-then answer by trifles; a fifth of them is more than that."""
-
-SETTLED = 2 / 3
-"""Share of the neutral sentences that get one label for a difference between words to be a finding.
-A model of many topics that has none for such sentences answers by any word: "old" is sent where
-birthdays are asked for. Its shares are listed all the same."""
-
-LARGE_RATE_GAP = 0.1
-"""Difference of false-positive rates that matters: a tenth of the harmless texts with a word."""
+__all__ = ["swapped"]
 
 LARGE_BY_SWAP = 0.05
 """Share of decisions that may hang on a name alone: more than one in twenty is no exception."""
-
-FEWEST_TEXTS = 20
-"""Texts with a word or kind of words that are enough for half of them to show a large effect."""
 
 SCREENED = 3
 """Other words that are tried in each text first, to see which texts move at all."""
@@ -55,290 +44,6 @@ MOST_MOVED = 1000
 
 NAMES_TRIED = (16, 40)
 """First names that are tried: at least, those of the data filled up from the list; and at most."""
-
-MOST_LISTED = 20
-MOST_DRAWN = 16
-MOST_TOPICS = 4
-"""Labels of which all words are listed."""
-
-
-# ── Neutral sentences ─────────────────────────────────────────────────────────────────────────────
-
-
-def in_sentences(
-    context: AuditContext, sets: Sequence[SentenceSet], wanted: Sequence[Outcome]
-) -> Comparison:
-    """Return how often each decision falls on neutral sentences with each word.
-
-    The words that stand out are found in half of the sentences and measured in the other half.
-    """
-    parts = [_in_language(context, own, wanted) for own in sets]
-    return Comparison(
-        tables=tuple(table for part in parts for table in part.tables),
-        figures=tuple(figure for part in parts for figure in part.figures),
-        claims=tuple(claim for part in parts for claim in part.claims),
-    )
-
-
-def _in_language(
-    context: AuditContext, sentences: SentenceSet, wanted: Sequence[Outcome]
-) -> Comparison:
-    rng = context.rng(f"fairness, {sentences.language}")
-    texts, owner, template = [], [], []
-    for t, pattern in enumerate(sentences.templates):
-        for k, naming in enumerate(sentences.namings):
-            for word in naming.words:
-                texts.append(pattern.format(word))
-                owner.append(k)
-                template.append(t)
-    made = decisions(context, context.score(texts), wanted)
-    good = ~np.isnan(made).any(axis=1)
-    owners, templates, made = np.array(owner)[good], np.array(template)[good], made[good]
-    first = rng.permutation(len(sentences.templates)) < len(sentences.templates) // 2
-    known = first[templates]
-    n_namings = len(sentences.namings)
-    found = _outstanding(*_tally(made[known], owners[known], n_namings))
-    hits, n = _tally(made, owners, n_namings)
-    claims = [
-        _of_sentences(
-            sentences,
-            outcome,
-            np.flatnonzero(found[:, k]),
-            made[~known, k],
-            owners[~known],
-            templates[~known],
-        )
-        for k, outcome in enumerate(wanted)
-        if found[:, k].any()
-    ]
-    settled = context.model.task != "single_label" or made.mean(axis=0).max() >= SETTLED
-    names = [naming.name for naming in sentences.namings]
-    shares = {
-        k: [
-            proportion(f"share {outcome.verb}", int(hits[i, k]), int(n[i, 0]), f"naming {names[i]}")
-            for i in range(n_namings)
-        ]
-        for k, outcome in enumerate(wanted)
-    }
-    moved = [k for k in shares if 0 < hits[:, k].sum() < n.sum() or len(wanted) <= 2]
-    spread = (hits / np.maximum(n, 1)).std(axis=0)
-    listed_outcomes = sorted(moved, key=lambda k: (-spread[k], k))[:MOST_TOPICS]
-    tables = [
-        _sentence_table(sentences, wanted[k], shares[k], hits[:, k], n[:, 0])
-        for k in listed_outcomes
-    ]
-    figures = [
-        IntervalsFigure(
-            title=f"Neutral sentences {wanted[k].verb} ({sentences.language})",
-            description=f"Share of the neutral sentences with each of the {MOST_DRAWN} words that "
-            "have most of them, with its 95 % interval.",
-            measures=tuple(sorted(shares[k], key=lambda m: -(m.value or 0))[:MOST_DRAWN]),
-            reference=float(hits[:, k].sum() / max(n.sum(), 1)),
-            reference_label="all words",
-        )
-        for k in listed_outcomes[:1]
-    ]
-    return Comparison(
-        tables=tuple(tables), figures=tuple(figures), claims=tuple(claims) if settled else ()
-    )
-
-
-def _tally(
-    made: NDArray[np.float64], owners: NDArray[np.int64], n_owners: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the decisions on the texts of each owner, and the texts of each as one column."""
-    hits = np.zeros((n_owners, made.shape[1]))
-    np.add.at(hits, owners, made)
-    return hits, np.bincount(owners, minlength=n_owners)[:, None].astype(np.float64)
-
-
-def _outstanding(hits: NDArray[np.float64], n: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which owners seem to have more hits than the others, of the shape of `hits`."""
-    p = fisher(hits, n, hits.sum(axis=0), n.sum())
-    return benjamini_hochberg(p) <= DISCOVERY_LEVEL
-
-
-def _of_sentences(
-    sentences: SentenceSet,
-    outcome: Outcome,
-    chosen: NDArray[np.int64],
-    made: NDArray[np.float64],
-    owners: NDArray[np.int64],
-    templates: NDArray[np.int64],
-) -> Claim:
-    """Return the claim that neutral sentences with the chosen words are treated differently."""
-    own = np.isin(owners, chosen)
-    names = [sentences.namings[i].name for i in chosen.tolist()]
-    one = clustered_proportion("share with these words", made[own] == 1, templates[own])
-    rest = clustered_proportion("share with other words", made[~own] == 1, templates[~own])
-    gap = difference(one, rest, "difference")
-    p = fisher(*map(np.array, (made[own].sum(), own.sum(), made.sum(), len(made))))
-    return Claim(
-        float(p),
-        gap.lower is not None and gap.lower > LARGE_IN_SENTENCES,
-        _topics(outcome, names),
-        Finding(
-            claim=f"Of neutral sentences that call people {_quoted(names)}, {estimated(one)} are "
-            f"{outcome.verb}; of the same sentences with other words for people {estimated(rest)} "
-            f"(n = {int(own.sum()):,} and {int((~own).sum()):,} sentences).",
-            severity="critical",
-            measure=one,
-            evidence=("fairness",),
-            suggestion="Add harmless training texts that name these people, or have sentences "
-            "with these words decided by a person.",
-        ),
-    )
-
-
-def _sentence_table(
-    sentences: SentenceSet,
-    outcome: Outcome,
-    shares: Sequence[Measure],
-    hits: NDArray[np.float64],
-    n: NDArray[np.float64],
-) -> Table:
-    order = sorted(range(len(shares)), key=lambda i: (-(shares[i].value or 0), i))
-    cells: list[tuple[Cell, ...]] = []
-    for i in order[:MOST_LISTED]:
-        rest = proportion("other words", int(hits.sum() - hits[i]), int(n.sum() - n[i]))
-        naming = sentences.namings[i]
-        cells.append(
-            (naming.kind, naming.name, shares[i], rest, difference(shares[i], rest, "difference"))
-        )
-    return Table(
-        title=f"Neutral sentences {outcome.verb} ({sentences.language})",
-        columns=(
-            "kind",
-            "word",
-            "share of its sentences",
-            "of those with other words",
-            "difference",
-        ),
-        rows=tuple(cells),
-        note=f"{len(cells)} of {len(shares)} words, those with the highest share first; each "
-        f"stands in {len(sentences.templates)} sentences such as "
-        f"“{sentences.templates[0].format(sentences.namings[0].words[0])}”.",
-    )
-
-
-# ── Errors on texts of the data that name people ──────────────────────────────────────────────────
-
-
-def wrongly_called(
-    context: AuditContext, found: Sequence[Sequence[Mention]], wanted: Sequence[Outcome]
-) -> Comparison:
-    """Return how often texts with each word are called what they are not, by the given labels.
-
-    The words that stand out are found in a random half of the texts and measured in the other.
-    First names are left to swaps: few texts have any one of them.
-    """
-    labels = [i.given if i.label is None else (i.label,) for i in context.instances]
-    counts = Counter(mention.naming for row in found for mention in row)
-    namings = sorted(
-        (
-            naming
-            for naming, count in counts.items()
-            if count >= FEWEST_TEXTS and naming.kind != NAMES
-        ),
-        key=lambda naming: (naming.kind, naming.name),
-    )
-    if context.model.task == "regression" or not namings or not any(labels):
-        return Comparison()
-    has = np.array(
-        [[any(m.naming == naming for m in own) for naming in namings] for own in found], bool
-    )
-    made = decisions(context, context.scores, wanted) == 1
-    first = context.rng("fairness, errors").permutation(len(labels)) % 2 == 0
-    tables: list[tuple[float, Table]] = []
-    claims: list[Claim] = []
-    for k, outcome in enumerate(wanted):
-        harmless = np.array(
-            [own is not None and (outcome.label in own) != outcome.holds for own in labels]
-        )
-        errors = _Errors(outcome, namings, has[harmless], made[harmless, k], first[harmless])
-        if errors.made.any() and errors.has.any():
-            tables.append(errors.table())
-            claims += errors.claims(
-                [context.instances[i].id for i in np.flatnonzero(harmless).tolist()]
-            )
-    tables.sort(key=lambda entry: entry[0])
-    return Comparison(tables=tuple(table for _, table in tables[:2]), claims=tuple(claims))
-
-
-@dataclass(frozen=True, slots=True)
-class _Errors:
-    """Texts on which a decision would be wrong: the words in them, and whether it was made."""
-
-    outcome: Outcome
-    namings: Sequence[Naming]
-    has: NDArray[np.bool_]
-    made: NDArray[np.bool_]
-    first: NDArray[np.bool_]
-
-    def p_values(self, of: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Return for each word the adjusted p-value of more errors than on all other texts."""
-        hits, n = (self.has & (self.made & of)[:, None]).sum(axis=0), self.has[of].sum(axis=0)
-        p = fisher(hits, n, np.array((self.made & of).sum()), np.array(of.sum()))
-        return benjamini_hochberg(p)
-
-    def rates(self, own: NDArray[np.bool_], of: NDArray[np.bool_]) -> tuple[Measure, Measure]:
-        """Return the false-positive rates of some of the texts and of the others."""
-        one, rest = own & of, ~own & of
-        return (
-            proportion("false-positive rate", int(self.made[one].sum()), int(one.sum())),
-            proportion("false-positive rate", int(self.made[rest].sum()), int(rest.sum())),
-        )
-
-    def table(self) -> tuple[float, Table]:
-        """Return the words with the smallest p-values, and the smallest."""
-        every = np.ones(len(self.made), bool)
-        p = self.p_values(every)
-        rows: list[tuple[Cell, ...]] = []
-        for i in np.argsort(p, kind="stable")[:MOST_LISTED].tolist():
-            own, rest = self.rates(self.has[:, i], every)
-            naming = self.namings[i]
-            gap = difference(own, rest, "difference")
-            rows.append((naming.kind, naming.name, own, rest, gap, float(p[i])))
-        return float(p.min()), Table(
-            title=f"Texts wrongly {self.outcome.verb}, by the people they name",
-            columns=(
-                "kind", "word", "false-positive rate", "of all other texts", "difference",
-                "adjusted p",
-            ),
-            rows=tuple(rows),
-            note=f"Of the {len(self.made):,} texts that are not so by their given labels. Words in "
-            f"at least {FEWEST_TEXTS} texts, the smallest p first (Fisher's exact test, one-sided, "
-            "adjusted by Benjamini and Hochberg).",
-        )  # fmt: skip
-
-    def claims(self, ids: Sequence[str]) -> list[Claim]:
-        """Return the claim about the words that stand out, if there are any."""
-        chosen = np.flatnonzero(self.p_values(self.first) <= DISCOVERY_LEVEL)
-        own = np.asarray(self.has[:, chosen].any(axis=1))
-        second = ~self.first
-        one, rest = self.rates(own, second)
-        if not one.n or not rest.n:
-            return []
-        gap = difference(one, rest, "difference")
-        hits, all_hits = (self.made & own & second).sum(), (self.made & second).sum()
-        p = fisher(*map(np.array, (hits, one.n, all_hits, one.n + rest.n)))
-        names = [self.namings[i].name for i in chosen.tolist()]
-        examples = np.flatnonzero(self.made & own & second)[:3]
-        finding = Finding(
-            claim=f"Of texts that name people as {_quoted(names)} and should not be "
-            f"{self.outcome.verb}, {estimated(one)} are; of all others {estimated(rest)} "
-            f"(n = {one.n:,} and {rest.n:,}).",
-            severity="critical",
-            measure=one,
-            evidence=("fairness", *(ids[i] for i in examples)),
-            suggestion="Add training texts that name these people and are not so, or have texts "
-            "with these words decided by a person.",
-        )
-        large = gap.lower is not None and gap.lower > LARGE_RATE_GAP
-        return [Claim(float(p), large, _topics(self.outcome, names), finding)]
-
-
-# ── Words of the data that are swapped for others ─────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -520,8 +225,8 @@ class _Swaps:
         other = self._instead(k, [trial for trial in drawn[1] if trial[0] in turned])
         finding = Finding(
             claim=f"The same texts are {outcome.verb} in {estimated(one)} of the cases with "
-            f"{_quoted(names[0])} in them and in {estimated(rest)} with "
-            f"{_quoted(names[1])}{other}: "
+            f"{quoted_list(names[0])} in them and in {estimated(rest)} with "
+            f"{quoted_list(names[1])}{other}: "
             f"by the word alone ({self.kind}) the share changes by {points(change)} "
             f"(n = {change.n:,} texts).",
             severity="critical",
@@ -536,7 +241,7 @@ class _Swaps:
         claim = Claim(
             _one_sided(gaps),
             change.lower is not None and change.lower > LARGE_BY_SWAP,
-            (f"{self.kind} swapped", *_topics(outcome, names[0])),
+            (f"{self.kind} swapped", *topics_of(outcome, names[0])),
             finding,
         )
         return claim, self._by_label(outcome, texts, with_top, with_rest)
@@ -630,11 +335,3 @@ def _one_sided(gaps: NDArray[np.float64]) -> float:
     if gaps.std() == 0:
         return float(0.5 ** len(gaps)) if gaps[0] > 0 else 1.0
     return float(stats.ttest_1samp(gaps, 0, alternative="greater").pvalue)
-
-
-def _topics(outcome: Outcome, names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(f"{outcome.name}: {name}" for name in names)
-
-
-def _quoted(names: Sequence[str]) -> str:
-    return listed([f"“{name}”" for name in names])

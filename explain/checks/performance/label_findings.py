@@ -10,7 +10,8 @@ from scipy import stats
 from explain.checks.base import LEVEL
 from explain.record import Finding
 from explain.record.wording import estimated
-from explain.statistics.intervals import benjamini_hochberg, proportion
+from explain.statistics.adjustments import benjamini_hochberg
+from explain.statistics.intervals import proportion
 
 __all__ = ["dead_labels", "swapped_labels"]
 

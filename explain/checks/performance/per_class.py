@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from explain.checks.base.labelled_rows import LabelledRows
 from explain.checks.performance.confusion import Totals, f1_of
 from explain.record import IntervalsFigure, Measure, Table
-from explain.statistics.intervals import Resampled
+from explain.statistics.bootstrap import Resampled
 
 __all__ = ["MOST_DRAWN", "ByLabel"]
 

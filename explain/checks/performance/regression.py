@@ -7,7 +7,7 @@ from explain.checks.base import LEVEL, Check, not_measured
 from explain.checks.base.labelled_rows import LabelledRows
 from explain.record import Finding, InstanceLink, Measure, Section, Table
 from explain.record.wording import percent
-from explain.statistics.intervals import bootstrap
+from explain.statistics.bootstrap import bootstrap
 
 __all__ = ["performance", "spearman"]
 

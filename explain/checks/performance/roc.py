@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from explain.record import Measure
-from explain.statistics.intervals import linearised
+from explain.statistics.bootstrap import linearised
 
 __all__ = ["average_precision", "ranking_measures", "roc_area"]
 

@@ -18,17 +18,10 @@ from explain.checks.robustness.perturbations import (
     Transform,
     rewrite,
 )
-from explain.record import (
-    Cell,
-    Finding,
-    InstanceLink,
-    IntervalsFigure,
-    Measure,
-    Section,
-    Table,
-)
+from explain.record import Cell, Finding, InstanceLink, IntervalsFigure, Measure, Section, Table
 from explain.record.wording import estimated, percent
-from explain.statistics.intervals import benjamini_hochberg, mean
+from explain.statistics.adjustments import benjamini_hochberg
+from explain.statistics.intervals import mean
 from explain.text.spans import text_of
 
 __all__ = ["RobustnessCheck"]

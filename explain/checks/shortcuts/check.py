@@ -8,7 +8,8 @@ from pydantic import Field
 from explain.checks.base import AuditContext, not_measured
 from explain.checks.base.phrases import read_corpus
 from explain.checks.shortcuts.partial_input import length_leant_on, sides_leant_on
-from explain.checks.shortcuts.spurious_words import Ground, Part, words_leant_on
+from explain.checks.shortcuts.search import Ground, Part
+from explain.checks.shortcuts.spurious_words import words_leant_on
 from explain.checks.shortcuts.word_order import orders_leant_on
 from explain.record import Section
 from explain.statistics.intervals import count

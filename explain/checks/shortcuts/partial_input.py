@@ -13,10 +13,12 @@ from sklearn.pipeline import make_pipeline
 
 from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, intervene
-from explain.checks.shortcuts.spurious_words import SECTION, Ground, Part, moved
+from explain.checks.shortcuts.search import Ground, Part, moved
+from explain.checks.shortcuts.spurious_findings import SECTION
 from explain.record import Finding, Measure, Table
 from explain.record.wording import estimated, percent
-from explain.statistics.intervals import benjamini_hochberg, proportion
+from explain.statistics.adjustments import benjamini_hochberg
+from explain.statistics.intervals import proportion
 from explain.text.spans import Text, text_of
 
 __all__ = ["length_leant_on", "sides_leant_on"]

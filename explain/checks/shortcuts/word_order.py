@@ -10,10 +10,12 @@ from scipy import stats
 from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, Intervention, intervene
 from explain.checks.base.phrases import Corpus
-from explain.checks.shortcuts.spurious_words import SECTION, Ground, Part, moved
+from explain.checks.shortcuts.search import Ground, Part, moved
+from explain.checks.shortcuts.spurious_findings import SECTION
 from explain.record import Finding, Measure, Table
 from explain.record.wording import estimated
-from explain.statistics.intervals import benjamini_hochberg, proportion
+from explain.statistics.adjustments import benjamini_hochberg
+from explain.statistics.intervals import proportion
 from explain.text.editing import replaced
 from explain.text.spans import Text, text_of
 

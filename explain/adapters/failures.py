@@ -1,0 +1,73 @@
+"""What a model that fails has said, and which of its texts it fails on."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from explain.errors import PredictionError
+from explain.text.redaction import message, redacted
+
+__all__ = ["INTERRUPTS", "failure", "first_line", "halve_on_failure", "is_out_of_memory"]
+
+T = TypeVar("T")
+
+Q = TypeVar("Q")
+
+INTERRUPTS = (KeyboardInterrupt, GeneratorExit)
+"""What is not the model's doing. Anything else is: `SystemExit`, or a panic of a Rust extension
+(``PanicException`` of PyO3), which is no `Exception` either."""
+
+
+def failure(name: str, error: BaseException) -> PredictionError:
+    """Return what a model raised as an error of ours, without keys and not too long.
+
+    One that is ours already stays as it is if it holds none.
+    """
+    said = message(error)
+    if isinstance(error, PredictionError):
+        return error if said == str(error) else PredictionError(said)
+    line = message(" ".join(redacted(str(error)).split()))
+    return PredictionError(f"{name} raised {type(error).__name__}: {line}")
+
+
+def first_line(error: BaseException) -> str:
+    """Return the class and the first line of an error of another library, without keys."""
+    lines = redacted(str(error)).strip().splitlines() or ["no message"]
+    return f"{type(error).__name__}: {message(lines[0])}"
+
+
+def halve_on_failure(
+    work: Callable[[Sequence[Q]], Iterable[T]],
+    items: Sequence[Q],
+    name: str,
+    catching: type[Exception] = Exception,
+) -> list[T | PredictionError]:
+    """Return the result of each item; a batch that fails is halved until what fails stands alone.
+
+    Parameters
+    ----------
+    work : callable
+        Takes a batch of items and returns one result for each.
+    items : sequence
+        The whole batch.
+    name : str
+        Whose failure it is.
+    catching : type of exception
+        What counts as a failure of the items; anything else is raised.
+    """
+    try:
+        return [*work(items)]
+    except catching as error:
+        if len(items) == 1:
+            return [failure(name, error)]
+    half = len(items) // 2
+    return [
+        *halve_on_failure(work, items[:half], name, catching),
+        *halve_on_failure(work, items[half:], name, catching),
+    ]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether a model ran out of memory, on whatever device."""
+    return type(error).__name__ in ("OutOfMemoryError", "MemoryError") or (
+        "can't allocate memory" in str(error) or "not enough memory" in str(error)
+    )

@@ -1,0 +1,99 @@
+"""Prompts, and how the words that stand for labels are read."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from explain.errors import ConfigurationError
+from explain.text.spans import Span
+
+__all__ = [
+    "Prompts",
+    "TokenRow",
+    "Word",
+    "check_verbalizer",
+    "parsed_template",
+    "spans_in_text",
+    "with_mask",
+    "word_readings",
+]
+
+Word: TypeAlias = tuple[int, ...]
+"""The token ids of a word."""
+
+TokenRow: TypeAlias = tuple[list[int], list[Span | None]]
+"""The token ids of a prompt, and the place of each in the user's text."""
+
+_FIELD = re.compile(r"\{(text_pair|text)\}")
+
+_FIELDS = {"text": 0, "text_pair": 1}
+
+
+def check_verbalizer(verbalizer: object) -> None:
+    """Refuse a verbalizer that does not give each label words."""
+
+    def is_words(words: object) -> bool:
+        own = [words] if isinstance(words, str) else words
+        return isinstance(own, Sequence) and all(isinstance(word, str) for word in own)
+
+    if not isinstance(verbalizer, Mapping) or not all(
+        isinstance(label, str) and is_words(words) for label, words in verbalizer.items()
+    ):
+        raise ConfigurationError(
+            f"the verbalizer is {verbalizer!r}, expected a dict of labels, each with a word or a "
+            'list of words; pass {"bad": [" bad", " awful"], "good": " good"}'
+        )
+
+
+class Prompts(dict[str, list[list[int]]]):
+    """Encoded prompts, and for each of their tokens its place in the user's text."""
+
+    def __init__(self, rows: Sequence[TokenRow]) -> None:
+        super().__init__(with_mask([ids for ids, _ in rows]))
+        self.spans = [tuple(spans) for _, spans in rows]
+
+
+def with_mask(ids: list[list[int]]) -> dict[str, list[list[int]]]:
+    """Return rows of token ids with the mask that lets all of them be read."""
+    return {"input_ids": ids, "attention_mask": [[1] * len(row) for row in ids]}
+
+
+def parsed_template(template: str) -> tuple[list[str], list[int]]:
+    """Return the literal pieces of a template, and which part stands between them."""
+    pieces = _FIELD.split(template)
+    fields = pieces[1::2]
+    if sorted(fields) not in (["text"], ["text", "text_pair"]):
+        raise ConfigurationError(
+            f"the template {template!r} has the fields {fields or 'none'}; expected {{text}}, and "
+            "for pairs {text_pair}, each once"
+        )
+    return pieces[::2], [_FIELDS[field] for field in fields]
+
+
+def word_readings(labels: Sequence[Sequence[Word]]) -> dict[Word, list[tuple[int, Word]]]:
+    """Return what must be read after a prompt, and the words (label, tokens) that it scores.
+
+    That is the beginnings (all tokens but the last) that begin no other one.
+    """
+    words = [(label, word) for label, own in enumerate(labels) for word in own]
+    beginnings = sorted({word[:-1] for _, word in words}, key=lambda b: (-len(b), b))
+    readings: dict[Word, list[tuple[int, Word]]] = {}
+    for beginning in beginnings:
+        if not any(longer[: len(beginning)] == beginning for longer in readings):
+            readings[beginning] = []
+    for label, word in words:
+        home = next(b for b in readings if b[: len(word) - 1] == word[:-1])
+        readings[home].append((label, word))
+    return readings
+
+
+def spans_in_text(
+    offset: tuple[int, int], places: Sequence[Span], views: Sequence[Span]
+) -> Span | None:
+    """Return the part of a prompt's token that lies in the user's text, if any does."""
+    for part, first, last in places:
+        start, end = max(offset[0], first), min(offset[1], last)
+        if start < end:
+            shift = views[part].start - first
+            return Span(part, start + shift, end + shift)
+    return None

@@ -1,0 +1,41 @@
+"""One part of what is said of a table."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from scipy import stats
+
+from explain.checks.base import LEVEL
+from explain.record import Finding, InstanceRecord, Measure, Table
+
+__all__ = ["SECTION", "SURE", "Part", "labels_given", "labels_predicted", "surely_above"]
+
+SECTION = "data"
+
+SURE = LEVEL / 8
+"""Error of each of four findings, which leaves half of `LEVEL` to that of label noise."""
+
+
+class Part(NamedTuple):
+    """What one look at the table gives."""
+
+    measures: Sequence[Measure] = ()
+    tables: Sequence[Table] = ()
+    findings: Sequence[Finding] = ()
+
+
+def surely_above(hits: int, n: int, size: float) -> bool:
+    """Tell whether a share lies above a size, with an error of `SURE` (exact binomial test)."""
+    return n > 0 and bool(stats.binomtest(hits, n, size, alternative="greater").pvalue <= SURE)
+
+
+def labels_given(instance: InstanceRecord) -> tuple[str, ...] | None:
+    """Return all labels that the table gives a text; None if it says nothing."""
+    return instance.given if instance.label is None else (instance.label,)
+
+
+def labels_predicted(instance: InstanceRecord) -> tuple[str, ...]:
+    """Return all labels that the model gives a text."""
+    if instance.predictions is None:
+        return (instance.predicted,)
+    return tuple(prediction.label for prediction in instance.predictions)

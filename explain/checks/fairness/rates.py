@@ -1,0 +1,148 @@
+"""Rates of groups, and how they are compared."""
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.stats.contingency import relative_risk
+
+from explain.checks.base.decisions import Outcome, fisher
+from explain.record import Measure
+from explain.record.wording import percent
+from explain.statistics.bootstrap import CONFIDENCE
+from explain.statistics.intervals import proportion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "FOUR_FIFTHS",
+    "Rates",
+    "count_of",
+    "due_decisions",
+    "four_fifths_verdict",
+    "hits_of",
+    "impact_ratio",
+    "misses_of",
+    "more_frequent",
+    "most_above",
+    "most_below",
+    "ratio_of",
+    "ratio_sentence",
+]
+
+FOUR_FIFTHS = 0.8
+"""The four-fifths rule (29 CFR 1607.4 D): a selection rate under four fifths of the highest is
+generally regarded as evidence of adverse impact."""
+
+
+def impact_ratio(
+    hits: int, n: int, most_hits: int, most_n: int, name: str, slice_: str = "all"
+) -> Measure:
+    """Return the ratio of two selection rates with the interval of its logarithm.
+
+    Katz, Baptista, Azen and Pike (1978), by scipy. Where that has no width or no end, as of no
+    hits, half a hit and half a miss are added to both (as Haldane 1956 does for odds).
+    """
+    if n == 0 or most_n == 0 or most_hits == 0:
+        return Measure(name=name, value=None, n=n + most_n, unit="coefficient", slice=slice_)
+    value = (hits / n) / (most_hits / most_n)
+    method = "log ratio (Katz)"
+    if hits == 0 or (hits == n and most_hits == most_n):
+        a, b, m, most_m = hits + 0.5, most_hits + 0.5, n + 1, most_n + 1
+        error = np.sqrt(1 / a - 1 / m + 1 / b - 1 / most_m)
+        half = stats.norm.ppf((1 + CONFIDENCE) / 2) * error
+        centre = np.log((a / m) / (b / most_m))
+        lower, upper = (float(np.exp(centre + side)) for side in (-half, half))
+        lower = min(lower, value)
+        method = "log ratio, half a hit and half a miss added"
+    else:
+        interval = relative_risk(hits, n, most_hits, most_n).confidence_interval(CONFIDENCE)
+        lower, upper = float(interval.low), float(interval.high)
+    return Measure(
+        name=name,
+        value=value,
+        lower=lower,
+        upper=upper,
+        n=n + most_n,
+        method=method,
+        unit="coefficient",
+        slice=slice_,
+    )
+
+
+Rates: TypeAlias = tuple[dict[int, Measure], dict[int, Measure]]
+"""A rate of each group, and that of all others."""
+
+
+def hits_of(_: object, hits: "pd.Series[bool]") -> int:
+    """Count the hits of a group."""
+    return int(hits.sum())
+
+
+def more_frequent(own: Measure, rest: Measure) -> float:
+    """Return the p-value of hits being no more frequent in a group than in the others."""
+    hits, n, others, m = count_of(own), own.n, count_of(rest), rest.n
+    if not n or not m:
+        return 1.0
+    return float(fisher(*map(np.array, (hits, n, hits + others, n + m))))
+
+
+def misses_of(rates: Rates) -> Rates:
+    """Return the complements of all rates."""
+    groups, others = ({g: _complement(share) for g, share in part.items()} for part in rates)
+    return groups, others
+
+
+def most_above(measure: Measure, size: float) -> bool:
+    """Tell whether a whole interval lies above a size."""
+    return measure.lower is not None and measure.lower > size
+
+
+def most_below(measure: Measure, size: float) -> bool:
+    """Tell whether a whole interval lies below a size."""
+    return measure.upper is not None and measure.upper < size
+
+
+def count_of(share: Measure) -> int:
+    """Return how many a share stands for."""
+    return round((share.value or 0) * share.n)
+
+
+def ratio_of(one: Measure, most: Measure, outcome: Outcome) -> Measure:
+    """Return the ratio of two selection rates."""
+    name = f"impact ratio, {outcome.name}"
+    return impact_ratio(count_of(one), one.n, count_of(most), most.n, name, one.slice)
+
+
+def _complement(share: Measure) -> Measure:
+    name = share.name.replace("true-positive", "false-negative")
+    return proportion(name, share.n - count_of(share), share.n, share.slice)
+
+
+def ratio_sentence(ratio: Measure) -> str:
+    """Say what a ratio is, if it could be measured."""
+    if ratio.value is None:
+        return ""
+    return (
+        f" The impact ratio of the others against them is {ratio.value:.2f} "
+        f"[{ratio.lower:.2f}, {ratio.upper:.2f}]."
+    )
+
+
+def four_fifths_verdict(ratio: Measure) -> str:
+    """Tell whether a ratio lies below four fifths, and how surely."""
+    if ratio.value is None or ratio.upper is None or ratio.value >= FOUR_FIFTHS:
+        return "no"
+    return "beyond doubt" if ratio.upper < FOUR_FIFTHS else "perhaps: the interval reaches above"
+
+
+def due_decisions(right: NDArray[np.float64], own: NDArray[np.bool_]) -> str:
+    """Return what the given labels say of the shares of a group and of the others."""
+    if np.isnan(right[own]).all() or np.isnan(right[~own]).all():
+        return ""
+    return (
+        f" By the given labels it should be {percent(float(np.nanmean(right[own])))} and "
+        f"{percent(float(np.nanmean(right[~own])))}."
+    )

@@ -1,0 +1,126 @@
+"""Slices that are tried: declared ones, traits of the text, words."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import regex
+from numpy.typing import NDArray
+
+from explain.checks.base import TableRow
+from explain.checks.base.phrases import Corpus
+from explain.record import InstanceRecord
+
+__all__ = ["Slice", "declared_slices", "distinct_slices", "slices_by_word", "traits_of_texts"]
+
+MOST_WORDS = 200
+"""Most frequent words that are tried as slices; rarer ones hold too few texts in small tables."""
+
+MOST_PAIRED = 40
+"""Most frequent words of which each pair is tried: 780 pairs."""
+
+MOST_VALUES = 50
+"""Values of a declared column that are measured, the most frequent ones."""
+
+_CAPITAL = regex.compile(r"\p{Lu}")
+
+_LETTER = regex.compile(r"\p{L}")
+
+_DIGIT = regex.compile(r"\p{Nd}")
+
+
+# Begins at the sign, so that no long word is read again from each of its letters.
+_ADDRESS = regex.compile(r"(?i)https?://|www\.|(?<=[\w.+-])@[\w-]++\.[\w.]")
+
+_EMOJI = regex.compile(r"\p{Extended_Pictographic}")
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """Some of the labelled instances, and the condition that they meet."""
+
+    condition: str
+    members: NDArray[np.bool_]
+    of_words: bool = False
+    """Whether the condition is that a text holds certain words."""
+
+
+def declared_slices(
+    columns: Sequence[str], instances: Sequence[TableRow]
+) -> tuple[list[Slice], list[tuple[str, str]]]:
+    """Return a slice for each value of each column, and what a reader must know of a column."""
+    slices, notes = [], []
+    for column in columns:
+        cells = [instance.columns.get(column) for instance in instances]
+        counts = Counter(cell for cell in cells if cell is not None)
+        if missing := cells.count(None):
+            notes.append((column, f"{missing:,} rows have no value and lie in no slice"))
+        if len(counts) > MOST_VALUES:
+            notes.append((column, f"the {MOST_VALUES} most frequent of {len(counts):,} values"))
+        for value, _ in counts.most_common(MOST_VALUES):
+            members = np.array([cell == value for cell in cells])
+            slices.append(Slice(f"{column} = {value}", members))
+    return slices, notes
+
+
+def traits_of_texts(
+    instances: Sequence[TableRow], words: Sequence[Sequence[object]]
+) -> Iterator[Slice]:
+    """Yield slices by length and by how a text is written."""
+    lengths = np.array(list(map(len, words)))
+    edges = np.unique(np.quantile(lengths, [0, 0.25, 0.5, 0.75, 1], method="closest_observation"))
+    starts = [edges[0], *(edges[1:-1] + 1)] if len(edges) > 1 else []
+    for low, high in zip(starts, edges[1:], strict=True):
+        yield Slice(f"length = {low} to {high} words", (lengths >= low) & (lengths <= high))
+    texts = ["\n".join(instance.parts) for instance in instances]
+    scripts = np.array(list(map(_script, texts)))
+    for script in sorted(set(scripts)):
+        yield Slice(f"script = {script}", scripts == script)
+    marks = np.array([text.rstrip()[-1:] for text in texts])
+    for mark in sorted(mark for mark in set(marks) if not mark.isalnum()):
+        yield Slice(f"last character = {mark}", marks == mark)
+    capitals = np.array(
+        [len(_CAPITAL.findall(text)) / max(1, len(_LETTER.findall(text))) for text in texts]
+    )
+    traits = {
+        "read only in part": [isinstance(i, InstanceRecord) and bool(i.unread) for i in instances],
+        "capitals": capitals > 0,
+        "mostly capitals": capitals > 1 / 2,
+        "digits": [_DIGIT.search(text) is not None for text in texts],
+        "address": [_ADDRESS.search(text) is not None for text in texts],
+        "emoji": [_EMOJI.search(text) is not None for text in texts],
+    }
+    for trait, holds in traits.items():
+        yield Slice(f"{trait} = yes", np.array(holds))
+        yield Slice(f"{trait} = no", ~np.array(holds))
+
+
+def _script(text: str) -> str:
+    """Return the script of most letters, by the first word of their names in Unicode."""
+    names = Counter(
+        unicodedata.name(letter, "unnamed").split(maxsplit=1)[0] for letter in text
+        if letter.isalpha()
+    )  # fmt: skip
+    return names.most_common(1)[0][0].capitalize() if names else "none"
+
+
+def slices_by_word(corpus: Corpus) -> Iterator[Slice]:
+    """Yield slices by the presence of each frequent word, and of each pair of very frequent ones.
+
+    A word that nearly all texts hold is left to the pairs by the size of the rest.
+    """
+    order = np.lexsort((np.arange(len(corpus.vocabulary)), -corpus.frequencies))[:MOST_WORDS]
+    present = corpus.presence[:, order].toarray().T > 0
+    for word, members in zip(order, present, strict=True):
+        yield Slice(f"word = {corpus.vocabulary[word]}", members, of_words=True)
+    for first, second in combinations(range(min(MOST_PAIRED, len(order))), 2):
+        pair = " + ".join(corpus.vocabulary[order[i]] for i in (first, second))
+        yield Slice(f"words = {pair}", present[first] & present[second], of_words=True)
+
+
+def distinct_slices(slices: Sequence[Slice]) -> list[Slice]:
+    """Return the slices without those that hold the very rows of an earlier one."""
+    return list({s.members.tobytes(): s for s in reversed(slices)}.values())[::-1]

@@ -1,0 +1,200 @@
+"""Whether losses within a slice are larger than without."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from explain.checks.base import LEVEL
+from explain.checks.slices.candidates import Slice
+from explain.record import InstanceRecord, Measure, Task
+from explain.statistics.adjustments import benjamini_hochberg, holm
+from explain.statistics.intervals import mean, proportion, wilson
+
+__all__ = [
+    "LARGE_GAP",
+    "SMALLEST_GAP",
+    "SMALLEST_SHARE",
+    "Losses",
+    "Tested",
+    "clearly_worse",
+    "loss_of",
+    "score_difference",
+    "tested_against_rest",
+    "worst_first",
+]
+
+SMALLEST_GAP = 0.05
+"""Difference of two error rates, of which the whole interval must lie above this to be a finding:
+one text in twenty is what a reader of single predictions begins to notice."""
+
+LARGE_GAP = 0.10
+"""The same, from which a finding must be known before use: twice the smallest one."""
+
+SMALLEST_SHARE = 0.25
+"""The same for mean squared errors, which have no common scale, as a share of the overall one."""
+
+METRIC: dict[Task, str] = {
+    "single_label": "accuracy",
+    "multi_label": "subset accuracy",
+    "regression": "mean squared error",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """A slice against the rest of the rows that it was tested on."""
+
+    slice: Slice
+    found: bool
+    """Whether a search turned it up, and half of the table tests it."""
+    measure: Measure
+    rest: Measure
+    gap: Measure
+    """By how much the loss is higher than in the rest."""
+    p_value: float
+    """Adjusted for the number of slices that were tested."""
+    sides: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+    """Which of the rows it was tested on lie in the slice, and which do not."""
+
+
+@dataclass(frozen=True, eq=False)
+class Losses:
+    """How wrong each labelled instance is: 0 or 1, or the squared error of a regression.
+
+    Rows that got no answer come last: they are wrong, or have no error in a regression.
+    """
+
+    values: NDArray[np.float64]
+    task: Task
+    failed: int = 0
+    """Rows that got no answer."""
+
+    @property
+    def answered(self) -> NDArray[np.bool_]:
+        """Which instances got an answer."""
+        return np.arange(len(self.values)) < len(self.values) - self.failed
+
+    def measure(self, members: NDArray[np.bool_], condition: str) -> Measure:
+        """Return accuracy, or mean squared error, of some of the instances."""
+        name, values = METRIC[self.task], self.values[members]
+        if self.task == "regression":
+            return mean(name, values.tolist(), "coefficient", condition)
+        return proportion(name, int((values == 0).sum()), len(values), condition)
+
+    def p_value(self, members: NDArray[np.bool_], rest: NDArray[np.bool_]) -> float:
+        """Return the p-value against the hypothesis that the slice is no worse than the rest.
+
+        Fisher's exact test of the errors; Welch's of the squared errors.
+        """
+        own, other = self.values[members], self.values[rest]
+        if self.task != "regression":
+            n, errors = len(own) + len(other), own.sum() + other.sum()
+            return float(stats.hypergeom.sf(own.sum() - 1, n, errors, len(own)))
+        if np.ptp(self.values[members | rest]) == 0:
+            return 1.0
+        return float(stats.ttest_ind(own, other, equal_var=False, alternative="greater").pvalue)
+
+    def gap(self, members: NDArray[np.bool_], rest: NDArray[np.bool_], condition: str) -> Measure:
+        """Return by how much the slice is worse: a difference of rates, or of mean losses."""
+        own, other = self.values[members], self.values[rest]
+        if self.task != "regression":
+            value, lower, upper = score_difference(
+                int(own.sum()), len(own), int(other.sum()), len(other)
+            )
+            name, unit, method = "error rate minus that of the rest", "proportion", "Newcombe"
+        else:
+            interval = stats.ttest_ind(own, other, equal_var=False).confidence_interval(0.95)
+            value, lower, upper = own.mean() - other.mean(), interval.low, interval.high
+            name, unit, method = "mean squared error minus that of the rest", "coefficient", "Welch"
+        return Measure.model_validate(
+            {
+                "name": name, "value": float(value), "lower": float(lower), "upper": float(upper),
+                "n": len(own), "method": method, "unit": unit, "slice": condition,
+            }
+        )  # fmt: skip
+
+
+def score_difference(
+    hits: int, n: int, other_hits: int, other_n: int
+) -> tuple[float, float, float]:
+    """Return the difference of two shares with the ends of its 95 % interval.
+
+    The hybrid of two Wilson intervals (Newcombe 1998, method 10).
+    """
+    p, q = hits / n, other_hits / other_n
+    (a, b), (c, d) = wilson(p, n), wilson(q, other_n)
+    lower = p - q - np.hypot(p - a, d - q)
+    return p - q, float(lower), float(p - q + np.hypot(b - p, q - c))
+
+
+def loss_of(instance: InstanceRecord) -> float:
+    """Return 1 for a wrong prediction and 0 for a right one, or the squared error of a number."""
+    if instance.given is None:
+        return float(not instance.right)
+    if instance.predictions is None:
+        return (float(instance.given[0]) - instance.scores[0]) ** 2
+    return float({p.label for p in instance.predictions} != set(instance.given))
+
+
+def tested_against_rest(
+    losses: Losses, slices: Sequence[Slice], among: NDArray[np.bool_], *, found: bool
+) -> list[Tested]:
+    """Return the slices against the rest of some rows, p-values adjusted for their number."""
+    sides = [(s.members & among, ~s.members & among) for s in slices]
+    p_values = np.array([losses.p_value(*side) for side in sides])
+    if slices:
+        p_values = benjamini_hochberg(p_values) if found else holm(p_values)
+    return [
+        Tested(
+            s, found, losses.measure(own, s.condition), losses.measure(rest, f"not {s.condition}"),
+            losses.gap(own, rest, s.condition), float(p_value), (own, rest),
+        )
+        for s, (own, rest), p_value in zip(slices, sides, p_values, strict=True)
+    ]  # fmt: skip
+
+
+def worst_first(measure: Measure) -> tuple[float, str]:
+    """Return a key that sorts by the worst bound: the lowest accuracy, or the highest loss."""
+    bound = measure.upper if measure.unit == "coefficient" else measure.lower
+    if bound is None:
+        return np.inf, measure.slice
+    return -bound if measure.unit == "coefficient" else bound, measure.slice
+
+
+def clearly_worse(tests: Sequence[Tested], losses: Losses, smallest: int) -> list[Tested]:
+    """Return the slices that are clearly worse, also without the rows of those that are worst."""
+    kept: list[Tested] = []
+    explained = np.zeros(len(losses.values), dtype=bool)
+    for test in sorted(tests, key=lambda test: -(test.gap.lower or 0)):
+        if test.p_value > LEVEL or (test.gap.lower or 0) <= _smallest_gap(losses):
+            continue
+        if not _holds_where_answered(test, losses):
+            continue
+        members = test.slice.members & ~explained
+        rest = ~test.slice.members & ~explained
+        anew = min(members.sum(), rest.sum()) >= smallest and (
+            losses.p_value(members, rest) <= LEVEL
+        )
+        if not kept or anew:
+            kept.append(test)
+            explained |= test.slice.members
+    return kept
+
+
+def _holds_where_answered(test: Tested, losses: Losses) -> bool:
+    """Tell whether a slice is worse on the rows alone that the model answered."""
+    if not losses.failed:
+        return True
+    own, rest = (side & losses.answered for side in test.sides)
+    if not own.any() or not rest.any() or losses.p_value(own, rest) > LEVEL:
+        return False
+    return (losses.gap(own, rest, "").lower or 0) > _smallest_gap(losses)
+
+
+def _smallest_gap(losses: Losses) -> float:
+    if losses.task == "regression":
+        return SMALLEST_SHARE * float(losses.values.mean())
+    return SMALLEST_GAP

@@ -1,0 +1,67 @@
+"""Where methods disagree."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from explain.record import Agreement, Attribution
+from explain.record.wording import percent
+from reports.doubts import method_title
+from reports.numbers import bare, count
+from reports.tables import EMPTY, CellView, TableView, table
+from reports.text import visible
+from reports.values import feature_name
+
+__all__ = ["agreement_tables", "disputes_of"]
+
+
+def disputes_of(agreement: Agreement, attributions: Sequence[Attribution]) -> Iterator[str]:
+    """Yield where two methods disagree, in sentences."""
+    pair = _pair(agreement)
+    if agreement.tau is None:
+        yield f"{pair} cannot be compared: one of them gives all features the same value."
+    elif agreement.null_upper is not None and agreement.tau <= agreement.null_upper:
+        tau, chance = bare(agreement.tau, 2), bare(agreement.null_upper, 2)
+        yield f"{pair} agree no better than chance: τ-b {tau}, where chance reaches {chance}."
+    if agreement.disputed:
+        yield f"{pair} give opposite signs to {_disputed(agreement, attributions)}."
+
+
+def agreement_tables(
+    agreements: Sequence[Agreement], attributions: Sequence[Attribution]
+) -> TableView | None:
+    """Return how far the methods agree on one instance."""
+    if not agreements:
+        return None
+    view = table(
+        "How far the methods agree",
+        ("methods", "Kendall’s τ-b", "95 % of chance is below", "top features shared", "disputed"),
+        (
+            (
+                CellView(_pair(agreement)),
+                *(
+                    CellView(EMPTY if number is None else bare(number, 2), numeric=True)
+                    for number in (agreement.tau, agreement.null_upper)
+                ),
+                CellView(f"{percent(agreement.overlap)} of {agreement.top}", numeric=True),
+                CellView(_disputed(agreement, attributions) or "none"),
+            )
+            for agreement in agreements
+        ),
+    )
+    return replace(view, note="Disputed: top features with opposite signs, beyond their errors.")
+
+
+def _pair(agreement: Agreement) -> str:
+    return " and ".join(visible(method_title(method)) for method in agreement.methods)
+
+
+def _disputed(agreement: Agreement, attributions: Sequence[Attribution]) -> str:
+    """Return the names of the features in dispute."""
+    first = next((a for a in attributions if a.method in agreement.methods), None)
+    spans = first.spans if first else ()
+    return ", ".join(
+        f"“{feature_name(first.parts, spans[place])}”"
+        if first and place < len(spans)
+        else f"feature {count(place + 1)}"
+        for place in agreement.disputed
+    )

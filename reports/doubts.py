@@ -1,0 +1,229 @@
+"""How exactly an attribution is known, and what warns of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from explain.record import Attribution, Group, JsonObject
+from explain.record.wording import decimal, percent, signed
+from reports.numbers import bare, count
+from reports.precision import precision_warnings, repeats_note
+from reports.tables import TableView, measures_table
+from reports.text import visible
+from reports.values import digits_for
+
+__all__ = [
+    "MethodView",
+    "doubt_of",
+    "ending",
+    "error_note",
+    "method_title",
+    "method_view",
+    "refined_sentences",
+    "warnings",
+]
+
+LARGE_GAP = 0.05
+"""Share of v(N) - v(empty) that an efficient method may leave unexplained without a warning."""
+
+_TITLES = {"shap": "SHAP", "lime": "LIME"}
+
+_ENDINGS = {
+    "exact": "Ended with exact values after {}",
+    "enumeration": "Ended when there was nothing left to ask, after {}",
+    "tolerance": "Ended when the error fell below the tolerance, after {}",
+    "budget": "Ended when the budget was spent, after {}",
+    "seconds": "Ended when the time was up, after {}",
+}
+"""Why a method stopped to ask, what binds most last."""
+
+_SCALES = {"log_odds": "log-odds", "logit": "logit", "value": "value"}
+
+
+@dataclass(frozen=True, slots=True)
+class MethodView:
+    """How far one method can be believed on this instance."""
+
+    title: str
+    grade: str
+    """``A`` to ``D``, or nothing."""
+    reasons: tuple[str, ...]
+    """Why the grade is no better."""
+    note: str
+    """The error of the method in words."""
+    ending: str
+    """Why it stopped to ask, in a sentence; nothing if it does not say."""
+    ends: str
+    """What is explained, from v(empty) to v(N)."""
+    warnings: tuple[str, ...]
+    quality: TableView | None
+    """What metrics measured of the attribution; None if none ran."""
+
+
+def method_title(method: str) -> str:
+    """Return the name of a method as it is written.
+
+    Examples
+    --------
+    >>> method_title("shap"), method_title("integrated_gradients")
+    ('SHAP', 'Integrated gradients')
+    """
+    return _TITLES.get(method, method.replace("_", " ").capitalize())
+
+
+def refined_sentences(attribution: Attribution | None, part: int | None = None) -> list[Group]:
+    """Return the sentences that were explained by their words, of one part or of all."""
+    groups = attribution.groups if attribution else ()
+    return [
+        group
+        for group in groups
+        if attribution and len(attribution.places_in(group)) > 1 and part in (None, group.span.part)
+    ]
+
+
+def method_view(attribution: Attribution, own_warnings: Sequence[str]) -> MethodView:
+    """Return what is said of one attribution and how exactly it is known."""
+    target = attribution.target
+    return MethodView(
+        title=method_title(attribution.method),
+        grade=attribution.grade or "",
+        reasons=attribution.reasons,
+        note=error_note(attribution),
+        ending=" ".join(
+            filter(
+                None,
+                (
+                    ending(attribution.diagnostics, attribution.evaluations),
+                    repeats_note(attribution.repeats),
+                ),
+            )
+        ),
+        ends=(
+            f"{_SCALES[target.scale]} of {visible(target.label)}: "
+            f"v(empty) {signed(attribution.empty_value)}, v(N) {signed(attribution.full_value)}; "
+            f"removed: {visible(attribution.removal)}"
+        ),
+        warnings=tuple(own_warnings),
+        quality=(
+            measures_table(method_title(attribution.method), attribution.quality)
+            if attribution.quality
+            else None
+        ),
+    )
+
+
+def ending(diagnostics: JsonObject, evaluations: int) -> str:
+    """Return in a sentence why a method stopped to ask; nothing if it does not say.
+
+    Of a text that was explained by sentences and then by words, that which binds most is told.
+    """
+    within = diagnostics.get("words")
+    told = [
+        diagnostics,
+        diagnostics.get("sentences"),
+        *(within if isinstance(within, list) else ()),
+    ]
+    reasons = [facts.get("ended_by") for facts in told if isinstance(facts, dict)]
+    reason = next((reason for reason in reversed(_ENDINGS) if reason in reasons), None)
+    what = "gradient" if "steps" in diagnostics else "evaluation"
+    n_asked = f"{count(evaluations)} {what}{'' if evaluations == 1 else 's'}"
+    return f"{_ENDINGS[reason].format(n_asked)}." if reason else ""
+
+
+def doubt_of(attribution: Attribution) -> str:
+    """Return why the colours of a text are greyed; nothing if they are not."""
+    if attribution.grade != "D":
+        return ""
+    why = " ".join(map(visible, attribution.reasons)) or "No reason is recorded."
+    return f"Greyed: {visible(method_title(attribution.method))} is graded D on this text. {why}"
+
+
+def error_note(attribution: Attribution) -> str:
+    """Return in words how much work an attribution cost and how far it may be off."""
+    facts, said, which = attribution.diagnostics, list[str](), ""
+    if attribution.groups:
+        said += _by_sentences(attribution)
+        of_sentences = facts.get("sentences")
+        facts = of_sentences if isinstance(of_sentences, dict) else {}
+        which = " for the sentences"
+    algorithm, steps = facts.get("algorithm"), _number(facts, "steps")
+    if isinstance(algorithm, str):
+        said.append(visible(algorithm) + which)
+    if steps is not None:
+        said.append(f"{count(round(steps))} steps")
+    elif not ending(attribution.diagnostics, attribution.evaluations):
+        said.append(f"{count(attribution.evaluations)} evaluations")
+    own = [error + which for error in _own_error(facts)]
+    errors = attribution.standard_errors
+    if errors is None:
+        said += [*own, "error not estimated"]
+    elif any(errors):
+        said += [
+            *own,
+            f"standard error up to {decimal(max(errors), digits_for(attribution.values))}",
+        ]
+    else:
+        said += own if algorithm == "exact" else [*own, "exact"]
+    return ", ".join(said)
+
+
+def _by_sentences(attribution: Attribution) -> list[str]:
+    """Return in words that sentences came first, and what their words were corrected by."""
+    n_refined = len(refined_sentences(attribution))
+    which = "one that matters" if n_refined == 1 else f"{count(n_refined)} that matter"
+    said = [f"explained by sentences first, then by the words of the {which} most"]
+    words = attribution.diagnostics.get("words")
+    facts = [own for own in words if isinstance(own, dict)] if isinstance(words, list) else []
+    corrections = [abs(_number(own, "correction") or 0.0) for own in facts]
+    if any(corrections):
+        size = decimal(max(corrections), digits_for(attribution.values))
+        said.append(f"up to {size} added to each word so that a sentence is the sum of its words")
+    return said
+
+
+def _own_error(facts: Mapping[str, JsonValue]) -> list[str]:
+    """Return what a method says of its own fit."""
+    r2, held_out = _number(facts, "r2"), _number(facts, "held_out_r2")
+    gap = _number(facts, "relative_gap")
+    said = [] if r2 is None else [f"R² {bare(r2, 2)}"]
+    said += [] if held_out is None else [f"held out {bare(held_out, 2)}"]
+    return said + ([] if gap is None else [f"gap {percent(gap)}"])
+
+
+def warnings(attribution: Attribution) -> list[str]:
+    """Return what a reader of an attribution must be warned of, in sentences."""
+    target, facts = visible(attribution.target.label), attribution.diagnostics
+    said = []
+    if attribution.grade == "D":
+        said.append("graded D: do not rely on these values")
+    relative, steps = _number(facts, "relative_gap"), _number(facts, "steps")
+    if facts.get("converged") is False:
+        gap = "" if relative is None else f": gap {percent(relative)}"
+        after = "" if steps is None else f" after {count(round(steps))} steps"
+        said.append(f"did not converge{gap}{after}")
+    elif _misses_its_sum(attribution):
+        difference = signed(attribution.full_value - attribution.empty_value)
+        total = signed(sum(attribution.values))
+        said.append(f"the values sum to {total}, but v(N) − v(empty) is {difference}")
+    if isinstance(tokens := facts.get("special_tokens"), list):
+        named = ", ".join(visible(str(token)) for token in tokens)
+        said.append(f"the text holds {named}, which the model reads as a token of its own")
+    said += precision_warnings(attribution)
+    if attribution.empty_value > 0 and attribution.target.scale != "value":
+        said.append(f"with every feature removed the model already says {target}")
+    return said
+
+
+def _misses_its_sum(attribution: Attribution) -> bool:
+    """Return whether an efficient method leaves much of v(N) - v(empty) unexplained."""
+    explained = abs(attribution.full_value - attribution.empty_value)
+    # Where both ends are equal, rounding alone must not pass for a gap.
+    allowed = LARGE_GAP * explained + 1e-6
+    return attribution.efficient and abs(attribution.completeness_gap) > allowed
+
+
+def _number(facts: Mapping[str, JsonValue], name: str) -> float | None:
+    """Return a number that a method told of itself; None if it told none."""
+    value = facts.get(name)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
