@@ -1,6 +1,7 @@
 """What a method states of a game of a family, beside the truth."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -36,6 +37,7 @@ def compared(values: Values, errors: Values, truth: Values) -> tuple[np.ndarray,
     return covered, float(off.max() / scale), float(errors.max() / scale)
 
 
+@cache
 def played(family: Family, n: int, seed: int) -> tuple[Played, Value, Values]:
     v, truth = family(n, np.random.default_rng([n, seed]))
     estimate, coalitions = asked(Shap().plan(n, np.random.default_rng(seed)), v)

@@ -70,7 +70,7 @@ BUGS = {
             "(values[:, 0] - values[:, 1]) / 2",
             "values[:, 0] - values.mean()",
         ),
-        "unit/test_game_model.py::test_errors_on_real_games_beat_the_prototype[128-0.065-0.09]",
+        "statistical/test_game_model.py::test_errors_on_real_games_beat_the_prototype[128-0.065-0.09]",
     ),
     "verdict from an estimate": (
         Mutation(

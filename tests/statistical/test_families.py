@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from explain.attribution.game_model import GameModel, Limits, learn
 from explain.attribution.interaction import exact_interactions
@@ -13,9 +14,8 @@ from tests.helpers.families import FAMILIES, Family, Value
 from tests.helpers.play import play, table_game
 from tests.helpers.played import compared, played
 from tests.helpers.reference.lime_package import limit_of_lime
-from tests.helpers.search import seeds
 
-GAMES = seeds(20, 6)
+GAMES = range(20)
 SIZES = [15, *(pytest.param(size, marks=pytest.mark.nightly) for size in (30, 60))]
 
 
@@ -52,9 +52,17 @@ def test_shapley_values_are_within_their_intervals(family: Family, n: int) -> No
     for ended_by, wanted in (("tolerance", 0.85), ("budget", 0.8)):
         covered = [game.covered for game in games if game.ended_by == ended_by]
         if covered:
-            assert np.concatenate(covered).mean() >= wanted
+            inside = np.concatenate(covered)
+            # No fewer than chance leaves, in 99 of 100 draws, where as many as wanted are covered.
+            assert binom.cdf(inside.sum(), inside.size, wanted) > 0.01
     largest = np.mean([game.largest for game in games])
     assert largest <= 2 * np.mean([game.stated for game in games]) + 1e-9
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_over_all_families_nine_in_ten_values_are_covered(n: int) -> None:
+    covered = [played(family, n, seed)[0].covered for family in FAMILIES for seed in GAMES]
+    assert np.concatenate(covered).mean() >= 0.9
 
 
 @pytest.mark.parametrize("n", SIZES)

@@ -12,6 +12,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from explain.text.editing import beside, inserted, replaced, without
 from explain.text.spans import Segmentation, Span, parts_of, sentences, words
 from tests.helpers import strategies
+from tests.helpers.search import examples
 
 AS_WRITTEN = (
     "They kept it secret, but it leaked.",
@@ -109,6 +110,7 @@ def require_white_space_of(parts: Sequence[str], masked: Sequence[str], ends: bo
 
 
 @pytest.mark.parametrize("token", TOKENS)
+@examples(40)
 @given(strategies.masked())
 @example((("我(は)喜欢电影",), [True, False, True, False, True, True]))
 @example((("b@c.org", "中b@c.org"), [False, True, False, True, True, True]))
@@ -199,6 +201,7 @@ def test_a_bag_of_words_counts_the_kept_words_and_nothing_else(text: str) -> Non
             assert tokens(without(segmentation, kept)) == seen
 
 
+@examples(40)
 @given(strategies.masked())
 def test_what_lies_between_two_kept_neighbours_stays(
     case: tuple[tuple[str, ...], list[bool]],
@@ -219,6 +222,7 @@ def test_what_lies_between_two_kept_neighbours_stays(
                 assert part.startswith(between, place)
 
 
+@examples(40)
 @given(strategies.masked())
 def test_between_sentences_that_are_kept_no_words_become_one(
     case: tuple[tuple[str, ...], list[bool]],
@@ -241,6 +245,7 @@ def test_between_sentences_that_are_kept_no_words_become_one(
     require_words(parts_of(without(segmentation, kept)), expected)
 
 
+@examples(40)
 @given(strategies.masked())
 def test_what_was_never_read_joins_no_words(case: tuple[tuple[str, ...], list[bool]]) -> None:
     parts, kept = case
@@ -253,6 +258,7 @@ def test_what_was_never_read_joins_no_words(case: tuple[tuple[str, ...], list[bo
         require_words(masked, hidden(segmentation, [True] * len(read), None))
 
 
+@examples(40)
 @given(strategies.masked())
 def test_tokens_that_are_kept_stay_in_their_words(
     case: tuple[tuple[str, ...], list[bool]],
@@ -272,6 +278,7 @@ def test_tokens_that_are_kept_stay_in_their_words(
                 assert all(letter in left for letter in "".join(feature.split()))
 
 
+@examples(40)
 @given(strategies.masked(), st.sampled_from(["zorbix", "die @Zorbix-Werke", "¡"]))
 def test_what_is_replaced_changes_no_other_word(
     case: tuple[tuple[str, ...], list[bool]], new: str
@@ -306,6 +313,7 @@ def test_a_new_word_stands_apart_where_the_old_one_did(
     assert replaced([text], [(Span(0, start, start + len(old)), new)]) == (expected,)
 
 
+@examples(40)
 @given(strategies.texts)
 def test_what_is_inserted_changes_no_other_word(text: str) -> None:
     spans = words([text])
@@ -315,6 +323,7 @@ def test_what_is_inserted_changes_no_other_word(text: str) -> None:
         require_words([edited], [*features[:number], (0, "zorbix"), *features[number:]])
 
 
+@examples(40)
 @given(strategies.texts, strategies.texts)
 def test_two_texts_side_by_side_have_the_words_of_both(before: str, after: str) -> None:
     # Kana in one text would change how the Han characters of the other are cut.

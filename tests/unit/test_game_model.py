@@ -1,43 +1,22 @@
 """The game model: exact games, closed-form games, and intervals that cover what they say."""
 
 from itertools import islice, product
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explain.attribution.game_model import GameModel, Learned, Limits, learn, pairs
+from explain.attribution.game_model import pairs
 from explain.attribution.interaction import exact_interactions
 from explain.attribution.methods import Lime, Shap
 from explain.attribution.methods.base import every
-from explain.attribution.methods.lime import draw_neighbours
 from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine.games import Coalitions, Values
-from tests.helpers.play import asked, play, table_game
-from tests.helpers.reference.lime_package import lime_by_hand, limit_of_lime
-from tests.helpers.search import examples, seeds
-
-TIGHT = 1e-9
-"""A tolerance that no game reaches, so that the budget ends the run."""
-
-
-def learned(values: Values, budget: int, seed: int = 0, tolerance: float = TIGHT) -> Learned:
-    n = len(values).bit_length() - 1
-    plan = learn(n, np.random.default_rng(seed), Limits(tolerance, budget), GameModel.shapley)
-    return play(plan, table_game(values))
-
-
-def mixed_game(n: int, rng: np.random.Generator) -> Values:
-    """Return a game of a few effects of each order, as classifiers have them."""
-    kept = every(n)
-    values = kept @ rng.normal(0, 1, n)
-    for order, size in ((2, 0.5), (3, 0.3)):
-        for _ in range(n):
-            some = rng.choice(n, order, replace=False)
-            values = values + rng.normal(0, size) * kept[:, some].all(axis=1)
-    return np.asarray(values, dtype=np.float64)
+from tests.helpers.learned import TIGHT, learned, mixed_game
+from tests.helpers.play import play, table_game
+from tests.helpers.reference.lime_package import limit_of_lime
+from tests.helpers.search import examples
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 5, 8, 13])
@@ -161,93 +140,6 @@ def test_with_nearly_all_pairs_known_the_axioms_hold(seed: int, order: list[int]
     close(found(table_game(one)(kept[:, np.argsort(order)])), own[order])
 
 
-@pytest.mark.parametrize("budget", [32, 64, 128])
-def test_ninety_percent_intervals_cover_at_least_that_on_synthetic_games(budget: int) -> None:
-    inside = []
-    for seed in seeds(200, 50):
-        values = mixed_game(10, np.random.default_rng(seed))
-        found = learned(values, budget, seed).found
-        inside.append(np.abs(found.values - exact_shapley_values(values)) <= 1.645 * found.errors)
-    assert np.mean(inside) >= 0.9
-
-
-def test_intervals_cover_where_the_tolerance_ended_the_run() -> None:
-    inside = []
-    for seed in seeds(200, 50):
-        values = mixed_game(10, np.random.default_rng(seed))
-        found = learned(values, 512, seed, tolerance=0.05).found
-        inside.append(np.abs(found.values - exact_shapley_values(values)) <= 1.645 * found.errors)
-    assert np.mean(inside) >= 0.9
-
-
-@pytest.fixture(scope="module")
-def exact_games(shared: Path) -> list[tuple[Values, Values]]:
-    found = [np.load(path) for path in sorted((shared / "games").glob("*.npz"))]
-    return [(game["values"].astype(float), game["shapley"]) for game in found]
-
-
-@pytest.mark.parametrize(
-    ("budget", "short", "long"), [(32, 0.307, 0.380), (64, 0.117, 0.170), (128, 0.065, 0.090)]
-)
-def test_errors_on_real_games_beat_the_prototype(
-    exact_games: list[tuple[Values, Values]], budget: int, short: float, long: float
-) -> None:
-    errors: dict[bool, list[float]] = {True: [], False: []}
-    inside = []
-    for values, truth in exact_games:
-        found = learned(values, budget).found
-        off = found.values - truth
-        errors[len(truth) > 12].append(float(np.linalg.norm(off) / np.linalg.norm(truth)))
-        inside.append(np.abs(off) <= 1.645 * found.errors)
-    assert np.mean(errors[False]) < short
-    assert np.mean(errors[True]) < long
-    assert np.mean(np.concatenate(inside)) >= 0.9
-
-
-@pytest.mark.parametrize("tolerance", [0.2, 0.05])
-def test_a_run_ends_at_its_tolerance(
-    exact_games: list[tuple[Values, Values]], tolerance: float
-) -> None:
-    ended = learned(exact_games[-1][0], 4_096, tolerance=tolerance)
-    assert ended.ended_by == "tolerance"
-    assert ended.found.relative_error <= tolerance
-
-
-def test_a_run_ends_at_its_budget_or_its_seconds(
-    exact_games: list[tuple[Values, Values]],
-) -> None:
-    values, _ = exact_games[-1]
-    n = len(values).bit_length() - 1
-    plan = Shap(tolerance=TIGHT, budget=50).plan(n, np.random.default_rng(0))
-    estimate, coalitions = asked(plan, table_game(values))
-    assert estimate.diagnostics["ended_by"] == "budget"
-    assert len(np.unique(coalitions, axis=0)) == 50
-    plan = Shap(tolerance=TIGHT, seconds=1e-6).plan(n, np.random.default_rng(0))
-    assert play(plan, table_game(values)).diagnostics["ended_by"] == "seconds"
-
-
-def test_lime_asks_first_what_shap_has_asked(exact_games: list[tuple[Values, Values]]) -> None:
-    values, _ = exact_games[0]
-    n = len(values).bit_length() - 1
-    _, by_shap = asked(
-        Shap(budget=64, tolerance=TIGHT).plan(n, np.random.default_rng(0)), table_game(values)
-    )
-    _, by_lime = asked(
-        Lime(budget=88, tolerance=TIGHT).plan(n, np.random.default_rng(0)), table_game(values)
-    )
-    assert {row.tobytes() for row in by_shap} <= {row.tobytes() for row in by_lime[:72]}
-
-
-def test_interactions_are_found_within_their_errors(
-    exact_games: list[tuple[Values, Values]],
-) -> None:
-    inside = []
-    for values, _ in exact_games[:8]:
-        found = learned(values, 256).model.interactions()
-        inside.append(np.abs(found.values - exact_interactions(values)) <= 1.645 * found.errors)
-    assert 0.8 <= np.mean(np.concatenate(inside)) <= 1
-
-
 @pytest.mark.parametrize("n", [2, 3, 6])
 def test_exact_interactions_equal_those_of_shapiq(n: int) -> None:
     shapiq = pytest.importorskip("shapiq")
@@ -275,24 +167,6 @@ def test_the_limit_of_lime_is_the_weighted_fit_of_all_coalitions(n: int) -> None
     np.testing.assert_allclose(
         play(plan, table_game(values)).values, limit_of_lime(values), atol=0.02
     )
-
-
-def test_lime_is_nearer_to_its_limit_than_5000_draws_for_a_sixteenth_of_them(
-    exact_games: list[tuple[Values, Values]],
-) -> None:
-    ours, draws, evaluations = [], [], []
-    for values, _ in exact_games:
-        n, limit = len(values).bit_length() - 1, limit_of_lime(values)
-        plan = Lime(tolerance=0.025).plan(n, np.random.default_rng(0))
-        estimate, coalitions = asked(plan, table_game(values))
-        kept = draw_neighbours(n, 10**6, np.random.default_rng(0))
-        drawn, _ = lime_by_hand(kept, table_game(values)(kept))
-        assert len(kept) == 5_000
-        ours.append(np.linalg.norm(estimate.values - limit) / np.linalg.norm(limit))
-        draws.append(np.linalg.norm(drawn - limit) / np.linalg.norm(limit))
-        evaluations.append(len(coalitions))
-    assert np.mean(ours) < np.mean(draws)
-    assert np.mean(evaluations) < 5_000 / 16
 
 
 def test_what_is_predicted_of_a_known_coalition_is_its_value() -> None:

@@ -144,7 +144,7 @@ def test_what_an_adapter_registers_is_removed(monkeypatch: pytest.MonkeyPatch) -
     assert redacted("401: kept in a vault 7") == f"401: {REMOVED}"
 
 
-@examples(200)
+@examples(50)
 @given(
     st.text(min_size=8, max_size=40).filter(lambda key: not key.isalpha() and key == key.strip()),
     st.text(max_size=30),
@@ -157,7 +157,7 @@ def test_any_key_is_removed(key: str, around: str, encoding: str) -> None:
     assert key not in left.replace(REMOVED, "")
 
 
-@examples(100)
+@examples(25)
 @given(st.integers(0, 2_000), st.integers(0, 2_000))
 def test_a_message_is_cut_after_its_keys_are_out(before: int, after: int) -> None:
     cut = message("a " * before + KEY + " b" * after)
@@ -169,9 +169,9 @@ def test_a_message_is_cut_after_its_keys_are_out(before: int, after: int) -> Non
     "text",
     ["a", "sk-", "://a", "eyJa.", "password", "-----BEGIN A-----", "Bearer ", "%7", "secret= "],
 )
-def test_a_message_of_two_megabytes_takes_seconds(text: str) -> None:
+def test_a_message_of_a_megabyte_takes_seconds(text: str) -> None:
     started = time.monotonic()
-    message(text * (2_000_000 // len(text)))
+    message(text * (1_000_000 // len(text)))
     assert time.monotonic() - started < 20
 
 

@@ -1,0 +1,31 @@
+"""What the game model learns of a game that is a table of numbers."""
+
+import numpy as np
+
+from explain.attribution.game_model import GameModel, Learned, Limits, learn
+from explain.attribution.methods.base import every
+from explain.engine.games import Values
+from tests.helpers.play import play, table_game
+
+__all__ = ["TIGHT", "learned", "mixed_game"]
+
+TIGHT = 1e-9
+"""A tolerance that no game reaches, so that the budget ends the run."""
+
+
+def learned(values: Values, budget: int, seed: int = 0, tolerance: float = TIGHT) -> Learned:
+    """Return what is learned within so many evaluations."""
+    n = len(values).bit_length() - 1
+    plan = learn(n, np.random.default_rng(seed), Limits(tolerance, budget), GameModel.shapley)
+    return play(plan, table_game(values))
+
+
+def mixed_game(n: int, rng: np.random.Generator) -> Values:
+    """Return a game of a few effects of each order, as classifiers have them."""
+    kept = every(n)
+    values = kept @ rng.normal(0, 1, n)
+    for order, size in ((2, 0.5), (3, 0.3)):
+        for _ in range(n):
+            some = rng.choice(n, order, replace=False)
+            values = values + rng.normal(0, size) * kept[:, some].all(axis=1)
+    return np.asarray(values, dtype=np.float64)
