@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from explain.adapters.tokenizer_files import check_added, check_tokenizer_file
 from explain.errors import AdapterError, UnsafeModelError
 
 __all__ = ["ADAPTER_CONFIG", "INDEX", "WEIGHTS", "check_readable", "is_read", "read_json"]
@@ -46,6 +47,9 @@ _RANKS = re.compile(r"r|init_r|target_r")
 _NESTED = re.compile(r"\)[*+{]")
 """A repeated group, which in a pattern for names of modules can take for ever."""
 
+_ADDED = ("additional_special_tokens", "extra_special_tokens", "added_tokens_decoder")
+"""Settings of a tokenizer that add tokens."""
+
 _TOKENIZER_FILES = re.compile(
     r"(tokenizer|vocab|merges|added_tokens|encoder|dict|tekken)\S*\.(json|txt)|bpe\.codes"
     r"|.*\.(model|spm|tiktoken|bpe)"
@@ -84,6 +88,7 @@ def check_readable(path: Path) -> None:
                 "read; save the model again"
             )
         if not is_setting:
+            check_tokenizer_file(path)
             return
     if path.suffix != ".json" or size > MOST_JSON_BYTES:
         return
@@ -132,6 +137,8 @@ def _check_setting(path: Path, key: str, value: Any) -> None:
             f"{path.name} in {str(path.parent)!r} asks for remote code (auto_map), which is never "
             "run; save the model with an architecture that transformers ships"
         )
+    if key in _ADDED:
+        check_added(path, key, value)
     names = value.values() if isinstance(value, dict) else [value]
     if key.endswith("_implementation") and any("/" in str(name) for name in names):
         raise UnsafeModelError(

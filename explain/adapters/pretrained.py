@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from explain.adapters.base import Encoding, description_of
-from explain.adapters.failures import first_line
+from explain.adapters.failures import INTERRUPTS, first_line
 from explain.adapters.growth import check_growth
 from explain.adapters.private import PrivateModule, PrivateTokenizer
 from explain.adapters.safety import weight_files
@@ -26,7 +26,13 @@ from explain.adapters.tokenized import (
     TokenizerClassifier,
     limit_of,
 )
-from explain.errors import AdapterError, CapabilityError, ConfigurationError, nearest
+from explain.errors import (
+    AdapterError,
+    CapabilityError,
+    ConfigurationError,
+    ExplainError,
+    nearest,
+)
 from explain.record import FileHash, ModelDescription, Task
 from explain.text.spans import Span, Text
 
@@ -242,7 +248,7 @@ def load_tokenizer(folder: Path, **options: Any) -> "PreTrainedTokenizerBase":
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False, **options
         )
-    check_growth(tokenizer, folder)
+        check_growth(tokenizer, folder)
     return tokenizer
 
 
@@ -369,7 +375,9 @@ def loading(folder: Path, kind: str) -> Iterator[None]:
     transformers_logging.disable_progress_bar()
     try:
         yield
-    except Exception as error:
+    except (ExplainError, *INTERRUPTS):
+        raise
+    except BaseException as error:
         raise AdapterError(
             f"{str(folder)!r} cannot be loaded as a {kind}: {first_line(error)}"
         ) from error

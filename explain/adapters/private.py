@@ -15,7 +15,7 @@ import torch
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
-from explain.adapters.failures import first_line
+from explain.adapters.failures import INTERRUPTS, failure, first_line
 from explain.errors import AdapterError, ExplainError, PredictionError
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ class PrivateTokenizer:
         Raises
         ------
         PredictionError
-            If tokens were added to it.
+            If tokens were added to it, or it raises what is no `Exception`.
         """
         if len(self.original) != self._n_tokens:
             raise PredictionError(
@@ -204,7 +204,12 @@ class PrivateTokenizer:
         with self._lock:
             if self._copy.truncation_side != self.original.truncation_side:
                 self._copy.truncation_side = self.original.truncation_side
-            encoded: BatchEncoding = self._copy(*sides, **options)
+            try:
+                encoded: BatchEncoding = self._copy(*sides, **options)
+            except (Exception, *INTERRUPTS):
+                raise
+            except BaseException as error:
+                raise failure(f"the tokenizer of {self._name}", error) from error
         return encoded
 
 

@@ -1,5 +1,6 @@
 """What a model folder may hold before anything of it is loaded, and what of it was loaded."""
 
+import json
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from zipfile import BadZipFile, ZipFile
 from explain.adapters.folder_settings import (
     ADAPTER_CONFIG,
     INDEX,
+    MOST_JSON_BYTES,
     WEIGHTS,
     check_readable,
     is_read,
@@ -28,6 +30,9 @@ PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt
 
 MOST_ENTRIES = 10_000
 """Files and folders of a model folder; those of a hub have tens."""
+
+HEAD, METADATA = 8, "__metadata__"
+"""Bytes of the length of the head of a safetensors file; what in it is no tensor."""
 
 MOST_EXPANDED_BYTES, MOST_EXPANDED_TIMES = 2**30, 100
 """Size of what is in an archive, and how often its own size; one of them may be passed."""
@@ -101,6 +106,7 @@ def weight_files(folder: Path) -> list[Path]:
         If neither ``model.safetensors`` nor its index is there, or the index names none.
     """
     if (folder / WEIGHTS).is_file():
+        _check_length(folder / WEIGHTS)
         return [folder / WEIGHTS]
     if not (folder / INDEX).is_file():
         raise AdapterError(
@@ -110,7 +116,31 @@ def weight_files(folder: Path) -> list[Path]:
     names = sorted(set(read_json(folder / INDEX)["weight_map"].values()))
     if not names:
         raise AdapterError(f"{INDEX} in {str(folder)!r} names no weights; save the model again")
+    for name in names:
+        _check_length(folder / name)
     return [folder / name for name in names]
+
+
+def _check_length(path: Path) -> None:
+    """Check that weights are as long as their head says, before they are read to be hashed."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        length = int.from_bytes(stream.read(HEAD), "little")
+        head = stream.read(length) if length <= MOST_JSON_BYTES else b""
+    try:
+        tensors = json.loads(head)
+        ends = [tensor["data_offsets"][1] for key, tensor in tensors.items() if key != METADATA]
+        said = HEAD + length + max(ends, default=0)
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+        raise AdapterError(
+            f"{path.name} in {str(path.parent)!r} cannot be loaded, as it does not begin like a "
+            "safetensors file; save the model again"
+        ) from error
+    if size != said:
+        raise AdapterError(
+            f"{path.name} in {str(path.parent)!r} cannot be loaded, as it has {size:,} bytes where "
+            f"its head says {said:,}; save the model again"
+        )
 
 
 def check_archive(path: Path, content: bytes) -> None:

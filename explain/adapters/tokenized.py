@@ -14,6 +14,7 @@ from explain.adapters.failures import failure
 from explain.adapters.labels import check_labels
 from explain.adapters.private import PrivateTokenizer
 from explain.adapters.scores import Scores
+from explain.adapters.starts import Starts
 from explain.adapters.token_spans import cut_off, with_marks
 from explain.adapters.written import BETWEEN_WORDS, is_read_as_one
 from explain.errors import AdapterError, ConfigurationError, PredictionError, nearest
@@ -138,6 +139,7 @@ class TokenizerClassifier(ABC):
             if is_read_as_one(self._private_tokenizer, token, [BETWEEN_WORDS])
         )
         self.token_budget = CPU_TOKEN_BUDGET
+        self._starts = Starts(self._private_tokenizer, max_length)
 
     @property
     def mask_token(self) -> str | None:
@@ -297,8 +299,11 @@ class TokenizerClassifier(ABC):
                 f"{self.name} was given single texts and pairs in one call; pass one kind"
             )
         sides = [[parts[side] for parts in pairs] for side in range(len(pairs[0]))]
-        if truncation and len(sides) == 2 and self.tokenizer.truncation_side == "right":
-            sides = [self._bounded(side) for side in sides]
+        if truncation and self.tokenizer.truncation_side == "right":
+            if len(sides) == 2:
+                sides = [self._bounded(side) for side in sides]
+            elif not options:
+                sides = [[self._starts.of(text) for text in sides[0]]]
         # MiniLM and others store padding and truncation in tokenizer.json: both are always stated.
         try:
             encoded: BatchEncoding = self._private_tokenizer(

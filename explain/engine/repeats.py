@@ -5,8 +5,9 @@ asked more often, in one batch and alone: what always answers the same to a text
 alone from then on, and anything else is noise, which goes into the errors of what is explained.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import cache, partial
 from itertools import chain
 from math import ceil
 from typing import TypeAlias
@@ -68,7 +69,7 @@ def ask_again(
     places = np.linspace(0, len(questions) - 1, min(FEW_QUESTIONS, len(questions)))
     some = [questions[place] for place in places.round().astype(int).tolist()]
     first = _answered(engine, _first_texts(some, masker))
-    drawn = _drawn(some, masker, rng)
+    drawn = cache(partial(_drawn, some, masker, rng))
     decimals = engine.precision.decimals
     if decimals is None and _shows_probabilities(engine.classifier):
         rows = [*(question.scores for question in questions), *first.values()]
@@ -78,7 +79,7 @@ def ask_again(
     targets = {question.target for question in questions}
     if not _differ(engine.precision.answers, engine, targets):
         return
-    more = _answered(engine, [*first, *drawn][:MORE_TEXTS])
+    more = _answered(engine, [*first, *drawn()][:MORE_TEXTS])
     shuffled = [[*more][place] for place in rng.permutation(len(more)).tolist()]
     together, alone = list[_Answer](), list[_Answer]()
     for _ in range(max(2, ceil(MORE_ANSWERS / (2 * len(more))))):
@@ -161,12 +162,12 @@ def _shows_probabilities(model: TextClassifier) -> bool:
     return isinstance(model, RoundedClassifier) and model.shows_probabilities
 
 
-def _decimals(engine: Engine, rows: list[Row], drawn: Sequence[Text]) -> int | None:
+def _decimals(engine: Engine, rows: list[Row], drawn: Callable[[], Sequence[Text]]) -> int | None:
     """Return the decimals of the model's probabilities; None if it shows more than four."""
     if decimals_of(_probabilities(engine, rows)) is None:
         return None
     # A few values may have fewer decimals than the model shows.
-    seen = _probabilities(engine, [*rows, *_answered(engine, drawn).values()])
+    seen = _probabilities(engine, [*rows, *_answered(engine, drawn()).values()])
     return decimals_of(seen) if are_enough(seen) else None
 
 

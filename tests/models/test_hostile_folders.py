@@ -108,6 +108,29 @@ def normalizer(*steps: object) -> Spoils:
     return edit("tokenizer.json", normalizer={"type": "Sequence", "normalizers": steps})
 
 
+def padded(**changes: Any) -> Spoils:
+    """Have a tokenizer fill up all texts."""
+    padding = {"direction": "Right", "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"}
+    how = {"strategy": "BatchLongest", "pad_to_multiple_of": None}
+    return edit("tokenizer.json", padding={**padding, **how, **changes})
+
+
+ENDLESS = {
+    "type": "Split",
+    "pattern": {"Regex": f"({'|'.join(['[a-z ]'] * 9)})+[!?]"},
+    "behavior": "Removed",
+    "invert": False,
+}
+"""Where Oniguruma gives up, tokenizers panics, which is no `Exception`."""
+
+FRAME = {
+    "type": "TemplateProcessing",
+    "single": [{"SpecialToken": {"id": "[NONE]", "type_id": 0}}],
+    "pair": [],
+    "special_tokens": {},
+}
+
+
 def write(file: str, content: bytes | str) -> Spoils:
     def spoil(folder: Path) -> None:
         data = content if isinstance(content, bytes) else content.encode()
@@ -224,6 +247,15 @@ FOLDERS: dict[str, tuple[Spoils, str]] = {
         "cannot be loaded",
     ),
     "weights that are empty": (write("model.safetensors", b""), ""),
+    "weights before 40 GB of zeros": (sparse("model.safetensors", 40 * 10**9), "40,000,000,000"),
+    "weights with a head without end": (
+        write("model.safetensors", struct.pack("<Q", 2**60) + b"{}"),
+        "cannot be loaded",
+    ),
+    "weights with a head of lists": (
+        write("model.safetensors", struct.pack("<Q", len(DEEP)) + DEEP.encode()),
+        "cannot be loaded",
+    ),
     "only a pickle": (only_pickle, "only as a pickle"),
     "code": (write("modeling_bert.py", f"open({TRACE!r}, 'w')"), "holds Python code"),
     "code below": (write("below/x.py", f"open({TRACE!r}, 'w')"), "holds Python code"),
@@ -285,6 +317,33 @@ FOLDERS: dict[str, tuple[Spoils, str]] = {
     ),
     "tokenizer that prepends": (normalizer({"type": "Prepend", "prepend": "b" * 10**6}), "makes"),
     "tokenizer that repeats": (repeated, "makes"),
+    "tokenizer that fills up": (padded(strategy={"Fixed": 10**9}), "padding"),
+    "tokenizer that fills up to a multiple": (padded(pad_to_multiple_of=10**9), "padding"),
+    "tokenizer of a pattern without end": (
+        edit("tokenizer.json", pre_tokenizer=ENDLESS),
+        "retry-limit",
+    ),
+    "tokenizer of a table that is not there": (
+        normalizer({"type": "Precompiled", "precompiled_charsmap": "/////w=="}),
+        "precompiled_charsmap",
+    ),
+    "tokenizer of a table that is none": (
+        edit("tokenizer.json", normalizer={"type": "Precompiled", "precompiled_charsmap": "AAAA"}),
+        "PanicException",
+    ),
+    "tokenizer with a frame that is not there": (
+        edit("tokenizer.json", post_processor=FRAME),
+        "PanicException",
+    ),
+    "tokenizer that adds tokens": (edit("tokenizer.json", added_tokens=[{}] * 30_001), "added"),
+    "tokenizer that adds tokens elsewhere": (
+        write("added_tokens.json", json.dumps({str(i): i for i in range(30_001)})),
+        "at most 30,000",
+    ),
+    "tokenizer of many special tokens": (
+        edit("tokenizer_config.json", additional_special_tokens=[*map(str, range(30_001))]),
+        "additional_special_tokens",
+    ),
     "more files than any model has": (many_files, "holds more than"),
     "link to itself": (gone("loop", link("loop")), "link to itself"),
     "folder elsewhere": (gone("more", link("/etc")), "is a link"),

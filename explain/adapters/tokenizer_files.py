@@ -1,0 +1,98 @@
+"""What the files of a tokenizer ask for, before anything reads them.
+
+The tokenizers library ends the process where it is asked for more memory than there is.
+"""
+
+import binascii
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from explain.errors import AdapterError
+
+__all__ = ["MOST_ADDED", "check_added", "check_tokenizer_file"]
+
+MOST_ADDED = 30_000
+"""Tokens that are added to a vocabulary: models that speak have 28,683. Time grows with the square
+of it: 30,000 take 10 seconds, 100,000 a minute."""
+
+MOST_PADDING = 2**20
+"""Tokens that a text may be filled up to; no model reads more."""
+
+_WIDTH = 4
+"""Bytes of the length that stands before the table of a precompiled normalizer."""
+
+
+def check_tokenizer_file(path: Path) -> None:
+    """Check a file of a tokenizer: what it adds, fills up, and takes for the length of a table.
+
+    What is no JSON is left to whoever loads it.
+
+    Raises
+    ------
+    AdapterError
+        If that is beyond all tokenizers that are known.
+    """
+    if path.name not in ("tokenizer.json", "added_tokens.json"):
+        return
+    try:
+        content = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return
+    if path.name == "added_tokens.json":
+        check_added(path, "tokens", content)
+    elif isinstance(content, dict):
+        check_added(path, "added_tokens", content.get("added_tokens"))
+        _check_padding(path, content.get("padding"))
+        _check_normalizer(path, content.get("normalizer"))
+
+
+def check_added(path: Path, key: str, tokens: Any) -> None:
+    """Check how many tokens a setting adds.
+
+    Raises
+    ------
+    AdapterError
+        If they are too many.
+    """
+    if isinstance(tokens, list | Mapping) and len(tokens) > MOST_ADDED:
+        raise _beyond(path, f"entries of {key}", len(tokens), MOST_ADDED)
+
+
+def _check_padding(path: Path, padding: Any) -> None:
+    if not isinstance(padding, dict):
+        return
+    strategy = padding.get("strategy")
+    fixed = strategy.get("Fixed") if isinstance(strategy, dict) else None
+    for key, value in (("Fixed", fixed), ("multiple_of", padding.get("pad_to_multiple_of"))):
+        if isinstance(value, int | float) and value > MOST_PADDING:
+            raise _beyond(path, f"padding {key}", value, MOST_PADDING)
+
+
+def _check_normalizer(path: Path, normalizer: Any) -> None:
+    """Check that no precompiled normalizer says that its table is longer than it is."""
+    waiting = [normalizer]
+    while waiting:
+        step = waiting.pop()
+        if not isinstance(step, dict):
+            continue
+        steps = step.get("normalizers")
+        waiting += steps if isinstance(steps, list) else []
+        table = step.get("precompiled_charsmap")
+        if not isinstance(table, str):
+            continue
+        try:
+            held = binascii.a2b_base64(table)
+        except ValueError:
+            continue
+        length = int.from_bytes(held[:_WIDTH], "little")
+        if length > max(0, len(held) - _WIDTH):
+            raise _beyond(path, "precompiled_charsmap bytes", length, len(held))
+
+
+def _beyond(path: Path, what: str, value: float, most: int) -> AdapterError:
+    return AdapterError(
+        f"{path.name} in {str(path.parent)!r} says {what} {value:,}, at most {most:,} can be "
+        "loaded; mend it, or save the model again"
+    )

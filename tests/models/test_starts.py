@@ -1,0 +1,71 @@
+"""A long text is read as transformers reads it, whatever is cut off before."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from tokenizers import Regex, normalizers
+from transformers import PreTrainedTokenizerFast
+
+from explain.adapters.private import PrivateTokenizer
+from explain.adapters.starts import LONG, SPARE, Starts
+from tests.helpers.tiny import LIMIT, byte_tokenizer, piece_tokenizer, unigram_tokenizer
+
+TEXTS = {
+    "words": "a good film, really good. " * 500,
+    "spaces": "a good" + " " * 10_000 + "film",
+    "only spaces": " " * 10_000,
+    "letters": "x" * 10_000,
+    "emoji": "👩\u200d👩\u200d👧" * 2_000,
+    "marks": "e" + "\u0301" * 10_000,
+    "late": "\u200b" * 5_000 + "good film " * 300,
+    "lines": "\n" * 10_000 + "good",
+    "bidi": "good \u202e" * 2_000,
+}
+
+
+def looks_at_the_end() -> PreTrainedTokenizerFast:
+    """Return a tokenizer that reads the first word by the last one."""
+    tokenizer = piece_tokenizer()
+    tokenizer.backend_tokenizer.normalizer = normalizers.Replace(
+        Regex(r"\Aa good(?=.*end\z)"), "a bad"
+    )
+    return tokenizer
+
+
+TOKENIZERS: dict[str, Callable[[], PreTrainedTokenizerFast]] = {
+    "pieces": piece_tokenizer,
+    "bytes": partial(byte_tokenizer, mask=True),
+    "unigram": partial(unigram_tokenizer, mask=True),
+    "looks at the end": looks_at_the_end,
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_the_same_tokens_are_read_of_the_start_of_a_long_text(name: str, text: str) -> None:
+    assert len(text) > LONG * LIMIT
+    tokenizer = TOKENIZERS[name]()
+    starts = Starts(PrivateTokenizer(tokenizer, "m"), LIMIT)
+
+    def read(text: str) -> dict[str, object]:
+        options = {"truncation": True, "max_length": LIMIT, "return_offsets_mapping": True}
+        return dict(tokenizer(text, verbose=False, **options))
+
+    for _ in range(2):
+        start = starts.of(text)
+        assert text.startswith(start)
+        assert read(start) == read(text)
+
+
+def test_a_long_text_of_words_is_cut_and_a_short_one_is_not() -> None:
+    starts = Starts(PrivateTokenizer(piece_tokenizer(), "m"), LIMIT)
+    assert len(starts.of(TEXTS["words"])) < LIMIT * 7 + SPARE
+    short = TEXTS["words"][: LONG * LIMIT]
+    assert starts.of(short) is short
+
+
+def test_what_depends_on_the_end_is_not_cut() -> None:
+    starts = Starts(PrivateTokenizer(looks_at_the_end(), "m"), LIMIT)
+    text = TEXTS["words"] + "end"
+    assert starts.of(text) is text
