@@ -3,7 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS := 2
 # Two threads that wait for each other on a busy machine cost more than one.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+# In the order of the files: the longest of few tests, such as the examples, come first and not last.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
