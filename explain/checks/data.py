@@ -52,6 +52,9 @@ LEAST_NOISE = 0.01
 FEWEST_CUT = 10
 """Texts of a label that were cut, below which their accuracy says nothing."""
 
+MOST_LABELS_COMPARED = 5_000
+"""Labels up to which wrong ones are looked for: memory grows with their square, to 1 GB here."""
+
 FEWEST_SUSPECTED = 50
 """Labelled rows below which no label is suspected: there are too few to learn what is usual."""
 
@@ -265,6 +268,17 @@ def _suspects(context: AuditContext) -> _Part:
     labels = context.given[rows]
     if len(rows) < FEWEST_SUSPECTED or len(np.unique(labels)) < 2:
         return _Part()
+    if (n_labels := len(context.model.labels)) > MOST_LABELS_COMPARED:
+        reason = f"the model has {n_labels:,} labels, of which each is compared with each; at most "
+        return _Part(
+            tables=(
+                Table(
+                    title="Not measured",
+                    columns=("what", "reason"),
+                    rows=(("wrong labels", f"{reason}{MOST_LABELS_COMPARED:,} are"),),
+                ),
+            )
+        )
     from cleanlab.filter import find_label_issues
 
     with warnings.catch_warnings():
