@@ -17,15 +17,8 @@ from transformers import AutoModelForSequenceClassification
 
 from explain.adapters.base import description_of
 from explain.adapters.extras import need
-from explain.adapters.pretrained import (
-    check_vocabulary,
-    load_config,
-    load_tokenizer,
-    loading,
-    max_length_of,
-    pad_id_of,
-    pad_side_of,
-)
+from explain.adapters.loading import load_config, load_tokenizer, loading
+from explain.adapters.reading_limits import check_vocabulary, max_length_of, pad_id_of, pad_side_of
 from explain.adapters.safety import LoadedFiles, check_folder
 from explain.adapters.scores import SUM_TOLERANCE, Scores, check_scores
 from explain.adapters.tokenized import LongText, Pool, TokenizerClassifier

@@ -9,7 +9,7 @@ from safetensors import safe_open
 from transformers import AutoModelForSequenceClassification
 
 from explain.adapters.extras import need
-from explain.adapters.pretrained import (
+from explain.adapters.loading import (
     load_config,
     load_model,
     load_tokenizer,

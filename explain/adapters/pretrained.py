@@ -1,22 +1,14 @@
 """What models of the transformers library have in common, whatever their head."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from copy import deepcopy
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from pydantic import JsonValue
-from transformers import AutoConfig, AutoTokenizer
-from transformers.utils import logging as transformers_logging
 
 from explain.adapters.base import Encoding, description_of
-from explain.adapters.failures import INTERRUPTS, first_line
-from explain.adapters.growth import check_growth
-from explain.adapters.private import PrivateModule, PrivateTokenizer
-from explain.adapters.safety import weight_files
+from explain.adapters.private import PrivateModule
 from explain.adapters.scores import Scores
 from explain.adapters.tokenized import (
     GPU_TOKEN_BUDGET,
@@ -24,39 +16,17 @@ from explain.adapters.tokenized import (
     PadSide,
     Pool,
     TokenizerClassifier,
-    limit_of,
 )
-from explain.errors import (
-    AdapterError,
-    CapabilityError,
-    ConfigurationError,
-    ExplainError,
-    nearest,
-)
+from explain.errors import CapabilityError
 from explain.record import FileHash, ModelDescription, Task
 from explain.text.spans import Span, Text
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from explain.adapters.loading import check_weights
+from explain.adapters.reading_limits import check_vocabulary, max_length_of, pad_id_of, pad_side_of
 
-__all__ = [
-    "PretrainedClassifier",
-    "check_vocabulary",
-    "load_config",
-    "load_model",
-    "load_tokenizer",
-    "loading",
-    "max_length_of",
-    "on_device",
-    "pad_id_of",
-    "pad_side_of",
-    "refuse_random",
-]
-
-DTYPES = ("float32", "float16", "bfloat16")
-
-MOST_WEIGHTS_PER_BYTE, MORE_WEIGHTS = 8, 2**22
-"""Weights of one bit each, and those of buffers that are not saved, such as masks."""
+__all__ = ["PretrainedClassifier"]
 
 
 class PretrainedClassifier(TokenizerClassifier):
@@ -128,7 +98,7 @@ class PretrainedClassifier(TokenizerClassifier):
         self._source = source
         self._files = files
         self._more_facts = dict(facts or {})
-        _check_weights(model)
+        check_weights(model)
 
     @property
     def embeddings(self) -> tuple[torch.nn.Module, ...]:
@@ -234,248 +204,3 @@ class PretrainedClassifier(TokenizerClassifier):
             key: torch.from_numpy(rows).to(self.model.device)
             for key, rows in self._padded(encoded).items()
         }
-
-
-def load_tokenizer(folder: Path, **options: Any) -> "PreTrainedTokenizerBase":
-    """Return the tokenizer in a folder.
-
-    Raises
-    ------
-    AdapterError
-        If there is none.
-    """
-    with loading(folder, "tokenizer"):
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False, **options
-        )
-        check_growth(tokenizer, folder)
-    return tokenizer
-
-
-def load_config(folder: Path, kind: str) -> "PretrainedConfig":
-    """Return the configuration in a folder that was checked before.
-
-    Raises
-    ------
-    AdapterError
-        If it is none.
-    """
-    with loading(folder, kind):
-        config: PretrainedConfig = AutoConfig.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
-    return config
-
-
-def load_model(
-    auto: Any, folder: Path, kind: str, *, dtype: str | None, **options: Any
-) -> tuple["PreTrainedModel", set[str]]:
-    """Return the model in a folder that was checked before, and the weights that are missing.
-
-    Nothing is downloaded, no pickle is opened, no code of the folder is run.
-
-    Parameters
-    ----------
-    auto : type
-        The auto class of the kind of model.
-    folder : Path
-        The folder.
-    kind : str
-        What the model should be, for error messages.
-    dtype : {"float32", "float16", "bfloat16"} or None
-        Type of the weights; None for what ``config.json`` says.
-    **options
-        Further options of ``from_pretrained``.
-
-    Raises
-    ------
-    AdapterError
-        If it is no such model.
-    ConfigurationError
-        If `dtype` is unknown.
-    """
-    if dtype is not None and dtype not in DTYPES:
-        raise ConfigurationError(f"there is no dtype {dtype!r}; {nearest(dtype, DTYPES)}")
-    if "gguf_file" not in options:
-        config = options.setdefault("config", load_config(folder, kind))
-        _check_outline(auto, config, folder, kind)
-    with loading(folder, kind):
-        model, found = auto.from_pretrained(
-            folder,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-            dtype=dtype or "auto",
-            **options,
-        )
-    return model, set(found["missing_keys"])
-
-
-def _check_outline(auto: Any, config: "PretrainedConfig", folder: Path, kind: str) -> None:
-    """Check that a configuration describes no more weights than the files can hold.
-
-    transformers makes room for all of them, also for those that are missing.
-    """
-    with loading(folder, kind), torch.device("meta"):
-        outline = auto.from_config(deepcopy(config), trust_remote_code=False)
-    described = sum(weight.numel() for weight in (*outline.parameters(), *outline.buffers()))
-    held = sum(path.stat().st_size for path in weight_files(folder))
-    if described > MOST_WEIGHTS_PER_BYTE * held + MORE_WEIGHTS:
-        raise AdapterError(
-            f"config.json in {str(folder)!r} describes {described:,} weights, and its files hold "
-            f"{held:,} bytes; save the model again"
-        )
-
-
-def refuse_random(missing: set[str], folder: Path, kind: str) -> None:
-    """Check that no weights are missing, which would be random.
-
-    Raises
-    ------
-    AdapterError
-        If some are.
-    """
-    if missing:
-        raise AdapterError(
-            f"{str(folder)!r} lacks weights of a {kind} ({min(missing)} and {len(missing) - 1} "
-            "more), which would be random; pass a fine-tuned model"
-        )
-
-
-def on_device(model: "PreTrainedModel", device: str | None) -> "PreTrainedModel":
-    """Return the model on a device, or where it is.
-
-    Raises
-    ------
-    ConfigurationError
-        If there is no such device here.
-    """
-    if device is None:
-        return model
-    try:
-        torch.nn.Module.to(model, device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ConfigurationError(f"there is no device {device!r}: {first_line(error)}") from error
-    return model
-
-
-@contextmanager
-def loading(folder: Path, kind: str) -> Iterator[None]:
-    """Keep progress bars and advice off the terminal, and make a failure one line.
-
-    Raises
-    ------
-    AdapterError
-        If anything fails.
-    """
-    verbosity = transformers_logging.get_verbosity()
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    except (ExplainError, *INTERRUPTS):
-        raise
-    except BaseException as error:
-        raise AdapterError(
-            f"{str(folder)!r} cannot be loaded as a {kind}: {first_line(error)}"
-        ) from error
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if bars:
-            transformers_logging.enable_progress_bar()
-
-
-def max_length_of(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> int:
-    """Return how many tokens are read: the least that positions, config and tokenizer state.
-
-    Raises
-    ------
-    AdapterError
-        If none of them says it.
-    """
-    positions = [
-        # RoBERTa and its kin count positions from the one after padding.
-        module.num_embeddings - module.padding_idx - 1
-        for name, module in model.named_modules()
-        if name.endswith("position_embeddings")
-        and isinstance(module, torch.nn.Embedding)
-        and module.padding_idx is not None
-    ]
-    stated = getattr(model.config, "max_position_embeddings", None)
-    return limit_of([tokenizer.model_max_length, stated, *positions])
-
-
-def check_vocabulary(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> None:
-    """Check that the model embeds all tokens of its tokenizer.
-
-    Raises
-    ------
-    AdapterError
-        If it does not.
-    """
-    embeddings: Any = model.get_input_embeddings()
-    rows = embeddings.weight.shape[0]
-    needed = max(tokenizer.get_vocab().values(), default=-1) + 1
-    if needed > rows:
-        raise AdapterError(
-            f"the tokenizer has {needed} tokens, the model embeds {rows}; "
-            "pass the tokenizer that belongs to the model"
-        )
-
-
-def pad_id_of(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> int:
-    """Return the id that stands for padding in model and tokenizer; borrow one if there is none.
-
-    A decoder finds its last token as the last that is no padding, so a token that the tokenizer
-    puts at the end of a text cannot be borrowed. What is found is written to the model's
-    configuration, where a decoder looks for it.
-
-    Raises
-    ------
-    AdapterError
-        If there is none to borrow, or the model does not embed it.
-    """
-    config = model.config.get_text_config()
-    known = [
-        token_id
-        for token_id in (config.pad_token_id, tokenizer.pad_token_id)
-        if token_id is not None and token_id >= 0
-    ]
-    if not known:
-        last = PrivateTokenizer(tokenizer, type(model).__name__)("a")["input_ids"][-1:]
-        special = (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.unk_token_id)
-        known = [token_id for token_id in special if token_id is not None and token_id not in last]
-    if not known:
-        raise AdapterError(
-            "the tokenizer has no padding token and no special token to borrow for it, without "
-            "which texts cannot be batched; set tokenizer.pad_token"
-        )
-    embeddings: Any = model.get_input_embeddings()
-    if known[0] >= (rows := embeddings.weight.shape[0]):
-        raise AdapterError(
-            f"the padding token is {known[0]}, the model embeds {rows} tokens; mend pad_token_id "
-            "in config.json"
-        )
-    config.pad_token_id = known[0]
-    return int(known[0])
-
-
-def pad_side_of(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> PadSide:
-    """Return ``right``, so that positions count from the first token of a text.
-
-    Models that read their answer off the last position (XLNet) are padded as their tokenizer says.
-    """
-    if getattr(model.config, "summary_type", None) != "last":
-        return "right"
-    return "left" if tokenizer.padding_side == "left" else "right"
-
-
-def _check_weights(model: "PreTrainedModel") -> None:
-    for name, weight in model.named_parameters():
-        if not torch.isfinite(weight).all():
-            raise AdapterError(
-                f"the weights {name} hold NaN or infinity; save the model again from a checkpoint "
-                "whose loss was finite"
-            )

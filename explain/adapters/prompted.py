@@ -11,13 +11,8 @@ from pydantic import JsonValue
 from transformers import AutoModelForCausalLM
 
 from explain.adapters.extras import need
-from explain.adapters.pretrained import (
-    PretrainedClassifier,
-    load_model,
-    load_tokenizer,
-    on_device,
-    refuse_random,
-)
+from explain.adapters.loading import load_model, load_tokenizer, on_device, refuse_random
+from explain.adapters.pretrained import PretrainedClassifier
 from explain.adapters.safety import LoadedFiles, check_folder, weight_files
 from explain.adapters.scores import Scores, check_scores
 from explain.adapters.token_spans import with_marks

@@ -39,8 +39,6 @@ CPU_TOKEN_BUDGET = 1536
 GPU_TOKEN_BUDGET = 32_768
 """Tokens of a batch on an accelerator, which needs large batches to be busy."""
 
-UNLIMITED = 1_000_000
-"""Tokenizers without a limit state one above this."""
 
 OVERLAP = 4
 """Neighbouring windows share a fourth of their tokens."""
@@ -382,20 +380,3 @@ class TokenizerClassifier(ABC):
             return np.maximum.reduceat(logs, starts, axis=0)
         counts = np.diff(starts, append=len(owners))
         return np.add.reduceat(logs, starts, axis=0) / counts[:, None]
-
-
-def limit_of(limits: Sequence[object]) -> int:
-    """Return how many tokens are read: the least of what model and tokenizer state.
-
-    Raises
-    ------
-    AdapterError
-        If none is stated.
-    """
-    stated = [limit for limit in limits if isinstance(limit, int) and 0 < limit < UNLIMITED]
-    if not stated:
-        raise AdapterError(
-            "neither the model nor its tokenizer states how many tokens it reads; "
-            "set tokenizer.model_max_length"
-        )
-    return min(stated)

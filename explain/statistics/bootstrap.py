@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -127,6 +127,15 @@ class Resampled:
     terms: NDArray[np.float64]
     times: NDArray[np.int64]
     clustered: bool
+
+    def of_terms(self, columns: Sequence[int]) -> "Resampled":
+        """Return the same samples by some of their terms."""
+        return replace(
+            self,
+            whole=self.whole[[*columns]],
+            draws=self.draws[:, [*columns]],
+            terms=self.terms[:, [*columns]],
+        )
 
     def measure(
         self,

@@ -1,11 +1,13 @@
 """What a table holds is counted, and what of it a model cannot be judged by is found."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 import explain
+from explain.adapters import FunctionClassifier
 from explain.adapters.base import VocabularyClassifier
 from explain.adapters.transformers import TransformersClassifier
 from explain.checks.data.duplicates import near_duplicates
@@ -140,3 +142,21 @@ def test_tokens_that_the_model_does_not_know_are_counted_and_found() -> None:
     assert measures["tokens that the model does not know"].value == pytest.approx(share)
     assert measures["texts with a token that the model does not know"].value == 0.5
     assert "does not know" in finding_claims(record.sections[0])
+
+
+def test_too_many_labels_to_compare_each_with_each_are_said() -> None:
+    n_labels = 5_001
+
+    def scores(texts: Sequence[str]) -> Any:
+        table = np.zeros((len(texts), n_labels))
+        table[range(len(texts)), [int(text.split()[-1]) % 2 for text in texts]] = 9.0
+        return table
+
+    labels = [f"label {i}" for i in range(n_labels)]
+    model = FunctionClassifier(scores, labels, output="scores")
+    rows = [{"text": f"text {i}", "label": labels[i % 2]} for i in range(60)]
+    record = explain.audit(model, rows, label="label", instances=0, methods=[], checks=["data"])
+    said = [
+        row[0] for t in record.sections[0].tables if t.title == "Not measured" for row in t.rows
+    ]
+    assert said == ["wrong labels"]

@@ -27,7 +27,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import explain
-from explain.adapters import pretrained, safety
+from explain.adapters import loading, safety
 from explain.adapters.folder_settings import MOST_JSON_BYTES, MOST_TOKENIZER_BYTES
 from explain.adapters.safety import MOST_ENTRIES
 from explain.errors import AdapterError, ExplainError, UnsafeModelError
@@ -672,7 +672,7 @@ def test_all_parts_of_an_index_are_hashed(folder: Path) -> None:
 def test_a_file_that_changes_while_it_is_loaded_is_noticed(
     file: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load_model = pretrained.load_model
+    load_model = loading.load_model
 
     def meanwhile(*args: Any, **options: Any) -> Any:
         before = (folder / file).stat()

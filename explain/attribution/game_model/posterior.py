@@ -26,10 +26,11 @@ NEGLIGIBLE = 1e-2
 """Probability, relative to the likeliest, of hypotheses that are not looked at."""
 
 SAFETY = 1.3
-"""Factor of how surprising the tests were, beyond what is allowed for their number.
+"""Factor of all errors that were put to a test.
 
-Of 1.1, 1.2 and 1.3, the one with which 90 % intervals cover .85 or more in all twelve families of
-games, of 15, 30 and 60 features each (decision 10).
+Of 1, 1.1, 1.2 and 1.3, the one with which 90 % intervals cover .85 or more in all twelve families
+of games, of 15, 30 and 60 features each (decision 10). With it on the surprises alone, negation of
+15 words is covered .84, and five times as many exclusive ors of three words are missed.
 """
 
 FAR = 1.5
@@ -167,7 +168,7 @@ class Half:
 
         Surprises that are normal have a fourth moment of three. Those of few or nearly all features
         and those of middle sizes are looked at apart, and as many degrees of freedom are allowed
-        for as there are (Student 1908). It is one where nothing was tested, and never less.
+        for as there are (Student 1908). It is one where nothing was tested.
         """
         last = slice(len(self.x) // 2, None)
         surprises = self.surprises[last]
@@ -181,7 +182,7 @@ class Half:
             default=1.0,
         )
         few = float(t.ppf(0.95, np.count_nonzero(tested)) / norm.ppf(0.95))
-        return few * max(1.0, SAFETY * worst)
+        return SAFETY * few * max(1.0, worst)
 
     @cached_property
     def _weights(self) -> FloatArray:

@@ -63,6 +63,10 @@ def conflicting_labels(context: AuditContext) -> Part:
     return Part((measure,), findings=found)
 
 
+MOST_LABELS_COMPARED = 5_000
+"""Labels up to which wrong ones are looked for: memory grows with their square, to 1 GB here."""
+
+
 def suspected_labels(context: AuditContext) -> Part:
     """Return the given labels that the model's probabilities speak against.
 
@@ -76,6 +80,20 @@ def suspected_labels(context: AuditContext) -> Part:
     labels = context.given[rows]
     if len(rows) < FEWEST_SUSPECTED or len(np.unique(labels)) < 2:
         return Part()
+    if (n_labels := len(context.model.labels)) > MOST_LABELS_COMPARED:
+        reason = (
+            f"the model has {n_labels:,} labels, of which each is compared with each; at most "
+            f"{MOST_LABELS_COMPARED:,} are"
+        )
+        return Part(
+            tables=(
+                Table(
+                    title="Not measured",
+                    columns=("what", "reason"),
+                    rows=(("wrong labels", reason),),
+                ),
+            )
+        )
     from cleanlab.filter import find_label_issues
 
     with warnings.catch_warnings():

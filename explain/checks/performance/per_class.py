@@ -105,8 +105,11 @@ class ByLabel:
         )
 
     def _f1(self, i: int) -> Measure:
-        return self.measure(
-            f"F1 of {self.labels[i]}", lambda *counts: f1_of(*(c[..., i] for c in counts))
+        n = len(self.labels)
+        return self.resampled.of_terms([i, n + i, 2 * n + i]).measure(
+            f"F1 of {self.labels[i]}",
+            lambda sums: f1_of(sums[..., 0], sums[..., 1], sums[..., 2]),
+            "coefficient",
         )
 
     def _by_recall(self) -> list[int]:
