@@ -28,8 +28,9 @@ def test_spacy(tmp_path: Path) -> None:
         pytest.importorskip("spacy", reason="spaCy is not installed: pip install spacy")
     import spacy
     from spacy.training import Example
+    from thinc.api import fix_random_seed
 
-    spacy.util.fix_random_seed(0)
+    fix_random_seed(0)
     nlp = spacy.blank("en")
     nlp.add_pipe("textcat")
     examples = [
