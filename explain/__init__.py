@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from explain.adapters import load, wrap
     from explain.attribution import attribute
     from explain.attribution.interaction import interactions
-    from explain.auditing import audit
+    from explain.auditing.run import audit
     from explain.record import Attribution, AuditRecord, Interactions
 
 # Read by onnxruntime and huggingface_hub when they are imported; transformers asks the latter.
@@ -41,7 +41,7 @@ _HOMES = {
     "AuditRecord": "explain.record",
     "Interactions": "explain.record",
     "attribute": "explain.attribution",
-    "audit": "explain.auditing",
+    "audit": "explain.auditing.run",
     "interactions": "explain.attribution.interaction",
     "load": "explain.adapters",
     "wrap": "explain.adapters",

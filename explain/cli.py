@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ import typer
 
 from explain.command import FAILED, guarded, run, spare_output
 from explain.errors import ConfigurationError
+from explain.plan_options import with_plan_options
 from explain.record import LogEntry, SystemIdentity
 from explain.record.rendering import require_own_reports
 
@@ -77,59 +79,20 @@ def demo(out: Out = Path("audit"), instances: Annotated[int, Count] = 30, seed: 
             folder / "model",
             folder / "messages.csv",
             out,
-            label="label",
-            instances=instances,
-            seed=seed,
-            system=system,
+            None,
+            {"label": "label", "instances": instances, "seed": seed, "system": system},
         )
 
 
 @app.command()
 @guarded
+@with_plan_options
 def audit(
     model: Annotated[str, typer.Argument(help="Folder or file of a saved model, or a hub id.")],
     data: Annotated[Path, typer.Argument(help="Table: .csv, .tsv, .jsonl, .json or .parquet.")],
     config: Annotated[
         Path | None, typer.Option(help="An audit.toml; other options win over what it says.")
     ] = None,
-    text: Annotated[str | None, typer.Option(help="Column of the text; text by default.")] = None,
-    text_pair: Annotated[str | None, typer.Option(help="Column of the second text.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column of the given label.")] = None,
-    row_id: Annotated[
-        str | None, typer.Option("--id", help="Column by which reviewers know a row.")
-    ] = None,
-    rationale: Annotated[
-        str | None, typer.Option(help="Column of the places that people marked as the reason.")
-    ] = None,
-    group: Annotated[
-        str | None, typer.Option(help="Column of groups that the model is to treat alike.")
-    ] = None,
-    slices: Annotated[
-        list[str] | None,
-        typer.Option("--slice", metavar="COL", help="Column of slices; repeat for more."),
-    ] = None,
-    train: Annotated[
-        Path | None, typer.Option(help="What the model was trained on, with the same columns.")
-    ] = None,
-    checks: Annotated[
-        list[str] | None,
-        typer.Option("--check", metavar="NAME", help="Run only this check; repeat for more."),
-    ] = None,
-    methods: Annotated[
-        str | None,
-        typer.Option(
-            help="Attribution methods, by commas; by default shap, lime and integrated_gradients."
-        ),
-    ] = None,
-    instances: Annotated[int | None, Count] = None,
-    unit: Annotated[str | None, typer.Option(help=UNIT_HELP)] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(help="The label that all texts are explained for; by default the predicted."),
-    ] = None,
-    tolerance: Tolerance = None,
-    budget: Budget = None,
-    seed: Seed = 0,
     out: Out = Path("audit"),
     criteria_only: Annotated[
         bool,
@@ -138,6 +101,7 @@ def audit(
     model_option: Options = None,
     trust: Trust = None,
     allow_pickle: AllowPickle = False,
+    **given: Any,
 ) -> None:
     """Audit a model on a table of texts, and write the report to a folder.
 
@@ -150,35 +114,11 @@ def audit(
     cannot be read or written; 3 model or data cannot be used; 4 an unexpected error, whose
     traceback --debug shows; 128 + n stopped by signal n, such as 130 for Ctrl+C.
     """
-    given: dict[str, Any] = {
-        "config": config,
-        "text": text,
-        "text_pair": text_pair,
-        "label": label,
-        "id": row_id,
-        "rationale": rationale,
-        "group": group,
-        "slices": slices,
-        "training": train,
-        "checks": checks,
-        "methods": None if methods is None else [name.strip() for name in methods.split(",")],
-        "instances": instances,
-        "unit": unit,
-        "target": target,
-        "tolerance": tolerance,
-        "budget": budget,
-    }
     if criteria_only:
-        _freeze(out, **given)
+        _freeze(out, config, given)
         return
-    _audit(
-        model,
-        data,
-        out,
-        seed=seed,
-        model_options=_model_options(model_option, trust, allow_pickle),
-        **given,
-    )
+    options = _model_options(model_option, trust, allow_pickle)
+    _audit(model, data, out, config, {**given, "model_options": options})
 
 
 @app.command()
@@ -289,11 +229,11 @@ def main() -> None:
     sys.exit(run(app))
 
 
-def _freeze(out: Path, config: Path | None, **given: object) -> None:
+def _freeze(out: Path, config: Path | None, given: Mapping[str, object]) -> None:
     from explain.auditing.archive import bind_criteria
-    from explain.auditing.configuration import settle
+    from explain.auditing.resolve import resolve
 
-    frozen = bind_criteria(out, settle(config, given).criteria)
+    frozen = bind_criteria(out, resolve(config, given).plan.criteria)
     if frozen is None:
         raise ConfigurationError(
             "there are no criteria to freeze; pass a --config with [[criteria]]"
@@ -306,24 +246,22 @@ def _freeze(out: Path, config: Path | None, **given: object) -> None:
 
 
 def _audit(
-    model: str | Path, data: Path, out: Path, *, config: Path | None = None, **given: Any
+    model: str | Path, data: Path, out: Path, config: Path | None, given: Mapping[str, object]
 ) -> None:
     require_own_reports()
     from rich.console import Console
 
-    from explain.auditing import audit
     from explain.auditing.archive import bind_criteria, write_into
-    from explain.auditing.configuration import read_configuration, settle
+    from explain.auditing.resolve import resolve
+    from explain.auditing.run import audit
     from explain.record.files import claimed
     from reports.terminal import print_audit
 
-    stated = None if config is None else read_configuration(config)
-    asked = {name: one for name, one in given.items() if name not in ("seed", "model_options")}
-    wanted = settle(stated, asked).criteria
+    plan = resolve(config, given).plan
     log: list[LogEntry] = []
     with claimed(out) as folder:
-        criteria = bind_criteria(out, wanted)
-        record = audit(model, data, config=stated, criteria=criteria, log=log.append, **given)
+        frozen = bind_criteria(out, plan.criteria)
+        record = audit(model, data, config=plan, criteria=frozen, log=log.append)
         page = write_into(folder, record, log)
     with spare_output():
         print_audit(record, Console())

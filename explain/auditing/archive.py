@@ -31,7 +31,7 @@ def bind_criteria(folder: str | Path, criteria: Sequence[Criterion]) -> FrozenCr
         If the folder cannot be written.
     """
     # What only reads and renders must not load what computes.
-    from explain.auditing import today
+    from explain.auditing.provenance import today
 
     path, stated = Path(folder) / CRITERIA, FrozenCriteria.of(criteria, today())
     if path.exists():

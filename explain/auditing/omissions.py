@@ -1,7 +1,8 @@
 """What an audit could have looked at, and was not asked or given."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from explain.auditing.plan import AuditPlan
 from explain.checks import CHECKS, Check
 from explain.record import Omitted
 
@@ -33,16 +34,16 @@ INPUTS = {
         "no acceptance criteria were set; write [[criteria]] in audit.toml, or pass criteria=",
     ),
 }
-"""For each argument that may be left out, what it would have shown, and how to pass it."""
+"""For each field of the plan that may be left out, what it would have shown, and how to pass it."""
 
 
-def omissions(arguments: Mapping[str, object], checks: Sequence[Check]) -> tuple[Omitted, ...]:
+def omissions(plan: AuditPlan, checks: Sequence[Check]) -> tuple[Omitted, ...]:
     """Return the checks that were not chosen, and the inputs that were not given.
 
     Parameters
     ----------
-    arguments : mapping
-        The arguments of the audit by the names of `INPUTS`; an empty one was not given.
+    plan : AuditPlan
+        What was asked for.
     checks : sequence of Check
         The checks that were chosen.
     """
@@ -58,7 +59,7 @@ def omissions(arguments: Mapping[str, object], checks: Sequence[Check]) -> tuple
     absent = [
         Omitted(what=what, how=how)
         for name, (what, how) in INPUTS.items()
-        if not _is_given(arguments[name])
+        if not _is_given(getattr(plan, name))
     ]
     return (*left_out, *absent)
 

@@ -14,6 +14,7 @@ import reports
 from explain.adapters import TextClassifier
 from explain.auditing.archive import write_audit
 from explain.auditing.omissions import omissions
+from explain.auditing.plan import AuditPlan
 from explain.checks import CHECKS, make_check
 from explain.errors import PredictionError
 from explain.record import AuditRecord, Measure, Section
@@ -338,12 +339,13 @@ def test_what_was_given_is_not_listed_as_missing() -> None:
         "slices": ("side",),
         "training": rows_of(),
         "rationale": "reason",
-        "criteria": ("one",),
+        "criteria": ({"metric": "accuracy", "at_least": 0.5},),
     }
-    assert omissions(given, [make_check(name) for name in CHECKS]) == ()
+    checks = [make_check(name) for name in CHECKS]
+    assert omissions(AuditPlan(**given), checks) == ()
     for name in given:
-        absent = {**given, name: () if name in ("slices", "criteria") else None}
-        assert len(omissions(absent, [make_check(name) for name in CHECKS])) == 1
+        absent = {other: value for other, value in given.items() if other != name}
+        assert len(omissions(AuditPlan(**absent), checks)) == 1
 
 
 @pytest.mark.parametrize(

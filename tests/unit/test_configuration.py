@@ -1,5 +1,6 @@
 """An audit does what its file says unless it is told otherwise; what it cannot do is one line."""
 
+import inspect
 import json
 import signal
 import sys
@@ -9,19 +10,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from typer.testing import CliRunner
 
 import explain
 import explain.auditing.run
 from explain import cli
 from explain.adapters import FunctionClassifier
 from explain.attribution.methods import Lime
-from explain.auditing.configuration import (
-    DEFAULT_METHODS,
-    Configuration,
-    read_configuration,
-    settle,
-)
 from explain.auditing.criteria import Criterion
+from explain.auditing.plan import DEFAULT_METHODS, AuditPlan, place_of
+from explain.auditing.resolve import resolve
 from explain.checks import CHECKS, AuditContext, not_measured
 from explain.errors import ConfigurationError
 from explain.record import AuditRecord, Section, SystemIdentity
@@ -168,17 +166,18 @@ def test_what_is_given_explicitly_wins_over_the_file(folder: Path) -> None:
 
 def test_without_a_file_the_defaults_hold_and_with_an_empty_one_too(tmp_path: Path) -> None:
     (tmp_path / "audit.toml").write_text("")
-    settings = settle(tmp_path / "audit.toml", {})
-    assert settings == settle(None, {}) == settle(Configuration(), {"text": None})
-    assert [method.name for method in settings.methods] == list(DEFAULT_METHODS)
-    assert [check.id for check in settings.checks] == list(CHECKS)
-    assert (settings.text, settings.instances, settings.unit) == ("text", 50, "word")
-    assert settings.identity("model").name == "model"
+    resolved = resolve(tmp_path / "audit.toml", {})
+    assert resolved == resolve(None, {}) == resolve(AuditPlan(), {"text": None})
+    assert [method.name for method in resolved.methods] == list(DEFAULT_METHODS)
+    assert [check.id for check in resolved.checks] == list(CHECKS)
+    plan = resolved.plan
+    assert (plan.text, plan.instances, plan.unit) == ("text", 50, "word")
+    assert plan.identity("model").name == "model"
 
 
 def test_a_system_without_a_name_is_called_after_its_model() -> None:
-    settings = settle(Configuration(system={"owner": "me"}), {})
-    assert settings.identity("model") == SystemIdentity(name="model", owner="me")
+    plan = AuditPlan(system={"owner": "me"})
+    assert plan.identity("model") == SystemIdentity(name="model", owner="me")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +196,26 @@ class Robust:
 
 def test_the_options_of_a_check_hold_wherever_it_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CHECKS, "robust", Robust)
-    config = Configuration(checks={"robust": {"texts": 7}})
-    assert Robust(7) in settle(config, {}).checks
-    assert settle(config, {"checks": ["robust"]}).checks == (Robust(7),)
-    assert settle(config, {"checks": [Robust(5)]}).checks == (Robust(5),)
+    plan = AuditPlan(check_options={"robust": {"texts": 7}})
+    assert Robust(7) in resolve(plan, {}).checks
+    assert resolve(plan, {"checks": ["robust"]}).checks == (Robust(7),)
+    assert resolve(plan, {"checks": [Robust(5)]}).checks == (Robust(5),)
     with pytest.raises(ConfigurationError, match=r"robust has no option 'text'; .* mean 'texts'"):
-        Configuration(checks={"robust": {"text": 7}})
+        resolve(AuditPlan(check_options={"robust": {"text": 7}}), {})
+
+
+def test_every_field_of_a_plan_is_an_argument_and_most_are_options_of_the_command() -> None:
+    arguments = inspect.signature(explain.audit).parameters
+    assert set(AuditPlan.model_fields) < set(arguments)
+    printed = CliRunner().invoke(cli.app, ["audit", "--help"], env={"COLUMNS": "200"}).output
+    for name in AuditPlan.model_fields:
+        option = place_of(name).option
+        if option != "":
+            assert (option or f"--{name.replace('_', '-')}") in printed
+
+
+def test_every_field_of_a_plan_says_what_it_is() -> None:
+    assert all(field.description for field in AuditPlan.model_fields.values())
 
 
 # ── What a file cannot say ────────────────────────────────────────────────────────────────────────
@@ -219,10 +232,10 @@ def test_the_options_of_a_check_hold_wherever_it_was_named(monkeypatch: pytest.M
         ("[checks.perfomance]\nx = 1", "has no 'perfomance'; did you mean 'performance'?"),
         ("[checks.performance]\nx = 1", "performance has no option 'x'"),
         ("[checks]\nperformance = 1", "performance = 1 holds no options; write [checks.perf"),
-        ("[checks]\nrun = 'data'", "run = 'data' is no list"),
-        ("[checks]\nrun = ['dat']", "[checks] run has no 'dat'; did you mean 'data'?"),
-        ("[checks]\nrun = [1]", "[checks] run has no 1; known are: data"),
-        ("[checks]\nrun = [['data']]", "[checks] run has no ['data']; did you mean 'data'?"),
+        ("[checks]\nrun = 'data'", "[checks] cannot take run = 'data': this is not a list"),
+        ("[checks]\nrun = ['dat']", "there is no check 'dat'; did you mean 'data'?"),
+        ("[checks]\nrun = [1]", "there is no check 1; known are: data"),
+        ("[checks]\nrun = [['data']]", "there is no check ['data']; did you mean 'data'?"),
         ("data = 5", "the top level cannot take data = 5"),
         ("[data]\nslices = 'language'", "[data] cannot take slices = 'language'"),
         ("[data]\nslices = [1]", "[data] cannot take slices = 1"),
@@ -269,22 +282,23 @@ def test_a_bad_file_is_one_line_that_says_what_and_where(
     path = tmp_path / "audit.toml"
     path.write_bytes(content.encode(errors="surrogateescape"))
     with pytest.raises(ConfigurationError) as raised:
-        settle(path, {})
+        resolve(path, {})
     assert says in str(raised.value)
 
 
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"audit\.toml' cannot be read: No such file"):
-        read_configuration(tmp_path / "audit.toml")
+        AuditPlan.read(tmp_path / "audit.toml")
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"slices": "language"}, "slices = 'language' is no list"),
-        ({"methods": "lime"}, "methods = 'lime' is no list"),
-        ({"criteria": [{"metric": "accuracy"}]}, r"criteria: \[\[criteria\]\] number 1: a crit"),
+        ({"slices": "language"}, "slices = 'language': this is not a list"),
+        ({"methods": "lime"}, "methods = 'lime': this is not a list"),
+        ({"criteria": [{"metric": "accuracy"}]}, r"\[\[criteria\]\] number 1: a crit"),
         ({"criteria": [{"metric": "accuracy", "at_lest": 1}]}, "did you mean 'at_least'"),
+        ({"lable": "x"}, "an audit has no argument 'lable'; did you mean 'label'"),
         ({"target": "pso"}, "has no label 'pso'; did you mean 'pos'"),
         ({"id": "tcket"}, "has no column 'tcket'; did you mean 'ticket'"),
         ({"group": "contry"}, "has no column 'contry'; did you mean 'country'"),

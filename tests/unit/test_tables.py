@@ -22,7 +22,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from explain.auditing.configuration import Configuration
+from explain.auditing.plan import AuditPlan
 from explain.data import tables
 from explain.data.dataset import read_dataset
 from explain.data.tables import read_file, read_object
@@ -460,6 +460,6 @@ def test_equal_records_have_equal_hashes(value: Any) -> None:
     assert len({one, other, one.model_copy(update={"name": "n"})}) == 2
 
 
-@pytest.mark.parametrize("record", [audit_record(), hostile_record(), Configuration(), *run_log()])
+@pytest.mark.parametrize("record", [audit_record(), hostile_record(), AuditPlan(), *run_log()])
 def test_every_record_can_be_put_into_sets(record: BaseModel) -> None:
     assert len({record, record.model_copy(deep=True)}) == 1

@@ -81,19 +81,7 @@ def suspected_labels(context: AuditContext) -> Part:
     if len(rows) < FEWEST_SUSPECTED or len(np.unique(labels)) < 2:
         return Part()
     if (n_labels := len(context.model.labels)) > MOST_LABELS_COMPARED:
-        reason = (
-            f"the model has {n_labels:,} labels, of which each is compared with each; at most "
-            f"{MOST_LABELS_COMPARED:,} are"
-        )
-        return Part(
-            tables=(
-                Table(
-                    title="Not measured",
-                    columns=("what", "reason"),
-                    rows=(("wrong labels", reason),),
-                ),
-            )
-        )
+        return _too_many(n_labels)
     from cleanlab.filter import find_label_issues
 
     with warnings.catch_warnings():
@@ -131,6 +119,15 @@ def suspected_labels(context: AuditContext) -> Part:
         ),
         _noisy(noise, suspects),
     )
+
+
+def _too_many(n_labels: int) -> Part:
+    reason = (
+        f"the model has {n_labels:,} labels, of which each is compared with each; at most "
+        f"{MOST_LABELS_COMPARED:,} are"
+    )
+    rows = (("wrong labels", reason),)
+    return Part(tables=(Table(title="Not measured", columns=("what", "reason"), rows=rows),))
 
 
 def _noisy(noise: LabelNoise, suspects: Sequence[InstanceRecord]) -> list[Finding]:

@@ -1,0 +1,126 @@
+"""The methods and checks that a plan names, made and checked."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TypeVar
+
+from explain.attribution import UNITS
+from explain.attribution.methods import METHODS, Explainer, make_explainer
+from explain.auditing.criteria import check_metrics
+from explain.auditing.plan import AuditPlan
+from explain.checks import CHECKS, Check, make_check
+from explain.errors import ConfigurationError, nearest
+from explain.record import SystemIdentity
+
+__all__ = ["Resolved", "resolve"]
+
+LIMITS = ("budget", "tolerance")
+"""Options that hold for all methods that have them."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A plan whose names were found.
+
+    Attributes
+    ----------
+    plan : AuditPlan
+        What was asked for.
+    methods : tuple of Explainer
+        Its methods with their options.
+    checks : tuple of Check
+        Its checks with their options.
+    """
+
+    plan: AuditPlan
+    methods: tuple[Explainer, ...]
+    checks: tuple[Check, ...]
+
+
+def resolve(config: AuditPlan | str | Path | None, given: Mapping[str, object]) -> Resolved:
+    """Return what is to be done: what is given explicitly, then the file, then the defaults.
+
+    Parameters
+    ----------
+    config : AuditPlan, path or None
+        What the file says.
+    given : mapping
+        Fields of the plan by name; None stands for one that was not given.
+
+    Raises
+    ------
+    ConfigurationError
+        If a name is unknown, a value is out of range, or a criterion asks for what no chosen check
+        measures.
+    """
+    if config is None:
+        config = AuditPlan()
+    elif not isinstance(config, AuditPlan):
+        config = AuditPlan.read(config)
+    plan = config.override(**given)
+    if plan.unit not in UNITS:
+        raise ConfigurationError(f"there is no unit {plan.unit!r}; {nearest(plan.unit, UNITS)}")
+    if not isinstance(plan.system, SystemIdentity):
+        _refuse_unknown("[system]", plan.system, SystemIdentity.model_fields)
+    methods = _distinct("method", _methods(plan), lambda method: method.name)
+    checks = _distinct("check", _checks(plan), lambda check: check.id)
+    check_metrics(plan.criteria, checks)
+    return Resolved(plan, methods, checks)
+
+
+def _methods(plan: AuditPlan) -> list[Explainer]:
+    """Return the methods, each with those of the limits that it knows."""
+    stated = {name: getattr(plan, name) for name in LIMITS}
+    limits = {name: limit for name, limit in stated.items() if limit is not None}
+    for name in limits:
+        if not any(name in _options(method) for method in plan.methods):
+            raise ConfigurationError(f"no chosen method has the option {name!r}; leave it out")
+    return [
+        make_explainer(
+            method, **{name: limit for name, limit in limits.items() if name in _options(method)}
+        )
+        for method in plan.methods
+    ]
+
+
+def _options(method: str | Explainer) -> set[str]:
+    """Return the options of a method that is given by name; an instance has set its own."""
+    known = METHODS.get(method) if isinstance(method, str) else None
+    return {option.name for option in fields(known)} if known else set()
+
+
+def _checks(plan: AuditPlan) -> list[Check]:
+    """Return the checks, those that are named with the options that the plan has for them."""
+    _refuse_unknown("[checks]", plan.check_options, ["run", *CHECKS])
+    for name, options in plan.check_options.items():
+        if not isinstance(options, Mapping):
+            raise ConfigurationError(
+                f"[checks] {name} = {options!r} holds no options; write [checks.{name}]"
+            )
+        make_check(name, **options)
+    chosen = list(CHECKS) if plan.checks is None else plan.checks
+    for check in chosen:
+        if not isinstance(check, str) and not hasattr(check, "run"):
+            raise ConfigurationError(f"there is no check {check!r}; {nearest(check, CHECKS)}")
+    return [
+        make_check(check, **plan.check_options.get(check, {}))
+        if isinstance(check, str)
+        else make_check(check)
+        for check in chosen
+    ]
+
+
+def _distinct(kind: str, things: Sequence[T], name: Callable[[T], str]) -> tuple[T, ...]:
+    names = list(map(name, things))
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise ConfigurationError(f"the {kind} {repeated[0]!r} is given twice; name it once")
+    return tuple(things)
+
+
+def _refuse_unknown(where: str, given: Iterable[str], known: Iterable[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise ConfigurationError(f"{where} has no {name!r}; {nearest(name, known)}")

@@ -1,0 +1,71 @@
+"""The options of the command that come from the plan of an audit."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import typer
+
+from explain.auditing.plan import AuditPlan, place_of
+
+__all__ = ["with_plan_options"]
+
+
+def with_plan_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command that takes ``**given`` an option for each field of the plan that has one.
+
+    An option that is not given is None. Its help is the first paragraph of the field's docstring.
+    """
+    signature = inspect.signature(command)
+    parameters = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    place = next(i for i, p in enumerate(parameters) if p.name == "config") + 1
+    options = [_option(name) for name in AuditPlan.model_fields if place_of(name).option != ""]
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in parameters]
+    parameters[place:place] = options
+    vars(command)["__signature__"] = signature.replace(parameters=parameters)
+    return command
+
+
+def _option(name: str) -> inspect.Parameter:
+    field, place = AuditPlan.model_fields[name], place_of(name)
+    separator = place.separator
+    option = typer.Option(
+        place.option or f"--{name.replace('_', '-')}",
+        metavar=place.metavar,
+        help=" ".join((field.description or "").partition("\n\n")[0].split()),
+        callback=None if separator is None else lambda given: _parted(given, separator),
+    )
+    kind = _kind(set(_types(field.annotation)), repeated=separator is None)
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[kind | None, option],
+    )
+
+
+def _kind(types: set[object], *, repeated: bool) -> Any:
+    """Return what the command reads a field as."""
+    if tuple in types and repeated:
+        return list[str]
+    if Any in types:
+        return Path
+    return next((kind for kind in (str, int, float) if kind in types), str)
+
+
+def _types(annotation: object) -> Iterator[object]:
+    """Yield the types that a field may have."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        yield from _types(get_args(annotation)[0])
+    elif origin in (Union, UnionType):
+        for one in get_args(annotation):
+            yield from _types(one)
+    elif annotation is not NoneType:
+        yield origin or annotation
+
+
+def _parted(given: str | None, separator: str) -> list[str] | None:
+    return None if given is None else [name.strip() for name in given.split(separator)]
