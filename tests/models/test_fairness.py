@@ -17,7 +17,7 @@ from scipy import stats
 import explain
 from explain.adapters import FunctionClassifier
 from explain.checks import make_check
-from explain.checks.base.decisions import difference, fisher
+from explain.checks.base.decisions import difference
 from explain.checks.base.identity_terms import (
     language_of,
     languages_of,
@@ -30,6 +30,7 @@ from explain.checks.fairness.rates import impact_ratio
 from explain.errors import ConfigurationError
 from explain.record import AuditRecord, Section
 from explain.record.wording import listed
+from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import mean, proportion
 from tests.helpers.demo import DEMO
 from tests.helpers.search import examples

@@ -5,20 +5,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from explain.adapters import Scores
 from explain.checks.base import LEVEL, AuditContext
 from explain.errors import ConfigurationError, nearest
 from explain.record import Finding, Measure
 from explain.statistics.adjustments import benjamini_hochberg
+from explain.statistics.comparisons import newcombe
 
 __all__ = [
     "Claim",
     "Outcome",
     "decisions",
     "difference",
-    "fisher",
     "outcomes",
     "true_claims",
 ]
@@ -125,20 +124,6 @@ def decisions(
     return made
 
 
-def fisher(
-    hits: NDArray[np.float64],
-    n: NDArray[np.float64],
-    all_hits: NDArray[np.float64],
-    all_n: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return the one-sided p-values of Fisher's exact test that a part has more hits than the rest.
-
-    Equal to ``scipy.stats.fisher_exact(..., "greater")``, for arrays of counts that broadcast.
-    """
-    p = stats.hypergeom.sf(hits - 1, all_n, all_hits, n)
-    return np.clip(np.asarray(p, dtype=np.float64), 0.0, 1.0)
-
-
 def difference(one: Measure, other: Measure, name: str) -> Measure:
     """Return the difference of two shares, with the interval that follows from theirs.
 
@@ -149,11 +134,12 @@ def difference(one: Measure, other: Measure, name: str) -> Measure:
     if None in ends:
         return Measure(name=name, value=None, n=one.n + other.n)
     p, low, high, q, other_low, other_high = (float(end or 0) for end in ends)
+    lower, upper = newcombe(p, (low, high), q, (other_low, other_high))
     return Measure(
         name=name,
         value=p - q,
-        lower=max(-1.0, p - q - float(np.hypot(p - low, other_high - q))),
-        upper=min(1.0, p - q + float(np.hypot(high - p, q - other_low))),
+        lower=lower,
+        upper=upper,
         n=one.n + other.n,
         method="Newcombe",
     )

@@ -8,11 +8,12 @@ import numpy as np
 
 from explain.adapters.base import VocabularyClassifier
 from explain.checks.base import AuditContext
+from explain.checks.base.part import Part
+from explain.checks.data.common import SECTION, SURE, labels_given, labels_predicted
 from explain.checks.data.duplicates import MOST_COMPARED, NEAR, near_duplicates
 from explain.checks.data.labels import MOST_LISTED, conflicting_labels, shown_text, suspected_labels
 from explain.checks.data.lengths import LARGE_SHARE, cut_texts, histogram_of_lengths
 from explain.checks.data.overlap import overlap_with_training
-from explain.checks.data.part import SECTION, SURE, Part, labels_given, labels_predicted
 from explain.record import Finding, Measure, Section, Table
 from explain.record.wording import estimated
 from explain.statistics.bootstrap import CONFIDENCE, resample
@@ -52,6 +53,7 @@ class DataCheck:
             suspected_labels(context),
             overlap_with_training(context),
         ]
+        whole = sum(parts, Part())
         return Section(
             id=self.id,
             title=self.title,
@@ -59,15 +61,11 @@ class DataCheck:
             measures=(
                 count("rows", rows, rows),
                 count("rows scored", n, rows),
-                *(measure for part in parts for measure in part.measures),
+                *whole.measures,
             ),
             figures=(histogram_of_lengths(context),),
-            tables=tuple(
-                table
-                for table in (_labels(context), *(t for part in parts for t in part.tables))
-                if table.rows
-            ),
-            findings=tuple(finding for part in parts for finding in part.findings),
+            tables=tuple(table for table in (_labels(context), *whole.tables) if table.rows),
+            findings=tuple(whole.findings),
         )
 
 

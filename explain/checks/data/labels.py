@@ -7,8 +7,9 @@ import numpy as np
 
 from explain.checks.base import LEVEL, AuditContext
 from explain.checks.base.excerpt import excerpt
+from explain.checks.base.part import Part
+from explain.checks.data.common import SECTION, labels_given, surely_above
 from explain.checks.data.label_noise import LabelNoise, label_noise
-from explain.checks.data.part import SECTION, Part, labels_given, surely_above
 from explain.record import Finding, InstanceLink, InstanceRecord, Table
 from explain.record.wording import estimated
 from explain.statistics.intervals import proportion

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.checks.base import AuditContext
+from explain.checks.base.part import Part
+from explain.checks.data.common import SECTION, surely_above
 from explain.checks.data.labels import MOST_LISTED
-from explain.checks.data.part import SECTION, Part, surely_above
 from explain.record import Finding, HistogramFigure, InstanceLink, Measure, Table
 from explain.record.wording import estimated, percent
 from explain.statistics.intervals import proportion

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from explain.checks.base import AuditContext
 from explain.checks.base.excerpt import excerpt
+from explain.checks.base.part import Part
+from explain.checks.data.common import SECTION, surely_above
 from explain.checks.data.duplicates import MOST_COMPARED, MOST_KNOWN, Pair, near_duplicates
 from explain.checks.data.labels import MOST_LISTED, shown_text
-from explain.checks.data.part import SECTION, Part, surely_above
 from explain.record import Finding, InstanceRecord, Measure, Table
 from explain.record.wording import estimated
 from explain.statistics.intervals import proportion

@@ -8,7 +8,8 @@ from pydantic import Field
 from explain.checks.base import AuditContext, not_measured
 from explain.checks.base.decisions import outcomes, true_claims
 from explain.checks.base.identity_terms import languages_of, mentions, namings, sentence_sets
-from explain.checks.fairness.groups import Comparison, compare_groups
+from explain.checks.base.part import Part
+from explain.checks.fairness.groups import compare_groups
 from explain.checks.fairness.identity_swaps import swapped
 from explain.checks.fairness.named_errors import wrongly_called
 from explain.checks.fairness.neutral_sentences import in_sentences
@@ -63,27 +64,26 @@ class FairnessCheck:
         known = namings(languages, self.terms)
         found = mentions(texts, known)
         by_word = [
-            in_sentences(context, sets, wanted) if single else Comparison(),
+            in_sentences(context, sets, wanted) if single else Part(),
             wrongly_called(context, found, wanted),
-            swapped(context, found, known, wanted, self.swaps) if self.swaps else Comparison(),
+            swapped(context, found, known, wanted, self.swaps) if self.swaps else Part(),
         ]
-        parts = [compare_groups(context, self.favourable), *by_word]
-        if not any(part.tables or part.measures for part in parts):
+        whole = sum(by_word, compare_groups(context, self.favourable))
+        if not (whole.tables or whole.measures):
             return not_measured(
                 self,
                 "no text names people by a word of the list, no group column was named, and "
                 "neutral sentences are single texts while the model reads pairs",
             )
-        claims = [claim for part in parts for claim in part.claims]
-        findings = true_claims(claims, MOST_FINDINGS)
+        findings = true_claims(whole.claims, MOST_FINDINGS)
         n_naming = sum(map(bool, found))
         return Section(
             id=self.id,
             title=self.title,
-            summary=_summary(context, languages, n_naming, len(claims), findings),
-            measures=tuple(measure for part in parts for measure in part.measures),
-            tables=tuple(table for part in parts for table in part.tables),
-            figures=tuple(figure for part in parts for figure in part.figures),
+            summary=_summary(context, languages, n_naming, len(whole.claims), findings),
+            measures=tuple(whole.measures),
+            tables=tuple(whole.tables),
+            figures=tuple(whole.figures),
             findings=findings,
         )
 

@@ -10,6 +10,7 @@ from scipy import stats
 
 from explain.checks.base import AuditContext, TableRow
 from explain.checks.base.decisions import Claim, Outcome, decisions, difference, outcomes
+from explain.checks.base.part import Part
 from explain.checks.fairness.labelled_outcomes import should_be
 from explain.checks.fairness.rates import (
     FOUR_FIFTHS,
@@ -31,7 +32,7 @@ from explain.record.wording import estimated, percent
 from explain.statistics.bootstrap import CONFIDENCE
 from explain.statistics.intervals import mean, proportion
 
-__all__ = ["Comparison", "compare_groups"]
+__all__ = ["compare_groups"]
 
 LARGE_GAP = 0.05
 """Difference of error rates that matters: one decision in twenty."""
@@ -48,23 +49,13 @@ MOST_OUTCOMES = 6
 """Decisions that have tables of their own, the most frequent first; all are tested."""
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What was measured of groups: parts of a section, and claims that were tested."""
-
-    measures: tuple[Measure, ...] = ()
-    tables: tuple[Table, ...] = ()
-    figures: tuple[IntervalsFigure, ...] = ()
-    claims: tuple[Claim, ...] = ()
-
-
-def compare_groups(context: AuditContext, favourable: str | None) -> Comparison:
+def compare_groups(context: AuditContext, favourable: str | None) -> Part:
     """Return selection, errors and calibration of the groups of the column that was named."""
     rows: list[TableRow] = [*context.instances, *context.unanswered]
     cells = [row.columns.get(context.group or "") for row in rows]
     known = np.array([cell is not None for cell in cells])
     if context.group is None or not known.any():
-        return Comparison()
+        return Part()
     names, member = np.unique([cell for cell in cells if cell is not None], return_inverse=True)
     largest = np.argsort(-np.bincount(member), kind="stable")[:MOST_GROUPS]
     groups = _Groups(
@@ -92,11 +83,11 @@ def compare_groups(context: AuditContext, favourable: str | None) -> Comparison:
     ]
     single = context.model.task == "single_label" and any(row.label for row in rows)
     accuracy = [groups.accuracy(context, known)] if single else []
-    return Comparison(
-        measures=tuple(m for part in (*accuracy, *shown) for m in part.measures),
-        tables=tuple(table for part in (*shown, *accuracy) for table in part.tables),
-        figures=tuple(figure for part in shown for figure in part.figures),
-        claims=tuple(c for part in (*selections, *errors, *accuracy) for c in part.claims),
+    return Part(
+        measures=sum((*accuracy, *shown), Part()).measures,
+        tables=sum((*shown, *accuracy), Part()).tables,
+        figures=sum(shown, Part()).figures,
+        claims=sum((*selections, *errors, *accuracy), Part()).claims,
     )
 
 
@@ -153,7 +144,7 @@ class _Groups:
 
     def selection(
         self, outcome: Outcome, made: NDArray[np.bool_], right: NDArray[np.float64]
-    ) -> Comparison:
+    ) -> Part:
         """Return selection rates and impact ratios: the table of New York City's Local Law 144."""
         every = np.ones(len(made), bool)
         name = f"selection rate, {outcome.name}"
@@ -175,7 +166,7 @@ class _Groups:
                     more=ratio_sentence(reverse) + due,
                 )
             )
-        return Comparison(
+        return Part(
             measures=(*shares.values(), *ratios.values()),
             tables=(self._selection_table(outcome, shares, ratios, most),),
             figures=(
@@ -216,9 +207,7 @@ class _Groups:
             + self._left_out(),
         )  # fmt: skip
 
-    def errors(
-        self, outcome: Outcome, made: NDArray[np.bool_], right: NDArray[np.float64]
-    ) -> Comparison:
+    def errors(self, outcome: Outcome, made: NDArray[np.bool_], right: NDArray[np.float64]) -> Part:
         """Return true- and false-positive rates, and claims that either error is more frequent."""
         name = f"true-positive rate, {outcome.name}"
         hits, hit_others = self.rates(name, made, right == 1)
@@ -247,7 +236,7 @@ class _Groups:
                         text=text,
                     )
                 )
-        return Comparison(
+        return Part(
             measures=(*hits.values(), *alarms.values()),
             tables=(self._error_table(outcome, (hits, hit_others), (alarms, alarm_others)),),
             claims=tuple(claims),
@@ -274,7 +263,7 @@ class _Groups:
             + self._left_out(),
         )  # fmt: skip
 
-    def accuracy(self, context: AuditContext, known: NDArray[np.bool_]) -> Comparison:
+    def accuracy(self, context: AuditContext, known: NDArray[np.bool_]) -> Part:
         """Return accuracy and overconfidence: the mean confidence less the accuracy."""
         failed = context.unanswered
         given = [*(context.given >= 0), *(row.labels is not None for row in failed)]
@@ -295,7 +284,7 @@ class _Groups:
             over[g] = mean("calibration gap", own.tolist(), "coefficient", slice_)
             if g in self.compared and min(len(own), len(rest)) > 1:
                 claims.append(self._overconfident(over[g], own, rest))
-        return Comparison(
+        return Part(
             measures=(*shares.values(), *over.values()),
             tables=(
                 Table(

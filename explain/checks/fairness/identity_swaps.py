@@ -12,7 +12,7 @@ from explain.checks.base import AuditContext
 from explain.checks.base.decisions import Claim, Outcome, decisions
 from explain.checks.base.identity_terms import NAMES, Mention, Naming, swap
 from explain.checks.base.intervention import Edit, intervene
-from explain.checks.fairness.groups import Comparison
+from explain.checks.base.part import Part
 from explain.checks.fairness.named_errors import FEWEST_TEXTS
 from explain.checks.fairness.neutral_sentences import (
     DISCOVERY_LEVEL,
@@ -60,7 +60,7 @@ def swapped(
     known: Sequence[Naming],
     wanted: Sequence[Outcome],
     most: int,
-) -> Comparison:
+) -> Part:
     """Return what the decisions become when a word for people is swapped for another of its kind.
 
     Parameters
@@ -94,12 +94,7 @@ def swapped(
             drawn = [texts[i] for i in choice.tolist()]
             swaps = _Swaps(context, kind[0], drawn, namings, wanted, rng)
             parts.append(swaps.compare(MOST_MOVED // len(kinds)))
-    return Comparison(
-        measures=tuple(measure for part in parts for measure in part.measures),
-        tables=tuple(table for part in parts for table in part.tables),
-        figures=tuple(figure for part in parts for figure in part.figures),
-        claims=tuple(claim for part in parts for claim in part.claims),
-    )
+    return sum(parts, Part())
 
 
 def _candidates(
@@ -131,7 +126,7 @@ class _Swaps:
     wanted: Sequence[Outcome]
     rng: np.random.Generator
 
-    def compare(self, most_moved: int) -> Comparison:
+    def compare(self, most_moved: int) -> Part:
         """Return how many labels the swaps flip, and which words a decision hangs on."""
         n = len(self.places)
         drawn = [(i, self._others(i, SCREENED)) for i in range(n)]
@@ -148,7 +143,7 @@ class _Swaps:
         movable = np.flatnonzero(moved & first)
         movable = movable[: max(1, most_moved // len(self.namings))]
         if not len(movable):
-            return Comparison(measures=measures)
+            return Part(measures=measures)
         every = [(int(i), k) for i in movable for k in range(len(self.namings))]
         made = self._made(every).reshape(len(movable), len(self.namings), len(self.wanted))
         rates = np.nan_to_num(np.nanmean(made, axis=0))
@@ -156,11 +151,11 @@ class _Swaps:
         k = self._most_affected(gaps, tops)
         confirmed = self._confirm(k, tops[:, k], np.flatnonzero(~first)) if gaps[k] > 0 else None
         if confirmed is None:
-            return Comparison(measures=measures)
+            return Part(measures=measures)
         claim, table = confirmed
         shown = claim.p <= DISCOVERY_LEVEL
         tables = (table, self._table(k, made[:, :, k], tops[:, k])) if shown else ()
-        return Comparison(measures=measures, tables=tables, claims=(claim,))
+        return Part(measures=measures, tables=tables, claims=(claim,))
 
     def _most_affected(self, between: NDArray[np.float64], tops: NDArray[np.bool_]) -> int:
         """Return the decision that hangs most on the words.

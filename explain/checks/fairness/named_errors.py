@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.checks.base import AuditContext
-from explain.checks.base.decisions import Claim, Outcome, decisions, difference, fisher
+from explain.checks.base.decisions import Claim, Outcome, decisions, difference
 from explain.checks.base.identity_terms import NAMES, Mention, Naming
-from explain.checks.fairness.groups import Comparison
+from explain.checks.base.part import Part
 from explain.checks.fairness.neutral_sentences import (
     DISCOVERY_LEVEL,
     MOST_LISTED,
@@ -20,6 +20,7 @@ from explain.checks.fairness.neutral_sentences import (
 from explain.record import Cell, Finding, Measure, Table
 from explain.record.wording import estimated
 from explain.statistics.adjustments import benjamini_hochberg
+from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import proportion
 
 __all__ = ["FEWEST_TEXTS", "wrongly_called"]
@@ -33,7 +34,7 @@ FEWEST_TEXTS = 20
 
 def wrongly_called(
     context: AuditContext, found: Sequence[Sequence[Mention]], wanted: Sequence[Outcome]
-) -> Comparison:
+) -> Part:
     """Return how often texts with each word are called what they are not, by the given labels.
 
     The words that stand out are found in a random half of the texts and measured in the other.
@@ -50,7 +51,7 @@ def wrongly_called(
         key=lambda naming: (naming.kind, naming.name),
     )
     if context.model.task == "regression" or not namings or not any(labels):
-        return Comparison()
+        return Part()
     has = np.array(
         [[any(m.naming == naming for m in own) for naming in namings] for own in found], bool
     )
@@ -69,7 +70,7 @@ def wrongly_called(
                 [context.instances[i].id for i in np.flatnonzero(harmless).tolist()]
             )
     tables.sort(key=lambda entry: entry[0])
-    return Comparison(tables=tuple(table for _, table in tables[:2]), claims=tuple(claims))
+    return Part(tables=tuple(table for _, table in tables[:2]), claims=tuple(claims))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class _Errors:
     def p_values(self, of: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return for each word the adjusted p-value of more errors than on all other texts."""
         hits, n = (self.has & (self.made & of)[:, None]).sum(axis=0), self.has[of].sum(axis=0)
-        p = fisher(hits, n, np.array((self.made & of).sum()), np.array(of.sum()))
+        p = fisher(hits, n, (self.made & of).sum(), of.sum())
         return benjamini_hochberg(p)
 
     def rates(self, own: NDArray[np.bool_], of: NDArray[np.bool_]) -> tuple[Measure, Measure]:
@@ -128,7 +129,7 @@ class _Errors:
             return []
         gap = difference(one, rest, "difference")
         hits, all_hits = (self.made & own & second).sum(), (self.made & second).sum()
-        p = fisher(*map(np.array, (hits, one.n, all_hits, one.n + rest.n)))
+        p = fisher(hits, one.n, all_hits, one.n + rest.n)
         names = [self.namings[i].name for i in chosen.tolist()]
         examples = np.flatnonzero(self.made & own & second)[:3]
         finding = Finding(

@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.checks.base import AuditContext
-from explain.checks.base.decisions import Claim, Outcome, decisions, difference, fisher
+from explain.checks.base.decisions import Claim, Outcome, decisions, difference
 from explain.checks.base.identity_terms import SentenceSet
-from explain.checks.fairness.groups import Comparison
+from explain.checks.base.part import Part
 from explain.record import Cell, Finding, IntervalsFigure, Measure, Table
 from explain.record.wording import estimated, listed
 from explain.statistics.adjustments import benjamini_hochberg
+from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import clustered_proportion, proportion
 
 __all__ = ["DISCOVERY_LEVEL", "MOST_LISTED", "in_sentences", "quoted_list", "topics_of"]
@@ -38,22 +39,16 @@ MOST_TOPICS = 4
 
 def in_sentences(
     context: AuditContext, sets: Sequence[SentenceSet], wanted: Sequence[Outcome]
-) -> Comparison:
+) -> Part:
     """Return how often each decision falls on neutral sentences with each word.
 
     The words that stand out are found in half of the sentences and measured in the other half.
     """
     parts = [_in_language(context, own, wanted) for own in sets]
-    return Comparison(
-        tables=tuple(table for part in parts for table in part.tables),
-        figures=tuple(figure for part in parts for figure in part.figures),
-        claims=tuple(claim for part in parts for claim in part.claims),
-    )
+    return sum(parts, Part())
 
 
-def _in_language(
-    context: AuditContext, sentences: SentenceSet, wanted: Sequence[Outcome]
-) -> Comparison:
+def _in_language(context: AuditContext, sentences: SentenceSet, wanted: Sequence[Outcome]) -> Part:
     rng = context.rng(f"fairness, {sentences.language}")
     texts, owner, template = zip(*_filled(sentences), strict=True)
     made = decisions(context, context.score(texts), wanted)
@@ -98,7 +93,7 @@ def _in_language(
         )
         for k in listed_outcomes[:1]
     ]
-    return Comparison(
+    return Part(
         tables=tuple(tables), figures=tuple(figures), claims=tuple(claims) if settled else ()
     )
 

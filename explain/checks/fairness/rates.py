@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.stats.contingency import relative_risk
 
-from explain.checks.base.decisions import Outcome, fisher
+from explain.checks.base.decisions import Outcome
 from explain.record import Measure
 from explain.record.wording import percent
 from explain.statistics.bootstrap import CONFIDENCE
+from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import proportion
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from explain.checks.base import AuditContext, not_measured
+from explain.checks.base.part import Part
 from explain.checks.base.phrases import read_corpus
 from explain.checks.shortcuts.partial_input import length_leant_on, sides_leant_on
-from explain.checks.shortcuts.search import Ground, Part
+from explain.checks.shortcuts.search import Ground
 from explain.checks.shortcuts.spurious_words import words_leant_on
 from explain.checks.shortcuts.word_order import orders_leant_on
 from explain.record import Section
@@ -86,23 +87,19 @@ class ShortcutsCheck:
             return not_measured(
                 self, "the model gives all texts the same label, so nothing can predict which"
             )
-        parts: list[Part] = [
+        parts = [
             words_leant_on(ground, max(1, int(share * self.candidates)), self.confirmed),
             orders_leant_on(ground),
             length_leant_on(ground),
             sides_leant_on(ground),
         ]
-        findings = [finding for part in parts for finding in part.findings]
-        tried = sum(part.tried for part in parts)
+        whole = sum(parts, Part())
         return Section(
             id=self.id,
             title=self.title,
-            summary=" ".join(part.sentence for part in parts if part.sentence),
-            measures=(
-                count("shortcuts", len(findings), tried),
-                *(measure for part in parts for measure in part.measures),
-            ),
-            figures=tuple(figure for part in parts for figure in part.figures),
-            tables=tuple(table for part in parts for table in part.tables if table.rows),
-            findings=tuple(findings[:MOST_FINDINGS]),
+            summary=whole.sentence,
+            measures=(count("shortcuts", len(whole.findings), whole.tried), *whole.measures),
+            figures=tuple(whole.figures),
+            tables=tuple(table for table in whole.tables if table.rows),
+            findings=tuple(whole.findings[:MOST_FINDINGS]),
         )

@@ -13,7 +13,8 @@ from sklearn.pipeline import make_pipeline
 
 from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, intervene
-from explain.checks.shortcuts.search import Ground, Part, moved
+from explain.checks.base.part import Part
+from explain.checks.shortcuts.search import Ground, moved
 from explain.checks.shortcuts.spurious_findings import SECTION
 from explain.record import Finding, Measure, Table
 from explain.record.wording import estimated, percent
@@ -74,7 +75,8 @@ def length_leant_on(ground: Ground) -> Part:
         or (correlation.lower or 0) <= SMALLEST_RANK_CORRELATION
         or not filler
     ):
-        return Part(f"{said}, which is no reason to look further.", 1, [correlation])
+        sentence = f"{said}, which is no reason to look further."
+        return Part([correlation], sentence=sentence, tried=1)
     goal = int(np.quantile(lengths, LONG))
     rows = ground.others(label, np.flatnonzero(lengths > np.median(lengths)))
     edits = [
@@ -87,21 +89,10 @@ def length_leant_on(ground: Ground) -> Part:
     findings = []
     if moved(done.changes(label)) <= LEVEL and (measure.lower or 0) > SMALLEST_PADDED:
         ids = [ground.instance(row).id for row in done.instances[turned][:MOST_EVIDENCE].tolist()]
-        findings.append(
-            Finding(
-                claim=f"Long texts are called {name!r} for their length: words that predict "
-                f"nothing, added to short texts that are something else until these have {goal} "
-                f"words, make the model call {estimated(measure)} of them {name!r} "
-                f"(n = {measure.n:,}).",
-                severity="major",
-                measure=measure,
-                evidence=(SECTION, *ids),
-                suggestion="Compare the lengths of the labels in the training texts, balance or "
-                "trim them, and train anew.",
-            )
-        )
+        findings.append(_length_finding(name, goal, measure, ids))
     done_to = f"padding short texts to {goal} words turns {estimated(measure)} of them."
-    return Part(f"{said}; {done_to}", 1, [correlation, measure], findings=findings)
+    measures = [correlation, measure]
+    return Part(measures, findings=findings, sentence=f"{said}; {done_to}", tried=1)
 
 
 def _rank_correlation(rho: float, n: int, label: str) -> Measure:
@@ -138,6 +129,19 @@ def _padded(ground: Ground, row: int, missing: int, filler: Sequence[str]) -> Te
     return text_of([*first, last + gap + " ".join(added)])
 
 
+def _length_finding(name: str, goal: int, measure: Measure, ids: Sequence[str]) -> Finding:
+    return Finding(
+        claim=f"Long texts are called {name!r} for their length: words that predict nothing, added "
+        f"to short texts that are something else until these have {goal} words, make the model "
+        f"call {estimated(measure)} of them {name!r} (n = {measure.n:,}).",
+        severity="major",
+        measure=measure,
+        evidence=(SECTION, *ids),
+        suggestion="Compare the lengths of the labels in the training texts, balance or trim them, "
+        "and train anew.",
+    )
+
+
 def sides_leant_on(ground: Ground) -> Part:
     """Return how far each side of pairs settles the label alone; nothing for single texts."""
     context = ground.context
@@ -170,7 +174,7 @@ def sides_leant_on(ground: Ground) -> Part:
     )  # fmt: skip
     sides_found = f"{len(findings)} of the 2 sides" if findings else "Neither side"
     sentence = f"{sides_found} of the pairs tells the label alone, to a simple classifier."
-    return Part(sentence, 2, measures, tables=[table], findings=findings)
+    return Part(measures, [table], findings, sentence=sentence, tried=2)
 
 
 def _without(ground: Ground, row: int, hidden: int) -> Text:

@@ -1,7 +1,6 @@
 """What a search for shortcuts starts from, and what it finds."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -11,21 +10,9 @@ from scipy import stats
 from explain.checks.base import AuditContext
 from explain.checks.base.intervention import Intervention
 from explain.checks.base.phrases import Corpus, Phrase
-from explain.record import Figure, Finding, InstanceRecord, Measure, Table
+from explain.record import InstanceRecord, Measure
 
-__all__ = ["Candidate", "Confirmed", "Ground", "Part", "moved"]
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one kind of shortcut adds to the section."""
-
-    sentence: str = ""
-    tried: int = 0
-    measures: Sequence[Measure] = field(default=())
-    figures: Sequence[Figure] = field(default=())
-    tables: Sequence[Table] = field(default=())
-    findings: Sequence[Finding] = field(default=())
+__all__ = ["Candidate", "Confirmed", "Ground", "moved"]
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, Intervention, intervene
+from explain.checks.base.part import Part
 from explain.checks.base.phrases import Phrase, delete, insert
-from explain.checks.shortcuts.search import Candidate, Confirmed, Ground, Part, moved
+from explain.checks.shortcuts.search import Candidate, Confirmed, Ground, moved
 from explain.checks.shortcuts.spurious_findings import (
     decides,
     decisive_finding,
@@ -23,6 +23,7 @@ from explain.checks.shortcuts.spurious_findings import (
 )
 from explain.record import Measure
 from explain.statistics.adjustments import benjamini_hochberg
+from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import proportion
 
 __all__ = ["words_leant_on"]
@@ -77,12 +78,12 @@ def words_leant_on(ground: Ground, most_screened: int, most_confirmed: int) -> P
         f"{ground.texts} more. Shortcuts among them: {len(findings)}."
     )
     return Part(
-        sentence,
-        len(candidates),
         [one.turned for one in confirmed],
-        figures_of(confirmed),
         [table_of(ground, confirmed)],
         findings,
+        figures_of(confirmed),
+        sentence=sentence,
+        tried=len(candidates),
     )
 
 
@@ -99,8 +100,8 @@ def _candidates(ground: Ground, most: int) -> tuple[int, list[Candidate]]:
     usable &= (corpus.frequencies < n)[:, None]
     rows, labels = np.nonzero(usable & (z >= SMALLEST_Z))
     p_values = np.ones(int(usable.sum()))
-    p_values[: len(rows)] = stats.hypergeom.sf(
-        hits[rows, labels] - 1, n, ground.said.sum(axis=0)[labels], corpus.frequencies[rows]
+    p_values[: len(rows)] = fisher(
+        hits[rows, labels], corpus.frequencies[rows], ground.said.sum(axis=0)[labels], n
     )
     p_values = benjamini_hochberg(p_values)
     order = np.lexsort((rows, -z[rows, labels], p_values[: len(rows)]))

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, Intervention, intervene
+from explain.checks.base.part import Part
 from explain.checks.base.phrases import Corpus
-from explain.checks.shortcuts.search import Ground, Part, moved
+from explain.checks.shortcuts.search import Ground, moved
 from explain.checks.shortcuts.spurious_findings import SECTION
 from explain.record import Finding, Measure, Table
 from explain.record.wording import estimated
 from explain.statistics.adjustments import benjamini_hochberg
+from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import proportion
 from explain.text.editing import replaced
 from explain.text.spans import Text, text_of
@@ -90,11 +91,11 @@ def orders_leant_on(ground: Ground) -> Part:
     sentence = f"Of {tried:,} pairs of words and labels, the order predicts a label in "
     sentence += f"{len(orders)} that were tried; the model follows it in {len(kept)}."
     return Part(
-        sentence if tried else "",
-        len(orders),
         measures,
-        tables=[_table(rows)],
-        findings=kept,
+        [_table(rows)],
+        kept,
+        sentence=sentence if tried else "",
+        tried=len(orders),
     )
 
 
@@ -140,9 +141,7 @@ def _orders(ground: Ground, places: dict[int, NDArray[np.int64]]) -> tuple[int, 
     hits, n, own, n_before = np.concatenate(cells, axis=1)
     promising = hits / n_before > own / n
     p_values = np.ones(hits.shape)
-    p_values[promising] = stats.hypergeom.sf(
-        hits[promising] - 1, n[promising], own[promising], n_before[promising]
-    )
+    p_values[promising] = fisher(hits[promising], n_before[promising], own[promising], n[promising])
     tested = p_values.size
     p_values = benjamini_hochberg(p_values)
     one, other = np.concatenate(first), np.concatenate(second)

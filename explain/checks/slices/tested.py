@@ -11,6 +11,7 @@ from explain.checks.base import LEVEL
 from explain.checks.slices.candidates import Slice
 from explain.record import InstanceRecord, Measure, Task
 from explain.statistics.adjustments import benjamini_hochberg, holm
+from explain.statistics.comparisons import fisher, newcombe
 from explain.statistics.intervals import mean, proportion, wilson
 
 __all__ = [
@@ -92,7 +93,7 @@ class Losses:
         own, other = self.values[members], self.values[rest]
         if self.task != "regression":
             n, errors = len(own) + len(other), own.sum() + other.sum()
-            return float(stats.hypergeom.sf(own.sum() - 1, n, errors, len(own)))
+            return float(fisher(own.sum(), len(own), errors, n))
         if np.ptp(self.values[members | rest]) == 0:
             return 1.0
         return float(stats.ttest_ind(own, other, equal_var=False, alternative="greater").pvalue)
@@ -125,9 +126,7 @@ def score_difference(
     The hybrid of two Wilson intervals (Newcombe 1998, method 10).
     """
     p, q = hits / n, other_hits / other_n
-    (a, b), (c, d) = wilson(p, n), wilson(q, other_n)
-    lower = p - q - np.hypot(p - a, d - q)
-    return p - q, float(lower), float(p - q + np.hypot(b - p, q - c))
+    return p - q, *newcombe(p, wilson(p, n), q, wilson(q, other_n))
 
 
 def loss_of(instance: InstanceRecord) -> float:

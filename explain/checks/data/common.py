@@ -1,27 +1,16 @@
-"""One part of what is said of a table."""
-
-from collections.abc import Sequence
-from typing import NamedTuple
+"""What all looks at a table share."""
 
 from scipy import stats
 
 from explain.checks.base import LEVEL
-from explain.record import Finding, InstanceRecord, Measure, Table
+from explain.record import InstanceRecord
 
-__all__ = ["SECTION", "SURE", "Part", "labels_given", "labels_predicted", "surely_above"]
+__all__ = ["SECTION", "SURE", "labels_given", "labels_predicted", "surely_above"]
 
 SECTION = "data"
 
 SURE = LEVEL / 8
 """Error of each of four findings, which leaves half of `LEVEL` to that of label noise."""
-
-
-class Part(NamedTuple):
-    """What one look at the table gives."""
-
-    measures: Sequence[Measure] = ()
-    tables: Sequence[Table] = ()
-    findings: Sequence[Finding] = ()
 
 
 def surely_above(hits: int, n: int, size: float) -> bool:

@@ -1,0 +1,45 @@
+"""What one look at model and data adds to the section of a check."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from explain.checks.base.decisions import Claim
+from explain.record import Figure, Finding, Measure, Table
+
+__all__ = ["Part"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Pieces of a section; the sum of two holds those of both, in order.
+
+    Attributes
+    ----------
+    measures, tables, findings, figures : sequence
+        What the section shows.
+    claims : sequence of Claim
+        Findings that hold if their tests do, adjusted together with those of other parts.
+    sentence : str
+        What the summary says; empty for nothing.
+    tried : int
+        How many things were looked for.
+    """
+
+    measures: Sequence[Measure] = ()
+    tables: Sequence[Table] = ()
+    findings: Sequence[Finding] = ()
+    figures: Sequence[Figure] = ()
+    claims: Sequence[Claim] = ()
+    sentence: str = ""
+    tried: int = 0
+
+    def __add__(self, other: "Part") -> "Part":
+        return Part(
+            (*self.measures, *other.measures),
+            (*self.tables, *other.tables),
+            (*self.findings, *other.findings),
+            (*self.figures, *other.figures),
+            (*self.claims, *other.claims),
+            " ".join(filter(None, (self.sentence, other.sentence))),
+            self.tried + other.tried,
+        )

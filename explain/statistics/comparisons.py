@@ -1,0 +1,34 @@
+"""One share against another: Fisher's exact test, and Newcombe's interval of the difference."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+__all__ = ["fisher", "newcombe"]
+
+Interval = tuple[float, float]
+
+
+def fisher(
+    hits: ArrayLike, n: ArrayLike, all_hits: ArrayLike, all_n: ArrayLike
+) -> NDArray[np.float64]:
+    """Return the one-sided p-values of Fisher's exact test that a part has more hits than the rest.
+
+    Equal to ``scipy.stats.fisher_exact(..., "greater")``, for arrays of counts that broadcast.
+    """
+    drawn, marked, whole = np.asarray(n), np.asarray(all_hits), np.asarray(all_n)
+    p = stats.hypergeom.sf(np.asarray(hits) - 1, whole, marked, drawn)
+    return np.clip(np.asarray(p, dtype=np.float64), 0.0, 1.0)
+
+
+def newcombe(share: float, interval: Interval, other: float, other_interval: Interval) -> Interval:
+    """Return the ends of the interval of the difference of two shares, from their own intervals.
+
+    The square-and-add interval (Newcombe 1998, method 10).
+    """
+    (low, high), (other_low, other_high) = interval, other_interval
+    gap = share - other
+    return (
+        max(-1.0, gap - float(np.hypot(share - low, other_high - other))),
+        min(1.0, gap + float(np.hypot(high - share, other - other_low))),
+    )
