@@ -161,3 +161,21 @@ def test_the_wheel_holds_templates_and_demo_and_stays_small(distributions: Path)
     assert {"reports/templates/audit.html", "explain/demo/messages.csv"} <= names
     assert packages == {"explain", "reports", f"explain_audit-{explain.__version__}.dist-info"}
     assert demo <= 3 * 2**20
+
+
+def named_in_texts() -> set[str]:
+    """Return the names under `explain` that docstrings and documents put in backquotes."""
+    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks/README.md"]
+    documents += [*(ROOT / "docs").rglob("*.md")]
+    documents += [path for room in ("explain", "reports") for path in (ROOT / room).rglob("*.py")]
+    texts = [path.read_text(encoding="utf-8") for path in documents]
+    return {name for text in texts for name in re.findall(r"`(explain(?:\.\w+)+)`", text)}
+
+
+@pytest.mark.parametrize("name", sorted(named_in_texts()))
+def test_what_a_text_names_is_there(name: str) -> None:
+    found: object = explain
+    path = "explain"
+    for step in name.split(".")[1:]:
+        path = f"{path}.{step}"
+        found = getattr(found, step) if hasattr(found, step) else importlib.import_module(path)
