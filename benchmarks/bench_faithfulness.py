@@ -10,7 +10,7 @@ import sys
 from shared import SHARED, machine, sentences, served
 
 from explain.adapters.transformers import TransformersClassifier
-from explain.attribution import Setting
+from explain.attribution import AttributionSettings
 from explain.attribution.methods import METHODS
 from explain.engine import Engine
 from explain.errors import ExplainError
@@ -29,7 +29,7 @@ def known(found: Faithfulness | ExplainError) -> Faithfulness:
 def main(n_sentences: int = SENTENCES) -> None:
     model = TransformersClassifier.from_folder(SHARED / "models/sst2-minilm")
     texts = sentences(n_sentences)
-    engine, masker = Engine(model), Setting.of(model).masker
+    engine, masker = Engine(model), AttributionSettings.of(model).masker
     print(machine())
     print(f"{n_sentences} texts; log-odds beyond the mean of {RANDOM_RANKINGS} random rankings")
     print(f"{'':22}{'comprehensiveness':>24}{'sufficiency':>24}")

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from shared import SHARED, machine, sentences
 
 from explain.adapters.transformers import TransformersClassifier
-from explain.attribution import Setting, ask
+from explain.attribution import AttributionSettings, ask
 from explain.attribution.methods import Lime, Shap
-from explain.attribution.methods.base import every
+from explain.attribution.methods.base import all_coalitions
 from explain.attribution.methods.lime import kernel, neighbour_distances
 from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine import Engine
@@ -48,7 +48,7 @@ def whole_games(n_texts: int) -> list[Array]:
     folder = Path(tempfile.gettempdir()) / "explain-exact-games"
     folder.mkdir(exist_ok=True)
     model = TransformersClassifier.from_folder(SHARED / "models/sst2-minilm")
-    engine, setting = Engine(model), Setting.of(model)
+    engine, setting = Engine(model), AttributionSettings.of(model)
     texts = [text for text in sentences(400) if SHORTEST <= len(text.split()) <= LONGEST]
     questions = ask(engine, texts, setting)
     short = [q for q in questions if SHORTEST <= len(q.segmentation) <= 12]
@@ -60,7 +60,7 @@ def whole_games(n_texts: int) -> list[Array]:
         path = folder / f"{name}.npy"
         if not path.exists():
             game = MaskedTextGame(question.segmentation, setting.masker, question.target)
-            scores = engine.score(game.texts(every(game.n_features)))
+            scores = engine.score(game.texts(all_coalitions(game.n_features)))
             np.save(path, target_values(np.array(scores), question.target))
         games.append(np.load(path))
     return games
@@ -138,7 +138,7 @@ def lime_draws(values: Array, budget: int, seed: int) -> tuple[Array, None, int]
 def lime_limit(values: Array) -> Array:
     """Return the weighted least squares fit of all coalitions."""
     n = len(values).bit_length() - 1
-    kept = every(n)[:-1]
+    kept = all_coalitions(n)[:-1]
     often = 1 / (n * np.array([comb(n, k) for k in range(n + 1)]))[kept.sum(axis=1)]
     root = np.sqrt(often * kernel(neighbour_distances(kept)))
     design = np.column_stack([np.ones(len(kept)), kept])

@@ -19,7 +19,7 @@ from transformers import pipeline
 
 import explain
 from explain.adapters.transformers import TransformersClassifier
-from explain.attribution import Setting, answer, ask
+from explain.attribution import AttributionSettings, answer, ask
 from explain.attribution.methods import Explainer, make_explainer
 from explain.engine import Engine
 
@@ -88,7 +88,7 @@ def lime_after_shap(
     model: TransformersClassifier, texts: Sequence[str], tolerance: float
 ) -> Callable[[], object]:
     """Pay for SHAP at a tolerance, and return what asks the same engine for LIME."""
-    engine, setting = Engine(model), Setting.of(model)
+    engine, setting = Engine(model), AttributionSettings.of(model)
     questions = ask(engine, texts, setting)
     answer(engine, questions, make_explainer("shap", tolerance=tolerance), setting)
     return partial(answer, engine, questions, LIME, setting)
@@ -112,7 +112,7 @@ def main(n_sentences: int = SENTENCES, rounds: int = ROUNDS) -> None:
 
     contestants: dict[str, tuple[Callable[[], Callable[[], object]], int]] = {
         "shap.Explainer(pipeline)": (lambda: partial(shap_package, model, texts), len(texts)),
-        "ours, shap, 48 evaluations": ours("shap", budget=48),
+        "ours, shap, 40 evaluations": ours("shap", budget=40),
         "ours, shap, 64 evaluations": ours("shap", budget=64),
         "ours, shap, tolerance 5 %": ours("shap"),
         "LimeTextExplainer, 5,000 samples": (lambda: partial(lime_package, model, few), len(few)),

@@ -1,12 +1,12 @@
 """Attributions of single predictions, by all methods, from one engine."""
 
-from explain.attribution.requests import Setting, Wanted, answer, ask, attribute
+from explain.attribution.requests import AttributionSettings, TargetSpec, answer, ask, attribute
 from explain.attribution.segmenting import UNITS, added_tokens, segment
 
 __all__ = [
     "UNITS",
-    "Setting",
-    "Wanted",
+    "AttributionSettings",
+    "TargetSpec",
     "added_tokens",
     "answer",
     "ask",

@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import JsonValue
 from scipy.special import comb
 
-from explain.attribution.methods.base import Estimate, PerturbationExplainer, every
+from explain.attribution.methods.base import Estimate, PerturbationExplainer, all_coalitions
 from explain.engine.games import Coalitions, Observed, Plan, Values
 from explain.errors import BudgetError
 from explain.text.spans import Segmentation, Span, sentences
@@ -239,7 +239,7 @@ class _Levels:
         n_others = len(self.groups) - 1
         most = max(2, 0 if share is None else share // _price(self.sizes[number]))
         exact = 2**n_others <= most
-        drawn = every(n_others) if exact else _pairs(n_others, most // 2, self.rng)
+        drawn = all_coalitions(n_others) if exact else _pairs(n_others, most // 2, self.rng)
         kept: Coalitions = np.zeros((len(drawn), len(self.groups)), dtype=bool)
         kept[:, others] = drawn
         if not exact:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import comb
 
 from explain.adapters import wrap
-from explain.attribution import Setting, Wanted, ask
+from explain.attribution import AttributionSettings, TargetSpec, ask
 from explain.attribution.game_model import GameModel, Limits, ReadOut, learn
 from explain.attribution.methods.base import (
     ADAPTIVE_BUDGET,
@@ -17,10 +17,10 @@ from explain.attribution.methods.base import (
     Budget,
     Seconds,
     Tolerance,
+    all_coalitions,
     check_size,
+    empty_and_full,
     ended_with_all,
-    ends,
-    every,
 )
 from explain.engine import Engine
 from explain.engine.games import MaskedTextGame, Masker, Plan, Values
@@ -46,7 +46,7 @@ def interactions(
     model: object,
     text: Text,
     *,
-    target: Wanted = None,
+    target: TargetSpec = None,
     unit: str = "word",
     masker: str | Masker | None = None,
     seed: int = 0,
@@ -86,7 +86,7 @@ def interactions(
         If a name or value is unknown.
     """
     engine = Engine(wrap(model))
-    setting = Setting.of(engine.classifier, unit=unit, masker=masker, seed=seed)
+    setting = AttributionSettings.of(engine.classifier, unit=unit, masker=masker, seed=seed)
     limits = Limits(tolerance, budget, seconds)
     question = ask(engine, [text], setting, [target])[0]
     if isinstance(question, ExplainError):
@@ -189,10 +189,10 @@ def _size_weights(n_features: int) -> NDArray[np.float64]:
 def _plan(n_features: int, limits: Limits, rng: np.random.Generator) -> Plan[_Found]:
     check_size("interactions", n_features)
     if n_features < 2:
-        yield ends(n_features)
+        yield empty_and_full(n_features)
         return _Found(ReadOut(np.zeros(0), np.zeros(0)), "exact", 1)
     if 2**n_features <= min(limits.budget, EXACT_EVALUATIONS):
-        observed = yield every(n_features)
+        observed = yield all_coalitions(n_features)
         errors = np.sqrt(_exact_variances(observed.variances))
         return _Found(
             ReadOut(exact_interactions(observed.values), errors), ended_with_all(observed), 1

@@ -22,21 +22,28 @@ from explain.attribution.methods import (
 )
 from explain.attribution.segmenting import UNITS, segment
 from explain.engine import Engine, Outcome
-from explain.engine.games import MaskedTextGame, Masker, Plan, Question, default_masker, make_target
+from explain.engine.games import (
+    AttributionRequest,
+    MaskedTextGame,
+    Masker,
+    Plan,
+    default_masker,
+    make_target,
+)
 from explain.engine.repeats import ask_again
 from explain.errors import CapabilityError, ConfigurationError, ExplainError, nearest
 from explain.record import Attribution, Group
 from explain.text.redaction import redacted_record
 from explain.text.spans import Segmentation, Span, Text, text_of
 
-__all__ = ["Setting", "Wanted", "answer", "ask", "attribute"]
+__all__ = ["AttributionSettings", "TargetSpec", "answer", "ask", "attribute"]
 
-Wanted: TypeAlias = str | int | None
+TargetSpec: TypeAlias = str | int | None
 """A label that is to be explained, or its index; None for the predicted one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class AttributionSettings:
     """What all attributions of a run have in common.
 
     Attributes
@@ -61,7 +68,7 @@ class Setting:
         unit: str = "word",
         masker: str | Masker | None = None,
         seed: int = 0,
-    ) -> "Setting":
+    ) -> "AttributionSettings":
         """Return the setting for a model, its mask token included.
 
         Raises
@@ -86,7 +93,7 @@ def attribute(
     texts: Text,
     *,
     method: str | Explainer = ...,
-    target: Wanted = ...,
+    target: TargetSpec = ...,
     unit: str = ...,
     masker: str | Masker | None = ...,
     seed: int = ...,
@@ -100,7 +107,7 @@ def attribute(
     texts: list[Text] | list[str] | list[tuple[str, str]],
     *,
     method: str | Explainer = ...,
-    target: Wanted | Sequence[Wanted] = ...,
+    target: TargetSpec | Sequence[TargetSpec] = ...,
     unit: str = ...,
     masker: str | Masker | None = ...,
     seed: int = ...,
@@ -113,7 +120,7 @@ def attribute(
     texts: Text | list[Text] | list[str] | list[tuple[str, str]],
     *,
     method: str | Explainer = "shap",
-    target: Wanted | Sequence[Wanted] = None,
+    target: TargetSpec | Sequence[TargetSpec] = None,
     unit: str = "word",
     masker: str | Masker | None = None,
     seed: int = 0,
@@ -163,7 +170,7 @@ def attribute(
     targets = _one_each(target, texts)
     explainer = make_explainer(method, **options)
     engine = Engine(wrap(model))
-    setting = Setting.of(engine.classifier, unit=unit, masker=masker, seed=seed)
+    setting = AttributionSettings.of(engine.classifier, unit=unit, masker=masker, seed=seed)
     questions = []
     for question in ask(engine, many, setting, targets):
         if isinstance(question, ExplainError):
@@ -176,7 +183,9 @@ def attribute(
     return attributions if isinstance(texts, list) else attributions[0]
 
 
-def _one_each(target: Wanted | Sequence[Wanted], texts: object) -> Sequence[Wanted] | None:
+def _one_each(
+    target: TargetSpec | Sequence[TargetSpec], texts: object
+) -> Sequence[TargetSpec] | None:
     """Return one target for each text; None where all are asked for their predicted label."""
     n_texts = len(texts) if isinstance(texts, list) else 1
     if target is None:
@@ -197,9 +206,9 @@ def _one_each(target: Wanted | Sequence[Wanted], texts: object) -> Sequence[Want
 def ask(
     engine: Engine,
     texts: Sequence[Text],
-    setting: Setting,
-    targets: Sequence[Wanted] | None = None,
-) -> list[Question | ExplainError]:
+    setting: AttributionSettings,
+    targets: Sequence[TargetSpec] | None = None,
+) -> list[AttributionRequest | ExplainError]:
     """Return the question that each text poses, or why it poses none.
 
     `targets` names one label for each text; without it the predicted ones are asked for.
@@ -208,11 +217,11 @@ def ask(
     good = [s for s in segmentations if isinstance(s, Segmentation)]
     scores = iter(engine.score([text_of(s.parts) for s in good]))
 
-    def pose(segmentation: Segmentation, wanted: Wanted) -> Question | ExplainError:
+    def pose(segmentation: Segmentation, wanted: TargetSpec) -> AttributionRequest | ExplainError:
         row = next(scores)
         if isinstance(row, ExplainError):
             return row
-        return Question(segmentation, make_target(engine.classifier, row, wanted), row)
+        return AttributionRequest(segmentation, make_target(engine.classifier, row, wanted), row)
 
     return [
         pose(s, wanted) if isinstance(s, Segmentation) else s
@@ -221,7 +230,10 @@ def ask(
 
 
 def answer(
-    engine: Engine, questions: Sequence[Question], explainer: Explainer, setting: Setting
+    engine: Engine,
+    questions: Sequence[AttributionRequest],
+    explainer: Explainer,
+    setting: AttributionSettings,
 ) -> list[Outcome[Attribution]]:
     """Return the attribution of each question, or why there is none.
 
@@ -250,9 +262,9 @@ def answer(
 def _completed(
     engine: Engine,
     explainer: Explainer,
-    setting: Setting,
+    setting: AttributionSettings,
     removal: str,
-    question: Question,
+    question: AttributionRequest,
     outcome: Outcome[Estimate] | Outcome[Estimate | Refined],
 ) -> Outcome[Attribution]:
     """Return an estimate with all that belongs to it."""
@@ -292,7 +304,7 @@ def _completed(
 
 
 def _plan(
-    question: Question, explainer: PerturbationExplainer, setting: Setting
+    question: AttributionRequest, explainer: PerturbationExplainer, setting: AttributionSettings
 ) -> Plan[Estimate | Refined]:
     """Return the plan of a method on the features, or on sentences first where the unit is auto."""
     n_features = len(question.segmentation)
@@ -332,7 +344,7 @@ def _laid_out(
     return found.estimate(), tuple(map(joined, found.features)), groups
 
 
-def _written_out(question: Question, model: TextClassifier) -> dict[str, JsonValue]:
+def _written_out(question: AttributionRequest, model: TextClassifier) -> dict[str, JsonValue]:
     """Return the model's own special tokens that the user has written out, if there are any."""
     special = model.special_tokens if isinstance(model, TokenizedClassifier) else ()
     found = [t for t in special if any(t in part for part in question.segmentation.parts)]

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from explain.adapters.failures import first_line
-from explain.attribution import Setting, answer
+from explain.attribution import AttributionSettings, answer
 from explain.attribution.methods import Explainer
 from explain.auditing.rows import skipped_row
 from explain.auditing.run_log import RunLog
 from explain.checks.base.guarded import with_losses
 from explain.data.dataset import Dataset, Row
 from explain.engine import Engine
-from explain.engine.games import Question
+from explain.engine.games import AttributionRequest
 from explain.engine.pulse import Watch
 from explain.errors import CapabilityError, ExplainError
 from explain.evaluation.assessment import Assessment
@@ -33,9 +33,9 @@ class _Explained:
 
 def explain_chosen(
     engine: Engine,
-    chosen: Sequence[tuple[Row, Question]],
+    chosen: Sequence[tuple[Row, AttributionRequest]],
     explainers: Sequence[Explainer],
-    setting: Setting,
+    setting: AttributionSettings,
     timer: "RunLog",
 ) -> _Explained:
     """Return what each method makes of the chosen rows, and why some can make nothing."""

@@ -7,10 +7,10 @@ import numpy as np
 from scipy.special import expit
 
 from explain.adapters import TextClassifier
-from explain.attribution import Setting, ask
+from explain.attribution import AttributionSettings, ask
 from explain.data.dataset import Dataset, Row
 from explain.engine import Engine
-from explain.engine.games import Question, make_target, target_values
+from explain.engine.games import AttributionRequest, make_target, target_values
 from explain.errors import DataError, ExplainError, PredictionError, nearest
 from explain.evaluation.plausibility import Rationale
 from explain.record import InstanceRecord, Prediction, Skipped
@@ -51,8 +51,8 @@ def check_labels_known(dataset: Dataset, model: TextClassifier) -> None:
 
 
 def ask_rows(
-    engine: Engine, dataset: Dataset, setting: Setting
-) -> tuple[list[tuple[Row, Question]], list[Skipped]]:
+    engine: Engine, dataset: Dataset, setting: AttributionSettings
+) -> tuple[list[tuple[Row, AttributionRequest]], list[Skipped]]:
     """Return the question of each row that can be scored, and the rows that cannot."""
     usable = [row for row in dataset.rows if row.problem is None]
     skipped = [
@@ -60,7 +60,7 @@ def ask_rows(
         for row in dataset.rows
         if row.problem is not None
     ]
-    questions: list[tuple[Row, Question]] = []
+    questions: list[tuple[Row, AttributionRequest]] = []
     answers = ask(engine, [text_of(row.parts) for row in usable], setting)
     for row, question in zip(usable, answers, strict=True):
         if isinstance(question, ExplainError):
@@ -74,7 +74,7 @@ def ask_rows(
 
 
 def rationales_of(
-    asked: Sequence[tuple[Row, Question]], model: TextClassifier
+    asked: Sequence[tuple[Row, AttributionRequest]], model: TextClassifier
 ) -> dict[str, Rationale]:
     """Return what people marked in each row; the value of a regression has no other label."""
     return {
@@ -84,7 +84,7 @@ def rationales_of(
     }
 
 
-def instance_of(row: Row, question: Question, model: TextClassifier) -> InstanceRecord:
+def instance_of(row: Row, question: AttributionRequest, model: TextClassifier) -> InstanceRecord:
     """Return the record of a row that was scored."""
     single = model.task == "single_label"
     return InstanceRecord(
@@ -102,13 +102,13 @@ def instance_of(row: Row, question: Question, model: TextClassifier) -> Instance
     )
 
 
-def _probability(question: Question) -> float:
+def _probability(question: AttributionRequest) -> float:
     """Return the probability of the label that is asked about."""
     log_odds = target_values(question.scores[None], question.target)[0]
     return float(expit(log_odds))
 
 
-def _predictions(question: Question, model: TextClassifier) -> tuple[Prediction, ...]:
+def _predictions(question: AttributionRequest, model: TextClassifier) -> tuple[Prediction, ...]:
     """Return the labels of a multi-label model with p > .5, most probable first."""
     return tuple(
         Prediction(label=model.labels[index], probability=float(expit(question.scores[index])))
@@ -117,7 +117,9 @@ def _predictions(question: Question, model: TextClassifier) -> tuple[Prediction,
     )
 
 
-def questions_of(question: Question, model: TextClassifier, wanted: str | None) -> list[Question]:
+def questions_of(
+    question: AttributionRequest, model: TextClassifier, wanted: str | None
+) -> list[AttributionRequest]:
     """Return a question for each label that is explained: the wanted one, or those predicted."""
     labels = [wanted]
     if wanted is None and model.task == "multi_label":

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from explain.adapters import Describable, TextClassifier, load, wrap
 from explain.adapters.base import description_of
-from explain.attribution import Setting, Wanted
+from explain.attribution import AttributionSettings, TargetSpec
 from explain.auditing.criteria import FrozenCriteria, judge
 from explain.auditing.explained import assessed_or_not, explain_chosen, repeats_section
 from explain.auditing.omissions import omissions
@@ -35,7 +35,7 @@ from explain.engine import Engine
 from explain.engine.games import make_target
 from explain.engine.repeats import ask_again
 from explain.errors import ConfigurationError
-from explain.evaluation.assessment import Assessment, assess
+from explain.evaluation.assessment import Assessment, evaluate_explanations
 from explain.record import (
     AuditRecord,
     InstanceRecord,
@@ -94,7 +94,9 @@ def audit(
         run_log.note("criteria frozen", sha256=frozen.sha256, on=frozen.frozen_on.isoformat())
     with run_log.stage("load"):
         classifier = _classifier(model, plan.model_options)
-        setting = Setting.of(classifier, unit=plan.unit, masker=plan.masker, seed=plan.seed)
+        setting = AttributionSettings.of(
+            classifier, unit=plan.unit, masker=plan.masker, seed=plan.seed
+        )
         loaded = _read(classifier, data, plan)
     evidence = _measured(loaded, resolved, setting, run_log)
     arguments: dict[str, JsonValue] = {
@@ -164,7 +166,9 @@ def _read(classifier: TextClassifier, data: Any, plan: AuditPlan) -> _Loaded:
     return _Loaded(classifier, _describe(classifier), dataset, training, wanted)
 
 
-def _measured(loaded: _Loaded, resolved: Resolved, setting: Setting, run_log: RunLog) -> _Evidence:
+def _measured(
+    loaded: _Loaded, resolved: Resolved, setting: AttributionSettings, run_log: RunLog
+) -> _Evidence:
     """Score the rows, explain some, try the methods, and run the checks."""
     classifier, dataset = loaded.classifier, loaded.dataset
     engine = Engine(classifier)
@@ -188,24 +192,21 @@ def _measured(loaded: _Loaded, resolved: Resolved, setting: Setting, run_log: Ru
         texts = [text_of(row.parts) for row, _ in asked]
         marked = rationales_of(asked, classifier)
         work = partial(
-            assess, engine, explained.attributions, resolved.methods, setting, texts, marked
+            evaluate_explanations,
+            engine,
+            explained.attributions,
+            resolved.methods,
+            setting,
+            texts,
+            marked,
         )
         assessed = assessed_or_not(work, explained, dataset, engine, run_log)
     instances = _with_attributions(scored, strata, assessed)
     skipped += explained.skipped
     context = AuditContext(
-        engine,
-        loaded.description,
-        dataset,
-        instances,
-        skipped,
-        selection,
-        setting.seed,
-        plan.group,
-        plan.slices,
-        loaded.training,
-        loaded.wanted,
-    )
+        engine, loaded.description, dataset, instances, skipped, selection, setting.seed,
+        plan.group, plan.slices, loaded.training, loaded.wanted,
+    )  # fmt: skip
     sections = [
         run_log.timed(check.id, partial(run_guarded, check, context, run_log.failed))
         for check in resolved.checks
@@ -271,7 +272,7 @@ def _classifier(model: Any, options: Mapping[str, Any]) -> TextClassifier:
     return wrap(model)
 
 
-def _wanted(target: Wanted, model: TextClassifier) -> str | None:
+def _wanted(target: TargetSpec, model: TextClassifier) -> str | None:
     """Return the label that is asked for, before anything is scored; None for those predicted."""
     if target is None:
         return None

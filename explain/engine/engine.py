@@ -14,7 +14,7 @@ from explain.adapters import Scores, TextClassifier
 from explain.adapters.failures import failure, halve_on_failure
 from explain.adapters.rounding import RoundedClassifier
 from explain.adapters.scores import check_scores
-from explain.engine.games import Coalitions, MaskedTextGame, Observed, Plan, Question
+from explain.engine.games import AttributionRequest, Coalitions, MaskedTextGame, Observed, Plan
 from explain.engine.precision import Precision
 from explain.engine.progress import Progress
 from explain.engine.pulse import Pulse, Watch
@@ -186,8 +186,10 @@ class Engine:
 
     def open(
         self,
-        method: Callable[[TextClassifier, Sequence[Question], Progress], list[Outcome[T]]],
-        questions: Sequence[Question],
+        method: Callable[
+            [TextClassifier, Sequence[AttributionRequest], Progress], list[Outcome[T]]
+        ],
+        questions: Sequence[AttributionRequest],
     ) -> list[Outcome[T]]:
         """Run a method that looks into the model, and count what it says that it cost.
 

@@ -18,6 +18,7 @@ from explain.text.editing import without
 from explain.text.spans import Segmentation, Text, text_of
 
 __all__ = [
+    "AttributionRequest",
     "Coalitions",
     "Delete",
     "MaskToken",
@@ -25,7 +26,6 @@ __all__ = [
     "Masker",
     "Observed",
     "Plan",
-    "Question",
     "Values",
     "default_masker",
     "make_target",
@@ -126,7 +126,7 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class AttributionRequest:
     """A text cut into features, and the number of its prediction that is to be explained.
 
     Attributes

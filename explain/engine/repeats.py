@@ -18,7 +18,7 @@ from scipy.special import expit
 from explain.adapters import Describable, Scores, TextClassifier
 from explain.adapters.rounding import RoundedClassifier, are_enough, decimals_of
 from explain.engine import Engine, Row
-from explain.engine.games import Masker, Question
+from explain.engine.games import AttributionRequest, Masker
 from explain.engine.precision import Precision
 from explain.errors import PredictionError
 from explain.record import Target
@@ -46,7 +46,7 @@ MORE_FOR_ROUNDING = 64
 
 
 def ask_again(
-    engine: Engine, questions: Sequence[Question], masker: Masker | None, seed: int
+    engine: Engine, questions: Sequence[AttributionRequest], masker: Masker | None, seed: int
 ) -> None:
     """Find out whether a model repeats itself, and rounds; tell the engine.
 
@@ -56,7 +56,7 @@ def ask_again(
     ----------
     engine : Engine
         The way to the model; its `precision` is set, and repeats are counted as evaluations.
-    questions : sequence of Question
+    questions : sequence of AttributionRequest
         What is to be explained.
     masker : Masker or None
         What stands in for a removed feature; None where nothing is removed.
@@ -97,7 +97,7 @@ def ask_again(
         engine.score_alone()
 
 
-def _first_texts(questions: Iterable[Question], masker: Masker | None) -> list[Text]:
+def _first_texts(questions: Iterable[AttributionRequest], masker: Masker | None) -> list[Text]:
     """Return each text with all features, with none, with one alone, and without that one."""
     texts: list[Text] = []
     for question in questions:
@@ -110,7 +110,7 @@ def _first_texts(questions: Iterable[Question], masker: Masker | None) -> list[T
 
 
 def _drawn(
-    questions: Sequence[Question], masker: Masker | None, rng: np.random.Generator
+    questions: Sequence[AttributionRequest], masker: Masker | None, rng: np.random.Generator
 ) -> list[Text]:
     """Return distinct texts of which features were removed at random, each question in turn."""
     if masker is None:

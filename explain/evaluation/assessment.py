@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from explain.attribution import Setting, ask
+from explain.attribution import AttributionSettings, ask
 from explain.attribution.methods import Explainer
 from explain.engine import Engine
-from explain.engine.games import Question
+from explain.engine.games import AttributionRequest
 from explain.errors import CapabilityError, ExplainError
 from explain.evaluation.agreement import FEWEST_FEATURES, agreements
 from explain.evaluation.faithfulness import Faithfulness, faithfulness
@@ -38,12 +38,12 @@ from explain.evaluation.scorecard import (
 from explain.evaluation.section import recall_reading, trust_section
 from explain.evaluation.sensitivity import max_sensitivities
 from explain.evaluation.stability import stability
-from explain.evaluation.verdicts import Reading, Verdict
+from explain.evaluation.verdicts import Flag, MetricResult
 from explain.record import Agreement, Attribution, Measure, MethodTrust, Section, Unit
 from explain.statistics.intervals import mean
 from explain.text.spans import Text, text_of
 
-__all__ = ["ERASED", "SAMPLED", "Assessment", "assess"]
+__all__ = ["ERASED", "SAMPLED", "Assessment", "evaluate_explanations"]
 
 SAMPLED = 8
 """Explanations of a method that are made again: with another seed, near by, of a random model."""
@@ -82,11 +82,11 @@ class Assessment:
     evaluations: int
 
 
-def assess(
+def evaluate_explanations(
     engine: Engine,
     explained: Mapping[str, Sequence[Attribution]],
     explainers: Sequence[Explainer],
-    setting: Setting,
+    setting: AttributionSettings,
     texts: Sequence[Text],
     rationales: Mapping[str, Rationale] | None = None,
 ) -> Assessment:
@@ -100,7 +100,7 @@ def assess(
         The attributions of each instance, by its id.
     explainers : sequence of Explainer
         The methods; those that explained nothing are left out.
-    setting : Setting
+    setting : AttributionSettings
         Masker and seed of the audit.
     texts : sequence of str or pair of str
         Texts of the table; the positive control draws from them.
@@ -154,7 +154,7 @@ def assess(
 class _Own:
     """What metrics say of one attribution."""
 
-    verdicts: Sequence[Verdict]
+    verdicts: Sequence[Flag]
     measures: Sequence[Measure] = ()
 
 
@@ -162,12 +162,12 @@ class _Own:
 class _Erased:
     """What removing features says of each method, and of each attribution of an instance."""
 
-    of_methods: dict[str, list[Reading]]
+    of_methods: dict[str, list[MetricResult]]
     of_instances: dict[str, list[_Own]]
 
 
 def _erased(
-    engine: Engine, explained: Mapping[str, Sequence[Attribution]], setting: Setting
+    engine: Engine, explained: Mapping[str, Sequence[Attribution]], setting: AttributionSettings
 ) -> _Erased:
     """Return comprehensiveness, sufficiency and infidelity, each against random values.
 
@@ -206,7 +206,7 @@ def _erased(
     )
 
 
-_NOT_DRAWN = Verdict(
+_NOT_DRAWN = Flag(
     "comprehensiveness",
     "not measured",
     f"This ranking was not compared with random ones: {ERASED} instances were drawn for that.",
@@ -239,21 +239,21 @@ class _Again:
 
     engine: Engine
     twin: Engine | str
-    sample: dict[str, list[tuple[Question, Attribution]]]
-    setting: Setting
+    sample: dict[str, list[tuple[AttributionRequest, Attribution]]]
+    setting: AttributionSettings
 
     @classmethod
     def of(
         cls,
         engine: Engine,
         by_method: Mapping[str, Sequence[tuple[str, Attribution]]],
-        setting: Setting,
+        setting: AttributionSettings,
     ) -> "_Again":
         """Draw the explanations: the same predictions for all methods, as far as they have them."""
         keys = sorted({_key(i, a) for found in by_method.values() for i, a in found})
         shuffled = np.random.default_rng(setting.seed).permutation(len(keys))
         place = {keys[number]: at for at, number in enumerate(shuffled)}
-        sample: dict[str, list[tuple[Question, Attribution]]] = {}
+        sample: dict[str, list[tuple[AttributionRequest, Attribution]]] = {}
         for method, found in by_method.items():
             usable = [(i, a) for i, a in found if len(a.spans) >= FEWEST_FEATURES]
             chosen = [a for _, a in sorted(usable, key=lambda one: place[_key(*one)])[:SAMPLED]]
@@ -262,11 +262,11 @@ class _Again:
             sample[method] = [
                 (question, a)
                 for question, a in zip(posed, chosen, strict=True)
-                if isinstance(question, Question)
+                if isinstance(question, AttributionRequest)
             ]
-        return cls(engine, _twin(engine, setting) if keys else "", sample, setting)
+        return cls(engine, _randomised_model(engine, setting) if keys else "", sample, setting)
 
-    def readings(self, explainer: Explainer) -> list[Reading]:
+    def readings(self, explainer: Explainer) -> list[MetricResult]:
         """Return what another seed or other baselines, points near by and random parameters say."""
         asked = self.sample[explainer.name]
         moved = max_sensitivities(self.engine, asked, explainer, self.setting)
@@ -302,7 +302,7 @@ def _thrifty(explainer: Explainer) -> Explainer:
     return replace(explainer, budget=TWIN_BUDGET)
 
 
-def _twin(engine: Engine, setting: Setting) -> Engine | str:
+def _randomised_model(engine: Engine, setting: AttributionSettings) -> Engine | str:
     """Return the way to a copy of the model with random parameters, or why there is none."""
     if engine.pulse.given_up is not None:
         return engine.pulse.given_up
@@ -313,7 +313,10 @@ def _twin(engine: Engine, setting: Setting) -> Engine | str:
 
 
 def _control(
-    engine: Engine, texts: Sequence[Text], explainers: Sequence[Explainer], setting: Setting
+    engine: Engine,
+    texts: Sequence[Text],
+    explainers: Sequence[Explainer],
+    setting: AttributionSettings,
 ) -> PositiveControl | str:
     try:
         return positive_control(
@@ -329,7 +332,10 @@ def _control(
 
 
 def _known_values(
-    engine: Engine, texts: Sequence[Text], explainers: Sequence[Explainer], setting: Setting
+    engine: Engine,
+    texts: Sequence[Text],
+    explainers: Sequence[Explainer],
+    setting: AttributionSettings,
 ) -> dict[str, KnownValues]:
     """Return what each method says where the truth is known, or why that was not measured."""
     try:
@@ -339,16 +345,16 @@ def _known_values(
     return {one.method: one for one in found}
 
 
-def _recalls(method: str, control: PositiveControl | str) -> list[Reading]:
+def _recalls(method: str, control: PositiveControl | str) -> list[MetricResult]:
     """Return how often a method finds planted rules, or why that was not measured."""
     if isinstance(control, str):
         said = f"Whether it finds a planted rule was not measured: {control}."
         name = "positive control"
-        return [Reading(name, None, None, Verdict(name, "not measured", said, needed=True))]
+        return [MetricResult(name, None, None, Flag(name, "not measured", said, needed=True))]
     return [recall_reading(recall) for recall in control.recalls if recall.method == method]
 
 
-def _method(name: str, readings: Sequence[Reading]) -> MethodTrust:
+def _method(name: str, readings: Sequence[MetricResult]) -> MethodTrust:
     return method_trust(
         name,
         [reading.verdict for reading in readings if reading.verdict is not None],

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.engine import Engine
-from explain.engine.games import Coalitions, MaskedTextGame, Masker, Plan, Question
+from explain.engine.games import AttributionRequest, Coalitions, MaskedTextGame, Masker, Plan
 from explain.errors import ExplainError
 from explain.record import Attribution
 from explain.text.spans import Segmentation
@@ -103,7 +103,7 @@ def on_games(
     attributions of a text, so that they share evaluations.
     """
     questions = [
-        Question(Segmentation(a.parts, a.spans, a.unread), a.target, np.zeros(0), seed)
+        AttributionRequest(Segmentation(a.parts, a.spans, a.unread), a.target, np.zeros(0), seed)
         for a in attributions
     ]
     outcomes = engine.run(

@@ -19,8 +19,8 @@ from explain.evaluation.positive_control import LEAST_RECALL, Recall
 from explain.evaluation.verdicts import (
     LEAST_SPREAD,
     Answer,
-    Reading,
-    Verdict,
+    Flag,
+    MetricResult,
     answer_if,
     at_least,
     at_most,
@@ -73,12 +73,12 @@ KIND_NAMES: dict[Kind, str] = {
 """The kinds of planted rules, in a reader's words."""
 
 
-def grade(verdicts: Sequence[Verdict]) -> tuple[Grade, tuple[str, ...]]:
+def grade(verdicts: Sequence[Flag]) -> tuple[Grade, tuple[str, ...]]:
     """Return the grade and the sentences of all verdicts that are no pass, the worst first.
 
     Examples
     --------
-    >>> grade([Verdict("completeness", "flagged", "The gap is 9 %, the limit 5 %.")])
+    >>> grade([Flag("completeness", "flagged", "The gap is 9 %, the limit 5 %.")])
     ('B', ('The gap is 9 %, the limit 5 %.',))
     """
     flags = [v for v in verdicts if v.answer == "flagged"]
@@ -95,9 +95,7 @@ def grade(verdicts: Sequence[Verdict]) -> tuple[Grade, tuple[str, ...]]:
     return _GRADES[level], tuple(dict.fromkeys(v.said for v in said))
 
 
-def method_trust(
-    method: str, verdicts: Sequence[Verdict], measures: Sequence[Measure]
-) -> MethodTrust:
+def method_trust(method: str, verdicts: Sequence[Flag], measures: Sequence[Measure]) -> MethodTrust:
     """Return what a record says of a method."""
     found, reasons = grade(verdicts)
     return MethodTrust(method=method, grade=found, reasons=reasons, measures=tuple(measures))
@@ -107,7 +105,7 @@ def graded(
     attribution: Attribution,
     trust: MethodTrust,
     *,
-    verdicts: Sequence[Verdict] = (),
+    verdicts: Sequence[Flag] = (),
     quality: Sequence[Measure] = (),
 ) -> Attribution:
     """Return the attribution with its grade, which is never better than that of its method.
@@ -118,7 +116,7 @@ def graded(
         The attribution.
     trust : MethodTrust
         What was found of its method.
-    verdicts : sequence of Verdict
+    verdicts : sequence of Flag
         What metrics say of it beyond what it says of itself, see `own_verdicts`.
     quality : sequence of Measure
         What they measured.
@@ -132,7 +130,7 @@ def graded(
     )
 
 
-def own_verdicts(attribution: Attribution) -> list[Verdict]:
+def own_verdicts(attribution: Attribution) -> list[Flag]:
     """Return what an attribution says of itself: gap, error, fit, convergence.
 
     The gap is relative to |v(N) - v(empty)|, or to the largest absolute value where that is larger;
@@ -143,46 +141,46 @@ def own_verdicts(attribution: Attribution) -> list[Verdict]:
     return [verdict for verdict in verdicts if verdict is not None]
 
 
-def _completeness(attribution: Attribution) -> Verdict | None:
+def _completeness(attribution: Attribution) -> Flag | None:
     if not attribution.efficient:
         return None
     gap = _gap(attribution)
     said = f"The values miss v(N) - v(empty) by {percent(gap)}; the limit is {percent(MOST_GAP)}."
-    return Verdict("completeness", answer_if(gap > MOST_GAP), said)
+    return Flag("completeness", answer_if(gap > MOST_GAP), said)
 
 
-def _convergence(attribution: Attribution) -> Verdict | None:
+def _convergence(attribution: Attribution) -> Flag | None:
     if (converged := attribution.diagnostics.get("converged")) is None:
         return None
     failed = answer_if(not converged)
-    return Verdict("convergence", failed, "It did not converge.", fatal=True, needed=True)
+    return Flag("convergence", failed, "It did not converge.", fatal=True, needed=True)
 
 
-def _stated_errors(attribution: Attribution) -> Verdict | None:
+def _stated_errors(attribution: Attribution) -> Flag | None:
     name = "standard errors"
     if (error := _error(attribution)) is not None:
         said = (
             f"The largest standard error is {error:.2f} of the largest value; "
             f"the limit is {MOST_ERROR}."
         )
-        return Verdict(name, answer_if(error > MOST_ERROR), said, needed=True)
+        return Flag(name, answer_if(error > MOST_ERROR), said, needed=True)
     if "converged" in attribution.diagnostics:
         return None
     said = f"{attribution.method} does not state the errors of its values."
-    return Verdict(name, "not measured", said, needed=True)
+    return Flag(name, "not measured", said, needed=True)
 
 
-def _fit(attribution: Attribution) -> Verdict | None:
+def _fit(attribution: Attribution) -> Flag | None:
     if (fit := _held_out_r2(attribution)) is None:
         return None
     said = (
         f"Its linear model explains {fit:.2f} of the variance of texts that it was not fitted to; "
         f"at least {LEAST_R2} is wanted."
     )
-    return Verdict("held-out R²", answer_if(fit < LEAST_R2), said)
+    return Flag("held-out R²", answer_if(fit < LEAST_R2), said)
 
 
-def _rounding(attribution: Attribution) -> Verdict | None:
+def _rounding(attribution: Attribution) -> Flag | None:
     at_cap = attribution.diagnostics.get("at_cap")
     if not isinstance(at_cap, int):
         return None
@@ -191,14 +189,14 @@ def _rounding(attribution: Attribution) -> Verdict | None:
         f"The model rounds to {attribution.target.decimals} decimals, which hides the log-odds of "
         f"{percent(share)} of the texts; the limit is {percent(MOST_AT_CAP)}."
     )
-    return Verdict("rounding", answer_if(share > MOST_AT_CAP), said, severe=True)
+    return Flag("rounding", answer_if(share > MOST_AT_CAP), said, severe=True)
 
 
 _SELF_REPORTS = (_completeness, _convergence, _stated_errors, _fit, _rounding)
 """What an attribution can say of itself; the bar of each is in `_LIMITS`."""
 
 
-def shared_readings(attributions: Sequence[Attribution]) -> list[Reading]:
+def shared_readings(attributions: Sequence[Attribution]) -> list[MetricResult]:
     """Return what the attributions of one method say of it: how many are flagged, and by what."""
     own = [own_verdicts(attribution) for attribution in attributions]
     readings = []
@@ -207,16 +205,16 @@ def shared_readings(attributions: Sequence[Attribution]) -> list[Reading]:
         known = [v.answer == "flagged" for v in same if v.answer != "not measured"]
         first, title = same[0], f"explanations flagged: {name}"
         if not known:
-            readings.append(Reading(title, None, None, first))
+            readings.append(MetricResult(title, None, None, first))
             continue
         share = proportion(title, sum(known), len(known))
         sentence = f"{sum(known)} of {len(known)} explanations are flagged: {name}."
         readings.append(
-            Reading(
+            MetricResult(
                 title,
                 share,
                 f"each: {_LIMITS[name]}; of all: at most half",
-                Verdict(
+                Flag(
                     name,
                     at_most(share, MOST_FLAGGED),
                     sentence,
@@ -228,7 +226,7 @@ def shared_readings(attributions: Sequence[Attribution]) -> list[Reading]:
     return [*readings, *_flagged_at_all(own)]
 
 
-def _flagged_at_all(own: Sequence[Sequence[Verdict]]) -> list[Reading]:
+def _flagged_at_all(own: Sequence[Sequence[Flag]]) -> list[MetricResult]:
     """Return how many explanations are flagged by whatever it is."""
     flagged = sum(any(v.answer == "flagged" for v in verdicts) for verdicts in own)
     if not flagged:
@@ -238,11 +236,11 @@ def _flagged_at_all(own: Sequence[Sequence[Verdict]]) -> list[Reading]:
     sentence = f"{flagged} of {len(own)} explanations are flagged."
     answer = at_most(share, MOST_FLAGGED)
     return [
-        Reading(title, share, "at most half", Verdict("flagged", answer, sentence, severe=True))
+        MetricResult(title, share, "at most half", Flag("flagged", answer, sentence, severe=True))
     ]
 
 
-def recall_verdict(recall: Recall) -> Verdict:
+def recall_verdict(recall: Recall) -> Flag:
     """Return what the positive control says of a method; a single word that it misses is fatal."""
     rule = KIND_NAMES[recall.kind]
     name = f"positive control, {rule}"
@@ -256,7 +254,7 @@ def recall_verdict(recall: Recall) -> Verdict:
         )
         share = proportion(name, recall.hits, recall.n)
         answer = at_least(share, LEAST_RECALL, ENOUGH_RECALL)
-    return Verdict(
+    return Flag(
         name,
         answer,
         sentence.replace("..", "."),
@@ -267,7 +265,7 @@ def recall_verdict(recall: Recall) -> Verdict:
 
 def faithfulness_verdict(
     measure: Measure | None, spread: float, subject: str, *, fatal: bool
-) -> Verdict:
+) -> Flag:
     """Return what comprehensiveness minus that of random rankings says of a method or attribution.
 
     Parameters
@@ -284,9 +282,9 @@ def faithfulness_verdict(
     name = "comprehensiveness"
     if measure is None or measure.value is None:
         sentence = f"Whether {subject} is better than random ones was not measured."
-        return Verdict(name, "not measured", sentence, fatal, needed=True)
+        return Flag(name, "not measured", sentence, fatal, needed=True)
     answer = better_than_random(measure, LEAST_SPREAD * spread)
-    return Verdict(
+    return Flag(
         name,
         answer,
         f"Removing the top features of {subject} moves the model by {measure.value:+.2f} more than "

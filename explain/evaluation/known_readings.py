@@ -3,7 +3,7 @@
 import numpy as np
 
 from explain.evaluation.known_values import KnownValues
-from explain.evaluation.verdicts import Reading, Verdict, at_least
+from explain.evaluation.verdicts import Flag, MetricResult, at_least
 from explain.record.wording import percent
 from explain.statistics.intervals import clustered_proportion, proportion
 
@@ -17,20 +17,20 @@ LEAST_COVERED, ENOUGH_COVERED = 0.9, 0.85
 harder games, and errors of half the size .79 to .85."""
 
 
-def known_values_readings(found: KnownValues) -> list[Reading]:
+def known_values_readings(found: KnownValues) -> list[MetricResult]:
     """Return how many known values a method gets right, and how many its intervals hold."""
     name = "known values"
     if not found.parts:
         said = f"Known values were not measured: {found.reason}.".replace("..", ".")
-        return [Reading(name, None, None, Verdict(name, "not measured", said))]
+        return [MetricResult(name, None, None, Flag(name, "not measured", said))]
     right = np.concatenate([part.right for part in found.parts])
     texts = proportion(f"{name}: texts that are right", int(right.sum()), len(right))
     readings = [
-        Reading(
+        MetricResult(
             texts.name,
             texts,
             f"at least {LEAST_RIGHT}",
-            Verdict(
+            Flag(
                 name,
                 at_least(texts, LEAST_RIGHT, ENOUGH_RIGHT),
                 f"Of known values it gets right those of {right.sum()} of {len(right)} texts; "
@@ -53,11 +53,11 @@ def known_values_readings(found: KnownValues) -> list[Reading]:
         )
         answer = at_least(share, LEAST_COVERED, ENOUGH_COVERED)
         readings.append(
-            Reading(
+            MetricResult(
                 share.name,
                 share,
                 f"at least {LEAST_COVERED}",
-                Verdict("known intervals", answer, said, severe=True, needed=True),
+                Flag("known intervals", answer, said, severe=True, needed=True),
             )
         )
     return readings

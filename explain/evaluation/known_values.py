@@ -30,9 +30,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.adapters import Scores, TokenizedClassifier
-from explain.attribution import Setting, answer, ask
+from explain.attribution import AttributionSettings, answer, ask
 from explain.attribution.methods import Explainer
-from explain.attribution.methods.base import every
+from explain.attribution.methods.base import all_coalitions
 from explain.attribution.methods.gradients import GradientExplainer, with_gradients
 from explain.engine import Engine
 from explain.engine.games import Masker, target_values
@@ -148,7 +148,7 @@ def known_values(
     """
     # A stream for each, so that what one method is asked does not depend on the others.
     rng, by_itself, on_model, vectors = np.random.default_rng([seed, *b"known values"]).spawn(4)
-    setting = Setting.of(engine.classifier, unit="word", masker=masker, seed=seed)
+    setting = AttributionSettings.of(engine.classifier, unit="word", masker=masker, seed=seed)
     alone = prose(texts, N_ALONE, SHORTEST, LONGEST, rng)
     on_top = prose(texts, N_ON_TOP, ON_TOP, ON_TOP, rng)
 
@@ -185,7 +185,7 @@ def _measured(
     game: "_Planted | KnownVectors",
     texts: Sequence[Text],
     explainer: Explainer,
-    setting: Setting,
+    setting: AttributionSettings,
     unplanted: Engine,
 ) -> Part:
     engine = Engine(game, beneath=unplanted.pulse)
@@ -278,12 +278,14 @@ class _Enumerated:
     scale: float
 
     @classmethod
-    def of(cls, engine: Engine, texts: Sequence[Text], setting: Setting) -> "_Enumerated":
+    def of(
+        cls, engine: Engine, texts: Sequence[Text], setting: AttributionSettings
+    ) -> "_Enumerated":
         games, spreads = {}, []
         for text in texts:
             (question,) = (sound(q) for q in ask(engine, [text], setting, [0]))
             n = len(question.segmentation)
-            masked = [setting.masker(question.segmentation, kept) for kept in every(n)]
+            masked = [setting.masker(question.segmentation, kept) for kept in all_coalitions(n)]
             values = target_values(scored(engine, masked), question.target)
             # Of weights w the standard deviation over all coalitions is |w| / 2.
             spreads.append(2 * float(values.std()) / np.sqrt(n))

@@ -13,10 +13,10 @@ import numpy as np
 
 from explain.adapters import TextClassifier
 from explain.adapters.failures import first_line
-from explain.attribution import Setting, answer, ask
+from explain.attribution import AttributionSettings, answer, ask
 from explain.attribution.methods import Explainer
 from explain.engine import Engine
-from explain.engine.games import Masker, Question
+from explain.engine.games import AttributionRequest, Masker
 from explain.engine.pulse import Pulse
 from explain.errors import CapabilityError, ExplainError
 from explain.evaluation.planted_rules import Kind, Rule, plant, sound
@@ -150,7 +150,7 @@ def positive_control(
     """
     rng = np.random.default_rng(seed)
     engine = Engine(model, pulse=pulse)
-    setting = Setting.of(model, unit="word", masker=masker, seed=seed)
+    setting = AttributionSettings.of(model, unit="word", masker=masker, seed=seed)
     short = short_texts(texts, rng)
     chosen, rest = short[:n_texts], short[n_texts:]
     label, bonus = label_and_bonus(engine, chosen, setting)
@@ -179,10 +179,10 @@ def found(attribution: Attribution, rule: Rule) -> bool:
 
 def _recall(
     engine: Engine,
-    questions: Sequence[Question],
+    questions: Sequence[AttributionRequest],
     rule: Rule,
     explainer: Explainer,
-    setting: Setting,
+    setting: AttributionSettings,
 ) -> Recall:
     """Return how often a method finds a rule, in two looks; where it fails is left out."""
     values: list[Attribution | ExplainError] = []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from explain.adapters import TextClassifier
 from explain.adapters.base import ModuleClassifier
 from explain.adapters.failures import first_line
-from explain.attribution import Setting, answer, ask
+from explain.attribution import AttributionSettings, answer, ask
 from explain.attribution.methods import Explainer
 from explain.engine import Engine
 from explain.errors import CapabilityError, ExplainError
@@ -61,7 +61,7 @@ def resemblances(
     engine: Engine,
     explainer: Explainer,
     attributions: Sequence[Attribution],
-    setting: Setting,
+    setting: AttributionSettings,
 ) -> list[tuple[float, int]] | str:
     """Return how much each attribution resembles that of a randomised model, or why none does.
 
@@ -73,7 +73,7 @@ def resemblances(
         The method.
     attributions : sequence of Attribution
         What the method says of the model itself.
-    setting : Setting
+    setting : AttributionSettings
         Masker and seed of the audit.
 
     Returns

@@ -7,7 +7,7 @@ import numpy as np
 import regex
 
 from explain.adapters import TextClassifier, TokenizedClassifier
-from explain.attribution import Setting
+from explain.attribution import AttributionSettings
 from explain.attribution.methods.base import overlap
 from explain.engine import Engine
 from explain.engine.games import make_target, target_values
@@ -96,7 +96,9 @@ def with_words(text: Text, planted: Sequence[str], rng: np.random.Generator) -> 
     return text_of(parts)
 
 
-def label_and_bonus(engine: Engine, texts: Sequence[Text], setting: Setting) -> tuple[int, float]:
+def label_and_bonus(
+    engine: Engine, texts: Sequence[Text], setting: AttributionSettings
+) -> tuple[int, float]:
     """Return the column with the lowest mean score, and twice the range of its value."""
     games = []
     for text in texts:

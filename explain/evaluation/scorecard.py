@@ -19,8 +19,8 @@ from explain.evaluation.stability import Stability
 from explain.evaluation.verdicts import (
     LEAST_SPREAD,
     Answer,
-    Reading,
-    Verdict,
+    Flag,
+    MetricResult,
     at_least,
     at_most,
     better_than_random,
@@ -62,7 +62,7 @@ NULL = "random"
 """The method that is no witness for another."""
 
 
-def faithfulness_readings(found: Sequence[Faithfulness], unit: Unit) -> list[Reading]:
+def faithfulness_readings(found: Sequence[Faithfulness], unit: Unit) -> list[MetricResult]:
     """Return comprehensiveness and sufficiency, each minus that of random rankings.
 
     Parameters
@@ -83,7 +83,7 @@ def faithfulness_readings(found: Sequence[Faithfulness], unit: Unit) -> list[Rea
     )
     of_gained, of_kept = (float(np.mean(spread)) for spread in spreads)
     return [
-        Reading(
+        MetricResult(
             gained.name,
             gained if found else None,
             against,
@@ -101,7 +101,7 @@ def faithfulness_readings(found: Sequence[Faithfulness], unit: Unit) -> list[Rea
     ]
 
 
-def infidelity_reading(found: Sequence[Infidelity]) -> Reading:
+def infidelity_reading(found: Sequence[Infidelity]) -> MetricResult:
     """Return infidelity against that of the same values at random features."""
     name = "infidelity"
     gain = mean(name, [float(i.random.mean()) - i.own for i in found], "proportion")
@@ -119,7 +119,7 @@ def infidelity_reading(found: Sequence[Infidelity]) -> Reading:
     )
 
 
-def sensitivity_reading(method: str, found: Sequence[Sensitivity] | str) -> Reading:
+def sensitivity_reading(method: str, found: Sequence[Sensitivity] | str) -> MetricResult:
     """Return max-sensitivity against that of permuted values, or why there is none."""
     name = "max-sensitivity"
     if isinstance(found, str):
@@ -135,26 +135,26 @@ def sensitivity_reading(method: str, found: Sequence[Sensitivity] | str) -> Read
     )
 
 
-def stability_readings(found: Stability) -> list[Reading]:
+def stability_readings(found: Stability) -> list[MetricResult]:
     """Return the rank correlation and the shared top features of several runs."""
     name = f"stability over {found.varied}: median tau-b"
     shared = f"stability over {found.varied}: top features shared"
     if not found.taus:
         return [_unmeasured(name, "Stability was not measured: no explanation can be compared.")]
     tau = _median(name, found.taus)
-    verdict = Verdict(
+    verdict = Flag(
         "stability",
         at_least(tau, LEAST_TAU),
         f"Over other {found.varied} the median rank correlation of its values is "
         f"{tau.value:.2f}; at least {LEAST_TAU} is wanted.",
     )
     return [
-        Reading(name, tau, f"at least {LEAST_TAU}; 0 by chance", verdict),
-        Reading(shared, mean(shared, found.overlaps, "proportion"), "1: the same ones", None),
+        MetricResult(name, tau, f"at least {LEAST_TAU}; 0 by chance", verdict),
+        MetricResult(shared, mean(shared, found.overlaps, "proportion"), "1: the same ones", None),
     ]
 
 
-def randomisation_reading(found: Sequence[tuple[float, int]] | str) -> Reading:
+def randomisation_reading(found: Sequence[tuple[float, int]] | str) -> MetricResult:
     """Return how much explanations resemble those of a randomised model.
 
     The bar is .2 (Adebayo et al. 2018 ask for "low"), or the 95th percentile of what unrelated
@@ -174,16 +174,16 @@ def randomisation_reading(found: Sequence[tuple[float, int]] | str) -> Reading:
         return _unmeasured(name, said)
     tau = _median(name, [abs(tau) for tau, _ in found])
     bar = max(MOST_RESEMBLANCE, _chance_median([n for _, n in found]))
-    verdict = Verdict(
+    verdict = Flag(
         "parameter randomisation",
         at_most(tau, bar, max(bar, LEAST_TAU)),
         f"The median rank correlation of its values with those for a model of random parameters "
         f"is {tau.value:.2f}; at most {bar:.2f} is wanted.",
     )
-    return Reading(name, tau, f"at most {bar:.2f}", verdict)
+    return MetricResult(name, tau, f"at most {bar:.2f}", verdict)
 
 
-def agreement_reading(method: str, agreements: Sequence[Agreement]) -> Reading:
+def agreement_reading(method: str, agreements: Sequence[Agreement]) -> MetricResult:
     """Return how often a method agrees beyond chance with the one that it agrees with most.
 
     Texts of so few features that no agreement is beyond chance do not count.
@@ -206,13 +206,13 @@ def agreement_reading(method: str, agreements: Sequence[Agreement]) -> Reading:
         return _unmeasured(name, "Whether another method agrees with it was not measured.")
     other, known = max(beyond.items(), key=lambda item: float(np.mean(item[1])))
     share = proportion(f"agreement with {other} beyond chance", sum(known), len(known))
-    verdict = Verdict(
+    verdict = Flag(
         "agreement",
         _beyond_chance(share),
         f"No other method orders the features as it does more often than by chance: {other} does "
         f"so most, on {sum(known)} of {len(known)} predictions.",
     )
-    return Reading(share.name, share, f"{percent(CHANCE)} by chance", verdict)
+    return MetricResult(share.name, share, f"{percent(CHANCE)} by chance", verdict)
 
 
 def _beyond_chance(share: Measure) -> Answer:
@@ -241,7 +241,7 @@ def disputes(agreements: Sequence[Agreement]) -> dict[tuple[str, str], Measure]:
 
 def dispute_reading(
     method: str, found: Mapping[tuple[str, str], Measure], distrusted: Collection[str]
-) -> Reading:
+) -> MetricResult:
     """Return how often another method gives opposite signs to the top features.
 
     That of the method that does so most counts; one of grade D is no witness.
@@ -269,18 +269,18 @@ def dispute_reading(
         f"{other} gives a top feature the opposite sign on {percent(share.value)} of "
         f"{share.n} predictions; at most {percent(MOST_DISPUTED)} is wanted."
     )
-    return Reading(
+    return MetricResult(
         f"{name}, with {other}",
         share,
         f"at most {MOST_DISPUTED}",
-        Verdict("opposite signs", at_most(share, MOST_DISPUTED), said),
+        Flag("opposite signs", at_most(share, MOST_DISPUTED), said),
     )
 
 
-def plausibility_readings(found: Plausibility) -> list[Reading]:
+def plausibility_readings(found: Plausibility) -> list[MetricResult]:
     """Return how well values find human rationales; nothing follows for the grade."""
     return [
-        Reading(
+        MetricResult(
             name,
             mean(name, own, "proportion"),
             mean(f"{name} of random values", chance, "proportion"),
@@ -301,7 +301,7 @@ def _gain_reading(
     gain: Measure,
     negligible: float,
     sentence: str,
-) -> Reading:
+) -> MetricResult:
     """Return a reading that is flagged where the gain over random values is next to none."""
     if measure is None or gain.value is None:
         said = f"{name.capitalize()} was not measured: no explanation can be compared."
@@ -310,11 +310,11 @@ def _gain_reading(
     if gain.lower is not None:
         said += f", 95 % interval {gain.lower:+.2f} to {gain.upper:+.2f}"
     answer = better_than_random(gain, negligible)
-    return Reading(name, measure, against, Verdict(name, answer, f"{said}."))
+    return MetricResult(name, measure, against, Flag(name, answer, f"{said}."))
 
 
-def _unmeasured(name: str, sentence: str) -> Reading:
-    return Reading(name, None, None, Verdict(name, "not measured", sentence.replace("..", ".")))
+def _unmeasured(name: str, sentence: str) -> MetricResult:
+    return MetricResult(name, None, None, Flag(name, "not measured", sentence.replace("..", ".")))
 
 
 def _median(name: str, values: Sequence[float]) -> Measure:

@@ -8,7 +8,7 @@ from explain.evaluation.known_readings import LEAST_COVERED
 from explain.evaluation.known_values import KnownValues, Part
 from explain.evaluation.positive_control import LEAST_RECALL, PositiveControl, Recall
 from explain.evaluation.scorecard import MOST_DISPUTED, disputes
-from explain.evaluation.verdicts import Reading, at_most
+from explain.evaluation.verdicts import MetricResult, at_most
 from explain.record import (
     Agreement,
     Cell,
@@ -30,7 +30,7 @@ def trust_section(
     control: PositiveControl | str,
     known: Mapping[str, KnownValues],
     agreements: Mapping[str, Sequence[Agreement]],
-    readings: Mapping[str, Sequence[Reading]],
+    readings: Mapping[str, Sequence[MetricResult]],
 ) -> Section:
     """Return the section on whether the explanations can be believed.
 
@@ -44,7 +44,7 @@ def trust_section(
         What each method says where the truth is known, by its name.
     agreements : mapping of str to sequence of Agreement
         For each explained instance, by its id, how far its methods agree.
-    readings : mapping of str to sequence of Reading
+    readings : mapping of str to sequence of MetricResult
         What each metric says of each method, by its name.
     """
     if not trust:
@@ -100,10 +100,10 @@ def recall_measure(recall: Recall) -> Measure:
     return proportion(name, recall.hits, recall.n)
 
 
-def recall_reading(recall: Recall) -> Reading:
+def recall_reading(recall: Recall) -> MetricResult:
     """Return how often a method finds a planted rule, and what follows for its grade."""
     measure = recall_measure(recall)
-    return Reading(
+    return MetricResult(
         measure.name,
         None if recall.reason is not None else measure,
         f"at least {LEAST_RECALL}",
@@ -144,7 +144,7 @@ _RULE = (
 )
 
 
-def _metrics(readings: Mapping[str, Sequence[Reading]]) -> Table:
+def _metrics(readings: Mapping[str, Sequence[MetricResult]]) -> Table:
     """Return what each metric says of each method, but for the control, which has its own table."""
     rows: dict[str, list[tuple[Cell, ...]]] = {}
     for method, found in readings.items():
@@ -171,7 +171,7 @@ _NOTE = (
 )
 
 
-def _said(reading: Reading) -> str:
+def _said(reading: MetricResult) -> str:
     if reading.verdict is None:
         return "reported only"
     answer = reading.verdict.answer

@@ -18,11 +18,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from explain.adapters import GradientClassifier
-from explain.attribution import Setting, answer
+from explain.attribution import AttributionSettings, answer
 from explain.attribution.methods import Explainer
 from explain.attribution.methods.gradients import GradientExplainer, hooked
 from explain.engine import Engine
-from explain.engine.games import Question
+from explain.engine.games import AttributionRequest
 from explain.record import Attribution
 
 __all__ = ["Sensitivity", "max_sensitivities", "max_sensitivity", "nudged"]
@@ -81,9 +81,9 @@ def max_sensitivity(
 
 def max_sensitivities(
     engine: Engine,
-    asked: Sequence[tuple[Question, Attribution]],
+    asked: Sequence[tuple[AttributionRequest, Attribution]],
     explainer: Explainer,
-    setting: Setting,
+    setting: AttributionSettings,
 ) -> list[Sensitivity] | str:
     """Return the max-sensitivity of each attribution that has one, or why the method has none.
 
@@ -91,11 +91,11 @@ def max_sensitivities(
     ----------
     engine : Engine
         The way to the model.
-    asked : sequence of (Question, Attribution)
+    asked : sequence of (AttributionRequest, Attribution)
         Questions, and what the method says of each.
     explainer : Explainer
         The method.
-    setting : Setting
+    setting : AttributionSettings
         Masker and seed of the audit.
     """
     model = engine.classifier

@@ -12,10 +12,10 @@ from itertools import combinations
 import numpy as np
 
 from explain.adapters import TextClassifier
-from explain.attribution import Setting, answer
+from explain.attribution import AttributionSettings, answer
 from explain.attribution.methods import Explainer, WhiteBoxExplainer, make_explainer
 from explain.engine import Engine
-from explain.engine.games import Question
+from explain.engine.games import AttributionRequest
 from explain.errors import CapabilityError
 from explain.evaluation.agreement import common_values, rank_correlation, top_features
 from explain.record import Attribution
@@ -50,9 +50,9 @@ class Stability:
 
 def stability(
     engine: Engine,
-    asked: Sequence[tuple[Question, Attribution]],
+    asked: Sequence[tuple[AttributionRequest, Attribution]],
     explainer: Explainer,
-    setting: Setting,
+    setting: AttributionSettings,
 ) -> Stability:
     """Return how far a method agrees with itself when it is asked again.
 
@@ -60,11 +60,11 @@ def stability(
     ----------
     engine : Engine
         The way to the model.
-    asked : sequence of (Question, Attribution)
+    asked : sequence of (AttributionRequest, Attribution)
         Questions, and what the method says of each.
     explainer : Explainer
         The method.
-    setting : Setting
+    setting : AttributionSettings
         Masker and seed of the audit.
     """
     has_baseline = any(option.name == "baseline" for option in fields(explainer))

@@ -11,8 +11,8 @@ from explain.record import Measure
 __all__ = [
     "LEAST_SPREAD",
     "Answer",
-    "Reading",
-    "Verdict",
+    "Flag",
+    "MetricResult",
     "answer_if",
     "at_least",
     "at_most",
@@ -32,7 +32,7 @@ TOO_FEW = "There are too few instances to tell."
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Flag:
     """What one metric says of a method or an attribution.
 
     Attributes
@@ -65,7 +65,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class MetricResult:
     """One number that a metric gives of a method, and what it is held against.
 
     Attributes
@@ -76,14 +76,14 @@ class Reading:
         The number; None if it was not measured.
     against : Measure or str or None
         What random values reach, or the bar in words.
-    verdict : Verdict or None
+    verdict : Flag or None
         What follows for the grade; None for what is only reported.
     """
 
     name: str
     measure: Measure | None
     against: Measure | str | None
-    verdict: Verdict | None
+    verdict: Flag | None
 
 
 def answer_if(flagged: bool) -> Answer:

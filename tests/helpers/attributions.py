@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from explain.adapters import TextClassifier
-from explain.attribution import Setting, ask, attribute
+from explain.attribution import AttributionSettings, ask, attribute
 from explain.attribution.methods import Explainer
 from explain.engine import Engine
-from explain.engine.games import Question
-from explain.evaluation.verdicts import Answer, Reading
+from explain.engine.games import AttributionRequest
+from explain.evaluation.verdicts import Answer, MetricResult
 from explain.record import Attribution, Target
 from explain.text.spans import Span, Text
 
@@ -42,14 +42,14 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 def explained(
     model: TextClassifier, method: str | Explainer, texts: Sequence[Text]
-) -> list[tuple[Question, Attribution]]:
+) -> list[tuple[AttributionRequest, Attribution]]:
     """Return questions and their attributions, for the second label."""
     found = attribute(model, list(texts), method=method, target=1)
-    posed = ask(Engine(model), list(texts), Setting.of(model), [1] * len(texts))
-    assert all(isinstance(question, Question) for question in posed)
+    posed = ask(Engine(model), list(texts), AttributionSettings.of(model), [1] * len(texts))
+    assert all(isinstance(question, AttributionRequest) for question in posed)
     return list(zip(posed, found, strict=True))  # type: ignore[arg-type]
 
 
-def answered(reading: Reading) -> Answer:
+def answered(reading: MetricResult) -> Answer:
     assert reading.verdict is not None
     return reading.verdict.answer

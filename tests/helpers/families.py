@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import beta
 
-from explain.attribution.methods.base import every
+from explain.attribution.methods.base import all_coalitions
 from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine.games import Coalitions, Values
 
@@ -152,7 +152,7 @@ def lexicon(n: int, rng: np.random.Generator) -> Game:
             last = np.where(here, np.vstack([np.full(len(kept), kind[word]), last[:2]]), last)
         return np.asarray(4 * total / np.sqrt(total**2 + 15))
 
-    return v, exact_shapley_values(v(every(n))) if n <= 12 else _over_orders(v, n, rng)
+    return v, exact_shapley_values(v(all_coalitions(n))) if n <= 12 else _over_orders(v, n, rng)
 
 
 FAMILIES: tuple[Family, ...] = (

@@ -3,7 +3,7 @@
 import numpy as np
 
 from explain.attribution.game_model import GameModel, Learned, Limits, learn
-from explain.attribution.methods.base import every
+from explain.attribution.methods.base import all_coalitions
 from explain.engine.games import Values
 from tests.helpers.play import play, table_game
 
@@ -22,7 +22,7 @@ def learned(values: Values, budget: int, seed: int = 0, tolerance: float = TIGHT
 
 def mixed_game(n: int, rng: np.random.Generator) -> Values:
     """Return a game of a few effects of each order, as classifiers have them."""
-    kept = every(n)
+    kept = all_coalitions(n)
     values = kept @ rng.normal(0, 1, n)
     for order, size in ((2, 0.5), (3, 0.3)):
         for _ in range(n):

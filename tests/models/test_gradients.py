@@ -11,7 +11,7 @@ from torch import Tensor
 
 import explain
 from explain.adapters.transformers import TransformersClassifier
-from explain.attribution import Setting, ask
+from explain.attribution import AttributionSettings, ask
 from explain.attribution.methods import (
     DeepLift,
     GradientShap,
@@ -20,7 +20,7 @@ from explain.attribution.methods import (
 )
 from explain.attribution.methods.base import relative_gap
 from explain.engine import Engine
-from explain.engine.games import Question
+from explain.engine.games import AttributionRequest
 from explain.errors import CapabilityError, ConfigurationError
 from tests.helpers.architectures import TEXTS, every_architecture, made
 from tests.helpers.modules import WORDS, Perceptron, lstm, wrapped
@@ -30,9 +30,9 @@ SENTENCE = "a stunning , lyrical work ."
 ONE_PASS = ["gradient_x_input", "gradient_l2", "gradient_shap", "deep_lift"]
 
 
-def question(model: Any, text: str, seed: int = 0) -> Question:
-    (asked,) = ask(Engine(model), [text], Setting.of(model, seed=seed))
-    assert isinstance(asked, Question)
+def question(model: Any, text: str, seed: int = 0) -> AttributionRequest:
+    (asked,) = ask(Engine(model), [text], AttributionSettings.of(model, seed=seed))
+    assert isinstance(asked, AttributionRequest)
     return asked
 
 

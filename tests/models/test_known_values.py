@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 import explain
 from explain.adapters import TextClassifier
 from explain.attribution.methods import Estimate, Explainer, Lime, Shap, make_explainer
-from explain.attribution.methods.base import ends, every
+from explain.attribution.methods.base import all_coalitions, empty_and_full
 from explain.engine import Engine
 from explain.engine.games import Kept, Masker, Plan, Values
 from explain.errors import DataError
@@ -85,7 +85,7 @@ ESTIMATES: dict[tuple[object, ...], Estimate] = {}
 def with_bug(
     base: type[Shap | Lime], bug: str | None, n_features: int, rng: np.random.Generator
 ) -> Plan[Estimate]:
-    observed = yield ends(n_features)
+    observed = yield empty_and_full(n_features)
     game = (base, n_features, str(rng.bit_generator.state), observed.values.tobytes())
     if game not in ESTIMATES:
         ESTIMATES[game] = yield from base().plan(n_features, rng)
@@ -170,7 +170,7 @@ def test_the_truth_is_that_of_the_definitions(values: Values) -> None:
     n = len(values).bit_length() - 1
     v, games = table_game(values), unanimity_games(values, n)
     scale = max(1.0, float(np.abs(values).max()))
-    kept = every(n)
+    kept = all_coalitions(n)
     rebuilt = sum(pay * kept[:, [*members]].all(axis=1) for members, pay in games)
     np.testing.assert_allclose(rebuilt, values - values[0], atol=1e-9 * scale)
     for method, expected in (

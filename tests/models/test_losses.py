@@ -18,7 +18,7 @@ import explain
 from explain import cli
 from explain.adapters import TorchClassifier
 from explain.engine import Engine, Outcome
-from explain.engine.games import Question, make_target
+from explain.engine.games import AttributionRequest, make_target
 from explain.engine.pulse import PATIENCE
 from explain.errors import PredictionError
 from explain.record import AuditRecord, Finding, LogEntry, Section
@@ -265,9 +265,11 @@ def test_a_method_that_fails_where_the_model_answers_gives_nothing_up() -> None:
     (scores,) = engine.score(["a good film"])
     assert isinstance(scores, np.ndarray)
     segmentation = Segmentation(("a good film",), words(("a good film",)))
-    question = Question(segmentation, make_target(engine.classifier, scores, None), scores)
+    question = AttributionRequest(
+        segmentation, make_target(engine.classifier, scores, None), scores
+    )
 
-    def fails(_: object, questions: Sequence[Question], __: object) -> list[Outcome[int]]:
+    def fails(_: object, questions: Sequence[AttributionRequest], __: object) -> list[Outcome[int]]:
         return [Outcome(PredictionError("no gradient"), 0) for _ in questions]
 
     for _ in range(PATIENCE):

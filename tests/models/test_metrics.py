@@ -12,7 +12,7 @@ from scipy.stats import kendalltau
 
 import explain
 from explain.adapters import GradientClassifier, TorchClassifier
-from explain.attribution import Setting, attribute
+from explain.attribution import AttributionSettings, attribute
 from explain.attribution.methods import make_explainer
 from explain.engine import Engine
 from explain.errors import CapabilityError
@@ -63,7 +63,9 @@ def test_integrated_gradients_are_asked_again_from_two_other_baselines() -> None
     texts: list[Text] = ["I forgot my password again!", "please cancel my plan and refund me"]
     method = make_explainer("integrated_gradients")
     engine = Engine(model)
-    found = stability(engine, explained(model, method, texts), method, Setting.of(model))
+    found = stability(
+        engine, explained(model, method, texts), method, AttributionSettings.of(model)
+    )
     assert found.varied == "baselines"
     assert engine.gradients >= 2 * 2 * 16
     for number, text in enumerate(texts):
@@ -81,7 +83,10 @@ def test_max_sensitivity_is_that_of_captum() -> None:
     text = "a good film , really good"
     ((question, own),) = explained(model, "gradient_x_input", [text])
     measured = max_sensitivities(
-        Engine(model), [(question, own)], make_explainer("gradient_x_input"), Setting.of(model)
+        Engine(model),
+        [(question, own)],
+        make_explainer("gradient_x_input"),
+        AttributionSettings.of(model),
     )
     assert not isinstance(measured, str)
     (found,) = measured
@@ -133,7 +138,7 @@ def test_gradients_of_a_linear_model_do_not_move() -> None:
     texts: list[Text] = ["a good film", "a bad film , really"]
     method = make_explainer("gradient_l2")
     found = max_sensitivities(
-        Engine(model), explained(model, method, texts), method, Setting.of(model)
+        Engine(model), explained(model, method, texts), method, AttributionSettings.of(model)
     )
     assert not isinstance(found, str)
     assert [one.own for one in found] == pytest.approx([0, 0], abs=1e-5)
@@ -158,7 +163,7 @@ def test_max_sensitivity_is_measured_on_other_architectures(name: str) -> None:
     (model,) = [a.classifier() for a in ARCHITECTURES if a.name == name]
     method = make_explainer("gradient_x_input")
     given_ = explained(model, method, ["a good film , really good"])
-    found = max_sensitivities(Engine(model), given_, method, Setting.of(model))
+    found = max_sensitivities(Engine(model), given_, method, AttributionSettings.of(model))
     assert not isinstance(found, str)
     assert 0 < found[0].own < 1
     assert explained(model, method, ["a good film , really good"])[0][1] == given_[0][1]
@@ -198,7 +203,7 @@ def test_a_method_that_explains_the_text_resembles_itself() -> None:
     ]
     twin = Engine(randomised(model, 0))
     own = [a for _, a in explained(model, "random", texts)]
-    found = resemblances(twin, make_explainer("random"), own, Setting.of(model))
+    found = resemblances(twin, make_explainer("random"), own, AttributionSettings.of(model))
     assert not isinstance(found, str)
     assert [tau for tau, _ in found] == pytest.approx([1.0] * 3)
     assert [n for _, n in found] == [6, 6, 3]

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import explain
-from explain.attribution import Setting, attribute
+from explain.attribution import AttributionSettings, attribute
 from explain.attribution.methods import make_explainer
 from explain.engine import Engine
-from explain.evaluation.assessment import SAMPLED, Assessment, assess
+from explain.evaluation.assessment import SAMPLED, Assessment, evaluate_explanations
 from explain.evaluation.grades import (
     faithfulness_verdict,
     grade,
@@ -28,7 +28,7 @@ from explain.evaluation.sensitivity import MOVES
 from explain.evaluation.verdicts import (
     TOO_FEW,
     Answer,
-    Verdict,
+    Flag,
     at_least,
     at_most,
     better_than_random,
@@ -48,8 +48,8 @@ def own_grade(**changes: Any) -> str:
     return grade(own_verdicts(attribution(**changes)))[0]
 
 
-def flag(name: str, answer: Answer = "flagged", **more: bool) -> Verdict:
-    return Verdict(name, answer, f"{name}.", **more)
+def flag(name: str, answer: Answer = "flagged", **more: bool) -> Flag:
+    return Flag(name, answer, f"{name}.", **more)
 
 
 @pytest.mark.parametrize(
@@ -70,9 +70,7 @@ def flag(name: str, answer: Answer = "flagged", **more: bool) -> Verdict:
         ([flag("a", "too few", severe=True), flag("b", "too few", needed=True)], "B"),
     ],
 )
-def test_each_flag_costs_a_grade_and_a_fatal_one_all(
-    verdicts: list[Verdict], expected: str
-) -> None:
+def test_each_flag_costs_a_grade_and_a_fatal_one_all(verdicts: list[Flag], expected: str) -> None:
     assert grade(verdicts)[0] == expected
 
 
@@ -233,7 +231,9 @@ def assessed() -> tuple[Assessment, Engine]:
     }
     engine = Engine(model)
     marked = {str(text): Rationale(None, [Span(0, 0, 20)]) for text in short}
-    return assess(engine, explained, explainers, Setting.of(model), texts, marked), engine
+    return evaluate_explanations(
+        engine, explained, explainers, AttributionSettings.of(model), texts, marked
+    ), engine
 
 
 @pytest.mark.slow
@@ -305,14 +305,18 @@ def test_a_control_that_cannot_run_is_said() -> None:
     model = explain.load(DEMO / "model")
     explainer = make_explainer("occlusion")
     explained = {"a": [attribute(model, "no", method="occlusion")]}
-    found = assess(Engine(model), explained, [explainer], Setting.of(model), ["no"])
+    found = evaluate_explanations(
+        Engine(model), explained, [explainer], AttributionSettings.of(model), ["no"]
+    )
     assert found.trust[0].grade == "B"
     assert any("3 words" in reason for reason in found.trust[0].reasons)
 
 
 def test_nothing_explained_is_nothing_measured() -> None:
     model = explain.load(DEMO / "model")
-    found = assess(Engine(model), {}, [], Setting.of(model), ["a text of words"])
+    found = evaluate_explanations(
+        Engine(model), {}, [], AttributionSettings.of(model), ["a text of words"]
+    )
     assert found.section.skipped is not None
     assert found.trust == ()
 

@@ -7,7 +7,7 @@ from scipy.stats import binom
 from explain.attribution.game_model import GameModel, Limits, learn
 from explain.attribution.interaction import exact_interactions
 from explain.attribution.methods import Lime
-from explain.attribution.methods.base import every
+from explain.attribution.methods.base import all_coalitions
 from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine.games import Values
 from tests.helpers.families import FAMILIES, Family, Value
@@ -42,7 +42,9 @@ def by_regression(n: int, v: Value, budget: int, sizes: np.ndarray | None, seed:
 def test_the_truths_of_the_families_are_those_of_all_coalitions(family: Family) -> None:
     for seed in range(4):
         v, truth = family(11, np.random.default_rng(seed))
-        np.testing.assert_allclose(exact_shapley_values(v(every(11)) + 0.0), truth, atol=1e-12)
+        np.testing.assert_allclose(
+            exact_shapley_values(v(all_coalitions(11)) + 0.0), truth, atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -86,7 +88,7 @@ def test_the_fit_of_lime_is_within_its_intervals(family: Family) -> None:
     games = []
     for seed in range(8):
         v, _ = family(12, np.random.default_rng([12, seed]))
-        values = v(every(12)) + 0.0
+        values = v(all_coalitions(12)) + 0.0
         estimate = play(Lime().plan(12, np.random.default_rng(seed)), table_game(values))
         assert estimate.standard_errors is not None
         # The truth is fitted with a ridge of 1e-9.
@@ -104,7 +106,7 @@ def test_interactions_are_within_their_intervals(family: Family) -> None:
     games = []
     for seed in range(8):
         v, _ = family(12, np.random.default_rng([12, seed]))
-        values = v(every(12)) + 0.0
+        values = v(all_coalitions(12)) + 0.0
         truth = exact_interactions(values)
         if np.abs(truth).max() < 1e-9:
             continue

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from explain.attribution.game_model import pairs
 from explain.attribution.interaction import exact_interactions
 from explain.attribution.methods import Lime, Shap
-from explain.attribution.methods.base import every
+from explain.attribution.methods.base import all_coalitions
 from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine.games import Coalitions, Values
 from tests.helpers.learned import TIGHT, learned, mixed_game
@@ -96,7 +96,7 @@ def test_closed_form_games_are_found_and_always_summed_to(
     # What a rule adds in all is shared by its features alike.
     whole = size * (order % 2 if kind == "xor" else 1)
     truth = np.array(weights) + whole * (np.arange(n) < order) / order
-    ends = v(every(1).repeat(n, axis=1))
+    ends = v(all_coalitions(1).repeat(n, axis=1))
     assert estimate.values.sum() == pytest.approx(ends[1] - ends[0], abs=1e-8)
     scale = max(np.abs(truth).max(), abs(size))
     assert np.abs(estimate.values - truth).max() <= 0.15 * scale + 1e-9
@@ -121,7 +121,7 @@ def test_a_constant_game_has_zero_values_and_says_so_at_once() -> None:
 @given(seed=st.integers(0, 10_000), order=st.permutations(range(6)))
 def test_with_nearly_all_pairs_known_the_axioms_hold(seed: int, order: list[int]) -> None:
     one, other = (mixed_game(6, np.random.default_rng([seed, which])) for which in (0, 1))
-    kept = every(6)
+    kept = all_coalitions(6)
 
     def found(values: Values) -> Values:
         return learned(values, 64).found.values
@@ -152,7 +152,7 @@ def test_exact_interactions_equal_those_of_shapiq(n: int) -> None:
 
 
 def test_exact_interactions_of_a_rule_are_the_rule() -> None:
-    kept = every(4)
+    kept = all_coalitions(4)
     both = 2.0 * (kept[:, 1] & kept[:, 3]) + kept @ np.array([1.0, 0.0, -1.0, 0.5])
     found = exact_interactions(both)
     expected = np.zeros(6)
@@ -174,5 +174,5 @@ def test_what_is_predicted_of_a_known_coalition_is_its_value() -> None:
     model = learned(values, 128).model
     asked_for = np.vstack([model.kept, ~model.kept])
     np.testing.assert_allclose(model.score(asked_for), table_game(values)(asked_for))
-    off = model.predict(every(9)) - values
+    off = model.predict(all_coalitions(9)) - values
     assert np.sqrt((off**2).mean()) < 0.3 * values.std()

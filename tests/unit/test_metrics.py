@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
 from explain.adapters import FunctionClassifier
-from explain.attribution import Setting
+from explain.attribution import AttributionSettings
 from explain.attribution.methods import make_explainer
 from explain.engine import Engine
 from explain.engine.games import Values
@@ -126,7 +126,7 @@ def test_values_of_zero_leave_all_of_the_change_unexplained() -> None:
 
 
 def test_infidelity_costs_nothing_after_faithfulness() -> None:
-    engine, masker = Engine(ADDITIVE), Setting.of(ADDITIVE).masker
+    engine, masker = Engine(ADDITIVE), AttributionSettings.of(ADDITIVE).masker
     given_ = [a for _, a in explained(ADDITIVE, "occlusion", TEXTS)]
     faithfulness(engine, given_, masker, 0)
     before = engine.evaluations
@@ -139,7 +139,7 @@ def test_infidelity_costs_nothing_after_faithfulness() -> None:
 def test_only_random_values_foretell_removals_no_better_than_random(
     method: str, better: bool
 ) -> None:
-    engine, masker = Engine(ADDITIVE), Setting.of(ADDITIVE).masker
+    engine, masker = Engine(ADDITIVE), AttributionSettings.of(ADDITIVE).masker
     given_ = [a for _, a in explained(ADDITIVE, method, TEXTS)]
     fits = infidelities(engine, given_, masker, 0)
     reading = infidelity_reading([f for f in fits if isinstance(f, Infidelity)])
@@ -209,7 +209,7 @@ def test_runs_with_other_features_are_compared_on_those_they_share() -> None:
 
 
 def test_exact_values_are_stable_and_random_ones_are_not() -> None:
-    setting = Setting.of(ADDITIVE)
+    setting = AttributionSettings.of(ADDITIVE)
     engine = Engine(ADDITIVE)
     exact = stability(engine, explained(ADDITIVE, "shap", TEXTS), make_explainer("shap"), setting)
     assert exact.varied == "seeds"
@@ -262,7 +262,7 @@ def test_methods_that_see_texts_have_no_max_sensitivity() -> None:
     for method in ("shap", "random"):
         given_ = explained(ADDITIVE, method, TEXTS[:1])
         found = max_sensitivities(
-            Engine(ADDITIVE), given_, make_explainer(method), Setting.of(ADDITIVE)
+            Engine(ADDITIVE), given_, make_explainer(method), AttributionSettings.of(ADDITIVE)
         )
         reading = sensitivity_reading(method, found)
         assert reading.measure is None

@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue
 
 from explain.adapters import TextClassifier
 from explain.engine import Outcome
-from explain.engine.games import Coalitions, Observed, Plan, Question
+from explain.engine.games import AttributionRequest, Coalitions, Observed, Plan
 from explain.engine.progress import Progress
 from explain.errors import BudgetError
 from explain.text.spans import Segmentation, Span
@@ -31,10 +31,10 @@ __all__ = [
     "Seconds",
     "Tolerance",
     "WhiteBoxExplainer",
+    "all_coalitions",
     "check_size",
+    "empty_and_full",
     "ended_with_all",
-    "ends",
-    "every",
     "overlap",
     "relative_gap",
     "sum_onto_features",
@@ -141,7 +141,7 @@ class WhiteBoxExplainer(Protocol):
     def explain(
         self,
         model: TextClassifier,
-        questions: Sequence[Question],
+        questions: Sequence[AttributionRequest],
         progress: Progress,
     ) -> list[Outcome[Estimate]]:
         """Return the estimate of each question, or why there is none.
@@ -176,12 +176,12 @@ def ended_with_all(observed: Observed) -> EndedBy:
     return "exact" if observed.exact else "enumeration"
 
 
-def ends(n_features: int) -> Coalitions:
+def empty_and_full(n_features: int) -> Coalitions:
     """Return the empty and the full coalition, shape (2, n_features)."""
     return np.array([[False] * n_features, [True] * n_features])
 
 
-def every(n_features: int) -> Coalitions:
+def all_coalitions(n_features: int) -> Coalitions:
     """Return all coalitions, shape (2**n_features, n_features), in the order of binary counting."""
     kept: Coalitions = (np.arange(2**n_features)[:, None] >> np.arange(n_features)) & 1 == 1
     return kept

@@ -15,7 +15,7 @@ from explain.adapters import Encoding, GradientClassifier, TextClassifier
 from explain.adapters.failures import halve_on_failure, is_out_of_memory
 from explain.attribution.methods.base import Estimate, overlap, sum_onto_features
 from explain.engine import Outcome
-from explain.engine.games import Question, target_values
+from explain.engine.games import AttributionRequest, target_values
 from explain.engine.progress import Progress
 from explain.engine.pulse import Pulse
 from explain.errors import CapabilityError, PredictionError
@@ -84,7 +84,7 @@ class GradientExplainer(ABC):
     def explain(
         self,
         model: TextClassifier,
-        questions: Sequence[Question],
+        questions: Sequence[AttributionRequest],
         progress: Progress,
     ) -> list[Outcome[Estimate]]:
         """Return the estimate of each question.
@@ -97,7 +97,7 @@ class GradientExplainer(ABC):
         differentiable = with_gradients(model)
         baseline = self._resolved(differentiable)
 
-        def estimate(batch: Sequence[Question]) -> list[Outcome[Estimate]]:
+        def estimate(batch: Sequence[AttributionRequest]) -> list[Outcome[Estimate]]:
             return [*self.estimates(Paths(differentiable, batch, baseline))]
 
         # Its own, as what answers here says nothing of scores, and the other way round.
@@ -134,7 +134,7 @@ class Paths:
 
     Attributes
     ----------
-    questions : sequence of Question
+    questions : sequence of AttributionRequest
         One per row.
     full, empty : array, shape (n_rows,)
         Value of each text, and of its baseline.
@@ -145,7 +145,7 @@ class Paths:
     """
 
     def __init__(
-        self, model: GradientClassifier, questions: Sequence[Question], baseline: Baseline
+        self, model: GradientClassifier, questions: Sequence[AttributionRequest], baseline: Baseline
     ) -> None:
         import torch
 
@@ -377,7 +377,7 @@ def _target_tensor(scores: "torch.Tensor", index: "torch.Tensor", scale: str) ->
     return own - torch.logsumexp(others, dim=1)
 
 
-def _groups(questions: Sequence[Question], token_budget: int) -> Iterator[list[int]]:
+def _groups(questions: Sequence[AttributionRequest], token_budget: int) -> Iterator[list[int]]:
     """Yield batches of questions of similar length whose characters stay within the budget.
 
     All are padded to the longest of their batch, which costs as much as its own tokens.

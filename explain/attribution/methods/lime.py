@@ -18,10 +18,10 @@ from explain.attribution.methods.base import (
     Estimate,
     Seconds,
     Tolerance,
+    all_coalitions,
     check_size,
+    empty_and_full,
     ended_with_all,
-    ends,
-    every,
 )
 from explain.engine.games import Coalitions, Plan, Values
 from explain.errors import BudgetError, ConfigurationError
@@ -101,7 +101,7 @@ class Lime:
                 "pass algorithm='auto'"
             )
         if n_features == 0:
-            empty, full = (yield ends(0)).values
+            empty, full = (yield empty_and_full(0)).values
             return Estimate(
                 np.zeros(0), float(empty), float(full), np.zeros(0), {"ended_by": "exact"}
             )
@@ -143,7 +143,7 @@ class Lime:
     def _sampled(self, n_features: int, rng: np.random.Generator) -> Plan[Estimate]:
         """Fit neighbours that the classifier scores, a fifth of them held out."""
         drawn = draw_neighbours(n_features, self.budget - 1, rng)
-        values = (yield np.vstack([ends(n_features)[:1], drawn])).values
+        values = (yield np.vstack([empty_and_full(n_features)[:1], drawn])).values
         empty, neighbour_values = values[0], values[1:]
         held_out = held_out_rows(drawn)
         intercept, coefficients, r2 = _fit(drawn[~held_out], neighbour_values[~held_out])
@@ -183,7 +183,7 @@ def draw_neighbours(n_features: int, budget: int, rng: np.random.Generator) -> C
     -------
     array, shape (n_draws, n_features), bool
     """
-    drawn = ends(n_features)[1:]
+    drawn = empty_and_full(n_features)[1:]
     at_once = min(MOST_DRAWS, max(budget, min(DRAWS_AT_ONCE, CELLS_AT_ONCE // n_features)))
     while True:
         _, first_seen = np.unique(drawn, axis=0, return_index=True)
@@ -212,7 +212,7 @@ def held_out_rows(drawn: Coalitions) -> NDArray[np.bool_]:
 
 def _enumerated(n_features: int) -> Plan[Estimate]:
     """Fit all coalitions, each weighted by how often it is drawn and by its kernel."""
-    kept = every(n_features)
+    kept = all_coalitions(n_features)
     observed = yield kept
     values = observed.values
     kept_of = kept.sum(axis=1)

@@ -10,7 +10,7 @@ from explain.adapters import LinearClassifier, TextClassifier
 from explain.adapters.failures import halve_on_failure
 from explain.attribution.methods.base import Estimate, relative_gap, sum_onto_features
 from explain.engine import Outcome
-from explain.engine.games import Delete, Question, target_values
+from explain.engine.games import AttributionRequest, Delete, target_values
 from explain.engine.progress import Progress
 from explain.engine.pulse import Pulse
 from explain.errors import CapabilityError, PredictionError
@@ -64,7 +64,7 @@ class Linear:
     def explain(
         self,
         model: TextClassifier,
-        questions: Sequence[Question],
+        questions: Sequence[AttributionRequest],
         progress: Progress,
     ) -> list[Outcome[Estimate]]:
         """Return the values of each question.
@@ -77,7 +77,7 @@ class Linear:
         linear = _with_weights(model)
         pulse = Pulse()
 
-        def explain(batch: Sequence[Question]) -> list[Outcome[Estimate]]:
+        def explain(batch: Sequence[AttributionRequest]) -> list[Outcome[Estimate]]:
             hidden = [Delete()(q.segmentation, np.zeros(len(q.segmentation), bool)) for q in batch]
             empty = pulse.call(model.predict, hidden, model.name)
             return [
@@ -92,7 +92,7 @@ class Linear:
 
 def _estimate(
     model: LinearClassifier,
-    question: Question,
+    question: AttributionRequest,
     empty_scores: np.ndarray[tuple[int], np.dtype[np.float64]],
 ) -> Estimate:
     """Return the values of a question, checked against the scores of the model."""

@@ -5,7 +5,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from explain.attribution.methods.base import Budget, Estimate, check_size, ended_with_all, ends
+from explain.attribution.methods.base import (
+    Budget,
+    Estimate,
+    check_size,
+    empty_and_full,
+    ended_with_all,
+)
 from explain.engine.games import Plan
 from explain.errors import BudgetError
 
@@ -43,7 +49,7 @@ class Occlusion:
                 f"occlusion needs {n_features + 2:,} evaluations for {n_features} features, the "
                 f"budget is {self.budget:,}; leave budget out or pass unit='sentence'"
             )
-        observed = yield np.vstack([ends(n_features), ~np.eye(n_features, dtype=bool)])
+        observed = yield np.vstack([empty_and_full(n_features), ~np.eye(n_features, dtype=bool)])
         empty, full, without = observed.values[0], observed.values[1], observed.values[2:]
         return Estimate(
             full - without,

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from explain.attribution.methods.base import Budget, Estimate, ends
+from explain.attribution.methods.base import Budget, Estimate, empty_and_full
 from explain.engine.games import Plan
 from explain.errors import BudgetError
 
@@ -40,5 +40,5 @@ class Random:
                 f"random needs 2 evaluations, v(empty) and v(N), the budget is {self.budget}; "
                 "leave budget out"
             )
-        empty, full = (yield ends(n_features)).values
+        empty, full = (yield empty_and_full(n_features)).values
         return Estimate(rng.standard_normal(n_features), float(empty), float(full))

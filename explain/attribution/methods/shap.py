@@ -17,10 +17,10 @@ from explain.attribution.methods.base import (
     Estimate,
     Seconds,
     Tolerance,
+    all_coalitions,
     check_size,
+    empty_and_full,
     ended_with_all,
-    ends,
-    every,
 )
 from explain.attribution.methods.bridge import GameFunction, as_plan
 from explain.engine.games import Plan, Values
@@ -84,7 +84,7 @@ class Shap:
             return (yield from _exact(n_features))
         if algorithm == "gaussian_process":
             return (yield from self._learned(n_features, rng))
-        empty, full = (yield ends(n_features)).values
+        empty, full = (yield empty_and_full(n_features)).values
         seed = int(rng.integers(2**32))
         run = partial(_PACKAGE[algorithm], n_features, self.budget, seed)
         values = yield from as_plan(run, seed)
@@ -201,7 +201,7 @@ def balanced_tree(n_features: int) -> FloatArray:
 
 
 def _exact(n_features: int) -> Plan[Estimate]:
-    observed = yield every(n_features)
+    observed = yield all_coalitions(n_features)
     ended_by = ended_with_all(observed)
     return Estimate(
         exact_shapley_values(observed.values),

@@ -17,7 +17,7 @@ from explain.record.wording import estimated, percent, points
 from explain.statistics.bootstrap import CONFIDENCE, paired_difference
 from explain.text.spans import words
 
-__all__ = ["Rival", "challenge", "findings", "rivals", "table"]
+__all__ = ["BaselineModel", "challenge", "findings", "rivals", "table"]
 
 FEWEST_ROWS = 50
 """Labelled rows below which no challenger is fitted: there is too little to learn from."""
@@ -40,7 +40,7 @@ WORSE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
+class BaselineModel:
     """Another way to answer, row by row beside the model.
 
     Attributes
@@ -57,7 +57,7 @@ class Rival:
         McNemar's exact test (1947) that neither is better; None if they never differ.
     learned : bool
         Whether it was fitted, rather than being the most frequent answer.
-    answered : Rival or None
+    answered : BaselineModel or None
         The same on the rows alone that the model answered; None if those are all, or none.
     """
 
@@ -67,10 +67,10 @@ class Rival:
     surely: Measure
     p: float | None
     learned: bool
-    answered: "Rival | None" = None
+    answered: "BaselineModel | None" = None
 
 
-def rivals(sample: LabelledRows) -> list[Rival]:
+def rivals(sample: LabelledRows) -> list[BaselineModel]:
     """Return the most frequent answer, and a challenger where there are rows enough for one."""
     given, right = sample.truth.argmax(axis=1), sample.right
     usual = given == np.bincount(given).argmax()
@@ -113,7 +113,7 @@ def _rival(
     other: NDArray[np.bool_],
     *,
     learned: bool,
-) -> Rival:
+) -> BaselineModel:
     n, answered = len(sample.rows), None
     if sample.failed and n:
         answered = _rival(sample.answered, name, right[:n], other[:n], learned=learned)
@@ -139,10 +139,10 @@ def _rival(
         )
     won, lost = int((net > 0).sum()), int((net < 0).sum())
     p = float(stats.binomtest(won, won + lost).pvalue) if won + lost else None
-    return Rival(name, sample.share(name, other), named, surely, p, learned, answered)
+    return BaselineModel(name, sample.share(name, other), named, surely, p, learned, answered)
 
 
-def table(found: Sequence[Rival]) -> Table:
+def table(found: Sequence[BaselineModel]) -> Table:
     """Return the model beside its rivals."""
     return Table(
         title="Against simpler answers",
@@ -158,7 +158,7 @@ def table(found: Sequence[Rival]) -> Table:
     )
 
 
-def findings(section: str, accuracy: Measure, found: Sequence[Rival]) -> list[Finding]:
+def findings(section: str, accuracy: Measure, found: Sequence[BaselineModel]) -> list[Finding]:
     """Return that the model is hardly better than the usual answer, or worse than a challenger.
 
     Either is false in at most `LEVEL` / 2 of audits: by the upper end of `surely`, and by McNemar's
@@ -174,17 +174,17 @@ def findings(section: str, accuracy: Measure, found: Sequence[Rival]) -> list[Fi
     return []
 
 
-def _saves_nothing(rival: Rival) -> bool:
+def _saves_nothing(rival: BaselineModel) -> bool:
     upper, share = rival.surely.upper, rival.share.value or 0.0
     return upper is not None and upper < LEAST_SKILL * (1 - share)
 
 
-def _is_better(rival: Rival) -> bool:
+def _is_better(rival: BaselineModel) -> bool:
     upper = rival.ahead.upper
     return rival.p is not None and rival.p <= LEVEL and upper is not None and upper < -WORSE
 
 
-def _useless(section: str, accuracy: Measure, rival: Rival) -> Finding:
+def _useless(section: str, accuracy: Measure, rival: BaselineModel) -> Finding:
     return Finding(
         claim="The model is hardly better than always giving the most frequent label: it is "
         f"right on {estimated(accuracy)} of the texts, that label on "
@@ -198,7 +198,7 @@ def _useless(section: str, accuracy: Measure, rival: Rival) -> Finding:
     )
 
 
-def _beaten(section: str, accuracy: Measure, rival: Rival) -> Finding:
+def _beaten(section: str, accuracy: Measure, rival: BaselineModel) -> Finding:
     return Finding(
         claim=f"A simpler model ({rival.name}) is right on {estimated(rival.share)} of the texts, "
         f"this one on {estimated(accuracy)}; the difference is {points(rival.ahead)} "

@@ -14,17 +14,17 @@ from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.comparisons import newcombe
 
 __all__ = [
-    "Claim",
-    "Outcome",
+    "Decision",
+    "TestedClaim",
     "decisions",
     "difference",
     "outcomes",
-    "true_claims",
+    "significant_findings",
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Decision:
     """One decision that may fall more often on some people than on others.
 
     Attributes
@@ -58,7 +58,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class TestedClaim:
     """A difference between people that was tested.
 
     Attributes
@@ -79,7 +79,7 @@ class Claim:
     finding: Finding
 
 
-def outcomes(context: AuditContext, favourable: str | None) -> tuple[Outcome, ...]:
+def outcomes(context: AuditContext, favourable: str | None) -> tuple[Decision, ...]:
     """Return the decisions to compare: about the favourable label, or else about every label.
 
     Raises
@@ -96,14 +96,14 @@ def outcomes(context: AuditContext, favourable: str | None) -> tuple[Outcome, ..
     # Of labels that exclude each other, one falls more rarely only where another falls more often.
     both = task != "single_label" or favourable is not None
     return tuple(
-        Outcome(i, labels[i], holds, task == "regression")
+        Decision(i, labels[i], holds, task == "regression")
         for i in wanted
         for holds in ((True, False) if both else (True,))
     )
 
 
 def decisions(
-    context: AuditContext, scores: Scores, wanted: Sequence[Outcome]
+    context: AuditContext, scores: Scores, wanted: Sequence[Decision]
 ) -> NDArray[np.float64]:
     """Return which decisions fall on each text, shape (n_texts, n_outcomes), NaN where it failed.
 
@@ -145,7 +145,7 @@ def difference(one: Measure, other: Measure, name: str) -> Measure:
     )
 
 
-def true_claims(claims: Sequence[Claim], most: int) -> tuple[Finding, ...]:
+def significant_findings(claims: Sequence[TestedClaim], most: int) -> tuple[Finding, ...]:
     """Return the findings that stand up, the most severe first, each topic once.
 
     All tests are adjusted together (Benjamini and Hochberg 1995).

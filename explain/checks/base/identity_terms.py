@@ -16,8 +16,8 @@ from explain.text.spans import Span
 
 __all__ = [
     "NAMES",
+    "IdentityTerm",
     "Mention",
-    "Naming",
     "SentenceSet",
     "languages_of",
     "mentions",
@@ -42,7 +42,7 @@ _UNSPACED = regex.compile(r"\p{Han}")
 
 
 @dataclass(frozen=True, slots=True)
-class Naming:
+class IdentityTerm:
     """A way to name people.
 
     Attributes
@@ -70,13 +70,13 @@ class SentenceSet:
 
     language: str
     templates: tuple[str, ...]
-    namings: tuple[Naming, ...]
+    namings: tuple[IdentityTerm, ...]
 
 
 class Mention(NamedTuple):
     """Where a text names people: the naming, and the word as it is written there."""
 
-    naming: Naming
+    naming: IdentityTerm
     written: str
 
 
@@ -140,7 +140,9 @@ def sentence_sets(
     )
 
 
-def namings(languages: Sequence[str], terms: Mapping[str, Sequence[str]]) -> tuple[Naming, ...]:
+def namings(
+    languages: Sequence[str], terms: Mapping[str, Sequence[str]]
+) -> tuple[IdentityTerm, ...]:
     """Return what is looked for in the data: namings with one meaning, first names, the user's."""
     known = _languages()
     clear = (
@@ -153,7 +155,7 @@ def namings(languages: Sequence[str], terms: Mapping[str, Sequence[str]]) -> tup
 
 
 def mentions(
-    texts: Sequence[Sequence[str]], wanted: Collection[Naming]
+    texts: Sequence[Sequence[str]], wanted: Collection[IdentityTerm]
 ) -> list[tuple[Mention, ...]]:
     """Return what each text mentions, each naming once, in the order of the text.
 
@@ -205,7 +207,7 @@ def _in_case_of(model: str, word: str) -> str:
     return word[:1].upper() + word[1:] if model[:1].isupper() else word
 
 
-def _found_by(wanted: Sequence[Naming], *, cased: bool) -> Callable[[str], Iterator[Mention]]:
+def _found_by(wanted: Sequence[IdentityTerm], *, cased: bool) -> Callable[[str], Iterator[Mention]]:
     """Return what finds all mentions of some namings in a text."""
     known = {word if cased else word.lower(): naming for naming in wanted for word in naming.words}
     pattern = regex.compile(
@@ -241,18 +243,22 @@ def _languages() -> dict[str, Any]:
 
 
 @cache
-def _shipped(language: str) -> tuple[Naming, ...]:
+def _shipped(language: str) -> tuple[IdentityTerm, ...]:
     terms = _languages()[language]["terms"]
-    return tuple(Naming(kind, term, (term,), language) for kind in terms for term in terms[kind])
+    return tuple(
+        IdentityTerm(kind, term, (term,), language) for kind in terms for term in terms[kind]
+    )
 
 
 @cache
-def _first_names() -> tuple[Naming, ...]:
-    return tuple(Naming(NAMES, name, (name,)) for name in _file()["names"]["words"].split())
+def _first_names() -> tuple[IdentityTerm, ...]:
+    return tuple(IdentityTerm(NAMES, name, (name,)) for name in _file()["names"]["words"].split())
 
 
-def _of_user(terms: Mapping[str, Sequence[str]]) -> tuple[Naming, ...]:
-    return tuple(Naming("term given by the user", group, tuple(terms[group])) for group in terms)
+def _of_user(terms: Mapping[str, Sequence[str]]) -> tuple[IdentityTerm, ...]:
+    return tuple(
+        IdentityTerm("term given by the user", group, tuple(terms[group])) for group in terms
+    )
 
 
 @cache

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from explain.checks.base.decisions import Claim
+from explain.checks.base.decisions import TestedClaim
 from explain.record import Figure, Finding, Measure, Table
 
 __all__ = ["Part"]
@@ -17,7 +17,7 @@ class Part:
     ----------
     measures, tables, findings, figures : sequence
         What the section shows.
-    claims : sequence of Claim
+    claims : sequence of TestedClaim
         Findings that hold if their tests do, adjusted together with those of other parts.
     sentence : str
         What the summary says; empty for nothing.
@@ -29,7 +29,7 @@ class Part:
     tables: Sequence[Table] = ()
     findings: Sequence[Finding] = ()
     figures: Sequence[Figure] = ()
-    claims: Sequence[Claim] = ()
+    claims: Sequence[TestedClaim] = ()
     sentence: str = ""
     tried: int = 0
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from explain.checks.base import AuditContext, not_measured
-from explain.checks.base.decisions import outcomes, true_claims
+from explain.checks.base.decisions import outcomes, significant_findings
 from explain.checks.base.identity_terms import languages_of, mentions, namings, sentence_sets
 from explain.checks.base.part import Part
 from explain.checks.fairness.groups import compare_groups
@@ -75,7 +75,7 @@ class FairnessCheck:
                 "no text names people by a word of the list, no group column was named, and "
                 "neutral sentences are single texts while the model reads pairs",
             )
-        findings = true_claims(whole.claims, MOST_FINDINGS)
+        findings = significant_findings(whole.claims, MOST_FINDINGS)
         n_naming = sum(map(bool, found))
         return Section(
             id=self.id,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from explain.checks.base import AuditContext, TableRow
-from explain.checks.base.decisions import Claim, Outcome, decisions, difference, outcomes
+from explain.checks.base.decisions import Decision, TestedClaim, decisions, difference, outcomes
 from explain.checks.base.part import Part
 from explain.checks.fairness.labelled_outcomes import should_be
 from explain.checks.fairness.rates import (
@@ -143,7 +143,7 @@ class _Groups:
         return groups, others
 
     def selection(
-        self, outcome: Outcome, made: NDArray[np.bool_], right: NDArray[np.float64]
+        self, outcome: Decision, made: NDArray[np.bool_], right: NDArray[np.float64]
     ) -> Part:
         """Return selection rates and impact ratios: the table of New York City's Local Law 144."""
         every = np.ones(len(made), bool)
@@ -182,7 +182,7 @@ class _Groups:
         )
 
     def _selection_table(
-        self, outcome: Outcome, shares: Shares, ratios: Shares, most: int
+        self, outcome: Decision, shares: Shares, ratios: Shares, most: int
     ) -> Table:
         return Table(
             title=f"Texts {outcome.verb}, by {self.column}",
@@ -207,7 +207,9 @@ class _Groups:
             + self._left_out(),
         )  # fmt: skip
 
-    def errors(self, outcome: Outcome, made: NDArray[np.bool_], right: NDArray[np.float64]) -> Part:
+    def errors(
+        self, outcome: Decision, made: NDArray[np.bool_], right: NDArray[np.float64]
+    ) -> Part:
         """Return true- and false-positive rates, and claims that either error is more frequent."""
         name = f"true-positive rate, {outcome.name}"
         hits, hit_others = self.rates(name, made, right == 1)
@@ -242,7 +244,7 @@ class _Groups:
             claims=tuple(claims),
         )
 
-    def _error_table(self, outcome: Outcome, hits: Rates, alarms: Rates) -> Table:
+    def _error_table(self, outcome: Decision, hits: Rates, alarms: Rates) -> Table:
         def cells(rates: Rates, g: int) -> tuple[Measure, Measure]:
             own, others = rates
             return own[g], difference(own[g], others[g], "gap of the rates")
@@ -304,13 +306,13 @@ class _Groups:
 
     def _overconfident(
         self, gap: Measure, own: NDArray[np.float64], rest: NDArray[np.float64]
-    ) -> Claim:
+    ) -> TestedClaim:
         with warnings.catch_warnings():
             # It warns of values that are nearly all the same, as of a constant model.
             warnings.simplefilter("ignore", RuntimeWarning)
             test = stats.ttest_ind(own, rest, equal_var=False, alternative="greater")
             lower = float(test.confidence_interval(CONFIDENCE).low)
-        return Claim(
+        return TestedClaim(
             float(np.nan_to_num(test.pvalue, nan=1.0)),
             lower > LARGE_CALIBRATION_GAP,
             (f"calibration {gap.slice}",),
@@ -335,7 +337,7 @@ class _Groups:
         severity: Severity,
         text: str,
         more: str = "",
-    ) -> Claim:
+    ) -> TestedClaim:
         """Return the claim that something is more frequent in a group than in the others.
 
         It has to hold of each of the `rates`; those that are stated come first.
@@ -345,7 +347,7 @@ class _Groups:
         topics = [f"{self.column} = {self.names[group]}"]
         if len(self.compared) == 2:  # what is more frequent in one is less so in the other
             topics.append(self.column)
-        return Claim(
+        return TestedClaim(
             max(more_frequent(*pair) for pair in pairs),
             all(large(*pair) for pair in pairs),
             tuple(topics),

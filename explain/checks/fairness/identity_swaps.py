@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from explain.checks.base import AuditContext
-from explain.checks.base.decisions import Claim, Outcome, decisions
-from explain.checks.base.identity_terms import NAMES, Mention, Naming, swap
+from explain.checks.base.decisions import Decision, TestedClaim, decisions
+from explain.checks.base.identity_terms import NAMES, IdentityTerm, Mention, swap
 from explain.checks.base.intervention import Edit, intervene
 from explain.checks.base.part import Part
 from explain.checks.fairness.named_errors import FEWEST_TEXTS
@@ -57,8 +57,8 @@ class _Place:
 def swapped(
     context: AuditContext,
     found: Sequence[Sequence[Mention]],
-    known: Sequence[Naming],
-    wanted: Sequence[Outcome],
+    known: Sequence[IdentityTerm],
+    wanted: Sequence[Decision],
     most: int,
 ) -> Part:
     """Return what the decisions become when a word for people is swapped for another of its kind.
@@ -69,9 +69,9 @@ def swapped(
         The audit.
     found : sequence of sequences of Mention
         Which words each instance holds.
-    known : sequence of Naming
+    known : sequence of IdentityTerm
         All words.
-    wanted : sequence of Outcome
+    wanted : sequence of Decision
         The decisions.
     most : int
         Texts that are edited, of all kinds together.
@@ -100,9 +100,9 @@ def swapped(
 def _candidates(
     kind: tuple[str, str],
     places: Sequence[_Place],
-    known: Sequence[Naming],
+    known: Sequence[IdentityTerm],
     rng: np.random.Generator,
-) -> list[Naming]:
+) -> list[IdentityTerm]:
     """Return the words that stand in for one another: all, but of first names the data's own."""
     own = [naming for naming in known if (naming.kind, naming.language) == kind]
     if kind[0] != NAMES:
@@ -122,8 +122,8 @@ class _Swaps:
     context: AuditContext
     kind: str
     places: Sequence[_Place]
-    namings: Sequence[Naming]
-    wanted: Sequence[Outcome]
+    namings: Sequence[IdentityTerm]
+    wanted: Sequence[Decision]
     rng: np.random.Generator
 
     def compare(self, most_moved: int) -> Part:
@@ -191,7 +191,7 @@ class _Swaps:
 
     def _confirm(
         self, k: int, top: NDArray[np.bool_], texts: NDArray[np.int64]
-    ) -> tuple[Claim, Table] | None:
+    ) -> tuple[TestedClaim, Table] | None:
         """Return whether a decision hangs on the chosen words, in texts not used to choose them."""
         sides = [np.flatnonzero(top), np.flatnonzero(~top)]
         drawn = [
@@ -233,7 +233,7 @@ class _Swaps:
             suggestion="Replace words for people by a placeholder before the model reads a text, "
             "or train it on texts in which they are swapped.",
         )
-        claim = Claim(
+        claim = TestedClaim(
             _one_sided(gaps),
             change.lower is not None and change.lower > LARGE_BY_SWAP,
             (f"{self.kind} swapped", *topics_of(outcome, names[0])),
@@ -255,7 +255,7 @@ class _Swaps:
 
     def _by_label(
         self,
-        outcome: Outcome,
+        outcome: Decision,
         texts: NDArray[np.int64],
         with_top: NDArray[np.float64],
         with_rest: NDArray[np.float64],

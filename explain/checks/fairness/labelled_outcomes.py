@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.checks.base import AuditContext
-from explain.checks.base.decisions import Outcome
+from explain.checks.base.decisions import Decision
 
 __all__ = ["should_be"]
 
 
-def should_be(context: AuditContext, wanted: Sequence[Outcome]) -> NDArray[np.float64]:
+def should_be(context: AuditContext, wanted: Sequence[Decision]) -> NDArray[np.float64]:
     """Return which decisions would be right, shape (n_instances, n_outcomes), NaN if unknown."""
     given = [i.given if i.label is None else (i.label,) for i in context.instances]
     given += [row.labels for row in context.unanswered]

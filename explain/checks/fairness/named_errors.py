@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.checks.base import AuditContext
-from explain.checks.base.decisions import Claim, Outcome, decisions, difference
-from explain.checks.base.identity_terms import NAMES, Mention, Naming
+from explain.checks.base.decisions import Decision, TestedClaim, decisions, difference
+from explain.checks.base.identity_terms import NAMES, IdentityTerm, Mention
 from explain.checks.base.part import Part
 from explain.checks.fairness.neutral_sentences import (
     DISCOVERY_LEVEL,
@@ -33,7 +33,7 @@ FEWEST_TEXTS = 20
 
 
 def wrongly_called(
-    context: AuditContext, found: Sequence[Sequence[Mention]], wanted: Sequence[Outcome]
+    context: AuditContext, found: Sequence[Sequence[Mention]], wanted: Sequence[Decision]
 ) -> Part:
     """Return how often texts with each word are called what they are not, by the given labels.
 
@@ -58,7 +58,7 @@ def wrongly_called(
     made = decisions(context, context.scores, wanted) == 1
     first = context.rng("fairness, errors").permutation(len(labels)) % 2 == 0
     tables: list[tuple[float, Table]] = []
-    claims: list[Claim] = []
+    claims: list[TestedClaim] = []
     for k, outcome in enumerate(wanted):
         harmless = np.array(
             [own is not None and (outcome.label in own) != outcome.holds for own in labels]
@@ -77,8 +77,8 @@ def wrongly_called(
 class _Errors:
     """Texts on which a decision would be wrong: the words in them, and whether it was made."""
 
-    outcome: Outcome
-    namings: Sequence[Naming]
+    outcome: Decision
+    namings: Sequence[IdentityTerm]
     has: NDArray[np.bool_]
     made: NDArray[np.bool_]
     first: NDArray[np.bool_]
@@ -119,7 +119,7 @@ class _Errors:
             "adjusted by Benjamini and Hochberg).",
         )  # fmt: skip
 
-    def claims(self, ids: Sequence[str]) -> list[Claim]:
+    def claims(self, ids: Sequence[str]) -> list[TestedClaim]:
         """Return the claim about the words that stand out, if there are any."""
         chosen = np.flatnonzero(self.p_values(self.first) <= DISCOVERY_LEVEL)
         own = np.asarray(self.has[:, chosen].any(axis=1))
@@ -143,4 +143,4 @@ class _Errors:
             "with these words decided by a person.",
         )
         large = gap.lower is not None and gap.lower > LARGE_RATE_GAP
-        return [Claim(float(p), large, topics_of(self.outcome, names), finding)]
+        return [TestedClaim(float(p), large, topics_of(self.outcome, names), finding)]

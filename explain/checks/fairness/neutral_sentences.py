@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.checks.base import AuditContext
-from explain.checks.base.decisions import Claim, Outcome, decisions, difference
+from explain.checks.base.decisions import Decision, TestedClaim, decisions, difference
 from explain.checks.base.identity_terms import SentenceSet
 from explain.checks.base.part import Part
 from explain.record import Cell, Finding, IntervalsFigure, Measure, Table
@@ -38,7 +38,7 @@ MOST_TOPICS = 4
 
 
 def in_sentences(
-    context: AuditContext, sets: Sequence[SentenceSet], wanted: Sequence[Outcome]
+    context: AuditContext, sets: Sequence[SentenceSet], wanted: Sequence[Decision]
 ) -> Part:
     """Return how often each decision falls on neutral sentences with each word.
 
@@ -48,7 +48,7 @@ def in_sentences(
     return sum(parts, Part())
 
 
-def _in_language(context: AuditContext, sentences: SentenceSet, wanted: Sequence[Outcome]) -> Part:
+def _in_language(context: AuditContext, sentences: SentenceSet, wanted: Sequence[Decision]) -> Part:
     rng = context.rng(f"fairness, {sentences.language}")
     texts, owner, template = zip(*_filled(sentences), strict=True)
     made = decisions(context, context.score(texts), wanted)
@@ -115,12 +115,12 @@ def _outstanding(hits: NDArray[np.float64], n: NDArray[np.float64]) -> NDArray[n
 
 def _of_sentences(
     sentences: SentenceSet,
-    outcome: Outcome,
+    outcome: Decision,
     chosen: NDArray[np.int64],
     made: NDArray[np.float64],
     owners: NDArray[np.int64],
     templates: NDArray[np.int64],
-) -> Claim:
+) -> TestedClaim:
     """Return the claim that neutral sentences with the chosen words are treated differently."""
     own = np.isin(owners, chosen)
     names = [sentences.namings[i].name for i in chosen.tolist()]
@@ -128,7 +128,7 @@ def _of_sentences(
     rest = clustered_proportion("share with other words", made[~own] == 1, templates[~own])
     gap = difference(one, rest, "difference")
     p = fisher(*map(np.array, (made[own].sum(), own.sum(), made.sum(), len(made))))
-    return Claim(
+    return TestedClaim(
         float(p),
         gap.lower is not None and gap.lower > LARGE_IN_SENTENCES,
         topics_of(outcome, names),
@@ -154,7 +154,7 @@ def _filled(sentences: SentenceSet) -> Iterator[tuple[str, int, int]]:
 
 
 def _sentence_figure(
-    language: str, outcome: Outcome, shares: Sequence[Measure], overall: float
+    language: str, outcome: Decision, shares: Sequence[Measure], overall: float
 ) -> IntervalsFigure:
     return IntervalsFigure(
         title=f"Neutral sentences {outcome.verb} ({language})",
@@ -168,7 +168,7 @@ def _sentence_figure(
 
 def _sentence_table(
     sentences: SentenceSet,
-    outcome: Outcome,
+    outcome: Decision,
     shares: Sequence[Measure],
     hits: NDArray[np.float64],
     n: NDArray[np.float64],
@@ -197,7 +197,7 @@ def _sentence_table(
     )
 
 
-def topics_of(outcome: Outcome, names: Sequence[str]) -> tuple[str, ...]:
+def topics_of(outcome: Decision, names: Sequence[str]) -> tuple[str, ...]:
     """Return what a claim on some names is about, for each of them."""
     return tuple(f"{outcome.name}: {name}" for name in names)
 

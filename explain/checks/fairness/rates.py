@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.stats.contingency import relative_risk
 
-from explain.checks.base.decisions import Outcome
+from explain.checks.base.decisions import Decision
 from explain.record import Measure
 from explain.record.wording import percent
 from explain.statistics.bootstrap import CONFIDENCE
@@ -114,7 +114,7 @@ def count_of(share: Measure) -> int:
     return round((share.value or 0) * share.n)
 
 
-def ratio_of(one: Measure, most: Measure, outcome: Outcome) -> Measure:
+def ratio_of(one: Measure, most: Measure, outcome: Decision) -> Measure:
     """Return the ratio of two selection rates."""
     name = f"impact ratio, {outcome.name}"
     return impact_ratio(count_of(one), one.n, count_of(most), most.n, name, one.slice)

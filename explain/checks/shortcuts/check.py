@@ -8,10 +8,10 @@ from pydantic import Field
 from explain.checks.base import AuditContext, not_measured
 from explain.checks.base.part import Part
 from explain.checks.base.phrases import read_corpus
-from explain.checks.shortcuts.partial_input import length_leant_on, sides_leant_on
-from explain.checks.shortcuts.search import Ground
-from explain.checks.shortcuts.spurious_words import words_leant_on
-from explain.checks.shortcuts.word_order import orders_leant_on
+from explain.checks.shortcuts.partial_input import find_length_shortcut, find_partial_inputs
+from explain.checks.shortcuts.search import ShortcutSearch
+from explain.checks.shortcuts.spurious_words import find_spurious_words
+from explain.checks.shortcuts.word_order import find_decisive_orders
 from explain.record import Section
 from explain.statistics.intervals import count
 
@@ -82,16 +82,16 @@ class ShortcutsCheck:
         corpus = read_corpus(context.instances, context.words)
         share = min(1.0, LONG * len(context.words) / max(1, sum(map(len, context.words))))
         texts = max(FEWEST_TEXTS, int(share * self.texts))
-        ground = Ground.of(context, corpus, context.rng(self.id), texts)
+        ground = ShortcutSearch.of(context, corpus, context.rng(self.id), texts)
         if not ground.several_labels:
             return not_measured(
                 self, "the model gives all texts the same label, so nothing can predict which"
             )
         parts = [
-            words_leant_on(ground, max(1, int(share * self.candidates)), self.confirmed),
-            orders_leant_on(ground),
-            length_leant_on(ground),
-            sides_leant_on(ground),
+            find_spurious_words(ground, max(1, int(share * self.candidates)), self.confirmed),
+            find_decisive_orders(ground),
+            find_length_shortcut(ground),
+            find_partial_inputs(ground),
         ]
         whole = sum(parts, Part())
         return Section(

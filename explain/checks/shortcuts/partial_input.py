@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, intervene
 from explain.checks.base.part import Part
-from explain.checks.shortcuts.search import Ground, moved
+from explain.checks.shortcuts.search import ShortcutSearch, moved
 from explain.checks.shortcuts.spurious_findings import SECTION
 from explain.record import Finding, Measure, Table
 from explain.record.wording import estimated, percent
@@ -22,7 +22,7 @@ from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.intervals import proportion
 from explain.text.spans import Text, text_of
 
-__all__ = ["length_leant_on", "sides_leant_on"]
+__all__ = ["find_length_shortcut", "find_partial_inputs"]
 
 SMALLEST_RANK_CORRELATION = 0.2
 """Of length and the probability of a label, the whole interval above it: 4 % of the variance of
@@ -52,7 +52,7 @@ finding: one pair in twenty is decided without reading the other side."""
 MOST_EVIDENCE = 5
 
 
-def length_leant_on(ground: Ground) -> Part:
+def find_length_shortcut(ground: ShortcutSearch) -> Part:
     """Return whether longer texts get a label, and whether padding alone gives it to them."""
     lengths = np.array(list(map(len, ground.context.words)))
     probabilities = ground.context.probabilities
@@ -110,7 +110,7 @@ def _rank_correlation(rho: float, n: int, label: str) -> Measure:
     )
 
 
-def _neutral(ground: Ground) -> list[str]:
+def _neutral(ground: ShortcutSearch) -> list[str]:
     """Return the most frequent words that predict no label."""
     corpus, base = ground.corpus, ground.said.mean(axis=0)
     n = np.maximum(corpus.frequencies, 1)[:, None]
@@ -122,7 +122,7 @@ def _neutral(ground: Ground) -> list[str]:
     return [word for word in words if word.isalpha()][:NEUTRAL_WORDS]
 
 
-def _padded(ground: Ground, row: int, missing: int, filler: Sequence[str]) -> Text:
+def _padded(ground: ShortcutSearch, row: int, missing: int, filler: Sequence[str]) -> Text:
     *first, last = ground.instance(row).parts
     added = ground.rng.choice(list(filler), max(0, missing)).tolist()
     gap = " " if added and last and not last[-1].isspace() else ""
@@ -142,7 +142,7 @@ def _length_finding(name: str, goal: int, measure: Measure, ids: Sequence[str]) 
     )
 
 
-def sides_leant_on(ground: Ground) -> Part:
+def find_partial_inputs(ground: ShortcutSearch) -> Part:
     """Return how far each side of pairs settles the label alone; nothing for single texts."""
     context = ground.context
     if context.model.task != "single_label" or len(context.instances[0].parts) != 2:
@@ -177,13 +177,15 @@ def sides_leant_on(ground: Ground) -> Part:
     return Part(measures, [table], findings, sentence=sentence, tried=2)
 
 
-def _without(ground: Ground, row: int, hidden: int) -> Text:
+def _without(ground: ShortcutSearch, row: int, hidden: int) -> Text:
     parts = list(ground.instance(row).parts)
     parts[hidden] = ""
     return text_of(parts)
 
 
-def _challenger(ground: Ground, side: int) -> tuple[Measure | None, Measure | None, Measure | None]:
+def _challenger(
+    ground: ShortcutSearch, side: int
+) -> tuple[Measure | None, Measure | None, Measure | None]:
     """Return how often one side alone tells the label, how often the majority is right, the lead.
 
     All None where too few labels are given.

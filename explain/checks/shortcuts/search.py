@@ -12,11 +12,11 @@ from explain.checks.base.intervention import Intervention
 from explain.checks.base.phrases import Corpus, Phrase
 from explain.record import InstanceRecord, Measure
 
-__all__ = ["Candidate", "Confirmed", "Ground", "moved"]
+__all__ = ["Candidate", "Confirmed", "ShortcutSearch", "moved"]
 
 
 @dataclass(frozen=True)
-class Ground:
+class ShortcutSearch:
     """What all kinds of shortcuts are looked for in.
 
     Attributes
@@ -44,7 +44,7 @@ class Ground:
     @classmethod
     def of(
         cls, context: AuditContext, corpus: Corpus, rng: np.random.Generator, texts: int
-    ) -> "Ground":
+    ) -> "ShortcutSearch":
         """Return the ground of a context."""
         labels = context.model.labels
         given = [_given(instance) for instance in context.instances]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from explain.checks.base.intervention import Intervention
 from explain.checks.base.phrases import Phrase
-from explain.checks.shortcuts.search import Candidate, Confirmed, Ground
+from explain.checks.shortcuts.search import Candidate, Confirmed, ShortcutSearch
 from explain.record import Figure, Finding, IntervalsFigure, Measure, Table
 from explain.record.wording import estimated, percent
 from explain.statistics.intervals import mean, proportion
@@ -54,7 +54,7 @@ def same_label_words(one: Confirmed, every: Sequence[Confirmed]) -> list[Confirm
     return [o for o in every if o is not one and o.candidate.label == one.candidate.label]
 
 
-def decisive_finding(ground: Ground, one: Confirmed, every: Sequence[Confirmed]) -> Finding:
+def decisive_finding(ground: ShortcutSearch, one: Confirmed, every: Sequence[Confirmed]) -> Finding:
     """Return the finding that one word decides."""
     rivals = [o.turned.value or 0 for o in same_label_words(one, every)]
     label = ground.context.model.labels[one.candidate.label]
@@ -80,7 +80,7 @@ def decisive_finding(ground: Ground, one: Confirmed, every: Sequence[Confirmed])
     )
 
 
-def _against(ground: Ground, candidate: Candidate) -> Measure:
+def _against(ground: ShortcutSearch, candidate: Candidate) -> Measure:
     """Return the share of texts that hold a phrase, not its label, and are given it by the model.
 
     Its interval is from zero to one where the table holds no such text.
@@ -93,7 +93,7 @@ def _against(ground: Ground, candidate: Candidate) -> Measure:
     return proportion(name, int(ground.said[texts, candidate.label].sum()), texts.size)
 
 
-def marker_finding(ground: Ground, one: Confirmed) -> Finding:
+def marker_finding(ground: ShortcutSearch, one: Confirmed) -> Finding:
     """Return the finding that words at the edge of texts mark a label."""
     phrase, label = one.candidate.phrase, ground.context.model.labels[one.candidate.label]
     said = ground.said[phrase.texts, one.candidate.label]
@@ -111,7 +111,7 @@ def marker_finding(ground: Ground, one: Confirmed) -> Finding:
     )
 
 
-def _turned_ids(ground: Ground, done: Intervention, label: int) -> list[str]:
+def _turned_ids(ground: ShortcutSearch, done: Intervention, label: int) -> list[str]:
     rows = done.instances[ground.becomes(done, label)][:MOST_EVIDENCE].tolist()
     return [ground.instance(row).id for row in rows]
 
@@ -140,7 +140,7 @@ def figures_of(confirmed: Sequence[Confirmed]) -> list[Figure]:
     ]
 
 
-def table_of(ground: Ground, confirmed: Sequence[Confirmed]) -> Table:
+def table_of(ground: ShortcutSearch, confirmed: Sequence[Confirmed]) -> Table:
     """Return all words that were confirmed, as a table."""
     attributed = any(instance.attributions for instance in ground.context.instances)
     columns = ("words", "label", "texts", "z", "called so",
@@ -159,7 +159,9 @@ def table_of(ground: Ground, confirmed: Sequence[Confirmed]) -> Table:
     )
 
 
-def _row(ground: Ground, one: Confirmed, attributed: bool) -> Iterator[str | int | float | Measure]:
+def _row(
+    ground: ShortcutSearch, one: Confirmed, attributed: bool
+) -> Iterator[str | int | float | Measure]:
     candidate, label = one.candidate, one.candidate.label
     texts, name = candidate.phrase.texts, ground.context.model.labels[label]
     known = texts[ground.labelled[texts]]
@@ -177,7 +179,7 @@ def _row(ground: Ground, one: Confirmed, attributed: bool) -> Iterator[str | int
     yield one.p_value
 
 
-def _attributions(ground: Ground, candidate: Candidate) -> Iterator[float]:
+def _attributions(ground: ShortcutSearch, candidate: Candidate) -> Iterator[float]:
     """Yield what a phrase is attributed in each explained text that has its label."""
     name = ground.context.model.labels[candidate.label]
     for row in candidate.phrase.texts.tolist():

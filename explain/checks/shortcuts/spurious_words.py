@@ -10,7 +10,7 @@ from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, Intervention, intervene
 from explain.checks.base.part import Part
 from explain.checks.base.phrases import Phrase, delete, insert
-from explain.checks.shortcuts.search import Candidate, Confirmed, Ground, moved
+from explain.checks.shortcuts.search import Candidate, Confirmed, ShortcutSearch, moved
 from explain.checks.shortcuts.spurious_findings import (
     decides,
     decisive_finding,
@@ -26,7 +26,7 @@ from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import proportion
 
-__all__ = ["words_leant_on"]
+__all__ = ["find_spurious_words"]
 
 FEWEST = 5
 """Texts that must hold a word for it to be looked at: z is no normal variable with fewer."""
@@ -59,7 +59,7 @@ SAME = 0.8
 """Jaccard overlap of the texts of two phrases from which they go together and are tried once."""
 
 
-def words_leant_on(ground: Ground, most_screened: int, most_confirmed: int) -> Part:
+def find_spurious_words(ground: ShortcutSearch, most_screened: int, most_confirmed: int) -> Part:
     """Return the words and phrases that predict a label, and those that decide by themselves."""
     tested, candidates = _candidates(ground, most_screened)
     screened, strongest = _screen(ground, candidates, most_confirmed)
@@ -87,7 +87,7 @@ def words_leant_on(ground: Ground, most_screened: int, most_confirmed: int) -> P
     )
 
 
-def _candidates(ground: Ground, most: int) -> tuple[int, list[Candidate]]:
+def _candidates(ground: ShortcutSearch, most: int) -> tuple[int, list[Candidate]]:
     """Return how many words and labels were tested, and the phrases that predict a label best.
 
     z is that of Gardner et al. (2021): the share of its texts that have the label against the base
@@ -130,7 +130,9 @@ def _z(
     return np.asarray((hits / np.maximum(n, 1) - base) / spread)
 
 
-def _said_already(ground: Ground, word: int, phrase: Phrase, label: int, other: Phrase) -> bool:
+def _said_already(
+    ground: ShortcutSearch, word: int, phrase: Phrase, label: int, other: Phrase
+) -> bool:
     """Tell whether a phrase goes together with another one, or predicts no more without it."""
     common = np.intersect1d(phrase.texts, other.texts, assume_unique=True).size
     if common >= SAME * (phrase.texts.size + other.texts.size - common):
@@ -144,7 +146,7 @@ def _said_already(ground: Ground, word: int, phrase: Phrase, label: int, other: 
 
 
 def _screen(
-    ground: Ground, candidates: Sequence[Candidate], most: int
+    ground: ShortcutSearch, candidates: Sequence[Candidate], most: int
 ) -> tuple[dict[int, set[int]], list[Candidate]]:
     """Return the texts that each candidate was screened in, and the strongest candidates."""
     rows = {
@@ -171,14 +173,14 @@ def _surest(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return rows[: (len(rows) + 1) // 2]
 
 
-def _insertions(ground: Ground, phrase: Phrase, rows: Sequence[int]) -> list[Edit]:
+def _insertions(ground: ShortcutSearch, phrase: Phrase, rows: Sequence[int]) -> list[Edit]:
     return [
         (row, insert(ground.instance(row), ground.context.words[row], phrase, ground.rng))
         for row in rows
     ]
 
 
-def _deletions(ground: Ground, candidate: Candidate) -> list[Edit]:
+def _deletions(ground: ShortcutSearch, candidate: Candidate) -> list[Edit]:
     phrase = candidate.phrase
     texts = phrase.texts[ground.said[phrase.texts, candidate.label]]
     rows = ground.drawn(texts, ground.texts // 2)
@@ -186,7 +188,7 @@ def _deletions(ground: Ground, candidate: Candidate) -> list[Edit]:
 
 
 def _confirm(
-    ground: Ground, candidates: Sequence[Candidate], screened: dict[int, set[int]]
+    ground: ShortcutSearch, candidates: Sequence[Candidate], screened: dict[int, set[int]]
 ) -> list[Confirmed]:
     """Return what inserting and deleting each candidate does, in texts of no screening."""
     edits: dict[str, Sequence[Edit]] = {}
@@ -214,7 +216,9 @@ def _confirm(
     ]
 
 
-def _turned(ground: Ground, done: Intervention, candidate: Candidate, slice_: str) -> Measure:
+def _turned(
+    ground: ShortcutSearch, done: Intervention, candidate: Candidate, slice_: str
+) -> Measure:
     hits = ground.becomes(done, candidate.label)
     label = ground.context.model.labels[candidate.label]
     name = f"becomes {label} by inserting {quoted_words(candidate.phrase)}"
@@ -230,7 +234,7 @@ def _likes(one: Confirmed, every: Sequence[Confirmed]) -> list[Confirmed]:
     ]
 
 
-def _is_marker(ground: Ground, candidate: Candidate) -> bool:
+def _is_marker(ground: ShortcutSearch, candidate: Candidate) -> bool:
     """Tell whether a phrase stands apart from the rest, word for word, at one end of many texts."""
     phrase = candidate.phrase
     return (

@@ -10,7 +10,7 @@ from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, Intervention, intervene
 from explain.checks.base.part import Part
 from explain.checks.base.phrases import Corpus
-from explain.checks.shortcuts.search import Ground, moved
+from explain.checks.shortcuts.search import ShortcutSearch, moved
 from explain.checks.shortcuts.spurious_findings import SECTION
 from explain.record import Finding, Measure, Table
 from explain.record.wording import estimated
@@ -20,7 +20,7 @@ from explain.statistics.intervals import proportion
 from explain.text.editing import replaced
 from explain.text.spans import Text, text_of
 
-__all__ = ["orders_leant_on"]
+__all__ = ["find_decisive_orders"]
 
 MOST_WORDS = 200
 """Most frequent words of which each pair is tried: 19,900 pairs."""
@@ -59,7 +59,7 @@ class Order:
     """Instances that hold both."""
 
 
-def orders_leant_on(ground: Ground) -> Part:
+def find_decisive_orders(ground: ShortcutSearch) -> Part:
     """Return the pairs of words whose order predicts a label, and those that the model follows."""
     places = _first_places(ground.corpus)
     tried, orders = _orders(ground, places)
@@ -111,7 +111,9 @@ def _first_places(corpus: Corpus) -> dict[int, NDArray[np.int64]]:
     return places
 
 
-def _orders(ground: Ground, places: dict[int, NDArray[np.int64]]) -> tuple[int, list[Order]]:
+def _orders(
+    ground: ShortcutSearch, places: dict[int, NDArray[np.int64]]
+) -> tuple[int, list[Order]]:
     """Return how many pairs and labels were tested, and the most significant pairs."""
     if not places:
         return 0, []
@@ -161,7 +163,9 @@ def _orders(ground: Ground, places: dict[int, NDArray[np.int64]]) -> tuple[int, 
     return tested, list(found.values())
 
 
-def _exchanges(ground: Ground, order: Order, places: dict[int, NDArray[np.int64]]) -> list[Edit]:
+def _exchanges(
+    ground: ShortcutSearch, order: Order, places: dict[int, NDArray[np.int64]]
+) -> list[Edit]:
     """Return the texts in which the exchange should change the label, exchanged."""
     texts = order.texts
     before = places[order.first][texts] < places[order.second][texts]
@@ -173,7 +177,7 @@ def _exchanges(ground: Ground, order: Order, places: dict[int, NDArray[np.int64]
     ]
 
 
-def _exchanged(ground: Ground, row: int, first: int, second: int) -> Text:
+def _exchanged(ground: ShortcutSearch, row: int, first: int, second: int) -> Text:
     parts = ground.instance(row).parts
     spans = [ground.corpus.spans[place] for place in (first, second)]
     words = [parts[span.part][span.start : span.end] for span in spans]
@@ -181,7 +185,7 @@ def _exchanged(ground: Ground, row: int, first: int, second: int) -> Text:
 
 
 def _followed(
-    ground: Ground, done: Intervention, order: Order, places: dict[int, NDArray[np.int64]]
+    ground: ShortcutSearch, done: Intervention, order: Order, places: dict[int, NDArray[np.int64]]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Return which exchanges turn the label, and by how much p moves, as the order predicts."""
     rows = done.instances
@@ -207,7 +211,7 @@ def _lower(finding: Finding) -> float:
 
 
 def _finding(
-    first: str, second: str, label: str, measure: Measure, ground: Ground, rows: list[int]
+    first: str, second: str, label: str, measure: Measure, ground: ShortcutSearch, rows: list[int]
 ) -> Finding:
     return Finding(
         claim=f"Whether “{first}” stands before “{second}” decides about {label!r}: exchanging the "

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 from sklearn.metrics import pairwise_distances
 
-from explain.attribution.methods.base import every
+from explain.attribution.methods.base import all_coalitions
 from explain.attribution.methods.lime import kernel, neighbour_distances
 from explain.engine.games import Coalitions, Values
 
@@ -31,7 +31,7 @@ def lime_by_hand(neighbours: Coalitions, values: Values) -> tuple[NDArray[np.flo
 def limit_of_lime(values: Values) -> Values:
     """Return the fit of all coalitions, weighted by how often LIME draws each and its kernel."""
     n = len(values).bit_length() - 1
-    kept = every(n)[:-1]
+    kept = all_coalitions(n)[:-1]
     # LIME draws the number of removed features first, and then which.
     often = 1 / np.array([comb(n, int(size)) for size in kept.sum(axis=1)])
     weights = often * kernel(neighbour_distances(kept))
