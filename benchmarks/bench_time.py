@@ -112,7 +112,7 @@ def main(n_sentences: int = SENTENCES, rounds: int = ROUNDS) -> None:
 
     contestants: dict[str, tuple[Callable[[], Callable[[], object]], int]] = {
         "shap.Explainer(pipeline)": (lambda: partial(shap_package, model, texts), len(texts)),
-        "ours, shap, 40 evaluations": ours("shap", budget=40),
+        "ours, shap, 48 evaluations": ours("shap", budget=48),
         "ours, shap, 64 evaluations": ours("shap", budget=64),
         "ours, shap, tolerance 5 %": ours("shap"),
         "LimeTextExplainer, 5,000 samples": (lambda: partial(lime_package, model, few), len(few)),
