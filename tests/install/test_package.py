@@ -179,3 +179,12 @@ def test_what_a_text_names_is_there(name: str) -> None:
     for step in name.split(".")[1:]:
         path = f"{path}.{step}"
         found = getattr(found, step) if hasattr(found, step) else importlib.import_module(path)
+
+
+def test_tables_and_folders_are_where_code_of_users_imports_them() -> None:
+    code = (
+        "from explain.archive import read_record, write_audit\n"
+        "from explain.dataset import read_dataset\n"
+        "print(len(read_dataset([{'text': 'good'}], text='text').rows))"
+    )
+    assert python(code).strip() == "1"
