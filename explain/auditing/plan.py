@@ -249,7 +249,12 @@ def with_plan(function: Callable[..., Any], given: str) -> Signature:
     parameters = dict(signature(function).parameters)
     parameters.pop(given)
     fields = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=field.annotation)
+        Parameter(
+            name,
+            Parameter.KEYWORD_ONLY,
+            default=field.get_default(call_default_factory=True),
+            annotation=field.annotation,
+        )
         for name, field in AuditPlan.model_fields.items()
     ]
     return signature(function).replace(parameters=[*parameters.values(), *fields])
