@@ -37,7 +37,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeAlias, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from explain.errors import ConfigurationError, nearest
 from explain.record import Criterion, FrozenCriteria, SystemIdentity, hash_of
@@ -93,13 +93,19 @@ def _whole(given: object) -> object:
     return int(given) if isinstance(given, Integral) and not isinstance(given, bool) else given
 
 
+def _not_negative(number: int) -> int:
+    if number < 0:
+        raise ValueError("it is negative; pass 0 or more")
+    return number
+
+
 def _thawed(given: object) -> object:
     return given.criteria if isinstance(given, FrozenCriteria) else given
 
 
 Names = BeforeValidator(_names)
 Whole: TypeAlias = Annotated[int, Field(strict=True), BeforeValidator(_whole)]
-Count: TypeAlias = Annotated[int, Field(strict=True, ge=0), BeforeValidator(_whole)]
+Count: TypeAlias = Annotated[Whole, AfterValidator(_not_negative)]
 Column: TypeAlias = Annotated[str | None, Place("data")]
 
 
