@@ -82,7 +82,7 @@ class AttributionSettings:
             raise ConfigurationError(f"there is no unit {unit!r}; {nearest(unit, UNITS)}")
         if unit == "token" and not isinstance(model, TokenizedClassifier):
             raise CapabilityError(f"{model.name} does not tell its tokens; pass unit='word'")
-        if masker is None or isinstance(masker, str):
+        if not callable(masker):
             masker = default_masker(model, masker)
         return cls(unit, masker, seed)
 

@@ -217,7 +217,11 @@ class AuditPlan(BaseModel):
         """
         path = Path(path)
         said = _said(path)
-        if isinstance(train := said.get("training"), str):
+        if (train := said.get("training")) is not None:
+            if not isinstance(train, str):
+                raise ConfigurationError(
+                    f"{path}: [data] cannot take train = {train!r}: name a file"
+                )
             said["training"] = str(path.parent / train)
         return _validated(cls, said, f"{path}: ")
 

@@ -73,6 +73,7 @@ def resolve(config: AuditPlan | str | Path | None, given: Mapping[str, object]) 
 
 def _methods(plan: AuditPlan) -> list[Explainer]:
     """Return the methods, each with those of the limits that it knows."""
+    _refuse_others("method", plan.methods, "name", METHODS)
     stated = {name: getattr(plan, name) for name in LIMITS}
     limits = {name: limit for name, limit in stated.items() if limit is not None}
     for name in limits:
@@ -102,9 +103,7 @@ def _checks(plan: AuditPlan) -> list[Check]:
             )
         make_check(name, **options)
     chosen = list(CHECKS) if plan.checks is None else plan.checks
-    for check in chosen:
-        if not isinstance(check, str) and not hasattr(check, "run"):
-            raise ConfigurationError(f"there is no check {check!r}; {nearest(check, CHECKS)}")
+    _refuse_others("check", chosen, "id", CHECKS)
     return [
         make_check(check, **plan.check_options.get(check, {}))
         if isinstance(check, str)
@@ -118,6 +117,13 @@ def _distinct(kind: str, things: Sequence[T], name: Callable[[T], str]) -> tuple
     if repeated := [name for name in names if names.count(name) > 1]:
         raise ConfigurationError(f"the {kind} {repeated[0]!r} is given twice; name it once")
     return tuple(things)
+
+
+def _refuse_others(kind: str, given: Iterable[object], mark: str, known: Iterable[str]) -> None:
+    """Refuse what is neither a name nor an instance, which has a mark."""
+    for one in given:
+        if not isinstance(one, str) and not hasattr(one, mark):
+            raise ConfigurationError(f"there is no {kind} {one!r}; {nearest(one, known)}")
 
 
 def _refuse_unknown(where: str, given: Iterable[str], known: Iterable[str]) -> None:
