@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from explain.adapters.failures import first_line
+from explain.adapters.failures import INTERRUPTS, first_line
 from explain.attribution import AttributionSettings, answer
 from explain.attribution.methods import Explainer
 from explain.auditing.rows import skipped_row
@@ -16,6 +16,7 @@ from explain.engine.games import AttributionRequest
 from explain.engine.pulse import Watch
 from explain.errors import CapabilityError, ExplainError
 from explain.evaluation.assessment import Assessment
+from explain.evaluation.section import TITLE
 from explain.record import Attribution, Section, Skipped
 
 __all__ = ["assessed_or_not", "explain_chosen", "repeats_section"]
@@ -49,9 +50,9 @@ def explain_chosen(
         except CapabilityError as error:
             explained.unable.append(_unable(explainer, str(error)))
             continue
-        except ExplainError:
+        except (ExplainError, *INTERRUPTS):
             raise
-        except Exception as error:
+        except BaseException as error:
             timer.failed(explainer.name, error)
             reason = f"the method failed with {first_line(error)}"
             explained.unable.append(_unable(explainer, reason))
@@ -86,14 +87,12 @@ def assessed_or_not(
     with engine.watch() as watch:
         try:
             assessed = work()
-        except Exception as error:
+        except INTERRUPTS:
+            raise
+        except BaseException as error:
             timer.failed("trust", error)
-            section = Section(
-                id="trust",
-                title="Reliability of the explanations",
-                summary="Nothing was measured.",
-                skipped=f"the grading failed with {first_line(error)}",
-            )
+            reason = f"the grading failed with {first_line(error)}"
+            section = Section.not_measured("trust", TITLE, reason)
             assessed = Assessment(explained.attributions, (), {}, section, 0)
     section = with_losses(assessed.section, watch, dataset, "the grading")
     if section.skipped is not None:
@@ -102,9 +101,5 @@ def assessed_or_not(
 
 
 def _unable(explainer: Explainer, reason: str) -> Section:
-    return Section(
-        id=f"method-{explainer.name}",
-        title=f"Explanations by {explainer.name}",
-        summary="Nothing was measured.",
-        skipped=reason,
-    )
+    title = f"Explanations by {explainer.name}"
+    return Section.not_measured(f"method-{explainer.name}", title, reason)

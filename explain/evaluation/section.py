@@ -22,7 +22,9 @@ from explain.record import (
 from explain.record.wording import percent
 from explain.statistics.intervals import clustered_proportion, mean, proportion
 
-__all__ = ["recall_measure", "recall_reading", "trust_section"]
+__all__ = ["TITLE", "recall_measure", "recall_reading", "trust_section"]
+
+TITLE = "Reliability of the explanations"
 
 
 def trust_section(
@@ -48,17 +50,12 @@ def trust_section(
         What each metric says of each method, by its name.
     """
     if not trust:
-        return Section(
-            id="trust",
-            title="Reliability of the explanations",
-            summary="Nothing was measured.",
-            skipped="no method explained anything",
-        )
+        return Section.not_measured("trust", TITLE, "no method explained anything")
     recalls = () if isinstance(control, str) else control.recalls
     measures = tuple(recall_measure(recall) for recall in recalls if recall.reason is None)
     return Section(
         id="trust",
-        title="Reliability of the explanations",
+        title=TITLE,
         summary=_summary(trust),
         measures=measures,
         figures=_figures(measures),

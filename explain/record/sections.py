@@ -51,6 +51,11 @@ class Section(Record):
     skipped: str | None = None
     """Why nothing was measured; None if something was."""
 
+    @classmethod
+    def not_measured(cls, id: str, title: str, reason: str) -> Self:
+        """Return the section of what measured nothing."""
+        return cls(id=id, title=title, summary="Nothing was measured.", skipped=reason)
+
 
 class MethodTrust(Record):
     """Whether the explanations of one method on this model can be believed."""

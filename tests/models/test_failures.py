@@ -164,11 +164,12 @@ def test_what_a_check_raises_is_a_reason_and_its_traceback_goes_to_the_log() -> 
     assert "in run\n" in str(entry.detail["traceback"])
 
 
+@pytest.mark.parametrize("kind", [ZeroDivisionError, Panic])
 def test_a_method_with_a_bug_is_not_measured_and_the_others_are_kept(
-    monkeypatch: pytest.MonkeyPatch,
+    kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(self: Occlusion, *args: Any, **options: Any) -> Any:
-        raise ZeroDivisionError("of its own")
+        raise kind("of its own")
 
     monkeypatch.setattr(Occlusion, "plan", broken)
     log: list[LogEntry] = []
@@ -176,10 +177,24 @@ def test_a_method_with_a_bug_is_not_measured_and_the_others_are_kept(
         probabilities, instances=2, methods=["occlusion", "lime"], checks=[], log=log.append
     )
     (lost,) = [section for section in record.sections if section.id == "method-occlusion"]
-    assert lost.skipped == "the method failed with ZeroDivisionError: of its own"
+    assert lost.skipped == f"the method failed with {kind.__name__}: of its own"
     explained = [a.method for instance in record.instances for a in instance.attributions]
     assert explained == ["lime", "lime"]
     assert [e.detail["stage"] for e in log if e.event == "failed"] == ["occlusion"]
+
+
+@pytest.mark.parametrize("kind", [ZeroDivisionError, Panic])
+def test_a_grading_with_a_bug_is_not_measured_and_the_explanations_are_kept(
+    kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any, **options: Any) -> Any:
+        raise kind("of its own")
+
+    monkeypatch.setattr("explain.auditing.run.evaluate_explanations", broken)
+    record = audited(probabilities, instances=2, methods=["occlusion"], checks=[])
+    (lost,) = [section for section in record.sections if section.id == "trust"]
+    assert lost.skipped == f"the grading failed with {kind.__name__}: of its own"
+    assert sum(len(instance.attributions) for instance in record.instances) == 2
 
 
 def test_a_check_that_is_asked_for_what_it_cannot_do_still_ends_the_audit() -> None:

@@ -34,22 +34,9 @@ from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import mean, proportion
 from tests.helpers.demo import DEMO
 from tests.helpers.search import examples
+from tests.helpers.words import FILLERS
 
 LANGUAGES = ("en", "de", "es", "fr", "ar", "hi", "zh")
-FILLERS = (
-    "the",
-    "story",
-    "of",
-    "a",
-    "house",
-    "in",
-    "that",
-    "city",
-    "was",
-    "about",
-    "their",
-    "music",
-)
 NAMES = ["Anna", "Ivan", "Emma", "Kofi", "Laura", "Thomas", "Amir", "Zoe", "Carlos", "Rosa"]
 GROUP_B = "Amir Bianca Claire Dmitri Emma Farah Hannah Jamal Kofi Lucia Martin Noor Rosa Thomas"
 

@@ -16,22 +16,9 @@ from explain.checks.robustness.perturbations import NEGATIONS, TRANSFORMS, rewri
 from explain.record import Section
 from explain.text.spans import Span
 from tests.helpers.search import examples
+from tests.helpers.words import FILLERS
 
 EVERY = {transform.name: transform for transform in (*TRANSFORMS, *NEGATIONS)}
-FILLERS = (
-    "the",
-    "story",
-    "of",
-    "a",
-    "house",
-    "in",
-    "that",
-    "city",
-    "was",
-    "about",
-    "their",
-    "music",
-)
 GOOD, BAD = ("superb", "lovely", "brilliant"), ("boring", "dreadful", "clumsy")
 
 

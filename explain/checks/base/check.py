@@ -150,7 +150,7 @@ class Check(Protocol):
 
 def not_measured(check: Check, reason: str) -> Section:
     """Return the section of a check that measured nothing."""
-    return Section(id=check.id, title=check.title, summary="Nothing was measured.", skipped=reason)
+    return Section.not_measured(check.id, check.title, reason)
 
 
 def probabilities(scores: Scores, task: Task) -> NDArray[np.float64]:

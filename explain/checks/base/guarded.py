@@ -77,12 +77,10 @@ def with_losses(section: Section, watch: Watch, dataset: Dataset, who: str) -> S
     sentence = f"{n_lost:,} of {len(asked):,} texts that {who} asked for got no answer"
     if n_lost > MOST_LOST * len(asked):
         reason = lost.most_common(1)[0][0]
-        return Section(
-            id=section.id,
-            title=section.title,
-            summary="Nothing was measured.",
-            skipped=f"{sentence}, more than {percent(MOST_LOST)}; the most frequent reason: "
-            f"{reason}",
+        return Section.not_measured(
+            section.id,
+            section.title,
+            f"{sentence}, more than {percent(MOST_LOST)}; the most frequent reason: {reason}",
         )
     table = Table(
         title="Texts without an answer",
