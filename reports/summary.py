@@ -136,7 +136,11 @@ def _tally(criteria: tuple[JudgedCriterion, ...]) -> str:
 
 def criterion_name(criterion: Criterion) -> str:
     """Return the metric of a criterion, its slice, and whether it is not gating."""
-    name = f"{criterion.metric}, {'all rows' if criterion.slice == 'all' else criterion.slice}"
+    if isinstance(criterion, JudgedCriterion):
+        metric = criterion.title
+    else:
+        metric = " ".join((criterion.metric, *criterion.of.values()))
+    name = f"{metric}, {'all rows' if criterion.slice == 'all' else criterion.slice}"
     return name if criterion.gating else f"{name} (not gating)"
 
 

@@ -18,8 +18,8 @@
     [checks.robustness]  # options of a check
     texts = 200
 
-    [[criteria]]         # metric, slice, at_least or at_most, minimum_n, gating, rationale
-    metric = "accuracy"
+    [[criteria]]         # metric, of, slice, at_least or at_most, minimum_n, gating, rationale
+    metric = "performance.accuracy"
     at_least = 0.85
     gating = true
 

@@ -35,6 +35,7 @@ from explain.record.measures import (
     InstanceLink,
     IntervalsFigure,
     Measure,
+    MetricSpec,
     ReliabilityBin,
     ReliabilityFigure,
     Table,
@@ -57,6 +58,7 @@ from explain.record.sections import (
     Section,
     Skipped,
 )
+from explain.record.sentences import Estimate, Sentence, SentenceLike, SentenceValue, joined
 
 __all__ = [
     "PICKLE_FACT",
@@ -70,6 +72,7 @@ __all__ = [
     "ConformanceRow",
     "ConfusionFigure",
     "Criterion",
+    "Estimate",
     "Figure",
     "FileHash",
     "Finding",
@@ -87,6 +90,7 @@ __all__ = [
     "LogEntry",
     "Measure",
     "MethodTrust",
+    "MetricSpec",
     "ModelDescription",
     "Omitted",
     "Outcome",
@@ -99,6 +103,9 @@ __all__ = [
     "Scale",
     "Section",
     "SelectionPlan",
+    "Sentence",
+    "SentenceLike",
+    "SentenceValue",
     "Severity",
     "Skipped",
     "Stratum",
@@ -109,5 +116,6 @@ __all__ = [
     "Unit",
     "Verdict",
     "hash_of",
+    "joined",
     "label_name",
 ]

@@ -7,13 +7,22 @@ new check needs no new template. Records are frozen pydantic models; equal recor
 from datetime import date
 from typing import Any, Final, Literal, Self
 
-from pydantic import model_validator
+from pydantic import BaseModel, JsonValue, ValidationError, model_validator
 
+from explain.errors import RecordError
 from explain.record.base import SCHEMA_VERSION, Record, Severity
 from explain.record.instances import InstanceRecord, SelectionPlan
+from explain.record.measures import Measure
 from explain.record.provenance import Provenance, SystemIdentity
 from explain.record.rendering import require_own_reports
-from explain.record.sections import Finding, JudgedCriterion, MethodTrust, Omitted, Section, Skipped
+from explain.record.sections import (
+    Finding,
+    JudgedCriterion,
+    MethodTrust,
+    Omitted,
+    Section,
+    Skipped,
+)
 
 __all__ = ["AuditRecord"]
 
@@ -23,7 +32,7 @@ _SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "major", "minor")
 class AuditRecord(Record):
     """A whole audit. It alone suffices to render every report."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     identity: SystemIdentity
     provenance: Provenance
     rows: int
@@ -53,11 +62,54 @@ class AuditRecord(Record):
                 raise ValueError(f"two {kind}s have the same id")
         return self
 
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Return the record that `to_json` wrote.
+
+        Raises
+        ------
+        RecordError
+            If the text is no JSON, follows another version of the schema, or none.
+        """
+        try:
+            return super().from_json(text)
+        except RecordError as error:
+            if (other := _Version.of(text)) is not None:
+                raise RecordError(
+                    f"explain-audit {other.writer} wrote this record, with version "
+                    f"{other.schema_version} of the schema; this one reads version "
+                    f"{SCHEMA_VERSION}; render it with the one that wrote it, or audit again"
+                ) from error
+            raise
+
     @property
     def findings(self) -> tuple[Finding, ...]:
         """The findings of all sections, the most severe first, and then the largest."""
         found = [finding for section in self.sections for finding in section.findings]
         return tuple(sorted(found, key=_weight))
+
+    def measure(self, metric: str, *, slice: str = "all", **of: str) -> Measure:
+        """Return what was measured of a metric.
+
+        Parameters
+        ----------
+        metric : str
+            Id of the metric: ``performance.recall``.
+        slice : str
+            Which instances: ``all``, or a condition such as ``language = de``.
+        **of : str
+            What the metric is of: ``label="positive"``.
+
+        Raises
+        ------
+        KeyError
+            If that was not measured.
+        """
+        for section in self.sections:
+            for measure in section.all_measures():
+                if measure.measures(metric, slice, of):
+                    return measure
+        raise KeyError(f"{metric!r} of {of or 'all'} on {slice!r} was not measured")
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
@@ -69,6 +121,27 @@ class AuditRecord(Record):
         from reports import notebook_html
 
         return notebook_html(self)
+
+
+class _Version(BaseModel):
+    """What a record of any version of the schema says of itself."""
+
+    schema_version: int
+    provenance: dict[str, JsonValue]
+
+    @classmethod
+    def of(cls, text: str | bytes) -> "_Version | None":
+        """Return the version of a record that is not of this version; None if it is, or is none."""
+        try:
+            version = cls.model_validate_json(text)
+        except ValidationError:
+            return None
+        return None if version.schema_version == SCHEMA_VERSION else version
+
+    @property
+    def writer(self) -> str:
+        packages = self.provenance.get("packages")
+        return str(packages.get("explain-audit", "?")) if isinstance(packages, dict) else "?"
 
 
 def _weight(finding: Finding) -> tuple[int, float, str]:

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from explain.record.attributions import Agreement, Attribution
 from explain.record.base import Record
+from explain.record.sentences import SentenceLike
 from explain.text.spans import Span
 
 __all__ = ["InstanceRecord", "Prediction", "SelectionPlan", "Stratum"]
@@ -57,8 +58,8 @@ class InstanceRecord(Record):
 class Stratum(Record):
     """One kind of instance that is chosen for explanation, and how many."""
 
-    name: str
-    rule: str
+    name: SentenceLike
+    rule: SentenceLike
     """How its instances are chosen, in a sentence."""
     wanted: int
     available: int

@@ -30,6 +30,7 @@ from explain.record import (
     ReliabilityFigure,
     Section,
     SelectionPlan,
+    Sentence,
     Skipped,
     Stratum,
     SystemIdentity,
@@ -344,7 +345,8 @@ def _trust() -> tuple[MethodTrust, ...]:
 def _criteria() -> tuple[JudgedCriterion, ...]:
     return (
         JudgedCriterion(
-            metric="accuracy",
+            metric="performance.accuracy",
+            title="accuracy",
             at_least=0.85,
             gating=True,
             rationale="the rate of the rules that it replaces",
@@ -356,7 +358,8 @@ def _criteria() -> tuple[JudgedCriterion, ...]:
             reason="the whole 95 % interval lies at or above 0.85",
         ),
         JudgedCriterion(
-            metric="accuracy",
+            metric="performance.accuracy",
+            title="accuracy",
             slice="negation = yes",
             at_least=0.85,
             minimum_n=100,
@@ -369,7 +372,9 @@ def _criteria() -> tuple[JudgedCriterion, ...]:
             reason="the whole 95 % interval lies below 0.85",
         ),
         JudgedCriterion(
-            metric="impact ratio",
+            metric="fairness.impact_ratio",
+            of={"outcome": "called positive"},
+            title=Sentence("impact ratio, {outcome}", outcome="called positive"),
             at_least=0.8,
             measured=None,
             verdict="inconclusive",

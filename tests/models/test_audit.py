@@ -1,5 +1,6 @@
 """An audit accounts for every row, and the same seed gives the same bytes."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -213,6 +214,12 @@ def test_a_record_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text('{"schema_version": 99}')
     with pytest.raises(RecordError, match="not a record"):
         read_record(tmp_path / "bad.json")
+    first = {"schema_version": 1, "provenance": {"packages": {"explain-audit": "0.1.0"}}}
+    (tmp_path / "old.json").write_text(json.dumps(first))
+    with pytest.raises(
+        RecordError, match=r"explain-audit 0\.1\.0 wrote .* version 1 of the schema"
+    ):
+        read_record(tmp_path / "old.json")
 
 
 def test_long_texts_are_cut_and_the_record_says_what_was_never_read(

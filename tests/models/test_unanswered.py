@@ -136,9 +136,19 @@ def test_a_gate_does_not_pass_on_the_answered_rows_alone(share: float, verdict: 
         ["performance", "slices"],
         slices=["side"],
         criteria=[
-            {"metric": "accuracy", "at_least": 0.7, "gating": True},
-            {"metric": "recall of pos", "at_least": 0.7, "gating": True},
-            {"metric": "accuracy", "slice": "side = b", "at_least": 0.7, "gating": True},
+            {"metric": "performance.accuracy", "at_least": 0.7, "gating": True},
+            {
+                "metric": "performance.recall",
+                "of": {"label": "pos"},
+                "at_least": 0.7,
+                "gating": True,
+            },
+            {
+                "metric": "performance.accuracy",
+                "slice": "side = b",
+                "at_least": 0.7,
+                "gating": True,
+            },
         ],
     )
     assert [judged.verdict for judged in record.criteria] == [verdict] * 3
@@ -157,7 +167,7 @@ def test_rows_that_all_failed_are_all_wrong_though_others_without_a_label_are_sc
         instances=0,
         methods=[],
         checks=["performance", "calibration", "slices", "fairness"],
-        criteria=[{"metric": "accuracy", "at_least": 0.7, "gating": True}],
+        criteria=[{"metric": "performance.accuracy", "at_least": 0.7, "gating": True}],
     )
     assert record.criteria[0].verdict == "fail"
     accuracy = measure_of(section_of(record, "performance"), "accuracy")
@@ -306,7 +316,7 @@ def test_half_a_surrogate_pair_ends_neither_an_audit_nor_its_files(tmp_path: Pat
         instances=0,
         methods=[],
         checks=["performance", "slices", "fairness"],
-        criteria=[{"metric": "accuracy", "slice": f"own = {half}0", "at_least": 0.5}],
+        criteria=[{"metric": "performance.accuracy", "slice": f"own = {half}0", "at_least": 0.5}],
     )
     assert [section.skipped for section in record.sections if section.id != "trust"] == [None] * 4
     assert record.criteria[0].verdict == "pass"
@@ -339,7 +349,7 @@ def test_what_was_given_is_not_listed_as_missing() -> None:
         "slices": ("side",),
         "training": rows_of(),
         "rationale": "reason",
-        "criteria": ({"metric": "accuracy", "at_least": 0.5},),
+        "criteria": ({"metric": "performance.accuracy", "at_least": 0.5},),
     }
     checks = [make_check(name) for name in CHECKS]
     assert omissions(AuditPlan(**given), checks) == ()
@@ -358,9 +368,9 @@ def test_what_leaves_failures_out_does_not_pass_where_they_are_many(
         model_that_fails(lambda i: (i * 37) % N < N * share),
         ["performance", "calibration"],
         criteria=[
-            {"metric": "AUROC", "at_least": 0.6, "gating": True},
-            {"metric": "Brier score", "at_most": 0.4, "gating": True},
-            {"metric": "AUROC", "at_least": 0.99},
+            {"metric": "performance.auroc", "at_least": 0.6, "gating": True},
+            {"metric": "calibration.brier", "at_most": 0.4, "gating": True},
+            {"metric": "performance.auroc", "at_least": 0.99},
         ],
     )
     assert [judged.verdict for judged in record.criteria] == [verdict, verdict, "fail"]

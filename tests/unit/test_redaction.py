@@ -210,7 +210,7 @@ def leaves(form: str, folder: Path) -> Iterator[str]:
         checks=["performance", "data"],
         system=SystemIdentity(name="system", notice=f"reached by {form}", owner=form),
         criteria=[
-            {"metric": "accuracy", "at_least": 0.5, "rationale": f"agreed in {form}"},
+            {"metric": "performance.accuracy", "at_least": 0.5, "rationale": f"agreed in {form}"},
         ],
         log=log.append,
     )
