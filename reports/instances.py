@@ -164,16 +164,14 @@ def _number_of(record: InstanceRecord) -> str:
 
 def _given(record: InstanceRecord) -> tuple[str, ...] | None:
     """Return the given labels, or the given number of a regression in four digits."""
-    if record.label is not None:
-        return (record.label,)
-    if record.given is None or record.probability is not None:
-        return record.given
-    return tuple(plain(float(number)) for number in record.given)
+    if record.labels is None or record.probability is not None:
+        return record.labels
+    return tuple(plain(float(number)) for number in record.labels)
 
 
 def _outcome(record: InstanceRecord) -> str:
     if record.right is None:
-        return "no label" if record.given is None else "not judged"
+        return "no label" if record.labels is None else "not judged"
     return "right" if record.right else "wrong"
 
 

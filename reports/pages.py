@@ -7,8 +7,6 @@ from explain.record import (
     Attribution,
     AuditRecord,
     Finding,
-    InstanceLink,
-    InstanceRecord,
     JudgedCriterion,
     LogEntry,
     Measure,
@@ -80,7 +78,7 @@ class NavigationEntry:
 def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
     """Return the page of a whole audit."""
     explained = [instance for instance in record.instances if instance.attributions]
-    cited = _cited(record)
+    cited = [instance for instance in record.instances if not instance.attributions]
     links = Links(
         {section.id: section.title for section in record.sections},
         frozenset(instance.id for instance in (*explained, *cited)),
@@ -265,14 +263,6 @@ def _section(
 
 def _measures(title: str, measures: Sequence[Measure]) -> TableView | None:
     return measures_table(title, measures) if measures else None
-
-
-def _cited(record: AuditRecord) -> list[InstanceRecord]:
-    """Return the instances that the record points to without explaining them."""
-    cells = (c for s in record.sections for t in s.tables for row in t.rows for c in row)
-    cited = {cell.instance for cell in cells if isinstance(cell, InstanceLink)}
-    cited.update(target for finding in record.findings for target in finding.evidence)
-    return [i for i in record.instances if i.id in cited and not i.attributions]
 
 
 def _text_columns(record: AuditRecord) -> list[str]:

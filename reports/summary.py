@@ -187,8 +187,8 @@ def counts(record: AuditRecord) -> Counts:
     """Return how many rows were scored, skipped and explained."""
     return Counts(
         rows=count(record.rows),
-        scored=count(len(record.instances)),
-        skipped=count(record.rows - len(record.instances)),
+        scored=count(record.scored),
+        skipped=count(record.rows - record.scored),
         explained=count(sum(bool(instance.attributions) for instance in record.instances)),
         not_measured=count(len(limits(record))),
     )
@@ -255,13 +255,10 @@ def _skipped_rows(skipped: tuple[Skipped, ...]) -> list[LimitView]:
 
 
 def _unread(record: AuditRecord) -> list[LimitView]:
-    cut = [instance for instance in record.instances if instance.unread]
-    if not cut:
+    if (cut := record.truncation) is None:
         return []
-    lost = sum(span.end - span.start for instance in cut for span in instance.unread)
-    total = sum(len(part) for instance in record.instances for part in instance.parts)
-    rows = [instance.row for instance in cut]
-    reason = f"the model cut off and never read {percent(lost / total)} of all characters"
+    share, rows = percent(cut.characters / cut.of), list(cut.rows)
+    reason = f"the model cut off and never read {share} of all characters"
     return [LimitView(f"text of {count(len(rows))} {_rows(rows)}", reason, _named(rows))]
 
 

@@ -86,16 +86,14 @@ def rationales_of(
 
 def instance_of(row: Row, question: AttributionRequest, model: TextClassifier) -> InstanceRecord:
     """Return the record of a row that was scored."""
-    single = model.task == "single_label"
     return InstanceRecord(
         id=row.id,
         row=row.number,
         parts=row.parts,
-        label=row.label if single else None,
+        labels=row.labels,
         predicted=question.target.label,
         probability=None if model.task == "regression" else _probability(question),
         scores=tuple(question.scores.tolist()),
-        given=None if single else row.labels,
         predictions=_predictions(question, model) if model.task == "multi_label" else None,
         columns=row.columns,
         unread=question.segmentation.unread,

@@ -16,6 +16,7 @@ from explain.auditing.criteria import FrozenCriteria, judge
 from explain.auditing.explained import assessed_or_not, explain_chosen, repeats_section
 from explain.auditing.omissions import omissions
 from explain.auditing.plan import AuditPlan, with_plan
+from explain.auditing.predictions import predictions_of, shown_instances
 from explain.auditing.provenance import name_of_table, provenance_of, recorded_options, today
 from explain.auditing.resolve import Resolved, resolve
 from explain.auditing.rows import (
@@ -44,6 +45,7 @@ from explain.record import (
     Section,
     SelectionPlan,
     Skipped,
+    Truncation,
 )
 from explain.text.redaction import REMOVED, redacted_record
 from explain.text.spans import text_of
@@ -110,17 +112,20 @@ def audit(
         identity=plan.identity(loaded.description.name),
         provenance=provenance_of(loaded.description, loaded.dataset, arguments, plan.seed),
         rows=len(loaded.dataset.rows),
+        scored=len(evidence.instances),
         sections=evidence.sections,
         criteria=judge(frozen.criteria, evidence.sections, resolved.checks),
         criteria_sha256=frozen.sha256 if frozen.criteria else None,
         criteria_frozen_on=kept.frozen_on if kept else None,
         trust=evidence.trust,
         plan=evidence.plan,
-        instances=tuple(evidence.instances),
+        instances=shown_instances(evidence.instances, evidence.sections),
+        truncation=Truncation.of_rows(evidence.instances),
         skipped=tuple(evidence.skipped),
         omitted=omissions(plan, resolved.checks),
     )
-    return _without_secrets(record)
+    predictions = predictions_of(evidence.instances, classifier.labels)
+    return _without_secrets(record).with_predictions(predictions)
 
 
 vars(audit)["__signature__"] = with_plan(audit, "given")

@@ -332,7 +332,7 @@ def test_odd_texts_are_no_trouble(texts: list[str]) -> None:
 def corpus_of(*texts: str) -> Corpus:
     instances = [
         InstanceRecord(
-            id=str(i), row=i + 1, parts=(text,), label=None, predicted="x", probability=1,
+            id=str(i), row=i + 1, parts=(text,), labels=None, predicted="x", probability=1,
             scores=(0.0,),
         )
         for i, text in enumerate(texts)

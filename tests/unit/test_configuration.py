@@ -115,11 +115,13 @@ def test_everything_that_a_file_says_is_done_and_recorded(folder: Path) -> None:
         "lime": 64,
     }
     assert set(checks) == {"data", "performance"}
-    assert record.instances[1].columns == {"ticket": "T-1", "language": "en", "country": "de"}
+    second = record.predictions.iloc[1]
+    columns = {"ticket": "T-1", "language": "en", "country": "de"}
+    assert {name: second[f"column.{name}"] for name in columns} == columns
     attributions = [a for instance in record.instances for a in instance.attributions]
     assert len(attributions) == 4
     assert {a.target.label for a in attributions} == {"neg"}
-    assert {i.predicted for i in record.instances} == {"neg", "pos"}
+    assert set(record.predictions.predicted) == {"neg", "pos"}
     assert [(c.metric, c.verdict) for c in record.criteria] == [
         ("performance.accuracy", "pass"),
         ("performance.recall", "inconclusive"),
