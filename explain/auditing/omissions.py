@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from explain.auditing.plan import AuditPlan
 from explain.checks import CHECKS, Check
-from explain.record import Omitted
+from explain.record import Omitted, Sentence
 
 __all__ = ["omissions"]
 
@@ -50,8 +50,8 @@ def omissions(plan: AuditPlan, checks: Sequence[Check]) -> tuple[Omitted, ...]:
     chosen = {check.id for check in checks}
     left_out = [
         Omitted(
-            what=f"{check.title} (a check)",
-            how=f"it was not chosen; add it (--check {name}, or checks=)",
+            what=Sentence("{title} (a check)", title=check.title),
+            how=Sentence("it was not chosen; add it (--check {name}, or checks=)", name=name),
         )
         for name, check in CHECKS.items()
         if name not in chosen

@@ -44,6 +44,7 @@ from explain.record import (
     ModelDescription,
     Section,
     SelectionPlan,
+    Sentence,
     Skipped,
     Truncation,
 )
@@ -261,8 +262,13 @@ def _without_secrets(record: AuditRecord) -> AuditRecord:
     section = Section(
         id="removed-secrets",
         title="Removed keys and passwords",
-        summary=f"{strings} messages, settings or cells of tables held what is, or looks like, a "
-        f"key or a password. “{REMOVED}” stands there now. The explained texts are unchanged.",
+        summary=Sentence(
+            "{n} {n:message, setting or cell|messages, settings or cells} of tables held what is, "
+            "or looks like, a key or a password. {removed:quoted} stands there now. The explained "
+            "texts are unchanged.",
+            n=strings,
+            removed=REMOVED,
+        ),
     )
     return clean.model_copy(update={"sections": (*clean.sections, section)})
 

@@ -39,7 +39,7 @@ from explain.evaluation.section import recall_reading, trust_section
 from explain.evaluation.sensitivity import max_sensitivities
 from explain.evaluation.stability import stability
 from explain.evaluation.verdicts import Flag, MetricResult
-from explain.record import Agreement, Attribution, Measure, MethodTrust, Section, Unit
+from explain.record import Agreement, Attribution, Measure, MethodTrust, Section, Sentence, Unit
 from explain.statistics.intervals import mean
 from explain.text.spans import Text, text_of
 
@@ -209,7 +209,10 @@ def _erased(
 _NOT_DRAWN = Flag(
     "comprehensiveness",
     "not measured",
-    f"This ranking was not compared with random ones: {ERASED} instances were drawn for that.",
+    Sentence(
+        "This ranking was not compared with random ones; {n} other instances were drawn for that.",
+        n=ERASED,
+    ),
 )
 
 
@@ -348,7 +351,10 @@ def _known_values(
 def _recalls(method: str, control: PositiveControl | str) -> list[MetricResult]:
     """Return how often a method finds planted rules, or why that was not measured."""
     if isinstance(control, str):
-        said = f"Whether it finds a planted rule was not measured: {control}."
+        said = Sentence(
+            "We could not measure whether it finds a planted rule: {reason}.",
+            reason=control.removesuffix("."),
+        )
         name = "positive control"
         return [MetricResult(name, None, None, Flag(name, "not measured", said, needed=True))]
     return [recall_reading(recall) for recall in control.recalls if recall.method == method]

@@ -4,7 +4,7 @@ import numpy as np
 
 from explain.evaluation.known_values import KnownValues
 from explain.evaluation.verdicts import Flag, MetricResult, at_least
-from explain.record.wording import percent
+from explain.record import Sentence
 from explain.statistics.intervals import clustered_proportion, proportion
 
 __all__ = ["LEAST_COVERED", "known_values_readings"]
@@ -21,20 +21,26 @@ def known_values_readings(found: KnownValues) -> list[MetricResult]:
     """Return how many known values a method gets right, and how many its intervals hold."""
     name = "known values"
     if not found.parts:
-        said = f"Known values were not measured: {found.reason}.".replace("..", ".")
+        reason = str(found.reason).removesuffix(".")
+        said = Sentence("Known values were not measured: {reason}.", reason=reason)
         return [MetricResult(name, None, None, Flag(name, "not measured", said))]
     right = np.concatenate([part.right for part in found.parts])
-    texts = proportion(f"{name}: texts that are right", int(right.sum()), len(right))
+    texts = proportion("known values: texts that are right", int(right.sum()), len(right))
     readings = [
         MetricResult(
             texts.name,
             texts,
-            f"at least {LEAST_RIGHT}",
+            Sentence("at least {limit}", limit=LEAST_RIGHT),
             Flag(
                 name,
                 at_least(texts, LEAST_RIGHT, ENOUGH_RIGHT),
-                f"Of known values it gets right those of {right.sum()} of {len(right)} texts; "
-                f"at least {percent(LEAST_RIGHT)} is wanted.",
+                Sentence(
+                    "It gets the known values right in {hits} of {n} texts; at least "
+                    "{limit:percent} is required.",
+                    hits=int(right.sum()),
+                    n=len(right),
+                    limit=LEAST_RIGHT,
+                ),
                 fatal=True,
                 needed=True,
             ),
@@ -46,18 +52,20 @@ def known_values_readings(found: KnownValues) -> list[MetricResult]:
         text = np.concatenate(
             [part.text + start for part, start in zip(found.parts, offsets, strict=False)]
         )
-        share = clustered_proportion(f"{name}: inside of 90 % intervals", covered, text)
-        said = (
-            f"Its 90 % intervals hold {percent(share.value)} of the known values; at least "
-            f"{percent(LEAST_COVERED)} is wanted."
+        share = clustered_proportion("known values: inside 90 % intervals", covered, text)
+        sentence = Sentence(
+            "Its 90 % intervals contain {share.value:percent} of the known values; at least "
+            "{limit:percent} is required.",
+            share=share,
+            limit=LEAST_COVERED,
         )
         answer = at_least(share, LEAST_COVERED, ENOUGH_COVERED)
         readings.append(
             MetricResult(
                 share.name,
                 share,
-                f"at least {LEAST_COVERED}",
-                Flag("known intervals", answer, said, severe=True, needed=True),
+                Sentence("at least {limit}", limit=LEAST_COVERED),
+                Flag("known intervals", answer, sentence, severe=True, needed=True),
             )
         )
     return readings

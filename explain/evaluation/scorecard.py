@@ -25,8 +25,7 @@ from explain.evaluation.verdicts import (
     at_most,
     better_than_random,
 )
-from explain.record import Agreement, Measure, Unit
-from explain.record.wording import percent
+from explain.record import Agreement, Measure, Sentence, Unit
 from explain.statistics.bootstrap import CONFIDENCE
 from explain.statistics.intervals import mean, proportion
 
@@ -114,8 +113,8 @@ def infidelity_reading(found: Sequence[Infidelity]) -> MetricResult:
         random,
         gain,
         NEGLIGIBLE * _value(random),
-        "Its values foretell what removing features does no better than the same values at random "
-        "features",
+        "Its values predict the effect of removing features no better than the same values at "
+        "random features",
     )
 
 
@@ -123,7 +122,14 @@ def sensitivity_reading(method: str, found: Sequence[Sensitivity] | str) -> Metr
     """Return max-sensitivity against that of permuted values, or why there is none."""
     name = "max-sensitivity"
     if isinstance(found, str):
-        return _unmeasured(name, f"Max-sensitivity is not defined for {method}: {found}.")
+        return _unmeasured(
+            name,
+            Sentence(
+                "Max-sensitivity is not defined for {method}: {reason}.",
+                method=method,
+                reason=found.removesuffix("."),
+            ),
+        )
     random = mean("max-sensitivity of random values", [s.random for s in found], "coefficient")
     return _gain_reading(
         name,
@@ -137,19 +143,25 @@ def sensitivity_reading(method: str, found: Sequence[Sensitivity] | str) -> Metr
 
 def stability_readings(found: Stability) -> list[MetricResult]:
     """Return the rank correlation and the shared top features of several runs."""
-    name = f"stability over {found.varied}: median tau-b"
-    shared = f"stability over {found.varied}: top features shared"
+    name = Sentence("stability over {varied}: median tau-b", varied=found.varied)
+    shared = Sentence("stability over {varied}: top features shared", varied=found.varied)
     if not found.taus:
         return [_unmeasured(name, "Stability was not measured: no explanation can be compared.")]
     tau = _median(name, found.taus)
     verdict = Flag(
         "stability",
         at_least(tau, LEAST_TAU),
-        f"Over other {found.varied} the median rank correlation of its values is "
-        f"{tau.value:.2f}; at least {LEAST_TAU} is wanted.",
+        Sentence(
+            "With other {varied} the median rank correlation of its values is {tau:.2f}; at least "
+            "{limit} is required.",
+            varied=found.varied,
+            tau=tau.value,
+            limit=LEAST_TAU,
+        ),
     )
+    bar = Sentence("at least {limit}; 0 by chance", limit=LEAST_TAU)
     return [
-        MetricResult(name, tau, f"at least {LEAST_TAU}; 0 by chance", verdict),
+        MetricResult(name, tau, bar, verdict),
         MetricResult(shared, mean(shared, found.overlaps, "proportion"), "1: the same ones", None),
     ]
 
@@ -168,19 +180,26 @@ def randomisation_reading(found: Sequence[tuple[float, int]] | str) -> MetricRes
     """
     name = "parameter randomisation: median |tau-b|"
     if isinstance(found, str):
-        return _unmeasured(name, f"Parameter randomisation was not measured: {found}.")
-    if not found:
-        said = "Parameter randomisation was not measured: no explanation can be compared."
+        reason = found.removesuffix(".")
+        said = Sentence("Parameter randomisation was not measured: {reason}.", reason=reason)
         return _unmeasured(name, said)
+    if not found:
+        return _unmeasured(
+            name, "Parameter randomisation was not measured: no explanation can be compared."
+        )
     tau = _median(name, [abs(tau) for tau, _ in found])
     bar = max(MOST_RESEMBLANCE, _chance_median([n for _, n in found]))
     verdict = Flag(
         "parameter randomisation",
         at_most(tau, bar, max(bar, LEAST_TAU)),
-        f"The median rank correlation of its values with those for a model of random parameters "
-        f"is {tau.value:.2f}; at most {bar:.2f} is wanted.",
+        Sentence(
+            "The median rank correlation of its values with those for a model with random "
+            "parameters is {tau:.2f}; at most {limit:.2f} is allowed.",
+            tau=tau.value,
+            limit=bar,
+        ),
     )
-    return MetricResult(name, tau, f"at most {bar:.2f}", verdict)
+    return MetricResult(name, tau, Sentence("at most {limit:.2f}", limit=bar), verdict)
 
 
 def agreement_reading(method: str, agreements: Sequence[Agreement]) -> MetricResult:
@@ -205,14 +224,21 @@ def agreement_reading(method: str, agreements: Sequence[Agreement]) -> MetricRes
     if not beyond:
         return _unmeasured(name, "Whether another method agrees with it was not measured.")
     other, known = max(beyond.items(), key=lambda item: float(np.mean(item[1])))
-    share = proportion(f"agreement with {other} beyond chance", sum(known), len(known))
+    title = Sentence("agreement with {method} beyond chance", method=other)
+    share = proportion(title, sum(known), len(known))
     verdict = Flag(
         "agreement",
         _beyond_chance(share),
-        f"No other method orders the features as it does more often than by chance: {other} does "
-        f"so most, on {sum(known)} of {len(known)} predictions.",
+        Sentence(
+            "No other method orders the features as it does more often than by chance. {method} "
+            "does so most often, on {hits} of {n} {n:prediction|predictions}.",
+            method=other,
+            hits=sum(known),
+            n=len(known),
+        ),
     )
-    return MetricResult(share.name, share, f"{percent(CHANCE)} by chance", verdict)
+    bar = Sentence("{chance:percent} by chance", chance=CHANCE)
+    return MetricResult(share.name, share, bar, verdict)
 
 
 def _beyond_chance(share: Measure) -> Answer:
@@ -233,7 +259,11 @@ def disputes(agreements: Sequence[Agreement]) -> dict[tuple[str, str], Measure]:
             found.setdefault(agreement.methods, []).append(bool(agreement.disputed))
     return {
         pair: proportion(
-            f"opposite signs at the top: {pair[0]} and {pair[1]}", sum(known), len(known)
+            Sentence(
+                "opposite signs at the top: {first} and {second}", first=pair[0], second=pair[1]
+            ),
+            sum(known),
+            len(known),
         )
         for pair, known in found.items()
     }
@@ -265,15 +295,18 @@ def dispute_reading(
     if not shares:
         return _unmeasured(name, "Whether another method gives opposite signs was not measured.")
     other, share = max(shares.items(), key=lambda item: item[1].lower or 0.0)
-    said = (
-        f"{other} gives a top feature the opposite sign on {percent(share.value)} of "
-        f"{share.n} predictions; at most {percent(MOST_DISPUTED)} is wanted."
+    sentence = Sentence(
+        "{method} gives a top feature the opposite sign on {share.value:percent} of {share.n} "
+        "predictions; at most {limit:percent} is allowed.",
+        method=other,
+        share=share,
+        limit=MOST_DISPUTED,
     )
     return MetricResult(
-        f"{name}, with {other}",
+        Sentence("opposite signs at the top, with {method}", method=other),
         share,
-        f"at most {MOST_DISPUTED}",
-        Flag("opposite signs", at_most(share, MOST_DISPUTED), said),
+        Sentence("at most {limit}", limit=MOST_DISPUTED),
+        Flag("opposite signs", at_most(share, MOST_DISPUTED), sentence),
     )
 
 
@@ -283,7 +316,7 @@ def plausibility_readings(found: Plausibility) -> list[MetricResult]:
         MetricResult(
             name,
             mean(name, own, "proportion"),
-            mean(f"{name} of random values", chance, "proportion"),
+            mean(Sentence("{metric} of random values", metric=name), chance, "proportion"),
             None,
         )
         for name, own, chance in (
@@ -304,17 +337,25 @@ def _gain_reading(
 ) -> MetricResult:
     """Return a reading that is flagged where the gain over random values is next to none."""
     if measure is None or gain.value is None:
-        said = f"{name.capitalize()} was not measured: no explanation can be compared."
+        said = Sentence(
+            "{metric} was not measured: no explanation can be compared.", metric=name.capitalize()
+        )
         return _unmeasured(name, said)
-    said = f"{sentence}: the gain is {gain.value:+.2f}"
-    if gain.lower is not None:
-        said += f", 95 % interval {gain.lower:+.2f} to {gain.upper:+.2f}"
+    if gain.lower is None:
+        said = Sentence("{what}: the gain is {gain.value:+.2f}.", what=sentence, gain=gain)
+    else:
+        said = Sentence(
+            "{what}: the gain is {gain.value:+.2f}, 95 % interval {gain.lower:+.2f} to "
+            "{gain.upper:+.2f}.",
+            what=sentence,
+            gain=gain,
+        )
     answer = better_than_random(gain, negligible)
-    return MetricResult(name, measure, against, Flag(name, answer, f"{said}."))
+    return MetricResult(name, measure, against, Flag(name, answer, said))
 
 
 def _unmeasured(name: str, sentence: str) -> MetricResult:
-    return MetricResult(name, None, None, Flag(name, "not measured", sentence.replace("..", ".")))
+    return MetricResult(name, None, None, Flag(name, "not measured", sentence))
 
 
 def _median(name: str, values: Sequence[float]) -> Measure:

@@ -6,7 +6,7 @@ Between the two the instances are too few to tell, which is an answer of its own
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from explain.record import Measure
+from explain.record import Measure, joined
 
 __all__ = [
     "LEAST_SPREAD",
@@ -61,7 +61,7 @@ class Flag:
     @property
     def said(self) -> str:
         """The sentence, and that the instances are too few where they are."""
-        return f"{self.sentence} {TOO_FEW}" if self.answer == "too few" else self.sentence
+        return joined(self.sentence, TOO_FEW if self.answer == "too few" else "")
 
 
 @dataclass(frozen=True, slots=True)

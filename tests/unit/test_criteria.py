@@ -176,8 +176,8 @@ def test_a_gating_verdict_that_chance_explains_is_taken_back_and_says_so() -> No
     together = judge(criteria, [measured], [CHECK])
     assert {found.verdict for found in together} == {"inconclusive"}
     assert together[0].reason == (
-        "the whole 95 % interval lies at or above 0.87, but no longer with p adjusted for 5 gating "
-        "criteria (0.23 instead of 0.046, more than 0.05)"
+        "the whole 95 % interval lies at or above 0.87, but no longer once p is adjusted for 5 "
+        "gating criteria (0.23 instead of 0.046; at most 0.05 is required)"
     )
 
 
@@ -258,17 +258,17 @@ SHARE = proportion("quality", 90, 100)
         (
             {"slice": "language = dd"},
             [section(SHARE, proportion("quality", 1, 2, "language = de"))],
-            "not measured on 'language = dd'; did you mean 'language = de'?",
+            'not measured on "language = dd"; did you mean "language = de"?',
         ),
         (
             {"metric": "quality.share", "of": {"label": "positiv"}},
             [section(SHARE, proportion(SHARE_OF.name(label="positive"), 1, 2))],
-            "not measured for the label 'positiv'; did you mean 'positive'?",
+            'not measured for the label "positiv"; did you mean "positive"?',
         ),
         (
             {"metric": "quality.share", "of": {"label": "positive"}},
             [section(SHARE)],
-            "not measured for the label 'positive'",
+            'not measured for the label "positive"',
         ),
         ({}, [section()], "not measured on this model and table"),
     ],
