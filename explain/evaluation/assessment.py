@@ -12,33 +12,33 @@ from explain.engine.games import AttributionRequest
 from explain.errors import CapabilityError, ExplainError
 from explain.evaluation.agreement import FEWEST_FEATURES, agreements
 from explain.evaluation.faithfulness import Faithfulness, faithfulness
+from explain.evaluation.flags import Flag, MetricResult
 from explain.evaluation.grades import (
-    faithfulness_verdict,
+    faithfulness_flag,
     graded,
     method_trust,
-    shared_readings,
+    shared_results,
 )
 from explain.evaluation.infidelity import Infidelity, infidelities
-from explain.evaluation.known_readings import known_values_readings
+from explain.evaluation.known_value_results import known_values_results
 from explain.evaluation.known_values import KnownValues, known_values
 from explain.evaluation.plausibility import Rationale, plausibility
 from explain.evaluation.positive_control import PositiveControl, positive_control
 from explain.evaluation.randomisation import randomised, resemblances
 from explain.evaluation.scorecard import (
-    agreement_reading,
-    dispute_reading,
+    agreement_result,
+    dispute_result,
     disputes,
-    faithfulness_readings,
-    infidelity_reading,
-    plausibility_readings,
-    randomisation_reading,
-    sensitivity_reading,
-    stability_readings,
+    faithfulness_results,
+    infidelity_result,
+    plausibility_results,
+    randomisation_result,
+    sensitivity_result,
+    stability_results,
 )
-from explain.evaluation.section import recall_reading, trust_section
+from explain.evaluation.section import recall_result, trust_section
 from explain.evaluation.sensitivity import max_sensitivities
 from explain.evaluation.stability import stability
-from explain.evaluation.verdicts import Flag, MetricResult
 from explain.record import Agreement, Attribution, Measure, MethodTrust, Section, Sentence, Unit
 from explain.statistics.intervals import mean
 from explain.text.spans import Text, text_of
@@ -117,35 +117,35 @@ def evaluate_explanations(
     control = _control(engine, texts, used, setting) if used else "no method explained anything"
     known = _known_values(engine, texts, used, setting)
     again = _Again.of(engine, by_method, setting)
-    readings = {
+    results = {
         e.name: [
             *_recalls(e.name, control),
-            *known_values_readings(known[e.name]),
-            *shared_readings([a for _, a in by_method[e.name]]),
+            *known_values_results(known[e.name]),
+            *shared_results([a for _, a in by_method[e.name]]),
             *erased.of_methods[e.name],
-            *again.readings(e),
-            agreement_reading(e.name, [one for found in agreed.values() for one in found]),
-            *plausibility_readings(plausibility(rationales or {}, by_method[e.name])),
+            *again.results(e),
+            agreement_result(e.name, [one for found in agreed.values() for one in found]),
+            *plausibility_results(plausibility(rationales or {}, by_method[e.name])),
         ]
         for e in used
     }
-    poor = {name for name, found in readings.items() if _method(name, found).grade == "D"}
+    poor = {name for name, found in results.items() if _method(name, found).grade == "D"}
     opposed = disputes([one for found in agreed.values() for one in found])
-    for name, found in readings.items():
-        found.append(dispute_reading(name, opposed, poor))
-    trust = {name: _method(name, found) for name, found in readings.items()}
+    for name, found in results.items():
+        found.append(dispute_result(name, opposed, poor))
+    trust = {name: _method(name, found) for name, found in results.items()}
     other = 0 if isinstance(control, str) else control.evaluations
     return Assessment(
         attributions={
             instance: [
-                graded(a, trust[a.method], verdicts=own.verdicts, quality=own.measures)
+                graded(a, trust[a.method], flags=own.flags, quality=own.measures)
                 for a, own in zip(attributions, erased.of_instances[instance], strict=True)
             ]
             for instance, attributions in explained.items()
         },
         trust=tuple(trust.values()),
         agreements=agreed,
-        section=trust_section(tuple(trust.values()), control, known, agreed, readings),
+        section=trust_section(tuple(trust.values()), control, known, agreed, results),
         evaluations=other + again.evaluations,
     )
 
@@ -154,7 +154,7 @@ def evaluate_explanations(
 class _Own:
     """What metrics say of one attribution."""
 
-    verdicts: Sequence[Flag]
+    flags: Sequence[Flag]
     measures: Sequence[Measure] = ()
 
 
@@ -197,8 +197,8 @@ def _erased(
     return _Erased(
         {
             method: [
-                *faithfulness_readings(rankings[method], units[method]),
-                infidelity_reading(fits[method]),
+                *faithfulness_results(rankings[method], units[method]),
+                infidelity_result(fits[method]),
             ]
             for method in rankings
         },
@@ -229,7 +229,7 @@ def _own(ranking: object, fit: object, unit: Unit) -> _Own:
     if isinstance(fit, Infidelity):
         lost = (fit.random - fit.own).tolist()
         measures.append(mean("infidelity of random values minus its own", lost, "proportion"))
-    return _Own([faithfulness_verdict(gained, spread, "this ranking", fatal=False)], measures)
+    return _Own([faithfulness_flag(gained, spread, "this ranking", fatal=False)], measures)
 
 
 def _unit(attribution: Attribution) -> Unit:
@@ -269,7 +269,7 @@ class _Again:
             ]
         return cls(engine, _randomised_model(engine, setting) if keys else "", sample, setting)
 
-    def readings(self, explainer: Explainer) -> list[MetricResult]:
+    def results(self, explainer: Explainer) -> list[MetricResult]:
         """Return what another seed or other baselines, points near by and random parameters say."""
         asked = self.sample[explainer.name]
         moved = max_sensitivities(self.engine, asked, explainer, self.setting)
@@ -279,9 +279,9 @@ class _Again:
             else resemblances(self.twin, _thrifty(explainer), [a for _, a in asked], self.setting)
         )
         return [
-            *stability_readings(stability(self.engine, asked, explainer, self.setting)),
-            sensitivity_reading(explainer.name, moved),
-            randomisation_reading(resembling),
+            *stability_results(stability(self.engine, asked, explainer, self.setting)),
+            sensitivity_result(explainer.name, moved),
+            randomisation_result(resembling),
         ]
 
     @property
@@ -357,12 +357,12 @@ def _recalls(method: str, control: PositiveControl | str) -> list[MetricResult]:
         )
         name = "positive control"
         return [MetricResult(name, None, None, Flag(name, "not measured", said, needed=True))]
-    return [recall_reading(recall) for recall in control.recalls if recall.method == method]
+    return [recall_result(recall) for recall in control.recalls if recall.method == method]
 
 
-def _method(name: str, readings: Sequence[MetricResult]) -> MethodTrust:
+def _method(name: str, results: Sequence[MetricResult]) -> MethodTrust:
     return method_trust(
         name,
-        [reading.verdict for reading in readings if reading.verdict is not None],
-        [reading.measure for reading in readings if reading.measure is not None],
+        [result.flag for result in results if result.flag is not None],
+        [result.measure for result in results if result.measure is not None],
     )

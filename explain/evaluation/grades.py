@@ -14,9 +14,7 @@ than its method.
 
 from collections.abc import Sequence
 
-from explain.evaluation.planted_rules import Kind
-from explain.evaluation.positive_control import LEAST_RECALL, Recall
-from explain.evaluation.verdicts import (
+from explain.evaluation.flags import (
     LEAST_SPREAD,
     Answer,
     Flag,
@@ -26,18 +24,20 @@ from explain.evaluation.verdicts import (
     at_most,
     better_than_random,
 )
+from explain.evaluation.planted_rules import Kind
+from explain.evaluation.positive_control import LEAST_RECALL, Recall
 from explain.record import Attribution, Grade, Measure, MethodTrust, Sentence
 from explain.statistics.intervals import proportion
 
 __all__ = [
     "KIND_NAMES",
-    "faithfulness_verdict",
+    "faithfulness_flag",
     "grade",
     "graded",
     "method_trust",
-    "own_verdicts",
-    "recall_verdict",
-    "shared_readings",
+    "recall_flag",
+    "self_reported_flags",
+    "shared_results",
 ]
 
 MOST_GAP = 0.05
@@ -62,7 +62,7 @@ _LIMITS = {
     "held-out R²": Sentence("at least {limit}", limit=LEAST_R2),
     "rounding": Sentence("at most {limit:percent} of the texts at the cap", limit=MOST_AT_CAP),
 }
-"""The bar of each of `own_verdicts`, in a reader's words."""
+"""The bar of each of `self_reported_flags`, in a reader's words."""
 
 _GRADES: tuple[Grade, ...] = ("A", "B", "C", "D")
 
@@ -74,31 +74,31 @@ KIND_NAMES: dict[Kind, str] = {
 """The kinds of planted rules, in a reader's words."""
 
 
-def grade(verdicts: Sequence[Flag]) -> tuple[Grade, tuple[str, ...]]:
-    """Return the grade and the sentences of all verdicts that are no pass, the worst first.
+def grade(flags: Sequence[Flag]) -> tuple[Grade, tuple[str, ...]]:
+    """Return the grade and the sentences of all flags that did not pass, the worst first.
 
     Examples
     --------
     >>> grade([Flag("completeness", "flagged", "The gap is 9 %, the limit 5 %.")])
     ('B', ('The gap is 9 %, the limit 5 %.',))
     """
-    flags = [v for v in verdicts if v.answer == "flagged"]
-    unknown = [v for v in verdicts if v.answer in ("too few", "not measured")]
-    level = 2 if any(v.severe for v in flags) else min(len(flags), 2)
-    if any(v.needed for v in unknown):
+    flagged = [flag for flag in flags if flag.answer == "flagged"]
+    unknown = [flag for flag in flags if flag.answer in ("too few", "not measured")]
+    level = 2 if any(flag.severe for flag in flagged) else min(len(flagged), 2)
+    if any(flag.needed for flag in unknown):
         level = max(level, 1)
-    if any(v.fatal for v in flags):
+    if any(flag.fatal for flag in flagged):
         level = 3
-    said = [
-        *sorted(flags, key=lambda v: (not v.fatal, not v.severe)),
-        *sorted(unknown, key=lambda v: not v.needed),
+    ranked = [
+        *sorted(flagged, key=lambda flag: (not flag.fatal, not flag.severe)),
+        *sorted(unknown, key=lambda flag: not flag.needed),
     ]
-    return _GRADES[level], tuple(dict.fromkeys(v.said for v in said))
+    return _GRADES[level], tuple(dict.fromkeys(flag.full_sentence for flag in ranked))
 
 
-def method_trust(method: str, verdicts: Sequence[Flag], measures: Sequence[Measure]) -> MethodTrust:
+def method_trust(method: str, flags: Sequence[Flag], measures: Sequence[Measure]) -> MethodTrust:
     """Return what a record says of a method."""
-    found, reasons = grade(verdicts)
+    found, reasons = grade(flags)
     return MethodTrust(method=method, grade=found, reasons=reasons, measures=tuple(measures))
 
 
@@ -106,7 +106,7 @@ def graded(
     attribution: Attribution,
     trust: MethodTrust,
     *,
-    verdicts: Sequence[Flag] = (),
+    flags: Sequence[Flag] = (),
     quality: Sequence[Measure] = (),
 ) -> Attribution:
     """Return the attribution with its grade, which is never better than that of its method.
@@ -117,12 +117,12 @@ def graded(
         The attribution.
     trust : MethodTrust
         What was found of its method.
-    verdicts : sequence of Flag
-        What metrics say of it beyond what it says of itself, see `own_verdicts`.
+    flags : sequence of Flag
+        What metrics say of it beyond what it says of itself, see `self_reported_flags`.
     quality : sequence of Measure
         What they measured.
     """
-    own, reasons = grade([*own_verdicts(attribution), *verdicts])
+    own, reasons = grade([*self_reported_flags(attribution), *flags])
     if own < trust.grade:
         own = trust.grade
         of_method = Sentence(
@@ -134,15 +134,15 @@ def graded(
     )
 
 
-def own_verdicts(attribution: Attribution) -> list[Flag]:
+def self_reported_flags(attribution: Attribution) -> list[Flag]:
     """Return what an attribution says of itself: gap, error, fit, convergence.
 
     The gap is relative to |v(N) - v(empty)|, or to the largest absolute value where that is larger;
     only methods that promise none are asked for it. A method states its error by standard errors,
     by a test of convergence, or by being exact.
     """
-    verdicts = (said(attribution) for said in _SELF_REPORTS)
-    return [verdict for verdict in verdicts if verdict is not None]
+    flags = (report(attribution) for report in _SELF_REPORTS)
+    return [flag for flag in flags if flag is not None]
 
 
 def _completeness(attribution: Attribution) -> Flag | None:
@@ -226,16 +226,16 @@ _SELF_REPORTS = (_completeness, _convergence, _stated_errors, _fit, _rounding)
 """What an attribution can say of itself; the bar of each is in `_LIMITS`."""
 
 
-def shared_readings(attributions: Sequence[Attribution]) -> list[MetricResult]:
+def shared_results(attributions: Sequence[Attribution]) -> list[MetricResult]:
     """Return what the attributions of one method say of it: how many are flagged, and by what."""
-    own = [own_verdicts(attribution) for attribution in attributions]
-    readings = []
-    for name in dict.fromkeys(v.name for verdicts in own for v in verdicts):
-        same = [v for verdicts in own for v in verdicts if v.name == name]
-        known = [v.answer == "flagged" for v in same if v.answer != "not measured"]
+    own = [self_reported_flags(attribution) for attribution in attributions]
+    results = []
+    for name in dict.fromkeys(flag.name for flags in own for flag in flags):
+        same = [flag for flags in own for flag in flags if flag.name == name]
+        known = [flag.answer == "flagged" for flag in same if flag.answer != "not measured"]
         first, title = same[0], Sentence("explanations flagged: {metric}", metric=name)
         if not known:
-            readings.append(MetricResult(title, None, None, first))
+            results.append(MetricResult(title, None, None, first))
             continue
         share = proportion(title, sum(known), len(known))
         sentence = Sentence(
@@ -244,7 +244,7 @@ def shared_readings(attributions: Sequence[Attribution]) -> list[MetricResult]:
             n=len(known),
             metric=name,
         )
-        readings.append(
+        results.append(
             MetricResult(
                 title,
                 share,
@@ -258,12 +258,12 @@ def shared_readings(attributions: Sequence[Attribution]) -> list[MetricResult]:
                 ),
             )
         )
-    return [*readings, *_flagged_at_all(own)]
+    return [*results, *_flagged_at_all(own)]
 
 
 def _flagged_at_all(own: Sequence[Sequence[Flag]]) -> list[MetricResult]:
     """Return how many explanations are flagged by whatever it is."""
-    flagged = sum(any(v.answer == "flagged" for v in verdicts) for verdicts in own)
+    flagged = sum(any(flag.answer == "flagged" for flag in flags) for flags in own)
     if not flagged:
         return []
     title = "explanations flagged by anything"
@@ -277,7 +277,7 @@ def _flagged_at_all(own: Sequence[Sequence[Flag]]) -> list[MetricResult]:
     ]
 
 
-def recall_verdict(recall: Recall) -> Flag:
+def recall_flag(recall: Recall) -> Flag:
     """Return what the positive control says of a method; a single word that it misses is fatal."""
     rule = KIND_NAMES[recall.kind]
     name = Sentence("positive control, {rule}", rule=rule)
@@ -308,9 +308,7 @@ def recall_verdict(recall: Recall) -> Flag:
     )
 
 
-def faithfulness_verdict(
-    measure: Measure | None, spread: float, subject: str, *, fatal: bool
-) -> Flag:
+def faithfulness_flag(measure: Measure | None, spread: float, subject: str, *, fatal: bool) -> Flag:
     """Return what comprehensiveness minus that of random rankings says of a method or attribution.
 
     Parameters

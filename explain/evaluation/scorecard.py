@@ -11,12 +11,7 @@ from scipy.stats import binom
 
 from explain.evaluation.agreement import UNSIGNED, chance_taus
 from explain.evaluation.faithfulness import Faithfulness
-from explain.evaluation.grades import faithfulness_verdict
-from explain.evaluation.infidelity import Infidelity
-from explain.evaluation.plausibility import Plausibility
-from explain.evaluation.sensitivity import Sensitivity
-from explain.evaluation.stability import Stability
-from explain.evaluation.verdicts import (
+from explain.evaluation.flags import (
     LEAST_SPREAD,
     Answer,
     Flag,
@@ -25,20 +20,25 @@ from explain.evaluation.verdicts import (
     at_most,
     better_than_random,
 )
+from explain.evaluation.grades import faithfulness_flag
+from explain.evaluation.infidelity import Infidelity
+from explain.evaluation.plausibility import Plausibility
+from explain.evaluation.sensitivity import Sensitivity
+from explain.evaluation.stability import Stability
 from explain.record import Agreement, Measure, Sentence, Unit
 from explain.statistics.bootstrap import CONFIDENCE
 from explain.statistics.intervals import mean, proportion
 
 __all__ = [
-    "agreement_reading",
-    "dispute_reading",
+    "agreement_result",
+    "dispute_result",
     "disputes",
-    "faithfulness_readings",
-    "infidelity_reading",
-    "plausibility_readings",
-    "randomisation_reading",
-    "sensitivity_reading",
-    "stability_readings",
+    "faithfulness_results",
+    "infidelity_result",
+    "plausibility_results",
+    "randomisation_result",
+    "sensitivity_result",
+    "stability_results",
 ]
 
 LEAST_TAU = 0.5
@@ -61,7 +61,7 @@ NULL = "random"
 """The method that is no witness for another."""
 
 
-def faithfulness_readings(found: Sequence[Faithfulness], unit: Unit) -> list[MetricResult]:
+def faithfulness_results(found: Sequence[Faithfulness], unit: Unit) -> list[MetricResult]:
     """Return comprehensiveness and sufficiency, each minus that of random rankings.
 
     Parameters
@@ -86,9 +86,9 @@ def faithfulness_readings(found: Sequence[Faithfulness], unit: Unit) -> list[Met
             gained.name,
             gained if found else None,
             against,
-            faithfulness_verdict(gained if found else None, of_gained, "its rankings", fatal=True),
+            faithfulness_flag(gained if found else None, of_gained, "its rankings", fatal=True),
         ),
-        _gain_reading(
+        _gain_result(
             kept.name,
             kept if found else None,
             against,
@@ -100,14 +100,14 @@ def faithfulness_readings(found: Sequence[Faithfulness], unit: Unit) -> list[Met
     ]
 
 
-def infidelity_reading(found: Sequence[Infidelity]) -> MetricResult:
+def infidelity_result(found: Sequence[Infidelity]) -> MetricResult:
     """Return infidelity against that of the same values at random features."""
     name = "infidelity"
     gain = mean(name, [float(i.random.mean()) - i.own for i in found], "proportion")
     random = mean(
         "infidelity of random values", [float(i.random.mean()) for i in found], "proportion"
     )
-    return _gain_reading(
+    return _gain_result(
         name,
         mean(name, [i.own for i in found], "proportion") if found else None,
         random,
@@ -118,7 +118,7 @@ def infidelity_reading(found: Sequence[Infidelity]) -> MetricResult:
     )
 
 
-def sensitivity_reading(method: str, found: Sequence[Sensitivity] | str) -> MetricResult:
+def sensitivity_result(method: str, found: Sequence[Sensitivity] | str) -> MetricResult:
     """Return max-sensitivity against that of permuted values, or why there is none."""
     name = "max-sensitivity"
     if isinstance(found, str):
@@ -131,7 +131,7 @@ def sensitivity_reading(method: str, found: Sequence[Sensitivity] | str) -> Metr
             ),
         )
     random = mean("max-sensitivity of random values", [s.random for s in found], "coefficient")
-    return _gain_reading(
+    return _gain_result(
         name,
         mean(name, [s.own for s in found], "coefficient") if found else None,
         random,
@@ -141,14 +141,14 @@ def sensitivity_reading(method: str, found: Sequence[Sensitivity] | str) -> Metr
     )
 
 
-def stability_readings(found: Stability) -> list[MetricResult]:
+def stability_results(found: Stability) -> list[MetricResult]:
     """Return the rank correlation and the shared top features of several runs."""
     name = Sentence("stability over {varied}: median tau-b", varied=found.varied)
     shared = Sentence("stability over {varied}: top features shared", varied=found.varied)
     if not found.taus:
         return [_unmeasured(name, "Stability was not measured: no explanation can be compared.")]
     tau = _median(name, found.taus)
-    verdict = Flag(
+    flag = Flag(
         "stability",
         at_least(tau, LEAST_TAU),
         Sentence(
@@ -161,12 +161,12 @@ def stability_readings(found: Stability) -> list[MetricResult]:
     )
     bar = Sentence("at least {limit}; 0 by chance", limit=LEAST_TAU)
     return [
-        MetricResult(name, tau, bar, verdict),
+        MetricResult(name, tau, bar, flag),
         MetricResult(shared, mean(shared, found.overlaps, "proportion"), "1: the same ones", None),
     ]
 
 
-def randomisation_reading(found: Sequence[tuple[float, int]] | str) -> MetricResult:
+def randomisation_result(found: Sequence[tuple[float, int]] | str) -> MetricResult:
     """Return how much explanations resemble those of a randomised model.
 
     The bar is .2 (Adebayo et al. 2018 ask for "low"), or the 95th percentile of what unrelated
@@ -189,7 +189,7 @@ def randomisation_reading(found: Sequence[tuple[float, int]] | str) -> MetricRes
         )
     tau = _median(name, [abs(tau) for tau, _ in found])
     bar = max(MOST_RESEMBLANCE, _chance_median([n for _, n in found]))
-    verdict = Flag(
+    flag = Flag(
         "parameter randomisation",
         at_most(tau, bar, max(bar, LEAST_TAU)),
         Sentence(
@@ -199,10 +199,10 @@ def randomisation_reading(found: Sequence[tuple[float, int]] | str) -> MetricRes
             limit=bar,
         ),
     )
-    return MetricResult(name, tau, Sentence("at most {limit:.2f}", limit=bar), verdict)
+    return MetricResult(name, tau, Sentence("at most {limit:.2f}", limit=bar), flag)
 
 
-def agreement_reading(method: str, agreements: Sequence[Agreement]) -> MetricResult:
+def agreement_result(method: str, agreements: Sequence[Agreement]) -> MetricResult:
     """Return how often a method agrees beyond chance with the one that it agrees with most.
 
     Texts of so few features that no agreement is beyond chance do not count.
@@ -226,7 +226,7 @@ def agreement_reading(method: str, agreements: Sequence[Agreement]) -> MetricRes
     other, known = max(beyond.items(), key=lambda item: float(np.mean(item[1])))
     title = Sentence("agreement with {method} beyond chance", method=other)
     share = proportion(title, sum(known), len(known))
-    verdict = Flag(
+    flag = Flag(
         "agreement",
         _beyond_chance(share),
         Sentence(
@@ -238,7 +238,7 @@ def agreement_reading(method: str, agreements: Sequence[Agreement]) -> MetricRes
         ),
     )
     bar = Sentence("{chance:percent} by chance", chance=CHANCE)
-    return MetricResult(share.name, share, bar, verdict)
+    return MetricResult(share.name, share, bar, flag)
 
 
 def _beyond_chance(share: Measure) -> Answer:
@@ -269,7 +269,7 @@ def disputes(agreements: Sequence[Agreement]) -> dict[tuple[str, str], Measure]:
     }
 
 
-def dispute_reading(
+def dispute_result(
     method: str, found: Mapping[tuple[str, str], Measure], distrusted: Collection[str]
 ) -> MetricResult:
     """Return how often another method gives opposite signs to the top features.
@@ -310,7 +310,7 @@ def dispute_reading(
     )
 
 
-def plausibility_readings(found: Plausibility) -> list[MetricResult]:
+def plausibility_results(found: Plausibility) -> list[MetricResult]:
     """Return how well values find human rationales; nothing follows for the grade."""
     return [
         MetricResult(
@@ -327,7 +327,7 @@ def plausibility_readings(found: Plausibility) -> list[MetricResult]:
     ]
 
 
-def _gain_reading(
+def _gain_result(
     name: str,
     measure: Measure | None,
     against: Measure | str,
@@ -335,7 +335,7 @@ def _gain_reading(
     negligible: float,
     sentence: str,
 ) -> MetricResult:
-    """Return a reading that is flagged where the gain over random values is next to none."""
+    """Return a result that is flagged where the gain over random values is next to none."""
     if measure is None or gain.value is None:
         said = Sentence(
             "{metric} was not measured: no explanation can be compared.", metric=name.capitalize()

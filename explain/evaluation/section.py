@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from explain.evaluation.grades import KIND_NAMES, recall_verdict
-from explain.evaluation.known_readings import LEAST_COVERED
+from explain.evaluation.flags import MetricResult, at_most
+from explain.evaluation.grades import KIND_NAMES, recall_flag
+from explain.evaluation.known_value_results import LEAST_COVERED
 from explain.evaluation.known_values import KnownValues, Part
 from explain.evaluation.positive_control import LEAST_RECALL, PositiveControl, Recall
 from explain.evaluation.scorecard import MOST_DISPUTED, disputes
-from explain.evaluation.verdicts import MetricResult, at_most
 from explain.record import (
     Agreement,
     Cell,
@@ -23,7 +23,7 @@ from explain.record import (
 )
 from explain.statistics.intervals import clustered_proportion, mean, proportion
 
-__all__ = ["TITLE", "recall_measure", "recall_reading", "trust_section"]
+__all__ = ["TITLE", "recall_measure", "recall_result", "trust_section"]
 
 TITLE = "Reliability of the explanations"
 
@@ -33,7 +33,7 @@ def trust_section(
     control: PositiveControl | str,
     known: Mapping[str, KnownValues],
     agreements: Mapping[str, Sequence[Agreement]],
-    readings: Mapping[str, Sequence[MetricResult]],
+    results: Mapping[str, Sequence[MetricResult]],
 ) -> Section:
     """Return the section on whether the explanations can be believed.
 
@@ -47,7 +47,7 @@ def trust_section(
         What each method says where the truth is known, by its name.
     agreements : mapping of str to sequence of Agreement
         For each explained instance, by its id, how far its methods agree.
-    readings : mapping of str to sequence of MetricResult
+    results : mapping of str to sequence of MetricResult
         What each metric says of each method, by its name.
     """
     if not trust:
@@ -64,7 +64,7 @@ def trust_section(
             _grades(trust),
             *([] if isinstance(control, str) else [_control(control)]),
             *_known(known),
-            _metrics(readings),
+            _metrics(results),
             *_agreements(agreements),
         ),
         findings=tuple(_opposite_signs(trust, agreements)),
@@ -103,14 +103,14 @@ def recall_measure(recall: Recall) -> Measure:
     return proportion(name, recall.hits, recall.n)
 
 
-def recall_reading(recall: Recall) -> MetricResult:
+def recall_result(recall: Recall) -> MetricResult:
     """Return how often a method finds a planted rule, and what follows for its grade."""
     measure = recall_measure(recall)
     return MetricResult(
         measure.name,
         None if recall.reason is not None else measure,
         Sentence("at least {limit}", limit=LEAST_RECALL),
-        recall_verdict(recall),
+        recall_flag(recall),
     )
 
 
@@ -153,14 +153,20 @@ _RULE = Sentence(
 )
 
 
-def _metrics(readings: Mapping[str, Sequence[MetricResult]]) -> Table:
+def _metrics(results: Mapping[str, Sequence[MetricResult]]) -> Table:
     """Return what each metric says of each method, but for the control, which has its own table."""
     rows: dict[str, list[tuple[Cell, ...]]] = {}
-    for method, found in readings.items():
-        for reading in found:
-            if reading.verdict is None or not reading.verdict.name.startswith("positive control"):
-                row = (method, reading.name, reading.measure, reading.against, _said(reading))
-                rows.setdefault(reading.name, []).append(row)
+    for method, found in results.items():
+        for result in found:
+            if result.flag is None or not result.flag.name.startswith("positive control"):
+                row = (
+                    method,
+                    result.name,
+                    result.measure,
+                    result.against,
+                    _answer_in_words(result),
+                )
+                rows.setdefault(result.name, []).append(row)
     return Table(
         title="What was measured",
         columns=("method", "measure", "result", "compared with", "verdict"),
@@ -181,10 +187,10 @@ _NOTE = (
 )
 
 
-def _said(reading: MetricResult) -> str:
-    if reading.verdict is None:
+def _answer_in_words(result: MetricResult) -> str:
+    if result.flag is None:
         return "reported only"
-    answer = reading.verdict.answer
+    answer = result.flag.answer
     return "too few to tell" if answer == "too few" else answer
 
 

@@ -19,7 +19,7 @@ from explain.errors import CapabilityError
 from explain.evaluation.infidelity import infidelity
 from explain.evaluation.randomisation import randomised, resemblances
 from explain.evaluation.scorecard import (
-    randomisation_reading,
+    randomisation_result,
 )
 from explain.evaluation.sensitivity import (
     MOVES,
@@ -207,5 +207,5 @@ def test_a_method_that_explains_the_text_resembles_itself() -> None:
     assert not isinstance(found, str)
     assert [tau for tau, _ in found] == pytest.approx([1.0] * 3)
     assert [n for _, n in found] == [6, 6, 3]
-    assert answered(randomisation_reading([*found, *found])) == "flagged"
-    assert answered(randomisation_reading(found)) == "too few"
+    assert answered(randomisation_result([*found, *found])) == "flagged"
+    assert answered(randomisation_result(found)) == "too few"

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from explain.evaluation.flags import Flag, MetricResult, at_least
 from explain.evaluation.known_values import KnownValues
-from explain.evaluation.verdicts import Flag, MetricResult, at_least
 from explain.record import Sentence
 from explain.statistics.intervals import clustered_proportion, proportion
 
-__all__ = ["LEAST_COVERED", "known_values_readings"]
+__all__ = ["LEAST_COVERED", "known_values_results"]
 
 LEAST_RIGHT, ENOUGH_RIGHT = 0.95, 0.75
 """Texts whose known values a method is to get right, and the lower end of 19 of 20."""
@@ -17,7 +17,7 @@ LEAST_COVERED, ENOUGH_COVERED = 0.9, 0.85
 harder games, and errors of half the size .79 to .85."""
 
 
-def known_values_readings(found: KnownValues) -> list[MetricResult]:
+def known_values_results(found: KnownValues) -> list[MetricResult]:
     """Return how many known values a method gets right, and how many its intervals hold."""
     name = "known values"
     if not found.parts:
@@ -26,7 +26,7 @@ def known_values_readings(found: KnownValues) -> list[MetricResult]:
         return [MetricResult(name, None, None, Flag(name, "not measured", said))]
     right = np.concatenate([part.right for part in found.parts])
     texts = proportion("known values: texts that are right", int(right.sum()), len(right))
-    readings = [
+    results = [
         MetricResult(
             texts.name,
             texts,
@@ -60,7 +60,7 @@ def known_values_readings(found: KnownValues) -> list[MetricResult]:
             limit=LEAST_COVERED,
         )
         answer = at_least(share, LEAST_COVERED, ENOUGH_COVERED)
-        readings.append(
+        results.append(
             MetricResult(
                 share.name,
                 share,
@@ -68,4 +68,4 @@ def known_values_readings(found: KnownValues) -> list[MetricResult]:
                 Flag("known intervals", answer, sentence, severe=True, needed=True),
             )
         )
-    return readings
+    return results

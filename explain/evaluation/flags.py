@@ -59,7 +59,7 @@ class Flag:
     needed: bool = False
 
     @property
-    def said(self) -> str:
+    def full_sentence(self) -> str:
         """The sentence, and that the instances are too few where they are."""
         return joined(self.sentence, TOO_FEW if self.answer == "too few" else "")
 
@@ -76,14 +76,14 @@ class MetricResult:
         The number; None if it was not measured.
     against : Measure or str or None
         What random values reach, or the bar in words.
-    verdict : Flag or None
+    flag : Flag or None
         What follows for the grade; None for what is only reported.
     """
 
     name: str
     measure: Measure | None
     against: Measure | str | None
-    verdict: Flag | None
+    flag: Flag | None
 
 
 def answer_if(flagged: bool) -> Answer:
