@@ -101,7 +101,7 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
         day=summary.day(record),
         record_hash=summary.record_hash(record),
         verdict=summary.verdict(record.criteria),
-        found=summary.found(record),
+        found=summary.number_of_findings(record),
         counts=totals,
         criteria=_criteria(record.criteria, links),
         frozen=summary.frozen(record),
@@ -274,14 +274,14 @@ def _text_columns(record: AuditRecord) -> list[str]:
 def _strata(record: AuditRecord) -> TableView:
     return table(
         "How the explained instances were chosen",
-        ("stratum", "rule", "wanted", "available", "chosen"),
+        ("stratum", "rule", "planned", "available", "chosen"),
         (
             (
                 CellView(stratum.name),
                 CellView(stratum.rule),
                 *(
                     CellView(count(number), numeric=True)
-                    for number in (stratum.wanted, stratum.available, stratum.chosen)
+                    for number in (stratum.quota, stratum.available, stratum.chosen)
                 ),
             )
             for stratum in record.plan.strata

@@ -143,11 +143,11 @@ def judge(
 def _judged(
     criterion: Criterion,
     metric: MetricSpec,
-    found: _Evidence,
+    evidence: _Evidence,
     adjusted: float | None,
     n_gating: int,
 ) -> JudgedCriterion:
-    verdict, reason = found.side, found.reason
+    verdict, reason = evidence.side, evidence.reason
     if verdict != "inconclusive" and adjusted is not None and adjusted > ALPHA:
         verdict = "inconclusive"
         reason = Sentence(
@@ -156,17 +156,17 @@ def _judged(
             reason=reason,
             n=n_gating,
             adjusted=adjusted,
-            p_value=found.p_value,
+            p_value=evidence.p_value,
             alpha=ALPHA,
         )
     return JudgedCriterion.model_validate(
         {
             **criterion.stated(),
             "title": metric.name(**criterion.of),
-            "measured": found.measure,
-            "section": found.section,
-            "p_value": found.p_value,
-            "adjusted_p_value": None if found.p_value is None else adjusted,
+            "measured": evidence.measure,
+            "section": evidence.section,
+            "p_value": evidence.p_value,
+            "adjusted_p_value": None if evidence.p_value is None else adjusted,
             "verdict": verdict,
             "reason": reason,
         }
@@ -225,9 +225,9 @@ def _missing(criterion: Criterion, sections: Sequence[Section]) -> str:
     return "not measured on this model and table"
 
 
-def _absent(where: str, name: str, known: set[str]) -> str:
+def _absent(where: str, name: str, measured: set[str]) -> str:
     missing = Sentence("not measured {where} {name:quoted}", where=where, name=name)
-    close = get_close_matches(name, sorted(known), n=1)
+    close = get_close_matches(name, sorted(measured), n=1)
     if not close:
         return missing
     return Sentence("{missing}; did you mean {close:quoted}?", missing=missing, close=close[0])

@@ -74,12 +74,12 @@ def ask_rows(
 
 
 def rationales_of(
-    asked: Sequence[tuple[Row, AttributionRequest]], model: TextClassifier
+    scored: Sequence[tuple[Row, AttributionRequest]], model: TextClassifier
 ) -> dict[str, Rationale]:
     """Return what people marked in each row; the value of a regression has no other label."""
     return {
         row.id: Rationale(None if model.task == "regression" else row.labels, row.rationale)
-        for row, _ in asked
+        for row, _ in scored
         if row.rationale is not None
     }
 
@@ -116,11 +116,11 @@ def _predictions(question: AttributionRequest, model: TextClassifier) -> tuple[P
 
 
 def questions_of(
-    question: AttributionRequest, model: TextClassifier, wanted: str | None
+    question: AttributionRequest, model: TextClassifier, label: str | None
 ) -> list[AttributionRequest]:
     """Return a question for each label that is explained: the wanted one, or those predicted."""
-    labels = [wanted]
-    if wanted is None and model.task == "multi_label":
+    labels = [label]
+    if label is None and model.task == "multi_label":
         predicted = _predictions(question, model)[:MOST_TARGETS]
         labels = [prediction.label for prediction in predicted] or [None]
     return [

@@ -116,7 +116,7 @@ def evaluate_explanations(
     agreed = {instance: agreements(found) for instance, found in explained.items()}
     control = _control(engine, texts, used, setting) if used else "no method explained anything"
     known = _known_values(engine, texts, used, setting)
-    again = _Again.of(engine, by_method, setting)
+    again = _Repetition.of(engine, by_method, setting)
     results = {
         e.name: [
             *_recalls(e.name, control),
@@ -151,7 +151,7 @@ def evaluate_explanations(
 
 
 @dataclass(frozen=True, slots=True)
-class _Own:
+class _OwnEvidence:
     """What metrics say of one attribution."""
 
     flags: Sequence[Flag]
@@ -163,7 +163,7 @@ class _Erased:
     """What removing features says of each method, and of each attribution of an instance."""
 
     of_methods: dict[str, list[MetricResult]]
-    of_instances: dict[str, list[_Own]]
+    of_instances: dict[str, list[_OwnEvidence]]
 
 
 def _erased(
@@ -179,13 +179,13 @@ def _erased(
     given = [a for instance, a in flat if a.spans and instance in some]
     ranked = iter(faithfulness(engine, given, setting.masker, setting.seed))
     fitted = iter(infidelities(engine, given, setting.masker, setting.seed))
-    of_instances: dict[str, list[_Own]] = {instance: [] for instance in explained}
+    of_instances: dict[str, list[_OwnEvidence]] = {instance: [] for instance in explained}
     rankings: dict[str, list[Faithfulness]] = {a.method: [] for _, a in flat}
     fits: dict[str, list[Infidelity]] = {a.method: [] for _, a in flat}
     units = {a.method: _unit(a) for _, a in flat}
     for instance, attribution in flat:
         if instance not in some:
-            of_instances[instance].append(_Own([_NOT_DRAWN]))
+            of_instances[instance].append(_OwnEvidence([_NOT_DRAWN]))
             continue
         ranking = next(ranked) if attribution.spans else None
         fit = next(fitted) if attribution.spans else None
@@ -193,7 +193,7 @@ def _erased(
             rankings[attribution.method].append(ranking)
         if isinstance(fit, Infidelity):
             fits[attribution.method].append(fit)
-        of_instances[instance].append(_own(ranking, fit, _unit(attribution)))
+        of_instances[instance].append(_own_evidence(ranking, fit, _unit(attribution)))
     return _Erased(
         {
             method: [
@@ -216,7 +216,7 @@ _NOT_DRAWN = Flag(
 )
 
 
-def _own(ranking: object, fit: object, unit: Unit) -> _Own:
+def _own_evidence(ranking: object, fit: object, unit: Unit) -> _OwnEvidence:
     """Return what removing features says of one attribution, over the random rankings."""
     gained: Measure | None = None
     spread = 0.0
@@ -227,9 +227,9 @@ def _own(ranking: object, fit: object, unit: Unit) -> _Own:
         measures += [gained, kept]
         spread = float(ranking.comprehensiveness.std())
     if isinstance(fit, Infidelity):
-        lost = (fit.random - fit.own).tolist()
+        lost = (fit.random - fit.observed).tolist()
         measures.append(mean("infidelity of random values minus its own", lost, "proportion"))
-    return _Own([faithfulness_flag(gained, spread, "this ranking", fatal=False)], measures)
+    return _OwnEvidence([faithfulness_flag(gained, spread, "this ranking", fatal=False)], measures)
 
 
 def _unit(attribution: Attribution) -> Unit:
@@ -237,7 +237,7 @@ def _unit(attribution: Attribution) -> Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class _Again:
+class _Repetition:
     """A few explanations that are made again, and the models that are asked for them."""
 
     engine: Engine
@@ -251,7 +251,7 @@ class _Again:
         engine: Engine,
         by_method: Mapping[str, Sequence[tuple[str, Attribution]]],
         setting: AttributionSettings,
-    ) -> "_Again":
+    ) -> "_Repetition":
         """Draw the explanations: the same predictions for all methods, as far as they have them."""
         keys = sorted({_key(i, a) for found in by_method.values() for i, a in found})
         shuffled = np.random.default_rng(setting.seed).permutation(len(keys))

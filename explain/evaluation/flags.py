@@ -91,19 +91,19 @@ def answer_if(flagged: bool) -> Answer:
     return "flagged" if flagged else "passed"
 
 
-def at_least(measure: Measure | None, wanted: float, enough: float | None = None) -> Answer:
+def at_least(measure: Measure | None, bar: float, enough: float | None = None) -> Answer:
     """Return whether a number certainly is what is wanted, or certainly is not.
 
     Parameters
     ----------
     measure : Measure or None
         The number with its interval.
-    wanted : float
+    bar : float
         It is flagged where all of the interval is below.
     enough : float, optional
-        It passes where none of the interval is below; `wanted` by default.
+        It passes where none of the interval is below; `bar` by default.
     """
-    return _answer(measure, 1, wanted, wanted if enough is None else enough)
+    return _answer(measure, 1, bar, bar if enough is None else enough)
 
 
 def at_most(measure: Measure | None, allowed: float, enough: float | None = None) -> Answer:

@@ -261,15 +261,17 @@ def shared_results(attributions: Sequence[Attribution]) -> list[MetricResult]:
     return [*results, *_flagged_at_all(own)]
 
 
-def _flagged_at_all(own: Sequence[Sequence[Flag]]) -> list[MetricResult]:
+def _flagged_at_all(flags_of_each: Sequence[Sequence[Flag]]) -> list[MetricResult]:
     """Return how many explanations are flagged by whatever it is."""
-    flagged = sum(any(flag.answer == "flagged" for flag in flags) for flags in own)
+    flagged = sum(any(flag.answer == "flagged" for flag in flags) for flags in flags_of_each)
     if not flagged:
         return []
     title = "explanations flagged by anything"
-    share = proportion(title, flagged, len(own))
+    share = proportion(title, flagged, len(flags_of_each))
     sentence = Sentence(
-        "{flagged} of {n} {n:explanation is|explanations are} flagged.", flagged=flagged, n=len(own)
+        "{flagged} of {n} {n:explanation is|explanations are} flagged.",
+        flagged=flagged,
+        n=len(flags_of_each),
     )
     answer = at_most(share, MOST_FLAGGED)
     return [

@@ -17,14 +17,14 @@ LEAST_COVERED, ENOUGH_COVERED = 0.9, 0.85
 harder games, and errors of half the size .79 to .85."""
 
 
-def known_values_results(found: KnownValues) -> list[MetricResult]:
+def known_values_results(measured: KnownValues) -> list[MetricResult]:
     """Return how many known values a method gets right, and how many its intervals hold."""
     name = "known values"
-    if not found.parts:
-        reason = str(found.reason).removesuffix(".")
+    if not measured.parts:
+        reason = str(measured.reason).removesuffix(".")
         said = Sentence("Known values were not measured: {reason}.", reason=reason)
         return [MetricResult(name, None, None, Flag(name, "not measured", said))]
-    right = np.concatenate([part.right for part in found.parts])
+    right = np.concatenate([part.right for part in measured.parts])
     texts = proportion("known values: texts that are right", int(right.sum()), len(right))
     results = [
         MetricResult(
@@ -46,11 +46,11 @@ def known_values_results(found: KnownValues) -> list[MetricResult]:
             ),
         )
     ]
-    covered = np.concatenate([part.covered for part in found.parts])
+    covered = np.concatenate([part.covered for part in measured.parts])
     if len(covered):
-        offsets = np.cumsum([0, *(len(part.right) for part in found.parts)])
+        offsets = np.cumsum([0, *(len(part.right) for part in measured.parts)])
         text = np.concatenate(
-            [part.text + start for part, start in zip(found.parts, offsets, strict=False)]
+            [part.text + start for part, start in zip(measured.parts, offsets, strict=False)]
         )
         share = clustered_proportion("known values: inside 90 % intervals", covered, text)
         sentence = Sentence(

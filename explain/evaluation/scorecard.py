@@ -61,36 +61,42 @@ NULL = "random"
 """The method that is no witness for another."""
 
 
-def faithfulness_results(found: Sequence[Faithfulness], unit: Unit) -> list[MetricResult]:
+def faithfulness_results(faithfulness: Sequence[Faithfulness], unit: Unit) -> list[MetricResult]:
     """Return comprehensiveness and sufficiency, each minus that of random rankings.
 
     Parameters
     ----------
-    found : sequence of Faithfulness
+    faithfulness : sequence of Faithfulness
         That of each explanation of a method.
     unit : {"log_odds", "coefficient"}
         Unit of the target.
     """
     gained = mean(
-        "comprehensiveness minus random", [float(f.comprehensiveness.mean()) for f in found], unit
+        "comprehensiveness minus random",
+        [float(f.comprehensiveness.mean()) for f in faithfulness],
+        unit,
     )
-    kept = mean("sufficiency minus random", [float(f.sufficiency.mean()) for f in found], unit)
+    kept = mean(
+        "sufficiency minus random", [float(f.sufficiency.mean()) for f in faithfulness], unit
+    )
     against = "above 0: the mean of random rankings"
     spreads = (
-        [float(getattr(f, kind).std()) for f in found] or [0.0]
+        [float(getattr(f, kind).std()) for f in faithfulness] or [0.0]
         for kind in ("comprehensiveness", "sufficiency")
     )
     of_gained, of_kept = (float(np.mean(spread)) for spread in spreads)
     return [
         MetricResult(
             gained.name,
-            gained if found else None,
+            gained if faithfulness else None,
             against,
-            faithfulness_flag(gained if found else None, of_gained, "its rankings", fatal=True),
+            faithfulness_flag(
+                gained if faithfulness else None, of_gained, "its rankings", fatal=True
+            ),
         ),
         _gain_result(
             kept.name,
-            kept if found else None,
+            kept if faithfulness else None,
             against,
             kept,
             LEAST_SPREAD * of_kept,
@@ -100,16 +106,16 @@ def faithfulness_results(found: Sequence[Faithfulness], unit: Unit) -> list[Metr
     ]
 
 
-def infidelity_result(found: Sequence[Infidelity]) -> MetricResult:
+def infidelity_result(infidelities: Sequence[Infidelity]) -> MetricResult:
     """Return infidelity against that of the same values at random features."""
     name = "infidelity"
-    gain = mean(name, [float(i.random.mean()) - i.own for i in found], "proportion")
+    gain = mean(name, [float(i.random.mean()) - i.observed for i in infidelities], "proportion")
     random = mean(
-        "infidelity of random values", [float(i.random.mean()) for i in found], "proportion"
+        "infidelity of random values", [float(i.random.mean()) for i in infidelities], "proportion"
     )
     return _gain_result(
         name,
-        mean(name, [i.own for i in found], "proportion") if found else None,
+        mean(name, [i.observed for i in infidelities], "proportion") if infidelities else None,
         random,
         gain,
         NEGLIGIBLE * _value(random),
@@ -118,43 +124,45 @@ def infidelity_result(found: Sequence[Infidelity]) -> MetricResult:
     )
 
 
-def sensitivity_result(method: str, found: Sequence[Sensitivity] | str) -> MetricResult:
+def sensitivity_result(method: str, sensitivities: Sequence[Sensitivity] | str) -> MetricResult:
     """Return max-sensitivity against that of permuted values, or why there is none."""
     name = "max-sensitivity"
-    if isinstance(found, str):
+    if isinstance(sensitivities, str):
         return _unmeasured(
             name,
             Sentence(
                 "Max-sensitivity is not defined for {method}: {reason}.",
                 method=method,
-                reason=found.removesuffix("."),
+                reason=sensitivities.removesuffix("."),
             ),
         )
-    random = mean("max-sensitivity of random values", [s.random for s in found], "coefficient")
+    random = mean(
+        "max-sensitivity of random values", [s.random for s in sensitivities], "coefficient"
+    )
     return _gain_result(
         name,
-        mean(name, [s.own for s in found], "coefficient") if found else None,
+        mean(name, [s.observed for s in sensitivities], "coefficient") if sensitivities else None,
         random,
-        mean(name, [s.random - s.own for s in found], "coefficient"),
+        mean(name, [s.random - s.observed for s in sensitivities], "coefficient"),
         NEGLIGIBLE * _value(random),
         "When the input moves a little, its values move as much as random ones",
     )
 
 
-def stability_results(found: Stability) -> list[MetricResult]:
+def stability_results(stability: Stability) -> list[MetricResult]:
     """Return the rank correlation and the shared top features of several runs."""
-    name = Sentence("stability over {varied}: median tau-b", varied=found.varied)
-    shared = Sentence("stability over {varied}: top features shared", varied=found.varied)
-    if not found.taus:
+    name = Sentence("stability over {varied}: median tau-b", varied=stability.varied)
+    shared = Sentence("stability over {varied}: top features shared", varied=stability.varied)
+    if not stability.taus:
         return [_unmeasured(name, "Stability was not measured: no explanation can be compared.")]
-    tau = _median(name, found.taus)
+    tau = _median(name, stability.taus)
     flag = Flag(
         "stability",
         at_least(tau, LEAST_TAU),
         Sentence(
             "With other {varied} the median rank correlation of its values is {tau:.2f}; at least "
             "{limit} is required.",
-            varied=found.varied,
+            varied=stability.varied,
             tau=tau.value,
             limit=LEAST_TAU,
         ),
@@ -162,11 +170,13 @@ def stability_results(found: Stability) -> list[MetricResult]:
     bar = Sentence("at least {limit}; 0 by chance", limit=LEAST_TAU)
     return [
         MetricResult(name, tau, bar, flag),
-        MetricResult(shared, mean(shared, found.overlaps, "proportion"), "1: the same ones", None),
+        MetricResult(
+            shared, mean(shared, stability.overlaps, "proportion"), "1: the same ones", None
+        ),
     ]
 
 
-def randomisation_result(found: Sequence[tuple[float, int]] | str) -> MetricResult:
+def randomisation_result(resemblances: Sequence[tuple[float, int]] | str) -> MetricResult:
     """Return how much explanations resemble those of a randomised model.
 
     The bar is .2 (Adebayo et al. 2018 ask for "low"), or the 95th percentile of what unrelated
@@ -175,20 +185,20 @@ def randomisation_result(found: Sequence[tuple[float, int]] | str) -> MetricResu
 
     Parameters
     ----------
-    found : sequence of (float, int) or str
+    resemblances : sequence of (float, int) or str
         For each text the rank correlation and its number of features, or why there is none.
     """
     name = "parameter randomisation: median |tau-b|"
-    if isinstance(found, str):
-        reason = found.removesuffix(".")
+    if isinstance(resemblances, str):
+        reason = resemblances.removesuffix(".")
         said = Sentence("Parameter randomisation was not measured: {reason}.", reason=reason)
         return _unmeasured(name, said)
-    if not found:
+    if not resemblances:
         return _unmeasured(
             name, "Parameter randomisation was not measured: no explanation can be compared."
         )
-    tau = _median(name, [abs(tau) for tau, _ in found])
-    bar = max(MOST_RESEMBLANCE, _chance_median([n for _, n in found]))
+    tau = _median(name, [abs(tau) for tau, _ in resemblances])
+    bar = max(MOST_RESEMBLANCE, _chance_median([n for _, n in resemblances]))
     flag = Flag(
         "parameter randomisation",
         at_most(tau, bar, max(bar, LEAST_TAU)),
@@ -270,7 +280,7 @@ def disputes(agreements: Sequence[Agreement]) -> dict[tuple[str, str], Measure]:
 
 
 def dispute_result(
-    method: str, found: Mapping[tuple[str, str], Measure], distrusted: Collection[str]
+    method: str, disputed: Mapping[tuple[str, str], Measure], distrusted: Collection[str]
 ) -> MetricResult:
     """Return how often another method gives opposite signs to the top features.
 
@@ -280,7 +290,7 @@ def dispute_result(
     ----------
     method : str
         The method.
-    found : mapping of (str, str) to Measure
+    disputed : mapping of (str, str) to Measure
         For each pair of methods the share, see `disputes`.
     distrusted : collection of str
         Methods that have grade D without it.
@@ -288,7 +298,7 @@ def dispute_result(
     name = "opposite signs at the top"
     shares = {
         other: share
-        for pair, share in found.items()
+        for pair, share in disputed.items()
         for other in pair
         if method in pair and other != method and other not in distrusted
     }
@@ -310,7 +320,7 @@ def dispute_result(
     )
 
 
-def plausibility_results(found: Plausibility) -> list[MetricResult]:
+def plausibility_results(plausibility: Plausibility) -> list[MetricResult]:
     """Return how well values find human rationales; nothing follows for the grade."""
     return [
         MetricResult(
@@ -320,8 +330,8 @@ def plausibility_results(found: Plausibility) -> list[MetricResult]:
             None,
         )
         for name, own, chance in (
-            ("plausibility: AUPRC", found.auprc, found.chance_auprc),
-            ("plausibility: token F1", found.f1, found.chance_f1),
+            ("plausibility: AUPRC", plausibility.auprc, plausibility.chance_auprc),
+            ("plausibility: token F1", plausibility.f1, plausibility.chance_f1),
         )
         if own
     ]

@@ -31,7 +31,7 @@ TITLE = "Reliability of the explanations"
 def trust_section(
     trust: Sequence[MethodTrust],
     control: PositiveControl | str,
-    known: Mapping[str, KnownValues],
+    known_values: Mapping[str, KnownValues],
     agreements: Mapping[str, Sequence[Agreement]],
     results: Mapping[str, Sequence[MetricResult]],
 ) -> Section:
@@ -43,7 +43,7 @@ def trust_section(
         Each method with its grade.
     control : PositiveControl or str
         What the positive control found, or why it could not be run.
-    known : mapping of str to KnownValues
+    known_values : mapping of str to KnownValues
         What each method says where the truth is known, by its name.
     agreements : mapping of str to sequence of Agreement
         For each explained instance, by its id, how far its methods agree.
@@ -63,7 +63,7 @@ def trust_section(
         tables=(
             _grades(trust),
             *([] if isinstance(control, str) else [_control(control)]),
-            *_known(known),
+            *_known_values_tables(known_values),
             _metrics(results),
             *_agreements(agreements),
         ),
@@ -222,9 +222,9 @@ def _control(control: PositiveControl) -> Table:
     )
 
 
-def _known(known: Mapping[str, KnownValues]) -> tuple[Table, ...]:
+def _known_values_tables(known_values: Mapping[str, KnownValues]) -> tuple[Table, ...]:
     """Return what each method says of planted values, alone and on top of the model."""
-    measured = [found for found in known.values() if found.parts]
+    measured = [found for found in known_values.values() if found.parts]
     if not measured:
         return ()
     return (
@@ -338,5 +338,5 @@ def _pairs(pairs: Mapping[tuple[str, str], Sequence[Agreement]]) -> Table:
     )
 
 
-def _tau(found: Sequence[Agreement]) -> Measure:
-    return mean("tau-b", [a.tau for a in found if a.tau is not None], "coefficient")
+def _tau(agreements: Sequence[Agreement]) -> Measure:
+    return mean("tau-b", [a.tau for a in agreements if a.tau is not None], "coefficient")

@@ -95,7 +95,7 @@ class Stratum(Record):
     name: SentenceLike
     rule: SentenceLike
     """How its instances are chosen, in a sentence."""
-    wanted: int
+    quota: int
     available: int
     chosen: int
 

@@ -173,11 +173,11 @@ def audit_record() -> AuditRecord:
         plan=SelectionPlan(
             requested=4,
             strata=(
-                Stratum(name="random", rule="Drawn by chance.", wanted=2, available=873, chosen=2),
+                Stratum(name="random", rule="Drawn by chance.", quota=2, available=873, chosen=2),
                 Stratum(
                     name="confident error",
                     rule="Wrong, the most confident first.",
-                    wanted=2,
+                    quota=2,
                     available=51,
                     chosen=2,
                 ),

@@ -30,7 +30,7 @@ from explain.evaluation.positive_control import (
     KINDS,
     PositiveControl,
     Recall,
-    found,
+    is_found,
     positive_control,
 )
 from explain.evaluation.prose import READ
@@ -175,7 +175,7 @@ def test_a_tie_is_no_find() -> None:
         lambda texts: [[0.0]] * len(texts), labels=["x"], task="regression", output="scores"
     )
     flat = attribute(model, "a download here", method="occlusion")
-    assert not found(flat, Rule("token", ("download",), 0, 1.0))
+    assert not is_found(flat, Rule("token", ("download",), 0, 1.0))
 
 
 @pytest.mark.parametrize("task", ["multi_label", "regression"])

@@ -330,7 +330,7 @@ def test_half_a_surrogate_pair_ends_neither_an_audit_nor_its_files(tmp_path: Pat
 def test_what_was_not_chosen_and_not_given_is_listed_with_how_to_get_it() -> None:
     model = model_that_fails(lambda i: False)
     record = explain.audit(model, rows_of(), instances=0, methods=[], checks=["data"])
-    listed = {entry.what: entry.how for entry in record.omitted}
+    listed = {entry.subject: entry.remedy for entry in record.omitted}
     assert "--check fairness" in listed["Fairness (a check)"]
     assert "Data (a check)" not in listed
     told = " ".join(listed.values())

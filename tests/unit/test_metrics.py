@@ -98,7 +98,7 @@ def test_infidelity_is_its_definition(values: Values, seed: int) -> None:
     if found is None:
         assert np.ptp(v(coalitions)) == 0
     else:
-        assert found.own == pytest.approx(slow_infidelity(phi, v, coalitions[1:]), abs=1e-9)
+        assert found.observed == pytest.approx(slow_infidelity(phi, v, coalitions[1:]), abs=1e-9)
 
 
 @examples(20)
@@ -109,7 +109,7 @@ def test_infidelity_is_its_definition(values: Values, seed: int) -> None:
 def test_exact_values_of_an_additive_game_have_no_infidelity(phi: list[int], scale: float) -> None:
     found = play(infidelity([scale * p for p in phi], rng()), lambda kept: kept @ np.array(phi) + 7)
     assert found is not None
-    assert found.own == pytest.approx(0, abs=1e-9)
+    assert found.observed == pytest.approx(0, abs=1e-9)
     if len(set(phi)) > 1:
         assert (found.random >= -1e-9).all()
         assert found.random.mean() > 0
@@ -122,7 +122,7 @@ def test_a_game_that_never_changes_has_no_infidelity_to_measure() -> None:
 def test_values_of_zero_leave_all_of_the_change_unexplained() -> None:
     found = play(infidelity([0.0, 0.0], rng()), lambda kept: kept @ np.array([1.0, 2.0]))
     assert found is not None
-    assert found.own == 1
+    assert found.observed == 1
 
 
 def test_infidelity_costs_nothing_after_faithfulness() -> None:
@@ -132,7 +132,7 @@ def test_infidelity_costs_nothing_after_faithfulness() -> None:
     before = engine.evaluations
     found = infidelities(engine, given_, masker, 0)
     assert engine.evaluations == before > 0
-    assert [one.own for one in found if isinstance(one, Infidelity)] == pytest.approx([0] * 8)
+    assert [one.observed for one in found if isinstance(one, Infidelity)] == pytest.approx([0] * 8)
 
 
 @pytest.mark.parametrize(("method", "better"), [("shap", True), ("random", False)])
