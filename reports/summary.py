@@ -126,16 +126,12 @@ def verdict(criteria: tuple[JudgedCriterion, ...]) -> VerdictView:
 
 
 def _tally(criteria: tuple[JudgedCriterion, ...]) -> str:
-    number_of_findings = Counter(criterion.verdict for criterion in criteria)
+    counts = Counter(criterion.verdict for criterion in criteria)
     total = f"of {len(criteria)} {'criterion' if len(criteria) == 1 else 'criteria'}"
-    if number_of_findings["pass"] == len(criteria):
+    if counts["pass"] == len(criteria):
         return f"{len(criteria)} {total} passed"
-    said = f"{number_of_findings['fail']} {total} failed"
-    return (
-        f"{said}, {number_of_findings['inconclusive']} inconclusive"
-        if number_of_findings["inconclusive"]
-        else said
-    )
+    failed = f"{counts['fail']} {total} failed"
+    return f"{failed}, {counts['inconclusive']} inconclusive" if counts["inconclusive"] else failed
 
 
 def criterion_name(criterion: Criterion) -> str:
@@ -160,14 +156,15 @@ def frozen(record: AuditRecord) -> str:
     if record.criteria_sha256 is None:
         return ""
     hashed = f"sha256 {record.criteria_sha256}"
-    said = f"Hashed by the run itself, before anything was scored: {hashed}."
+    said = f"The run itself hashed them before anything was scored: {hashed}."
     if on := record.criteria_frozen_on:
-        said = f"Frozen in criteria.json on {_written(on)}, before anything was scored. The "
-        said += f"criteria judged here have the same hash: {hashed}."
+        said = f"They were frozen in criteria.json on {_written(on)}, before anything was scored. "
+        said += f"The criteria judged here have the same hash: {hashed}."
     gating = sum(criterion.gating for criterion in record.criteria)
     if gating > 1:
         said += (
-            f" Verdicts of the {count(gating)} gating ones are adjusted for their number (Holm)."
+            f" The verdicts of the {count(gating)} gating criteria are adjusted for their number "
+            "(Holm)."
         )
     return said
 
