@@ -11,12 +11,13 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -145,12 +146,28 @@ def test_a_nested_value_is_no_text_and_no_row_is_lost(tmp_path: Path) -> None:
     ]
 
 
-def test_a_table_of_parquet_needs_pyarrow_and_says_so(tmp_path: Path) -> None:
-    path = write(tmp_path / "rows.PARQUET", b"PAR1")
-    message = refusal(path)
-    assert "cannot be read" in message
-    if find_spec("pyarrow") is None:
-        assert 'pip install "explain-audit[parquet]"' in message
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" + bytes(99) + b"PAR1", b"text\ngood\n"])
+def test_what_is_no_parquet_is_refused(tmp_path: Path, content: bytes) -> None:
+    assert "cannot be read" in refusal(write(tmp_path / "rows.PARQUET", content))
+
+
+def test_a_table_of_parquet_is_read_as_its_frame_is(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "text": ["good", "bäd", None, "a\r\nb"],
+            "label": pd.Categorical(["pos", "neg", "pos", "neg"]),
+            "several": [["a"], ["a", "b"], [], None],
+            "number": [1.5, None, 3.0, 4.0],
+            "day": pd.to_datetime(["2026-11-28"] * 4),
+            "flag": [True, False, None, True],
+        }
+    )
+    frame.to_parquet(tmp_path / "rows.parquet")
+    from_file = read_dataset(tmp_path / "rows.parquet", text="text", label="label").rows
+    from_frame = read_dataset(frame, text="text", label="label").rows
+    assert [row.parts for row in from_file] == [("good",), ("bäd",), (), ("a\r\nb",)]
+    assert [row.labels for row in from_file] == [row.labels for row in from_frame]
+    assert [row.problem for row in from_file] == [row.problem for row in from_frame]
 
 
 # ── Bounded work ──────────────────────────────────────────────────────────────────────────────────
@@ -174,6 +191,32 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(tmp_path: Path, endi
     with path.open("wb") as stream:
         stream.truncate(3 * 2**29)
     assert "more than 256 MiB; pass a sample" in refusal(path)
+
+
+@pytest.mark.parametrize("kind", ["texts", "lists of texts", "bytes", "fields of texts"])
+def test_a_parquet_of_a_few_kilobytes_that_expands_is_refused_unread(
+    tmp_path: Path, kind: str
+) -> None:
+    big = "x" * 2**20
+    n = 20_000
+    indices = pa.array(np.zeros(n, dtype=np.int32))
+    leaves = pa.DictionaryArray.from_arrays(
+        indices, pa.array([big.encode() if kind == "bytes" else big])
+    )
+    columns = {
+        "lists of texts": pa.ListArray.from_arrays(np.arange(n + 1, dtype=np.int32), leaves),
+        "fields of texts": pa.StructArray.from_arrays([leaves], ["a"]),
+    }
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"text": columns.get(kind, leaves)}), path)
+    assert path.stat().st_size < 2**20
+    assert "more than 256 MiB once expanded; pass a sample" in refusal(path)
+
+
+def test_a_parquet_of_too_many_rows_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"text": pa.array(["a"] * (tables.MOST_ROWS + 1))}), path)
+    assert "more than 1,000,000 rows; pass a sample" in refusal(path)
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".json", ".jsonl"])
