@@ -28,7 +28,7 @@ from explain.attribution.methods.base import all_coalitions
 from explain.attribution.methods.lime import kernel, neighbour_distances
 from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine import Engine
-from explain.engine.games import MaskedTextGame, Observed, target_values
+from explain.engine.games import MaskedTextGame, ObservedValues, target_values
 
 TEXTS = 31
 SHORTEST, LONGEST = 8, 14
@@ -85,7 +85,7 @@ def ours(explainer: Shap | Lime, values: Array, seed: int) -> tuple[Array, Array
     kept = next(plan)
     while True:
         try:
-            kept = plan.send(Observed.exactly(v(kept)))
+            kept = plan.send(ObservedValues.exactly(v(kept)))
         except StopIteration as done:
             return done.value.values, done.value.standard_errors, len(seen)
 

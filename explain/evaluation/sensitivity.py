@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from explain.adapters import GradientClassifier
-from explain.attribution import AttributionSettings, answer
+from explain.attribution import AttributionSettings, attribute_batch
 from explain.attribution.methods import Explainer
 from explain.attribution.methods.gradients import GradientExplainer, hooked
 from explain.engine import Engine
@@ -103,7 +103,7 @@ def max_sensitivities(
         return f"{explainer.name} sees texts, which cannot be moved a little"
     questions = [question for question, _ in asked for _ in range(MOVES)]
     with nudged(model, setting.seed):
-        outcomes = answer(engine, questions, explainer, setting)
+        outcomes = attribute_batch(engine, questions, explainer, setting)
     found = []
     for number, (question, attribution) in enumerate(asked):
         values = [outcome.value for outcome in outcomes[number * MOVES : (number + 1) * MOVES]]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from explain.adapters import TextClassifier
-from explain.attribution import AttributionSettings, ask, attribute
+from explain.attribution import AttributionSettings, attribute, make_requests
 from explain.attribution.methods import Explainer
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest
@@ -45,7 +45,9 @@ def explained(
 ) -> list[tuple[AttributionRequest, Attribution]]:
     """Return questions and their attributions, for the second label."""
     found = attribute(model, list(texts), method=method, target=1)
-    posed = ask(Engine(model), list(texts), AttributionSettings.of(model), [1] * len(texts))
+    posed = make_requests(
+        Engine(model), list(texts), AttributionSettings.of(model), [1] * len(texts)
+    )
     assert all(isinstance(question, AttributionRequest) for question in posed)
     return list(zip(posed, found, strict=True))  # type: ignore[arg-type]
 

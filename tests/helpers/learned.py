@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from explain.attribution.game_model import GameModel, Learned, Limits, learn
+from explain.attribution.game_model import GameModel, LearnedGame, Limits, learn
 from explain.attribution.methods.base import all_coalitions
 from explain.engine.games import Values
 from tests.helpers.play import play, table_game
@@ -13,7 +13,7 @@ TIGHT = 1e-9
 """A tolerance that no game reaches, so that the budget ends the run."""
 
 
-def learned(values: Values, budget: int, seed: int = 0, tolerance: float = TIGHT) -> Learned:
+def learned(values: Values, budget: int, seed: int = 0, tolerance: float = TIGHT) -> LearnedGame:
     """Return what is learned within so many evaluations."""
     n = len(values).bit_length() - 1
     plan = learn(n, np.random.default_rng(seed), Limits(tolerance, budget), GameModel.shapley)

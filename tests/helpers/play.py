@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.engine.games import Coalitions, Observed, Plan, Values
+from explain.engine.games import Coalitions, ObservedValues, Plan, Values
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ def play(plan: Plan[T], v: Game) -> T:
     try:
         coalitions = next(plan)
         while True:
-            coalitions = plan.send(Observed.exactly(v(coalitions)))
+            coalitions = plan.send(ObservedValues.exactly(v(coalitions)))
     except StopIteration as done:
         result: T = done.value
         return result

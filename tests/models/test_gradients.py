@@ -11,7 +11,7 @@ from torch import Tensor
 
 import explain
 from explain.adapters.transformers import TransformersClassifier
-from explain.attribution import AttributionSettings, ask
+from explain.attribution import AttributionSettings, make_requests
 from explain.attribution.methods import (
     DeepLift,
     GradientShap,
@@ -31,7 +31,7 @@ ONE_PASS = ["gradient_x_input", "gradient_l2", "gradient_shap", "deep_lift"]
 
 
 def question(model: Any, text: str, seed: int = 0) -> AttributionRequest:
-    (asked,) = ask(Engine(model), [text], AttributionSettings.of(model, seed=seed))
+    (asked,) = make_requests(Engine(model), [text], AttributionSettings.of(model, seed=seed))
     assert isinstance(asked, AttributionRequest)
     return asked
 

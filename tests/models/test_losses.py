@@ -275,5 +275,5 @@ def test_a_method_that_fails_where_the_model_answers_gives_nothing_up() -> None:
     for _ in range(PATIENCE):
         engine.open(fails, [question])
     assert engine.pulse.given_up is None
-    engine.pulse.doubt([PredictionError(REASON)] * 2)
+    engine.pulse.count_failures([PredictionError(REASON)] * 2)
     assert engine.pulse.reason_to_wait() is None

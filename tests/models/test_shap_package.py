@@ -13,7 +13,7 @@ from explain.attribution.methods import (
     sentences_then_words,
 )
 from explain.attribution.methods.shap import balanced_tree
-from explain.engine.games import Coalitions, Observed, Values
+from explain.engine.games import Coalitions, ObservedValues, Values
 from tests.helpers import strategies
 from tests.helpers.play import asked, play, random_game, runs, table_game
 from tests.helpers.reference import shap_package
@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_values_whatever_runs_beside(algorithm: Any
         for number in {0, 1} - set(results):
             np.random.normal(size=3)
             try:
-                questions[number] = plans[number].send(Observed.exactly(v(questions[number])))
+                questions[number] = plans[number].send(ObservedValues.exactly(v(questions[number])))
             except StopIteration as done:
                 results[number] = done.value
     np.testing.assert_array_equal(results[0].values, alone.values)
@@ -78,7 +78,7 @@ def test_a_plan_closed_early_ends_its_thread() -> None:
     before = threading.active_count()
     plan = Shap("kernel", budget=40).plan(8, rng())
     plan.send(None)  # type: ignore[arg-type]
-    plan.send(Observed.exactly(np.zeros(2)))
+    plan.send(ObservedValues.exactly(np.zeros(2)))
     assert threading.active_count() == before + 1
     plan.close()
     assert threading.active_count() == before

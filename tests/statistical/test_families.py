@@ -111,7 +111,7 @@ def test_interactions_are_within_their_intervals(family: Family) -> None:
         if np.abs(truth).max() < 1e-9:
             continue
         plan = learn(12, np.random.default_rng(seed), Limits(0.1, 512), GameModel.interactions)
-        found = play(plan, table_game(values)).found
+        found = play(plan, table_game(values)).read_out
         games.append(compared(found.values, found.errors, truth))
     # The largest of 66 numbers is further off than that of twelve.
     hold(games, 2.5)

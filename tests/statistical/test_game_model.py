@@ -21,7 +21,7 @@ def test_ninety_percent_intervals_cover_at_least_that_on_synthetic_games(budget:
     inside = []
     for seed in seeds(200, 50):
         values = mixed_game(10, np.random.default_rng(seed))
-        found = learned(values, budget, seed).found
+        found = learned(values, budget, seed).read_out
         inside.append(np.abs(found.values - exact_shapley_values(values)) <= 1.645 * found.errors)
     assert np.mean(inside) >= 0.9
 
@@ -30,7 +30,7 @@ def test_intervals_cover_where_the_tolerance_ended_the_run() -> None:
     inside = []
     for seed in seeds(200, 50):
         values = mixed_game(10, np.random.default_rng(seed))
-        found = learned(values, 512, seed, tolerance=0.05).found
+        found = learned(values, 512, seed, tolerance=0.05).read_out
         inside.append(np.abs(found.values - exact_shapley_values(values)) <= 1.645 * found.errors)
     assert np.mean(inside) >= 0.9
 
@@ -50,7 +50,7 @@ def test_errors_on_real_games_beat_the_prototype(
     errors: dict[bool, list[float]] = {True: [], False: []}
     inside = []
     for values, truth in exact_games:
-        found = learned(values, budget).found
+        found = learned(values, budget).read_out
         off = found.values - truth
         errors[len(truth) > 12].append(float(np.linalg.norm(off) / np.linalg.norm(truth)))
         inside.append(np.abs(off) <= 1.645 * found.errors)
@@ -65,7 +65,7 @@ def test_a_run_ends_at_its_tolerance(
 ) -> None:
     ended = learned(exact_games[-1][0], 4_096, tolerance=tolerance)
     assert ended.ended_by == "tolerance"
-    assert ended.found.relative_error <= tolerance
+    assert ended.read_out.relative_error <= tolerance
 
 
 def test_a_run_ends_at_its_budget_or_its_seconds(

@@ -106,15 +106,15 @@ def test_closed_form_games_are_found_and_always_summed_to(
 @given(seed=st.integers(0, 10_000), factor=st.floats(0.01, 100), shift=st.floats(-10, 10))
 def test_values_and_errors_scale_with_the_game(seed: int, factor: float, shift: float) -> None:
     values = mixed_game(8, np.random.default_rng(seed))
-    one = learned(values, 64).found
-    other = learned(factor * values + shift, 64).found
+    one = learned(values, 64).read_out
+    other = learned(factor * values + shift, 64).read_out
     np.testing.assert_allclose(other.values, factor * one.values, rtol=1e-4, atol=1e-6 * factor)
     np.testing.assert_allclose(other.errors, factor * one.errors, rtol=1e-3, atol=1e-6 * factor)
 
 
 def test_a_constant_game_has_zero_values_and_says_so_at_once() -> None:
     found = learned(np.full(2**10, 3.25), 512)
-    np.testing.assert_array_equal(found.found.values, 0)
+    np.testing.assert_array_equal(found.read_out.values, 0)
 
 
 @examples(20)
@@ -124,7 +124,7 @@ def test_with_nearly_all_pairs_known_the_axioms_hold(seed: int, order: list[int]
     kept = all_coalitions(6)
 
     def found(values: Values) -> Values:
-        return learned(values, 64).found.values
+        return learned(values, 64).read_out.values
 
     def close(values: Values, expected: Values) -> None:
         np.testing.assert_allclose(values, expected, atol=0.1)

@@ -17,7 +17,7 @@ from explain.attribution.methods import (
     Lime,
     Occlusion,
     Random,
-    Refined,
+    RefinedEstimate,
     Shap,
     sentence_runs,
     sentences_then_words,
@@ -68,7 +68,7 @@ def of_groups(values: Values, groups: Sequence[range]) -> Values:
     return values[index]
 
 
-def word_values(found: Refined) -> Values:
+def word_values(found: RefinedEstimate) -> Values:
     """Return the values of the words of a game all of whose sentences were refined."""
     return np.concatenate([found.inner[number].values for number in range(len(found.groups))])
 

@@ -18,7 +18,7 @@ from explain.attribution.interaction import _plan
 from explain.attribution.methods import Estimate, Lime, Occlusion, Shap
 from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine import Engine
-from explain.engine.games import Observed, Plan, Values, target_values
+from explain.engine.games import ObservedValues, Plan, Values, target_values
 from explain.engine.precision import Precision
 from explain.errors import ConfigurationError, PredictionError
 from explain.evaluation.grades import own_verdicts
@@ -46,7 +46,7 @@ def play_with(plan: Plan[T], values: FloatArray, variances: FloatArray) -> T:
     try:
         coalitions = next(plan)
         while True:
-            coalitions = plan.send(Observed(v(coalitions), known(coalitions)))
+            coalitions = plan.send(ObservedValues(v(coalitions), known(coalitions)))
     except StopIteration as done:
         result: T = done.value
         return result
@@ -251,7 +251,7 @@ def test_a_model_that_repeats_itself_is_asked_a_handful_of_texts_again(n_texts: 
 def test_repeats_are_counted_as_evaluations_of_the_engine() -> None:
     engine = Engine(FunctionClassifier(Counting(len), ["no", "yes"], output="scores"))
     engine.score(["one", "two"])
-    engine.again(["one", "two"])
+    engine.score_again(["one", "two"])
     assert (engine.evaluations, engine.calls) == (4, 2)
 
 
