@@ -45,7 +45,7 @@ from explain.record import (
     SelectionPlan,
     Skipped,
 )
-from explain.text.redaction import REMOVED, redacted_record
+from explain.text.redaction import REPLACEMENT, redacted_record
 from explain.text.spans import text_of
 
 __all__ = ["audit"]
@@ -257,7 +257,7 @@ def _without_secrets(record: AuditRecord) -> AuditRecord:
         id="removed-secrets",
         title="Removed keys and passwords",
         summary=f"{strings} messages, settings or cells of tables held what is, or looks like, a "
-        f"key or a password. “{REMOVED}” stands there now. The explained texts are unchanged.",
+        f"key or a password. “{REPLACEMENT}” stands there now. The explained texts are unchanged.",
     )
     return clean.model_copy(update={"sections": (*clean.sections, section)})
 

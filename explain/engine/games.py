@@ -14,7 +14,7 @@ from scipy.special import expit, logit
 from explain.adapters import Scores, Task, TextClassifier, TokenizedClassifier
 from explain.errors import CapabilityError, ConfigurationError, nearest
 from explain.record import Scale, Target
-from explain.text.editing import without
+from explain.text.editing import without_features
 from explain.text.spans import Segmentation, Text, text_of
 
 __all__ = [
@@ -109,7 +109,7 @@ class MaskToken:
         """Return the text with each removed feature replaced by the mask token."""
         if kept.all():
             return text_of(segmentation.parts)
-        return without(segmentation, kept.tolist(), self.token)
+        return without_features(segmentation, kept.tolist(), self.token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Delete:
         """Return the text without the removed features."""
         if kept.all():
             return text_of(segmentation.parts)
-        return without(segmentation, kept.tolist())
+        return without_features(segmentation, kept.tolist())
 
 
 @dataclass(frozen=True, slots=True)

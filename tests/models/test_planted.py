@@ -241,7 +241,7 @@ def test_the_truncated_classifier_tells_what_it_does_not_read() -> None:
     spans = case.classifier.unread(texts)  # type: ignore[attr-defined]
     assert 0.5 < np.mean([bool(own) for own in spans]) < 1
     cut = [text[: own[0].start] if own else text for text, own in zip(texts, spans, strict=True)]
-    assert {len(re.findall(r"\w+", text)) for text in cut} == {8, 9, module.READ}
+    assert {len(re.findall(r"\w+", text)) for text in cut} == {8, 9, module.WORDS_READ}
     np.testing.assert_array_equal(case.classifier.predict(cut), case.classifier.predict(texts))
     np.testing.assert_array_equal(planted("clean").classifier.predict(cut), scores(case))
 
@@ -260,7 +260,7 @@ def test_the_dead_label_is_never_predicted() -> None:
 
 
 def test_the_swapped_labels_would_be_right_if_they_were_swapped_back() -> None:
-    case, (one, other) = planted("label_swap"), module.SWAPPED
+    case, (one, other) = planted("label_swap"), module.SWAPPED_LABELS
     turned = {one: other, other: one}
     back = [turned.get(label, label) for label in predicted("label_swap", *_texts(case))]
     assert back == predicted("clean", *_texts(case))
