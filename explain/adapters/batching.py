@@ -77,30 +77,36 @@ def _packed(
     """Return sequences, given in order of their lengths, as batches."""
     widths, counts = np.unique([len(ids[i]) for i in order], return_counts=True)
     sizes = np.maximum(1, token_budget // np.maximum(1, widths))
-    ends = np.concatenate([[0], np.cumsum(counts)])
-    cuts = range(len(ends)) if equal_lengths else _cheapest_cuts(widths, sizes, ends, token_budget)
+    cumulative_counts = np.concatenate([[0], np.cumsum(counts)])
+    cuts = (
+        range(len(cumulative_counts))
+        if equal_lengths
+        else _cheapest_cuts(widths, sizes, cumulative_counts, token_budget)
+    )
     batches = []
     for first, last in pairwise(cuts):
-        own = order[ends[first] : ends[last]]
-        n = -(-len(own) // int(sizes[last - 1]))
-        batches += [[*own[len(own) * i // n : len(own) * (i + 1) // n]] for i in range(n)]
+        group = order[cumulative_counts[first] : cumulative_counts[last]]
+        n = -(-len(group) // int(sizes[last - 1]))
+        batches += [[*group[len(group) * i // n : len(group) * (i + 1) // n]] for i in range(n)]
     return batches
 
 
-def _cheapest_cuts(widths: _Ints, sizes: _Ints, ends: _Ints, token_budget: int) -> list[int]:
+def _cheapest_cuts(
+    widths: _Ints, sizes: _Ints, cumulative_counts: _Ints, token_budget: int
+) -> list[int]:
     """Return between which lengths to cut, by dynamic programming.
 
     All sequences between two cuts are padded to the last of their `widths`, of which `sizes` make
-    a batch; `ends` are how many sequences there are up to each length.
+    a batch; `cumulative_counts` are how many sequences there are up to each length.
     """
-    costs, before = np.zeros(len(ends)), np.zeros(len(ends), dtype=int)
-    for end in range(1, len(ends)):
-        counts = ends[end] - ends[:end]
+    costs, before = np.zeros(len(cumulative_counts)), np.zeros(len(cumulative_counts), dtype=int)
+    for end in range(1, len(cumulative_counts)):
+        counts = cumulative_counts[end] - cumulative_counts[:end]
         batches = -(-counts // sizes[end - 1])
         total = costs[:end] + counts * widths[end - 1] + batches * token_budget * BATCH_COST
         before[end] = np.argmin(total)
         costs[end] = total[before[end]]
-    cuts = [len(ends) - 1]
+    cuts = [len(cumulative_counts) - 1]
     while cuts[-1]:
         cuts.append(int(before[cuts[-1]]))
     return cuts[::-1]

@@ -22,9 +22,9 @@ def failure(name: str, error: BaseException) -> PredictionError:
 
     One that is ours already stays as it is if it holds none.
     """
-    said = message(error)
+    problem = message(error)
     if isinstance(error, PredictionError):
-        return error if said == str(error) else PredictionError(said)
+        return error if problem == str(error) else PredictionError(problem)
     line = message(" ".join(redacted(str(error)).split()))
     return PredictionError(f"{name} raised {type(error).__name__}: {line}")
 

@@ -70,5 +70,5 @@ def _times(step: dict[str, Any]) -> float:
     if step.get("type") != "Replace":
         return 1.0
     pattern = step.get("pattern", {}).get("String")
-    made = len(step.get("content", ""))
-    return max(1.0, made / len(pattern)) if pattern else 1.0 + made
+    n_made = len(step.get("content", ""))
+    return max(1.0, n_made / len(pattern)) if pattern else 1.0 + n_made
