@@ -28,7 +28,7 @@ from explain.errors import CapabilityError, PredictionError
 from explain.record import Task
 from explain.text.spans import Span, Text
 
-__all__ = ["BagOfWords", "unwrapped"]
+__all__ = ["BagOfWords", "final_estimator"]
 
 Weights: TypeAlias = NDArray[np.float64]
 """What one unit of each column adds to a target's value, shape (n_columns,)."""
@@ -54,7 +54,7 @@ class BagOfWords:
     """
 
     def __init__(self, estimator: Any, task: Task) -> None:
-        pipeline = unwrapped(estimator)
+        pipeline = final_estimator(estimator)
         steps = [step for _, step in pipeline.steps] if isinstance(pipeline, Pipeline) else []
         if len(steps) < 2 or not isinstance(steps[0], CountVectorizer):
             raise CapabilityError(
@@ -137,7 +137,7 @@ class BagOfWords:
         )
 
 
-def unwrapped(estimator: Any) -> Any:
+def final_estimator(estimator: Any) -> Any:
     """Return the estimator that a search has found, or the estimator itself."""
     while (best_estimator := getattr(estimator, "best_estimator_", None)) is not None:
         estimator = best_estimator

@@ -18,14 +18,14 @@ BATCH_COST = 1 / 16
 """What a batch costs beside its tokens, in budgets (benchmarks/bench_engine.py)."""
 
 
-class _Batched(Protocol):
+class _BatchedModel(Protocol):
     name: str
     labels: tuple[str, ...]
     token_budget: int
 
 
 def score_in_batches(
-    model: _Batched,
+    model: _BatchedModel,
     ids: Sequence[Sequence[int]],
     score: Callable[[list[int]], Scores],
     *,
@@ -55,7 +55,7 @@ def score_in_batches(
     """
     scores = np.empty((len(ids), len(model.labels)))
     rest = sorted(range(len(ids)), key=lambda i: (len(ids[i]), ids[i]))
-    batches = _packed(rest, ids, model.token_budget, equal_lengths)
+    batches = _pack(rest, ids, model.token_budget, equal_lengths)
     while batches:
         batch = batches[0]
         try:
@@ -65,13 +65,13 @@ def score_in_batches(
                 raise failure(model.name, error) from error
             model.token_budget = len(batch) * len(ids[batch[-1]]) // 2
             rest = [*chain.from_iterable(batches)]
-            batches = _packed(rest, ids, model.token_budget, equal_lengths)
+            batches = _pack(rest, ids, model.token_budget, equal_lengths)
         else:
             del batches[0]
     return scores
 
 
-def _packed(
+def _pack(
     order: Sequence[int], ids: Sequence[Sequence[int]], token_budget: int, equal_lengths: bool
 ) -> list[list[int]]:
     """Return sequences, given in order of their lengths, as batches."""

@@ -224,7 +224,7 @@ class OnnxClassifier(TokenizerClassifier):
                 )
 
     def _score_batch(self, encoded: Mapping[str, Any]) -> Scores:
-        inputs = self._padded({key: encoded[key] for key in self._inputs})
+        inputs = self._pad_rows({key: encoded[key] for key in self._inputs})
         (logits,) = _run(self._session, self._output, inputs)
         return check_scores(logits, len(encoded["input_ids"]), self.labels, self.name)
 

@@ -202,5 +202,5 @@ class PretrainedClassifier(TokenizerClassifier):
         """Return a batch as tensors on the model's device."""
         return {
             key: torch.from_numpy(rows).to(self.model.device)
-            for key, rows in self._padded(encoded).items()
+            for key, rows in self._pad_rows(encoded).items()
         }

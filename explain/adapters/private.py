@@ -116,7 +116,7 @@ class PrivateModule(Generic[M]):
         return module
 
     @contextmanager
-    def probed(self) -> Iterator[None]:
+    def check_isolation(self) -> Iterator[None]:
         """Check that what is run in this block runs no layer of the module itself.
 
         Raises

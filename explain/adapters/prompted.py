@@ -125,14 +125,14 @@ class PromptedClassifier(PretrainedClassifier):
         self._readings = word_readings(self._words())
         longest = max(len(word) for words in self._readings.values() for _, word in words)
         self.max_length -= longest
-        ((empty, _),) = self._encoded([self._filled([""] * len(self._fields))[0]])
+        ((empty, _),) = self._encode_prompts([self._fill_template([""] * len(self._fields))[0]])
         if len(empty) >= self.max_length:
             raise ConfigurationError(
                 f"the template has {len(empty)} tokens and the longest word {longest}, of "
                 f"{self.max_length + longest} that {self.name} reads: no room for a text; "
                 "shorten the template"
             )
-        with self._private.probed():
+        with self._private.check_isolation():
             self._check_causal(empty)
 
     @classmethod
@@ -177,7 +177,7 @@ class PromptedClassifier(PretrainedClassifier):
             If loading it would run code.
         """
         path = Path(folder)
-        load_options = {}
+        options = {}
         if gguf_file is None:
             check_folder(path)
             weights = weight_files(path)
@@ -186,15 +186,13 @@ class PromptedClassifier(PretrainedClassifier):
             if gguf_file not in (file.name for file in path.glob("*.gguf")):
                 raise AdapterError(f"{str(path)!r} holds no {gguf_file!r}; pass one of its *.gguf")
             import_extra("gguf", "gguf")
-            load_options, weights = {"gguf_file": gguf_file}, [path / gguf_file]
+            options, weights = {"gguf_file": gguf_file}, [path / gguf_file]
         loaded = LoadedFiles.of(path, weights)
         # The progress bar of GGUF files listens to no setting.
         with redirect_stderr(StringIO()):
-            model, missing = load_model(
-                AutoModelForCausalLM, path, KIND, dtype=dtype, **load_options
-            )
+            model, missing = load_model(AutoModelForCausalLM, path, KIND, dtype=dtype, **options)
         refuse_random(missing, path, KIND)
-        tokenizer = load_tokenizer(path, **load_options)
+        tokenizer = load_tokenizer(path, **options)
         return cls(
             on_device(model, device),
             tokenizer,
@@ -244,16 +242,14 @@ class PromptedClassifier(PretrainedClassifier):
 
     def _score_words(self, inputs_of: Callable[[Word], dict[str, torch.Tensor]]) -> torch.Tensor:
         """Return the scores of prompts, given the model's inputs for each word beginning."""
-        scores_of_words: list[list[torch.Tensor]] = [[] for _ in self.labels]
+        columns: list[list[torch.Tensor]] = [[] for _ in self.labels]
         for beginning, words in self._readings.items():
             log_p = self._log_probabilities(inputs_of(beginning), len(beginning) + 1)
             for label, word in words:
                 steps = log_p[:, range(len(word)), list(word)].sum(dim=1)
-                scores_of_words[label].append(
-                    steps / len(word) if self.length_normalised else steps
-                )
+                columns[label].append(steps / len(word) if self.length_normalised else steps)
         return torch.stack(
-            [torch.logsumexp(torch.stack(scores), dim=0) for scores in scores_of_words], dim=1
+            [torch.logsumexp(torch.stack(scores), dim=0) for scores in columns], dim=1
         )
 
     def _log_probabilities(self, inputs: dict[str, torch.Tensor], last: int) -> torch.Tensor:
@@ -270,12 +266,10 @@ class PromptedClassifier(PretrainedClassifier):
 
     def _check_causal(self, prompt: list[int]) -> None:
         with torch.inference_mode():
-            of_prompt = self._log_probabilities(self._pad(with_mask([prompt])), 1)
-            of_longer_prompt = self._log_probabilities(
-                self._pad(with_mask([[*prompt, prompt[0]]])), 2
-            )
+            short = self._log_probabilities(self._pad(with_mask([prompt])), 1)
+            longer = self._log_probabilities(self._pad(with_mask([[*prompt, prompt[0]]])), 2)
         rounding = torch.finfo(self.model.dtype).eps ** 0.5
-        if not torch.allclose(of_prompt[:, 0], of_longer_prompt[:, 0], atol=rounding):
+        if not torch.allclose(short[:, 0], longer[:, 0], atol=rounding):
             raise AdapterError(
                 f"what {self.name} says after a prompt changes with what follows, so it is no "
                 f"{KIND}; pass one, or leave the template out"
@@ -283,14 +277,14 @@ class PromptedClassifier(PretrainedClassifier):
 
     def _words(self) -> list[list[Word]]:
         """Return the tokens of the words of each label, as they continue a prompt."""
-        prompt, _ = self._filled(["a"] * len(self._fields))
+        prompt, _ = self._fill_template(["a"] * len(self._fields))
         owner: dict[Word, str] = {}
         words_of_labels = []
         for label, words in self.verbalizer.items():
             if not words:
                 raise ConfigurationError(f"the label {label!r} has no words; give it one")
             before, *continuations = (
-                ids for ids, _ in self._encoded([prompt, *(prompt + w for w in words)])
+                ids for ids, _ in self._encode_prompts([prompt, *(prompt + w for w in words)])
             )
             for word, ids in zip(words, continuations, strict=True):
                 tokens = tuple(ids[len(before) :])
@@ -307,12 +301,10 @@ class PromptedClassifier(PretrainedClassifier):
                         "give each label words of its own, each once"
                     )
                 owner[tokens] = label
-            words_of_labels.append(
-                [tokens for tokens, owner_label in owner.items() if owner_label == label]
-            )
+            words_of_labels.append([tokens for tokens, name in owner.items() if name == label])
         return words_of_labels
 
-    def _filled(self, parts: Sequence[str]) -> tuple[str, list[Span]]:
+    def _fill_template(self, parts: Sequence[str]) -> tuple[str, list[Span]]:
         """Return the prompt of a text, and where each part of it stands there."""
         prompt, places = self._literals[0], []
         for part, literal in zip(self._fields, self._literals[1:], strict=True):
@@ -320,7 +312,9 @@ class PromptedClassifier(PretrainedClassifier):
             prompt += parts[part] + literal
         return prompt, places
 
-    def _encoded(self, prompts: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
+    def _encode_prompts(
+        self, prompts: Sequence[str]
+    ) -> list[tuple[list[int], list[tuple[int, int]]]]:
         """Return ids and offsets of prompts, without special tokens that would end them."""
         rows = []
         encoded = cast("BatchEncoding", super()._tokenize(prompts, truncation=False))
@@ -337,13 +331,15 @@ class PromptedClassifier(PretrainedClassifier):
     ) -> list[TokenRow]:
         """Return ids and spans of the prompts of what is in view of each text."""
         prompts = [
-            self._filled([part[view.start : view.end] for part, view in zip(*pair, strict=True)])
+            self._fill_template(
+                [part[view.start : view.end] for part, view in zip(*pair, strict=True)]
+            )
             for pair in zip(texts, views, strict=True)
         ]
         return [
             (ids, [spans_in_text(offset, places, view) for offset in offsets])
             for (ids, offsets), (_, places), view in zip(
-                self._encoded([prompt for prompt, _ in prompts]), prompts, views, strict=True
+                self._encode_prompts([prompt for prompt, _ in prompts]), prompts, views, strict=True
             )
         ]
 
@@ -362,7 +358,7 @@ class PromptedClassifier(PretrainedClassifier):
             long := [i for i, (ids, _) in enumerate(rows) if len(ids) > self.max_length]
         ):
             for i in long:
-                views[i] = self._shortened(views[i], rows[i])
+                views[i] = self._shorten_views(views[i], rows[i])
             new_rows = self._token_rows([views[i] for i in long], [parts[i] for i in long])
             for i, row in zip(long, new_rows, strict=True):
                 rows[i] = row
@@ -374,23 +370,17 @@ class PromptedClassifier(PretrainedClassifier):
         rows = cast(Prompts, encoded).spans
         return [with_marks(row, parts_of(text)) for row, text in zip(rows, texts, strict=True)]
 
-    def _shortened(self, views: Sequence[Span], row: TokenRow) -> list[Span]:
+    def _shorten_views(self, views: Sequence[Span], row: TokenRow) -> list[Span]:
         """Return what stays in view of a text that is too long; of a pair the longer part is cut.
 
         What remains is tokenized again, and may then have another number of tokens.
         """
         ids, spans = row
-        tokens_of_views = [
-            [s for s in spans if s is not None and s.part == view.part] for view in views
-        ]
-        room = max(0, sum(map(len, tokens_of_views)) - (len(ids) - self.max_length))
-        shares = (
-            [room]
-            if len(tokens_of_views) == 1
-            else [max(room // 2, room - len(o)) for o in tokens_of_views[::-1]]
-        )
+        sides = [[s for s in spans if s is not None and s.part == view.part] for view in views]
+        room = max(0, sum(map(len, sides)) - (len(ids) - self.max_length))
+        shares = [room] if len(sides) == 1 else [max(room // 2, room - len(o)) for o in sides[::-1]]
         cut = []
-        for view, tokens, share in zip(views, tokens_of_views, shares, strict=True):
+        for view, tokens, share in zip(views, sides, shares, strict=True):
             if len(tokens) <= share and tokens:
                 cut.append(view)
             elif share == 0:

@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from explain.adapters.bag_of_words import BagOfWords, unwrapped
+from explain.adapters.bag_of_words import BagOfWords, final_estimator
 from explain.adapters.base import Contributions, description_of
 from explain.adapters.extras import import_extra
 from explain.adapters.failures import failure, first_line
@@ -137,7 +137,7 @@ class SklearnClassifier:
             If the file holds a type that is not trusted.
         """
         skops = import_extra("skops.io", "skops")
-        path = _existing(file)
+        path = _existing_file(file)
         loaded_files = LoadedFiles.of_file(path)
         content = path.read_bytes()
         check_archive(path, content)
@@ -186,7 +186,7 @@ class SklearnClassifier:
         UnsafeModelError
             If `allow_pickle` is not given; the file has not been opened then.
         """
-        path = _existing(file)
+        path = _existing_file(file)
         if not allow_pickle:
             raise UnsafeModelError(
                 f"{str(path)!r} is a pickle, which can run any code when it is loaded; save the "
@@ -275,7 +275,7 @@ class SklearnClassifier:
 
     def describe(self) -> ModelDescription:
         """Return what is known of the model, with the hash of its file."""
-        inner = unwrapped(self.estimator)
+        inner = final_estimator(self.estimator)
         steps = [type(s).__name__ for _, s in inner.steps] if isinstance(inner, Pipeline) else []
         return description_of(
             self,
@@ -316,7 +316,7 @@ class SklearnClassifier:
         return self._bag
 
 
-def _existing(file: str | Path) -> Path:
+def _existing_file(file: str | Path) -> Path:
     path = Path(file)
     if not path.is_file():
         raise AdapterError(f"no file {str(path)!r}; pass the file of a saved model")
@@ -391,7 +391,7 @@ def _columns_of(estimator: Any, name: str) -> tuple[Task, list[str], bool]:
             )
         return "multi_label", [str(number) for number in range(len(classes))], False
     columns = [label_name(label) for label in classes]
-    final = unwrapped(estimator)
+    final = final_estimator(estimator)
     final = final.steps[-1][1] if isinstance(final, Pipeline) else final
     # A perceptron tells it by sigmoids alone, of which a single label of two has one.
     sigmoids = getattr(final, "out_activation_", "") == "logistic" and final.n_outputs_ > 1

@@ -301,7 +301,7 @@ class TokenizerClassifier(ABC):
         sides = [[parts[side] for parts in pairs] for side in range(len(pairs[0]))]
         if truncation and self.tokenizer.truncation_side == "right":
             if len(sides) == 2:
-                sides = [self._bounded(side) for side in sides]
+                sides = [self._cut_parts(side) for side in sides]
             elif not options:
                 sides = [[self._starts.of(text) for text in sides[0]]]
         # MiniLM and others store padding and truncation in tokenizer.json: both are always stated.
@@ -318,7 +318,7 @@ class TokenizerClassifier(ABC):
             raise failure(f"the tokenizer of {self.name}", error) from error
         return encoded
 
-    def _bounded(self, side: Sequence[str]) -> list[str]:
+    def _cut_parts(self, side: Sequence[str]) -> list[str]:
         """Return one side of pairs without what is far beyond the limit and cut off anyway.
 
         The tokenizers library cuts both sides of a pair into all windows, and all pairs of those.
@@ -354,7 +354,7 @@ class TokenizerClassifier(ABC):
         start: int | None = self.tokenizer.bos_token_id
         return self._pad_id if start is None else start
 
-    def _padded(self, encoded: Mapping[str, Any]) -> dict[str, NDArray[np.int64]]:
+    def _pad_rows(self, encoded: Mapping[str, Any]) -> dict[str, NDArray[np.int64]]:
         """Return a batch as arrays of one width; no row is empty."""
         empty_row = {"input_ids": [self._start_id], "attention_mask": [1]}
         fill = {"input_ids": self._pad_id, "token_type_ids": self.tokenizer.pad_token_type_id}

@@ -137,7 +137,7 @@ class TorchClassifier:
         def score(batch: list[int]) -> Scores:
             with torch.inference_mode():
                 scores = self._tensor_of(module(self._tensor([ids[i] for i in batch])))
-            return self._checked(scores, len(batch))
+            return self._check_scores(scores, len(batch))
 
         return score_in_batches(self, ids, score, equal_lengths=True)
 
@@ -306,7 +306,7 @@ class TorchClassifier:
             )
         return output
 
-    def _checked(self, scores: torch.Tensor, n_texts: int) -> Scores:
+    def _check_scores(self, scores: torch.Tensor, n_texts: int) -> Scores:
         return check_scores(scores.double().cpu().numpy(), n_texts, self.labels, self.name)
 
     def _id_of_mask(self) -> int | None:
@@ -334,13 +334,13 @@ class TorchClassifier:
         ids = torch.full((2, self.min_length + 2), self.pad_id, device=self._device)
         inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
         try:
-            with torch.no_grad(), self._private.probed():
+            with torch.no_grad(), self._private.check_isolation():
                 scores = self.differentiable_scores(inputs)
         except AdapterError:
             raise
         except Exception as error:
             raise failure(self.name, error) from error
-        self._checked(scores, 2)
+        self._check_scores(scores, 2)
 
 
 class _Layers(torch.nn.Module):

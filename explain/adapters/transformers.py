@@ -91,7 +91,7 @@ class TransformersClassifier(PretrainedClassifier):
             long_text=long_text,
             pool=pool,
         )
-        with self._private.probed():
+        with self._private.check_isolation():
             self._score_batch(self._tokenize(["."]))
 
     @classmethod

@@ -179,7 +179,7 @@ class _Levels:
         self.sizes = [len(group) for group in groups]
         self.owners = np.repeat(np.arange(len(groups)), self.sizes)
         self.budget: int | None = getattr(explainer, "budget", None)
-        self.evaluated: set[bytes] = set()
+        self.coalitions_scored: set[bytes] = set()
 
     def sentences(self) -> Plan[Estimate]:
         """Return the plan of the method on the sentences."""
@@ -215,7 +215,7 @@ class _Levels:
 
     def most_important(self, values: Values) -> list[int]:
         """Return the sentences whose words are explained, the largest value first."""
-        evaluations_left = inf if self.budget is None else self.budget - len(self.evaluated)
+        evaluations_left = inf if self.budget is None else self.budget - len(self.coalitions_scored)
         fewest = 2 if self.explainer.efficient else 1
         numbers: list[int] = []
         words = 0
@@ -232,7 +232,7 @@ class _Levels:
         if self.budget is None:
             return None
         prices = [_price(self.sizes[number]) for number in numbers]
-        return (self.budget - len(self.evaluated)) * prices[0] // sum(prices)
+        return (self.budget - len(self.coalitions_scored)) * prices[0] // sum(prices)
 
     def _contexts(self, number: int, share: int | None) -> tuple[Coalitions, Values, bool]:
         """Return the contexts of a sentence, their weights, and whether there are no others."""
@@ -263,7 +263,9 @@ class _Levels:
                 coalitions = next(plan)
                 while True:
                     of_words = expand(coalitions)
-                    self.evaluated.update(row.tobytes() for row in np.packbits(of_words, axis=1))
+                    self.coalitions_scored.update(
+                        row.tobytes() for row in np.packbits(of_words, axis=1)
+                    )
                     coalitions = plan.send(reduce((yield of_words)))
             except StopIteration as done:
                 estimate: Estimate = done.value

@@ -334,20 +334,20 @@ def _lay_out(
     if isinstance(result, Estimate):
         return result, segmentation.spans, ()
 
-    def joined(run: range) -> Span:
+    def span_of_run(run: range) -> Span:
         first, last = segmentation.spans[run[0]], segmentation.spans[run[-1]]
         return Span(first.part, first.start, last.end)
 
     errors = result.outer.standard_errors
     groups = tuple(
         Group(
-            span=joined(run),
+            span=span_of_run(run),
             value=float(result.outer.values[number]),
             standard_error=None if errors is None else float(errors[number]),
         )
         for number, run in enumerate(result.groups)
     )
-    return result.estimate(), tuple(map(joined, result.features)), groups
+    return result.estimate(), tuple(map(span_of_run, result.features)), groups
 
 
 def _special_tokens_in(request: AttributionRequest, model: TextClassifier) -> dict[str, JsonValue]:

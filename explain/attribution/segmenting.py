@@ -23,7 +23,7 @@ def segment(
     good = [text_of(s.parts) for s in whole if isinstance(s, Segmentation)]
     cut = iter(
         halve_on_failure(
-            lambda batch: _segment(batch, model, unit), good, model.name, catching=PredictionError
+            lambda batch: _segment(batch, model, unit), good, model.name, error_type=PredictionError
         )
     )
     return [next(cut) if isinstance(s, Segmentation) else s for s in whole]

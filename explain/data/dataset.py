@@ -233,10 +233,10 @@ def _place(place: Iterable[Any], n_parts: int) -> Span:
 
 
 def _check_columns(
-    records: Sequence[Record], required: Sequence[str], name: str, failure: type[ExplainError]
+    records: Sequence[Record], names: Sequence[str], name: str, failure: type[ExplainError]
 ) -> None:
     columns = list(dict.fromkeys(column for record in records for column in record))
-    for column in required:
+    for column in names:
         if column not in columns:
             header = next((h for end, h in HEADERS.items() if end in name.lower()), "")
             raise failure(f"{name} has no column {column!r}; {nearest(column, columns)}{header}")

@@ -178,16 +178,16 @@ class Engine:
 
         In each round the coalitions that all plans wait for become one set of distinct texts.
         """
-        numbered = enumerate(zip(games, plans, strict=True))
+        numbered_games = enumerate(zip(games, plans, strict=True))
         outcomes: dict[int, Outcome[T]] = {}
-        active = list(self._start(numbered, ACTIVE_PLANS, outcomes))
+        active = list(self._start(numbered_games, ACTIVE_PLANS, outcomes))
         with Progress("Scoring masked texts") as progress:
             while active:
                 answers = self._answers(
                     dict.fromkeys(text for plan in active for text in plan.texts), progress
                 )
                 active = [plan for plan in active if self._advance(plan, answers, outcomes)]
-                active += self._start(numbered, ACTIVE_PLANS - len(active), outcomes)
+                active += self._start(numbered_games, ACTIVE_PLANS - len(active), outcomes)
         return [outcomes[number] for number in range(len(outcomes))]
 
     def open(
@@ -220,12 +220,12 @@ class Engine:
 
     def _start(
         self,
-        numbered: Iterator[tuple[int, tuple[MaskedTextGame, Plan[T]]]],
+        numbered_games: Iterator[tuple[int, tuple[MaskedTextGame, Plan[T]]]],
         room: int,
         outcomes: dict[int, Outcome[T]],
     ) -> Iterator[_PlanState[T]]:
         """Start plans until `room` of them wait for values or none is left."""
-        while room > 0 and (entry := next(numbered, None)) is not None:
+        while room > 0 and (entry := next(numbered_games, None)) is not None:
             number, (game, plan) = entry
             state = _PlanState(number, game, plan, self.precision.noise(game.target))
             if self._step(state, None, outcomes):

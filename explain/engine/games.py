@@ -38,7 +38,7 @@ Coalitions: TypeAlias = NDArray[np.bool_]
 Values: TypeAlias = NDArray[np.float64]
 """Values v(S), shape (n_coalitions,), in the unit of the target's scale."""
 
-Kept: TypeAlias = NDArray[np.bool_]
+Coalition: TypeAlias = NDArray[np.bool_]
 """One coalition, shape (n_features,); True = kept."""
 
 T = TypeVar("T", covariant=True)
@@ -87,7 +87,7 @@ class Masker(Protocol):
     def name(self) -> str:
         """What stands in for a removed feature, as the record says it."""
 
-    def __call__(self, segmentation: Segmentation, kept: Kept) -> Text:
+    def __call__(self, segmentation: Segmentation, kept: Coalition) -> Text:
         """Return the text that keeps the features where `kept` is True."""
 
 
@@ -105,7 +105,7 @@ class MaskToken:
         """The mask token."""
         return self.token
 
-    def __call__(self, segmentation: Segmentation, kept: Kept) -> Text:
+    def __call__(self, segmentation: Segmentation, kept: Coalition) -> Text:
         """Return the text with each removed feature replaced by the mask token."""
         if kept.all():
             return text_of(segmentation.parts)
@@ -118,7 +118,7 @@ class Delete:
 
     name: str = "delete"
 
-    def __call__(self, segmentation: Segmentation, kept: Kept) -> Text:
+    def __call__(self, segmentation: Segmentation, kept: Coalition) -> Text:
         """Return the text without the removed features."""
         if kept.all():
             return text_of(segmentation.parts)

@@ -20,7 +20,7 @@ import numpy as np
 from explain.adapters import GradientClassifier
 from explain.attribution import AttributionSettings, attribute_batch
 from explain.attribution.methods import Explainer
-from explain.attribution.methods.gradients import GradientExplainer, hooked
+from explain.attribution.methods.gradients import GradientExplainer, with_hook
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest
 from explain.record import Attribution
@@ -128,5 +128,5 @@ def nudged(model: GradientClassifier, seed: int, radius: float = RADIUS) -> Iter
         return vectors + size * (2 * uniform - 1)
 
     generator = torch.Generator().manual_seed(seed)
-    with hooked(dict.fromkeys(model.embeddings), move):
+    with with_hook(dict.fromkeys(model.embeddings), move):
         yield

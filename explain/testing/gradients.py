@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.adapters import GradientClassifier, TextClassifier
-from explain.attribution.methods.gradients import hooked
+from explain.attribution.methods.gradients import with_hook
 from explain.testing.subject import Fault, NotApplicable, Subject
 from explain.text.spans import Text
 
@@ -142,7 +142,7 @@ def _value_after(
         new_vectors: torch.Tensor = vectors + directions * sizes[..., None]
         return new_vectors
 
-    with hooked([layer], move):
+    with with_hook([layer], move):
         scores = model.differentiable_scores(inputs)[0].double()
     # Weights that differ, since the scores of all labels may well sum to a constant.
     value: torch.Tensor = scores @ torch.arange(1, len(scores) + 1).to(scores)

@@ -247,7 +247,7 @@ def _case_sensitive(_: int) -> FunctionClassifier:
 
 
 @dataclass(frozen=True, slots=True)
-class _Truncated:
+class _TruncatedModel:
     """Reads the first words of a text, and tells what it leaves unread as adapters do."""
 
     name: str = "planted"
@@ -345,7 +345,7 @@ _DEFECTS: Mapping[str, _Defect] = {
     "truncation": _Defect(
         ("data", "slices"),
         f"Reads the first {WORDS_READ} words of a message only.",
-        lambda _: _Truncated(),
+        lambda _: _TruncatedModel(),
     ),
     "non_determinism": _Defect(
         ("stability",),

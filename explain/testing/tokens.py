@@ -24,7 +24,7 @@ _GRAPHEME = regex.compile(r"\X")
 
 def offsets(subject: Subject) -> str:
     """Check that tokens stand in the text, in order, and leave out nothing that the model reads."""
-    model = _tokenized(subject)
+    model = _tokenized_model(subject)
     texts = [*subject.texts, *map(subject.text, ("", " ", *SCRIPTS.values()))]
     spans, unread_spans = model.tokens(list(texts)), model.unread(list(texts))
     if not len(spans) == len(unread_spans) == len(texts):
@@ -43,14 +43,14 @@ def offsets(subject: Subject) -> str:
 
 def unread(subject: Subject) -> str:
     """Check that a long text is read or unread in every part, and what is unread moves no score."""
-    model = _tokenized(subject)
+    model = _tokenized_model(subject)
     text = subject.long_text
     (cut,) = model.unread([text])
     (tokens,) = model.tokens([text])
     _require_in_order(text, tokens)
     _require_inside(text, cut)
     for part, is_read, is_unread in zip(
-        parts_of(text), _covered(text, tokens), _covered(text, cut), strict=True
+        parts_of(text), _coverage(text, tokens), _coverage(text, cut), strict=True
     ):
         if n_twice := int((is_read & is_unread).sum()):
             raise Fault(
@@ -76,7 +76,7 @@ def unread(subject: Subject) -> str:
 
 def mask_token(subject: Subject) -> str:
     """Check that the mask token is special, is read as one token, and hides what it stands for."""
-    model = _tokenized(subject)
+    model = _tokenized_model(subject)
     token = model.mask_token
     if token is None:
         raise NotApplicable("the model has no mask token")
@@ -107,7 +107,7 @@ def mask_token(subject: Subject) -> str:
     return f"{token!r} is 1 token; hiding a word moves a score by up to {change:.2g}"
 
 
-def _tokenized(subject: Subject) -> TokenizedClassifier:
+def _tokenized_model(subject: Subject) -> TokenizedClassifier:
     if not isinstance(subject.model, TokenizedClassifier):
         raise NotApplicable("the model does not tell its tokens")
     return subject.model
@@ -155,7 +155,7 @@ def _require_covered(subject: Subject, text: Text, spans: Iterable[Span]) -> Non
             for place, (character, is_covered) in enumerate(zip(part, coverage, strict=True))
             if not is_covered and not character.isspace()
         ]
-        for part, coverage in zip(parts_of(text), _covered(text, spans), strict=True)
+        for part, coverage in zip(parts_of(text), _coverage(text, spans), strict=True)
     ]
     if not any(left_out):
         return
@@ -207,7 +207,7 @@ def _with_one_word_hidden(text: Text, masker: MaskToken) -> tuple[Text, Span]:
     return hidden, Span(part, start, start + len(masker.token))
 
 
-def _covered(text: Text, spans: Iterable[Span]) -> list[NDArray[np.bool_]]:
+def _coverage(text: Text, spans: Iterable[Span]) -> list[NDArray[np.bool_]]:
     """Return for each character of each part whether it lies in a span."""
     covered = [np.zeros(len(part), dtype=bool) for part in parts_of(text)]
     for span in spans:

@@ -102,7 +102,7 @@ def redacted(text: str) -> str:
     >>> redacted("401 for https://me:hunter2@host/v1, Authorization: Bearer abcdef123456")
     '401 for https://[secret removed]@host/v1, Authorization: Bearer [secret removed]'
     """
-    return _redacted(text, _forms(_secrets()))
+    return _redact(text, _forms(_secrets()))
 
 
 def without_surrogates(text: str) -> str:
@@ -175,14 +175,14 @@ class _Redaction:
     def _string(self, name: str, text: str) -> str:
         text = without_surrogates(text)
         is_secret = _SECRET_SETTINGS.search(name) and not _SPECIAL_TOKENS.search(name)
-        new = REPLACEMENT if is_secret and text else _redacted(text, self._forms)
+        new = REPLACEMENT if is_secret and text else _redact(text, self._forms)
         if new == text:
             return message(text) if name in ("reason", "skipped") else text
         self.strings += 1
         return new
 
 
-def _redacted(text: str, forms: _Forms) -> str:
+def _redact(text: str, forms: _Forms) -> str:
     for form, in_run in forms:
         if form in text:
             text = _without_runs(text, form) if in_run else text.replace(form, REPLACEMENT)

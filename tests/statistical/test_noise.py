@@ -10,7 +10,7 @@ from explain.attribution.game_model import GameModel, LearnedGame, Limits, ReadO
 from explain.attribution.interaction import exact_interactions
 from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine.games import ObservedValues, Values
-from tests.helpers.play import table_game
+from tests.helpers.plans import table_game
 from tests.helpers.search import seeds
 
 NOISES = [0.1, *(pytest.param(sd, marks=pytest.mark.nightly) for sd in (0.05, 0.2, 0.5))]

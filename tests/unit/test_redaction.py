@@ -273,7 +273,7 @@ def test_settings_that_are_keys_by_name_are_removed(option: str, removed: bool) 
 
 
 def test_an_error_of_a_users_own_adapter_is_cut_and_holds_no_key() -> None:
-    class Own:
+    class UserError:
         name, labels, task = "own", ("neg", "pos"), "single_label"
         mask_token, special_tokens, own_labels = None, (), None
 
@@ -281,7 +281,7 @@ def test_an_error_of_a_users_own_adapter_is_cut_and_holds_no_key() -> None:
             raise PredictionError(KEY + "x" * 1_000)
 
     with pytest.raises(PredictionError) as error:
-        explain.attribute(Own(), "good", method="occlusion")
+        explain.attribute(UserError(), "good", method="occlusion")
     assert KEY not in str(error.value)
     assert len(str(error.value)) <= LONGEST_MESSAGE
 

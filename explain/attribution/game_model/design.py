@@ -6,7 +6,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.engine.games import Kept
+from explain.engine.games import Coalition
 
 __all__ = ["pairs"]
 
@@ -23,7 +23,7 @@ KERNEL_SIZED = 0.4
 in the mean, with all pairs so joint effects by .17 instead of .10 (decision 10)."""
 
 
-def pairs(n_features: int, rng: np.random.Generator) -> Iterator[Kept]:
+def pairs(n_features: int, rng: np.random.Generator) -> Iterator[Coalition]:
     """Yield one coalition of each complementary pair, none twice; the full one is left out.
 
     First each feature alone, in random order: the differences to its complement hold all that is

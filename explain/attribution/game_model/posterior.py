@@ -119,7 +119,7 @@ class Half:
             scales = np.array([_likeliest_scale(gram, y, noise.mean()) for gram in grams])
             grams += noise / scales[:, None, None] * np.eye(len(y))
         factors = np.asarray(np.linalg.cholesky(grams), dtype=np.float64)
-        white = _whitened(factors, [y] * len(factors))
+        white = _whiten(factors, [y] * len(factors))
         quadratics = np.maximum((white**2).sum(axis=1), np.finfo(float).tiny)
         if not noise.any():
             scales = quadratics / len(y)
@@ -143,7 +143,7 @@ class Half:
     def read_out(self, moments: Moments) -> ReadOut:
         """Return the posterior of numbers that have these moments, as the model has it."""
         covariances = np.tensordot(self._weights, moments.covariances, axes=1)
-        explained = (_whitened(self.factors, covariances) ** 2).sum(axis=1)
+        explained = (_whiten(self.factors, covariances) ** 2).sum(axis=1)
         residuals = np.maximum(self._weights @ moments.prior - explained, 0)
         means = np.einsum("hj,hjv->hv", self.coefficients, covariances)
         mean = self.probabilities @ means
@@ -208,7 +208,7 @@ def _likeliest_scale(gram: FloatArray, y: FloatArray, noise: float) -> float:
     return float(scales[best, 0])
 
 
-def _whitened(factors: FloatArray, data: Iterable[FloatArray]) -> FloatArray:
+def _whiten(factors: FloatArray, data: Iterable[FloatArray]) -> FloatArray:
     """Return the inverse of each lower factor times its data."""
     # LAPACK reads columns first, so that a transpose is read without a copy.
     return np.array([dtrtrs(f.T, d, trans=1)[0] for f, d in zip(factors, data, strict=True)])

@@ -12,9 +12,9 @@ from explain.attribution.methods.gradients import (
     Baseline,
     GradientExplainer,
     Paths,
-    hooked,
     per_row,
     quiet_captum,
+    with_hook,
 )
 from explain.engine import Outcome
 from explain.errors import CapabilityError
@@ -145,7 +145,7 @@ def _check_calls(model: ModuleClassifier) -> None:
 
     modules = model.network.named_modules()
     names = {m: name for name, m in modules if type(m) in SUPPORTED_NON_LINEAR}
-    with torch.no_grad(), hooked(names, count_call):
+    with torch.no_grad(), with_hook(names, count_call):
         model.differentiable_scores(model.encode(["."]).inputs)
     if repeated := [module for module, n in calls.items() if n > 1]:
         raise CapabilityError(

@@ -30,8 +30,8 @@ __all__ = [
     "Paths",
     "Points",
     "TokenValues",
-    "hooked",
     "quiet_captum",
+    "with_hook",
 ]
 
 Baseline: TypeAlias = Literal["auto", "mask", "pad", "mean", "zero"]
@@ -163,7 +163,7 @@ class Paths:
         def keep(layer: torch.nn.Module, _: object, vectors: torch.Tensor) -> None:
             vectors_of[layer] = vectors
 
-        with torch.no_grad(), hooked(model.embeddings, keep):
+        with torch.no_grad(), with_hook(model.embeddings, keep):
             scores = model.differentiable_scores(self.encoding.inputs)
             self.full = self._target_values(scores, rows)
         self.inputs = tuple(vectors_of[layer] for layer in model.embeddings)
@@ -264,7 +264,7 @@ class Paths:
 
         # Ids stay those of the text: a model may also look at them for positions, or for its end.
         inputs = {key: value[rows] for key, value in self.encoding.inputs.items()}
-        with hooked(self.model.embeddings, replace):
+        with with_hook(self.model.embeddings, replace):
             return self.model.differentiable_scores(inputs)
 
     def _target_values(self, scores: "torch.Tensor", rows: Iterable[int]) -> NDArray[np.float64]:
@@ -352,7 +352,7 @@ def _start(
 
 
 @contextmanager
-def hooked(layers: "Iterable[torch.nn.Module]", hook: Callable[..., object]) -> Iterator[None]:
+def with_hook(layers: "Iterable[torch.nn.Module]", hook: Callable[..., object]) -> Iterator[None]:
     """Keep a forward hook on each layer for a while, for what this thread runs."""
     thread = threading.get_ident()
 

@@ -85,7 +85,7 @@ class Linear:
                 for request, scores in zip(batch, empty, strict=True)
             ]
 
-        outcomes = halve_on_failure(explain, requests, model.name, catching=PredictionError)
+        outcomes = halve_on_failure(explain, requests, model.name, error_type=PredictionError)
         progress.show(len(requests), len(requests))
         return [Outcome(o, 1) if isinstance(o, PredictionError) else o for o in outcomes]
 
