@@ -9,10 +9,9 @@ p-value is at most .05. All criteria that were frozen as gating count, measured 
 without an answer cannot be counted in does not pass either where many rows have none.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from math import erfc, inf, sqrt
 
 from explain.checks import CHECKS, Check
@@ -23,87 +22,20 @@ from explain.record import (
     Z95,
     Criterion,
     FrozenCriteria,
-    IntervalsFigure,
     JudgedCriterion,
     Measure,
+    MetricSpec,
     Section,
+    Sentence,
     Verdict,
+    joined,
 )
-from explain.record.wording import percent
 from explain.statistics.adjustments import holm
 
 __all__ = ["Criterion", "FrozenCriteria", "check_metrics", "judge"]
 
 ALPHA = 0.05
 """Chance that any of the gating verdicts is wrong; a 95 % interval is its other side."""
-
-_SHARE = (0.0, 1.0)
-_DIFFERENCE = (-1.0, 1.0)
-_SIZE = (0.0, inf)
-
-RANGES = {
-    "AUPRC": _SHARE,
-    "AUROC": _SHARE,
-    "Brier score": _SHARE,
-    "Hamming loss": _SHARE,
-    "Matthews correlation": _DIFFERENCE,
-    "R2": (-inf, 1.0),
-    "Spearman correlation": _DIFFERENCE,
-    "accuracy": _SHARE,
-    "becomes * by exchanging *": _SHARE,
-    "becomes * by inserting *": _SHARE,
-    "becomes * by padding": _SHARE,
-    "calibration error (debiased)": _SHARE,
-    "calibration gap": _DIFFERENCE,
-    "change of the predicted probability, *": _DIFFERENCE,
-    "confidence minus accuracy": _DIFFERENCE,
-    "false-positive rate, *": _SHARE,
-    "flip rate, *": _SHARE,
-    "flip rate, * swapped": _SHARE,
-    "flips, *": _SHARE,
-    "impact ratio, *": _SIZE,
-    "largest change of a probability, *": _SHARE,
-    "log loss": _SIZE,
-    "macro-F1": _SHARE,
-    "mean absolute error": _SIZE,
-    "mean squared error": _SIZE,
-    "micro-F1": _SHARE,
-    "precision of *": _SHARE,
-    "prediction kept without *": _SHARE,
-    "rank correlation of length and *": _DIFFERENCE,
-    "recall of *": _SHARE,
-    "selection rate, *": _SHARE,
-    "shortcuts": _SIZE,
-    "slope of the scores": (-inf, inf),
-    "subset accuracy": _SHARE,
-    "suspected label errors": _SHARE,
-    "labels that contradict their texts": _SHARE,
-    "texts cut at the model's limit": _SHARE,
-    "texts that are almost the same as another": _SHARE,
-    "texts that are in the training data": _SHARE,
-    "texts that are labelled more than once, with conflicting labels": _SHARE,
-    "texts that repeat an earlier one exactly": _SHARE,
-    "tokens that the model does not know": _SHARE,
-    "true-positive rate, *": _SHARE,
-}
-"""Lowest and highest value of each metric of `explain.checks.CHECKS`, by its name there."""
-
-ANSWERED_ONLY = (
-    "AUPRC",
-    "AUROC",
-    "Brier score",
-    "R2",
-    "Spearman correlation",
-    "calibration error (debiased)",
-    "calibration gap",
-    "confidence minus accuracy",
-    "false-positive rate, *",
-    "log loss",
-    "mean absolute error",
-    "mean squared error",
-    "slope of the scores",
-)
-"""Metrics that leave out the rows without an answer; in all others these are wrong."""
 
 
 def check_metrics(criteria: Sequence[Criterion], checks: Sequence[Check]) -> None:
@@ -114,41 +46,49 @@ def check_metrics(criteria: Sequence[Criterion], checks: Sequence[Check]) -> Non
     ConfigurationError
         If there is no such metric, its check was not chosen, or the threshold is out of range.
     """
-    known = [metric for check in checks for metric in check.metrics]
+    chosen = [metric for check in checks for metric in check.metrics]
     for criterion in criteria:
-        name = criterion.metric
-        found = [metric for metric in known if fnmatchcase(name, metric)]
-        if not found:
-            raise ConfigurationError(_unknown(name, known))
-        if name in found and "*" in name:
-            raise ConfigurationError(
-                f"the criterion {name!r} stands for many metrics; write one criterion for each"
-            )
-        _check_threshold(criterion, *RANGES.get(found[0], (-inf, inf)))
+        metric = next((metric for metric in chosen if metric.id == criterion.metric), None)
+        if metric is None:
+            raise ConfigurationError(_unknown(criterion.metric, chosen))
+        if set(criterion.of) != set(metric.fields):
+            raise ConfigurationError(_unlike(criterion, metric))
+        _check_threshold(criterion, metric)
 
 
-def _unknown(name: str, known: Sequence[str]) -> str:
+def _unknown(name: str, chosen: Sequence[MetricSpec]) -> str:
     for check in CHECKS.values():
-        if any(fnmatchcase(name, metric) for metric in check.metrics):
+        if any(name == metric.id for metric in check.metrics):
             return (
                 f"the criterion {name!r} needs the check {check.id!r}, which is not chosen; "
                 "choose it, or leave the criterion out"
             )
-    if not known:
+    if not chosen:
         return f"no chosen check measures the metric {name!r} of a criterion, nor any other"
-    return f"no chosen check measures the metric {name!r} of a criterion; {nearest(name, known)}"
+    titled = next((metric.id for metric in chosen if metric.title == name), None)
+    hint = f"write {titled!r}" if titled else nearest(name, [metric.id for metric in chosen])
+    return f"no chosen check measures the metric {name!r} of a criterion; {hint}"
 
 
-def _check_threshold(criterion: Criterion, low: float, high: float) -> None:
-    asked = f"{criterion.comparator} = {criterion.threshold:g}"
+def _unlike(criterion: Criterion, metric: MetricSpec) -> str:
+    wanted = ", ".join(f'{field} = "..."' for field in metric.fields)
+    stated = ", ".join(criterion.of) or "nothing"
+    say = f"write of = {{ {wanted} }}" if wanted else "leave it out"
+    return f"the criterion {criterion.metric!r} says in `of` {stated}; {say}"
+
+
+def _check_threshold(criterion: Criterion, metric: MetricSpec) -> None:
+    low = -inf if metric.low is None else metric.low
+    high = inf if metric.high is None else metric.high
+    stated = f"{criterion.comparator} = {criterion.threshold:g}"
     if not low <= criterion.threshold <= high:
         raise ConfigurationError(
-            f"the criterion {criterion.metric!r} asks for {asked}, which is out of range; "
+            f"the criterion {criterion.metric!r} asks for {stated}, which is out of range; "
             f"it lies between {low:g} and {high:g}"
         )
     if low == criterion.at_least or high == criterion.at_most:
         raise ConfigurationError(
-            f"the criterion {criterion.metric!r} asks for {asked}, which any model meets; "
+            f"the criterion {criterion.metric!r} asks for {stated}, which any model meets; "
             f"it lies between {low:g} and {high:g}"
         )
 
@@ -183,108 +123,114 @@ def judge(
     criteria : sequence of Criterion
         As they were frozen.
     sections : sequence of Section
-        All that was measured. A criterion finds its measure by name and slice, first in the
-        sections of the checks that declare the metric.
+        All that was measured. A criterion finds its measure by the id of its metric and by slice.
     checks : sequence of Check
         The checks that ran.
     """
-    found = [_evidence(criterion, sections, checks) for criterion in criteria]
+    metrics = {metric.id: metric for check in checks for metric in check.metrics}
+    found = [_evidence(criterion, metrics[criterion.metric], sections) for criterion in criteria]
     gating = [number for number, criterion in enumerate(criteria) if criterion.gating]
     p_values = [found[number].p_value for number in gating]
     adjusted = dict(
         zip(gating, holm([1.0 if p is None else p for p in p_values]).tolist(), strict=True)
     )
     return tuple(
-        _judged(criterion, evidence, adjusted.get(number), len(gating))
+        _judged(criterion, metrics[criterion.metric], evidence, adjusted.get(number), len(gating))
         for number, (criterion, evidence) in enumerate(zip(criteria, found, strict=True))
     )
 
 
 def _judged(
-    criterion: Criterion, found: _Evidence, adjusted: float | None, n_gating: int
+    criterion: Criterion,
+    metric: MetricSpec,
+    evidence: _Evidence,
+    adjusted: float | None,
+    n_gating: int,
 ) -> JudgedCriterion:
-    verdict, reason = found.side, found.reason
+    verdict, reason = evidence.side, evidence.reason
     if verdict != "inconclusive" and adjusted is not None and adjusted > ALPHA:
         verdict = "inconclusive"
-        reason += (
-            f", but no longer with p adjusted for {n_gating} gating criteria "
-            f"({adjusted:.2g} instead of {found.p_value:.2g}, more than {ALPHA:g})"
+        reason = Sentence(
+            "{reason}, but no longer once p is adjusted for {n} gating criteria ({adjusted:.2g} "
+            "instead of {p_value:.2g}; at most {alpha} is required)",
+            reason=reason,
+            n=n_gating,
+            adjusted=adjusted,
+            p_value=evidence.p_value,
+            alpha=ALPHA,
         )
     return JudgedCriterion.model_validate(
         {
             **criterion.stated(),
-            "measured": found.measure,
-            "section": found.section,
-            "p_value": found.p_value,
-            "adjusted_p_value": None if found.p_value is None else adjusted,
+            "title": metric.name(**criterion.of),
+            "measured": evidence.measure,
+            "section": evidence.section,
+            "p_value": evidence.p_value,
+            "adjusted_p_value": None if evidence.p_value is None else adjusted,
             "verdict": verdict,
             "reason": reason,
         }
     )
 
 
-def _evidence(
-    criterion: Criterion, sections: Sequence[Section], checks: Sequence[Check]
-) -> _Evidence:
-    declaring = {c.id for c in checks if any(fnmatchcase(criterion.metric, m) for m in c.metrics)}
-    ordered = sorted(sections, key=lambda section: section.id not in declaring)
-    known = [(section.id, measure) for section in ordered for measure in _measures(section)]
-    wanted = (criterion.metric, criterion.slice)
-    for section, measure in known:
-        if (measure.name, measure.slice) == wanted:
-            side, reason = _side(criterion, measure)
-            if side == "pass" and (lost := _lost(criterion, sections)):
-                return _Evidence("inconclusive", lost, measure, section)
-            return _Evidence(side, reason, measure, section, _p_value(criterion, measure, side))
-    skipped = [
-        f"{section.title}: {section.skipped}"
-        for section in ordered
-        if section.id in declaring and section.skipped is not None
-    ]
-    return _Evidence("inconclusive", _missing(criterion, skipped, [m for _, m in known]))
+def _evidence(criterion: Criterion, metric: MetricSpec, sections: Sequence[Section]) -> _Evidence:
+    for section in sections:
+        for measure in section.all_measures():
+            if measure.measures(criterion.metric, criterion.slice, criterion.of):
+                side, reason = _side(criterion, measure)
+                if side == "pass" and (lost := _lost(criterion, metric, sections)):
+                    return _Evidence("inconclusive", lost, measure, section.id)
+                p_value = _p_value(criterion, measure, side)
+                return _Evidence(side, reason, measure, section.id, p_value)
+    return _Evidence("inconclusive", _missing(criterion, sections))
 
 
-def _lost(criterion: Criterion, sections: Sequence[Section]) -> str:
+def _lost(criterion: Criterion, metric: MetricSpec, sections: Sequence[Section]) -> str:
     """Return that too many rows are not in a measure for it to pass, empty if they are not."""
-    if not any(fnmatchcase(criterion.metric, metric) for metric in ANSWERED_ONLY):
+    if metric.counts_failures:
         return ""
     shares = [
         measure
         for section in sections
         if section.id == UNANSWERED
-        for measure in _measures(section)
+        for measure in section.all_measures()
         if measure.slice in ("all", criterion.slice)
     ]
     worst = max(shares, key=lambda share: share.value or 0, default=None)
     if worst is None or (worst.value or 0) <= MOST_LOST:
         return ""
-    return f"{percent(worst.value)} of the rows got no answer and are not in this number"
+    return Sentence(
+        "{share.value:percent} of the rows got no answer and are not in this number", share=worst
+    )
 
 
-def _missing(criterion: Criterion, skipped: Sequence[str], known: Sequence[Measure]) -> str:
+def _missing(criterion: Criterion, sections: Sequence[Section]) -> str:
     """Return why there is no such measure."""
+    known = [measure for section in sections for measure in section.all_measures()]
+    alike = [measure for measure in known if measure.metric == criterion.metric]
+    if slices := {measure.slice for measure in alike if measure.of == criterion.of}:
+        return _absent("on", criterion.slice, slices)
+    check = criterion.metric.partition(".")[0]
+    skipped = [
+        Sentence("{title}: {reason}", title=section.title, reason=section.skipped)
+        for section in sections
+        if section.id == check and section.skipped is not None
+    ]
     if skipped:
-        return f"not measured. {'; '.join(skipped)}"
-    slices = {measure.slice for measure in known if measure.name == criterion.metric}
-    if slices:
-        return f"not measured on {criterion.slice!r}{_closest(criterion.slice, slices)}"
-    names = {measure.name for measure in known if measure.slice == criterion.slice}
-    return f"not measured on this model and table{_closest(criterion.metric, names)}"
+        return joined("not measured.", joined(*skipped, by="; "))
+    for field, value in criterion.of.items():
+        values = {measure.of.get(field, "") for measure in alike}
+        if value not in values:
+            return _absent(f"for the {field}", value, values)
+    return "not measured on this model and table"
 
 
-def _closest(name: str, known: set[str]) -> str:
-    close = get_close_matches(name, sorted(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _measures(section: Section) -> Iterator[Measure]:
-    yield from section.measures
-    for table in section.tables:
-        for row in table.rows:
-            yield from (cell for cell in row if isinstance(cell, Measure))
-    for figure in section.figures:
-        if isinstance(figure, IntervalsFigure):
-            yield from figure.measures
+def _absent(where: str, name: str, measured: set[str]) -> str:
+    missing = Sentence("not measured {where} {name:quoted}", where=where, name=name)
+    close = get_close_matches(name, sorted(measured), n=1)
+    if not close:
+        return missing
+    return Sentence("{missing}; did you mean {close:quoted}?", missing=missing, close=close[0])
 
 
 def _side(criterion: Criterion, measure: Measure) -> tuple[Verdict, str]:
@@ -293,10 +239,11 @@ def _side(criterion: Criterion, measure: Measure) -> tuple[Verdict, str]:
     if measure.value is None:
         return "inconclusive", "undefined: there is no instance to measure it on"
     if minimum is not None and measure.n < minimum:
-        return "inconclusive", f"n = {measure.n:,} is below the minimum of {minimum:,}"
+        return "inconclusive", Sentence(
+            "n = {n} is below the minimum of {minimum}", n=measure.n, minimum=minimum
+        )
     if measure.lower is None or measure.upper is None:
         return "inconclusive", "it has no interval"
-    whole = "the whole 95 % interval lies"
     if criterion.comparator == "at_least":
         accepted, refused = measure.lower >= threshold, measure.upper < threshold
         words: tuple[str, str] = ("at or above", "below")
@@ -304,10 +251,14 @@ def _side(criterion: Criterion, measure: Measure) -> tuple[Verdict, str]:
         accepted, refused = measure.upper <= threshold, measure.lower > threshold
         words = ("at or below", "above")
     if accepted:
-        return "pass", f"{whole} {words[0]} {threshold:g}"
+        return "pass", _whole(words[0], threshold)
     if refused:
-        return "fail", f"{whole} {words[1]} {threshold:g}"
-    return "inconclusive", f"{threshold:g} lies inside the 95 % interval"
+        return "fail", _whole(words[1], threshold)
+    return "inconclusive", Sentence("{bar} lies inside the 95 % interval", bar=threshold)
+
+
+def _whole(side: str, threshold: float) -> str:
+    return Sentence("the whole 95 % interval lies {side} {bar}", side=side, bar=threshold)
 
 
 def _p_value(criterion: Criterion, measure: Measure, side: Verdict) -> float | None:

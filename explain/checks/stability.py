@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, TypeAlias
+from typing import Annotated, ClassVar, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,17 @@ from explain.checks.base import AuditContext, not_measured, probabilities
 from explain.engine import Engine, Row
 from explain.engine.pulse import Pulse
 from explain.errors import CapabilityError, PredictionError
-from explain.record import Cell, Finding, InstanceLink, Measure, Section, Table, Task, Unit
+from explain.record import (
+    Cell,
+    Finding,
+    InstanceLink,
+    Measure,
+    MetricSpec,
+    Section,
+    Table,
+    Task,
+    Unit,
+)
 from explain.statistics.intervals import proportion
 from explain.text.spans import Text, text_of
 
@@ -51,6 +61,18 @@ COMPANY = {
 }
 """How findings tell of the ways that change what a text is scored with."""
 
+FLIPS: Final = MetricSpec(id="stability.flips", title="flips, {way}", better="lower")
+LARGEST_CHANGE: Final = MetricSpec(
+    id="stability.largest_change", title="largest change of a probability, {way}", better="lower"
+)
+LARGEST_CHANGE_OF_VALUE: Final = MetricSpec(
+    id="stability.largest_value_change",
+    title="largest change of the value, {way}",
+    unit="coefficient",
+    high=None,
+    better="lower",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class StabilityCheck:
@@ -69,7 +91,7 @@ class StabilityCheck:
 
     id: ClassVar[str] = "stability"
     title: ClassVar[str] = "Stability"
-    metrics: ClassVar[tuple[str, ...]] = ("flips, *", "largest change of a probability, *")
+    metrics: ClassVar[tuple[MetricSpec, ...]] = (FLIPS, LARGEST_CHANGE)
 
     def run(self, context: AuditContext) -> Section:
         """Return what changes where nothing should."""
@@ -166,16 +188,19 @@ class _Trial:
     def measures(self, task: Task) -> tuple[Measure, ...]:
         """Return the flips, and the largest change; it is observed, so it has no interval."""
         unit: Unit = "coefficient" if task == "regression" else "proportion"
-        what = "the value" if task == "regression" else "a probability"
         largest = Measure(
-            name=f"largest change of {what}, {self.name}",
+            name=(LARGEST_CHANGE_OF_VALUE if task == "regression" else LARGEST_CHANGE).name(
+                way=self.name
+            ),
             value=self.largest,
             n=len(self.changes),
             unit=unit,
         )
         if task == "regression":
             return (largest,)
-        return proportion(f"flips, {self.name}", int(self.flips.sum()), len(self.flips)), largest
+        return proportion(
+            FLIPS.name(way=self.name), int(self.flips.sum()), len(self.flips)
+        ), largest
 
 
 def _sample(context: AuditContext, most: int) -> NDArray[np.int64]:

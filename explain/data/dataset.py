@@ -121,8 +121,8 @@ def read_dataset(
     Parameters
     ----------
     data : path, DataFrame, Dataset of the datasets library, or list of dict
-        A file (.csv, .tsv, .jsonl or .json in UTF-8, also with .gz, .bz2 or .xz behind; .parquet,
-        with the extra ``parquet``) or a live object, of polars or pyarrow too.
+        A file (.csv, .tsv, .jsonl or .json in UTF-8, also with .gz, .bz2 or .xz behind; or
+        .parquet) or a live object, of polars or pyarrow too.
     text, text_pair, label, rationale : str
         Names of the columns. No other column is guessed at.
     task : {"single_label", "multi_label", "regression"}

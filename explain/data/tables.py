@@ -39,8 +39,6 @@ MOST_ROWS = 1_000_000
 LAZY = ("toPandas", "collect", "compute")
 """What makes a table of a promise of one: of pyspark, of polars, of dask."""
 
-PARQUET = 'reading .parquet needs the package pyarrow; pip install "explain-audit[parquet]"'
-
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _QUOTED = re.compile(r'(?:^|(?<=[\t\r\n]))"((?:[^"]|"")*+)"(?=[\t\r\n]|$)')
 _QUOTED_BY_ALL = re.compile(r'[\t\r\n"]')
@@ -333,7 +331,5 @@ def _read_parquet(path: Path) -> list[Record]:
         raise ValueError(f"it holds more than {LARGEST_TABLE >> 20} MiB; pass a sample of its rows")
     try:
         return read_object(pd.read_parquet(path))
-    except ImportError as error:
-        raise DataError(f"{str(path)!r} cannot be read: {PARQUET}") from error
     except Exception as error:
         raise ValueError(_reason(error)) from error

@@ -156,8 +156,8 @@ def known_values(
     def planted() -> tuple[_Planted, _Planted]:
         own = _Enumerated.of(engine, on_top, setting)
         return (
-            _Planted(engine, None, _drawn(alone, 3, 1.0, by_itself)),
-            _Planted(engine, own, _drawn(on_top, 2, own.scale, on_model)),
+            _Planted(engine, None, _draw_texts(alone, 3, 1.0, by_itself)),
+            _Planted(engine, own, _draw_texts(on_top, 2, own.scale, on_model)),
         )
 
     def measure(explainer: Explainer) -> KnownValues:
@@ -202,7 +202,7 @@ class _Planted:
     def __init__(
         self,
         engine: Engine,
-        own: "_Enumerated | None",
+        beneath: "_Enumerated | None",
         payments: Mapping[tuple[str, ...], float],
     ) -> None:
         model = engine.classifier
@@ -212,7 +212,7 @@ class _Planted:
         self.mask_token = None if tokenized is None else tokenized.mask_token
         self.special_tokens = () if tokenized is None else tokenized.special_tokens
         self._engine = engine
-        self._own = own
+        self._own = beneath
         self._payments = payments
 
     @property
@@ -295,7 +295,7 @@ class _Enumerated:
         return cls(games, float(np.mean(spreads)) or 1.0)
 
 
-def _drawn(
+def _draw_texts(
     texts: Sequence[Text], largest: int, scale: float, rng: np.random.Generator
 ) -> dict[tuple[str, ...], float]:
     """Return weights on every word, of unlike sizes, and joint effects of two words or more.
@@ -319,15 +319,15 @@ def _drawn(
     return payments
 
 
-def _compared(found: Sequence[Attribution], true: Sequence[FloatArray]) -> Part:
+def _compared(attributions: Sequence[Attribution], true_values: Sequence[FloatArray]) -> Part:
     right, covered, text, lengths = [], [], [], []
-    for number, (attribution, expected) in enumerate(zip(found, true, strict=True)):
+    for number, (attribution, expected) in enumerate(zip(attributions, true_values, strict=True)):
         largest = float(np.abs(expected).max(initial=0.0))
         off = np.abs(np.array(attribution.values) - expected) - ROUNDING * largest
-        stated = attribution.standard_errors
-        beyond = off - Z90 * np.array(stated or 0.0)
+        errors = attribution.standard_errors
+        beyond = off - Z90 * np.array(errors or 0.0)
         right.append(bool((beyond <= MOST_OFF * largest).all()))
-        if stated is not None:
+        if errors is not None:
             covered += (beyond <= 0).tolist()
             text += [number] * len(off)
         length = float(np.linalg.norm(expected))

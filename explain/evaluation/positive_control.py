@@ -36,7 +36,7 @@ __all__ = [
     "LEAST_RECALL",
     "PositiveControl",
     "Recall",
-    "found",
+    "is_found",
     "positive_control",
 ]
 
@@ -171,12 +171,12 @@ def positive_control(
     return PositiveControl(tuple(rules), tuple(recalls), engine.evaluations + gradients)
 
 
-def found(attribution: Attribution, rule: Rule) -> bool:
+def is_found(attribution: Attribution, rule: Rule) -> bool:
     """Tell whether a word of the rule has a larger absolute value than all other features."""
-    own, others = [0.0], [0.0]
+    in_rule, elsewhere = [0.0], [0.0]
     for feature, value in zip(attribution.features, attribution.values, strict=True):
-        (own if feature in rule.words else others).append(abs(value))
-    return max(own) > max(others)
+        (in_rule if feature in rule.words else elsewhere).append(abs(value))
+    return max(in_rule) > max(elsewhere)
 
 
 def _recall(
@@ -194,7 +194,7 @@ def _recall(
         except CapabilityError as error:
             lost = getattr(engine.classifier, "without_gradients", None)
             return Recall(explainer.name, rule.kind, 0, 0, lost or str(error))
-        hits = sum(isinstance(value, Attribution) and found(value, rule) for value in values)
+        hits = sum(isinstance(value, Attribution) and is_found(value, rule) for value in values)
         if hits == len(values):
             break
     failures = [value for value in values if isinstance(value, ExplainError)]

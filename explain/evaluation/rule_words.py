@@ -27,7 +27,7 @@ SHORTEST = 3
 SAMPLED = 200
 """Texts of the table that texts and words are drawn from."""
 
-TRIED = 200
+MOST_TRIED = 200
 
 CANDIDATES = 24
 
@@ -129,7 +129,7 @@ def choose_words(
     before = target_values(scored(engine, probes), target)
     moved: dict[str, float] = {}
     for is_fit in (_is_one_token, _is_feature):
-        for word in candidates[:TRIED]:
+        for word in candidates[:MOST_TRIED]:
             planted = [with_words(text, [word], rng) for text in probes]
             if len(moved) < CANDIDATES and is_fit(engine.classifier, word, planted):
                 after = target_values(scored(engine, planted), target)

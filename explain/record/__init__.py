@@ -9,7 +9,7 @@ from explain.record.attributions import (
     Repeats,
     Target,
 )
-from explain.record.audit import AuditRecord
+from explain.record.audit import PREDICTIONS, AuditRecord
 from explain.record.base import (
     SCHEMA_VERSION,
     Z95,
@@ -26,7 +26,13 @@ from explain.record.base import (
     label_name,
 )
 from explain.record.conformance import Conformance, ConformanceRow
-from explain.record.instances import InstanceRecord, Prediction, SelectionPlan, Stratum
+from explain.record.instances import (
+    InstanceRecord,
+    Prediction,
+    SelectionPlan,
+    Stratum,
+    Truncation,
+)
 from explain.record.measures import (
     Cell,
     ConfusionFigure,
@@ -35,6 +41,7 @@ from explain.record.measures import (
     InstanceLink,
     IntervalsFigure,
     Measure,
+    MetricSpec,
     ReliabilityBin,
     ReliabilityFigure,
     Table,
@@ -57,9 +64,11 @@ from explain.record.sections import (
     Section,
     Skipped,
 )
+from explain.record.sentences import Estimate, Sentence, SentenceLike, SentenceValue, joined
 
 __all__ = [
     "PICKLE_FACT",
+    "PREDICTIONS",
     "SCHEMA_VERSION",
     "Z95",
     "Agreement",
@@ -70,6 +79,7 @@ __all__ = [
     "ConformanceRow",
     "ConfusionFigure",
     "Criterion",
+    "Estimate",
     "Figure",
     "FileHash",
     "Finding",
@@ -87,6 +97,7 @@ __all__ = [
     "LogEntry",
     "Measure",
     "MethodTrust",
+    "MetricSpec",
     "ModelDescription",
     "Omitted",
     "Outcome",
@@ -99,6 +110,9 @@ __all__ = [
     "Scale",
     "Section",
     "SelectionPlan",
+    "Sentence",
+    "SentenceLike",
+    "SentenceValue",
     "Severity",
     "Skipped",
     "Stratum",
@@ -106,8 +120,10 @@ __all__ = [
     "Table",
     "Target",
     "Task",
+    "Truncation",
     "Unit",
     "Verdict",
     "hash_of",
+    "joined",
     "label_name",
 ]

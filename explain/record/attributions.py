@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from explain.record.base import Z95, Grade, JsonObject, Record, Scale
 from explain.record.measures import Measure
 from explain.record.rendering import require_own_reports
+from explain.record.sentences import SentenceLike
 from explain.text.spans import Segmentation, Span
 
 __all__ = ["Agreement", "Attribution", "Group", "Interaction", "Interactions", "Repeats", "Target"]
@@ -114,7 +115,7 @@ class Attribution(Record):
     """What metrics measured of this attribution; empty until they have run."""
     grade: Grade | None = None
     """Reliability of this attribution; None until metrics have run."""
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[SentenceLike, ...] = ()
     """Why the grade is no better, each in a sentence."""
 
     @model_validator(mode="after")

@@ -29,7 +29,7 @@ __all__ = [
 Z95: Final = NormalDist().inv_cdf(0.975)
 """The 97.5 % point of the standard normal distribution."""
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Version of the schema of `AuditRecord`; a file of another version is refused, not guessed at."""
 
 Task: TypeAlias = Literal["single_label", "multi_label", "regression"]

@@ -1,11 +1,14 @@
 """Numbers with their intervals, tables and figures."""
 
+from collections.abc import Callable, Mapping
 from itertools import pairwise
+from string import Formatter
 from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
 from explain.record.base import Record, Unit
+from explain.record.sentences import Estimate, Sentence, SentenceLike
 
 __all__ = [
     "Cell",
@@ -15,31 +18,64 @@ __all__ = [
     "InstanceLink",
     "IntervalsFigure",
     "Measure",
+    "MetricSpec",
     "ReliabilityBin",
     "ReliabilityFigure",
     "Table",
 ]
 
 
-class Measure(Record):
+class Measure(Estimate):
     """One statistic with its interval and the number of instances behind it."""
 
-    name: str
-    """What is measured, in a reader's words: ``accuracy``, ``recall of 'positive'``."""
-    value: float | None
-    """The estimate; None where it is undefined (no row, say)."""
-    lower: float | None = None
-    """Lower end of the 95 % interval, in the unit of `value`."""
-    upper: float | None = None
-    """Upper end of the 95 % interval, in the unit of `value`."""
-    n: int
-    """Number of instances that the estimate rests on."""
-    method: str | None = None
+    name: SentenceLike
+    """What is measured, in a reader's words: ``accuracy``, ``recall of positive``."""
+    method: SentenceLike | None = None
     """How the interval was made: ``Wilson``, ``BCa bootstrap, 2,000 resamples``; None if none."""
-    unit: Unit = "proportion"
-    """Unit of `value`, `lower` and `upper`; log-odds are natural logarithms."""
     slice: str = "all"
     """Which instances: ``all``, or a condition on them such as ``language = de``."""
+    metric: str | None = None
+    """Id of the metric, as its check declares it: ``performance.accuracy``; None if it is none."""
+
+    @property
+    def of(self) -> dict[str, str]:
+        """What the metric is of, as its name states it: ``{"label": "positive"}``."""
+        values = self.name.values if isinstance(self.name, Sentence) else {}
+        return {field: str(value) for field, value in values.items()}
+
+    def measures(self, metric: str, slice: str, of: Mapping[str, str]) -> bool:
+        """Tell whether this is that metric, of that, on those instances."""
+        return (self.metric, self.slice, self.of) == (metric, slice, of)
+
+
+class MetricSpec(Record):
+    """A metric as its check declares it, so that criteria, exports and comparisons can ask for it.
+
+    What is measured under the title of a spec bears its id.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+$")]
+    """What users write: ``performance.recall``."""
+    title: str
+    """What readers see, with a field for each thing that it is of: ``recall of {label}``."""
+    unit: Unit = "proportion"
+    low: float | None = 0.0
+    """The lowest value that it can have; None if there is none."""
+    high: float | None = 1.0
+    """The highest value that it can have; None if there is none."""
+    better: Literal["higher", "lower"] | None = None
+    """Which way a model improves; None if neither is better."""
+    counts_failures: bool = True
+    """Whether a row without an answer counts as wrong; otherwise it is left out."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of what it is of."""
+        return tuple(name for _, name, _, _ in Formatter().parse(self.title) if name)
+
+    def name(self, **of: str) -> str:
+        """Return the name of a measure of this metric."""
+        return Sentence(self.title, **of) if of else self.title
 
 
 class InstanceLink(Record):
@@ -49,39 +85,51 @@ class InstanceLink(Record):
     """Id of an instance of the record."""
 
 
-Cell: TypeAlias = Measure | InstanceLink | str | int | float | None
+Cell: TypeAlias = Measure | InstanceLink | SentenceLike | int | float | None
 """One cell of a table."""
 
 
 class Table(Record):
     """Rows of cells under named columns."""
 
-    title: str
-    columns: tuple[str, ...]
+    title: SentenceLike
+    columns: tuple[SentenceLike, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    note: str | None = None
+    note: SentenceLike | None = None
     """A sentence on how to read the table."""
+
+    def with_measures(self, changed: Callable[[Measure], Measure]) -> Self:
+        """Return the table with each measure in its cells changed."""
+        rows = (
+            tuple(changed(cell) if isinstance(cell, Measure) else cell for cell in row)
+            for row in self.rows
+        )
+        return self.model_copy(update={"rows": tuple(rows)})
 
 
 class IntervalsFigure(Record):
     """Estimates with their intervals on one axis (a forest plot)."""
 
     kind: Literal["intervals"] = "intervals"
-    title: str
-    description: str
+    title: SentenceLike
+    description: SentenceLike
     """What the figure shows, for who cannot see it."""
     measures: tuple[Measure, ...]
     reference: float | None = None
     """Where a line is drawn across all rows: a threshold, the overall value, zero."""
-    reference_label: str | None = None
+    reference_label: SentenceLike | None = None
+
+    def with_measures(self, changed: Callable[[Measure], Measure]) -> Self:
+        """Return the figure with each measure changed."""
+        return self.model_copy(update={"measures": tuple(map(changed, self.measures))})
 
 
 class ConfusionFigure(Record):
     """Counts of given against predicted labels."""
 
     kind: Literal["confusion"] = "confusion"
-    title: str
-    description: str
+    title: SentenceLike
+    description: SentenceLike
     labels: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
     """``counts[i][j]``: rows with given label i that the model calls j."""
@@ -97,12 +145,12 @@ class HistogramFigure(Record):
     """Counts in neighbouring bins."""
 
     kind: Literal["histogram"] = "histogram"
-    title: str
-    description: str
+    title: SentenceLike
+    description: SentenceLike
     edges: tuple[float, ...]
     """Ends of the bins, ascending, one more than `counts`."""
     counts: tuple[int, ...]
-    axis: str
+    axis: SentenceLike
     """What the bins measure, with its unit."""
 
     @model_validator(mode="after")
@@ -129,8 +177,8 @@ class ReliabilityFigure(Record):
     """Accuracy against confidence, with what chance gives a calibrated model."""
 
     kind: Literal["reliability"] = "reliability"
-    title: str
-    description: str
+    title: SentenceLike
+    description: SentenceLike
     bins: tuple[ReliabilityBin, ...]
     """The least confident first."""
 

@@ -2,14 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from explain.record.base import Grade, JsonObject, Record, Severity, Verdict
-from explain.record.measures import Figure, Measure, Table
+from explain.record.measures import Figure, IntervalsFigure, Measure, MetricSpec, Table
+from explain.record.sentences import Sentence, SentenceLike
 from explain.text.redaction import redacted_record
 
 __all__ = [
@@ -27,13 +28,19 @@ __all__ = [
 class Finding(Record):
     """What a reader must know: a claim with its size, and what to do about it."""
 
-    claim: str
+    claim: SentenceLike
     severity: Severity
     measure: Measure | None
     """The size behind the claim; None for a fact that needs no statistic."""
     evidence: tuple[str, ...]
     """Ids of the sections and instances that the claim rests on."""
-    suggestion: str
+    suggestion: SentenceLike
+
+    def with_measure(self, changed: Callable[[Measure], Measure]) -> Self:
+        """Return the finding with its measure changed."""
+        if self.measure is None:
+            return self
+        return self.model_copy(update={"measure": changed(self.measure)})
 
 
 class Section(Record):
@@ -41,20 +48,53 @@ class Section(Record):
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
     """Anchor of the section: ``performance``."""
-    title: str
-    summary: str
+    title: SentenceLike
+    summary: SentenceLike
     """One or two sentences that a reader needs if they read no further."""
     measures: tuple[Measure, ...] = ()
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
     findings: tuple[Finding, ...] = ()
-    skipped: str | None = None
+    skipped: SentenceLike | None = None
     """Why nothing was measured; None if something was."""
 
     @classmethod
-    def not_measured(cls, id: str, title: str, reason: str) -> Self:
+    def not_measured(cls, id: str, title: str, reason: SentenceLike) -> Self:
         """Return the section of what measured nothing."""
         return cls(id=id, title=title, summary="Nothing was measured.", skipped=reason)
+
+    def all_measures(self) -> Iterator[Measure]:
+        """Yield the measures, also those in tables and figures."""
+        yield from self.measures
+        for table in self.tables:
+            for row in table.rows:
+                yield from (cell for cell in row if isinstance(cell, Measure))
+        for figure in self.figures:
+            if isinstance(figure, IntervalsFigure):
+                yield from figure.measures
+
+    def with_metrics(self, metrics: Sequence[MetricSpec]) -> Self:
+        """Return the section with the ids of metrics on all that bears their titles."""
+        ids = {metric.title: metric.id for metric in metrics}
+
+        def identified(measure: Measure) -> Measure:
+            name = measure.name
+            title = name.template if isinstance(name, Sentence) else name
+            return measure.model_copy(update={"metric": ids[title]}) if title in ids else measure
+
+        return self.model_copy(
+            update={
+                "measures": tuple(map(identified, self.measures)),
+                "tables": tuple(table.with_measures(identified) for table in self.tables),
+                "figures": tuple(
+                    figure.with_measures(identified)
+                    if isinstance(figure, IntervalsFigure)
+                    else figure
+                    for figure in self.figures
+                ),
+                "findings": tuple(finding.with_measure(identified) for finding in self.findings),
+            }
+        )
 
 
 class MethodTrust(Record):
@@ -62,7 +102,7 @@ class MethodTrust(Record):
 
     method: str
     grade: Grade
-    reasons: tuple[str, ...]
+    reasons: tuple[SentenceLike, ...]
     """Why the grade is no better, each in a sentence; also what could not be measured."""
     measures: tuple[Measure, ...]
     """The metrics that the grade rests on."""
@@ -72,7 +112,9 @@ class Criterion(Record):
     """An acceptance criterion: what a metric must be, said before anything is scored."""
 
     metric: Annotated[str, Field(min_length=1)]
-    """Name of the measure: ``accuracy``, ``recall of positive``."""
+    """Id of the metric: ``performance.accuracy``."""
+    of: dict[str, str] = Field(default_factory=dict)
+    """What the metric is of, where it is of something: ``{"label": "positive"}``."""
     slice: str = "all"
     """Which instances: ``all``, or a condition such as ``language = de``."""
     at_least: float | None = None
@@ -144,6 +186,8 @@ def _digest(criteria: Sequence[Criterion]) -> str:
 class JudgedCriterion(Criterion):
     """An acceptance criterion with what was measured, and its verdict."""
 
+    title: SentenceLike
+    """The metric in a reader's words: ``recall of positive``."""
     measured: Measure | None
     """What the run measured; None if the metric was skipped."""
     section: str | None = None
@@ -153,7 +197,7 @@ class JudgedCriterion(Criterion):
     adjusted_p_value: float | None = None
     """The same, adjusted for the number of gating criteria (Holm 1979); None if not gating."""
     verdict: Verdict
-    reason: str
+    reason: SentenceLike
     """Why the verdict is what it is, from the interval."""
 
 
@@ -166,13 +210,13 @@ class Skipped(Record):
     """Row of the table, counted from 1 after the header."""
     stage: str
     """What could not be done: ``predict``, ``shap``."""
-    reason: str
+    reason: SentenceLike
 
 
 class Omitted(Record):
     """What an audit could have looked at, and was not asked or given."""
 
-    what: str
+    subject: SentenceLike
     """The check that was not chosen, or what an input would have shown."""
-    how: str
+    remedy: SentenceLike
     """Why it was not looked at, and how to get it, in one line."""

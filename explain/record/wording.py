@@ -1,8 +1,7 @@
 """How numbers and lists are printed: a real minus sign, shares in per cent with their intervals."""
 
 from collections.abc import Sequence
-
-from explain.record import Measure
+from typing import Protocol
 
 __all__ = ["decimal", "estimated", "listed", "percent", "points", "signed"]
 
@@ -11,6 +10,17 @@ MOST_NAMED = 6
 
 ONE_DECIMAL_BELOW = 0.0995
 """Shares that are printed with a decimal."""
+
+
+class _Estimate(Protocol):
+    """A number with its interval."""
+
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def lower(self) -> float | None: ...
+    @property
+    def upper(self) -> float | None: ...
 
 
 def decimal(value: float, digits: int) -> str:
@@ -50,11 +60,12 @@ def percent(share: float | None) -> str:
     return f"{decimal(100 * share, _digits(share)).removesuffix('.0')} %"
 
 
-def estimated(share: Measure) -> str:
+def estimated(share: _Estimate) -> str:
     """Return a measured share with its interval, if it has one.
 
     Examples
     --------
+    >>> from explain.record import Measure
     >>> estimated(Measure(name="wrong", value=0.055, lower=0.0351, upper=0.08, n=402))
     '5.5 % [3.5, 8.0]'
     """
@@ -65,11 +76,12 @@ def estimated(share: Measure) -> str:
     return f"{percent(share.value)} [{lower}, {upper}]"
 
 
-def points(difference: Measure) -> str:
+def points(difference: _Estimate) -> str:
     """Return a measured difference of shares and its interval, in percentage points.
 
     Examples
     --------
+    >>> from explain.record import Measure
     >>> points(Measure(name="gap", value=0.05, lower=-0.031, upper=0.072, n=872))
     '+5.0 [−3.1, +7.2] points'
     """

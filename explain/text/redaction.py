@@ -158,7 +158,9 @@ class _Redaction:
 
     def _value(self, name: str, value: Any) -> Any:
         if isinstance(value, str):
-            return self._string(name, value)
+            # What is as it was stays the same object: a sentence knows its template.
+            new_text = self._string(name, value)
+            return value if new_text == value else new_text
         if isinstance(value, BaseModel):
             return self.record(value)
         if isinstance(value, Mapping):

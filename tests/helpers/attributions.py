@@ -10,7 +10,7 @@ from explain.attribution import AttributionSettings, attribute, make_requests
 from explain.attribution.methods import Explainer
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest
-from explain.evaluation.verdicts import Answer, MetricResult
+from explain.evaluation.flags import Answer, MetricResult
 from explain.record import Attribution, Target
 from explain.text.spans import Span, Text
 
@@ -53,5 +53,5 @@ def explain_texts(
 
 
 def answer_of(reading: MetricResult) -> Answer:
-    assert reading.verdict is not None
-    return reading.verdict.answer
+    assert reading.flag is not None
+    return reading.flag.answer

@@ -25,7 +25,10 @@ ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 EXPLAIN = f"{sys.executable} -m explain.cli"
 
-GATE = '[[criteria]]\nmetric = "accuracy"\nat_least = {}\ngating = true\nrationale = "a test"\n'
+GATE = (
+    '[[criteria]]\nmetric = "performance.accuracy"\nat_least = {}\n'
+    'gating = true\nrationale = "a test"\n'
+)
 
 
 @pytest.fixture(scope="module")

@@ -74,7 +74,7 @@ BUGS = {
     ),
     "verdict from an estimate": (
         Mutation(
-            "explain.evaluation.verdicts",
+            "explain.evaluation.flags",
             "if best < better * bar",
             "if better * measure.value < bar",
         ),

@@ -1,5 +1,6 @@
 """An audit accounts for every row, and the same seed gives the same bytes."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def section(record: AuditRecord, section_id: str) -> Section:
 def test_a_failing_row_is_skipped_with_its_reason_and_the_rest_goes_on() -> None:
     record = run_audit()
     assert record.rows == 6
-    assert [i.row for i in record.instances] == [1, 2, 3, 6]
+    assert list(record.predictions.row) == [1, 2, 3, 6]
     reasons = {skipped.row: (skipped.stage, skipped.reason) for skipped in record.skipped}
     assert reasons[5] == ("read", "column 'text': no text")
     assert reasons[4][0] == "predict"
@@ -169,7 +170,7 @@ def instance(number: int, *, label: str, score: float) -> InstanceRecord:
         id=f"i{number}",
         row=number,
         parts=("x",),
-        label=label,
+        labels=(label,),
         predicted="pos",
         probability=1 / (1 + np.exp(-score)),
         scores=(0.0, score),
@@ -213,6 +214,10 @@ def test_a_record_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text('{"schema_version": 99}')
     with pytest.raises(RecordError, match="not a record"):
         read_record(tmp_path / "bad.json")
+    first = {"schema_version": 1, "provenance": {"packages": {"explain-audit": "0.1.0"}}}
+    (tmp_path / "old.json").write_text(json.dumps(first))
+    with pytest.raises(RecordError, match=r"explain-audit 0\.1\.0 wrote .* version 1 of"):
+        read_record(tmp_path / "old.json")
 
 
 def test_long_texts_are_cut_and_the_record_says_what_was_never_read(

@@ -21,10 +21,10 @@ from explain.attribution.methods.base import all_coalitions, empty_and_full
 from explain.engine import Engine
 from explain.engine.games import Coalition, Masker, Plan, Values
 from explain.errors import DataError
-from explain.evaluation.known_readings import known_values_readings
+from explain.evaluation.flags import Answer
+from explain.evaluation.known_value_results import known_values_results
 from explain.evaluation.known_values import KnownValues, known_values
 from explain.evaluation.unanimity import limit_of, truth, unanimity_games
-from explain.evaluation.verdicts import Answer
 from explain.text.spans import Segmentation, Text, parts_of, text_of
 from tests.helpers import strategies
 from tests.helpers.demo import DEMO
@@ -137,7 +137,7 @@ def bag(shared: Path) -> TextClassifier:
 
 
 def answers(found: KnownValues) -> list[Answer]:
-    return [r.verdict.answer for r in known_values_readings(found) if r.verdict is not None]
+    return [r.flag.answer for r in known_values_results(found) if r.flag is not None]
 
 
 def measured(

@@ -293,7 +293,7 @@ def test_ids_of_a_class_label_are_read_by_their_names_also_in_groups() -> None:
         model, data, label="label", slices=["author"], instances=0, checks=["performance"]
     )
     assert next(m.value for m in record.sections[0].measures if m.name == "accuracy") == 1
-    assert [i.columns["author"] for i in record.instances] == ["bob", "ann", "bob"]
+    assert list(record.predictions["column.author"]) == ["bob", "ann", "bob"]
 
 
 @pytest.mark.parametrize("listed", [Listed, lambda feature: [feature]])
@@ -318,7 +318,7 @@ def test_classes_that_are_not_known_or_do_not_exist() -> None:
     feature = {"label": ClassLabel(["bad", "good"])}
     data = HubDataset(feature, text=["a bad film", "a good film"], label=[-1, 1])
     record = explain.audit(model, data, label="label", instances=0, checks=["performance"])
-    assert [instance.label for instance in record.instances] == [None, "good"]
+    assert list(record.predictions.labels) == [None, ["good"]]
     with pytest.raises(DataError, match="holds the class 2, its ClassLabel names 0 to 1"):
         explain.audit(model, HubDataset(feature, text=["a"], label=[2]), label="label")
 
@@ -357,4 +357,4 @@ def test_numbers_that_can_only_be_names_are_names(cell: Any) -> None:
         model, [{"text": "a", "label": cell}], label="label", instances=0, checks=["performance"]
     )
     names = cell.split("|") if isinstance(cell, str) else [str(one) for one in cell]
-    assert record.instances[0].given == tuple(names)
+    assert record.predictions.labels[0] == names

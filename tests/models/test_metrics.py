@@ -19,7 +19,7 @@ from explain.errors import CapabilityError
 from explain.evaluation.infidelity import infidelity
 from explain.evaluation.randomisation import randomised, resemblances
 from explain.evaluation.scorecard import (
-    randomisation_reading,
+    randomisation_result,
 )
 from explain.evaluation.sensitivity import (
     MOVES,
@@ -55,7 +55,7 @@ def test_infidelity_is_that_of_captum() -> None:
         normalize=True,
     )
     changes = v(coalitions[:1]) - v(coalitions[1:])
-    assert found.own * np.mean(changes**2) == pytest.approx(float(theirs))
+    assert found.observed * np.mean(changes**2) == pytest.approx(float(theirs))
 
 
 def test_integrated_gradients_are_asked_again_from_two_other_baselines() -> None:
@@ -110,8 +110,8 @@ def test_max_sensitivity_is_that_of_captum() -> None:
     (theirs,) = captum_sensitivity(
         explanation, vectors, perturb, perturb_radius=RADIUS, n_perturb_samples=MOVES
     )
-    assert found.own == pytest.approx(float(theirs), rel=1e-3)
-    assert found.own < 0.5 < found.random
+    assert found.observed == pytest.approx(float(theirs), rel=1e-3)
+    assert found.observed < 0.5 < found.random
 
 
 class Bag(torch.nn.Module):
@@ -141,7 +141,7 @@ def test_gradients_of_a_linear_model_do_not_move() -> None:
         Engine(model), explain_texts(model, method, texts), method, AttributionSettings.of(model)
     )
     assert not isinstance(found, str)
-    assert [one.own for one in found] == pytest.approx([0, 0], abs=1e-5)
+    assert [one.observed for one in found] == pytest.approx([0, 0], abs=1e-5)
 
 
 def test_vectors_are_moved_within_the_ball_and_baselines_stay() -> None:
@@ -165,7 +165,7 @@ def test_max_sensitivity_is_measured_on_other_architectures(name: str) -> None:
     given_ = explain_texts(model, method, ["a good film , really good"])
     found = max_sensitivities(Engine(model), given_, method, AttributionSettings.of(model))
     assert not isinstance(found, str)
-    assert 0 < found[0].own < 1
+    assert 0 < found[0].observed < 1
     assert explain_texts(model, method, ["a good film , really good"])[0][1] == given_[0][1]
 
 
@@ -207,5 +207,5 @@ def test_a_method_that_explains_the_text_resembles_itself() -> None:
     assert not isinstance(found, str)
     assert [tau for tau, _ in found] == pytest.approx([1.0] * 3)
     assert [n for _, n in found] == [6, 6, 3]
-    assert answer_of(randomisation_reading([*found, *found])) == "flagged"
-    assert answer_of(randomisation_reading(found)) == "too few"
+    assert answer_of(randomisation_result([*found, *found])) == "flagged"
+    assert answer_of(randomisation_result(found)) == "too few"

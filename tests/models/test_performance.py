@@ -215,7 +215,7 @@ def test_a_dead_label_is_found() -> None:
         scores, labels = noisy(300, 5, seed, accuracy=1)
         scores[:, 2] = -9
         section = audit_scores(scores, labels, "performance")
-        assert "hardly ever answers 'label 2': 0 times" in finding_claims(section)
+        assert 'hardly ever answers "label 2": 0 times' in finding_claims(section)
 
 
 def test_a_label_is_dead_only_if_that_is_sure() -> None:
@@ -224,8 +224,8 @@ def test_a_label_is_dead_only_if_that_is_sure() -> None:
     assert dead_labels("s", names, [3, 99], [60, 99], [30, 99]) == []
     assert dead_labels("s", names, [20, 99], [100, 99], [20, 99]) == []
     (finding,) = dead_labels("s", [*names, "third"], [0, 1, 99], [40, 50, 99], [0, 1, 99])
-    assert "'label 1': 1 times" in finding.claim
-    assert "1 more labels: 'label 0'." in finding.claim
+    assert '"label 1": 1 time, ' in finding.claim
+    assert '1 more label: "label 0".' in finding.claim
 
 
 def test_two_labels_that_are_exchanged_are_found_and_said_once() -> None:
@@ -233,7 +233,7 @@ def test_two_labels_that_are_exchanged_are_found_and_said_once() -> None:
         scores, labels = noisy(300, 4, seed, accuracy=0.9)
         section = audit_scores(scores[:, [0, 2, 1, 3]], labels, "performance")
         (finding,) = section.findings
-        assert "'label 1' and 'label 2' are exchanged" in finding.claim
+        assert '"label 1" and "label 2" are exchanged' in finding.claim
 
 
 def test_labels_are_exchanged_only_if_both_are_called_the_other_and_that_is_sure() -> None:

@@ -18,7 +18,7 @@ import explain
 from explain.adapters import Scores
 from explain.checks import CHECKS, AuditContext
 from explain.errors import ConfigurationError, PredictionError
-from explain.record import AuditRecord, Finding, InstanceLink, Section
+from explain.record import AuditRecord, Finding, InstanceLink, MetricSpec, Section
 from explain.statistics.intervals import proportion, wilson
 from explain.testing import check_classifier, messages
 from explain.testing import planted as module
@@ -324,7 +324,9 @@ class Politeness:
 
     id: ClassVar[str] = "politeness"
     title: ClassVar[str] = "Politeness"
-    metrics: ClassVar[tuple[str, ...]] = ("selection rate of polite messages",)
+    metrics: ClassVar[tuple[MetricSpec, ...]] = (
+        MetricSpec(id="politeness.selection_rate", title="selection rate of polite messages"),
+    )
 
     def run(self, context: AuditContext) -> Section:
         column = context.model.labels.index(self.label)
@@ -332,7 +334,7 @@ class Politeness:
         texts = [f"Thanks. {i.parts[0]}" for i in context.instances if "Thanks" not in i.parts[0]]
         thanked = context.score(texts).argmax(axis=1) == column
         hits = int((context.predicted[polite] == column).sum())
-        measure = proportion(self.metrics[0], hits, int(polite.sum()))
+        measure = proportion(self.metrics[0].title, hits, int(polite.sum()))
         return Section(
             id=self.id,
             title=self.title,

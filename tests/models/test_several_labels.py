@@ -77,7 +77,7 @@ def test_every_predicted_label_is_explained_by_every_method(record: AuditRecord)
 
 def test_given_labels_are_kept_and_judged_one_by_one(record: AuditRecord) -> None:
     for row, instance in zip(tickets(), record.instances, strict=True):
-        assert set(instance.given or ()) == {label for label in LABELS if label_holds(row, label)}
+        assert set(instance.labels or ()) == {label for label in LABELS if label_holds(row, label)}
         assert instance.right is None
     measures = {m.name: m for m in section(record, "performance").measures}
     assert (measures["subset accuracy"].value, measures["Hamming loss"].value) == (1, 0)
@@ -201,7 +201,7 @@ REGRESSION = FunctionClassifier(length, ["length"], task="regression", output="s
 def test_a_regression_shows_its_numbers_and_how_far_they_are_off() -> None:
     rows = [{"text": "some words here", "label": 3.75001}, {"text": "more", "label": None}]
     record = explain.audit(REGRESSION, rows * 2, label="label", methods=["shap"], instances=4)
-    assert [i.given for i in record.instances[:2]] == [("3.75001",), None]
+    assert [i.labels for i in record.instances[:2]] == [("3.75001",), None]
     assert {i.right for i in record.instances} == {None}
     error = section(record, "performance").measures[0]
     assert (error.name, error.n) == ("mean absolute error", 2)

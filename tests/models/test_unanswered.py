@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef, recall_
 import explain
 import reports
 from explain.adapters import TextClassifier
-from explain.auditing.archive import write_audit
+from explain.auditing.archive import read_record, write_audit
 from explain.auditing.omissions import omissions
 from explain.auditing.plan import AuditPlan
 from explain.checks import CHECKS, make_check
@@ -136,9 +136,19 @@ def test_a_gate_does_not_pass_on_the_answered_rows_alone(share: float, verdict: 
         ["performance", "slices"],
         slices=["side"],
         criteria=[
-            {"metric": "accuracy", "at_least": 0.7, "gating": True},
-            {"metric": "recall of pos", "at_least": 0.7, "gating": True},
-            {"metric": "accuracy", "slice": "side = b", "at_least": 0.7, "gating": True},
+            {"metric": "performance.accuracy", "at_least": 0.7, "gating": True},
+            {
+                "metric": "performance.recall",
+                "of": {"label": "pos"},
+                "at_least": 0.7,
+                "gating": True,
+            },
+            {
+                "metric": "performance.accuracy",
+                "slice": "side = b",
+                "at_least": 0.7,
+                "gating": True,
+            },
         ],
     )
     assert [judged.verdict for judged in record.criteria] == [verdict] * 3
@@ -157,7 +167,7 @@ def test_rows_that_all_failed_are_all_wrong_though_others_without_a_label_are_sc
         instances=0,
         methods=[],
         checks=["performance", "calibration", "slices", "fairness"],
-        criteria=[{"metric": "accuracy", "at_least": 0.7, "gating": True}],
+        criteria=[{"metric": "performance.accuracy", "at_least": 0.7, "gating": True}],
     )
     assert record.criteria[0].verdict == "fail"
     accuracy = measure_of(section_of(record, "performance"), "accuracy")
@@ -308,21 +318,21 @@ def test_half_a_surrogate_pair_ends_neither_an_audit_nor_its_files(tmp_path: Pat
         instances=0,
         methods=[],
         checks=["performance", "slices", "fairness"],
-        criteria=[{"metric": "accuracy", "slice": f"own = {half}0", "at_least": 0.5}],
+        criteria=[{"metric": "performance.accuracy", "slice": f"own = {half}0", "at_least": 0.5}],
     )
     assert [section.skipped for section in record.sections if section.id != "trust"] == [None] * 4
     assert record.criteria[0].verdict == "pass"
     assert record.provenance.model.labels == ("neg", "a�")
     write_audit(record, [], tmp_path)
-    read = AuditRecord.from_json((tmp_path / "audit.json").read_bytes())
-    assert {instance.columns["own"] for instance in read.instances} == {"�0", "�1", "�2"}
+    read = read_record(tmp_path / "audit.json")
+    assert set(read.predictions["column.own"]) == {"�0", "�1", "�2"}
     assert "�" in reports.render_html(record)
 
 
 def test_what_was_not_chosen_and_not_given_is_listed_with_how_to_get_it() -> None:
     model = model_that_fails(lambda i: False)
     record = explain.audit(model, rows_of(), instances=0, methods=[], checks=["data"])
-    listed = {entry.what: entry.how for entry in record.omitted}
+    listed = {entry.subject: entry.remedy for entry in record.omitted}
     assert "--check fairness" in listed["Fairness (a check)"]
     assert "Data (a check)" not in listed
     told = " ".join(listed.values())
@@ -341,7 +351,7 @@ def test_what_was_given_is_not_listed_as_missing() -> None:
         "slices": ("side",),
         "training": rows_of(),
         "rationale": "reason",
-        "criteria": ({"metric": "accuracy", "at_least": 0.5},),
+        "criteria": ({"metric": "performance.accuracy", "at_least": 0.5},),
     }
     checks = [make_check(name) for name in CHECKS]
     assert omissions(AuditPlan(**given), checks) == ()
@@ -360,9 +370,9 @@ def test_what_leaves_failures_out_does_not_pass_where_they_are_many(
         model_that_fails(lambda i: (i * 37) % N < N * share),
         ["performance", "calibration"],
         criteria=[
-            {"metric": "AUROC", "at_least": 0.6, "gating": True},
-            {"metric": "Brier score", "at_most": 0.4, "gating": True},
-            {"metric": "AUROC", "at_least": 0.99},
+            {"metric": "performance.auroc", "at_least": 0.6, "gating": True},
+            {"metric": "calibration.brier", "at_most": 0.4, "gating": True},
+            {"metric": "performance.auroc", "at_least": 0.99},
         ],
     )
     assert [judged.verdict for judged in record.criteria] == [verdict, verdict, "fail"]

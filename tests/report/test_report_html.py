@@ -210,7 +210,8 @@ def _criterion(verdict: str, *, gating: bool = True) -> JudgedCriterion:
     measured = Measure(name="accuracy", value=0.9, lower=0.8, upper=1.0, n=10)
     return JudgedCriterion.model_validate(
         {
-            "metric": "accuracy",
+            "metric": "performance.accuracy",
+            "title": "accuracy",
             "at_least": 0.85,
             "gating": gating,
             "measured": measured,

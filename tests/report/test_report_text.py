@@ -142,7 +142,7 @@ def test_terminal_says_the_verdict_what_was_not_passed_and_the_gravest_findings(
         "✗ Fails: 1 of 3 criteria failed, 1 inconclusive",
         "  fail  accuracy, negation = yes ≥ .85, n ≥ 100: .741 [.670, .801]; "
         "the whole 95 % interval lies below 0.85",
-        "  inconclusive  impact ratio, all rows (not gating) ≥ .8; "
+        "  inconclusive  impact ratio, called positive, all rows (not gating) ≥ .8; "
         "not measured. Fairness: no column names a group",
         "2 findings",
         "  major  Negation is misread.",

@@ -22,7 +22,7 @@ from explain.auditing.plan import DEFAULT_METHODS, AuditPlan, place_of
 from explain.auditing.resolve import resolve
 from explain.checks import CHECKS, AuditContext, not_measured
 from explain.errors import ConfigurationError
-from explain.record import AuditRecord, Section, SystemIdentity
+from explain.record import AuditRecord, MetricSpec, Section, SystemIdentity
 
 WHOLE = """
 [system]
@@ -48,13 +48,14 @@ budget = 64
 run = ["data", "performance"]
 
 [[criteria]]
-metric = "accuracy"
+metric = "performance.accuracy"
 at_least = 0.6
 gating = true
 rationale = "the rules that it replaces"
 
 [[criteria]]
-metric = "recall of pos"
+metric = "performance.recall"
+of = { label = "pos" }
 at_most = 0.99
 minimum_n = 1_000
 """
@@ -114,14 +115,16 @@ def test_everything_that_a_file_says_is_done_and_recorded(folder: Path) -> None:
         "lime": 64,
     }
     assert set(checks) == {"data", "performance"}
-    assert record.instances[1].columns == {"ticket": "T-1", "language": "en", "country": "de"}
+    second = record.predictions.iloc[1]
+    columns = {"ticket": "T-1", "language": "en", "country": "de"}
+    assert {name: second[f"column.{name}"] for name in columns} == columns
     attributions = [a for instance in record.instances for a in instance.attributions]
     assert len(attributions) == 4
     assert {a.target.label for a in attributions} == {"neg"}
-    assert {i.predicted for i in record.instances} == {"neg", "pos"}
+    assert set(record.predictions.predicted) == {"neg", "pos"}
     assert [(c.metric, c.verdict) for c in record.criteria] == [
-        ("accuracy", "pass"),
-        ("recall of pos", "inconclusive"),
+        ("performance.accuracy", "pass"),
+        ("performance.recall", "inconclusive"),
     ]
 
 
@@ -147,7 +150,7 @@ def test_what_is_given_explicitly_wins_over_the_file(folder: Path) -> None:
         methods=[Lime(), "occlusion"],
         checks=["performance"],
         training=[{"message": "hello", "team": "pos"}],
-        criteria=[Criterion(metric="macro-F1", at_least=0.5)],
+        criteria=[Criterion(metric="performance.macro_f1", at_least=0.5)],
         system=SystemIdentity(name="another"),
         budget=32,
     )
@@ -159,7 +162,7 @@ def test_what_is_given_explicitly_wins_over_the_file(folder: Path) -> None:
     assert methods["lime"]["budget"] == 512  # type: ignore[index, call-overload]
     assert methods["occlusion"]["budget"] == 32  # type: ignore[index, call-overload]
     assert record.provenance.arguments["checks"] == {"performance": {}}
-    assert [criterion.metric for criterion in record.criteria] == ["macro-F1"]
+    assert [criterion.metric for criterion in record.criteria] == ["performance.macro_f1"]
     assert record.identity == SystemIdentity(name="another")
     assert record.provenance.arguments["text"] == "message"
 
@@ -186,7 +189,7 @@ class Robust:
 
     id: ClassVar[str] = "robust"
     title: ClassVar[str] = "Robust"
-    metrics: ClassVar[tuple[str, ...]] = ()
+    metrics: ClassVar[tuple[MetricSpec, ...]] = ()
     texts: int = 100
 
     def run(self, context: AuditContext) -> Section:
@@ -252,27 +255,45 @@ def test_every_field_of_a_plan_says_what_it_is() -> None:
             "[explain]\nmethods = ['random']\ntolerance = 0.1",
             "no chosen method has the option 'tolerance'",
         ),
-        ("[[criteria]]\nmetric = 'accuracy'", "[[criteria]] number 1: a criterion states at_least"),
         (
-            "[[criteria]]\nmetric = 'accuracy'\nat_least = 0.1\nat_most = 0.2",
+            "[[criteria]]\nmetric = 'performance.accuracy'",
+            "[[criteria]] number 1: a criterion states at_least",
+        ),
+        (
+            "[[criteria]]\nmetric = 'performance.accuracy'\nat_least = 0.1\nat_most = 0.2",
             "this one states both",
         ),
         (
-            "[[criteria]]\nmetric = 'accuracy'\nat_least = 0.1\n[[criteria]]\nmetrik = 'x'",
+            "[[criteria]]\nmetric = 'data.cut_texts'\nat_most = 0.1\n[[criteria]]\nmetrik = 'x'",
             "[[criteria]] number 2 has no 'metrik'; did you mean 'metric'?",
         ),
         (
-            "[[criteria]]\nmetric = 'accuracy'\nat_lest = 0.1",
+            "[[criteria]]\nmetric = 'performance.accuracy'\nat_lest = 0.1",
             "[[criteria]] number 1 has no 'at_lest'; did you mean 'at_least'?",
         ),
-        ("[[criteria]]\nmetric = 'accurcy'\nat_least = 0.1", "did you mean 'accuracy'?"),
-        ("[[criteria]]\nat_least = 0.1", "[[criteria]] number 1 lacks 'metric'"),
-        ("[[criteria]]\nmetric = 'accuracy'\nat_least = 85", "at_least = 85, which is out of ra"),
-        ("[[criteria]]\nmetric = 'accuracy'\nat_least = nan", "cannot take at_least = nan"),
-        ("[[criteria]]\nmetric = 'accuracy'\nat_least = 'x'", "cannot take at_least = 'x'"),
-        ("[[criteria]]\nmetric = 'accuracy'\nat_least = 0.1\nminimum_n = 0", "minimum_n = 0"),
         (
-            "[checks]\nrun = ['data']\n[[criteria]]\nmetric = 'accuracy'\nat_least = 0.1",
+            "[[criteria]]\nmetric = 'performance.accurcy'\nat_least = 0.1",
+            "did you mean 'performance.accuracy'?",
+        ),
+        ("[[criteria]]\nat_least = 0.1", "[[criteria]] number 1 lacks 'metric'"),
+        (
+            "[[criteria]]\nmetric = 'performance.accuracy'\nat_least = 85",
+            "at_least = 85, which is out of ra",
+        ),
+        (
+            "[[criteria]]\nmetric = 'performance.accuracy'\nat_least = nan",
+            "cannot take at_least = nan",
+        ),
+        (
+            "[[criteria]]\nmetric = 'performance.accuracy'\nat_least = 'x'",
+            "cannot take at_least = 'x'",
+        ),
+        (
+            "[[criteria]]\nmetric = 'performance.accuracy'\nat_least = 0.1\nminimum_n = 0",
+            "minimum_n = 0",
+        ),
+        (
+            "[checks]\nrun = ['data']\n[[criteria]]\nmetric = 'performance.auroc'\nat_least = 0.1",
             "needs the check 'performance', which is not chosen",
         ),
         ("[data", "is no TOML"),
@@ -299,8 +320,11 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     [
         ({"slices": "language"}, "slices = 'language': this is not a list"),
         ({"methods": "lime"}, "methods = 'lime': this is not a list"),
-        ({"criteria": [{"metric": "accuracy"}]}, r"\[\[criteria\]\] number 1: a crit"),
-        ({"criteria": [{"metric": "accuracy", "at_lest": 1}]}, "did you mean 'at_least'"),
+        ({"criteria": [{"metric": "performance.accuracy"}]}, r"\[\[criteria\]\] number 1: a crit"),
+        (
+            {"criteria": [{"metric": "performance.accuracy", "at_lest": 1}]},
+            "did you mean 'at_least'",
+        ),
         ({"lable": "x"}, "an audit has no argument 'lable'; did you mean 'label'"),
         ({"masker": 5}, "there is no masker 5; known are: mask_token, delete"),
         ({"methods": [1]}, "there is no method 1; known are: shap"),
@@ -433,7 +457,7 @@ def test_there_must_be_criteria_to_freeze(run: Run, folder: Path) -> None:
         (("at_least = 0.6", "at_least = 60"), (), "at_least = 60, which is out of range"),
         (("at_least = 0.6", ""), (), "states at_least or at_most, this one states neither"),
         (("at_least = 0.6", "at_least = 0.6\nat_most = 0.7"), (), "this one states both"),
-        (('"accuracy"', '"acuracy"'), (), "did you mean 'accuracy'?"),
+        (('"performance.accuracy"', '"performance.acuracy"'), (), "mean 'performance.accuracy'?"),
         (("", ""), ("--slice", "langage"), "has no column 'langage'; did you mean 'language'?"),
         (("", ""), ("--check", "perf"), "there is no check 'perf'"),
         (("", ""), ("--config", "other.toml"), "'other.toml' cannot be read"),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import explain
 from explain.adapters import FunctionClassifier
 from explain.auditing.archive import bind_criteria, write_audit
-from explain.auditing.criteria import RANGES, Criterion, FrozenCriteria, check_metrics, judge
+from explain.auditing.criteria import Criterion, FrozenCriteria, check_metrics, judge
 from explain.checks import CHECKS, AuditContext, Check
 from explain.errors import ConfigurationError, RecordError
 from explain.record import (
@@ -24,6 +24,7 @@ from explain.record import (
     JudgedCriterion,
     LogEntry,
     Measure,
+    MetricSpec,
     Section,
     Table,
 )
@@ -33,6 +34,9 @@ from explain.statistics.intervals import clustered_proportion, mean, proportion
 
 DAY = date(2026, 11, 24)
 
+QUALITY = MetricSpec(id="quality.score", title="quality", low=None, high=None)
+SHARE_OF = MetricSpec(id="quality.share", title="share of {label}", low=None, high=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Quality:
@@ -40,7 +44,7 @@ class Quality:
 
     id: ClassVar[str] = "quality"
     title: ClassVar[str] = "Quality"
-    metrics: ClassVar[tuple[str, ...]] = ("quality", "share of *")
+    metrics: ClassVar[tuple[MetricSpec, ...]] = (QUALITY, SHARE_OF)
 
     def run(self, context: AuditContext) -> Section:
         """Return a section about every row."""
@@ -52,11 +56,25 @@ CHECK: Check = Quality()
 
 
 def section(*measures: Measure, **more: Any) -> Section:
-    return Section(id="quality", title="Quality", summary="", measures=measures, **more)
+    whole = Section(id="quality", title="Quality", summary="", measures=measures, **more)
+    return whole.with_metrics(CHECK.metrics)
+
+
+def share_of(number: int) -> str:
+    """Return the name of one of several measures."""
+    return SHARE_OF.name(label=str(number))
+
+
+def criteria_for(n: int, at_least: float, gating: bool = True) -> list[Criterion]:
+    """Return a criterion for each of those measures."""
+    return [
+        Criterion(metric=SHARE_OF.id, of={"label": str(i)}, at_least=at_least, gating=gating)
+        for i in range(n)
+    ]
 
 
 def judged(measure: Measure, **criterion_fields: Any) -> JudgedCriterion:
-    criterion = Criterion(metric=measure.name, slice=measure.slice, **criterion_fields)
+    criterion = Criterion(metric=QUALITY.id, slice=measure.slice, **criterion_fields)
     return judge([criterion], [section(measure)], [CHECK])[0]
 
 
@@ -112,12 +130,15 @@ def test_more_gating_criteria_take_verdicts_back_and_never_turn_or_give_one(
     asked: list[tuple[Measure, float]],
 ) -> None:
     named = [
-        (measure.model_copy(update={"name": f"share of {number}"}), threshold)
-        for number, (measure, threshold) in enumerate(asked)
+        measure.model_copy(update={"name": share_of(number)})
+        for number, (measure, _) in enumerate(asked)
     ]
-    criteria = [Criterion(metric=m.name, at_least=t, gating=True) for m, t in named]
-    together = judge(criteria, [section(*(m for m, _ in named))], [CHECK])
-    alone = [judged(m, at_least=t, gating=True) for m, t in named]
+    criteria = [
+        Criterion(metric=SHARE_OF.id, of=m.of, at_least=t, gating=True)
+        for m, (_, t) in zip(named, asked, strict=True)
+    ]
+    together = judge(criteria, [section(*named)], [CHECK])
+    alone = [judged(measure, at_least=t, gating=True) for measure, t in asked]
     for one, other in zip(together, alone, strict=True):
         assert one.verdict in (other.verdict, "inconclusive")
         assert one.p_value == other.p_value
@@ -148,41 +169,37 @@ def test_the_p_value_of_any_other_interval_is_05_at_both_of_its_ends(measure: Me
 
 
 def test_a_gating_verdict_that_chance_explains_is_taken_back_and_says_so() -> None:
-    names = [f"share of {number}" for number in range(5)]
-    measured = section(*(proportion(name, 450, 500) for name in names))
-    criteria = [Criterion(metric=name, at_least=0.87, gating=True) for name in names]
+    measured = section(*(proportion(share_of(number), 450, 500) for number in range(5)))
+    criteria = criteria_for(5, 0.87)
     (alone,) = judge(criteria[:1], [measured], [CHECK])
     assert (alone.verdict, alone.adjusted_p_value) == ("pass", alone.p_value)
     together = judge(criteria, [measured], [CHECK])
     assert {found.verdict for found in together} == {"inconclusive"}
     assert together[0].reason == (
-        "the whole 95 % interval lies at or above 0.87, but no longer with p adjusted for 5 gating "
-        "criteria (0.23 instead of 0.046, more than 0.05)"
+        "the whole 95 % interval lies at or above 0.87, but no longer once p is adjusted for 5 "
+        "gating criteria (0.23 instead of 0.046; at most 0.05 is required)"
     )
 
 
 def test_criteria_that_are_not_gating_are_not_adjusted_and_do_not_count() -> None:
-    names = [f"share of {number}" for number in range(5)]
-    measured = section(*(proportion(name, 450, 500) for name in names))
-    criteria = [Criterion(metric=n, at_least=0.87, gating=n == names[0]) for n in names]
+    measured = section(*(proportion(share_of(number), 450, 500) for number in range(5)))
+    criteria = [*criteria_for(5, 0.87)[:1], *criteria_for(5, 0.87, gating=False)[1:]]
     found = judge(criteria, [measured], [CHECK])
     assert {one.verdict for one in found} == {"pass"}
     assert [one.adjusted_p_value is None for one in found] == [False, True, True, True, True]
 
 
 def test_a_gating_criterion_counts_even_if_nothing_was_measured() -> None:
-    names = [f"share of {number}" for number in range(5)]
-    measured = section(proportion(names[0], 450, 500))
-    criteria = [Criterion(metric=name, at_least=0.87, gating=True) for name in names]
-    assert judge(criteria, [measured], [CHECK])[0].adjusted_p_value == pytest.approx(
+    measured = section(proportion(share_of(0), 450, 500))
+    assert judge(criteria_for(5, 0.87), [measured], [CHECK])[0].adjusted_p_value == pytest.approx(
         5 * 0.046, abs=0.01
     )
 
 
 def test_among_ten_gating_criteria_a_wrong_verdict_is_as_rare_as_with_one() -> None:
     """Every model is exactly at its threshold, so that each verdict but inconclusive is chance."""
-    names = [f"share of {number}" for number in range(10)]
-    criteria = [Criterion(metric=name, at_least=0.8, gating=True) for name in names]
+    names = [share_of(number) for number in range(10)]
+    criteria = criteria_for(10, 0.8)
     unadjusted = [criterion.model_copy(update={"gating": False}) for criterion in criteria]
     wrong, wrong_unadjusted, runs = 0, 0, 400
     for hits in np.random.default_rng(0).binomial(500, 0.8, size=(runs, 10)).tolist():
@@ -241,20 +258,26 @@ SHARE = proportion("quality", 90, 100)
         (
             {"slice": "language = dd"},
             [section(SHARE, proportion("quality", 1, 2, "language = de"))],
-            "not measured on 'language = dd'; did you mean 'language = de'?",
+            'not measured on "language = dd"; did you mean "language = de"?',
         ),
         (
-            {"metric": "share of positiv"},
-            [section(SHARE, proportion("share of positive", 1, 2))],
-            "not measured on this model and table; did you mean 'share of positive'?",
+            {"metric": "quality.share", "of": {"label": "positiv"}},
+            [section(SHARE, proportion(SHARE_OF.name(label="positive"), 1, 2))],
+            'not measured for the label "positiv"; did you mean "positive"?',
         ),
+        (
+            {"metric": "quality.share", "of": {"label": "positive"}},
+            [section(SHARE)],
+            'not measured for the label "positive"',
+        ),
+        ({}, [section()], "not measured on this model and table"),
     ],
 )
 def test_what_cannot_be_judged_is_inconclusive_with_the_reason(
     asked: dict[str, Any], sections: list[Section], reason: str
 ) -> None:
     criterion = Criterion.model_validate(
-        {"metric": "quality", "at_least": 0.5, "gating": True} | asked
+        {"metric": QUALITY.id, "at_least": 0.5, "gating": True} | asked
     )
     (found,) = judge([criterion], sections, [CHECK])
     assert (found.verdict, found.p_value, found.adjusted_p_value) == ("inconclusive", None, None)
@@ -265,14 +288,17 @@ def test_enough_instances_are_as_many_as_were_asked_for() -> None:
     assert judged(SHARE, at_least=0.5, minimum_n=100).verdict == "pass"
 
 
-def test_a_measure_is_found_in_measures_tables_and_figures_and_first_where_it_is_declared() -> None:
+def test_a_measure_is_found_in_measures_tables_and_figures_of_any_section() -> None:
+    named = SHARE.model_copy(update={"metric": QUALITY.id})
     other = Section(id="other", title="Other", summary="", measures=(proportion("quality", 1, 9),))
     in_table = section(tables=(Table(title="", columns=("a", "b"), rows=(("x", SHARE),)),))
     figure = IntervalsFigure(title="", description="", measures=(SHARE,))
+    criteria = [Criterion(metric=QUALITY.id, at_least=0.5)]
     for own in (section(SHARE), in_table, section(figures=(figure,))):
-        (found,) = judge([Criterion(metric="quality", at_least=0.5)], [other, own], [CHECK])
-        assert (found.measured, found.section) == (SHARE, "quality")
-    (found,) = judge([Criterion(metric="quality", at_least=0.5)], [other], [CHECK])
+        (found,) = judge(criteria, [other, own], [CHECK])
+        assert (found.measured, found.section) == (named, "quality")
+    assert judge(criteria, [other], [CHECK])[0].measured is None
+    (found,) = judge(criteria, [other.with_metrics([QUALITY])], [CHECK])
     assert found.section == "other"
 
 
@@ -282,19 +308,24 @@ def test_a_measure_is_found_in_measures_tables_and_figures_and_first_where_it_is
 @pytest.mark.parametrize("asked", [{}, {"at_least": 0.5, "at_most": 0.6}])
 def test_a_criterion_has_one_comparator(asked: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=f"this one states {'both' if asked else 'neither'}"):
-        Criterion(metric="accuracy", **asked)  # type: ignore[arg-type]
+        Criterion(metric=QUALITY.id, **asked)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"metric": "accurcy", "at_least": 0.5}, "did you mean 'accuracy'"),
-        ({"metric": "recall of *", "at_least": 0.5}, "stands for many metrics"),
-        ({"metric": "accuracy", "at_least": 85}, "at_least = 85, which is out of range"),
-        ({"metric": "accuracy", "at_most": -0.1}, "lies between 0 and 1"),
-        ({"metric": "recall of x", "at_least": 1.5}, "out of range"),
-        ({"metric": "accuracy", "at_least": 0}, "which any model meets"),
-        ({"metric": "macro-F1", "at_most": 1}, "which any model meets"),
+        ({"metric": "performance.accurcy", "at_least": 0.5}, "did you mean 'performance.accuracy'"),
+        ({"metric": "accuracy", "at_least": 0.5}, "write 'performance.accuracy'"),
+        ({"metric": "performance.recall", "at_least": 0.5}, 'write of = { label = "..." }'),
+        (
+            {"metric": "performance.accuracy", "of": {"label": "x"}, "at_least": 0.5},
+            "in `of` label; leave it out",
+        ),
+        ({"metric": "performance.accuracy", "at_least": 85}, "at_least = 85, which is out of"),
+        ({"metric": "performance.accuracy", "at_most": -0.1}, "lies between 0 and 1"),
+        ({"metric": "performance.recall", "of": {"label": "x"}, "at_least": 1.5}, "out of range"),
+        ({"metric": "performance.accuracy", "at_least": 0}, "which any model meets"),
+        ({"metric": "performance.macro_f1", "at_most": 1}, "which any model meets"),
     ],
 )
 def test_a_criterion_that_cannot_be_judged_or_missed_is_refused(
@@ -305,24 +336,33 @@ def test_a_criterion_that_cannot_be_judged_or_missed_is_refused(
 
 
 def test_the_check_that_a_criterion_needs_is_named() -> None:
-    criterion = Criterion(metric="accuracy", at_least=0.8)
+    criterion = Criterion(metric="performance.accuracy", at_least=0.8)
     with pytest.raises(ConfigurationError, match="needs the check 'performance', which is not ch"):
         check_metrics([criterion], [CHECKS["data"]()])
     check_metrics(
-        [Criterion(metric="Matthews correlation", at_least=-0.5)], [CHECKS["performance"]()]
+        [Criterion(metric="performance.matthews", at_least=-0.5)], [CHECKS["performance"]()]
     )
-    check_metrics([Criterion(metric="share of x", at_least=85)], [CHECK])
+    check_metrics([Criterion(metric="quality.share", of={"label": "x"}, at_least=85)], [CHECK])
 
 
-def test_the_range_of_every_metric_is_known() -> None:
-    assert set(RANGES) == {metric for check in CHECKS.values() for metric in check.metrics}
+def test_no_two_metrics_share_an_id_or_a_title_and_each_is_named_after_its_check() -> None:
+    metrics = {metric for check in CHECKS.values() for metric in check.metrics}
+    assert len({metric.id for metric in metrics}) == len(metrics)
+    assert len({metric.title for metric in metrics}) == len(metrics)
+    shared = {"performance.accuracy", "performance.subset_accuracy"}
+    for check in CHECKS.values():
+        for metric in check.metrics:
+            assert metric.id.startswith(f"{check.id}.") or check.id == "slices", metric.id
+    assert shared < {metric.id for metric in CHECKS["slices"].metrics}
 
 
 # ── Frozen ────────────────────────────────────────────────────────────────────────────────────────
 
 CRITERIA = (
-    Criterion(metric="quality", at_least=0.5, gating=True, rationale="as before"),
-    Criterion(metric="share of x", at_most=0.25, slice="language = de", minimum_n=30),
+    Criterion(metric=QUALITY.id, at_least=0.5, gating=True, rationale="as before"),
+    Criterion(
+        metric=SHARE_OF.id, of={"label": "x"}, at_most=0.25, slice="language = de", minimum_n=30
+    ),
 )
 
 
@@ -335,6 +375,7 @@ def test_the_hash_depends_on_all_that_was_stated_and_on_nothing_else() -> None:
     assert FrozenCriteria.of(found, DAY).sha256 == sha256
     changes: tuple[dict[str, Any], ...] = (
         {"metric": "x"},
+        {"of": {"label": "y"}},
         {"slice": "x"},
         {"at_least": 0.5000001},
         {"at_least": None, "at_most": 0.5},
@@ -405,7 +446,7 @@ def test_an_audit_freezes_its_criteria_before_the_model_is_even_loaded(tmp_path:
         ROWS,
         instances=0,
         checks=[Quality()],
-        criteria=[{"metric": "quality", "at_least": 0.9, "gating": True}],
+        criteria=[{"metric": QUALITY.id, "at_least": 0.9, "gating": True}],
         log=log.append,
     )
     (criterion,) = record.criteria
@@ -423,7 +464,7 @@ def test_an_audit_freezes_its_criteria_before_the_model_is_even_loaded(tmp_path:
 
 
 def test_an_audit_takes_criteria_that_a_folder_has_frozen(tmp_path: Path) -> None:
-    frozen = bind_criteria(tmp_path, [Criterion(metric="quality", at_least=0.9)])
+    frozen = bind_criteria(tmp_path, [Criterion(metric=QUALITY.id, at_least=0.9)])
     record = explain.audit(MODEL, ROWS, instances=0, checks=[Quality()], criteria=frozen)
     assert frozen is not None
     assert record.criteria_sha256 == frozen.sha256
@@ -441,7 +482,7 @@ def test_a_criterion_on_a_check_that_measured_nothing_is_inconclusive() -> None:
         ROWS,
         instances=0,
         checks=["performance"],
-        criteria=[Criterion(metric="accuracy", at_least=0.9, gating=True)],
+        criteria=[Criterion(metric="performance.accuracy", at_least=0.9, gating=True)],
     )
     (criterion,) = record.criteria
     assert criterion.verdict == "inconclusive"

@@ -22,15 +22,15 @@ from explain.evaluation.infidelity import Infidelity, infidelities, infidelity
 from explain.evaluation.plausibility import Plausibility, Rationale, plausibility
 from explain.evaluation.randomisation import randomised
 from explain.evaluation.scorecard import (
-    agreement_reading,
-    dispute_reading,
+    agreement_result,
+    dispute_result,
     disputes,
-    faithfulness_readings,
-    infidelity_reading,
-    plausibility_readings,
-    randomisation_reading,
-    sensitivity_reading,
-    stability_readings,
+    faithfulness_results,
+    infidelity_result,
+    plausibility_results,
+    randomisation_result,
+    sensitivity_result,
+    stability_results,
 )
 from explain.evaluation.sensitivity import (
     MOVES,
@@ -98,7 +98,7 @@ def test_infidelity_is_its_definition(values: Values, seed: int) -> None:
     if found is None:
         assert np.ptp(v(coalitions)) == 0
     else:
-        assert found.own == pytest.approx(slow_infidelity(phi, v, coalitions[1:]), abs=1e-9)
+        assert found.observed == pytest.approx(slow_infidelity(phi, v, coalitions[1:]), abs=1e-9)
 
 
 @examples(20)
@@ -112,7 +112,7 @@ def test_exact_values_of_an_additive_game_have_no_infidelity(phi: list[int], sca
         infidelity([scale * p for p in phi], rng()), lambda kept: kept @ np.array(phi) + 7
     )
     assert found is not None
-    assert found.own == pytest.approx(0, abs=1e-9)
+    assert found.observed == pytest.approx(0, abs=1e-9)
     # Two opposite values, exchanged, are the same but for a factor, which infidelity leaves out.
     if len(set(phi)) > 1 and phi != [phi[0], -phi[0]]:
         assert (found.random >= -1e-9).all()
@@ -126,7 +126,7 @@ def test_a_game_that_never_changes_has_no_infidelity_to_measure() -> None:
 def test_values_of_zero_leave_all_of_the_change_unexplained() -> None:
     found = run_plan(infidelity([0.0, 0.0], rng()), lambda kept: kept @ np.array([1.0, 2.0]))
     assert found is not None
-    assert found.own == 1
+    assert found.observed == 1
 
 
 def test_infidelity_costs_nothing_after_faithfulness() -> None:
@@ -136,7 +136,7 @@ def test_infidelity_costs_nothing_after_faithfulness() -> None:
     before = engine.evaluations
     found = infidelities(engine, given_, masker, 0)
     assert engine.evaluations == before > 0
-    assert [one.own for one in found if isinstance(one, Infidelity)] == pytest.approx([0] * 8)
+    assert [one.observed for one in found if isinstance(one, Infidelity)] == pytest.approx([0] * 8)
 
 
 @pytest.mark.parametrize(("method", "better"), [("shap", True), ("random", False)])
@@ -146,10 +146,10 @@ def test_only_random_values_foretell_removals_no_better_than_random(
     engine, masker = Engine(ADDITIVE), AttributionSettings.of(ADDITIVE).masker
     given_ = [a for _, a in explain_texts(ADDITIVE, method, TEXTS)]
     fits = infidelities(engine, given_, masker, 0)
-    reading = infidelity_reading([f for f in fits if isinstance(f, Infidelity)])
+    reading = infidelity_result([f for f in fits if isinstance(f, Infidelity)])
     assert (answer_of(reading) == "passed") is better
     ranks = faithfulness(engine, given_, masker, 0)
-    readings = faithfulness_readings([f for f in ranks if isinstance(f, Faithfulness)], "log_odds")
+    readings = faithfulness_results([f for f in ranks if isinstance(f, Faithfulness)], "log_odds")
     assert [answer_of(reading) == "passed" for reading in readings] == [better, better]
 
 
@@ -221,14 +221,14 @@ def test_exact_values_are_stable_and_random_ones_are_not() -> None:
     assert exact.varied == "seeds"
     assert exact.taus == pytest.approx((1.0,) * 8)
     assert exact.overlaps == (1.0,) * 8
-    assert [answer_of(r) for r in stability_readings(exact)[:1]] == ["passed"]
+    assert [answer_of(r) for r in stability_results(exact)[:1]] == ["passed"]
     null = stability(
         engine, explain_texts(ADDITIVE, "random", TEXTS), make_explainer("random"), setting
     )
-    tau, overlap = stability_readings(null)
+    tau, overlap = stability_results(null)
     assert answer_of(tau) != "passed"
     assert abs(value(tau.measure)) < 0.4
-    assert overlap.verdict is None
+    assert overlap.flag is None
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_stability_is_judged_by_the_interval_of_its_median(
     taus: list[float], expected: str
 ) -> None:
     found = Stability("seeds", tuple(taus), (0.5,) * len(taus))
-    assert answer_of(stability_readings(found)[0]) == expected
+    assert answer_of(stability_results(found)[0]) == expected
 
 
 @pytest.mark.parametrize("n", [6, 8, 9, 20])
@@ -253,7 +253,7 @@ def test_the_interval_of_a_median_holds_it_in_95_percent_of_samples(n: int) -> N
     hits = 0
     for seed in range(400):
         drawn = rng(seed).exponential(size=n)
-        measure = stability_readings(Stability("seeds", tuple(drawn), (0.5,) * n))[0].measure
+        measure = stability_results(Stability("seeds", tuple(drawn), (0.5,) * n))[0].measure
         assert measure is not None
         assert measure.lower is not None
         assert measure.upper is not None
@@ -270,11 +270,11 @@ def test_methods_that_see_texts_have_no_max_sensitivity() -> None:
         found = max_sensitivities(
             Engine(ADDITIVE), given_, make_explainer(method), AttributionSettings.of(ADDITIVE)
         )
-        reading = sensitivity_reading(method, found)
+        reading = sensitivity_result(method, found)
         assert reading.measure is None
         assert answer_of(reading) == "not measured"
-        assert reading.verdict is not None
-        assert "cannot be moved a little" in reading.verdict.sentence
+        assert reading.flag is not None
+        assert "cannot be moved a little" in reading.flag.sentence
 
 
 def test_random_values_are_as_sensitive_as_random() -> None:
@@ -285,11 +285,9 @@ def test_random_values_are_as_sensitive_as_random() -> None:
         assert one is not None
         return one
 
-    assert (
-        answer_of(sensitivity_reading("x", [found(seed, 1.0) for seed in range(40)])) == "flagged"
-    )
-    assert answer_of(sensitivity_reading("x", [found(seed, 0.1) for seed in range(8)])) == "passed"
-    assert answer_of(sensitivity_reading("x", [found(seed, 0.1) for seed in range(4)])) == "too few"
+    assert answer_of(sensitivity_result("x", [found(seed, 1.0) for seed in range(40)])) == "flagged"
+    assert answer_of(sensitivity_result("x", [found(seed, 0.1) for seed in range(8)])) == "passed"
+    assert answer_of(sensitivity_result("x", [found(seed, 0.1) for seed in range(4)])) == "too few"
     assert max_sensitivity([0.0, 0.0], [[1.0, 0.0]], rng()) is None
 
 
@@ -299,16 +297,16 @@ def test_random_values_are_as_sensitive_as_random() -> None:
 def test_a_model_without_known_parameters_is_said() -> None:
     with pytest.raises(CapabilityError, match="no parameters"):
         randomised(ADDITIVE, 0)
-    reading = randomisation_reading("additive shows no parameters")
+    reading = randomisation_result("additive shows no parameters")
     assert (reading.measure, answer_of(reading)) == (None, "not measured")
 
 
 def test_few_features_resemble_each_other_by_chance() -> None:
     short, long = [(1 / 3, 3)] * 6, [(1 / 3, 30)] * 6
-    assert answer_of(randomisation_reading(short)) == "passed"
-    assert answer_of(randomisation_reading(long)) == "flagged"
-    assert answer_of(randomisation_reading([(-0.3, 30)] * 6)) == "flagged"
-    assert answer_of(randomisation_reading([(0.19, 300)] * 6)) == "passed"
+    assert answer_of(randomisation_result(short)) == "passed"
+    assert answer_of(randomisation_result(long)) == "flagged"
+    assert answer_of(randomisation_result([(-0.3, 30)] * 6)) == "flagged"
+    assert answer_of(randomisation_result([(0.19, 300)] * 6)) == "passed"
 
 
 # ── Agreement ─────────────────────────────────────────────────────────────────────────────────────
@@ -347,7 +345,7 @@ def agreement(one: str, other: str, tau: float | None, upper: float | None = 0.4
 def test_a_method_that_no_other_agrees_with_is_flagged(
     found: list[Agreement], expected: str
 ) -> None:
-    assert answer_of(agreement_reading("shap", found)) == expected
+    assert answer_of(agreement_result("shap", found)) == expected
 
 
 def opposed(one: str, other: str, n_disputed: int, n: int) -> list[Agreement]:
@@ -369,9 +367,9 @@ def opposed(one: str, other: str, n_disputed: int, n: int) -> list[Agreement]:
 )
 def test_opposite_signs_at_the_top_count_for_both(found: list[Agreement], expected: str) -> None:
     shares = disputes(found)
-    assert answer_of(dispute_reading("shap", shares, {"poor"})) == expected
+    assert answer_of(dispute_result("shap", shares, {"poor"})) == expected
     if expected == "flagged":
-        assert answer_of(dispute_reading("ig", shares, {"poor"})) == "flagged"
+        assert answer_of(dispute_result("ig", shares, {"poor"})) == "flagged"
 
 
 # ── Plausibility ──────────────────────────────────────────────────────────────────────────────────
@@ -444,12 +442,12 @@ def test_a_rationale_of_all_or_no_features_says_nothing() -> None:
     everything = {"a": Rationale(None, SPANS), "b": Rationale(None, ())}
     found = plausibility(everything, [("a", with_values(range(6))), ("b", with_values(range(6)))])
     assert found == Plausibility((), (), (), ())
-    assert plausibility_readings(found) == []
+    assert plausibility_results(found) == []
 
 
 def test_plausibility_is_never_graded() -> None:
-    readings = plausibility_readings(Plausibility((0.1,) * 9, (0.5,) * 9, (0.0,) * 9, (0.5,) * 9))
-    assert [(r.verdict, value(r.measure), value(r.against)) for r in readings] == [
+    readings = plausibility_results(Plausibility((0.1,) * 9, (0.5,) * 9, (0.0,) * 9, (0.5,) * 9))
+    assert [(r.flag, value(r.measure), value(r.against)) for r in readings] == [
         (None, pytest.approx(0.1), 0.5),
         (None, 0.0, 0.5),
     ]

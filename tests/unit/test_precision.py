@@ -21,7 +21,7 @@ from explain.engine import Engine
 from explain.engine.games import ObservedValues, Plan, Values, target_values
 from explain.engine.precision import Precision
 from explain.errors import ConfigurationError, PredictionError
-from explain.evaluation.grades import own_verdicts
+from explain.evaluation.grades import self_reported_flags
 from explain.record import Attribution, Target
 from reports.doubts import warnings
 from reports.precision import repeats_note
@@ -343,7 +343,7 @@ def test_a_certain_answer_of_a_model_that_rounds_is_at_the_cap(declared: bool) -
     # What is not quite certain is rounded to a certainty too.
     assert found.diagnostics["at_cap"] == pytest.approx(at_cap, abs=2)
     assert "log-odds are capped at 5.3, since the model rounds to 2 decimals" in warnings(found)[0]
-    (verdict,) = (v for v in own_verdicts(found) if v.name == "rounding")
+    (verdict,) = (v for v in self_reported_flags(found) if v.name == "rounding")
     assert verdict.answer == "flagged"
     assert verdict.severe
 

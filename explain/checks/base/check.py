@@ -14,6 +14,7 @@ from explain.data.dataset import Dataset, Row
 from explain.engine import Engine
 from explain.record import (
     InstanceRecord,
+    MetricSpec,
     ModelDescription,
     Section,
     SelectionPlan,
@@ -141,8 +142,8 @@ class Check(Protocol):
         """Heading of the section."""
 
     @property
-    def metrics(self) -> tuple[str, ...]:
-        """Names of the measures that a criterion may ask for; ``*`` stands for any text."""
+    def metrics(self) -> tuple[MetricSpec, ...]:
+        """What it measures, as a criterion may ask for it."""
 
     def run(self, context: AuditContext) -> Section:
         """Return what was measured, or a section that says why nothing was."""

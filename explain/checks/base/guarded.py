@@ -43,7 +43,7 @@ def run_guarded(
     """
     with context.engine.watch() as watch:
         try:
-            section = check.run(context)
+            section = check.run(context).with_metrics(check.metrics)
         except (ConfigurationError, *INTERRUPTS):
             raise
         except BaseException as error:

@@ -10,8 +10,24 @@ from scipy import stats
 from explain.checks.base import LEVEL, AuditContext, not_measured
 from explain.checks.base.labelled_rows import LabelledRows
 from explain.checks.calibration.decisions import FEWEST_FOR_INTERVAL, SIMULATIONS, Chance, Decisions
+from explain.checks.calibration.metrics import (
+    BRIER,
+    CALIBRATION_ERROR,
+    LOG_LOSS,
+    OVERCONFIDENCE,
+    SLOPE,
+)
 from explain.checks.calibration.scores import proper_losses, slope
-from explain.record import Finding, Measure, ReliabilityBin, ReliabilityFigure, Section, Table, Task
+from explain.record import (
+    Finding,
+    Measure,
+    MetricSpec,
+    ReliabilityBin,
+    ReliabilityFigure,
+    Section,
+    Table,
+    Task,
+)
 from explain.record.wording import percent, points
 from explain.statistics.bootstrap import CONFIDENCE
 from explain.statistics.intervals import clustered_proportion, proportion
@@ -33,12 +49,12 @@ class CalibrationCheck:
 
     id: ClassVar[str] = "calibration"
     title: ClassVar[str] = "Calibration"
-    metrics: ClassVar[tuple[str, ...]] = (
-        "calibration error (debiased)",
-        "Brier score",
-        "log loss",
-        "confidence minus accuracy",
-        "slope of the scores",
+    metrics: ClassVar[tuple[MetricSpec, ...]] = (
+        CALIBRATION_ERROR,
+        BRIER,
+        LOG_LOSS,
+        OVERCONFIDENCE,
+        SLOPE,
     )
 
     def run(self, context: AuditContext) -> Section:

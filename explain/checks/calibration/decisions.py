@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from explain.checks.base.labelled_rows import LabelledRows
+from explain.checks.calibration.metrics import CALIBRATION_ERROR, OVERCONFIDENCE
 from explain.record import Measure
 from explain.statistics.bootstrap import CONFIDENCE
 from explain.statistics.intervals import clustered_proportion, mover, proportion
@@ -145,7 +146,7 @@ class Decisions:
         half = z * np.sqrt(max(noise + growth * square + (z * growth) ** 2 / 4, 0))
         lower, upper = (np.sqrt(max(end, 0.0)) for end in (middle - half, middle + half))
         found = Measure(
-            name="calibration error (debiased)", value=float(np.sqrt(max(square, 0.0))), n=clusters
+            name=CALIBRATION_ERROR.title, value=float(np.sqrt(max(square, 0.0))), n=clusters
         )
         if clusters < FEWEST_FOR_INTERVAL:
             return found
@@ -174,7 +175,7 @@ class Decisions:
             size = np.bincount(self.clusters)
             centred = np.bincount(self.clusters, weights=self.confidence - self.confidence.mean())
             of = self.confidence.mean() + centred / size.mean()
-        return mover("confidence minus accuracy", of, accuracy, correlation)
+        return mover(OVERCONFIDENCE.title, of, accuracy, correlation)
 
     def by_cluster(self) -> NDArray[np.float64]:
         """Return the sum of the residuals of each cluster, shape (n_clusters,)."""

@@ -9,6 +9,7 @@ from scipy.special import expit, softmax
 
 from explain.adapters import Scores
 from explain.checks.base.labelled_rows import LabelledRows
+from explain.checks.calibration.metrics import BRIER, LOG_LOSS, SLOPE
 from explain.record import Measure, Task
 from explain.statistics.bootstrap import CONFIDENCE
 
@@ -41,8 +42,8 @@ def proper_losses(sample: LabelledRows) -> tuple[Measure, Measure]:
         return lambda sums: sums[..., column] / sums[..., 2]
 
     return (
-        resampled.measure("Brier score", mean(0), "coefficient"),
-        resampled.measure("log loss", mean(1), "coefficient"),
+        resampled.measure(BRIER.title, mean(0), "coefficient"),
+        resampled.measure(LOG_LOSS.title, mean(1), "coefficient"),
     )
 
 
@@ -69,7 +70,7 @@ def slope(
     clusters : array, shape (n_rows,), int64, optional
         Which rows belong together, counted from zero.
     """
-    name, n = "slope of the scores", len(scores)
+    name, n = SLOPE.title, len(scores)
 
     def pulls(steepness: float) -> tuple[NDArray[np.float64], float]:
         """Return the derivative of the log-likelihood of each row, and the information of all."""

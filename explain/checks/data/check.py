@@ -13,8 +13,18 @@ from explain.checks.data.common import SECTION, SURE, labels_given, labels_predi
 from explain.checks.data.duplicates import MOST_COMPARED, NEAR, near_duplicates
 from explain.checks.data.labels import MOST_LISTED, conflicting_labels, shown_text, suspected_labels
 from explain.checks.data.lengths import LARGE_SHARE, cut_texts, histogram_of_lengths
+from explain.checks.data.metrics import (
+    CONFLICTING_LABELS,
+    CUT_TEXTS,
+    NEAR_COPIES,
+    REPEATED_TEXTS,
+    SUSPECTED_LABELS,
+    TRAINING_OVERLAP,
+    UNKNOWN_TOKENS,
+    WRONG_LABELS,
+)
 from explain.checks.data.overlap import overlap_with_training
-from explain.record import Finding, Measure, Section, Table
+from explain.record import Finding, Measure, MetricSpec, Section, Table
 from explain.record.wording import estimated
 from explain.statistics.bootstrap import CONFIDENCE, resample
 from explain.statistics.intervals import count, proportion
@@ -32,15 +42,15 @@ class DataCheck:
 
     id: ClassVar[str] = SECTION
     title: ClassVar[str] = "Data"
-    metrics: ClassVar[tuple[str, ...]] = (
-        "texts cut at the model's limit",
-        "texts that repeat an earlier one exactly",
-        "texts that are almost the same as another",
-        "texts that are labelled more than once, with conflicting labels",
-        "suspected label errors",
-        "labels that contradict their texts",
-        "tokens that the model does not know",
-        "texts that are in the training data",
+    metrics: ClassVar[tuple[MetricSpec, ...]] = (
+        CUT_TEXTS,
+        REPEATED_TEXTS,
+        NEAR_COPIES,
+        CONFLICTING_LABELS,
+        SUSPECTED_LABELS,
+        WRONG_LABELS,
+        UNKNOWN_TOKENS,
+        TRAINING_OVERLAP,
     )
 
     def run(self, context: AuditContext) -> Section:
@@ -89,13 +99,11 @@ def _repeats(context: AuditContext) -> Part:
     return Part(
         measures=(
             proportion(
-                "texts that repeat an earlier one exactly",
+                REPEATED_TEXTS.title,
                 len(instances) - len(first),
                 len(instances),
             ),
-            proportion(
-                "texts that are almost the same as another", len(alike), len(distinct), "distinct"
-            ),
+            proportion(NEAR_COPIES.title, len(alike), len(distinct), "distinct"),
         ),
         tables=(
             Table(
@@ -148,7 +156,7 @@ def _unknown(context: AuditContext) -> Part:
     if not counts.any():
         return Part()
     resampled = resample(counts, context.rng(SECTION))
-    name = "tokens that the model does not know"
+    name = UNKNOWN_TOKENS.title
 
     def share(confidence: float) -> Measure:
         return resampled.measure(

@@ -17,6 +17,7 @@ from scipy import optimize, stats
 from scipy.special import log_softmax, logsumexp
 
 from explain.checks.base.baseline_model import challenge
+from explain.checks.data.metrics import WRONG_LABELS
 from explain.record import Measure
 from explain.statistics.bootstrap import CONFIDENCE
 
@@ -71,7 +72,7 @@ def label_noise(
     k = thought.shape[1]
     lower, upper = (end * (k - 1) / k for end in likelihood.interval(drawn, best))
     measure = Measure(
-        name="labels that contradict their texts",
+        name=WRONG_LABELS.title,
         value=drawn * (k - 1) / k,
         lower=lower,
         upper=upper,

@@ -10,6 +10,7 @@ from explain.checks.base.excerpt import excerpt
 from explain.checks.base.part import Part
 from explain.checks.data.common import SECTION, labels_given, surely_above
 from explain.checks.data.label_noise import LabelNoise, label_noise
+from explain.checks.data.metrics import CONFLICTING_LABELS, SUSPECTED_LABELS
 from explain.record import Finding, InstanceLink, InstanceRecord, Table
 from explain.record.wording import estimated
 from explain.statistics.intervals import proportion
@@ -43,9 +44,7 @@ def conflicting_labels(context: AuditContext) -> Part:
     if not repeated:
         return Part()
     torn = [same for same in repeated if len({frozenset(labels_given(i) or ()) for i in same}) > 1]
-    measure = proportion(
-        "texts that are labelled more than once, with conflicting labels", len(torn), len(repeated)
-    )
+    measure = proportion(CONFLICTING_LABELS.title, len(torn), len(repeated))
     rows, n = sum(map(len, torn)), sum(map(len, labels.values()))
     found = []
     if surely_above(rows, n, LARGE_CONFLICT):
@@ -102,7 +101,7 @@ def suspected_labels(context: AuditContext) -> Part:
     )
     believed = context.probabilities[rows, labels][ranked]
     return Part(
-        (proportion("suspected label errors", len(suspects), len(rows)), noise.measure),
+        (proportion(SUSPECTED_LABELS.title, len(suspects), len(rows)), noise.measure),
         (
             Table(
                 title="Suspected label errors",

@@ -9,6 +9,7 @@ from explain.checks.base import AuditContext
 from explain.checks.base.part import Part
 from explain.checks.data.common import SECTION, surely_above
 from explain.checks.data.labels import MOST_LISTED
+from explain.checks.data.metrics import CUT_TEXTS
 from explain.record import Finding, HistogramFigure, InstanceLink, Measure, Table
 from explain.record.wording import estimated, percent
 from explain.statistics.intervals import proportion
@@ -44,7 +45,7 @@ def histogram_of_lengths(context: AuditContext) -> HistogramFigure:
 
 def cut_texts(context: AuditContext, cut: NDArray[np.bool_]) -> Part:
     """Return the texts that the model reads only in part, and how right it is on them."""
-    share = proportion("texts cut at the model's limit", int(cut.sum()), len(cut))
+    share = proportion(CUT_TEXTS.title, int(cut.sum()), len(cut))
     lost = {
         instance.id: sum(span.end - span.start for span in instance.unread)
         for instance in context.instances

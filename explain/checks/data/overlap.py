@@ -11,6 +11,7 @@ from explain.checks.base.part import Part
 from explain.checks.data.common import SECTION, surely_above
 from explain.checks.data.duplicates import MOST_COMPARED, MOST_KNOWN, Pair, near_duplicates
 from explain.checks.data.labels import MOST_LISTED, shown_text
+from explain.checks.data.metrics import TRAINING_OVERLAP
 from explain.record import Finding, InstanceRecord, Measure, Table
 from explain.record.wording import estimated
 from explain.statistics.intervals import proportion
@@ -39,7 +40,7 @@ def overlap_with_training(context: AuditContext) -> Part:
         new = [new[i] for i in np.sort(rng.choice(len(new), MOST_COMPARED, replace=False))]
     alike = near_duplicates([instances[i].parts for i in new], training)
     nearest = {pair.one: pair for pair in reversed(alike)}
-    exact = proportion("texts that are in the training data", int(seen.sum()), n)
+    exact = proportion(TRAINING_OVERLAP.title, int(seen.sum()), n)
     measures = [
         exact,
         proportion(

@@ -11,9 +11,17 @@ from explain.checks.base.identity_terms import languages_of, mentions, namings, 
 from explain.checks.base.part import Part
 from explain.checks.fairness.groups import compare_groups
 from explain.checks.fairness.identity_swaps import swapped
+from explain.checks.fairness.metrics import (
+    CALIBRATION_GAP,
+    FALSE_POSITIVE_RATE,
+    IMPACT_RATIO,
+    SELECTION_RATE,
+    SWAP_FLIP_RATE,
+    TRUE_POSITIVE_RATE,
+)
 from explain.checks.fairness.named_errors import wrongly_called
 from explain.checks.fairness.neutral_sentences import in_sentences
-from explain.record import Finding, Section
+from explain.record import Finding, MetricSpec, Section
 
 __all__ = ["FairnessCheck"]
 
@@ -45,13 +53,13 @@ class FairnessCheck:
 
     id: ClassVar[str] = "fairness"
     title: ClassVar[str] = "Fairness"
-    metrics: ClassVar[tuple[str, ...]] = (
-        "selection rate, *",
-        "impact ratio, *",
-        "true-positive rate, *",
-        "false-positive rate, *",
-        "calibration gap",
-        "flip rate, * swapped",
+    metrics: ClassVar[tuple[MetricSpec, ...]] = (
+        SELECTION_RATE,
+        IMPACT_RATIO,
+        TRUE_POSITIVE_RATE,
+        FALSE_POSITIVE_RATE,
+        CALIBRATION_GAP,
+        SWAP_FLIP_RATE,
     )
 
     def run(self, context: AuditContext) -> Section:

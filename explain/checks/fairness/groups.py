@@ -10,8 +10,15 @@ from scipy import stats
 
 from explain.checks.base import AuditContext, TableRow
 from explain.checks.base.decisions import Decision, TestedClaim, decisions, difference, outcomes
+from explain.checks.base.metrics import ACCURACY
 from explain.checks.base.part import Part
 from explain.checks.fairness.labelled_outcomes import should_be
+from explain.checks.fairness.metrics import (
+    CALIBRATION_GAP,
+    FALSE_POSITIVE_RATE,
+    SELECTION_RATE,
+    TRUE_POSITIVE_RATE,
+)
 from explain.checks.fairness.rates import (
     FOUR_FIFTHS,
     Rates,
@@ -147,7 +154,7 @@ class _Groups:
     ) -> Part:
         """Return selection rates and impact ratios: the table of New York City's Local Law 144."""
         every = np.ones(len(made), bool)
-        name = f"selection rate, {outcome.name}"
+        name = SELECTION_RATE.name(outcome=outcome.name)
         shares, others = self.rates(name, made, every)
         answered = self.rates(name, made, self.answered)
         most = max(self.compared or self.largest, key=lambda g: (shares[g].value or 0, -g))
@@ -211,11 +218,11 @@ class _Groups:
         self, outcome: Decision, made: NDArray[np.bool_], right: NDArray[np.float64]
     ) -> Part:
         """Return true- and false-positive rates, and claims that either error is more frequent."""
-        name = f"true-positive rate, {outcome.name}"
+        name = TRUE_POSITIVE_RATE.name(outcome=outcome.name)
         hits, hit_others = self.rates(name, made, right == 1)
         answered = misses_of(self.rates(name, made, (right == 1) & self.answered))
         alarms, alarm_others = self.rates(
-            f"false-positive rate, {outcome.name}", made, (right == 0) & self.answered
+            FALSE_POSITIVE_RATE.name(outcome=outcome.name), made, (right == 0) & self.answered
         )
         claims = []
         for g in self.compared:
@@ -273,7 +280,7 @@ class _Groups:
         no_answer = np.zeros(len(failed))
         right = np.concatenate([context.given == context.predicted, no_answer])[known] == 1
         confidence = np.concatenate([context.probabilities.max(axis=1), no_answer])[known]
-        shares, _ = self.rates("accuracy", right, labelled)
+        shares, _ = self.rates(ACCURACY.title, right, labelled)
         labelled &= self.answered
         over = {}
         claims = []
@@ -283,7 +290,7 @@ class _Groups:
                 for mine in (self.member == g, self.member != g)
             )
             slice_ = f"{self.column} = {self.names[g]}"
-            over[g] = mean("calibration gap", own.tolist(), "coefficient", slice_)
+            over[g] = mean(CALIBRATION_GAP.title, own.tolist(), "coefficient", slice_)
             if g in self.compared and min(len(own), len(rest)) > 1:
                 claims.append(self._overconfident(over[g], own, rest))
         return Part(

@@ -13,6 +13,7 @@ from explain.checks.base.decisions import Decision, TestedClaim, decisions
 from explain.checks.base.identity_terms import NAMES, IdentityTerm, Mention, swap
 from explain.checks.base.intervention import Edit, intervene
 from explain.checks.base.part import Part
+from explain.checks.fairness.metrics import SWAP_FLIP_RATE
 from explain.checks.fairness.named_errors import FEWEST_TEXTS
 from explain.checks.fairness.neutral_sentences import (
     DISCOVERY_LEVEL,
@@ -136,7 +137,7 @@ class _Swaps:
         done = intervene(self.context, {self.kind: edits})[self.kind]
         measures: tuple[Measure, ...] = ()
         if self.context.model.task != "regression":
-            measures = (done.flip_rate(f"flip rate, {self.kind} swapped"),)
+            measures = (done.flip_rate(SWAP_FLIP_RATE.name(kind=self.kind)),)
         first = self.rng.permutation(n) < n // 2
         tried = self._made([(i, k) for i, others in drawn for k in others])
         moved = self._moved(tried.reshape(n, -1, len(self.wanted)))

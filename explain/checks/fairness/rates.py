@@ -8,6 +8,7 @@ from scipy import stats
 from scipy.stats.contingency import relative_risk
 
 from explain.checks.base.decisions import Decision
+from explain.checks.fairness.metrics import FALSE_NEGATIVE_RATE, IMPACT_RATIO
 from explain.record import Measure
 from explain.record.wording import percent
 from explain.statistics.bootstrap import CONFIDENCE
@@ -116,12 +117,12 @@ def count_of(share: Measure) -> int:
 
 def ratio_of(one: Measure, most: Measure, outcome: Decision) -> Measure:
     """Return the ratio of two selection rates."""
-    name = f"impact ratio, {outcome.name}"
+    name = IMPACT_RATIO.name(outcome=outcome.name)
     return impact_ratio(count_of(one), one.n, count_of(most), most.n, name, one.slice)
 
 
 def _complement(share: Measure) -> Measure:
-    name = share.name.replace("true-positive", "false-negative")
+    name = FALSE_NEGATIVE_RATE.name(**share.of)
     return proportion(name, share.n - count_of(share), share.n, share.slice)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from explain.checks.base import AuditContext, Check, baseline_model, not_measured
 from explain.checks.base.excerpt import excerpt
 from explain.checks.base.labelled_rows import LabelledRows
+from explain.checks.base.metrics import ACCURACY, SUBSET_ACCURACY
 from explain.checks.performance import multilabel, regression
 from explain.checks.performance.confusion import (
     confusion_counts,
@@ -21,6 +22,19 @@ from explain.checks.performance.confusion import (
     matthews_of,
 )
 from explain.checks.performance.label_findings import dead_labels, swapped_labels
+from explain.checks.performance.metrics import (
+    AUPRC,
+    AUROC,
+    HAMMING_LOSS,
+    MACRO_F1,
+    MATTHEWS,
+    MEAN_ABSOLUTE_ERROR,
+    MICRO_F1,
+    PRECISION,
+    R2,
+    RECALL,
+    SPEARMAN,
+)
 from explain.checks.performance.per_class import MOST_DRAWN, ByLabel
 from explain.checks.performance.roc import ranking_measures
 from explain.record import (
@@ -28,6 +42,7 @@ from explain.record import (
     InstanceLink,
     InstanceRecord,
     Measure,
+    MetricSpec,
     Section,
     Table,
 )
@@ -59,20 +74,20 @@ class PerformanceCheck:
 
     id: ClassVar[str] = "performance"
     title: ClassVar[str] = "Performance"
-    metrics: ClassVar[tuple[str, ...]] = (
-        "accuracy",
-        "macro-F1",
-        "Matthews correlation",
-        "AUROC",
-        "AUPRC",
-        "precision of *",
-        "recall of *",
-        "micro-F1",
-        "subset accuracy",
-        "Hamming loss",
-        "mean absolute error",
-        "R2",
-        "Spearman correlation",
+    metrics: ClassVar[tuple[MetricSpec, ...]] = (
+        ACCURACY,
+        MACRO_F1,
+        MATTHEWS,
+        AUROC,
+        AUPRC,
+        PRECISION,
+        RECALL,
+        MICRO_F1,
+        SUBSET_ACCURACY,
+        HAMMING_LOSS,
+        MEAN_ABSOLUTE_ERROR,
+        R2,
+        SPEARMAN,
     )
 
     def run(self, context: AuditContext) -> Section:
@@ -92,11 +107,11 @@ def _single_label(check: Check, sample: LabelledRows) -> Section:
     context, labels, answered = sample.context, sample.context.model.labels, sample.answered
     given, predicted = context.given[sample.rows], context.predicted[sample.rows]
     by_label = ByLabel(sample, sample.called)
-    accuracy = sample.share("accuracy", sample.right)
+    accuracy = sample.share(ACCURACY.title, sample.right)
     rivals = baseline_model.rivals(sample)
     counts = confusion_counts(given, predicted, len(labels))
     swapped = swapped_labels(check.id, labels, counts)
-    f1 = by_label.measure("macro-F1", macro_f1_of)
+    f1 = by_label.measure(MACRO_F1.title, macro_f1_of)
     if _too_sparse(len(labels), len(sample)):
         f1 = f1.model_copy(update={"lower": None, "upper": None, "method": None})
     many = len(labels) > MOST_DRAWN
@@ -109,7 +124,7 @@ def _single_label(check: Check, sample: LabelledRows) -> Section:
         measures=(
             accuracy,
             f1,
-            by_label.measure("Matthews correlation", matthews_of),
+            by_label.measure(MATTHEWS.title, matthews_of),
             *ranking_measures(
                 context.probabilities[sample.rows], answered.truth, answered.clusters
             ),

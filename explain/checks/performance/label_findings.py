@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from explain.checks.base import LEVEL
-from explain.record import Finding
-from explain.record.wording import estimated
+from explain.checks.performance.metrics import RECALL
+from explain.record import Finding, Sentence, joined
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.intervals import proportion
 
@@ -23,9 +23,6 @@ DEAD_RECALL = 0.2
 
 DEAD_CALLS = 0.1
 """And it is dead, rather than hard to tell, if it is called less than a tenth as often as given."""
-
-MOST_NAMED = 5
-"""Labels or pairs that a finding names."""
 
 
 def dead_labels(
@@ -63,23 +60,37 @@ def dead_labels(
         return []
     dead.sort(key=lambda row: -row[2])
     label, found, times, calls = dead[0]
-    recall = proportion(f"recall of {label}", found, times)
-    others = ""
-    if len(dead) > 1:
-        names = ", ".join(repr(row[0]) for row in dead[1:MOST_NAMED])
-        others = f" So it is with {len(dead) - 1} more labels: {names}"
-        others += ", …" if len(dead) > MOST_NAMED else "."
+    recall = proportion(RECALL.name(label=label), found, times)
     return [
         Finding(
-            claim=f"The model hardly ever answers {label!r}: {calls} times, where {times:,} texts "
-            f"have that label; it finds {estimated(recall)} of them (n = {times:,}).{others}",
+            claim=joined(
+                Sentence(
+                    "The model hardly ever answers {label:quoted}: {calls} {calls:time|times}, "
+                    "although {n} texts have that label. It finds {recall} of them.",
+                    label=label,
+                    calls=calls,
+                    n=times,
+                    recall=recall,
+                ),
+                _more_dead([row[0] for row in dead[1:]]),
+            ),
             severity="critical",
             measure=recall,
             evidence=(section,),
             suggestion="Check that the label occurs in the training data under this name, and "
-            "train on more texts of it; until then the model cannot be used for this label.",
+            "train on more texts of it. Until then the model cannot be used for this label.",
         )
     ]
+
+
+def _more_dead(labels: Sequence[str]) -> str:
+    if not labels:
+        return ""
+    return Sentence(
+        "The same holds for {n} more {n:label|labels}: {labels:quoted-and}.",
+        n=len(labels),
+        labels=labels,
+    )
 
 
 def swapped_labels(section: str, labels: Sequence[str], counts: NDArray[np.int64]) -> list[Finding]:
@@ -114,16 +125,20 @@ def swapped_labels(section: str, labels: Sequence[str], counts: NDArray[np.int64
     found.sort(reverse=True)
     crossed, i, j = found[0]
     n = int(counts[[i, j]].sum())
-    share = proportion(f"{labels[i]} and {labels[j]} called by the other's name", crossed, n)
-    others = ""
-    if len(found) > 1:
-        names = "; ".join(f"{labels[a]!r} and {labels[b]!r}" for _, a, b in found[1:MOST_NAMED])
-        others = f" The same holds of {len(found) - 1} more pairs: {names}."
+    name = Sentence("{first} and {second} answered in exchange", first=labels[i], second=labels[j])
+    share = proportion(name, crossed, n)
     return [
         Finding(
-            claim=f"The labels {labels[i]!r} and {labels[j]!r} are exchanged: the model calls "
-            f"{estimated(share)} of their texts by the "
-            f"other's name (n = {n:,}).{others}",
+            claim=joined(
+                Sentence(
+                    "The labels {first:quoted} and {second:quoted} are exchanged: for {share} of "
+                    "their {share.n} texts the model answers the other one.",
+                    first=labels[i],
+                    second=labels[j],
+                    share=share,
+                ),
+                _more_swapped([(labels[a], labels[b]) for _, a, b in found[1:]]),
+            ),
             severity="critical",
             measure=share,
             evidence=(section,),
@@ -131,3 +146,13 @@ def swapped_labels(section: str, labels: Sequence[str], counts: NDArray[np.int64
             "table.",
         )
     ]
+
+
+def _more_swapped(pairs: Sequence[tuple[str, str]]) -> str:
+    if not pairs:
+        return ""
+    return Sentence(
+        "The same holds for {n} more {n:pair|pairs}: {pairs:and}.",
+        n=len(pairs),
+        pairs=[f"{first}/{second}" for first, second in pairs],
+    )

@@ -6,8 +6,10 @@ import numpy as np
 
 from explain.checks.base import Check
 from explain.checks.base.labelled_rows import LabelledRows
+from explain.checks.base.metrics import SUBSET_ACCURACY
 from explain.checks.performance.confusion import Totals, f1_of, macro_f1_of
 from explain.checks.performance.label_findings import dead_labels
+from explain.checks.performance.metrics import HAMMING_LOSS, MACRO_F1, MICRO_F1
 from explain.checks.performance.per_class import ByLabel
 from explain.checks.performance.roc import ranking_measures
 from explain.record import Measure, Section
@@ -28,9 +30,9 @@ def performance(check: Check, sample: LabelledRows) -> Section:
     by_label = ByLabel(sample, sample.called)
     wrong = (sample.called != sample.truth).mean(axis=1)
     wrong[len(answered) :] = 1
-    subset = sample.share("subset accuracy", wrong == 0)
+    subset = sample.share(SUBSET_ACCURACY.title, wrong == 0)
     hamming = sample.resample(np.stack([wrong, np.ones_like(wrong)], axis=1)).measure(
-        "Hamming loss", lambda sums: sums[..., 0] / sums[..., 1], "proportion"
+        HAMMING_LOSS.title, lambda sums: sums[..., 0] / sums[..., 1], "proportion"
     )
     return Section(
         id=check.id,
@@ -41,8 +43,8 @@ def performance(check: Check, sample: LabelledRows) -> Section:
         measures=(
             subset,
             hamming,
-            by_label.measure("micro-F1", micro_f1_of),
-            by_label.measure("macro-F1", macro_f1_of),
+            by_label.measure(MICRO_F1.title, micro_f1_of),
+            by_label.measure(MACRO_F1.title, macro_f1_of),
             *ranking_measures(
                 context.probabilities[sample.rows], answered.truth, answered.clusters
             ),

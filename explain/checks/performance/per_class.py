@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from explain.checks.base.labelled_rows import LabelledRows
 from explain.checks.performance.confusion import Totals, f1_of
-from explain.record import IntervalsFigure, Measure, Table
+from explain.checks.performance.metrics import PRECISION, RECALL
+from explain.record import IntervalsFigure, Measure, MetricSpec, Table
 from explain.statistics.bootstrap import Resamples
 
 __all__ = ["MOST_DRAWN", "ByLabel"]
@@ -66,17 +67,17 @@ class ByLabel:
     @cached_property
     def precisions(self) -> tuple[Measure, ...]:
         """Of the rows that are called so, how many are."""
-        return self._shares("precision", self.called)
+        return self._shares(PRECISION, self.called)
 
     @cached_property
     def recalls(self) -> tuple[Measure, ...]:
         """Of the rows that are so, how many are called so."""
-        return self._shares("recall", self.sample.truth)
+        return self._shares(RECALL, self.sample.truth)
 
-    def _shares(self, kind: str, among: NDArray[np.bool_]) -> tuple[Measure, ...]:
+    def _shares(self, metric: MetricSpec, among: NDArray[np.bool_]) -> tuple[Measure, ...]:
         right = self.sample.truth & self.called
         return tuple(
-            self.sample.share(f"{kind} of {label}", right[:, i], among[:, i])
+            self.sample.share(metric.name(label=label), right[:, i], among[:, i])
             for i, label in enumerate(self.labels)
         )
 

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from explain.checks.base import LEVEL, Check, not_measured
 from explain.checks.base.labelled_rows import LabelledRows
+from explain.checks.performance.metrics import MEAN_ABSOLUTE_ERROR, R2, SPEARMAN
 from explain.record import Finding, InstanceLink, Measure, Section, Table
 from explain.record.wording import percent
 from explain.statistics.bootstrap import bootstrap
@@ -30,10 +31,10 @@ def performance(check: Check, every: LabelledRows) -> Section:
         np.stack([np.ones_like(error), error, error**2, centred, centred**2], axis=1)
     )
     absolute = resampled.measure(
-        "mean absolute error", lambda sums: sums[..., 1] / sums[..., 0], "coefficient"
+        MEAN_ABSOLUTE_ERROR.title, lambda sums: sums[..., 1] / sums[..., 0], "coefficient"
     )
-    explained = resampled.measure("R2", _r2, "coefficient")
-    surely = resampled.measure("R2", _r2, "coefficient", confidence=1 - LEVEL)
+    explained = resampled.measure(R2.title, _r2, "coefficient")
+    surely = resampled.measure(R2.title, _r2, "coefficient", confidence=1 - LEVEL)
     spread = (
         ""
         if explained.value is None
@@ -95,7 +96,7 @@ def _ranks(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray
 def _spearman(
     sample: LabelledRows, given: NDArray[np.float64], predicted: NDArray[np.float64]
 ) -> Measure:
-    name = "Spearman correlation"
+    name = SPEARMAN.title
     if len(set(given.tolist())) < 2 or len(set(predicted.tolist())) < 2:
         return Measure(name=name, value=None, n=len(given), unit="coefficient")
     member = np.arange(len(given)) if sample.clusters is None else sample.clusters

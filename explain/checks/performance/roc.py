@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from explain.checks.performance.metrics import AUPRC, AUROC
 from explain.record import Measure
 from explain.statistics.bootstrap import infinitesimal_jackknife
 
@@ -82,8 +83,8 @@ def ranking_measures(
         Which rows belong together.
     """
     named: tuple[tuple[str, Callable[..., Influence]], ...] = (
-        ("AUROC", roc_area),
-        ("AUPRC", average_precision),
+        (AUROC.title, roc_area),
+        (AUPRC.title, average_precision),
     )
     defined = np.flatnonzero(truth.any(axis=0) & ~truth.all(axis=0))
     if not len(defined):

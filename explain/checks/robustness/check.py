@@ -11,6 +11,7 @@ from scipy import stats
 
 from explain.checks.base import LEVEL, AuditContext, not_measured, probabilities
 from explain.checks.base.intervention import Edit, Intervention, intervene
+from explain.checks.robustness.metrics import FLIP_RATE, PROBABILITY_CHANGE, VALUE_CHANGE
 from explain.checks.robustness.perturbations import (
     NEGATIONS,
     SHORTEST_WORD,
@@ -18,7 +19,16 @@ from explain.checks.robustness.perturbations import (
     Transform,
     rewrite,
 )
-from explain.record import Cell, Finding, InstanceLink, IntervalsFigure, Measure, Section, Table
+from explain.record import (
+    Cell,
+    Finding,
+    InstanceLink,
+    IntervalsFigure,
+    Measure,
+    MetricSpec,
+    Section,
+    Table,
+)
 from explain.record.wording import estimated, percent
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.intervals import mean
@@ -56,9 +66,9 @@ class RobustnessCheck:
 
     id: ClassVar[str] = "robustness"
     title: ClassVar[str] = "Robustness"
-    metrics: ClassVar[tuple[str, ...]] = (
-        "flip rate, *",
-        "change of the predicted probability, *",
+    metrics: ClassVar[tuple[MetricSpec, ...]] = (
+        FLIP_RATE,
+        PROBABILITY_CHANGE,
     )
 
     def run(self, context: AuditContext) -> Section:
@@ -74,7 +84,7 @@ class RobustnessCheck:
             return not_measured(self, "no change of writing applies to any of the texts")
         if context.model.task == "regression":
             return self._of_values(context, rows, changed, done, edits)
-        rates = {t.name: done[t.name].flip_rate(f"flip rate, {t.name}") for t in changed}
+        rates = {t.name: done[t.name].flip_rate(FLIP_RATE.name(change=t.name)) for t in changed}
         shifts = [_shift(done[t.name], t.name, context) for t in changed]
         findings = _findings(changed, done, rates, edits, context)
         return Section(
@@ -111,7 +121,7 @@ class RobustnessCheck:
         """Return how far the value of a regression moves; it has no label to flip."""
         moved = [
             mean(
-                f"change of the value, {t.name}",
+                VALUE_CHANGE.name(change=t.name),
                 np.abs(done[t.name].changes(0)).tolist(),
                 "coefficient",
             )
@@ -161,7 +171,7 @@ def _leading(done: Intervention) -> tuple[NDArray[np.int64], NDArray[np.float64]
 
 def _shift(done: Intervention, name: str, context: AuditContext) -> Measure:
     _, moves = _leading(done)
-    return mean(f"change of the predicted probability, {name}", moves.tolist(), "proportion")
+    return mean(PROBABILITY_CHANGE.name(change=name), moves.tolist(), "proportion")
 
 
 def _summary(rates: dict[str, Measure], n_texts: int, n_findings: int) -> str:

@@ -8,11 +8,19 @@ from pydantic import Field
 from explain.checks.base import AuditContext, not_measured
 from explain.checks.base.part import Part
 from explain.checks.base.phrases import read_corpus
+from explain.checks.shortcuts.metrics import (
+    EXCHANGE,
+    INSERTION,
+    LENGTH,
+    PADDING,
+    PARTIAL_INPUT,
+    SHORTCUTS,
+)
 from explain.checks.shortcuts.partial_input import find_length_shortcut, find_partial_inputs
 from explain.checks.shortcuts.search import ShortcutSearch
 from explain.checks.shortcuts.spurious_words import find_spurious_words
 from explain.checks.shortcuts.word_order import find_decisive_orders
-from explain.record import Section
+from explain.record import MetricSpec, Section
 from explain.statistics.intervals import count
 
 __all__ = ["ShortcutsCheck"]
@@ -62,13 +70,13 @@ class ShortcutsCheck:
 
     id: ClassVar[str] = "shortcuts"
     title: ClassVar[str] = "Shortcuts"
-    metrics: ClassVar[tuple[str, ...]] = (
-        "shortcuts",
-        "becomes * by inserting *",
-        "becomes * by exchanging *",
-        "becomes * by padding",
-        "rank correlation of length and *",
-        "prediction kept without *",
+    metrics: ClassVar[tuple[MetricSpec, ...]] = (
+        SHORTCUTS,
+        INSERTION,
+        EXCHANGE,
+        PADDING,
+        LENGTH,
+        PARTIAL_INPUT,
     )
 
     candidates: Annotated[int, Field(ge=1)] = 60
@@ -98,7 +106,7 @@ class ShortcutsCheck:
             id=self.id,
             title=self.title,
             summary=whole.sentence,
-            measures=(count("shortcuts", len(whole.findings), whole.tried), *whole.measures),
+            measures=(count(SHORTCUTS.title, len(whole.findings), whole.tried), *whole.measures),
             figures=tuple(whole.figures),
             tables=tuple(table for table in whole.tables if table.rows),
             findings=tuple(whole.findings[:MOST_FINDINGS]),

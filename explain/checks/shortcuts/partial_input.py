@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, intervene
 from explain.checks.base.part import Part
+from explain.checks.shortcuts.metrics import LENGTH, PADDING, PARTIAL_INPUT
 from explain.checks.shortcuts.search import ShortcutSearch, moved
 from explain.checks.shortcuts.spurious_findings import SECTION
 from explain.record import Finding, Measure, Table
@@ -85,7 +86,7 @@ def find_length_shortcut(ground: ShortcutSearch) -> Part:
     ]
     done = intervene(ground.context, {"padded": edits})["padded"]
     turned = ground.becomes(done, label)
-    measure = proportion(f"becomes {name} by padding", int(turned.sum()), len(turned))
+    measure = proportion(PADDING.name(label=name), int(turned.sum()), len(turned))
     findings = []
     if moved(done.changes(label)) <= LEVEL and (measure.lower or 0) > SMALLEST_PADDED:
         ids = [ground.instance(row).id for row in done.instances[turned][:MOST_EVIDENCE].tolist()]
@@ -100,7 +101,7 @@ def _rank_correlation(rho: float, n: int, label: str) -> Measure:
     half = stats.norm.ppf(0.975) * np.sqrt((1 + rho**2 / 2) / (n - 3))
     centre = np.arctanh(np.clip(rho, -1 + 1e-9, 1 - 1e-9))
     return Measure(
-        name=f"rank correlation of length and {label}",
+        name=LENGTH.name(label=label),
         value=rho,
         lower=float(np.tanh(centre - half)),
         upper=float(np.tanh(centre + half)),
@@ -157,7 +158,7 @@ def find_partial_inputs(ground: ShortcutSearch) -> Part:
     for number, side in enumerate(sides):
         hidden = sides[1 - number]
         kept = ~done[hidden].flips
-        unmoved = proportion(f"prediction kept without the {hidden}", int(kept.sum()), len(kept))
+        unmoved = proportion(PARTIAL_INPUT.name(part=hidden), int(kept.sum()), len(kept))
         measures.append(unmoved)
         challenger, majority, lead = _challenger(ground, number)
         cells.append((side, challenger, majority, lead, unmoved))

@@ -10,6 +10,7 @@ from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, Intervention, intervene
 from explain.checks.base.part import Part
 from explain.checks.base.phrases import Phrase, delete, insert
+from explain.checks.shortcuts.metrics import INSERTION
 from explain.checks.shortcuts.search import Candidate, Confirmed, ShortcutSearch, moved
 from explain.checks.shortcuts.spurious_findings import (
     decides,
@@ -221,7 +222,7 @@ def _turned(
 ) -> Measure:
     hits = ground.becomes(done, candidate.label)
     label = ground.context.model.labels[candidate.label]
-    name = f"becomes {label} by inserting {quoted_words(candidate.phrase)}"
+    name = INSERTION.name(label=label, words=quoted_words(candidate.phrase))
     return proportion(name, int(hits.sum()), len(hits), slice_)
 
 

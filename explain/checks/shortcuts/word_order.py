@@ -10,6 +10,7 @@ from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, Intervention, intervene
 from explain.checks.base.part import Part
 from explain.checks.base.phrases import Corpus
+from explain.checks.shortcuts.metrics import EXCHANGE
 from explain.checks.shortcuts.search import ShortcutSearch, moved
 from explain.checks.shortcuts.spurious_findings import SECTION
 from explain.record import Finding, Measure, Table
@@ -76,7 +77,7 @@ def find_decisive_orders(ground: ShortcutSearch) -> Part:
         label = ground.context.model.labels[order.label]
         first, second = (ground.corpus.vocabulary[w] for w in (order.first, order.second))
         measure = proportion(
-            f"becomes {label} by exchanging “{first}” and “{second}”",
+            EXCHANGE.name(label=label, first=f"“{first}”", second=f"“{second}”"),
             int(turned.sum()),
             len(turned),
         )

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from explain.checks.base import AuditContext, not_measured
 from explain.checks.base.labelled_rows import LabelledRows
+from explain.checks.base.metrics import ACCURACY, MEAN_SQUARED_ERROR, SUBSET_ACCURACY
 from explain.checks.base.phrases import read_corpus
 from explain.checks.slices.candidates import (
     Slice,
@@ -34,6 +35,7 @@ from explain.record import (
     InstanceRecord,
     IntervalsFigure,
     Measure,
+    MetricSpec,
     Section,
     Severity,
     Table,
@@ -78,7 +80,7 @@ class SlicesCheck:
 
     id: ClassVar[str] = "slices"
     title: ClassVar[str] = "Slices"
-    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "subset accuracy", "mean squared error")
+    metrics: ClassVar[tuple[MetricSpec, ...]] = (ACCURACY, SUBSET_ACCURACY, MEAN_SQUARED_ERROR)
 
     smallest: Annotated[int, Field(ge=10)] = 30
 

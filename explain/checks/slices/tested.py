@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from explain.checks.base import LEVEL
+from explain.checks.base.metrics import ACCURACY, MEAN_SQUARED_ERROR, SUBSET_ACCURACY
 from explain.checks.slices.candidates import Slice
 from explain.record import InstanceRecord, Measure, Task
 from explain.statistics.adjustments import benjamini_hochberg, holm
@@ -38,9 +39,9 @@ SMALLEST_SHARE = 0.25
 """The same for mean squared errors, which have no common scale, as a share of the overall one."""
 
 METRIC: dict[Task, str] = {
-    "single_label": "accuracy",
-    "multi_label": "subset accuracy",
-    "regression": "mean squared error",
+    "single_label": ACCURACY.title,
+    "multi_label": SUBSET_ACCURACY.title,
+    "regression": MEAN_SQUARED_ERROR.title,
 }
 
 

@@ -1,0 +1,221 @@
+"""Sentences as data: a template with named fields, and the typed values that go in."""
+
+from collections.abc import Callable, Mapping, Sequence
+from string import Formatter
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from explain.record.base import Record, Unit
+from explain.record.wording import decimal, estimated, listed, percent, points, signed
+
+__all__ = ["Estimate", "Sentence", "SentenceLike", "SentenceValue", "joined"]
+
+
+class Estimate(Record):
+    """A number with its interval and the number of instances behind it."""
+
+    value: float | None
+    """The estimate; None where it is undefined (no row, say)."""
+    lower: float | None = None
+    """Lower end of the 95 % interval, in the unit of `value`."""
+    upper: float | None = None
+    """Upper end of the 95 % interval, in the unit of `value`."""
+    n: int
+    """Number of instances that the estimate rests on."""
+    unit: Unit = "proportion"
+    """Unit of `value`, `lower` and `upper`; log-odds are natural logarithms."""
+
+
+SentenceValue: TypeAlias = "Estimate | Sentence | tuple[str, ...] | str | int | float | None"
+"""What goes into a field of a template."""
+
+
+class Sentence(str):
+    """What is said to a reader; as a string it is the sentence in English.
+
+    Fields of the template are ``{name}``, ``{name:format}`` or, of an estimate, ``{name.n}``. The
+    formats are those of `str.format` for numbers, with a real minus sign, and
+
+    - of a whole number: thousands separators, where no format is given, and ``row|rows`` for the
+      word that goes with it;
+    - of a share: ``percent``; of a difference of shares: ``points``, with its sign and unit;
+    - of an estimate: its value with its interval as ``percent`` (where no format is given) or
+      ``points``, or as another number;
+    - of a text: ``quoted``; of several texts: ``and``, ``or``, and each ``quoted-and`` or
+      ``quoted-or``.
+
+    Parameters
+    ----------
+    template : str
+        The sentence with its fields. It is a constant, as catalogues of translations are keyed by
+        it; what a user wrote is a value.
+    **values
+        One value per field. Of a measure its estimate is kept.
+
+    Examples
+    --------
+    >>> Sentence("{share:percent} of {n} {n:row|rows}", share=.5, n=1200)
+    '50 % of 1,200 rows'
+    """
+
+    template: str
+    values: Mapping[str, SentenceValue]
+
+    def __new__(cls, template: str, /, **values: "SentenceValue | Sequence[str]") -> "Sentence":
+        """Return the sentence; see the class."""
+        kept = {name: _value(value) for name, value in values.items()}
+        sentence = super().__new__(cls, _FILLER.vformat(template, (), kept))
+        sentence.template, sentence.values = template, kept
+        return sentence
+
+    def filled_with(
+        self, template: str, translated: Callable[[str], str] = lambda text: text
+    ) -> str:
+        """Return another template with the values of this one, themselves translated."""
+        values = {
+            name: translated(value) if isinstance(value, str) else value
+            for name, value in self.values.items()
+        }
+        return _FILLER.vformat(template, (), values)
+
+    def __reduce__(self) -> tuple[Callable[..., "Sentence"], tuple[str, Mapping[str, Any]]]:
+        return _sentence, (self.template, self.values)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            _read, serialization=core_schema.plain_serializer_function_ser_schema(_written)
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        template = {"template": {"type": "string"}, "values": {"type": "object"}}
+        return {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "object", "properties": template, "required": [*template]},
+            ]
+        }
+
+
+SentenceLike: TypeAlias = Annotated[str, Sentence]
+"""A sentence, or a string that has no fields: a constant, or what somebody else wrote."""
+
+
+def joined(*sentences: str, by: str = " ") -> str:
+    """Return sentences as one, without those that are empty.
+
+    Examples
+    --------
+    >>> joined("One row.", "", Sentence("{n} columns.", n=2))
+    'One row. 2 columns.'
+    """
+    some = [sentence for sentence in sentences if sentence]
+    if len(some) < 2:
+        return "".join(some)
+    values = {f"s{number}": sentence for number, sentence in enumerate(some)}
+    return Sentence(by.join(f"{{{name}}}" for name in values), **values)
+
+
+def _sentence(template: str, values: Mapping[str, SentenceValue]) -> Sentence:
+    return Sentence(template, **values)
+
+
+def _value(value: Any) -> SentenceValue:
+    if isinstance(value, Estimate):
+        # Of a measure, which is an estimate with a name, the numbers alone.
+        return Estimate(**{name: getattr(value, name) for name in Estimate.model_fields})
+    if isinstance(value, dict):
+        return _read(value) if "template" in value else Estimate.model_validate(value)
+    if isinstance(value, str | int | float | None):
+        return value
+    return tuple(map(str, value))
+
+
+def _read(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, dict) or set(value) != {"template", "values"}:
+        raise ValueError("neither a string nor a template with its values")
+    try:
+        return Sentence(value["template"], **value["values"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"a template and its values do not fit: {error!r}") from error
+
+
+def _written(value: Any) -> Any:
+    if not isinstance(value, Sentence):
+        return value
+    return {
+        "template": value.template,
+        "values": {
+            name: inner.model_dump(mode="json") if isinstance(inner, Estimate) else _written(inner)
+            for name, inner in value.values.items()
+        },
+    }
+
+
+class _Filler(Formatter):
+    """Fills templates; nothing but the values and the fields of estimates can be reached."""
+
+    def get_field(
+        self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[Any, str]:
+        name, *fields = field_name.split(".")
+        value = kwargs[name]
+        for field in fields:
+            if not isinstance(value, Estimate) or field not in Estimate.model_fields:
+                raise ValueError(f"{name!r} has no field {field!r}")
+            value = getattr(value, field)
+        return value, name
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, tuple):
+            return _several(value, format_spec)
+        if isinstance(value, str):
+            return f'"{value}"' if format_spec == "quoted" else value
+        if isinstance(value, Estimate):
+            return _estimate(value, format_spec)
+        return _number(value, format_spec)
+
+    def convert_field(self, value: Any, conversion: str | None) -> Any:
+        if conversion is not None:
+            raise ValueError(f"a field cannot be converted with !{conversion}")
+        return value
+
+
+_FILLER = _Filler()
+
+
+def _estimate(value: Estimate, spec: str) -> str:
+    if spec == "points":
+        return points(value)
+    if spec in ("", "percent"):
+        return estimated(value)
+    number, *ends = (_number(end, spec) for end in (value.value, value.lower, value.upper))
+    return number if value.lower is None else f"{number} [{', '.join(ends)}]"
+
+
+def _several(texts: tuple[str, ...], spec: str) -> str:
+    *quoted, joint = spec.split("-")
+    return listed([f'"{text}"' for text in texts] if quoted else texts, joint)
+
+
+def _number(value: float | None, spec: str) -> str:
+    if value is None:
+        return "none"
+    if spec == "percent":
+        return percent(value)
+    if spec == "points":
+        return f"{signed(100 * value, 1)} points"
+    if "|" in spec:
+        one, several = spec.split("|")
+        return one if value == 1 else several
+    if isinstance(value, int):
+        return decimal(value, 0) if not spec else format(value, spec).replace("-", "−")
+    return format(value, spec or "g").replace("-", "−")

@@ -1,0 +1,140 @@
+"""What is said to a reader is a template with its values, and both are in the record."""
+
+import copy
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+import explain
+from explain.record import Estimate, Measure, Sentence, SentenceLike, joined
+from explain.record.sentences import SentenceValue
+
+ROOT = Path(explain.__file__).parent
+SAID: TypeAdapter[str] = TypeAdapter(SentenceLike)
+
+numbers = st.integers(-(10**9), 10**9) | st.floats(-1e9, 1e9)
+estimates = st.builds(
+    lambda ends, n: Estimate(lower=min(ends), value=sorted(ends)[1], upper=max(ends), n=n),
+    st.tuples(*[st.floats(-1, 1)] * 3),
+    st.integers(0, 10**6),
+)
+values = st.recursive(
+    numbers | st.text() | st.none() | estimates | st.lists(st.text(), min_size=1).map(tuple),
+    lambda inner: st.builds(lambda one, other: Sentence("{a} {b}", a=one, b=other), inner, inner),
+    max_leaves=5,
+)
+
+
+@given(values, values)
+def test_a_sentence_is_read_back_from_json_with_its_template_and_values(
+    one: SentenceValue, other: SentenceValue
+) -> None:
+    sentence = Sentence("It is {one}, and not {other}.", one=one, other=other)
+    again = SAID.validate_json(SAID.dump_json(sentence))
+    assert isinstance(again, Sentence)
+    assert (again, again.template, again.values) == (sentence, sentence.template, sentence.values)
+
+
+@given(st.text())
+def test_a_string_that_is_no_sentence_stays_as_it_is_whatever_braces_it_has(text: str) -> None:
+    assert json.loads(SAID.dump_json(text)) == text
+    assert SAID.validate_json(json.dumps(text)) == text
+    assert Sentence("{label}", label=text) == text
+
+
+@given(st.lists(st.text()))
+def test_joined_sentences_read_as_one_and_each_keeps_its_template(texts: list[str]) -> None:
+    sentences = [Sentence("<{text}>", text=text) for text in texts]
+    whole = joined("", *sentences, "")
+    assert whole == " ".join(f"<{text}>" for text in texts)
+    if len(sentences) > 1:
+        assert isinstance(whole, Sentence)
+        assert list(whole.values.values()) == sentences
+
+
+SHARE = Measure(name="wrong", value=0.055, lower=0.0351, upper=0.08, n=1402)
+
+
+@pytest.mark.parametrize(
+    ("template", "value", "text"),
+    [
+        ("{x}", 1234567, "1,234,567"),
+        ("{x}", -3, "−3"),
+        ("{x} {x:row|rows}", 1, "1 row"),
+        ("{x} {x:row|rows}", 1000, "1,000 rows"),
+        ("{x:.2f}", -3.14159, "−3.14"),
+        ("{x:+.1f}", 2.0, "+2.0"),
+        ("{x:percent}", 0.073, "7.3 %"),
+        ("{x:percent}", None, "none"),
+        ("{x:points}", -0.041, "−4.1 points"),
+        ("{x} of {x.n}", SHARE, "5.5 % [3.5, 8.0] of 1,402"),
+        ("{x.value:percent}", SHARE, "5.5 %"),
+        ("{x:points}", SHARE, "+5.5 [+3.5, +8.0] points"),
+        ("{x:.1f}", Estimate(value=1.25, lower=0.5, upper=2, n=3, unit="words"), "1.2 [0.5, 2.0]"),
+        ("{x:quoted}", "it's", '"it\'s"'),
+        ("{x:and}", ["a", "b", "c"], "a, b and c"),
+        ("{x:quoted-or}", ["a", "b"], '"a" or "b"'),
+        ("{{x}} {x}", "y", "{x} y"),
+    ],
+)
+def test_each_format_prints_what_a_reader_expects(
+    template: str, value: SentenceValue, text: str
+) -> None:
+    assert Sentence(template, x=value) == text
+
+
+def test_another_template_takes_the_same_values_and_inner_sentences_in_translation() -> None:
+    inner = Sentence("{n} rows", n=2)
+    sentence = Sentence("Of {rows}, {x} are {label:quoted}.", rows=inner, x=SHARE, label="a")
+    catalogue = {"2 rows": "2 Zeilen"}
+    template = "{label:quoted}: {x} von {rows}."
+    translated = sentence.filled_with(template, lambda text: catalogue.get(text, text))
+    assert translated == '"a": 5.5 % [3.5, 8.0] von 2 Zeilen.'
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"template": "{x.__class__}", "values": {"x": "y"}},
+        {"template": "{x.model_fields}", "values": {"x": {"value": 1, "n": 1}}},
+        {"template": "{x!r}", "values": {"x": "y"}},
+        {"template": "{y}", "values": {"x": 1}},
+        {"template": "{", "values": {}},
+        {"template": "{x}", "values": {"x": {"value": 1}}},
+        {"template": "{x:quoted}", "values": {"x": 1}},
+        {"template": 1, "values": {}},
+        {"template": "a"},
+        ["a"],
+        3,
+    ],
+)
+def test_a_record_cannot_reach_beyond_the_values_of_a_template(stored: object) -> None:
+    with pytest.raises(ValidationError):
+        SAID.validate_json(json.dumps(stored))
+
+
+def test_copies_are_sentences_too() -> None:
+    sentence = Sentence("{n} of {all}", n=1, all=SHARE)
+    for again in (copy.deepcopy(sentence), pickle.loads(pickle.dumps(sentence))):
+        assert (again, again.template, again.values) == (
+            sentence, sentence.template, sentence.values,
+        )  # fmt: skip
+
+
+STILL = 22
+"""Files that still write numbers into sentences themselves; the number may only fall."""
+
+
+def test_what_measures_leaves_the_writing_of_numbers_to_sentences() -> None:
+    writers = [
+        path
+        for room in ("checks", "evaluation", "auditing")
+        for path in (ROOT / room).rglob("*.py")
+        if "record.wording import" in path.read_text(encoding="utf-8")
+    ]
+    assert len(writers) <= STILL, writers
