@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from explain.adapters.failures import INTERRUPTS, first_line
-from explain.attribution import AttributionSettings, answer
+from explain.attribution import AttributionSettings, attribute_batch
 from explain.attribution.methods import Explainer
 from explain.auditing.rows import skipped_row
 from explain.auditing.run_log import RunLog
@@ -45,7 +45,7 @@ def explain_chosen(
     for explainer in explainers:
         try:
             outcomes = timer.timed(
-                explainer.name, partial(answer, engine, questions, explainer, setting)
+                explainer.name, partial(attribute_batch, engine, questions, explainer, setting)
             )
         except CapabilityError as error:
             explained.unable.append(_unable(explainer, str(error)))

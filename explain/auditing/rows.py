@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import expit
 
 from explain.adapters import TextClassifier
-from explain.attribution import AttributionSettings, ask
+from explain.attribution import AttributionSettings, make_requests
 from explain.data.dataset import Dataset, Row
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest, make_target, target_values
@@ -61,7 +61,7 @@ def ask_rows(
         if row.problem is not None
     ]
     questions: list[tuple[Row, AttributionRequest]] = []
-    answers = ask(engine, [text_of(row.parts) for row in usable], setting)
+    answers = make_requests(engine, [text_of(row.parts) for row in usable], setting)
     for row, question in zip(usable, answers, strict=True):
         if isinstance(question, ExplainError):
             skipped.append(skipped_row(row, "predict", question))

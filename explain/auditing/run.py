@@ -48,7 +48,7 @@ from explain.record import (
     Skipped,
     Truncation,
 )
-from explain.text.redaction import REMOVED, redacted_record
+from explain.text.redaction import REPLACEMENT, redacted_record
 from explain.text.spans import text_of
 
 __all__ = ["audit"]
@@ -267,7 +267,7 @@ def _without_secrets(record: AuditRecord) -> AuditRecord:
             "or looks like, a key or a password. {removed:quoted} stands there now. The explained "
             "texts are unchanged.",
             n=strings,
-            removed=REMOVED,
+            removed=REPLACEMENT,
         ),
     )
     return clean.model_copy(update={"sections": (*clean.sections, section)})

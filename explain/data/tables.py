@@ -72,7 +72,7 @@ def read_file(path: Path) -> list[Record]:
     try:
         if kind == ".parquet":
             return _read_parquet(path)
-        content = _decoded(_bytes_of(path, compressed))
+        content = _decode(_bytes_of(path, compressed))
         return _within_limit(_READERS[kind](content))
     except UnicodeDecodeError as error:
         raise DataError(
@@ -181,7 +181,7 @@ def _bytes_of(path: Path, compressed: str | None) -> bytes:
     return content
 
 
-def _decoded(content: bytes) -> str:
+def _decode(content: bytes) -> str:
     """Return the text of a file, without a byte order mark.
 
     No table begins with NUL, so one among the first two bytes tells UTF-16 without a mark.
@@ -282,14 +282,14 @@ def _json_lines(content: str) -> Iterator[Record]:
     for number, line in enumerate(StringIO(content, newline=""), start=1):
         if line.strip():
             try:
-                yield _object(_parsed(line))
+                yield _object(_parse(line))
             except ValueError as error:
                 raise ValueError(f"line {number}: {error}") from error
 
 
 def _json(content: str) -> Iterator[Record]:
     try:
-        rows = _parsed(content if content.strip() else "[]")
+        rows = _parse(content if content.strip() else "[]")
     except json.JSONDecodeError as error:
         if error.msg == "Extra data" and content[: error.pos].rstrip(" ").endswith(("\n", "\r")):
             raise ValueError("it holds one object a line; name it .jsonl") from error
@@ -299,7 +299,7 @@ def _json(content: str) -> Iterator[Record]:
     return map(_object, rows)
 
 
-def _parsed(text: str) -> Any:
+def _parse(text: str) -> Any:
     return json.loads(text, object_pairs_hook=_each_key_once)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from explain.attribution import AttributionSettings, ask
+from explain.attribution import AttributionSettings, make_requests
 from explain.attribution.methods import Explainer
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest
@@ -261,7 +261,7 @@ class _Repetition:
             usable = [(i, a) for i, a in found if len(a.spans) >= FEWEST_FEATURES]
             chosen = [a for _, a in sorted(usable, key=lambda one: place[_key(*one)])[:SAMPLED]]
             texts = [text_of(a.parts) for a in chosen]
-            posed = ask(engine, texts, setting, [a.target.index for a in chosen])
+            posed = make_requests(engine, texts, setting, [a.target.index for a in chosen])
             sample[method] = [
                 (question, a)
                 for question, a in zip(posed, chosen, strict=True)

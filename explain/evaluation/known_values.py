@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.adapters import Scores, TokenizedClassifier
-from explain.attribution import AttributionSettings, answer, ask
+from explain.attribution import AttributionSettings, attribute_batch, make_requests
 from explain.attribution.methods import Explainer
 from explain.attribution.methods.base import all_coalitions
 from explain.attribution.methods.gradients import GradientExplainer, with_gradients
@@ -188,9 +188,11 @@ def _measured(
     setting: AttributionSettings,
     unplanted: Engine,
 ) -> Part:
-    engine = Engine(game, beneath=unplanted.pulse)
-    questions = [sound(question) for question in ask(engine, texts, setting, [0] * len(texts))]
-    found = [outcome.unwrap() for outcome in answer(engine, questions, explainer, setting)]
+    engine = Engine(game, inner_pulse=unplanted.pulse)
+    questions = [
+        sound(question) for question in make_requests(engine, texts, setting, [0] * len(texts))
+    ]
+    found = [outcome.unwrap() for outcome in attribute_batch(engine, questions, explainer, setting)]
     return _compared(found, [game.truth(attribution, explainer) for attribution in found])
 
 
@@ -283,7 +285,7 @@ class _Enumerated:
     ) -> "_Enumerated":
         games, spreads = {}, []
         for text in texts:
-            (question,) = (sound(q) for q in ask(engine, [text], setting, [0]))
+            (question,) = (sound(q) for q in make_requests(engine, [text], setting, [0]))
             n = len(question.segmentation)
             masked = [setting.masker(question.segmentation, kept) for kept in all_coalitions(n)]
             values = target_values(scored(engine, masked), question.target)

@@ -13,7 +13,7 @@ import numpy as np
 
 from explain.adapters import TextClassifier
 from explain.adapters.failures import first_line
-from explain.attribution import AttributionSettings, answer, ask
+from explain.attribution import AttributionSettings, attribute_batch, make_requests
 from explain.attribution.methods import Explainer
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest, Masker
@@ -161,8 +161,10 @@ def positive_control(
     gradients = 0
     for kind in kinds:
         rule = Rule(kind, pair[:1] if kind == "token" else pair, label, bonus)
-        control = Engine(plant(engine, rule, planted), beneath=engine.pulse)
-        questions = [sound(q) for q in ask(control, planted, setting, [label] * len(planted))]
+        control = Engine(plant(engine, rule, planted), inner_pulse=engine.pulse)
+        questions = [
+            sound(q) for q in make_requests(control, planted, setting, [label] * len(planted))
+        ]
         recalls += [_recall(control, questions, rule, e, setting) for e in explainers]
         gradients += control.gradients
         rules.append(rule)
@@ -188,7 +190,7 @@ def _recall(
     values: list[Attribution | ExplainError] = []
     for look in (questions[:FIRST_LOOK], questions[FIRST_LOOK:]):
         try:
-            values += [one.value for one in answer(engine, look, explainer, setting)]
+            values += [one.value for one in attribute_batch(engine, look, explainer, setting)]
         except CapabilityError as error:
             lost = getattr(engine.classifier, "without_gradients", None)
             return Recall(explainer.name, rule.kind, 0, 0, lost or str(error))

@@ -14,7 +14,7 @@ from explain.engine.games import make_target, target_values
 from explain.errors import CapabilityError, DataError
 from explain.evaluation.planted_rules import places_of, scored
 from explain.evaluation.prose import READ
-from explain.text.editing import inserted
+from explain.text.editing import insert_word
 from explain.text.spans import Segmentation, Span, Text, parts_of, text_of, words
 
 __all__ = ["candidates", "choose_words", "label_and_bonus", "short_texts", "with_words"]
@@ -91,7 +91,7 @@ def with_words(text: Text, planted: Sequence[str], rng: np.random.Generator) -> 
     body = parts[part]
     places = sorted((own[i] for i in rng.integers(len(own), size=len(planted))), reverse=True)
     for start, word in zip(places, reversed(planted), strict=True):
-        body = inserted(body, start, word)
+        body = insert_word(body, start, word)
     parts[part] = body
     return text_of(parts)
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from explain.adapters import GradientClassifier
-from explain.attribution import AttributionSettings, answer
+from explain.attribution import AttributionSettings, attribute_batch
 from explain.attribution.methods import Explainer
-from explain.attribution.methods.gradients import GradientExplainer, hooked
+from explain.attribution.methods.gradients import GradientExplainer, with_hook
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest
 from explain.record import Attribution
@@ -103,7 +103,7 @@ def max_sensitivities(
         return f"{explainer.name} sees texts, which cannot be moved a little"
     questions = [question for question, _ in explained for _ in range(MOVES)]
     with nudged(model, setting.seed):
-        outcomes = answer(engine, questions, explainer, setting)
+        outcomes = attribute_batch(engine, questions, explainer, setting)
     found = []
     for number, (question, attribution) in enumerate(explained):
         values = [outcome.value for outcome in outcomes[number * MOVES : (number + 1) * MOVES]]
@@ -128,5 +128,5 @@ def nudged(model: GradientClassifier, seed: int, radius: float = RADIUS) -> Iter
         return vectors + size * (2 * uniform - 1)
 
     generator = torch.Generator().manual_seed(seed)
-    with hooked(dict.fromkeys(model.embeddings), move):
+    with with_hook(dict.fromkeys(model.embeddings), move):
         yield

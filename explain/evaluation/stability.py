@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 
 from explain.adapters import TextClassifier
-from explain.attribution import AttributionSettings, answer
+from explain.attribution import AttributionSettings, attribute_batch
 from explain.attribution.methods import Explainer, WhiteBoxExplainer, make_explainer
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest
@@ -74,7 +74,7 @@ def stability(
         else [(explainer, replace(setting, seed=setting.seed + 1))]
     )
     questions = [question for question, _ in explained]
-    again = [answer(engine, questions, *variant) for variant in variants]
+    again = [attribute_batch(engine, questions, *variant) for variant in variants]
     taus, overlaps = [], []
     for number, (_, attribution) in enumerate(explained):
         others = [outcomes[number].value for outcomes in again]

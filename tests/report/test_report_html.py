@@ -39,7 +39,7 @@ RECORDS = [
 ]
 every_record = pytest.mark.parametrize("record", RECORDS)
 
-Shown = AuditRecord | Attribution
+Rendered = AuditRecord | Attribution
 Cut = tuple[str, list[Span], list[float]]
 
 
@@ -115,7 +115,7 @@ def test_a_sentence_that_was_explained_by_its_words_is_marked_and_all_are_listed
 
 
 @every_record
-def test_every_link_has_a_target_and_ids_are_unique(record: Shown) -> None:
+def test_every_link_has_a_target_and_ids_are_unique(record: Rendered) -> None:
     page = Page(reports.render_html(record))
     links = {a["href"] for tag, a in page.elements if tag == "a"}
     assert links <= {f"#{id}" for id in page.ids()}
@@ -126,7 +126,7 @@ def test_every_link_has_a_target_and_ids_are_unique(record: Shown) -> None:
 
 
 @every_record
-def test_nothing_in_the_page_can_run_load_or_style_itself(record: Shown) -> None:
+def test_nothing_in_the_page_can_run_load_or_style_itself(record: Rendered) -> None:
     page = Page(reports.render_html(record))
     tags = [tag for tag, _ in page.elements]
     names = {name for _, attributes in page.elements for name in attributes}
@@ -136,7 +136,7 @@ def test_nothing_in_the_page_can_run_load_or_style_itself(record: Shown) -> None
 
 
 @every_record
-def test_policy_names_the_very_bytes_of_the_style_and_the_script(record: Shown) -> None:
+def test_policy_names_the_very_bytes_of_the_style_and_the_script(record: Rendered) -> None:
     html = reports.render_html(record)
     page = Page(html)
     policy = next(a["content"] for _, a in page.elements if "http-equiv" in a)
@@ -148,14 +148,14 @@ def test_policy_names_the_very_bytes_of_the_style_and_the_script(record: Shown) 
 
 
 @every_record
-def test_every_drawing_has_a_title_and_a_description(record: Shown) -> None:
+def test_every_drawing_has_a_title_and_a_description(record: Rendered) -> None:
     html = reports.render_html(record)
     assert len(re.findall(r"<svg[^>]*>\s*<title>", html)) == html.count("<svg")
     assert len(re.findall(r"</title>\s*<desc>", html)) == html.count("<svg")
 
 
 @every_record
-def test_every_header_of_a_table_says_what_it_heads(record: Shown) -> None:
+def test_every_header_of_a_table_says_what_it_heads(record: Rendered) -> None:
     page = Page(reports.render_html(record))
     assert all("scope" in a for tag, a in page.elements if tag == "th")
 

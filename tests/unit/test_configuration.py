@@ -84,7 +84,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def audited(folder: Path, **options: Any) -> AuditRecord:
+def run_audit(folder: Path, **options: Any) -> AuditRecord:
     return explain.audit(MODEL, folder / "rows.csv", config=folder / "audit.toml", **options)
 
 
@@ -92,7 +92,7 @@ def audited(folder: Path, **options: Any) -> AuditRecord:
 
 
 def test_everything_that_a_file_says_is_done_and_recorded(folder: Path) -> None:
-    record = audited(folder)
+    record = run_audit(folder)
     arguments = record.provenance.arguments
     assert (record.identity.name, record.identity.owner) == ("router", "Support")
     stated = {
@@ -142,7 +142,7 @@ def test_a_target_is_said_where_the_explanations_are() -> None:
 
 
 def test_what_is_given_explicitly_wins_over_the_file(folder: Path) -> None:
-    record = audited(
+    record = run_audit(
         folder,
         group="language",
         slices=["ticket"],
@@ -338,7 +338,7 @@ def test_bad_arguments_of_an_audit_are_refused(
     folder: Path, options: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=says):
-        audited(folder, **options)
+        run_audit(folder, **options)
 
 
 # ── On the command line ───────────────────────────────────────────────────────────────────────────

@@ -246,7 +246,7 @@ def test_the_columns_of_a_file_without_a_header_are_cut_in_the_message(tmp_path:
 # ── Quotation marks of tables with tabs ───────────────────────────────────────────────────────────
 
 
-def written(rows: list[list[str]], **options: Any) -> str:
+def write_table(rows: list[list[str]], **options: Any) -> str:
     stream = io.StringIO(newline="")
     csv.writer(stream, **options).writerows(rows)
     return stream.getvalue()
@@ -256,7 +256,7 @@ def as_rows(table: list[list[str]]) -> list[dict[str, str]]:
     return [dict(zip(table[0], cells, strict=True)) for cells in table[1:]]
 
 
-def holds(table: list[list[str]], mark: str) -> bool:
+def has_mark(table: list[list[str]], mark: str) -> bool:
     """Tell whether a cell holds a mark; a lone CR is what the csv module leaves unquoted."""
     return any(mark in cell for row in table for cell in row)
 
@@ -271,13 +271,13 @@ TABLES = st.lists(st.tuples(CELLS, CELLS).map(list), min_size=1, max_size=5).map
 def test_what_the_csv_module_writes_reads_back(
     table: list[list[str]], end: str, quoting: int
 ) -> None:
-    assume(end == "\r\n" or quoting == csv.QUOTE_ALL or not holds(table, "\r"))
+    assume(end == "\r\n" or quoting == csv.QUOTE_ALL or not has_mark(table, "\r"))
     with tempfile.TemporaryDirectory() as folder:
-        content = written(table, lineterminator=end, quoting=quoting)
+        content = write_table(table, lineterminator=end, quoting=quoting)
         assert read_file(write(Path(folder) / "t.csv", content)) == as_rows(table)
-        content = written(table, lineterminator=end, quoting=quoting, delimiter="\t")
+        content = write_table(table, lineterminator=end, quoting=quoting, delimiter="\t")
         path = write(Path(folder) / "t.tsv", content)
-        if quoting == csv.QUOTE_ALL or not (holds(table, "\n") or holds(table, "\r")):
+        if quoting == csv.QUOTE_ALL or not (has_mark(table, "\n") or has_mark(table, "\r")):
             assert read_file(path) == as_rows(table)
             return
         # Cells that hold the very tabs and line ends that part others may be refused, not misread.
@@ -287,7 +287,7 @@ def test_what_the_csv_module_writes_reads_back(
 
 @given(TABLES)
 def test_what_pandas_writes_reads_back(table: list[list[str]]) -> None:
-    assume(not holds(table, "\r"))
+    assume(not has_mark(table, "\r"))
     frame = pd.DataFrame(table[1:], columns=table[0])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
@@ -438,14 +438,14 @@ def test_a_table_that_fails_to_be_read_is_one_line() -> None:
 
 # ── Missing values ────────────────────────────────────────────────────────────────────────────────
 
-MISSING = [
+MISSING_CELLS = [
     None, float("nan"), np.float32("nan"), np.float16("nan"), np.float64("nan"), complex("nan"),
     np.complex64("nan"), Decimal("nan"), Decimal("snan"), np.datetime64("NaT"),
     np.timedelta64("NaT"), pd.NaT, pd.NA, np.ma.masked, "",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("cell", MISSING, ids=lambda cell: f"{type(cell).__name__} {cell}")
+@pytest.mark.parametrize("cell", MISSING_CELLS, ids=lambda cell: f"{type(cell).__name__} {cell}")
 def test_a_missing_value_of_any_type_is_missing(cell: Any) -> None:
     data = [{"text": "a", "label": cell, "group": cell, "why": cell}]
     with warnings.catch_warnings():

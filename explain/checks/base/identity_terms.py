@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import regex
 
 from explain.errors import ConfigurationError, nearest
-from explain.text.editing import replaced
+from explain.text.editing import replace_spans
 from explain.text.spans import Span
 
 __all__ = [
@@ -195,7 +195,7 @@ def swap(parts: Sequence[str], written: str, word: str) -> tuple[str, ...]:
         for number, part in enumerate(parts)
         for match in pattern.finditer(part)
     ]
-    return replaced(parts, edits)
+    return replace_spans(parts, edits)
 
 
 def _in_case_of(model: str, word: str) -> str:

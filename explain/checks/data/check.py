@@ -191,7 +191,7 @@ def _labels(context: AuditContext) -> Table:
     known = [labels for i in context.instances if (labels := labels_given(i)) is not None]
     given = Counter(label for labels in known for label in labels)
     predicted = Counter(label for i in context.instances for label in labels_predicted(i))
-    labelled, n = context.dataset.labelled, len(context.instances)
+    labelled, n = context.dataset.has_labels, len(context.instances)
 
     def row(label: str) -> tuple[str | Measure, ...]:
         said = proportion(f"predicted {label}", predicted[label], n)

@@ -11,7 +11,7 @@ from explain.checks.base.labelled_rows import LabelledRows
 from explain.checks.performance.confusion import Totals, f1_of
 from explain.checks.performance.metrics import PRECISION, RECALL
 from explain.record import IntervalsFigure, Measure, MetricSpec, Table
-from explain.statistics.bootstrap import Resampled
+from explain.statistics.bootstrap import Resamples
 
 __all__ = ["MOST_DRAWN", "ByLabel"]
 
@@ -48,7 +48,7 @@ class ByLabel:
         return hits.tolist(), given.tolist(), called.tolist()
 
     @cached_property
-    def resampled(self) -> Resampled:
+    def resampled(self) -> Resamples:
         """Resamples of the rows by those counts, of all labels one kind after the other."""
         truth = self.sample.truth
         return self.sample.resample_cells(

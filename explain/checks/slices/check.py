@@ -86,7 +86,7 @@ class SlicesCheck:
 
     def run(self, context: AuditContext) -> Section:
         """Return the slices with their errors, the worst first."""
-        if not context.dataset.labelled:
+        if not context.dataset.has_labels:
             return not_measured(
                 self, "no label column was named, and without labels no error can be seen"
             )
