@@ -55,7 +55,7 @@ class MethodView:
     """The error of the method in words."""
     ending: str
     """Why it stopped to ask, in a sentence; nothing if it does not say."""
-    ends: str
+    ends_note: str
     """What is explained, from v(empty) to v(N)."""
     warnings: tuple[str, ...]
     quality: TableView | None
@@ -100,7 +100,7 @@ def method_view(attribution: Attribution, own_warnings: Sequence[str]) -> Method
                 ),
             )
         ),
-        ends=(
+        ends_note=(
             f"Score of {visible(target.label)} ({_SCALES[target.scale]}): "
             f"{signed(attribution.empty_value)} without any feature, v(empty), and "
             f"{signed(attribution.full_value)} with all of them, v(N). {_removal(attribution)}"

@@ -85,7 +85,7 @@ def _plan(context: AuditContext) -> Table:
     return Table(
         title="Selection plan",
         columns=("stratum", "rule", "rows to choose from", "chosen"),
-        rows=tuple((s.name, s.rule, s.available, s.chosen) for s in context.plan.strata),
+        rows=tuple((s.name, s.rule, s.n_available, s.n_chosen) for s in context.plan.strata),
         note=f"Seed {context.seed}. Only the random stratum speaks for the whole table.",
     )
 

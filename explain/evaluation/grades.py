@@ -85,13 +85,13 @@ def grade(flags: Sequence[Flag]) -> tuple[Grade, tuple[str, ...]]:
     flagged = [flag for flag in flags if flag.answer == "flagged"]
     unknown = [flag for flag in flags if flag.answer in ("too few", "not measured")]
     level = 2 if any(flag.severe for flag in flagged) else min(len(flagged), 2)
-    if any(flag.needed for flag in unknown):
+    if any(flag.is_needed for flag in unknown):
         level = max(level, 1)
     if any(flag.fatal for flag in flagged):
         level = 3
     ranked = [
         *sorted(flagged, key=lambda flag: (not flag.fatal, not flag.severe)),
-        *sorted(unknown, key=lambda flag: not flag.needed),
+        *sorted(unknown, key=lambda flag: not flag.is_needed),
     ]
     return _GRADES[level], tuple(dict.fromkeys(flag.full_sentence for flag in ranked))
 
@@ -162,7 +162,7 @@ def _convergence(attribution: Attribution) -> Flag | None:
     if (converged := attribution.diagnostics.get("converged")) is None:
         return None
     failed = answer_if(not converged)
-    return Flag("convergence", failed, "It did not converge.", fatal=True, needed=True)
+    return Flag("convergence", failed, "It did not converge.", fatal=True, is_needed=True)
 
 
 def _stated_errors(attribution: Attribution) -> Flag | None:
@@ -174,13 +174,13 @@ def _stated_errors(attribution: Attribution) -> Flag | None:
             error=error,
             limit=MOST_ERROR,
         )
-        return Flag(name, answer_if(error > MOST_ERROR), stated, needed=True)
+        return Flag(name, answer_if(error > MOST_ERROR), stated, is_needed=True)
     if "converged" in attribution.diagnostics:
         return None
     missing = Sentence(
         "{method} does not state the errors of its values.", method=attribution.method
     )
-    return Flag(name, "not measured", missing, needed=True)
+    return Flag(name, "not measured", missing, is_needed=True)
 
 
 def _fit(attribution: Attribution) -> Flag | None:
@@ -254,7 +254,7 @@ def shared_results(attributions: Sequence[Attribution]) -> list[MetricResult]:
                     at_most(share, MOST_FLAGGED),
                     sentence,
                     fatal=first.fatal,
-                    needed=first.needed,
+                    is_needed=first.is_needed,
                 ),
             )
         )
@@ -306,7 +306,7 @@ def recall_flag(recall: Recall) -> Flag:
         answer,
         sentence,
         fatal=recall.kind == "token",
-        needed=recall.kind == "token",
+        is_needed=recall.kind == "token",
     )
 
 
@@ -329,14 +329,14 @@ def faithfulness_flag(measure: Measure | None, spread: float, subject: str, *, f
         sentence = Sentence(
             "We could not measure whether {subject} is better than random ones.", subject=subject
         )
-        return Flag(name, "not measured", sentence, fatal, needed=True)
+        return Flag(name, "not measured", sentence, fatal, is_needed=True)
     answer = better_than_random(measure, LEAST_SPREAD * spread)
     return Flag(
         name,
         answer,
         _gain_sentence(measure, subject),
         fatal,
-        needed=True,
+        is_needed=True,
     )
 
 

@@ -33,7 +33,7 @@ from explain.evaluation.positive_control import (
     is_found,
     positive_control,
 )
-from explain.evaluation.prose import READ
+from explain.evaluation.prose import WORDS_READ
 from explain.evaluation.rule_words import SHORTEST, with_words
 from explain.record import Task
 from explain.text.spans import Span, Text, parts_of, words
@@ -331,4 +331,4 @@ def test_a_long_row_is_read_at_its_beginning_only(
     monkeypatch.setattr("explain.evaluation.rule_words.words", counting)
     model = explain.wrap(answers, labels=["no", "yes"])
     positive_control(model, [*WITHOUT, long], [make_explainer("occlusion")])
-    assert max(read) <= READ
+    assert max(read) <= WORDS_READ
