@@ -144,7 +144,7 @@ def attribution_page(attribution: Attribution) -> str:
         instance=attribution_view(attribution),
         facts=attribution_facts(attribution),
         parameters=settings_of("Parameters", attribution.parameters),
-        diagnostics=settings_of("What the method says of itself", attribution.diagnostics),
+        diagnostics=settings_of("What the method says of itself", attribution.diagnostics.facts),
         record_hash=summary.record_hash(attribution),
     )
 

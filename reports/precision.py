@@ -26,7 +26,7 @@ def precision_warnings(result: Attribution | Interactions) -> list[str]:
     if cap is not None:
         said.append(
             f"log-odds are capped at {decimal(cap, 1)}, since the model rounds to "
-            f"{result.target.decimals} decimals; {result.diagnostics.get('at_cap')} of "
+            f"{result.target.decimals} decimals; {result.diagnostics.at_cap} of "
             f"{count(result.evaluations)} texts are at the cap"
         )
     return said

@@ -96,8 +96,8 @@ def _method_measures(
     measures = []
     for method, attributions in by_method.items():
         measures.append(count(f"{method}: instances explained", instances[method], n))
-        if any("converged" in a.diagnostics for a in attributions):
-            converged = sum(a.diagnostics.get("converged") is True for a in attributions)
+        if any(a.diagnostics.converged is not None for a in attributions):
+            converged = sum(a.diagnostics.converged is True for a in attributions)
             measures.append(count(f"{method}: converged", converged, len(attributions)))
     return measures
 
@@ -106,10 +106,8 @@ def _methods(by_method: dict[str, list[Attribution]]) -> Table:
     """Return cost and largest error of each method."""
     rows: list[tuple[Cell, ...]] = []
     for method, attributions in by_method.items():
-        fits = [
-            a.diagnostics["held_out_r2"] for a in attributions if "held_out_r2" in a.diagnostics
-        ]
-        held_out = [float(r2) for r2 in fits if isinstance(r2, int | float)]
+        fits = [a.diagnostics.held_out_r2 for a in attributions]
+        held_out = [r2 for r2 in fits if r2 is not None]
         rows.append(
             (
                 method,

@@ -159,7 +159,7 @@ def _completeness(attribution: Attribution) -> Flag | None:
 
 
 def _convergence(attribution: Attribution) -> Flag | None:
-    if (converged := attribution.diagnostics.get("converged")) is None:
+    if (converged := attribution.diagnostics.converged) is None:
         return None
     failed = answer_if(not converged)
     return Flag("convergence", failed, "It did not converge.", fatal=True, is_needed=True)
@@ -175,7 +175,7 @@ def _stated_errors(attribution: Attribution) -> Flag | None:
             limit=MOST_ERROR,
         )
         return Flag(name, answer_if(error > MOST_ERROR), stated, is_needed=True)
-    if "converged" in attribution.diagnostics:
+    if attribution.diagnostics.converged is not None:
         return None
     missing = Sentence(
         "{method} does not state the errors of its values.", method=attribution.method
@@ -184,7 +184,7 @@ def _stated_errors(attribution: Attribution) -> Flag | None:
 
 
 def _fit(attribution: Attribution) -> Flag | None:
-    if (fit := _held_out_r2(attribution)) is None:
+    if (fit := attribution.diagnostics.held_out_r2) is None:
         return None
     return Flag("held-out R²", answer_if(fit < LEAST_R2), _fit_sentence(attribution.method, fit))
 
@@ -208,8 +208,8 @@ def _fit_sentence(method: str, fit: float) -> str:
 
 
 def _rounding(attribution: Attribution) -> Flag | None:
-    at_cap = attribution.diagnostics.get("at_cap")
-    if not isinstance(at_cap, int):
+    at_cap = attribution.diagnostics.at_cap
+    if at_cap is None:
         return None
     share = at_cap / attribution.evaluations
     sentence = Sentence(
@@ -367,14 +367,9 @@ def _error(attribution: Attribution) -> float | None:
     """Return the largest standard error over the largest absolute value; None if not stated."""
     errors = attribution.standard_errors
     if errors is None:
-        return 0.0 if attribution.diagnostics.get("ended_by") == "exact" else None
+        return 0.0 if attribution.diagnostics.ended_by == "exact" else None
     worst = max(errors, default=0.0)
     largest = max(map(abs, attribution.values), default=0.0)
     if not largest:
         return float("inf") if worst else 0.0
     return worst / largest
-
-
-def _held_out_r2(attribution: Attribution) -> float | None:
-    fit = attribution.diagnostics.get("held_out_r2")
-    return float(fit) if isinstance(fit, int | float) and not isinstance(fit, bool) else None

@@ -9,6 +9,7 @@ from explain.record import (
     Attribution,
     AuditRecord,
     ConfusionFigure,
+    Diagnostics,
     FileHash,
     Finding,
     FrozenCriteria,
@@ -89,7 +90,7 @@ def attribution(
         efficient=method != "lime",
         evaluations=256,
         seed=0,
-        diagnostics=diagnostics,
+        diagnostics=Diagnostics.model_validate(diagnostics),
         unread=unread,
         grade=grade,
         reasons=reasons,
@@ -133,7 +134,7 @@ def interactions(*parts: str, pairs: tuple[Interaction, ...], **facts: JsonValue
         pairs=pairs,
         evaluations=96,
         seed=0,
-        diagnostics=facts,
+        diagnostics=Diagnostics.model_validate(facts),
     )
 
 
@@ -451,7 +452,6 @@ def _valueless() -> InstanceRecord:
                 ),
                 algorithm="kernel",
                 ended_by="tolerance",
-                tolerance=0.05,
             ),
             attribution(
                 text,
@@ -669,7 +669,7 @@ def _hostile_instance(id: str) -> InstanceRecord:
                 reasons=(HOSTILE,),
                 quality=(_measure(HOSTILE, 0.5, 0.4, 0.6, 10),),
                 algorithm=HOSTILE,
-                ended_by=HOSTILE,
+                ended_by="budget",
             ),
         ),
         agreements=(

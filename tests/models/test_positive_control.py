@@ -165,7 +165,7 @@ def test_integrated_gradients_see_all_of_the_bonus(demo: TextClassifier) -> None
     planted = plant(Engine(demo), rule, WITH)
     plain = attribute(demo, WITH[2], method="integrated_gradients", target=1)
     seen = attribute(planted, WITH[2], method="integrated_gradients", target=1)
-    assert seen.diagnostics["converged"]
+    assert seen.diagnostics.converged
     change = np.subtract(seen.values, plain.values)
     assert change == pytest.approx([0, 40, 0], abs=0.5)
 
