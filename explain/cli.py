@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from explain.command import FAILED, run, spare_output, with_debug
+from explain import __version__
+from explain.command import FAILED, StageLines, run, spare_output, with_debug
 from explain.errors import ConfigurationError
 from explain.plan_options import with_plan_options
 from explain.record import LogEntry, SystemIdentity
@@ -52,6 +53,9 @@ Trust = Annotated[
 AllowPickle = Annotated[
     bool, typer.Option("--allow-pickle", help="Load a pickle, which can run any code.")
 ]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print the path of the report, and nothing else.")
+]
 Count = typer.Option("--explain", min=0, help="How many predictions to explain.")
 
 DEMO_NOTICE = (
@@ -61,9 +65,32 @@ DEMO_NOTICE = (
 )
 
 
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"explain-audit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def explain(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Explain and audit text classifiers."""
+
+
 @app.command()
 @with_debug
-def demo(out: Out = Path("audit"), instances: Annotated[int, Count] = 30, seed: Seed = 0) -> None:
+def demo(
+    out: Out = Path("audit"),
+    instances: Annotated[int, Count] = 30,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
     """Audit the small model that comes with the package. It is flawed on purpose."""
     system = SystemIdentity(
         name="support-router (demo)",
@@ -81,6 +108,7 @@ def demo(out: Out = Path("audit"), instances: Annotated[int, Count] = 30, seed: 
             out,
             None,
             {"label": "label", "instances": instances, "seed": seed, "system": system},
+            quiet,
         )
 
 
@@ -101,6 +129,7 @@ def audit(
     model_option: Options = None,
     trust: Trust = None,
     allow_pickle: AllowPickle = False,
+    quiet: Quiet = False,
     **plan_options: Any,
 ) -> None:
     """Audit a model on a table of texts, and write the report to a folder.
@@ -118,7 +147,7 @@ def audit(
         _freeze(out, config, plan_options)
         return
     options = _model_options(model_option, trust, allow_pickle)
-    _audit(model, data, out, config, {**plan_options, "model_options": options})
+    _audit(model, data, out, config, {**plan_options, "model_options": options}, quiet)
 
 
 @app.command()
@@ -251,6 +280,7 @@ def _audit(
     out: Path,
     config: Path | None,
     plan_options: Mapping[str, object],
+    quiet: bool,
 ) -> None:
     require_own_reports()
     from rich.console import Console
@@ -258,17 +288,27 @@ def _audit(
     from explain.auditing.archive import bind_criteria, write_into
     from explain.auditing.resolve import resolve
     from explain.auditing.run import audit
+    from explain.engine.progress import QUIET
     from explain.record.files import claimed
     from reports.terminal import print_audit
 
+    QUIET.set(quiet)
     plan = resolve(config, plan_options).plan
     log: list[LogEntry] = []
+    stage_lines = StageLines()
+
+    def note(entry: LogEntry) -> None:
+        log.append(entry)
+        if not quiet:
+            stage_lines(entry)
+
     with claimed(out) as folder:
         frozen = bind_criteria(out, plan.criteria)
-        record = audit(model, data, config=plan, criteria=frozen, log=log.append)
+        record = audit(model, data, config=plan, criteria=frozen, log=note)
         page = write_into(folder, record, log)
     with spare_output():
-        print_audit(record, Console())
+        if not quiet:
+            print_audit(record, Console())
         print(page)
     if any(criterion.gating and criterion.verdict == "fail" for criterion in record.criteria):
         raise typer.Exit(FAILED)

@@ -5,6 +5,7 @@ import inspect
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,9 +17,10 @@ from typing import Annotated, Any
 import typer
 
 from explain.errors import AdapterError, DataError, ExplainError, RecordError, SegmentationError
+from explain.record import LogEntry
 from explain.text.redaction import message, redacted
 
-__all__ = ["FAILED", "run", "spare_output", "with_debug"]
+__all__ = ["FAILED", "StageLines", "run", "spare_output", "with_debug"]
 
 FAILED, USAGE, UNUSABLE, UNEXPECTED = 1, 2, 3, 4
 """Exit codes: a gating criterion, or a check of a model, failed, and nothing else; usage,
@@ -30,6 +32,14 @@ SIGNAL_CODE = 128
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 """Signals that end a run in an orderly way; Windows lacks the last."""
+
+STAGES = {
+    "load": "model and table loaded",
+    "predict": "rows scored",
+    "repeats": "model asked again",
+    "trust": "explanations tested",
+}
+"""What has been done when a stage ends; other stages are methods and checks, by their names."""
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")]
 
@@ -72,6 +82,21 @@ class Stream(TextIOWrapper):
         if self.write_error is None or reader_left:
             return None
         return getattr(self.write_error, "strerror", None) or str(self.write_error)
+
+
+class StageLines:
+    """A line on standard error for each stage of an audit, where there is no terminal for a bar."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def __call__(self, entry: LogEntry) -> None:
+        """Print the line of a stage that has ended."""
+        if entry.seconds is None or sys.stderr.isatty():
+            return
+        minutes, seconds = divmod(round(time.monotonic() - self._start), 60)
+        stage = STAGES.get(entry.event, entry.event.replace("_", " "))
+        print(f"explain: {minutes}:{seconds:02} {stage} ({entry.seconds:.1f} s)", file=sys.stderr)
 
 
 class CommandEnded(Exception):

@@ -186,7 +186,8 @@ def test_a_noisy_model_is_never_called_exact(method: str) -> None:
     found = explained(noisy(drawn_score(0), 0.2), method)
     assert "exact" not in str(found.diagnostics)
     assert min(found.standard_errors or (0,)) > 0
-    assert found.repeats and found.repeats.differences
+    assert found.repeats
+    assert found.repeats.differences
     assert "does not repeat itself" in warnings(found)[0]
 
 
