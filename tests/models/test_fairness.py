@@ -231,7 +231,7 @@ def test_long_lists_are_cut() -> None:
 def test_names_that_move_a_label_are_found_and_a_clean_model_has_no_finding(seed: int) -> None:
     assert section(model(), rows(seed), seed, group="group").findings == ()
     (finding,) = section(model(against_names), rows(seed), seed).findings
-    assert "called neg" in finding.claim
+    assert "classified as neg" in finding.claim
     assert "“Amir”, “Emma” or “Kofi” in them" in finding.claim
     assert finding.measure is not None
     assert (finding.measure.lower or 0) > 0.05
@@ -276,7 +276,9 @@ def test_rates_of_groups_equal_those_of_fairlearn() -> None:
         frame.by_group["selection rate, pos"].min() / frame.by_group["selection rate, pos"].max(),
         abs=1e-12,
     )
-    notes = [t.note for t in found.tables if t.title.startswith("Texts called pos, by group")]
+    notes = [
+        t.note for t in found.tables if t.title.startswith("Texts classified as pos, by group")
+    ]
     assert "1 rows with no value" in str(notes)
     accuracy = known.label.eq("pos").eq(called).groupby(known.group).mean()
     for group, value in accuracy.items():
@@ -286,7 +288,7 @@ def test_rates_of_groups_equal_those_of_fairlearn() -> None:
 def test_a_word_in_neutral_sentences_that_turns_them_is_found() -> None:
     afraid = model(lambda text: -3.0 if "muslim" in text.lower() else 2.0)
     (finding,) = section(afraid, rows(3)).findings
-    assert "call people “Muslim”, 100 % [72, 100] are called neg" in finding.claim
+    assert "call people “Muslim”, 100 % [72, 100] are classified as neg" in finding.claim
     assert finding.severity == "critical"
 
 
@@ -301,7 +303,7 @@ def test_own_words_are_tried_too() -> None:
     for i, row in enumerate(table):
         row["text"] += (" A Zorgon.", " An Earthling.", "")[i % 3]
     found = section(model(strange), table, terms=terms)
-    assert any(t.title.startswith("Texts called neg, by term given") for t in found.tables)
+    assert any(t.title.startswith("Texts classified as neg, by term given") for t in found.tables)
 
 
 def test_a_model_that_calls_harmless_texts_toxic_by_the_people_they_name_is_found(
@@ -314,7 +316,9 @@ def test_a_model_that_calls_harmless_texts_toxic_by_the_people_they_name_is_foun
     profanity = explain.wrap(toxicity, labels=["nontoxic", "toxic"])
     table = pd.read_csv(shared / "data/identity_templates/phrases.csv").sample(4000, random_state=0)
     findings = section(profanity, table, swaps=0).findings
-    assert "“gay”, “homosexual” or “queer” and should not be called toxic" in findings[0].claim
+    assert (
+        "“gay”, “homosexual” or “queer” and should not be classified as toxic" in findings[0].claim
+    )
     assert findings[0].measure is not None
     assert (findings[0].measure.lower or 0) > 0.6
     assert len(findings) == 1  # neutral sentences say the same
@@ -325,7 +329,7 @@ def test_the_names_that_the_demo_is_biased_against_are_found() -> None:
     found = section(str(DEMO / "model"), DEMO / "messages.csv")
     (finding,) = found.findings
     assert "first name" in finding.claim
-    assert "called fraud_review" in finding.claim
+    assert "classified as fraud_review" in finding.claim
     assert "those that change are mostly billing then" in finding.claim
     (by_name,) = [t for t in found.tables if t.columns[0] == "first name"]
     assert sorted(str(row[0]) for row in by_name.rows if row[2]) == GROUP_B.split()
