@@ -119,9 +119,9 @@ def _compared(
 ) -> BaselineModel:
     """Return a baseline model compared with the model, by which rows the two are right on."""
     n, on_answered_rows = len(sample.rows), None
-    if sample.failed and n:
+    if sample.unanswered and n:
         on_answered_rows = _compared(
-            sample.answered, name, right[:n], baseline_right[:n], is_fitted=is_fitted
+            sample.answered_rows, name, right[:n], baseline_right[:n], is_fitted=is_fitted
         )
     ahead = right.astype(np.int64) - baseline_right
     if sample.clusters is None:

@@ -162,5 +162,7 @@ def probabilities(scores: Scores, task: Task) -> NDArray[np.float64]:
     """
     if task == "regression":
         return scores
-    found: NDArray[np.float64] = expit(scores) if task == "multi_label" else softmax(scores, axis=1)
-    return found
+    shares: NDArray[np.float64] = (
+        expit(scores) if task == "multi_label" else softmax(scores, axis=1)
+    )
+    return shares

@@ -94,25 +94,25 @@ def outcomes(context: AuditContext, favourable: str | None) -> tuple[Decision, .
         raise ConfigurationError(
             f"the model has no label {favourable!r} to be favourable; {nearest(favourable, labels)}"
         )
-    wanted = [i for i, label in enumerate(labels) if favourable in (None, label)]
+    columns = [i for i, label in enumerate(labels) if favourable in (None, label)]
     # Of labels that exclude each other, one falls more rarely only where another falls more often.
     both = task != "single_label" or favourable is not None
     return tuple(
         Decision(i, labels[i], holds, task == "regression")
-        for i in wanted
+        for i in columns
         for holds in ((True, False) if both else (True,))
     )
 
 
 def decisions(
-    context: AuditContext, scores: Scores, wanted: Sequence[Decision]
+    context: AuditContext, scores: Scores, compared: Sequence[Decision]
 ) -> NDArray[np.float64]:
     """Return which decisions fall on each text, shape (n_texts, n_outcomes), NaN where it failed.
 
     A label holds that has the highest score, of several labels each with p > .5. A value holds
     that is above the median of the table (the scoring rate of New York City's Local Law 144).
     """
-    columns = [outcome.column for outcome in wanted]
+    columns = [decision.column for decision in compared]
     if context.model.task == "single_label":
         failed = np.isnan(scores).any(axis=1)
         best = np.where(failed, -1, np.nan_to_num(scores).argmax(axis=1))
@@ -121,7 +121,7 @@ def decisions(
         median = np.median(context.scores, axis=0) if context.model.task == "regression" else 0.0
         failed = np.isnan(scores).any(axis=1)
         hold = (scores > median)[:, columns]
-    made = np.where(hold == np.array([outcome.holds for outcome in wanted]), 1.0, 0.0)
+    made = np.where(hold == np.array([decision.holds for decision in compared]), 1.0, 0.0)
     made[failed] = np.nan
     return made
 

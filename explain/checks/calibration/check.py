@@ -80,7 +80,7 @@ class CalibrationCheck:
         labelled = LabelledRows.of(context, self.id)
         if isinstance(labelled, str):
             return not_measured(self, labelled)
-        sample = labelled.answered
+        sample = labelled.answered_rows
         if not len(sample):
             return not_measured(self, "no labelled row got an answer")
         decisions = Decisions.of(sample)

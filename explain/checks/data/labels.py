@@ -148,7 +148,7 @@ def _noise_finding(noise: LabelNoise, suspects: Sequence[InstanceRecord]) -> lis
     return [
         Finding(
             claim=Sentence(
-                "About {wrong:.0f} of {share.n} labels are probably wrong ({share}): they "
+                "About {wrong:.0f} of {share.n} labels are probably wrong ({share}). These labels "
                 "contradict what the other rows say about similar texts.",
                 wrong=(measure.value or 0.0) * measure.n,
                 share=measure,

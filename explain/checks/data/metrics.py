@@ -33,7 +33,7 @@ SUSPECTED_LABELS: Final = MetricSpec(
     id="data.suspected_labels", title="suspected label errors", better="lower"
 )
 WRONG_LABELS: Final = MetricSpec(
-    id="data.wrong_labels", title="labels that are probably wrong", better="lower"
+    id="data.wrong_labels", title="labels that contradict their texts", better="lower"
 )
 UNKNOWN_TOKENS: Final = MetricSpec(
     id="data.unknown_tokens", title="tokens that the model does not know", better="lower"

@@ -105,8 +105,8 @@ class PerformanceCheck:
 
 
 def _single_label(check: Check, sample: LabelledRows) -> Section:
-    context, labels, answered = sample.context, sample.context.model.labels, sample.answered
-    per_class = PerClass(sample, sample.called)
+    context, labels, answered = sample.context, sample.context.model.labels, sample.answered_rows
+    per_class = PerClass(sample, sample.predicted)
     accuracy = sample.share(ACCURACY.title, sample.right)
     baselines = baseline_model.baselines(sample)
     counts = confusion_counts(
@@ -150,14 +150,14 @@ def _single_label(check: Check, sample: LabelledRows) -> Section:
                 swapped
                 or (baseline_model.findings(check.id, accuracy, baselines) if len(answered) else ())
             ),
-            *dead_labels(check.id, labels, *PerClass(answered, answered.called).totals),
+            *dead_labels(check.id, labels, *PerClass(answered, answered.predicted).totals),
         ),
     )
 
 
 def _without_failures(sample: LabelledRows) -> str:
     """Return which numbers no failure can be counted in; nothing if there are no failures."""
-    if not sample.failed:
+    if not sample.unanswered:
         return ""
     return Sentence(
         "AUROC, AUPRC, the confusions and the most confident errors are about the {n} rows with an "

@@ -25,9 +25,9 @@ def micro_f1_of(hits: Totals, labels: Totals, predicted: Totals) -> Totals:
 def performance(check: Check, sample: LabelledRows) -> Section:
     """Return how often the labels of a text are right, together and one by one."""
     context = sample.context
-    answered = sample.answered
-    per_class = PerClass(sample, sample.called)
-    wrong = (sample.called != sample.truth).mean(axis=1)
+    answered = sample.answered_rows
+    per_class = PerClass(sample, sample.predicted)
+    wrong = (sample.predicted != sample.truth).mean(axis=1)
     wrong[len(answered) :] = 1
     subset = sample.share(SUBSET_ACCURACY.title, wrong == 0)
     hamming = sample.resample(np.stack([wrong, np.ones_like(wrong)], axis=1)).measure(
@@ -53,7 +53,9 @@ def performance(check: Check, sample: LabelledRows) -> Section:
         figures=(per_class.figure(subset),),
         tables=(per_class.table(),),
         findings=tuple(
-            dead_labels(check.id, context.model.labels, *PerClass(answered, answered.called).totals)
+            dead_labels(
+                check.id, context.model.labels, *PerClass(answered, answered.predicted).totals
+            )
         ),
     )
 

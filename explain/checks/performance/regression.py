@@ -20,7 +20,7 @@ the numbers stand for."""
 
 def performance(check: Check, labelled: LabelledRows) -> Section:
     """Return how far the predicted numbers are from the given ones, where there are any."""
-    sample = labelled.answered
+    sample = labelled.answered_rows
     if not len(sample):
         return not_measured(check, "no labelled row got an answer")
     labels = np.array([float(i.given[0]) for i in sample.instances if i.given])

@@ -91,14 +91,14 @@ class SlicesCheck:
         sample = LabelledRows.of(context, self.id)
         if isinstance(sample, str):
             return not_measured(self, sample)
-        counted = sample.answered if context.model.task == "regression" else sample
-        instances, failed = sample.instances, counted.failed
+        counted = sample.answered_rows if context.model.task == "regression" else sample
+        instances, unanswered = sample.instances, counted.unanswered
         rows = counted.all_rows
         searched = len(rows) >= LEAST_LABELLED * self.smallest
         if not rows or not (context.slices or searched):
             return not_measured(self, self._nothing_to_test(len(rows)))
-        values = [*map(loss_of, instances), *(1.0 for _ in failed)]
-        losses = Losses(np.array(values), context.model.task, len(failed))
+        values = [*map(loss_of, instances), *(1.0 for _ in unanswered)]
+        losses = Losses(np.array(values), context.model.task, len(unanswered))
         declared, notes = declared_slices(context.slices, rows)
         everything = np.ones(len(rows), dtype=bool)
         declared_tests = compare_with_rest(
@@ -108,7 +108,7 @@ class SlicesCheck:
         promising: list[TestedSlice] = []
         if searched:
             words = [context.words[row] for row in sample.rows]
-            words += [words_of(row.parts) for row in failed]
+            words += [words_of(row.parts) for row in unanswered]
             candidates = distinct_slices(
                 [*traits_of_texts(rows, words), *slices_by_word(read_corpus(rows, words))]
             )
@@ -186,12 +186,12 @@ def _failures(sample: LabelledRows) -> str:
     """Return how rows without an answer count in slices; nothing if there are none."""
     if sample.context.model.task == "regression":
         return sample.left_out("All numbers")
-    if not sample.failed:
+    if not sample.unanswered:
         return ""
     return Sentence(
-        "{failed} of {n} rows got no answer; they count as wrong. A slice is reported as worse "
+        "{unanswered} of {n} rows got no answer; they count as wrong. A slice is reported as worse "
         "only if it is also worse without them.",
-        failed=len(sample.failed),
+        unanswered=len(sample.unanswered),
         n=len(sample),
     )
 
@@ -215,7 +215,7 @@ def _finding(
     losses: Losses,
     more: Sequence[str] = (),
 ) -> Finding:
-    wrong = np.flatnonzero(test.slice.members & (losses.values > 0) & losses.answered)
+    wrong = np.flatnonzero(test.slice.members & (losses.values > 0) & losses.has_answer)
     ranked = sorted(
         wrong.tolist(),
         key=lambda i: (-losses.values[i], -(instances[i].probability or 0), instances[i].id),
@@ -258,7 +258,7 @@ def _severity(test: TestedSlice, losses: Losses) -> Severity:
     """Return how severe it is on the rows that the model answered."""
     if losses.task == "regression":
         return "major"
-    inside, rest = (side & losses.answered for side in test.sides)
+    inside, rest = (side & losses.has_answer for side in test.sides)
     if (losses.measure(inside, "").upper or 0) < 1 / 2:
         return "critical"
     return "major" if (losses.gap(inside, rest, "").lower or 0) > LARGE_GAP else "minor"

@@ -71,13 +71,13 @@ class Losses:
 
     values: NDArray[np.float64]
     task: Task
-    failed: int = 0
+    n_unanswered: int = 0
     """Rows that got no answer."""
 
     @property
-    def answered(self) -> NDArray[np.bool_]:
+    def has_answer(self) -> NDArray[np.bool_]:
         """Which instances got an answer."""
-        return np.arange(len(self.values)) < len(self.values) - self.failed
+        return np.arange(len(self.values)) < len(self.values) - self.n_unanswered
 
     def measure(self, members: NDArray[np.bool_], condition: str) -> Measure:
         """Return accuracy, or mean squared error, of some of the instances."""
@@ -183,9 +183,9 @@ def significantly_worse(
 
 def _holds_where_answered(test: TestedSlice, losses: Losses) -> bool:
     """Tell whether a slice is worse on the rows alone that the model answered."""
-    if not losses.failed:
+    if not losses.n_unanswered:
         return True
-    inside, rest = (side & losses.answered for side in test.sides)
+    inside, rest = (side & losses.has_answer for side in test.sides)
     if not inside.any() or not rest.any() or losses.p_value(inside, rest) > LEVEL:
         return False
     return (losses.gap(inside, rest, "").lower or 0) > _smallest_gap(losses)
