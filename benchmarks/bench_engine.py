@@ -23,13 +23,13 @@ class Recorder:
 
     def __init__(self, model: TransformersClassifier) -> None:
         self.model = model
-        self.seen: list[Text] = []
+        self.recorded_texts: list[Text] = []
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.model, name)
 
     def predict(self, texts: list[Text]) -> object:
-        self.seen += texts
+        self.recorded_texts += texts
         return self.model.predict(texts)
 
 
@@ -55,7 +55,7 @@ def main() -> None:
     texts = sentences(SENTENCES)
     recorder = Recorder(model)
     explain.attribute(recorder, texts, method="shap")
-    masked = recorder.seen
+    masked = recorder.recorded_texts
     contestants = {"ours": partial(explain.attribute, model, texts, method="shap")}
     for budget in TOKEN_BUDGETS:
         contestants[f"alone, {budget} tokens"] = partial(model_alone, model, masked, budget)

@@ -20,10 +20,10 @@ from explain.statistics.intervals import mean
 SENTENCES = 200
 
 
-def known(found: Faithfulness | ExplainError) -> Faithfulness:
-    if isinstance(found, ExplainError):
-        raise found
-    return found
+def require_result(result: Faithfulness | ExplainError) -> Faithfulness:
+    if isinstance(result, ExplainError):
+        raise result
+    return result
 
 
 def main(n_sentences: int = SENTENCES) -> None:
@@ -37,7 +37,7 @@ def main(n_sentences: int = SENTENCES) -> None:
         attributions = served(model, method, texts)
         if attributions is None:
             continue
-        found = [*map(known, faithfulness(engine, attributions, masker, seed=0))]
+        found = [*map(require_result, faithfulness(engine, attributions, masker, seed=0))]
         cells = [
             mean("AOPC", [float(values.mean()) for values in column], "log_odds")
             for column in zip(*((f.comprehensiveness, f.sufficiency) for f in found), strict=True)

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 
 from tests.helpers.families import FAMILIES
-from tests.helpers.played import played
+from tests.helpers.game_outcomes import shap_on_family
 
 GAMES = 20
 SIZES = (15, 30, 60)
@@ -21,10 +21,10 @@ def main(n_games: int) -> None:
     print("| --- | --- | --- | --- | --- | --- |")
     for family in FAMILIES:
         for n in SIZES:
-            games = [played(family, n, seed)[0] for seed in range(n_games)]
-            covered = np.concatenate([game.covered for game in games])
+            games = [shap_on_family(family, n, seed)[0] for seed in range(n_games)]
+            covered = np.concatenate([game.is_covered for game in games])
             error, largest, stated, evaluations = np.mean(
-                [(game.error, game.largest, game.stated, game.evaluations) for game in games],
+                [(game.error, game.largest, game.stated_error, game.evaluations) for game in games],
                 axis=0,
             )
             print(

@@ -28,7 +28,7 @@ from explain.attribution.methods.base import all_coalitions
 from explain.attribution.methods.lime import kernel, neighbour_distances
 from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine import Engine
-from explain.engine.games import MaskedTextGame, Observed, target_values
+from explain.engine.games import MaskedTextGame, ObservedValues, target_values
 
 TEXTS = 31
 SHORTEST, LONGEST = 8, 14
@@ -66,7 +66,7 @@ def whole_games(n_texts: int) -> list[Array]:
     return games
 
 
-def asked(values: Array) -> tuple[Callable[[NDArray[np.bool_]], Array], set[int]]:
+def recording_game(values: Array) -> tuple[Callable[[NDArray[np.bool_]], Array], set[int]]:
     """Return v as a function, and the set of what it is asked, which grows."""
     bits = 1 << np.arange(len(values).bit_length() - 1)
     seen: set[int] = set()
@@ -79,29 +79,29 @@ def asked(values: Array) -> tuple[Callable[[NDArray[np.bool_]], Array], set[int]
     return v, seen
 
 
-def ours(explainer: Shap | Lime, values: Array, seed: int) -> tuple[Array, Array | None, int]:
-    v, seen = asked(values)
+def run_method(explainer: Shap | Lime, values: Array, seed: int) -> tuple[Array, Array | None, int]:
+    v, seen = recording_game(values)
     plan: Generator = explainer.plan(len(values).bit_length() - 1, np.random.default_rng(seed))
     kept = next(plan)
     while True:
         try:
-            kept = plan.send(Observed.exactly(v(kept)))
+            kept = plan.send(ObservedValues.exactly(v(kept)))
         except StopIteration as done:
             return done.value.values, done.value.standard_errors, len(seen)
 
 
 def shap_by(algorithm: str) -> Solver:
-    return lambda values, budget, seed: ours(
+    return lambda values, budget, seed: run_method(
         Shap(algorithm, tolerance=1e-12, budget=budget), values, seed
     )
 
 
 def to_tolerance(explainer: Shap | Lime) -> Solver:
-    return lambda values, _, seed: ours(explainer, values, seed)
+    return lambda values, _, seed: run_method(explainer, values, seed)
 
 
 def captum_kernel(values: Array, budget: int, seed: int) -> tuple[Array, None, int]:
-    v, seen = asked(values)
+    v, seen = recording_game(values)
     torch.manual_seed(seed)
     found = KernelShap(lambda x: torch.tensor(v(x.numpy() > 0.5))).attribute(
         torch.ones(1, len(values).bit_length() - 1),
@@ -114,7 +114,7 @@ def captum_kernel(values: Array, budget: int, seed: int) -> tuple[Array, None, i
 def shapiq_kernel(values: Array, budget: int, seed: int) -> tuple[Array, None, int]:
     import shapiq
 
-    v, seen = asked(values)
+    v, seen = recording_game(values)
     n = len(values).bit_length() - 1
     method = shapiq.KernelSHAP(n=n, random_state=seed, pairing_trick=True)
     found = method.approximate(budget, lambda kept: v(kept) - values[0])
@@ -122,14 +122,14 @@ def shapiq_kernel(values: Array, budget: int, seed: int) -> tuple[Array, None, i
 
 
 def lime_auto(values: Array, budget: int, seed: int) -> tuple[Array, Array | None, int]:
-    return ours(Lime(tolerance=1e-12, budget=budget), values, seed)
+    return run_method(Lime(tolerance=1e-12, budget=budget), values, seed)
 
 
 def lime_draws(values: Array, budget: int, seed: int) -> tuple[Array, None, int]:
     """Fit as many draws as the budget, whatever repeats among them, as LimeTextExplainer does."""
     from explain.attribution.methods.lime import _fit, draw_neighbours
 
-    v, seen = asked(values)
+    v, seen = recording_game(values)
     n = len(values).bit_length() - 1
     drawn = draw_neighbours(n, 10 * budget, np.random.default_rng(seed))[:budget]
     return _fit(drawn, v(drawn))[1], None, len(seen)

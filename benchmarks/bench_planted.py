@@ -38,7 +38,7 @@ def with_word(text: str, word: str, rng: random.Random) -> str:
     return " ".join(words)
 
 
-def trained(texts: list[str], labels: list[str], name: str) -> TextClassifier:
+def train_model(texts: list[str], labels: list[str], name: str) -> TextClassifier:
     torch.manual_seed(0)
     names = list(WORDS)
     tokenizer = AutoTokenizer.from_pretrained(EXAMPLE["ENCODER"])
@@ -65,7 +65,7 @@ def rank(attribution: Attribution, word: str) -> int:
     return sum(abs(value) >= own for value in attribution.values)
 
 
-def shown(measure: Measure) -> str:
+def as_text(measure: Measure) -> str:
     if measure.lower is None:
         return f"{measure.value:.2f} (no interval)"
     return f"{measure.value:.2f} [{measure.lower:.2f}, {measure.upper:.2f}]"
@@ -82,8 +82,8 @@ def main(n_train: int = TRAIN_ROWS, n_texts: int = TEXTS) -> None:
         with_word(text, WORDS[label], rng) if rng.random() < PLANTED_SHARE else text
         for text, label in train
     ]
-    clean = trained(texts, labels, "clean")
-    planted = trained(hinted, labels, "planted")
+    clean = train_model(texts, labels, "clean")
+    planted = train_model(hinted, labels, "planted")
 
     other = dict(zip(WORDS, reversed(WORDS), strict=True))
     held_out = rng.sample(rows("dev"), n_texts)
@@ -94,8 +94,8 @@ def main(n_train: int = TRAIN_ROWS, n_texts: int = TEXTS) -> None:
     print(f"{n_train:,} texts, {EPOCHS} epochs, words {', '.join(WORDS.values())}")
     for model in (clean, planted):
         print(
-            f"{model.name:8} accuracy {shown(share_predicted(model, plain, truth))}, "
-            f"follows the word of the other label {shown(share_predicted(model, misled, pushed))}"
+            f"{model.name:8} accuracy {as_text(share_predicted(model, plain, truth))}, "
+            f"follows the word of the other label {as_text(share_predicted(model, misled, pushed))}"
         )
     print(f"{'':22}{'precision@1':>20}{'mean rank':>22}{'... on the clean model':>24}")
     for method in METHODS:
@@ -109,9 +109,9 @@ def main(n_train: int = TRAIN_ROWS, n_texts: int = TEXTS) -> None:
         )
         print(
             f"{method:22}"
-            f"{shown(proportion('precision@1', ranks.count(1), n_texts)):>20}"
-            f"{shown(mean('mean rank', ranks, 'count')):>22}"
-            f"{shown(mean('mean rank', clean_ranks, 'count')):>24}"
+            f"{as_text(proportion('precision@1', ranks.count(1), n_texts)):>20}"
+            f"{as_text(mean('mean rank', ranks, 'count')):>22}"
+            f"{as_text(mean('mean rank', clean_ranks, 'count')):>24}"
         )
 
 

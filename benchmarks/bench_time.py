@@ -46,7 +46,7 @@ class Forwards:
         self.rows += len(args[0] if args else kwargs["input_ids"])
 
     @contextmanager
-    def counted(self) -> Iterator[list[int]]:
+    def count_calls(self) -> Iterator[list[int]]:
         """Give a list that holds, at the end, the rows of the block."""
         before, found = self.rows, []
         yield found
@@ -100,11 +100,11 @@ def main(n_sentences: int = SENTENCES, rounds: int = ROUNDS) -> None:
     few = texts[::LIME_SHARE]
     gaps: list[float] = []
 
-    def ours(
-        method: str | Explainer, given: Sequence[str] = texts, **options: object
+    def run_method(
+        method: str | Explainer, texts_to_explain: Sequence[str] = texts, **options: object
     ) -> tuple[Callable[[], Callable[[], object]], int]:
-        work = partial(explain.attribute, model, given, method=method, **options)
-        return lambda: work, len(given)
+        work = partial(explain.attribute, model, texts_to_explain, method=method, **options)
+        return lambda: work, len(texts_to_explain)
 
     def by_gradients() -> None:
         found = explain.attribute(model, texts, method="integrated_gradients")
@@ -112,12 +112,12 @@ def main(n_sentences: int = SENTENCES, rounds: int = ROUNDS) -> None:
 
     contestants: dict[str, tuple[Callable[[], Callable[[], object]], int]] = {
         "shap.Explainer(pipeline)": (lambda: partial(shap_package, model, texts), len(texts)),
-        "ours, shap, 48 evaluations": ours("shap", budget=48),
-        "ours, shap, 64 evaluations": ours("shap", budget=64),
-        "ours, shap, tolerance 5 %": ours("shap"),
+        "ours, shap, 48 evaluations": run_method("shap", budget=48),
+        "ours, shap, 64 evaluations": run_method("shap", budget=64),
+        "ours, shap, tolerance 5 %": run_method("shap"),
         "LimeTextExplainer, 5,000 samples": (lambda: partial(lime_package, model, few), len(few)),
-        "ours, lime, tolerance 4 %": ours(LIME, few),
-        "ours, lime, tolerance 2 %": ours("lime", few, tolerance=0.02),
+        "ours, lime, tolerance 4 %": run_method(LIME, few),
+        "ours, lime, tolerance 2 %": run_method("lime", few, tolerance=0.02),
         **{
             f"ours, lime, shap at {percent} % is paid": (
                 partial(lime_after_shap, model, few, percent / 100),
@@ -135,7 +135,7 @@ def main(n_sentences: int = SENTENCES, rounds: int = ROUNDS) -> None:
     rows: dict[str, int] = {}
     for name, (prepare, _) in contestants.items():
         work = prepare()
-        with forwards.counted() as found:
+        with forwards.count_calls() as found:
             work()
         rows[name] = found[0]
     seconds = interleaved({name: prepare for name, (prepare, _) in contestants.items()}, rounds)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from explain.command import FAILED, guarded, run, spare_output
+from explain.command import FAILED, run, spare_output, with_debug
 from explain.errors import ConfigurationError
 from explain.plan_options import with_plan_options
 from explain.record import LogEntry, SystemIdentity
@@ -62,7 +62,7 @@ DEMO_NOTICE = (
 
 
 @app.command()
-@guarded
+@with_debug
 def demo(out: Out = Path("audit"), instances: Annotated[int, Count] = 30, seed: Seed = 0) -> None:
     """Audit the small model that comes with the package. It is flawed on purpose."""
     system = SystemIdentity(
@@ -85,7 +85,7 @@ def demo(out: Out = Path("audit"), instances: Annotated[int, Count] = 30, seed: 
 
 
 @app.command()
-@guarded
+@with_debug
 @with_plan_options
 def audit(
     model: Annotated[str, typer.Argument(help="Folder or file of a saved model, or a hub id.")],
@@ -101,7 +101,7 @@ def audit(
     model_option: Options = None,
     trust: Trust = None,
     allow_pickle: AllowPickle = False,
-    **given: Any,
+    **plan_options: Any,
 ) -> None:
     """Audit a model on a table of texts, and write the report to a folder.
 
@@ -115,14 +115,14 @@ def audit(
     traceback --debug shows; 128 + n stopped by signal n, such as 130 for Ctrl+C.
     """
     if criteria_only:
-        _freeze(out, config, given)
+        _freeze(out, config, plan_options)
         return
     options = _model_options(model_option, trust, allow_pickle)
-    _audit(model, data, out, config, {**given, "model_options": options})
+    _audit(model, data, out, config, {**plan_options, "model_options": options})
 
 
 @app.command()
-@guarded
+@with_debug
 def text(
     model: Annotated[str, typer.Argument(help="Folder or file of a saved model, or a hub id.")],
     text: Annotated[str, typer.Argument(help="The text to explain.")],
@@ -176,7 +176,7 @@ def text(
 
 
 @app.command()
-@guarded
+@with_debug
 def check_model(
     model: Annotated[str, typer.Argument(help="Folder or file of a saved model, or a hub id.")],
     pairs: Annotated[bool, typer.Option("--pairs", help="The model reads pairs of texts.")] = False,
@@ -205,7 +205,7 @@ def check_model(
 
 
 @app.command()
-@guarded
+@with_debug
 def render(
     record: Annotated[Path, typer.Argument(help="The audit.json of an audit.")],
     out: Annotated[
@@ -219,9 +219,9 @@ def render(
     from explain.auditing.archive import read_log, read_record
 
     target = out or record.with_suffix(".html")
-    written = reports.write_report(read_record(record), target, read_log(record.parent))
+    report = reports.write_report(read_record(record), target, read_log(record.parent))
     with spare_output():
-        print(written)
+        print(report)
 
 
 def main() -> None:
@@ -229,11 +229,11 @@ def main() -> None:
     sys.exit(run(app))
 
 
-def _freeze(out: Path, config: Path | None, given: Mapping[str, object]) -> None:
+def _freeze(out: Path, config: Path | None, plan_options: Mapping[str, object]) -> None:
     from explain.auditing.archive import bind_criteria
     from explain.auditing.resolve import resolve
 
-    frozen = bind_criteria(out, resolve(config, given).plan.criteria)
+    frozen = bind_criteria(out, resolve(config, plan_options).plan.criteria)
     if frozen is None:
         raise ConfigurationError(
             "there are no criteria to freeze; pass a --config with [[criteria]]"
@@ -246,7 +246,11 @@ def _freeze(out: Path, config: Path | None, given: Mapping[str, object]) -> None
 
 
 def _audit(
-    model: str | Path, data: Path, out: Path, config: Path | None, given: Mapping[str, object]
+    model: str | Path,
+    data: Path,
+    out: Path,
+    config: Path | None,
+    plan_options: Mapping[str, object],
 ) -> None:
     require_own_reports()
     from rich.console import Console
@@ -257,7 +261,7 @@ def _audit(
     from explain.record.files import claimed
     from reports.terminal import print_audit
 
-    plan = resolve(config, given).plan
+    plan = resolve(config, plan_options).plan
     log: list[LogEntry] = []
     with claimed(out) as folder:
         frozen = bind_criteria(out, plan.criteria)
@@ -266,16 +270,16 @@ def _audit(
     with spare_output():
         print_audit(record, Console())
         print(page)
-    if any(each.gating and each.verdict == "fail" for each in record.criteria):
+    if any(criterion.gating and criterion.verdict == "fail" for criterion in record.criteria):
         raise typer.Exit(FAILED)
 
 
 def _model_options(
-    given: list[str] | None, trust: list[str] | None, allow_pickle: bool
+    assignments: list[str] | None, trust: list[str] | None, allow_pickle: bool
 ) -> dict[str, Any]:
     """Return the options of `explain.load` that were given; a value is JSON or else text."""
     options: dict[str, Any] = {}
-    for option in given or ():
+    for option in assignments or ():
         name, equals, value = option.partition("=")
         if not equals:
             raise ConfigurationError(f"--model-option {option!r} is no NAME=VALUE")

@@ -18,14 +18,14 @@ import typer
 from explain.errors import AdapterError, DataError, ExplainError, RecordError, SegmentationError
 from explain.text.redaction import message, redacted
 
-__all__ = ["FAILED", "guarded", "run", "spare_output"]
+__all__ = ["FAILED", "run", "spare_output", "with_debug"]
 
 FAILED, USAGE, UNUSABLE, UNEXPECTED = 1, 2, 3, 4
 """Exit codes: a gating criterion, or a check of a model, failed, and nothing else; usage,
 configuration, or a file or stream that cannot be read or written; model or data that could not be
 used; an error that nobody foresaw."""
 
-SIGNALLED = 128
+SIGNAL_CODE = 128
 """A run that a signal ends exits with this and the number of the signal, as shells report it."""
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -35,19 +35,19 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show where an error comes 
 
 
 class Stream(TextIOWrapper):
-    """A standard stream that never ends a run: what it could not write is kept as `lost`."""
+    """A standard stream that never ends a run: why it could not is kept as `write_error`."""
 
-    lost: OSError | ValueError | None = None
+    write_error: OSError | ValueError | None = None
 
     def write(self, text: str, /) -> int:
         """Write a text, or keep why that failed."""
-        with self._kept():
+        with self._keep_error():
             return super().write(text)
         return len(text)
 
     def flush(self) -> None:
         """Send what was written, or keep why that failed."""
-        with self._kept():
+        with self._keep_error():
             super().flush()
 
     def close(self) -> None:
@@ -55,11 +55,11 @@ class Stream(TextIOWrapper):
         self.flush()
 
     @contextmanager
-    def _kept(self) -> Iterator[None]:
+    def _keep_error(self) -> Iterator[None]:
         try:
             yield
         except (OSError, ValueError) as error:
-            self.lost = self.lost or error
+            self.write_error = self.write_error or error
             # What is still in the buffer would fail once more when the interpreter ends.
             with suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
                 os.dup2(nowhere.fileno(), self.fileno())
@@ -68,13 +68,13 @@ class Stream(TextIOWrapper):
     def trouble(self) -> str | None:
         """Why output was lost; None where it was not, or where its reader wanted no more of it."""
         self.flush()
-        reader_left = isinstance(self.lost, BrokenPipeError)
-        if self.lost is None or reader_left:
+        reader_left = isinstance(self.write_error, BrokenPipeError)
+        if self.write_error is None or reader_left:
             return None
-        return getattr(self.lost, "strerror", None) or str(self.lost)
+        return getattr(self.write_error, "strerror", None) or str(self.write_error)
 
 
-class Ended(Exception):
+class CommandEnded(Exception):
     """Carries whatever ended a command past typer, which makes 1 of broken pipes and of EOFError.
 
     Attributes
@@ -91,7 +91,7 @@ class Ended(Exception):
         self.debug = debug
 
 
-class Signalled(KeyboardInterrupt):
+class StoppedBySignal(KeyboardInterrupt):
     """A signal asked the run to end. Nothing that catches `Exception` or `SystemExit` catches it.
 
     Attributes
@@ -105,28 +105,28 @@ class Signalled(KeyboardInterrupt):
         super().__init__(self.signal.name)
 
 
-def guarded(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command that has ``--debug`` and raises nothing but typer's exit and `Ended`.
+def with_debug(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that has ``--debug`` and raises nothing but typer's exit and `CommandEnded`.
 
     That includes `SystemExit`: code that comes with a model may not choose how a run ends.
     """
 
     @wraps(command)
-    def wrapped(*args: Any, debug: bool = False, **options: Any) -> None:
+    def wrapper(*args: Any, debug: bool = False, **options: Any) -> None:
         try:
             command(*args, **options)
         except typer.Exit:
             raise
         except BaseException as error:
-            raise Ended(error, debug) from error
+            raise CommandEnded(error, debug) from error
 
     signature = inspect.signature(command)
     option = inspect.Parameter(
         "debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug
     )
     parameters = [*signature.parameters.values(), option]
-    wrapped.__dict__["__signature__"] = signature.replace(parameters=parameters)
-    return wrapped
+    wrapper.__dict__["__signature__"] = signature.replace(parameters=parameters)
+    return wrapper
 
 
 def run(app: typer.Typer) -> int:
@@ -153,7 +153,7 @@ def spare_output() -> Iterator[None]:
     stream = sys.stdout
     if isinstance(stream, Stream) and stream.trouble:
         _complain(f"done, but cannot write to standard output: {stream.trouble}")
-        stream.lost = None
+        stream.write_error = None
 
 
 def _code(app: typer.Typer) -> int:
@@ -161,41 +161,41 @@ def _code(app: typer.Typer) -> int:
         app()
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 0
-    except Ended as ended:
-        return _explained(ended.error, ended.debug)
+    except CommandEnded as ended:
+        return _report(ended.error, ended.debug)
     except BaseException as error:
-        return _explained(error, debug=False)
+        return _report(error, debug=False)
     return 0
 
 
-def _explained(error: BaseException, debug: bool) -> int:
+def _report(error: BaseException, debug: bool) -> int:
     """Say in one line what ended a run, and return the exit code for it."""
     if debug:
         for line in "".join(traceback.format_exception(error)).splitlines():
-            print(_shown(redacted(line)), file=sys.stderr)
+            print(_escape_control(redacted(line)), file=sys.stderr)
     if isinstance(error, ExplainError):
         _complain(str(error))
         unusable = (AdapterError, DataError, RecordError, SegmentationError)
         return UNUSABLE if isinstance(error, unusable) else USAGE
     if isinstance(error, KeyboardInterrupt):
-        number = error.signal if isinstance(error, Signalled) else signal.SIGINT
+        number = error.signal if isinstance(error, StoppedBySignal) else signal.SIGINT
         _complain(f"stopped by {number.name}; no file is half written")
-        return SIGNALLED + number
+        return SIGNAL_CODE + number
     if isinstance(error, OSError):
         _complain(f"cannot read or write: {error}")
         return USAGE
-    what = message(f"{type(error).__name__}: {error}".removesuffix(": "))
+    problem = message(f"{type(error).__name__}: {error}".removesuffix(": "))
     hint = "" if debug else "; run again with --debug to see where"
-    _complain(f"unexpected error: {what}{hint}")
+    _complain(f"unexpected error: {problem}{hint}")
     return UNEXPECTED
 
 
 def _complain(text: str) -> None:
     """Print one line without keys."""
-    print(f"explain: {_shown(' '.join(redacted(text).split()))}", file=sys.stderr)
+    print(f"explain: {_escape_control(' '.join(redacted(text).split()))}", file=sys.stderr)
 
 
-def _shown(line: str) -> str:
+def _escape_control(line: str) -> str:
     """Return a line in which what a terminal would act on is escaped."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
@@ -227,25 +227,27 @@ def _stream(stream: object) -> Stream:
             write_through=stream.write_through,
         )
     nowhere = Stream(BufferedWriter(FileIO(os.devnull, "w")), "utf-8", "backslashreplace")
-    nowhere.lost = OSError(errno.EBADF, os.strerror(errno.EBADF))
+    nowhere.write_error = OSError(errno.EBADF, os.strerror(errno.EBADF))
     return nowhere
 
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """Have signals raise `Signalled` once, unless they are ignored, as by nohup."""
+    """Have signals raise `StoppedBySignal` once, unless they are ignored, as by nohup."""
     numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
-    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    handled_signals = [
+        number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN
+    ]
 
     def forget() -> None:
-        for number in heard:
+        for number in handled_signals:
             signal.signal(number, signal.SIG_DFL)
 
     def stop(number: int, frame: FrameType | None) -> None:
         forget()
-        raise Signalled(number)
+        raise StoppedBySignal(number)
 
-    for number in heard:
+    for number in handled_signals:
         signal.signal(number, stop)
     try:
         yield

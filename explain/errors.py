@@ -78,7 +78,7 @@ class RecordError(ExplainError):
     """A record is malformed, or of another schema version."""
 
 
-def nearest(name: object, known: Iterable[str]) -> str:
+def nearest(name: object, candidates: Iterable[str]) -> str:
     """Return a half-sentence that names the known name closest to `name`, and all of them.
 
     Long names are cut, and of many only the first are listed.
@@ -88,7 +88,7 @@ def nearest(name: object, known: Iterable[str]) -> str:
     >>> nearest("accurcy", ["accuracy", "f1"])
     "did you mean 'accuracy'? known are: accuracy, f1"
     """
-    names = [_cut(str(candidate)) for candidate in known]
+    names = [_cut(str(candidate)) for candidate in candidates]
     close = get_close_matches(_cut(str(name)), names, n=1)
     more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
     return (

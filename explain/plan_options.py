@@ -35,9 +35,9 @@ def _option(name: str) -> inspect.Parameter:
         place.option or f"--{name.replace('_', '-')}",
         metavar=place.metavar,
         help=" ".join((field.description or "").partition("\n\n")[0].split()),
-        callback=None if separator is None else lambda given: _parted(given, separator),
+        callback=None if separator is None else lambda text: _split(text, separator),
     )
-    kind = _kind(set(_types(field.annotation)), repeated=separator is None)
+    kind = _kind(set(_types(field.annotation)), is_repeated=separator is None)
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
@@ -46,9 +46,9 @@ def _option(name: str) -> inspect.Parameter:
     )
 
 
-def _kind(types: set[object], *, repeated: bool) -> Any:
+def _kind(types: set[object], *, is_repeated: bool) -> Any:
     """Return what the command reads a field as."""
-    if tuple in types and repeated:
+    if tuple in types and is_repeated:
         return list[str]
     if Any in types:
         return Path
@@ -61,11 +61,11 @@ def _types(annotation: object) -> Iterator[object]:
     if origin is Annotated:
         yield from _types(get_args(annotation)[0])
     elif origin in (Union, UnionType):
-        for one in get_args(annotation):
-            yield from _types(one)
+        for argument in get_args(annotation):
+            yield from _types(argument)
     elif annotation is not NoneType:
         yield origin or annotation
 
 
-def _parted(given: str | None, separator: str) -> list[str] | None:
-    return None if given is None else [name.strip() for name in given.split(separator)]
+def _split(text: str | None, separator: str) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(separator)]

@@ -23,10 +23,10 @@ def make(
     """
     if name not in registry:
         raise ConfigurationError(f"there is no {kind} {name!r}; {nearest(name, registry)}")
-    known = [option.name for option in fields(registry[name])]
-    if unknown := [option for option in options if option not in known]:
+    known_options = [option.name for option in fields(registry[name])]
+    if unknown := [option for option in options if option not in known_options]:
         raise ConfigurationError(
-            f"{name} has no option {unknown[0]!r}; {nearest(unknown[0], known)}"
+            f"{name} has no option {unknown[0]!r}; {nearest(unknown[0], known_options)}"
         )
     try:
         return TypeAdapter(registry[name]).validate_python(options)

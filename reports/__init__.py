@@ -116,7 +116,7 @@ def _format_of(path: Path) -> str:
     return ending
 
 
-def _require_audit(record: object, others: str = "") -> None:
+def _require_audit(record: object, alternative: str = "") -> None:
     from explain.errors import ConfigurationError
     from explain.record import AuditRecord
 
@@ -124,7 +124,7 @@ def _require_audit(record: object, others: str = "") -> None:
         kind = type(record).__name__
         each = "; render its items one by one" if isinstance(record, list | tuple | dict) else ""
         raise ConfigurationError(
-            f"a report is rendered of an AuditRecord{others}, not of {kind}{each}"
+            f"a report is rendered of an AuditRecord{alternative}, not of {kind}{each}"
         )
 
 

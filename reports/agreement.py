@@ -21,7 +21,7 @@ def disputes_of(agreement: Agreement, attributions: Sequence[Attribution]) -> It
         yield f"{pair} cannot be compared: one of them gives all features the same value."
     elif agreement.null_upper is not None and agreement.tau <= agreement.null_upper:
         tau, chance = bare(agreement.tau, 2), bare(agreement.null_upper, 2)
-        yield f"{pair} agree no better than chance: τ-b {tau}, where chance reaches {chance}."
+        yield f"{pair} agree no better than chance: τ-b is {tau}, and chance reaches {chance}."
     if agreement.disputed:
         yield f"{pair} give opposite signs to {_disputed(agreement, attributions)}."
 
@@ -48,7 +48,10 @@ def agreement_tables(
             for agreement in agreements
         ),
     )
-    return replace(view, note="Disputed: top features with opposite signs, beyond their errors.")
+    return replace(
+        view,
+        note="Disputed: top features to which methods give opposite signs, beyond their errors.",
+    )
 
 
 def _pair(agreement: Agreement) -> str:

@@ -30,11 +30,12 @@ LARGE_GAP = 0.05
 _TITLES = {"shap": "SHAP", "lime": "LIME"}
 
 _ENDINGS = {
-    "exact": "Ended with exact values after {}",
-    "enumeration": "Ended when there was nothing left to ask, after {}",
-    "tolerance": "Ended when the error fell below the tolerance, after {}",
-    "budget": "Ended when the budget was spent, after {}",
-    "seconds": "Ended when the time was up, after {}",
+    "exact": "Exact values, computed from {}",
+    "enumeration": "Computed from {}, which are all that there are",
+    "tolerance": "Computed from {}; stopped when the error was as small as requested",
+    "budget": "Computed from {}; stopped at the limit, so it may be less precise than requested",
+    "seconds": "Computed from {}; stopped when the time was up, so it may be less precise than "
+    "requested",
 }
 """Why a method stopped to ask, what binds most last."""
 
@@ -100,9 +101,9 @@ def method_view(attribution: Attribution, own_warnings: Sequence[str]) -> Method
             )
         ),
         ends=(
-            f"{_SCALES[target.scale]} of {visible(target.label)}: "
-            f"v(empty) {signed(attribution.empty_value)}, v(N) {signed(attribution.full_value)}; "
-            f"removed: {visible(attribution.removal)}"
+            f"Score of {visible(target.label)} ({_SCALES[target.scale]}): "
+            f"{signed(attribution.empty_value)} without any feature, v(empty), and "
+            f"{signed(attribution.full_value)} with all of them, v(N). {_removal(attribution)}"
         ),
         warnings=tuple(own_warnings),
         quality=(
@@ -111,6 +112,13 @@ def method_view(attribution: Attribution, own_warnings: Sequence[str]) -> Method
             else None
         ),
     )
+
+
+def _removal(attribution: Attribution) -> str:
+    """Return what stands in for a removed feature, in a sentence."""
+    if attribution.removal == "delete":
+        return "Removed features were deleted."
+    return f"Removed features were replaced by {visible(attribution.removal)}."
 
 
 def ending(diagnostics: JsonObject, evaluations: int) -> str:
@@ -126,7 +134,7 @@ def ending(diagnostics: JsonObject, evaluations: int) -> str:
     ]
     reasons = [facts.get("ended_by") for facts in told if isinstance(facts, dict)]
     reason = next((reason for reason in reversed(_ENDINGS) if reason in reasons), None)
-    what = "gradient" if "steps" in diagnostics else "evaluation"
+    what = "gradient" if "steps" in diagnostics else "test text"
     n_asked = f"{count(evaluations)} {what}{'' if evaluations == 1 else 's'}"
     return f"{_ENDINGS[reason].format(n_asked)}." if reason else ""
 
@@ -136,7 +144,9 @@ def doubt_of(attribution: Attribution) -> str:
     if attribution.grade != "D":
         return ""
     why = " ".join(map(visible, attribution.reasons)) or "No reason is recorded."
-    return f"Greyed: {visible(method_title(attribution.method))} is graded D on this text. {why}"
+    return (
+        f"Greyed out: {visible(method_title(attribution.method))} has grade D on this text. {why}"
+    )
 
 
 def error_note(attribution: Attribution) -> str:
@@ -196,7 +206,7 @@ def warnings(attribution: Attribution) -> list[str]:
     target, facts = visible(attribution.target.label), attribution.diagnostics
     said = []
     if attribution.grade == "D":
-        said.append("graded D: do not rely on these values")
+        said.append("grade D: do not rely on these values")
     relative, steps = _number(facts, "relative_gap"), _number(facts, "steps")
     if facts.get("converged") is False:
         gap = "" if relative is None else f": gap {percent(relative)}"
@@ -205,13 +215,16 @@ def warnings(attribution: Attribution) -> list[str]:
     elif _misses_its_sum(attribution):
         difference = signed(attribution.full_value - attribution.empty_value)
         total = signed(sum(attribution.values))
-        said.append(f"the values sum to {total}, but v(N) − v(empty) is {difference}")
+        said.append(f"the values add up to {total}, but v(N) − v(empty) is {difference}")
     if isinstance(tokens := facts.get("special_tokens"), list):
         named = ", ".join(visible(str(token)) for token in tokens)
         said.append(f"the text holds {named}, which the model reads as a token of its own")
     said += precision_warnings(attribution)
     if attribution.empty_value > 0 and attribution.target.scale != "value":
-        said.append(f"with every feature removed the model already says {target}")
+        said.append(
+            f"the model answers “{target}” even for an empty text, so “{target}” is partly its "
+            "default"
+        )
     return said
 
 

@@ -84,7 +84,7 @@ class TargetView:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class LabelView:
     """A label, with its probability or value."""
 
     label: str
@@ -98,11 +98,11 @@ class InstanceView:
     id: str
     anchor: str
     row: str
-    predicted: tuple[Said, ...]
+    predicted: tuple[LabelView, ...]
     """What the model says: one label, or, of a multi-label model, any number of them."""
-    nearest: Said | None
+    nearest: LabelView | None
     """The most probable label, where a multi-label model predicts none."""
-    given: tuple[str, ...] | None
+    labels: tuple[str, ...] | None
     """None if nothing is."""
     outcome: str
     """``right``, ``wrong``, ``no label``, or ``not judged`` where several labels can hold."""
@@ -117,17 +117,19 @@ class InstanceView:
 
 def instance_view(record: InstanceRecord, columns: Sequence[str] = ()) -> InstanceView:
     """Return the view of one row of an audit, whose texts come from the named columns."""
-    best = Said(record.predicted, _number_of(record))
-    predicted: tuple[Said, ...] = (best,)
+    best = LabelView(record.predicted, _number_of(record))
+    predicted: tuple[LabelView, ...] = (best,)
     if record.predictions is not None:
-        predicted = tuple(Said(p.label, probability(p.probability)) for p in record.predictions)
+        predicted = tuple(
+            LabelView(p.label, probability(p.probability)) for p in record.predictions
+        )
     return InstanceView(
         id=record.id,
         anchor=anchor(record.id),
         row=count(record.row),
         predicted=predicted,
         nearest=None if predicted else best,
-        given=_given(record),
+        labels=_given_labels(record),
         outcome=_outcome(record),
         stratum=record.stratum or "",
         columns=tuple(
@@ -144,9 +146,9 @@ def attribution_view(attribution: Attribution) -> InstanceView:
         id="",
         anchor="",
         row="",
-        predicted=(Said(attribution.target.label, _target_probability(attribution)),),
+        predicted=(LabelView(attribution.target.label, _target_probability(attribution)),),
         nearest=None,
-        given=None,
+        labels=None,
         outcome="no label",
         stratum="",
         columns=(),
@@ -162,18 +164,16 @@ def _number_of(record: InstanceRecord) -> str:
     return probability(record.probability)
 
 
-def _given(record: InstanceRecord) -> tuple[str, ...] | None:
+def _given_labels(record: InstanceRecord) -> tuple[str, ...] | None:
     """Return the given labels, or the given number of a regression in four digits."""
-    if record.label is not None:
-        return (record.label,)
-    if record.given is None or record.probability is not None:
-        return record.given
-    return tuple(plain(float(number)) for number in record.given)
+    if record.labels is None or record.probability is not None:
+        return record.labels
+    return tuple(plain(float(number)) for number in record.labels)
 
 
 def _outcome(record: InstanceRecord) -> str:
     if record.right is None:
-        return "no label" if record.given is None else "not judged"
+        return "no label" if record.labels is None else "not judged"
     return "right" if record.right else "wrong"
 
 

@@ -123,5 +123,5 @@ def _limits(record: AuditRecord) -> Iterator[str]:
     if limits := said.limits(record):
         yield "## Not measured"
         yield ""
-        yield from (f"- {escape(limit.what)}: {escape(limit.reason)}" for limit in limits)
+        yield from (f"- {escape(limit.subject)}: {escape(limit.reason)}" for limit in limits)
         yield ""

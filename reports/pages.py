@@ -7,8 +7,6 @@ from explain.record import (
     Attribution,
     AuditRecord,
     Finding,
-    InstanceLink,
-    InstanceRecord,
     JudgedCriterion,
     LogEntry,
     Measure,
@@ -80,7 +78,7 @@ class NavigationEntry:
 def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
     """Return the page of a whole audit."""
     explained = [instance for instance in record.instances if instance.attributions]
-    cited = _cited(record)
+    cited = [instance for instance in record.instances if not instance.attributions]
     links = Links(
         {section.id: section.title for section in record.sections},
         frozenset(instance.id for instance in (*explained, *cited)),
@@ -103,7 +101,7 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
         day=summary.day(record),
         record_hash=summary.record_hash(record),
         verdict=summary.verdict(record.criteria),
-        found=summary.found(record),
+        found=summary.number_of_findings(record),
         counts=totals,
         criteria=_criteria(record.criteria, links),
         frozen=summary.frozen(record),
@@ -267,14 +265,6 @@ def _measures(title: str, measures: Sequence[Measure]) -> TableView | None:
     return measures_table(title, measures) if measures else None
 
 
-def _cited(record: AuditRecord) -> list[InstanceRecord]:
-    """Return the instances that the record points to without explaining them."""
-    cells = (c for s in record.sections for t in s.tables for row in t.rows for c in row)
-    cited = {cell.instance for cell in cells if isinstance(cell, InstanceLink)}
-    cited.update(target for finding in record.findings for target in finding.evidence)
-    return [i for i in record.instances if i.id in cited and not i.attributions]
-
-
 def _text_columns(record: AuditRecord) -> list[str]:
     """Return the names of the columns that the texts come from."""
     named = (record.provenance.arguments.get(side) for side in ("text", "text_pair"))
@@ -284,14 +274,14 @@ def _text_columns(record: AuditRecord) -> list[str]:
 def _strata(record: AuditRecord) -> TableView:
     return table(
         "How the explained instances were chosen",
-        ("stratum", "rule", "wanted", "available", "chosen"),
+        ("stratum", "rule", "planned", "available", "chosen"),
         (
             (
                 CellView(stratum.name),
                 CellView(stratum.rule),
                 *(
                     CellView(count(number), numeric=True)
-                    for number in (stratum.wanted, stratum.available, stratum.chosen)
+                    for number in (stratum.quota, stratum.available, stratum.chosen)
                 ),
             )
             for stratum in record.plan.strata

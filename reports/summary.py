@@ -27,11 +27,11 @@ __all__ = [
     "counts",
     "criterion_name",
     "day",
-    "found",
     "frozen",
     "grades",
     "key_measures",
     "limits",
+    "number_of_findings",
     "record_hash",
     "size",
     "threshold",
@@ -80,7 +80,7 @@ class Counts:
 class LimitView:
     """One thing that was not measured."""
 
-    what: str
+    subject: str
     reason: str
     where: str = ""
     """Rows that it concerns; nothing if it concerns no particular row."""
@@ -126,12 +126,12 @@ def verdict(criteria: tuple[JudgedCriterion, ...]) -> VerdictView:
 
 
 def _tally(criteria: tuple[JudgedCriterion, ...]) -> str:
-    found = Counter(criterion.verdict for criterion in criteria)
+    counts = Counter(criterion.verdict for criterion in criteria)
     total = f"of {len(criteria)} {'criterion' if len(criteria) == 1 else 'criteria'}"
-    if found["pass"] == len(criteria):
+    if counts["pass"] == len(criteria):
         return f"{len(criteria)} {total} passed"
-    said = f"{found['fail']} {total} failed"
-    return f"{said}, {found['inconclusive']} inconclusive" if found["inconclusive"] else said
+    failed = f"{counts['fail']} {total} failed"
+    return f"{failed}, {counts['inconclusive']} inconclusive" if counts["inconclusive"] else failed
 
 
 def criterion_name(criterion: Criterion) -> str:
@@ -156,19 +156,20 @@ def frozen(record: AuditRecord) -> str:
     if record.criteria_sha256 is None:
         return ""
     hashed = f"sha256 {record.criteria_sha256}"
-    said = f"Hashed by the run itself, before anything was scored: {hashed}."
+    said = f"The run itself hashed them before anything was scored: {hashed}."
     if on := record.criteria_frozen_on:
-        said = f"Frozen in criteria.json on {_written(on)}, before anything was scored. The "
-        said += f"criteria judged here have the same hash: {hashed}."
+        said = f"They were frozen in criteria.json on {_written(on)}, before anything was scored. "
+        said += f"The criteria judged here have the same hash: {hashed}."
     gating = sum(criterion.gating for criterion in record.criteria)
     if gating > 1:
         said += (
-            f" Verdicts of the {count(gating)} gating ones are adjusted for their number (Holm)."
+            f" The verdicts of the {count(gating)} gating criteria are adjusted for their number "
+            "(Holm)."
         )
     return said
 
 
-def found(record: AuditRecord) -> str:
+def number_of_findings(record: AuditRecord) -> str:
     """Return how many findings there are."""
     number = len(record.findings)
     return "1 finding" if number == 1 else f"{count(number)} findings"
@@ -187,8 +188,8 @@ def counts(record: AuditRecord) -> Counts:
     """Return how many rows were scored, skipped and explained."""
     return Counts(
         rows=count(record.rows),
-        scored=count(len(record.instances)),
-        skipped=count(record.rows - len(record.instances)),
+        scored=count(record.scored),
+        skipped=count(record.rows - record.scored),
         explained=count(sum(bool(instance.attributions) for instance in record.instances)),
         not_measured=count(len(limits(record))),
     )
@@ -209,10 +210,10 @@ def grades(record: AuditRecord) -> tuple[GradeView, ...]:
         for trust in record.trust
     )
     known = {trust.method for trust in record.trust}
-    found: dict[str, Counter[str]] = defaultdict(Counter)
+    number_of_findings: dict[str, Counter[str]] = defaultdict(Counter)
     for attribution in _attributions(record):
         if attribution.method not in known:
-            found[attribution.method][attribution.grade or ""] += 1
+            number_of_findings[attribution.method][attribution.grade or ""] += 1
     return graded + tuple(
         GradeView(
             method_title(method),
@@ -220,7 +221,7 @@ def grades(record: AuditRecord) -> tuple[GradeView, ...]:
                 (grade, "" if len(tally) == 1 else count(tally[grade])) for grade in sorted(tally)
             ),
         )
-        for method, tally in found.items()
+        for method, tally in number_of_findings.items()
     )
 
 
@@ -240,7 +241,7 @@ def limits(record: AuditRecord) -> tuple[LimitView, ...]:
         for criterion in record.criteria
         if criterion.measured is None
     )
-    omitted = (LimitView(entry.what, entry.how) for entry in record.omitted)
+    omitted = (LimitView(entry.subject, entry.remedy) for entry in record.omitted)
     return (*sections, *criteria, *_skipped_rows(record.skipped), *_unread(record), *omitted)
 
 
@@ -249,27 +250,24 @@ def _skipped_rows(skipped: tuple[Skipped, ...]) -> list[LimitView]:
     for entry in skipped:
         groups[entry.stage, entry.reason].append(entry.row)
     return [
-        LimitView(f"{stage}, {count(len(rows))} {_rows(rows)}", reason, _named(rows))
+        LimitView(f"{stage}, {count(len(rows))} {_rows(rows)}", reason, _listed_rows(rows))
         for (stage, reason), rows in groups.items()
     ]
 
 
 def _unread(record: AuditRecord) -> list[LimitView]:
-    cut = [instance for instance in record.instances if instance.unread]
-    if not cut:
+    if (cut := record.truncation) is None:
         return []
-    lost = sum(span.end - span.start for instance in cut for span in instance.unread)
-    total = sum(len(part) for instance in record.instances for part in instance.parts)
-    rows = [instance.row for instance in cut]
-    reason = f"the model cut off and never read {percent(lost / total)} of all characters"
-    return [LimitView(f"text of {count(len(rows))} {_rows(rows)}", reason, _named(rows))]
+    share, rows = percent(cut.characters / cut.of), list(cut.rows)
+    reason = f"the model cut off and never read {share} of all characters"
+    return [LimitView(f"text of {count(len(rows))} {_rows(rows)}", reason, _listed_rows(rows))]
 
 
 def _rows(rows: list[int]) -> str:
     return "row" if len(rows) == 1 else "rows"
 
 
-def _named(rows: list[int]) -> str:
+def _listed_rows(rows: list[int]) -> str:
     named = ", ".join(str(row) for row in rows[:ROWS_NAMED])
     more = f" and {count(len(rows) - ROWS_NAMED)} more" if len(rows) > ROWS_NAMED else ""
     return f"{_rows(rows)} {named}{more}"

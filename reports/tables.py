@@ -23,7 +23,7 @@ __all__ = [
 FOLDED_ABOVE = 25
 """Rows up to which a table is shown whole."""
 
-SHOWN = 20
+ROWS_SHOWN = 20
 """Rows that are shown of a longer one."""
 
 EMPTY = "–"
@@ -122,7 +122,7 @@ def measured(measure: Measure | None) -> CellView:
 def record_table(record: Table, links: Links) -> TableView:
     """Return a table of a record; of a long one the first rows, and the others folded away."""
     view = table(record.title, record.columns, [[_cell(c, links) for c in r] for r in record.rows])
-    shown = len(view.rows) if len(view.rows) <= FOLDED_ABOVE else SHOWN
+    shown = len(view.rows) if len(view.rows) <= FOLDED_ABOVE else ROWS_SHOWN
     return replace(view, rows=view.rows[:shown], folded=view.rows[shown:], note=record.note or "")
 
 

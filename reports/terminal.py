@@ -41,7 +41,7 @@ OUTCOMES: dict[Outcome, Style] = {
     "not applicable": Style(dim=True),
 }
 
-SHOWN = 20
+FEATURES_SHOWN = 20
 """Features or pairs that are listed; the rest is counted."""
 
 TONES = {
@@ -91,7 +91,7 @@ def print_audit(record: AuditRecord, console: Console) -> None:
     lines = [
         Text(said, TONES[verdict.tone]),
         *(_criterion(each) for each in record.criteria if each.verdict != "pass"),
-        Text(summary.found(record)),
+        Text(summary.number_of_findings(record)),
         *map(_finding, record.findings[:TOP_FINDINGS]),
         *([Text(f"  and {count(hidden)} more", style="dim")] if hidden > 0 else []),
         Text(
@@ -129,10 +129,10 @@ def print_interactions(interactions: Interactions, console: Console) -> None:
     target = visible(interactions.target.label)
     pairs = sorted(interactions.pairs, key=_is_uncertain)
     n_certain = len(pairs) - sum(map(_is_uncertain, pairs))
-    hidden = len(pairs) - SHOWN
+    hidden = len(pairs) - FEATURES_SHOWN
     console.print(
         Text(f"Interactions: which words act together for “{target}”?", style="bold"),
-        _pairs(interactions, pairs[:SHOWN]),
+        _pairs(interactions, pairs[:FEATURES_SHOWN]),
         *([Text(f"and {count(hidden)} other pairs", style="dim")] if hidden > 0 else []),
         Text(
             f"{count(n_certain)} of {count(len(pairs))} pairs have a 95 % interval that "
@@ -185,7 +185,7 @@ def _bars(attribution: Attribution) -> Table:
     known = ranks(attribution)
     sizes = levels(attribution.values)
     errors = attribution.standard_errors
-    for place in ranked(attribution.values)[:SHOWN]:
+    for place in ranked(attribution.values)[:FEATURES_SHOWN]:
         table.add_row(
             known[place],
             Text(shorten(attribution.features[place], LONGEST)),
@@ -237,7 +237,7 @@ def _grade(attribution: Attribution) -> list[Text]:
 
 
 def _notes(attribution: Attribution) -> list[Text]:
-    hidden = len(attribution.values) - SHOWN
+    hidden = len(attribution.values) - FEATURES_SHOWN
     ends = (
         f"v(empty) {signed(attribution.empty_value)}, v(N) {signed(attribution.full_value)}, "
         f"removed: {visible(attribution.removal)}; {error_note(attribution)}"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.helpers.recording_page import SCREEN, RecordingPage
 from tests.helpers.search import choose_search
-from tests.helpers.watched import SCREEN, Watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
@@ -65,8 +65,8 @@ def context(browser: "Browser") -> Iterator["BrowserContext"]:
 
 
 @pytest.fixture
-def watched(context: "BrowserContext") -> Watched:
-    return Watched(context.new_page())
+def recording_page(context: "BrowserContext") -> RecordingPage:
+    return RecordingPage(context.new_page())
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from explain.adapters.base import (
 )
 from explain.adapters.failures import first_line
 from explain.adapters.function import FunctionClassifier, Output
-from explain.adapters.labels import Labels, renamed
+from explain.adapters.labels import Labels, with_labels
 from explain.adapters.safety import ADAPTER_CONFIG
 from explain.adapters.scores import Scores
 from explain.errors import AdapterError, ConfigurationError, ExplainError, nearest
@@ -121,18 +121,18 @@ def load(
     is_file = path.suffix in _SKLEARN_FILES
     if not path.exists():
         if is_file or not (isinstance(source, str) and _is_hub_id(source)):
-            raise AdapterError(_missing(path))
+            raise AdapterError(_missing_source(path))
         path, of_hub = _download(source), {"source": source}
         name = name or source
     loader = _loader(path, options)
     parameters = signature(loader).parameters
-    known = sorted(set(parameters) - {"file", "folder", "name", "source", "labels"})
-    if unknown := sorted(set(options) - set(known)):
+    allowed = sorted(set(parameters) - {"file", "folder", "name", "source", "labels"})
+    if unknown := sorted(set(options) - set(allowed)):
         raise ConfigurationError(
-            f"{str(source)!r} cannot be loaded with {unknown[0]}=; {nearest(unknown[0], known)}"
+            f"{str(source)!r} cannot be loaded with {unknown[0]}=; {nearest(unknown[0], allowed)}"
         )
-    needed = [name for name in known if parameters[name].default is Parameter.empty]
-    if missing := sorted(set(needed) - set(options)):
+    required = [name for name in allowed if parameters[name].default is Parameter.empty]
+    if missing := sorted(set(required) - set(options)):
         raise ConfigurationError(f"{str(source)!r} cannot be loaded without {missing[0]}=")
     names = {"labels": labels} if "labels" in parameters else {}
     try:
@@ -141,7 +141,7 @@ def load(
         raise
     except (Exception, SystemExit) as error:
         raise AdapterError(f"{str(path)!r} cannot be loaded: {first_line(error)}") from error
-    return model if labels is None else renamed(model, labels)
+    return model if labels is None else with_labels(model, labels)
 
 
 def _loader(path: Path, options: Mapping[str, Any]) -> Callable[..., TextClassifier]:
@@ -267,7 +267,7 @@ def _with_own(
         raise ConfigurationError(f"{model.name} has an output of its own; leave output out")
     if task not in (None, model.task):
         raise ConfigurationError(f"{model.name} is a {model.task} model, not {task}")
-    return model if labels is None else renamed(model, labels)
+    return model if labels is None else with_labels(model, labels)
 
 
 def _is_pipeline(obj: object) -> bool:
@@ -315,7 +315,7 @@ def _nearest(path: Path) -> Path:
     return path
 
 
-def _missing(path: Path) -> str:
+def _missing_source(path: Path) -> str:
     """Return what to do about a path that is not here."""
     kind = "file" if path.suffix in _SKLEARN_FILES else "folder"
     nearest_path = _nearest(path)

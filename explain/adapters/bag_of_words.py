@@ -28,7 +28,7 @@ from explain.errors import CapabilityError, PredictionError
 from explain.record import Task
 from explain.text.spans import Span, Text
 
-__all__ = ["BagOfWords", "unwrapped"]
+__all__ = ["BagOfWords", "final_estimator"]
 
 Weights: TypeAlias = NDArray[np.float64]
 """What one unit of each column adds to a target's value, shape (n_columns,)."""
@@ -54,7 +54,7 @@ class BagOfWords:
     """
 
     def __init__(self, estimator: Any, task: Task) -> None:
-        pipeline = unwrapped(estimator)
+        pipeline = final_estimator(estimator)
         steps = [step for _, step in pipeline.steps] if isinstance(pipeline, Pipeline) else []
         if len(steps) < 2 or not isinstance(steps[0], CountVectorizer):
             raise CapabilityError(
@@ -99,18 +99,18 @@ class BagOfWords:
         whole: str = self._preprocess(text)
         origin = np.repeat(np.arange(len(text)), [len(self._preprocess(c)) for c in text])
         group = min(self._pattern.groups, 1)
-        found = [
+        words = [
             (match[group], Span(0, int(origin[start]), int(origin[end - 1]) + 1))
             for match in (self._pattern.finditer(whole) if len(origin) == len(whole) else ())
             if match[group] not in self._stop_words
             for start, end in [match.span(group)]
         ]
-        if [word for word, _ in found] != self._analyze(text):
+        if [word for word, _ in words] != self._analyze(text):
             raise PredictionError(
                 "where the words of the vectorizer stand in the text cannot be told, because its "
                 "preprocessing moves characters; use unit='word' and shap, lime or occlusion"
             )
-        return found
+        return words
 
     def contributions(self, text: Text, index: int) -> Contributions:
         """Return what each word of a text adds to the value of the label with that index.
@@ -123,35 +123,39 @@ class BagOfWords:
             If the words of the text are not known.
         """
         weights = _weights(self._model, index, self._task)
-        known = [(w, span) for w, span in self.tokens(text) if w in self._vectorizer.vocabulary_]
-        columns = [self._vectorizer.vocabulary_[word] for word, _ in known]
+        in_vocabulary = [
+            (w, span) for w, span in self.tokens(text) if w in self._vectorizer.vocabulary_
+        ]
+        columns = [self._vectorizer.vocabulary_[word] for word, _ in in_vocabulary]
         row = self._transform([text]).toarray()[0]
         times = Counter(columns)
         values = [weights[column] * row[column] / times[column] for column in columns]
         return Contributions(
-            tuple(span for _, span in known), np.array(values, dtype=np.float64), self._additive
+            tuple(span for _, span in in_vocabulary),
+            np.array(values, dtype=np.float64),
+            self._additive,
         )
 
 
-def unwrapped(estimator: Any) -> Any:
+def final_estimator(estimator: Any) -> Any:
     """Return the estimator that a search has found, or the estimator itself."""
-    while (found := getattr(estimator, "best_estimator_", None)) is not None:
-        estimator = found
+    while (best_estimator := getattr(estimator, "best_estimator_", None)) is not None:
+        estimator = best_estimator
     return estimator
 
 
 def _check_words(vectorizer: Any) -> None:
     """Check that the columns of a vectorizer are words that stand in the text."""
-    other = {
+    changes = {
         "analyzer": vectorizer.analyzer != "word",
         "ngram_range": tuple(vectorizer.ngram_range) != (1, 1),
         "tokenizer": vectorizer.tokenizer is not None,
         "preprocessor": vectorizer.preprocessor is not None,
     }
-    if named := [option for option, is_other in other.items() if is_other]:
+    if wrong := [option for option, is_changed in changes.items() if is_changed]:
         raise CapabilityError(
-            f"the {named[0]} of {type(vectorizer).__name__} is one of its own "
-            f"({getattr(vectorizer, named[0])!r}), so its columns are not single words whose place "
+            f"the {wrong[0]} of {type(vectorizer).__name__} is one of its own "
+            f"({getattr(vectorizer, wrong[0])!r}), so its columns are not single words whose place "
             "in the text is known; use shap, lime or occlusion"
         )
 
@@ -172,8 +176,8 @@ def _weights(model: Any, index: int, task: Task) -> Weights:
     if isinstance(model, LogisticRegression) or (
         isinstance(model, SGDClassifier) and model.loss == "log_loss"
     ):
-        one: Weights = model.coef_[0]
-        return one if index == 1 else -one
+        coefficients: Weights = model.coef_[0]
+        return coefficients if index == 1 else -coefficients
     if isinstance(model, _REGRESSORS):
         return np.asarray(model.coef_, dtype=np.float64).ravel()
     raise CapabilityError(

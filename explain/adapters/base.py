@@ -240,8 +240,8 @@ def description_of(
         The files that it was loaded from.
     """
     facts = dict(facts or {})
-    if own := getattr(model, "own_labels", None):
-        facts["labels before they were renamed"] = list[JsonValue](own)
+    if labels_before := getattr(model, "own_labels", None):
+        facts["labels before they were renamed"] = list[JsonValue](labels_before)
     return ModelDescription(
         name=model.name,
         adapter=type(model).__name__,

@@ -18,14 +18,14 @@ BATCH_COST = 1 / 16
 """What a batch costs beside its tokens, in budgets (benchmarks/bench_engine.py)."""
 
 
-class _Batched(Protocol):
+class _BatchedModel(Protocol):
     name: str
     labels: tuple[str, ...]
     token_budget: int
 
 
 def score_in_batches(
-    model: _Batched,
+    model: _BatchedModel,
     ids: Sequence[Sequence[int]],
     score: Callable[[list[int]], Scores],
     *,
@@ -55,7 +55,7 @@ def score_in_batches(
     """
     scores = np.empty((len(ids), len(model.labels)))
     rest = sorted(range(len(ids)), key=lambda i: (len(ids[i]), ids[i]))
-    batches = _packed(rest, ids, model.token_budget, equal_lengths)
+    batches = _pack(rest, ids, model.token_budget, equal_lengths)
     while batches:
         batch = batches[0]
         try:
@@ -65,42 +65,48 @@ def score_in_batches(
                 raise failure(model.name, error) from error
             model.token_budget = len(batch) * len(ids[batch[-1]]) // 2
             rest = [*chain.from_iterable(batches)]
-            batches = _packed(rest, ids, model.token_budget, equal_lengths)
+            batches = _pack(rest, ids, model.token_budget, equal_lengths)
         else:
             del batches[0]
     return scores
 
 
-def _packed(
+def _pack(
     order: Sequence[int], ids: Sequence[Sequence[int]], token_budget: int, equal_lengths: bool
 ) -> list[list[int]]:
     """Return sequences, given in order of their lengths, as batches."""
     widths, counts = np.unique([len(ids[i]) for i in order], return_counts=True)
     sizes = np.maximum(1, token_budget // np.maximum(1, widths))
-    ends = np.concatenate([[0], np.cumsum(counts)])
-    cuts = range(len(ends)) if equal_lengths else _cheapest_cuts(widths, sizes, ends, token_budget)
+    cumulative_counts = np.concatenate([[0], np.cumsum(counts)])
+    cuts = (
+        range(len(cumulative_counts))
+        if equal_lengths
+        else _cheapest_cuts(widths, sizes, cumulative_counts, token_budget)
+    )
     batches = []
     for first, last in pairwise(cuts):
-        own = order[ends[first] : ends[last]]
-        n = -(-len(own) // int(sizes[last - 1]))
-        batches += [[*own[len(own) * i // n : len(own) * (i + 1) // n]] for i in range(n)]
+        group = order[cumulative_counts[first] : cumulative_counts[last]]
+        n = -(-len(group) // int(sizes[last - 1]))
+        batches += [[*group[len(group) * i // n : len(group) * (i + 1) // n]] for i in range(n)]
     return batches
 
 
-def _cheapest_cuts(widths: _Ints, sizes: _Ints, ends: _Ints, token_budget: int) -> list[int]:
+def _cheapest_cuts(
+    widths: _Ints, sizes: _Ints, cumulative_counts: _Ints, token_budget: int
+) -> list[int]:
     """Return between which lengths to cut, by dynamic programming.
 
     All sequences between two cuts are padded to the last of their `widths`, of which `sizes` make
-    a batch; `ends` are how many sequences there are up to each length.
+    a batch; `cumulative_counts` are how many sequences there are up to each length.
     """
-    costs, before = np.zeros(len(ends)), np.zeros(len(ends), dtype=int)
-    for end in range(1, len(ends)):
-        counts = ends[end] - ends[:end]
+    costs, before = np.zeros(len(cumulative_counts)), np.zeros(len(cumulative_counts), dtype=int)
+    for end in range(1, len(cumulative_counts)):
+        counts = cumulative_counts[end] - cumulative_counts[:end]
         batches = -(-counts // sizes[end - 1])
         total = costs[:end] + counts * widths[end - 1] + batches * token_budget * BATCH_COST
         before[end] = np.argmin(total)
         costs[end] = total[before[end]]
-    cuts = [len(ends) - 1]
+    cuts = [len(cumulative_counts) - 1]
     while cuts[-1]:
         cuts.append(int(before[cuts[-1]]))
     return cuts[::-1]

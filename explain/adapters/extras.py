@@ -5,10 +5,10 @@ from types import ModuleType
 
 from explain.errors import AdapterError
 
-__all__ = ["need"]
+__all__ = ["import_extra"]
 
 
-def need(package: str, extra: str) -> ModuleType:
+def import_extra(package: str, extra: str) -> ModuleType:
     """Return a package that comes with an extra of this one.
 
     Raises

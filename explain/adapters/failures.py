@@ -22,9 +22,9 @@ def failure(name: str, error: BaseException) -> PredictionError:
 
     One that is ours already stays as it is if it holds none.
     """
-    said = message(error)
+    problem = message(error)
     if isinstance(error, PredictionError):
-        return error if said == str(error) else PredictionError(said)
+        return error if problem == str(error) else PredictionError(problem)
     line = message(" ".join(redacted(str(error)).split()))
     return PredictionError(f"{name} raised {type(error).__name__}: {line}")
 
@@ -39,7 +39,7 @@ def halve_on_failure(
     work: Callable[[Sequence[Q]], Iterable[T]],
     items: Sequence[Q],
     name: str,
-    catching: type[Exception] = Exception,
+    error_type: type[Exception] = Exception,
 ) -> list[T | PredictionError]:
     """Return the result of each item; a batch that fails is halved until what fails stands alone.
 
@@ -51,18 +51,18 @@ def halve_on_failure(
         The whole batch.
     name : str
         Whose failure it is.
-    catching : type of exception
+    error_type : type of exception
         What counts as a failure of the items; anything else is raised.
     """
     try:
         return [*work(items)]
-    except catching as error:
+    except error_type as error:
         if len(items) == 1:
             return [failure(name, error)]
     half = len(items) // 2
     return [
-        *halve_on_failure(work, items[:half], name, catching),
-        *halve_on_failure(work, items[half:], name, catching),
+        *halve_on_failure(work, items[:half], name, error_type),
+        *halve_on_failure(work, items[half:], name, error_type),
     ]
 
 

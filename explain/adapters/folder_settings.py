@@ -120,14 +120,14 @@ def read_json(path: Path) -> Any:
 
 def _settings(content: Any) -> Iterator[tuple[str, Any]]:
     """Yield names and values of all objects in a JSON value."""
-    waiting = [content]
-    while waiting:
-        value = waiting.pop()
+    values = [content]
+    while values:
+        value = values.pop()
         if isinstance(value, dict):
             yield from value.items()
-            waiting.extend(value.values())
+            values.extend(value.values())
         elif isinstance(value, list):
-            waiting.extend(value)
+            values.extend(value)
 
 
 def _check_setting(path: Path, key: str, value: Any) -> None:

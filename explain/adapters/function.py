@@ -85,17 +85,17 @@ class FunctionClassifier:
             If the function raises, or its answer is no array of that shape, or no probabilities.
         """
         try:
-            answer = self.function(list(texts))
+            output = self.function(list(texts))
         except INTERRUPTS:
             raise
         except BaseException as error:
             raise failure(self.name, error) from error
-        values = check_scores(answer, len(texts), self.labels, self.name)
+        values = check_scores(output, len(texts), self.labels, self.name)
         if self.output == "scores":
             return values
         return log_odds_scores(values, self.task, self.name, self.decimals)
 
     def describe(self) -> ModelDescription:
         """Return what is known of the model."""
-        rounded = {} if self.decimals is None else {"decimals": self.decimals}
-        return description_of(self, {"output": self.output, **rounded})
+        rounding = {} if self.decimals is None else {"decimals": self.decimals}
+        return description_of(self, {"output": self.output, **rounding})

@@ -45,10 +45,10 @@ def check_growth(tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
         _require(sum(backend.encode(probe).attention_mask), MOST_ADDED, folder)
 
 
-def _require(grown: float, most: float, folder: Path) -> None:
-    if grown > most:
+def _require(growth: float, most: float, folder: Path) -> None:
+    if growth > most:
         raise AdapterError(
-            f"the tokenizer in {str(folder)!r} makes {grown:,.0f} of one character, at most "
+            f"the tokenizer in {str(folder)!r} makes {growth:,.0f} of one character, at most "
             f"{most:,} can be used; pass the tokenizer that the model was trained with"
         )
 
@@ -70,5 +70,5 @@ def _times(step: dict[str, Any]) -> float:
     if step.get("type") != "Replace":
         return 1.0
     pattern = step.get("pattern", {}).get("String")
-    made = len(step.get("content", ""))
-    return max(1.0, made / len(pattern)) if pattern else 1.0 + made
+    n_made = len(step.get("content", ""))
+    return max(1.0, n_made / len(pattern)) if pattern else 1.0 + n_made

@@ -11,12 +11,12 @@ from explain.adapters.base import TextClassifier
 from explain.errors import AdapterError, ConfigurationError
 from explain.record import Task
 
-__all__ = ["Labels", "check_labels", "label_names", "new_names", "renamed"]
+__all__ = ["Labels", "check_labels", "label_names", "new_names", "with_labels"]
 
 Labels: TypeAlias = Sequence[str] | Mapping[int, str] | Mapping[str, int]
 """Names of columns: in their order, or with their numbers as ``id2label`` or ``label2id``."""
 
-SHOWN = 5
+MOST_SHOWN = 5
 """Labels that an error message names."""
 
 
@@ -37,9 +37,9 @@ def check_labels(labels: Labels, task: Task) -> tuple[str, ...]:
             f"a {task} classifier needs at least {fewest} labels, {len(names)} given; "
             "name one per column of the scores"
         )
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
+    if duplicates := sorted({name for name in names if names.count(name) > 1}):
         raise AdapterError(
-            f"the label {repeated[0]!r} appears {names.count(repeated[0])} times; "
+            f"the label {duplicates[0]!r} appears {names.count(duplicates[0])} times; "
             "labels must be distinct"
         )
     return names
@@ -79,14 +79,14 @@ def _names_of_mapping(labels: Mapping[Any, Any]) -> tuple[str, ...]:
     } - {None}
     if len(readings) == 1 and (names := readings.pop()):
         return names
-    seen = ", ".join(f"{key!r}: {value!r}" for key, value in list(labels.items())[:SHOWN])
-    found = (
+    items = ", ".join(f"{key!r}: {value!r}" for key, value in list(labels.items())[:MOST_SHOWN])
+    problem = (
         "can be read in two ways"
         if readings
         else f"does not number the columns 0 to {len(labels) - 1}"
     )
     raise ConfigurationError(
-        f"labels={{{seen}}} {found}; pass a list of names, one for each column, the first for "
+        f"labels={{{items}}} {problem}; pass a list of names, one for each column, the first for "
         "column 0"
     )
 
@@ -109,7 +109,7 @@ def _column(column: Any) -> int:
     return int(column) if isinstance(column, str) else index(column)
 
 
-def new_names(labels: Labels, own: tuple[str, ...], task: Task, name: str) -> tuple[str, ...]:
+def new_names(labels: Labels, current: tuple[str, ...], task: Task, name: str) -> tuple[str, ...]:
     """Return names that can stand in place of a model's own.
 
     Raises
@@ -121,20 +121,23 @@ def new_names(labels: Labels, own: tuple[str, ...], task: Task, name: str) -> tu
         columns.
     """
     names = label_names(labels)
-    if len(names) != len(own):
+    if len(names) != len(current):
         raise ConfigurationError(
-            f"{name} has {len(own)} labels ({_shown(own)}), {len(names)} were given "
-            f"({_shown(names)}); pass one name for each, in this order"
+            f"{name} has {len(current)} labels ({_listing(current)}), {len(names)} were given "
+            f"({_listing(names)}); pass one name for each, in this order"
         )
-    if moved := [new for new, was in zip(names, own, strict=True) if new != was and new in own]:
+    if reused := [
+        new for new, old in zip(names, current, strict=True) if new != old and new in current
+    ]:
         raise ConfigurationError(
-            f"{name} has the labels {_shown(own)}, and labels would make {moved[0]!r} the name of "
-            "another of them; leave labels out, or pass names in this order that are not among them"
+            f"{name} has the labels {_listing(current)}, and labels would make {reused[0]!r} "
+            "the name of another of them; leave labels out, or pass names in this order that are "
+            "not among them"
         )
     return check_labels(names, task)
 
 
-def renamed(model: TextClassifier, labels: Labels) -> TextClassifier:
+def with_labels(model: TextClassifier, labels: Labels) -> TextClassifier:
     """Return the model with other names for its columns, beside which its record states its own.
 
     The model keeps its own: what is returned is a shallow copy of the classifier, with the same
@@ -148,23 +151,23 @@ def renamed(model: TextClassifier, labels: Labels) -> TextClassifier:
         If `labels` are not one name for each column, exchange names of the model among its
         columns, or the model makes its labels by itself.
     """
-    own = model.labels
-    names = new_names(labels, own, model.task, model.name)
-    if names == own:
+    current = model.labels
+    names = new_names(labels, current, model.task, model.name)
+    if names == current:
         return model
     try:
-        other = copy(model)
-        vars(other).update(labels=names, own_labels=own)
+        relabelled = copy(model)
+        vars(relabelled).update(labels=names, own_labels=current)
     except TypeError:
-        other = model
-    if other.labels != names:
+        relabelled = model
+    if relabelled.labels != names:
         raise ConfigurationError(
-            f"{model.name} makes its labels ({_shown(own)}) by itself; name them in "
+            f"{model.name} makes its labels ({_listing(current)}) by itself; name them in "
             f"{type(model).__name__}, or wrap a function: explain.wrap(model.predict, "
             f"labels=[...], output='scores', task={model.task!r})"
         )
-    return other
+    return relabelled
 
 
-def _shown(labels: Sequence[str]) -> str:
-    return ", ".join(labels[:SHOWN]) + (", …" if len(labels) > SHOWN else "")
+def _listing(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:MOST_SHOWN]) + (", …" if len(labels) > MOST_SHOWN else "")

@@ -98,7 +98,7 @@ def load_model(
         config = options.setdefault("config", load_config(folder, kind))
         _check_outline(auto, config, folder, kind)
     with loading(folder, kind):
-        model, found = auto.from_pretrained(
+        model, info = auto.from_pretrained(
             folder,
             local_files_only=True,
             use_safetensors=True,
@@ -107,7 +107,7 @@ def load_model(
             dtype=dtype or "auto",
             **options,
         )
-    return model, set(found["missing_keys"])
+    return model, set(info["missing_keys"])
 
 
 def _check_outline(auto: Any, config: "PretrainedConfig", folder: Path, kind: str) -> None:
@@ -117,16 +117,16 @@ def _check_outline(auto: Any, config: "PretrainedConfig", folder: Path, kind: st
     """
     with loading(folder, kind), torch.device("meta"):
         outline = auto.from_config(deepcopy(config), trust_remote_code=False)
-    described = sum(weight.numel() for weight in (*outline.parameters(), *outline.buffers()))
-    held = sum(path.stat().st_size for path in weight_files(folder))
-    if described > MOST_WEIGHTS_PER_BYTE * held + MORE_WEIGHTS:
+    n_weights = sum(weight.numel() for weight in (*outline.parameters(), *outline.buffers()))
+    n_bytes = sum(path.stat().st_size for path in weight_files(folder))
+    if n_weights > MOST_WEIGHTS_PER_BYTE * n_bytes + MORE_WEIGHTS:
         raise AdapterError(
-            f"config.json in {str(folder)!r} describes {described:,} weights, and its files hold "
-            f"{held:,} bytes; save the model again"
+            f"config.json in {str(folder)!r} describes {n_weights:,} weights, and its files hold "
+            f"{n_bytes:,} bytes; save the model again"
         )
 
 
-def refuse_random(missing: set[str], folder: Path, kind: str) -> None:
+def refuse_random(names: set[str], folder: Path, kind: str) -> None:
     """Check that no weights are missing, which would be random.
 
     Raises
@@ -134,9 +134,9 @@ def refuse_random(missing: set[str], folder: Path, kind: str) -> None:
     AdapterError
         If some are.
     """
-    if missing:
+    if names:
         raise AdapterError(
-            f"{str(folder)!r} lacks weights of a {kind} ({min(missing)} and {len(missing) - 1} "
+            f"{str(folder)!r} lacks weights of a {kind} ({min(names)} and {len(names) - 1} "
             "more), which would be random; pass a fine-tuned model"
         )
 

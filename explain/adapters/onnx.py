@@ -16,7 +16,7 @@ from packaging.version import Version
 from transformers import AutoModelForSequenceClassification
 
 from explain.adapters.base import description_of
-from explain.adapters.extras import need
+from explain.adapters.extras import import_extra
 from explain.adapters.loading import load_config, load_tokenizer, loading
 from explain.adapters.reading_limits import check_vocabulary, max_length_of, pad_id_of, pad_side_of
 from explain.adapters.safety import LoadedFiles, check_folder
@@ -152,7 +152,7 @@ class OnnxClassifier(TokenizerClassifier):
         UnsafeModelError
             If it comes with code.
         """
-        runtime = need("onnxruntime", "onnx")
+        runtime = import_extra("onnxruntime", "onnx")
         path = Path(folder)
         check_folder(path, weights=".onnx")
         file = _model_file(path)
@@ -210,11 +210,11 @@ class OnnxClassifier(TokenizerClassifier):
             )
 
     def _check_inputs(self) -> None:
-        given = list(self._tokenize(["."]))
-        if unknown := sorted(set(self._inputs) - set(given)):
+        inputs = list(self._tokenize(["."]))
+        if unknown := sorted(set(self._inputs) - set(inputs)):
             raise AdapterError(
                 f"{self.name} asks for the input {unknown[0]!r}, its tokenizer gives "
-                f"{', '.join(given)}; export the model again with these inputs"
+                f"{', '.join(inputs)}; export the model again with these inputs"
             )
         for entry in self._session.get_inputs():
             if entry.type != "tensor(int64)" or any(isinstance(size, int) for size in entry.shape):
@@ -224,7 +224,7 @@ class OnnxClassifier(TokenizerClassifier):
                 )
 
     def _score_batch(self, encoded: Mapping[str, Any]) -> Scores:
-        inputs = self._padded({key: encoded[key] for key in self._inputs})
+        inputs = self._pad_rows({key: encoded[key] for key in self._inputs})
         (logits,) = _run(self._session, self._output, inputs)
         return check_scores(logits, len(encoded["input_ids"]), self.labels, self.name)
 
@@ -250,8 +250,8 @@ def _external_files(file: Path) -> list[Path]:
         return []
     with file.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
         names = {
-            content[found.end() : found.end() + found[1][0]]
-            for found in re.finditer(rb"\x0a\x08location\x12([\x01-\x7f])", content)
+            content[match.end() : match.end() + match[1][0]]
+            for match in re.finditer(rb"\x0a\x08location\x12([\x01-\x7f])", content)
         }
     folder = file.parent.resolve()
     paths = [folder / os.fsdecode(name) for name in sorted(names)]
@@ -299,9 +299,13 @@ def _session(runtime: Any, file: Path, device: str) -> "InferenceSession":
         )
     kind, _, number = str(device).partition(":")
     provider = PROVIDERS.get(kind)
-    here = [name for name, known in PROVIDERS.items() if known in runtime.get_available_providers()]
-    if kind not in here or not (number or "0").isdecimal():
-        raise ConfigurationError(f"there is no device {device!r}; {nearest(str(device), here)}")
+    devices = [
+        name
+        for name, provider_name in PROVIDERS.items()
+        if provider_name in runtime.get_available_providers()
+    ]
+    if kind not in devices or not (number or "0").isdecimal():
+        raise ConfigurationError(f"there is no device {device!r}; {nearest(str(device), devices)}")
     _limit_memory(runtime)
     options = runtime.SessionOptions()
     options.add_session_config_entry("session.use_env_allocators", "1")

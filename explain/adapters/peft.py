@@ -8,7 +8,7 @@ from typing import Any
 from safetensors import safe_open
 from transformers import AutoModelForSequenceClassification
 
-from explain.adapters.extras import need
+from explain.adapters.extras import import_extra
 from explain.adapters.loading import (
     load_config,
     load_model,
@@ -27,7 +27,7 @@ __all__ = ["load_peft"]
 
 WEIGHTS = "adapter_model.safetensors"
 
-MERGED = ("LORA", "ADALORA", "LOHA", "LOKR", "IA3")
+MERGEABLE = ("LORA", "ADALORA", "LOHA", "LOKR", "IA3")
 """The kinds that merge and read nothing but `WEIGHTS`; others open files or the hub."""
 
 
@@ -69,33 +69,33 @@ def load_peft(
     UnsafeModelError
         If loading either would run code, or the adapter names files or modules outside of it.
     """
-    peft = need("peft", "peft")
+    peft = import_extra("peft", "peft")
     path = Path(folder)
     check_folder(path, config=ADAPTER_CONFIG)
     if not (path / WEIGHTS).is_file():
         raise AdapterError(f"{str(path)!r} holds no {WEIGHTS}; save the adapter again")
     settings = _settings(path)
-    below = _base_folder(path, settings, base)
-    check_folder(below)
+    base_folder = _base_folder(path, settings, base)
+    check_folder(base_folder)
 
-    own = path / "config.json"
+    config_file = path / "config.json"
     adapter = LoadedFiles.of(path, [path / WEIGHTS])
-    whole = LoadedFiles.of(below, weight_files(below))
-    config = load_config(path if own.is_file() else below, KIND)
+    whole = LoadedFiles.of(base_folder, weight_files(base_folder))
+    config = load_config(path if config_file.is_file() else base_folder, KIND)
     model, missing = load_model(
-        AutoModelForSequenceClassification, below, KIND, dtype=dtype, config=config
+        AutoModelForSequenceClassification, base_folder, KIND, dtype=dtype, config=config
     )
-    merged, trained = _merged(peft, model, path)
-    refuse_random(missing - trained, path, KIND)
+    merged_model, adapter_weights = _merge(peft, model, path)
+    refuse_random(missing - adapter_weights, path, KIND)
     has_tokenizer = any((path / f).is_file() for f in ("tokenizer.json", "tokenizer_config.json"))
-    tokenizer = load_tokenizer(path if has_tokenizer else below)
+    tokenizer = load_tokenizer(path if has_tokenizer else base_folder)
     return TransformersClassifier(
-        on_device(merged, device),
+        on_device(merged_model, device),
         tokenizer,
         name=name or path.resolve().name,
         source=source or path.as_posix(),
-        files=adapter.unchanged() + _below(whole.unchanged(), path, below),
-        facts={"adapter": f"{settings['peft_type']}, merged", "base": below.as_posix()},
+        files=adapter.unchanged() + _hashes_of_base(whole.unchanged(), path, base_folder),
+        facts={"adapter": f"{settings['peft_type']}, merged", "base": base_folder.as_posix()},
         task=task,
         long_text=long_text,
         pool=pool,
@@ -116,15 +116,15 @@ def _settings(path: Path) -> dict[str, Any]:
             raise AdapterError(
                 f"{key} of {place} is {value!r}, expected a string; save the adapter again"
             )
-    if settings["peft_type"] not in MERGED:
+    if settings["peft_type"] not in MERGEABLE:
         raise AdapterError(
             f"{str(path)!r} is an adapter of the kind {settings['peft_type']}, which cannot be "
-            f"merged into its base from {WEIGHTS} alone; pass one of {', '.join(MERGED)}, or wrap "
-            "a function that calls the model"
+            f"merged into its base from {WEIGHTS} alone; pass one of {', '.join(MERGEABLE)}, or "
+            "wrap a function that calls the model"
         )
-    if named := _reaches_out(settings):
+    if outside := _reaches_out(settings):
         raise UnsafeModelError(
-            f"{place} names a file or a Python module outside of the adapter ({named}), which is "
+            f"{place} names a file or a Python module outside of the adapter ({outside}), which is "
             "never opened; merge the adapter and save the whole model"
         )
     return settings
@@ -141,47 +141,52 @@ def _reaches_out(settings: dict[str, Any]) -> str | None:
         return "auto_mapping"
     for key, value in settings.items():
         if isinstance(value, dict) and any(
-            name.endswith(("_file", "_path")) and own is not None for name, own in value.items()
+            name.endswith(("_file", "_path")) and value_inside is not None
+            for name, value_inside in value.items()
         ):
             return key
     return None
 
 
 def _base_folder(path: Path, settings: dict[str, Any], base: str | Path | None) -> Path:
-    named = settings.get("base_model_name_or_path")
-    found = Path(base) if base is not None else path / (named or "")
-    if base is None and (not named or not found.is_dir()):
+    base_name = settings.get("base_model_name_or_path")
+    base_folder = Path(base) if base is not None else path / (base_name or "")
+    if base is None and (not base_name or not base_folder.is_dir()):
         raise AdapterError(
-            f"the base model of {str(path)!r} is {named!r}, which is no folder here, and nothing "
-            "is downloaded; pass base='FOLDER'"
+            f"the base model of {str(path)!r} is {base_name!r}, which is no folder here, and "
+            "nothing is downloaded; pass base='FOLDER'"
         )
-    return found
+    return base_folder
 
 
-def _merged(peft: Any, model: Any, path: Path) -> tuple[Any, set[str]]:
+def _merge(peft: Any, model: Any, path: Path) -> tuple[Any, set[str]]:
     """Return the merged model, and the names of its weights that the adapter holds whole."""
     with (
         loading(path, "complete adapter"),
         safe_open(path / WEIGHTS, framework="pt") as weights,
     ):
-        saved = set(weights.keys())
+        saved_names = set(weights.keys())
     # What is missing is an error below, for all weights and not for some.
     with loading(path, "complete adapter"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         adapted = peft.PeftModel.from_pretrained(
             model, path, local_files_only=True, torch_device="cpu"
         )
-        wanted = set(peft.get_peft_model_state_dict(adapted, save_embedding_layers=False))
-    refuse_random(wanted - saved, path, "complete adapter")
+        required_names = set(peft.get_peft_model_state_dict(adapted, save_embedding_layers=False))
+    refuse_random(required_names - saved_names, path, "complete adapter")
     prefix = "base_model.model."
     # Of most kinds peft cannot put back a trained head of several layers.
     with loading(path, "mergeable adapter"):
         merged = adapted.merge_and_unload()
-    return merged, {key.removeprefix(prefix) for key in wanted}
+    return merged, {key.removeprefix(prefix) for key in required_names}
 
 
-def _below(files: tuple[FileHash, ...], path: Path, below: Path) -> tuple[FileHash, ...]:
+def _hashes_of_base(
+    files: tuple[FileHash, ...], path: Path, base_folder: Path
+) -> tuple[FileHash, ...]:
     """Return the hashes of the base; one inside of the adapter's folder keeps its place."""
-    own, root = below.resolve(), path.resolve()
-    place = own.relative_to(root).as_posix() if own.is_relative_to(root) else "base"
+    resolved_base, root = base_folder.resolve(), path.resolve()
+    place = (
+        resolved_base.relative_to(root).as_posix() if resolved_base.is_relative_to(root) else "base"
+    )
     return tuple(file.model_copy(update={"path": f"{place}/{file.path}"}) for file in files)

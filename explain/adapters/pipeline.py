@@ -39,7 +39,7 @@ TOLERANCE = 1e-4
 RELATIVE = 1e-2
 """The same as a share of the smaller of the two, for probabilities close to zero."""
 
-SHOWN = 40
+MOST_SHOWN = 40
 """Characters of a text that an error message shows."""
 
 _FUNCTIONS: dict[Task, tuple[str, Callable[[Scores], Scores]]] = {
@@ -83,9 +83,9 @@ def wrap_pipeline(
         model.max_length = min(model.max_length, limit)
     # The pipeline of the user, on copies of what others may use meanwhile.
     pipeline = copy(pipeline)
-    pipeline.model, pipeline.tokenizer = model._private.here(), deepcopy(tokenizer)
+    pipeline.model, pipeline.tokenizer = model._private.copy_of_thread(), deepcopy(tokenizer)
     if open_task:
-        model.task = _task_of(_answer(pipeline, PROBES[0], labels))
+        model.task = _task_of(_scores_of_pipeline(pipeline, PROBES[0], labels))
     for text in (*PROBES, "good " * model.max_length + "Bad, never again!"):
         _compare(pipeline, model, text)
     return model
@@ -110,10 +110,10 @@ def _require_plain(pipeline: Pipeline, labels: Sequence[str]) -> None:
 def _own_steps(pipeline: Pipeline) -> list[str]:
     """Return the methods of the library's pipeline that a subclass or an object overrides."""
     classes = type(pipeline).__mro__
-    below = classes[: classes.index(TextClassificationPipeline)]
+    subclasses = classes[: classes.index(TextClassificationPipeline)]
     return [
         name
-        for attributes in (vars(pipeline), *map(vars, below))
+        for attributes in (vars(pipeline), *map(vars, subclasses))
         for name in attributes
         if callable(getattr(TextClassificationPipeline, name, None))
         and (name == "__call__" or not name.startswith("__"))
@@ -129,26 +129,26 @@ def _way_out(labels: Sequence[str]) -> str:
     )
 
 
-def _answer(pipeline: Pipeline, text: str, labels: Sequence[str]) -> Scores:
+def _scores_of_pipeline(pipeline: Pipeline, text: str, labels: Sequence[str]) -> Scores:
     """Return what a pipeline gives for a text alone, shape (n_labels,)."""
     try:
-        (found,) = pipeline([text], top_k=None, verbose=False)
-        by_label = {entry["label"]: entry["score"] for entry in found}
+        (entries,) = pipeline([text], top_k=None, verbose=False)
+        by_label = {entry["label"]: entry["score"] for entry in entries}
         row = [by_label[label] for label in labels]
     except Exception as error:
         raise AdapterError(
-            f"{type(pipeline).__name__} gives no score for each label of {text[:SHOWN]!r} "
+            f"{type(pipeline).__name__} gives no score for each label of {text[:MOST_SHOWN]!r} "
             f"({first_line(error)}); {_way_out(labels)}"
         ) from error
     scores: Scores = check_scores([row], 1, labels, type(pipeline).__name__)[0]
     return scores
 
 
-def _task_of(answer: Scores) -> Task:
+def _task_of(scores: Scores) -> Task:
     """Return the task of a pipeline of whose model nothing else is known."""
-    if answer.min() < 0 or answer.max() > 1:
-        return "regression" if len(answer) == 1 else "single_label"
-    one_each = len(answer) > 1 and abs(answer.sum() - 1) <= TOLERANCE
+    if scores.min() < 0 or scores.max() > 1:
+        return "regression" if len(scores) == 1 else "single_label"
+    one_each = len(scores) > 1 and abs(scores.sum() - 1) <= TOLERANCE
     return "single_label" if one_each else "multi_label"
 
 
@@ -163,32 +163,32 @@ def _compare(pipeline: Pipeline, model: TransformersClassifier, text: str) -> No
     AdapterError
         If it does.
     """
-    read = len(model._tokenize([text])["input_ids"][0])
-    more = _n_tokens(pipeline, text) - read
-    if more > 0 and (read + more > LONGEST_PROBE or pipeline.device.type != "cpu"):
+    n_read = len(model._tokenize([text])["input_ids"][0])
+    n_more = _n_tokens(pipeline, text) - n_read
+    if n_more > 0 and (n_read + n_more > LONGEST_PROBE or pipeline.device.type != "cpu"):
         return
     try:
-        answer = _answer(pipeline, text, model.labels)
+        of_pipeline = _scores_of_pipeline(pipeline, text, model.labels)
     except AdapterError:
-        if more > 0:
+        if n_more > 0:
             return
         raise
     function, apply = _FUNCTIONS[model.task]
-    alone = apply(model.predict([text]))[0]
-    if _agree(alone, answer):
+    of_model = apply(model.predict([text]))[0]
+    if _agree(of_model, of_pipeline):
         return
-    worst = int(np.argmax(np.abs(alone - answer)))
-    shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    worst = int(np.argmax(np.abs(of_model - of_pipeline)))
+    quotation = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
     cause = (
-        f"it reads {read + more} tokens where the model states {model.max_length}; pass "
+        f"it reads {n_read + n_more} tokens where the model states {model.max_length}; pass "
         "truncation=True to the pipeline"
-        if more > 0
+        if n_more > 0
         else "leave out what the pipeline is told beyond them"
     )
     raise AdapterError(
-        f"the pipeline gives {model.labels[worst]} {answer[worst]:.4g} for {shown!r}, and "
-        f"{function} of its model and tokenizer alone is {alone[worst]:.4g}, which is what would "
-        f"be explained; {cause}, or {_way_out(model.labels)}"
+        f"the pipeline gives {model.labels[worst]} {of_pipeline[worst]:.4g} for {quotation!r}, "
+        f"and {function} of its model and tokenizer alone is {of_model[worst]:.4g}, which is what "
+        f"would be explained; {cause}, or {_way_out(model.labels)}"
     )
 
 
@@ -203,9 +203,9 @@ def _n_tokens(pipeline: Pipeline, text: str) -> int:
         return 0
 
 
-def _agree(alone: Scores, answer: Scores) -> bool:
+def _agree(of_model: Scores, of_pipeline: Scores) -> bool:
     """Tell whether two scores of each label are equal but for rounding, those near zero too."""
-    larger = np.maximum(1, np.maximum(np.abs(alone), np.abs(answer)))
-    smaller = np.minimum(np.abs(alone), np.abs(answer))
+    larger = np.maximum(1, np.maximum(np.abs(of_model), np.abs(of_pipeline)))
+    smaller = np.minimum(np.abs(of_model), np.abs(of_pipeline))
     allowed = np.minimum(TOLERANCE * larger, RELATIVE * smaller + np.finfo(np.float32).tiny)
-    return bool((np.abs(alone - answer) <= allowed).all())
+    return bool((np.abs(of_model - of_pipeline) <= allowed).all())

@@ -103,7 +103,7 @@ class PretrainedClassifier(TokenizerClassifier):
     @property
     def embeddings(self) -> tuple[torch.nn.Module, ...]:
         """The layers that turn token ids into vectors, an encoder's before its decoder's."""
-        model = self._private.here()
+        model = self._private.copy_of_thread()
         if not model.config.is_encoder_decoder:
             return (model.get_input_embeddings(),)
         return (
@@ -114,7 +114,7 @@ class PretrainedClassifier(TokenizerClassifier):
     @property
     def network(self) -> torch.nn.Module:
         """The module that scores are computed by in this thread."""
-        return self._private.here()
+        return self._private.copy_of_thread()
 
     def predict(self, texts: Sequence[Text]) -> Scores:
         """Return the scores of `texts`, as `TokenizerClassifier.predict`.
@@ -142,11 +142,11 @@ class PretrainedClassifier(TokenizerClassifier):
         encoded = self._tokenize(texts)
         inputs = self._pad(encoded)
         width = inputs["input_ids"].shape[1]
-        left = self._pad_side == "left"
+        pads_left = self._pad_side == "left"
         spans = []
         for row in self._spans(encoded, texts):
             padding: tuple[Span | None, ...] = (None,) * (width - len(row))
-            spans.append(padding + row if left else row + padding)
+            spans.append(padding + row if pads_left else row + padding)
         if not self.model.config.is_encoder_decoder:
             return Encoding(inputs, (tuple(spans),))
         # The decoder reads the text shifted by the token that starts it.
@@ -163,12 +163,12 @@ class PretrainedClassifier(TokenizerClassifier):
         self._check_differentiable()
         mask_id = None if self.mask_token is None else self.tokenizer.mask_token_id
         token_id = {"mask": mask_id, "pad": self._pad_id}
-        if (found := token_id.get(baseline)) is None:
+        if (id_ := token_id.get(baseline)) is None:
             has = [key for key, value in token_id.items() if value is not None]
             raise CapabilityError(
                 f"{self.name} has no {baseline} token to start from; it has: {', '.join(has)}"
             )
-        return int(found)
+        return int(id_)
 
     @abstractmethod
     def differentiable_scores(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -202,5 +202,5 @@ class PretrainedClassifier(TokenizerClassifier):
         """Return a batch as tensors on the model's device."""
         return {
             key: torch.from_numpy(rows).to(self.model.device)
-            for key, rows in self._padded(encoded).items()
+            for key, rows in self._pad_rows(encoded).items()
         }

@@ -70,8 +70,8 @@ class PrivateModule(Generic[M]):
         self.original = module
         self._name = name
         self._layers = [*module.modules()]
-        self._below = [(*layer._modules.values(),) for layer in self._layers]
-        self.template = _copied(module, name)
+        self._sublayers = [(*layer._modules.values(),) for layer in self._layers]
+        self.template = _copy_module(module, name)
         self._threads = threading.local()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -80,16 +80,16 @@ class PrivateModule(Generic[M]):
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _threads=threading.local())
 
-    def here(self) -> M:
+    def copy_of_thread(self) -> M:
         """Return the copy of this thread."""
         if not hasattr(self._threads, "copy"):
-            mine = _copied(self.template, self._name)
-            self._threads.layers = [*mine.modules()]
-            self._threads.seen = [_Look(layer) for layer in self.template.modules()]
-            self._threads.copy = mine
+            module = _copy_module(self.template, self._name)
+            self._threads.layers = [*module.modules()]
+            self._threads.states = [_LayerState(layer) for layer in self.template.modules()]
+            self._threads.copy = module
             self.follow()
-        found: M = self._threads.copy
-        return found
+        copy_of_module: M = self._threads.copy
+        return copy_of_module
 
     def follow(self) -> M:
         """Return the copy of this thread with the hooks and settings that the module has now.
@@ -99,24 +99,24 @@ class PrivateModule(Generic[M]):
         PredictionError
             If layers of the module were replaced.
         """
-        mine = self.here()
-        seen: list[_Look] = self._threads.seen
+        module = self.copy_of_thread()
+        states: list[_LayerState] = self._threads.states
         pairs = zip(self._layers, self._threads.layers, strict=True)
-        for number, (theirs, ours) in enumerate(pairs):
-            if ours.training:
-                ours.training = False
-            if not seen[number].holds(theirs):
-                now = _Look(theirs)
-                if [*map(id, now.layers)] != [*map(id, self._below[number])]:
+        for number, (original, layer_copy) in enumerate(pairs):
+            if layer_copy.training:
+                layer_copy.training = False
+            if not states[number].is_unchanged(original):
+                state = _LayerState(original)
+                if [*map(id, state.layers)] != [*map(id, self._sublayers[number])]:
                     raise PredictionError(
                         f"layers of {self._name} were replaced after it was wrapped; wrap it again"
                     )
-                _give(ours, theirs, seen[number], now)
-                seen[number] = now
-        return mine
+                _update_copy(layer_copy, original, states[number], state)
+                states[number] = state
+        return module
 
     @contextmanager
-    def probed(self) -> Iterator[None]:
+    def check_isolation(self) -> Iterator[None]:
         """Check that what is run in this block runs no layer of the module itself.
 
         Raises
@@ -124,11 +124,11 @@ class PrivateModule(Generic[M]):
         AdapterError
             If it does: then the copy is not one.
         """
-        own, thread = {*map(id, self._layers)}, threading.get_ident()
+        original_ids, thread = {*map(id, self._layers)}, threading.get_ident()
         strayed: list[torch.nn.Module] = []
 
         def note(layer: torch.nn.Module, _: object) -> None:
-            if threading.get_ident() == thread and id(layer) in own:
+            if threading.get_ident() == thread and id(layer) in original_ids:
                 strayed.append(layer)
 
         handle = register_module_forward_pre_hook(note)
@@ -228,7 +228,7 @@ class _SharedTensors(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def _copied(module: M, name: str) -> M:
+def _copy_module(module: M, name: str) -> M:
     """Return a copy of a module in evaluation mode that shares its tensors and hooks.
 
     Its layers are their own, their tables of parameters and buffers are not: what is put into one
@@ -237,62 +237,67 @@ def _copied(module: M, name: str) -> M:
     """
     shared: dict[int, Any] = {}
     for layer in module.modules():
-        own = vars(layer)
-        hooks = [hook for kind in HOOKS for hook in own[kind].values()]
-        for thing in (own["_parameters"], own["_buffers"], *own["_parameters"].values(), *hooks):
+        attributes = vars(layer)
+        hooks = [hook for kind in HOOKS for hook in attributes[kind].values()]
+        for thing in (
+            attributes["_parameters"],
+            attributes["_buffers"],
+            *attributes["_parameters"].values(),
+            *hooks,
+        ):
             shared[id(thing)] = thing
     try:
         with _SharedTensors():
-            twin = deepcopy(module, shared)
+            module_copy = deepcopy(module, shared)
     except Exception as error:
         raise AdapterError(
             f"{name} cannot be copied ({first_line(error)}), and its own layers are not touched; "
             "wrap a function that calls the model"
         ) from error
-    layers, copies = [*module.modules()], [*twin.modules()]
-    for theirs, ours in zip(layers, copies, strict=True):
-        if theirs._parameters and ours._parameters is not theirs._parameters:
+    layers, copies = [*module.modules()], [*module_copy.modules()]
+    for original, layer_copy in zip(layers, copies, strict=True):
+        if original._parameters and layer_copy._parameters is not original._parameters:
             raise AdapterError(
-                f"a copy of {name} does not share the weights of its {type(theirs).__name__}, so "
+                f"a copy of {name} does not share the weights of its {type(original).__name__}, so "
                 "it would not see them change; wrap a function that calls the model"
             )
-        ours.training = False
-    return twin
+        layer_copy.training = False
+    return module_copy
 
 
-class _Look:
+class _LayerState:
     """What a layer held when it was looked at: its layers, forward hooks and plain settings."""
 
     def __init__(self, layer: torch.nn.Module) -> None:
-        own = vars(layer)
-        self._size = len(own)
+        attributes = vars(layer)
+        self._size = len(attributes)
         # Listed first: another thread may add to it.
-        self._keys = [key for key in [*own] if key not in OF_TORCH]
-        self._held = _held(own, self._keys)
-        self.layers = (*own["_modules"].values(),)
-        self.hooks = (*own["_forward_pre_hooks"], *own["_forward_hooks"])
+        self._keys = [key for key in [*attributes] if key not in OF_TORCH]
+        self._objects = _objects_of(attributes, self._keys)
+        self.layers = (*attributes["_modules"].values(),)
+        self.hooks = (*attributes["_forward_pre_hooks"], *attributes["_forward_hooks"])
         self.settings = {
             key: copy(value)
-            for key, value in zip(self._keys, self._held, strict=False)
+            for key, value in zip(self._keys, self._objects, strict=False)
             if _is_plain(value)
         }
         self._lists = {k: v for k, v in self.settings.items() if isinstance(v, list | set)}
 
-    def holds(self, layer: torch.nn.Module) -> bool:
+    def is_unchanged(self, layer: torch.nn.Module) -> bool:
         """Tell whether the layer is as it was."""
-        own = vars(layer)
-        held = _held(own, self._keys)
-        if len(own) != self._size or len(held) != len(self._held):
+        attributes = vars(layer)
+        objects = _objects_of(attributes, self._keys)
+        if len(attributes) != self._size or len(objects) != len(self._objects):
             return False
-        if not all(map(is_, held, self._held)):
+        if not all(map(is_, objects, self._objects)):
             return False
-        return all(own[key] == value for key, value in self._lists.items())
+        return all(attributes[key] == value for key, value in self._lists.items())
 
 
-def _held(own: dict[str, Any], keys: Sequence[str]) -> tuple[object, ...]:
+def _objects_of(attributes: dict[str, Any], keys: Sequence[str]) -> tuple[object, ...]:
     """Return what may change of a layer, to be compared by identity: this runs before each call."""
-    hooks = (*own["_forward_pre_hooks"], *own["_forward_hooks"])
-    return (*map(own.get, keys), *own["_modules"].values(), *hooks)
+    hooks = (*attributes["_forward_pre_hooks"], *attributes["_forward_hooks"])
+    return (*map(attributes.get, keys), *attributes["_modules"].values(), *hooks)
 
 
 def _is_plain(value: object) -> bool:
@@ -301,13 +306,15 @@ def _is_plain(value: object) -> bool:
     return isinstance(value, PLAIN)
 
 
-def _give(ours: torch.nn.Module, theirs: torch.nn.Module, before: _Look, now: _Look) -> None:
+def _update_copy(
+    layer_copy: torch.nn.Module, original: torch.nn.Module, before: _LayerState, after: _LayerState
+) -> None:
     """Give a copied layer the hooks and settings that its original has now."""
     for kind in HOOKS:
-        own, new = vars(ours)[kind], vars(theirs)[kind]
-        for key in set(before.hooks) - set(new):
-            own.pop(key, None)
-        own.update(new)
-    for key, value in now.settings.items():
+        hooks_of_copy, hooks_of_original = vars(layer_copy)[kind], vars(original)[kind]
+        for key in set(before.hooks) - set(hooks_of_original):
+            hooks_of_copy.pop(key, None)
+        hooks_of_copy.update(hooks_of_original)
+    for key, value in after.settings.items():
         if key not in before.settings or before.settings[key] != value:
-            vars(ours)[key] = copy(value)
+            vars(layer_copy)[key] = copy(value)

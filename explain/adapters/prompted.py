@@ -10,7 +10,7 @@ import torch
 from pydantic import JsonValue
 from transformers import AutoModelForCausalLM
 
-from explain.adapters.extras import need
+from explain.adapters.extras import import_extra
 from explain.adapters.loading import load_model, load_tokenizer, on_device, refuse_random
 from explain.adapters.pretrained import PretrainedClassifier
 from explain.adapters.safety import LoadedFiles, check_folder, weight_files
@@ -125,14 +125,14 @@ class PromptedClassifier(PretrainedClassifier):
         self._readings = word_readings(self._words())
         longest = max(len(word) for words in self._readings.values() for _, word in words)
         self.max_length -= longest
-        ((empty, _),) = self._encoded([self._filled([""] * len(self._fields))[0]])
+        ((empty, _),) = self._encode_prompts([self._fill_template([""] * len(self._fields))[0]])
         if len(empty) >= self.max_length:
             raise ConfigurationError(
                 f"the template has {len(empty)} tokens and the longest word {longest}, of "
                 f"{self.max_length + longest} that {self.name} reads: no room for a text; "
                 "shorten the template"
             )
-        with self._private.probed():
+        with self._private.check_isolation():
             self._check_causal(empty)
 
     @classmethod
@@ -177,7 +177,7 @@ class PromptedClassifier(PretrainedClassifier):
             If loading it would run code.
         """
         path = Path(folder)
-        own = {}
+        options = {}
         if gguf_file is None:
             check_folder(path)
             weights = weight_files(path)
@@ -185,14 +185,14 @@ class PromptedClassifier(PretrainedClassifier):
             check_folder(path, weights=".gguf", config=None)
             if gguf_file not in (file.name for file in path.glob("*.gguf")):
                 raise AdapterError(f"{str(path)!r} holds no {gguf_file!r}; pass one of its *.gguf")
-            need("gguf", "gguf")
-            own, weights = {"gguf_file": gguf_file}, [path / gguf_file]
+            import_extra("gguf", "gguf")
+            options, weights = {"gguf_file": gguf_file}, [path / gguf_file]
         loaded = LoadedFiles.of(path, weights)
         # The progress bar of GGUF files listens to no setting.
         with redirect_stderr(StringIO()):
-            model, missing = load_model(AutoModelForCausalLM, path, KIND, dtype=dtype, **own)
+            model, missing = load_model(AutoModelForCausalLM, path, KIND, dtype=dtype, **options)
         refuse_random(missing, path, KIND)
-        tokenizer = load_tokenizer(path, **own)
+        tokenizer = load_tokenizer(path, **options)
         return cls(
             on_device(model, device),
             tokenizer,
@@ -212,7 +212,7 @@ class PromptedClassifier(PretrainedClassifier):
     def differentiable_scores(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return the scores of an encoded batch, with gradients."""
         self._check_differentiable()
-        return self._scored(lambda beginning: inputs)
+        return self._score_words(lambda beginning: inputs)
 
     def _check_differentiable(self) -> None:
         super()._check_differentiable()
@@ -237,26 +237,28 @@ class PromptedClassifier(PretrainedClassifier):
             return self._pad(with_mask([[*row, *beginning] for row in encoded["input_ids"]]))
 
         with torch.inference_mode():
-            scores = self._scored(followed_by)
+            scores = self._score_words(followed_by)
         return check_scores(scores.double().cpu().numpy(), len(scores), self.labels, self.name)
 
-    def _scored(self, inputs_of: Callable[[Word], dict[str, torch.Tensor]]) -> torch.Tensor:
+    def _score_words(self, inputs_of: Callable[[Word], dict[str, torch.Tensor]]) -> torch.Tensor:
         """Return the scores of prompts, given the model's inputs for each word beginning."""
-        found: list[list[torch.Tensor]] = [[] for _ in self.labels]
+        columns: list[list[torch.Tensor]] = [[] for _ in self.labels]
         for beginning, words in self._readings.items():
             log_p = self._log_probabilities(inputs_of(beginning), len(beginning) + 1)
             for label, word in words:
                 steps = log_p[:, range(len(word)), list(word)].sum(dim=1)
-                found[label].append(steps / len(word) if self.length_normalised else steps)
-        return torch.stack([torch.logsumexp(torch.stack(each), dim=0) for each in found], dim=1)
+                columns[label].append(steps / len(word) if self.length_normalised else steps)
+        return torch.stack(
+            [torch.logsumexp(torch.stack(scores), dim=0) for scores in columns], dim=1
+        )
 
     def _log_probabilities(self, inputs: dict[str, torch.Tensor], last: int) -> torch.Tensor:
         """Return log p of all that may follow each of the last tokens, (n_texts, last, n_ids)."""
         lengths = inputs["attention_mask"].sum(dim=1, keepdim=True)
-        wanted = lengths - last + torch.arange(last, device=lengths.device)
+        requested_positions = lengths - last + torch.arange(last, device=lengths.device)
         # Only these positions reach the vocabulary: all of them would take most of the memory.
-        positions, columns = wanted.unique(return_inverse=True)
-        model = self._private.here()
+        positions, columns = requested_positions.unique(return_inverse=True)
+        model = self._private.copy_of_thread()
         logits = model(**inputs, logits_to_keep=positions, use_cache=False).logits
         rows = torch.arange(len(lengths), device=lengths.device)[:, None]
         log_p: torch.Tensor = logits[rows, columns].float().log_softmax(dim=-1)
@@ -264,10 +266,10 @@ class PromptedClassifier(PretrainedClassifier):
 
     def _check_causal(self, prompt: list[int]) -> None:
         with torch.inference_mode():
-            alone = self._log_probabilities(self._pad(with_mask([prompt])), 1)
-            followed = self._log_probabilities(self._pad(with_mask([[*prompt, prompt[0]]])), 2)
+            short = self._log_probabilities(self._pad(with_mask([prompt])), 1)
+            longer = self._log_probabilities(self._pad(with_mask([[*prompt, prompt[0]]])), 2)
         rounding = torch.finfo(self.model.dtype).eps ** 0.5
-        if not torch.allclose(alone[:, 0], followed[:, 0], atol=rounding):
+        if not torch.allclose(short[:, 0], longer[:, 0], atol=rounding):
             raise AdapterError(
                 f"what {self.name} says after a prompt changes with what follows, so it is no "
                 f"{KIND}; pass one, or leave the template out"
@@ -275,16 +277,16 @@ class PromptedClassifier(PretrainedClassifier):
 
     def _words(self) -> list[list[Word]]:
         """Return the tokens of the words of each label, as they continue a prompt."""
-        prompt, _ = self._filled(["a"] * len(self._fields))
+        prompt, _ = self._fill_template(["a"] * len(self._fields))
         owner: dict[Word, str] = {}
-        found = []
+        words_of_labels = []
         for label, words in self.verbalizer.items():
             if not words:
                 raise ConfigurationError(f"the label {label!r} has no words; give it one")
-            before, *joined = (
-                ids for ids, _ in self._encoded([prompt, *(prompt + w for w in words)])
+            before, *continuations = (
+                ids for ids, _ in self._encode_prompts([prompt, *(prompt + w for w in words)])
             )
-            for word, ids in zip(words, joined, strict=True):
+            for word, ids in zip(words, continuations, strict=True):
                 tokens = tuple(ids[len(before) :])
                 if ids[: len(before)] != before:
                     raise ConfigurationError(
@@ -299,10 +301,10 @@ class PromptedClassifier(PretrainedClassifier):
                         "give each label words of its own, each once"
                     )
                 owner[tokens] = label
-            found.append([tokens for tokens, own in owner.items() if own == label])
-        return found
+            words_of_labels.append([tokens for tokens, name in owner.items() if name == label])
+        return words_of_labels
 
-    def _filled(self, parts: Sequence[str]) -> tuple[str, list[Span]]:
+    def _fill_template(self, parts: Sequence[str]) -> tuple[str, list[Span]]:
         """Return the prompt of a text, and where each part of it stands there."""
         prompt, places = self._literals[0], []
         for part, literal in zip(self._fields, self._literals[1:], strict=True):
@@ -310,30 +312,34 @@ class PromptedClassifier(PretrainedClassifier):
             prompt += parts[part] + literal
         return prompt, places
 
-    def _encoded(self, prompts: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
+    def _encode_prompts(
+        self, prompts: Sequence[str]
+    ) -> list[tuple[list[int], list[tuple[int, int]]]]:
         """Return ids and offsets of prompts, without special tokens that would end them."""
         rows = []
         encoded = cast("BatchEncoding", super()._tokenize(prompts, truncation=False))
         for encoding in encoded.encodings or ():
-            own = [i for i, part in enumerate(encoding.sequence_ids) if part is not None]
-            end = own[-1] + 1 if own else 0
+            text_positions = [i for i, part in enumerate(encoding.sequence_ids) if part is not None]
+            end = text_positions[-1] + 1 if text_positions else 0
             rows.append(
                 (encoding.ids[:end] or [self._start_id], encoding.offsets[:end] or [(0, 0)])
             )
         return rows
 
-    def _read(
+    def _token_rows(
         self, views: Sequence[Sequence[Span]], texts: Sequence[Sequence[str]]
     ) -> list[TokenRow]:
         """Return ids and spans of the prompts of what is in view of each text."""
-        seen = [
-            self._filled([part[view.start : view.end] for part, view in zip(*pair, strict=True)])
+        prompts = [
+            self._fill_template(
+                [part[view.start : view.end] for part, view in zip(*pair, strict=True)]
+            )
             for pair in zip(texts, views, strict=True)
         ]
         return [
             (ids, [spans_in_text(offset, places, view) for offset in offsets])
             for (ids, offsets), (_, places), view in zip(
-                self._encoded([prompt for prompt, _ in seen]), seen, views, strict=True
+                self._encode_prompts([prompt for prompt, _ in prompts]), prompts, views, strict=True
             )
         ]
 
@@ -347,14 +353,14 @@ class PromptedClassifier(PretrainedClassifier):
                 f"{len(self._fields)}; pass {'pairs' if len(self._fields) == 2 else 'single texts'}"
             )
         views = [[Span(i, 0, len(part)) for i, part in enumerate(text)] for text in parts]
-        rows = self._read(views, parts)
+        rows = self._token_rows(views, parts)
         while truncation and (
             long := [i for i, (ids, _) in enumerate(rows) if len(ids) > self.max_length]
         ):
             for i in long:
-                views[i] = self._shortened(views[i], rows[i])
-            again = self._read([views[i] for i in long], [parts[i] for i in long])
-            for i, row in zip(long, again, strict=True):
+                views[i] = self._shorten_views(views[i], rows[i])
+            new_rows = self._token_rows([views[i] for i in long], [parts[i] for i in long])
+            for i, row in zip(long, new_rows, strict=True):
                 rows[i] = row
         return Prompts(rows)
 
@@ -364,17 +370,17 @@ class PromptedClassifier(PretrainedClassifier):
         rows = cast(Prompts, encoded).spans
         return [with_marks(row, parts_of(text)) for row, text in zip(rows, texts, strict=True)]
 
-    def _shortened(self, views: Sequence[Span], row: TokenRow) -> list[Span]:
+    def _shorten_views(self, views: Sequence[Span], row: TokenRow) -> list[Span]:
         """Return what stays in view of a text that is too long; of a pair the longer part is cut.
 
         What remains is tokenized again, and may then have another number of tokens.
         """
         ids, spans = row
-        own = [[s for s in spans if s is not None and s.part == view.part] for view in views]
-        room = max(0, sum(map(len, own)) - (len(ids) - self.max_length))
-        shares = [room] if len(own) == 1 else [max(room // 2, room - len(o)) for o in own[::-1]]
+        sides = [[s for s in spans if s is not None and s.part == view.part] for view in views]
+        room = max(0, sum(map(len, sides)) - (len(ids) - self.max_length))
+        shares = [room] if len(sides) == 1 else [max(room // 2, room - len(o)) for o in sides[::-1]]
         cut = []
-        for view, tokens, share in zip(views, own, shares, strict=True):
+        for view, tokens, share in zip(views, sides, shares, strict=True):
             if len(tokens) <= share and tokens:
                 cut.append(view)
             elif share == 0:

@@ -33,8 +33,10 @@ def check_verbalizer(verbalizer: object) -> None:
     """Refuse a verbalizer that does not give each label words."""
 
     def is_words(words: object) -> bool:
-        own = [words] if isinstance(words, str) else words
-        return isinstance(own, Sequence) and all(isinstance(word, str) for word in own)
+        list_of_words = [words] if isinstance(words, str) else words
+        return isinstance(list_of_words, Sequence) and all(
+            isinstance(word, str) for word in list_of_words
+        )
 
     if not isinstance(verbalizer, Mapping) or not all(
         isinstance(label, str) and is_words(words) for label, words in verbalizer.items()
@@ -75,7 +77,9 @@ def word_readings(labels: Sequence[Sequence[Word]]) -> dict[Word, list[tuple[int
 
     That is the beginnings (all tokens but the last) that begin no other one.
     """
-    words = [(label, word) for label, own in enumerate(labels) for word in own]
+    words = [
+        (label, word) for label, words_of_label in enumerate(labels) for word in words_of_label
+    ]
     beginnings = sorted({word[:-1] for _, word in words}, key=lambda b: (-len(b), b))
     readings: dict[Word, list[tuple[int, Word]]] = {}
     for beginning in beginnings:

@@ -34,8 +34,8 @@ def max_length_of(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"
         and isinstance(module, torch.nn.Embedding)
         and module.padding_idx is not None
     ]
-    stated = getattr(model.config, "max_position_embeddings", None)
-    return limit_of([tokenizer.model_max_length, stated, *positions])
+    limit = getattr(model.config, "max_position_embeddings", None)
+    return limit_of([tokenizer.model_max_length, limit, *positions])
 
 
 def check_vocabulary(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> None:
@@ -48,10 +48,10 @@ def check_vocabulary(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBa
     """
     embeddings: Any = model.get_input_embeddings()
     rows = embeddings.weight.shape[0]
-    needed = max(tokenizer.get_vocab().values(), default=-1) + 1
-    if needed > rows:
+    n_tokens = max(tokenizer.get_vocab().values(), default=-1) + 1
+    if n_tokens > rows:
         raise AdapterError(
-            f"the tokenizer has {needed} tokens, the model embeds {rows}; "
+            f"the tokenizer has {n_tokens} tokens, the model embeds {rows}; "
             "pass the tokenizer that belongs to the model"
         )
 
@@ -69,28 +69,30 @@ def pad_id_of(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") ->
         If there is none to borrow, or the model does not embed it.
     """
     config = model.config.get_text_config()
-    known = [
+    pad_ids = [
         token_id
         for token_id in (config.pad_token_id, tokenizer.pad_token_id)
         if token_id is not None and token_id >= 0
     ]
-    if not known:
+    if not pad_ids:
         last = PrivateTokenizer(tokenizer, type(model).__name__)("a")["input_ids"][-1:]
         special = (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.unk_token_id)
-        known = [token_id for token_id in special if token_id is not None and token_id not in last]
-    if not known:
+        pad_ids = [
+            token_id for token_id in special if token_id is not None and token_id not in last
+        ]
+    if not pad_ids:
         raise AdapterError(
             "the tokenizer has no padding token and no special token to borrow for it, without "
             "which texts cannot be batched; set tokenizer.pad_token"
         )
     embeddings: Any = model.get_input_embeddings()
-    if known[0] >= (rows := embeddings.weight.shape[0]):
+    if pad_ids[0] >= (rows := embeddings.weight.shape[0]):
         raise AdapterError(
-            f"the padding token is {known[0]}, the model embeds {rows} tokens; mend pad_token_id "
+            f"the padding token is {pad_ids[0]}, the model embeds {rows} tokens; mend pad_token_id "
             "in config.json"
         )
-    config.pad_token_id = known[0]
-    return int(known[0])
+    config.pad_token_id = pad_ids[0]
+    return int(pad_ids[0])
 
 
 def pad_side_of(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> PadSide:
@@ -111,10 +113,10 @@ def limit_of(limits: Sequence[object]) -> int:
     AdapterError
         If none is stated.
     """
-    stated = [limit for limit in limits if isinstance(limit, int) and 0 < limit < UNLIMITED]
-    if not stated:
+    stated_limits = [limit for limit in limits if isinstance(limit, int) and 0 < limit < UNLIMITED]
+    if not stated_limits:
         raise AdapterError(
             "neither the model nor its tokenizer states how many tokens it reads; "
             "set tokenizer.model_max_length"
         )
-    return min(stated)
+    return min(stated_limits)

@@ -9,7 +9,7 @@ from explain.adapters.base import TextClassifier
 
 __all__ = ["RoundedClassifier", "are_enough", "decimals_of"]
 
-TRIED = (1, 2, 3, 4)
+CANDIDATE_DECIMALS = (1, 2, 3, 4)
 """Decimals that are looked for."""
 
 TOLERANCE = 1e-3
@@ -38,7 +38,7 @@ class RoundedClassifier(TextClassifier, Protocol):
 
 def decimals_of(probabilities: NDArray[np.float64]) -> int | None:
     """Return the fewest decimals that all probabilities have; None if some have more than four."""
-    for decimals in TRIED:
+    for decimals in CANDIDATE_DECIMALS:
         steps = probabilities * 10**decimals
         if (np.abs(steps - np.round(steps)) <= TOLERANCE * 10.0 ** (decimals - 4)).all():
             return decimals
@@ -48,6 +48,8 @@ def decimals_of(probabilities: NDArray[np.float64]) -> int | None:
 def are_enough(probabilities: NDArray[np.float64]) -> bool:
     """Tell whether probabilities of few decimals are so many that the model must round them."""
     # Of two labels each says what the other does.
-    distinct = np.unique(np.round(np.minimum(probabilities, 1 - probabilities), TRIED[-1]))
+    distinct = np.unique(
+        np.round(np.minimum(probabilities, 1 - probabilities), CANDIDATE_DECIMALS[-1])
+    )
     between = int((distinct > 0).sum())
     return between >= (ENOUGH_BESIDE_CERTAINTY if between < len(distinct) else ENOUGH)

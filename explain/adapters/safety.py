@@ -129,17 +129,19 @@ def _check_length(path: Path) -> None:
         head = stream.read(length) if length <= MOST_JSON_BYTES else b""
     try:
         tensors = json.loads(head)
-        ends = [tensor["data_offsets"][1] for key, tensor in tensors.items() if key != METADATA]
-        said = HEAD + length + max(ends, default=0)
+        end_offsets = [
+            tensor["data_offsets"][1] for key, tensor in tensors.items() if key != METADATA
+        ]
+        expected_size = HEAD + length + max(end_offsets, default=0)
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
         raise AdapterError(
             f"{path.name} in {str(path.parent)!r} cannot be loaded, as it does not begin like a "
             "safetensors file; save the model again"
         ) from error
-    if size != said:
+    if size != expected_size:
         raise AdapterError(
             f"{path.name} in {str(path.parent)!r} cannot be loaded, as it has {size:,} bytes where "
-            f"its head says {said:,}; save the model again"
+            f"its head says {expected_size:,}; save the model again"
         )
 
 
@@ -178,8 +180,8 @@ class LoadedFiles:
 
         Files that nothing opens are not hashed, however large they are.
         """
-        read = {path for path in folder.iterdir() if is_read(path.name) and path.is_file()}
-        return cls._of(folder, sorted(read | set(weights)))
+        other_files = {path for path in folder.iterdir() if is_read(path.name) and path.is_file()}
+        return cls._of(folder, sorted(other_files | set(weights)))
 
     @classmethod
     def of_file(cls, path: Path) -> Self:
@@ -213,8 +215,8 @@ def _state(path: Path) -> tuple[int, ...]:
 
     The user may set back the time of the last modification, but not that of the last change.
     """
-    own = path.stat()
-    return own.st_dev, own.st_ino, own.st_size, own.st_mtime_ns, own.st_ctime_ns
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _regular_files(folder: Path) -> Iterator[Path]:
@@ -222,10 +224,10 @@ def _regular_files(folder: Path) -> Iterator[Path]:
     root = folder.resolve()
     # The hub's cache holds links to ../../blobs.
     homes = [root, root.parent.parent / "blobs"] if root.parent.name == "snapshots" else [root]
-    seen = 0
+    n_entries = 0
     for place, folders, names in os.walk(folder):
-        seen += len(folders) + len(names)
-        if seen > MOST_ENTRIES:
+        n_entries += len(folders) + len(names)
+        if n_entries > MOST_ENTRIES:
             raise AdapterError(
                 f"{str(folder)!r} holds more than {MOST_ENTRIES:,} files; pass the folder of one "
                 "model"

@@ -13,9 +13,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from explain.adapters.bag_of_words import BagOfWords, unwrapped
+from explain.adapters.bag_of_words import BagOfWords, final_estimator
 from explain.adapters.base import Contributions, description_of
-from explain.adapters.extras import need
+from explain.adapters.extras import import_extra
 from explain.adapters.failures import failure, first_line
 from explain.adapters.labels import Labels, check_labels, new_names
 from explain.adapters.safety import LoadedFiles, check_archive
@@ -85,15 +85,15 @@ class SklearnClassifier:
     ) -> None:
         self.estimator = estimator
         self.name = name or type(estimator).__name__
-        self._answer = _answer_of(estimator, self.name)
-        own_task, columns, named = _columns_of(estimator, self.name)
+        self._call_estimator = _answer_of(estimator, self.name)
+        own_task, columns, has_names = _columns_of(estimator, self.name)
         if task not in (None, own_task):
             raise ConfigurationError(f"{self.name} is a {own_task} model, not {task}")
         self.task = own_task
         self.labels = check_labels(columns, own_task)
         if labels is not None:
             names = new_names(labels, self.labels, own_task, self.name)
-            self.own_labels = self.labels if named and names != self.labels else None
+            self.own_labels = self.labels if has_names and names != self.labels else None
             self.labels = names
         self._source = source
         self._files = files
@@ -136,23 +136,25 @@ class SklearnClassifier:
         UnsafeModelError
             If the file holds a type that is not trusted.
         """
-        skops = need("skops.io", "skops")
-        path = _existing(file)
-        loaded = LoadedFiles.of_file(path)
+        skops = import_extra("skops.io", "skops")
+        path = _existing_file(file)
+        loaded_files = LoadedFiles.of_file(path)
         content = path.read_bytes()
         check_archive(path, content)
         try:
-            needed = sorted(skops.get_untrusted_types(data=content))
+            types = sorted(skops.get_untrusted_types(data=content))
         except Exception as error:
             raise AdapterError(f"{str(path)!r} is no skops file: {first_line(error)}") from error
-        if unknown := [name for name in needed if name not in trusted]:
+        if unknown := [name for name in types if name not in trusted]:
             raise UnsafeModelError(
                 f"{str(path)!r} holds types that nobody vouched for: {', '.join(unknown)}; look "
-                f"them up, and if they are harmless pass trusted={tuple(needed)!r} (--trust TYPE)"
+                f"them up, and if they are harmless pass trusted={tuple(types)!r} (--trust TYPE)"
             )
-        facts: dict[str, JsonValue] = {"trusted types": list[JsonValue](needed)}
-        load = partial(skops.loads, content, trusted=needed)
-        return cls._from_file(path, load, loaded, labels=labels, task=task, name=name, facts=facts)
+        facts: dict[str, JsonValue] = {"trusted types": list[JsonValue](types)}
+        load = partial(skops.loads, content, trusted=types)
+        return cls._from_file(
+            path, load, loaded_files, labels=labels, task=task, name=name, facts=facts
+        )
 
     @classmethod
     def from_pickle(
@@ -184,7 +186,7 @@ class SklearnClassifier:
         UnsafeModelError
             If `allow_pickle` is not given; the file has not been opened then.
         """
-        path = _existing(file)
+        path = _existing_file(file)
         if not allow_pickle:
             raise UnsafeModelError(
                 f"{str(path)!r} is a pickle, which can run any code when it is loaded; save the "
@@ -194,15 +196,17 @@ class SklearnClassifier:
         facts: dict[str, JsonValue] = {
             PICKLE_FACT: "yes, on the user's word: a pickle can run any code"
         }
-        load, loaded = partial(joblib.load, path), LoadedFiles.of_file(path)
-        return cls._from_file(path, load, loaded, labels=labels, task=task, name=name, facts=facts)
+        load, loaded_files = partial(joblib.load, path), LoadedFiles.of_file(path)
+        return cls._from_file(
+            path, load, loaded_files, labels=labels, task=task, name=name, facts=facts
+        )
 
     @classmethod
     def _from_file(
         cls,
         path: Path,
         load: Callable[[], Any],
-        loaded: LoadedFiles,
+        loaded_files: LoadedFiles,
         *,
         name: str | None,
         **options: Any,
@@ -215,7 +219,7 @@ class SklearnClassifier:
             estimator,
             name=name or path.stem,
             source=path.as_posix(),
-            files=loaded.unchanged(),
+            files=loaded_files.unchanged(),
             **options,
         )
 
@@ -230,12 +234,12 @@ class SklearnClassifier:
         if not texts:
             return np.empty((0, len(self.labels)))
         try:
-            answer = self._answer(list(texts))
+            probabilities = self._call_estimator(list(texts))
         except SystemExit as error:
             raise failure(self.name, error) from error
         except Exception as error:
             raise self._failure(texts, error) from error
-        values = check_scores(answer, len(texts), self.labels, self.name)
+        values = check_scores(probabilities, len(texts), self.labels, self.name)
         if self.task == "regression":
             return values
         return log_odds_scores(values, self.task, self.name)
@@ -271,7 +275,7 @@ class SklearnClassifier:
 
     def describe(self) -> ModelDescription:
         """Return what is known of the model, with the hash of its file."""
-        inner = unwrapped(self.estimator)
+        inner = final_estimator(self.estimator)
         steps = [type(s).__name__ for _, s in inner.steps] if isinstance(inner, Pipeline) else []
         return description_of(
             self,
@@ -288,7 +292,7 @@ class SklearnClassifier:
         """Return what the estimator raised, and the table that it takes instead of a list."""
         for table, code in _tables(self.estimator):
             try:
-                self._answer(table(list(texts)))
+                self._call_estimator(table(list(texts)))
             except Exception:
                 continue
             call, more = {
@@ -312,7 +316,7 @@ class SklearnClassifier:
         return self._bag
 
 
-def _existing(file: str | Path) -> Path:
+def _existing_file(file: str | Path) -> Path:
     path = Path(file)
     if not path.is_file():
         raise AdapterError(f"no file {str(path)!r}; pass the file of a saved model")
@@ -358,9 +362,13 @@ def _tables(estimator: Any) -> Iterator[tuple[Callable[[list[Any]], Any], str]]:
     )
 
 
-def _positive(answer: Any) -> Any:
+def _positive(probabilities: Any) -> Any:
     """Return one column per label where an estimator gives an array (n_texts, 2) for each."""
-    return np.column_stack([p[:, 1] for p in answer]) if isinstance(answer, list) else answer
+    return (
+        np.column_stack([p[:, 1] for p in probabilities])
+        if isinstance(probabilities, list)
+        else probabilities
+    )
 
 
 def _columns_of(estimator: Any, name: str) -> tuple[Task, list[str], bool]:
@@ -371,7 +379,11 @@ def _columns_of(estimator: Any, name: str) -> tuple[Task, list[str], bool]:
     if classes is None:
         raise AdapterError(f"{name} has no classes_, so its labels are not known; wrap a function")
     if isinstance(classes, list):
-        if wrong := [list(found) for found in classes if list(found) != [0, 1]]:
+        if wrong := [
+            list(classes_of_output)
+            for classes_of_output in classes
+            if list(classes_of_output) != [0, 1]
+        ]:
             raise AdapterError(
                 f"{name} has an output of the classes {', '.join(map(str, wrong[0]))}, and only "
                 "labels that hold (1) or do not hold (0) can be explained together; fit it on 0 "
@@ -379,7 +391,7 @@ def _columns_of(estimator: Any, name: str) -> tuple[Task, list[str], bool]:
             )
         return "multi_label", [str(number) for number in range(len(classes))], False
     columns = [label_name(label) for label in classes]
-    final = unwrapped(estimator)
+    final = final_estimator(estimator)
     final = final.steps[-1][1] if isinstance(final, Pipeline) else final
     # A perceptron tells it by sigmoids alone, of which a single label of two has one.
     sigmoids = getattr(final, "out_activation_", "") == "logistic" and final.n_outputs_ > 1

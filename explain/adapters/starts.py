@@ -15,7 +15,7 @@ MOST_KEPT = 16
 SPARE = 256
 """Characters after the last that is read which are left, as a cut may change what is before it."""
 
-_Read: TypeAlias = list[tuple[int, tuple[int, int], int, int, int | None]]
+_TokenRows: TypeAlias = list[tuple[int, tuple[int, int], int, int, int | None]]
 """Of each token its id, place, type, whether it is attended to, and which text it is of."""
 
 
@@ -36,7 +36,7 @@ class Starts:
     def __init__(self, tokenizer: PrivateTokenizer, max_length: int) -> None:
         self._tokenizer = tokenizer
         self._max_length = max_length
-        self._kept: dict[str, str] = {}
+        self._start_of_text: dict[str, str] = {}
 
     def of(self, text: str) -> str:
         """Return a start of a text of which the same tokens are read, or the text itself.
@@ -45,29 +45,29 @@ class Starts:
         """
         if len(text) <= LONG * self._max_length:
             return text
-        start = self._kept.get(text)
+        start = self._start_of_text.get(text)
         if start is None:
             start = self._start(text)
             # Another thread may be here too: what is kept is replaced, never taken from.
-            if len(self._kept) >= MOST_KEPT:
-                self._kept = {}
-            self._kept[text] = start
+            if len(self._start_of_text) >= MOST_KEPT:
+                self._start_of_text = {}
+            self._start_of_text[text] = start
         return start
 
     def _start(self, text: str) -> str:
-        whole = self._read(text)
+        whole = self._token_rows(text)
         last = max((end for _, (_, end), *_ in whole), default=0)
         start = text[: last + SPARE]
-        return start if len(start) < len(text) and self._read(start) == whole else text
+        return start if len(start) < len(text) and self._token_rows(start) == whole else text
 
-    def _read(self, text: str) -> _Read:
+    def _token_rows(self, text: str) -> _TokenRows:
         encoded = self._tokenizer(
             [text], truncation=True, max_length=self._max_length, padding=False, verbose=False
         )
         return [
-            one
+            token
             for row in encoded.encodings or ()
-            for one in zip(
+            for token in zip(
                 row.ids,
                 row.offsets,
                 row.type_ids,

@@ -6,7 +6,7 @@ import regex
 
 from explain.text.spans import Span
 
-__all__ = ["cut_off", "with_marks"]
+__all__ = ["cut_spans", "with_marks"]
 
 _MARKS = regex.compile(r"\p{M}+")
 
@@ -27,18 +27,18 @@ def with_marks(spans: Sequence[Span | None], parts: Sequence[str]) -> tuple[Span
     return tuple(map(whole, spans))
 
 
-def cut_off(
-    everything: Sequence[Span | None], read: Sequence[Span], n_parts: int
+def cut_spans(
+    all_spans: Sequence[Span | None], read_spans: Sequence[Span], n_parts: int
 ) -> tuple[Span, ...]:
     """Return what lies before the first and after the last token that is read of each part."""
-    found = []
+    unread = []
     for part in range(n_parts):
-        whole = [span for span in everything if span is not None and span.part == part]
-        own = [span for span in read if span.part == part]
-        if whole and not own:
-            found.append(Span(part, whole[0].start, whole[-1].end))
+        whole = [span for span in all_spans if span is not None and span.part == part]
+        read_of_part = [span for span in read_spans if span.part == part]
+        if whole and not read_of_part:
+            unread.append(Span(part, whole[0].start, whole[-1].end))
         elif whole:
-            before = [span for span in whole if span.end <= own[0].start]
-            after = [span for span in whole if span.start >= own[-1].end]
-            found += [Span(part, cut[0].start, cut[-1].end) for cut in (before, after) if cut]
-    return tuple(found)
+            before = [span for span in whole if span.end <= read_of_part[0].start]
+            after = [span for span in whole if span.start >= read_of_part[-1].end]
+            unread += [Span(part, run[0].start, run[-1].end) for run in (before, after) if run]
+    return tuple(unread)

@@ -15,7 +15,7 @@ from explain.adapters.labels import check_labels
 from explain.adapters.private import PrivateTokenizer
 from explain.adapters.scores import Scores
 from explain.adapters.starts import Starts
-from explain.adapters.token_spans import cut_off, with_marks
+from explain.adapters.token_spans import cut_spans, with_marks
 from explain.adapters.written import BETWEEN_WORDS, is_read_as_one
 from explain.errors import AdapterError, ConfigurationError, PredictionError, nearest
 from explain.record import Task
@@ -106,12 +106,14 @@ class TokenizerClassifier(ABC):
         long_text: LongText = "cut",
         pool: Pool = "mean",
     ) -> None:
-        for option, value, known in (
+        for option, value, allowed in (
             ("long_text", long_text, ("cut", "windows")),
             ("pool", pool, ("mean", "max")),
         ):
-            if value not in known:
-                raise ConfigurationError(f"there is no {option} {value!r}; {nearest(value, known)}")
+            if value not in allowed:
+                raise ConfigurationError(
+                    f"there is no {option} {value!r}; {nearest(value, allowed)}"
+                )
         if not tokenizer.is_fast:
             raise AdapterError(
                 f"the tokenizer of {name} ({type(tokenizer).__name__}) does not know where its "
@@ -168,7 +170,7 @@ class TokenizerClassifier(ABC):
                 f"a pair is longer than {self.max_length} tokens, and windows are for single "
                 "texts; pass long_text='cut'"
             )
-        return self._pooled(self._scores(windows), owners)
+        return self._pool_windows(self._scores(windows), owners)
 
     def tokens(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
         """Return the spans of the tokens that the model reads of each text.
@@ -199,8 +201,8 @@ class TokenizerClassifier(ABC):
         encoded = self._tokenize(texts, truncation=self.long_text == "cut")
         counts = []
         for ids, spans in zip(encoded["input_ids"], self._spans(encoded, texts), strict=True):
-            read = [id_ for id_, span in zip(ids, spans, strict=True) if span is not None]
-            counts.append((read.count(self.tokenizer.unk_token_id), len(read)))
+            ids_read = [id_ for id_, span in zip(ids, spans, strict=True) if span is not None]
+            counts.append((ids_read.count(self.tokenizer.unk_token_id), len(ids_read)))
         return counts
 
     def added_tokens(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
@@ -225,8 +227,8 @@ class TokenizerClassifier(ABC):
         unknown = self.tokenizer.unk_token
 
         def is_added(id_: int, span: Span, text: Text) -> bool:
-            written = parts_of(text)[span.part][span.start : span.end]
-            return id_ in added and (str(added[id_]) != unknown or unknown in written)
+            surface = parts_of(text)[span.part][span.start : span.end]
+            return id_ in added and (str(added[id_]) != unknown or unknown in surface)
 
         encoded = self._tokenize(texts, truncation=False)
         rows = zip(encoded["input_ids"], self._spans(encoded, texts), texts, strict=True)
@@ -247,10 +249,10 @@ class TokenizerClassifier(ABC):
             return [()] * len(texts)
         whole = self._tokenize(texts, truncation=False)
         long = [i for i, ids in enumerate(whole["input_ids"]) if len(ids) > self.max_length]
-        everything = self._spans(whole, texts) if long else []
-        read = dict(zip(long, self.tokens([texts[i] for i in long]), strict=True))
+        all_spans = self._spans(whole, texts) if long else []
+        read_spans = dict(zip(long, self.tokens([texts[i] for i in long]), strict=True))
         return [
-            cut_off(everything[i], read[i], len(parts_of(text))) if i in read else ()
+            cut_spans(all_spans[i], read_spans[i], len(parts_of(text))) if i in read_spans else ()
             for i, text in enumerate(texts)
         ]
 
@@ -270,10 +272,10 @@ class TokenizerClassifier(ABC):
             else f"windows of {self.max_length} tokens, {self._stride} shared, {self.pool} of the "
             "log scale"
         )
-        own = self.tokenizer.pad_token_id is not None
+        has_padding = self.tokenizer.pad_token_id is not None
         return {
             "padding": f"{self.tokenizer.convert_ids_to_tokens(self._pad_id)} on the "
-            f"{self._pad_side}{'' if own else ', borrowed: there is no padding token'}",
+            f"{self._pad_side}{'' if has_padding else ', borrowed: there is no padding token'}",
             "maximum tokens": self.max_length,
             "long text": long_text,
             "tokenizer": type(self.tokenizer).__name__,
@@ -299,7 +301,7 @@ class TokenizerClassifier(ABC):
         sides = [[parts[side] for parts in pairs] for side in range(len(pairs[0]))]
         if truncation and self.tokenizer.truncation_side == "right":
             if len(sides) == 2:
-                sides = [self._bounded(side) for side in sides]
+                sides = [self._cut_parts(side) for side in sides]
             elif not options:
                 sides = [[self._starts.of(text) for text in sides[0]]]
         # MiniLM and others store padding and truncation in tokenizer.json: both are always stated.
@@ -316,7 +318,7 @@ class TokenizerClassifier(ABC):
             raise failure(f"the tokenizer of {self.name}", error) from error
         return encoded
 
-    def _bounded(self, side: Sequence[str]) -> list[str]:
+    def _cut_parts(self, side: Sequence[str]) -> list[str]:
         """Return one side of pairs without what is far beyond the limit and cut off anyway.
 
         The tokenizers library cuts both sides of a pair into all windows, and all pairs of those.
@@ -352,13 +354,13 @@ class TokenizerClassifier(ABC):
         start: int | None = self.tokenizer.bos_token_id
         return self._pad_id if start is None else start
 
-    def _padded(self, encoded: Mapping[str, Any]) -> dict[str, NDArray[np.int64]]:
+    def _pad_rows(self, encoded: Mapping[str, Any]) -> dict[str, NDArray[np.int64]]:
         """Return a batch as arrays of one width; no row is empty."""
-        alone = {"input_ids": [self._start_id], "attention_mask": [1]}
+        empty_row = {"input_ids": [self._start_id], "attention_mask": [1]}
         fill = {"input_ids": self._pad_id, "token_type_ids": self.tokenizer.pad_token_type_id}
         arrays = {}
         for key, rows in encoded.items():
-            filled = [row or alone.get(key, [0]) for row in rows]
+            filled = [row or empty_row.get(key, [0]) for row in rows]
             width = max(map(len, filled))
             arrays[key] = np.full((len(filled), width), fill.get(key, 0), dtype=np.int64)
             for line, row in zip(arrays[key], filled, strict=True):
@@ -372,7 +374,7 @@ class TokenizerClassifier(ABC):
 
         return score_in_batches(self, encoded["input_ids"], score)
 
-    def _pooled(self, scores: Scores, owners: np.ndarray[Any, np.dtype[np.int_]]) -> Scores:
+    def _pool_windows(self, scores: Scores, owners: np.ndarray[Any, np.dtype[np.int_]]) -> Scores:
         """Return one row of scores for the windows of each text."""
         logs: Scores = log_softmax(scores, axis=1) if self.task == "single_label" else scores
         starts = np.flatnonzero(np.diff(owners, prepend=-1))

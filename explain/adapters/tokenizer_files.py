@@ -57,7 +57,7 @@ def check_added(path: Path, key: str, tokens: Any) -> None:
         If they are too many.
     """
     if isinstance(tokens, list | Mapping) and len(tokens) > MOST_ADDED:
-        raise _beyond(path, f"entries of {key}", len(tokens), MOST_ADDED)
+        raise _too_large(path, f"entries of {key}", len(tokens), MOST_ADDED)
 
 
 def _check_padding(path: Path, padding: Any) -> None:
@@ -67,32 +67,32 @@ def _check_padding(path: Path, padding: Any) -> None:
     fixed = strategy.get("Fixed") if isinstance(strategy, dict) else None
     for key, value in (("Fixed", fixed), ("multiple_of", padding.get("pad_to_multiple_of"))):
         if isinstance(value, int | float) and value > MOST_PADDING:
-            raise _beyond(path, f"padding {key}", value, MOST_PADDING)
+            raise _too_large(path, f"padding {key}", value, MOST_PADDING)
 
 
 def _check_normalizer(path: Path, normalizer: Any) -> None:
     """Check that no precompiled normalizer says that its table is longer than it is."""
-    waiting = [normalizer]
-    while waiting:
-        step = waiting.pop()
+    normalizers = [normalizer]
+    while normalizers:
+        step = normalizers.pop()
         if not isinstance(step, dict):
             continue
         steps = step.get("normalizers")
-        waiting += steps if isinstance(steps, list) else []
+        normalizers += steps if isinstance(steps, list) else []
         table = step.get("precompiled_charsmap")
         if not isinstance(table, str):
             continue
         try:
-            held = binascii.a2b_base64(table)
+            table_bytes = binascii.a2b_base64(table)
         except ValueError:
             continue
-        length = int.from_bytes(held[:_WIDTH], "little")
-        if length > max(0, len(held) - _WIDTH):
-            raise _beyond(path, "precompiled_charsmap bytes", length, len(held))
+        length = int.from_bytes(table_bytes[:_WIDTH], "little")
+        if length > max(0, len(table_bytes) - _WIDTH):
+            raise _too_large(path, "precompiled_charsmap bytes", length, len(table_bytes))
 
 
-def _beyond(path: Path, what: str, value: float, most: int) -> AdapterError:
+def _too_large(path: Path, quantity: str, value: float, limit: int) -> AdapterError:
     return AdapterError(
-        f"{path.name} in {str(path.parent)!r} says {what} {value:,}, at most {most:,} can be "
+        f"{path.name} in {str(path.parent)!r} says {quantity} {value:,}, at most {limit:,} can be "
         "loaded; mend it, or save the model again"
     )

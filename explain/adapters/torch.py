@@ -116,12 +116,12 @@ class TorchClassifier:
     @property
     def embeddings(self) -> tuple[torch.nn.Module, ...]:
         """The layer that turns the ids of a whole batch into vectors."""
-        return (self._private.here().lookup,)
+        return (self._private.copy_of_thread().lookup,)
 
     @property
     def network(self) -> torch.nn.Module:
         """The module that scores are computed by in this thread."""
-        return self._private.here().module
+        return self._private.copy_of_thread().module
 
     def predict(self, texts: Sequence[Text]) -> Scores:
         """Return the scores of `texts`, shape (n_texts, n_labels), natural-log scale.
@@ -131,13 +131,13 @@ class TorchClassifier:
         PredictionError
             If `tokenize` or the module fails, or a text is a pair.
         """
-        ids = [self._ids(self._read(text)) for text in texts]
+        ids = [self._ids(self._tokens_of(text)) for text in texts]
         module = self._private.follow().module
 
         def score(batch: list[int]) -> Scores:
             with torch.inference_mode():
                 scores = self._tensor_of(module(self._tensor([ids[i] for i in batch])))
-            return self._checked(scores, len(batch))
+            return self._check_scores(scores, len(batch))
 
         return score_in_batches(self, ids, score, equal_lengths=True)
 
@@ -150,7 +150,7 @@ class TorchClassifier:
             If `tokenize` fails, or a text is a pair.
         """
         return [
-            tuple(s for s in map(_span, self._read(text)[: self.max_length]) if s is not None)
+            tuple(s for s in map(_span, self._tokens_of(text)[: self.max_length]) if s is not None)
             for text in texts
         ]
 
@@ -164,7 +164,7 @@ class TorchClassifier:
         """
         if self.max_length is None:
             return [()] * len(texts)
-        cut = [list(filter(None, map(_span, self._read(t)[self.max_length :]))) for t in texts]
+        cut = [list(filter(None, map(_span, self._tokens_of(t)[self.max_length :]))) for t in texts]
         return [(Span(0, spans[0].start, spans[-1].end),) if spans else () for spans in cut]
 
     def encode(self, texts: Sequence[Text]) -> Encoding:
@@ -176,7 +176,7 @@ class TorchClassifier:
             If `tokenize` fails, or a text is a pair.
         """
         self._private.follow()
-        tokens = [self._read(text)[: self.max_length] for text in texts]
+        tokens = [self._tokens_of(text)[: self.max_length] for text in texts]
         ids = [torch.tensor(self._ids(row)) for row in tokens]
         padded = pad_sequence(ids, batch_first=True, padding_value=self.pad_id)
         lengths = torch.tensor([len(row) for row in ids])
@@ -208,7 +208,7 @@ class TorchClassifier:
     def differentiable_scores(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return the scores of an encoded batch, with gradients."""
         ids, lengths = inputs["input_ids"], inputs["attention_mask"].sum(dim=1)
-        vectors = self._private.here().lookup(ids)
+        vectors = self._private.copy_of_thread().lookup(ids)
         groups = [torch.nonzero(lengths == n)[:, 0] for n in torch.unique(lengths)]
         scores = [
             self._scores_of(ids[rows, : int(lengths[rows[0]])], vectors[rows]) for rows in groups
@@ -237,7 +237,7 @@ class TorchClassifier:
     def _device(self) -> torch.device:
         return self.embedding.weight.device
 
-    def _read(self, text: Text) -> list[Token]:
+    def _tokens_of(self, text: Text) -> list[Token]:
         """Return all tokens of a text, checked."""
         if not isinstance(text, str):
             raise PredictionError(
@@ -271,7 +271,7 @@ class TorchClassifier:
     def _scores_of(self, ids: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
         """Return the scores of texts of one length whose embeddings are `vectors`."""
         vectors, calls = vectors[:, : ids.shape[1]], 0
-        layers = self._private.here()
+        layers = self._private.copy_of_thread()
 
         def embed(_: torch.nn.Module, arguments: tuple[Any, ...], __: object) -> torch.Tensor:
             nonlocal calls
@@ -306,23 +306,23 @@ class TorchClassifier:
             )
         return output
 
-    def _checked(self, scores: torch.Tensor, n_texts: int) -> Scores:
+    def _check_scores(self, scores: torch.Tensor, n_texts: int) -> Scores:
         return check_scores(scores.double().cpu().numpy(), n_texts, self.labels, self.name)
 
     def _id_of_mask(self) -> int | None:
         if self.mask_token is None:
             return None
-        token, found = self.mask_token, set()
+        token, ids_seen = self.mask_token, set()
         for text, start in written_into(PLACES, token):
-            read = ids_over(self._read(text), start, start + len(token))
-            found.update(read)
-            if len(read) != 1 or len(found) != 1:
+            ids = ids_over(self._tokens_of(text), start, start + len(token))
+            ids_seen.update(ids)
+            if len(ids) != 1 or len(ids_seen) != 1:
                 raise ConfigurationError(
                     f"the tokenize function of {self.name} reads the mask token {token!r} as "
-                    f"{len(read)} tokens in {text!r}, expected one, the same everywhere; let it "
+                    f"{len(ids)} tokens in {text!r}, expected one, the same everywhere; let it "
                     "know the token, or leave mask_token out"
                 )
-        return found.pop()
+        return ids_seen.pop()
 
     def _probe(self) -> None:
         """Score two padded texts, so that what does not fit together is found at once."""
@@ -334,13 +334,13 @@ class TorchClassifier:
         ids = torch.full((2, self.min_length + 2), self.pad_id, device=self._device)
         inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
         try:
-            with torch.no_grad(), self._private.probed():
+            with torch.no_grad(), self._private.check_isolation():
                 scores = self.differentiable_scores(inputs)
         except AdapterError:
             raise
         except Exception as error:
             raise failure(self.name, error) from error
-        self._checked(scores, 2)
+        self._check_scores(scores, 2)
 
 
 class _Layers(torch.nn.Module):

@@ -91,7 +91,7 @@ class TransformersClassifier(PretrainedClassifier):
             long_text=long_text,
             pool=pool,
         )
-        with self._private.probed():
+        with self._private.check_isolation():
             self._score_batch(self._tokenize(["."]))
 
     @classmethod
@@ -153,7 +153,7 @@ class TransformersClassifier(PretrainedClassifier):
         return self._logits(inputs)
 
     def _logits(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-        output = self._private.here()(**inputs)
+        output = self._private.copy_of_thread()(**inputs)
         logits: object = getattr(output, "logits", None)
         if not isinstance(logits, torch.Tensor):
             raise AdapterError(
@@ -181,10 +181,12 @@ class TransformersClassifier(PretrainedClassifier):
         """
         if not self.model.config.is_encoder_decoder:
             return [list(range(len(ids)))]
-        ends: dict[int, list[int]] = {}
-        for row, own in enumerate(ids):
-            ends.setdefault(own.count(self.model.config.eos_token_id), []).append(row)
-        return list(ends.values())
+        rows_by_ends: dict[int, list[int]] = {}
+        for row, ids_of_row in enumerate(ids):
+            rows_by_ends.setdefault(ids_of_row.count(self.model.config.eos_token_id), []).append(
+                row
+            )
+        return list(rows_by_ends.values())
 
 
 def labels_of(config: "PretrainedConfig") -> list[str]:
@@ -204,7 +206,7 @@ def labels_of(config: "PretrainedConfig") -> list[str]:
     return [names[index] for index in range(len(names))]
 
 
-def task_of(config: "PretrainedConfig", stated: Task | None) -> Task:
+def task_of(config: "PretrainedConfig", stated_task: Task | None) -> Task:
     """Return how the columns relate to each other.
 
     Raises
@@ -212,33 +214,35 @@ def task_of(config: "PretrainedConfig", stated: Task | None) -> Task:
     AdapterError
         If ``problem_type`` is unknown, or a regression has more than one column.
     ConfigurationError
-        If `stated` contradicts the model, or is missing where the model leaves it open.
+        If `stated_task` contradicts the model, or is missing where the model leaves it open.
     """
-    if stated is not None and stated not in _TASKS.values():
-        raise ConfigurationError(f"there is no task {stated!r}; {nearest(stated, _TASKS.values())}")
+    if stated_task is not None and stated_task not in _TASKS.values():
+        raise ConfigurationError(
+            f"there is no task {stated_task!r}; {nearest(stated_task, _TASKS.values())}"
+        )
     problem: str | None = config.problem_type
     if problem is not None and problem not in _TASKS:
         raise AdapterError(
             f"problem_type of the model is {problem!r}; {nearest(str(problem), _TASKS)}"
         )
-    alone: Task = "regression" if config.num_labels == 1 else "single_label"
-    if problem is None and stated is None and alone == "regression":
+    default_task: Task = "regression" if config.num_labels == 1 else "single_label"
+    if problem is None and stated_task is None and default_task == "regression":
         raise ConfigurationError(
             "the model has one output and no problem_type, so it may predict a number, or the "
             "log-odds of its one label, to which a pipeline applies the sigmoid; pass "
             "task='regression' or task='multi_label' (--model-option task=...)"
         )
-    own = stated or alone if problem is None else _TASKS[problem]
-    if stated not in (None, own):
+    task = stated_task or default_task if problem is None else _TASKS[problem]
+    if stated_task not in (None, task):
         raise ConfigurationError(
-            f"problem_type of the model is {problem!r}, which is not {stated}; leave task out"
+            f"problem_type of the model is {problem!r}, which is not {stated_task}; leave task out"
         )
-    if (own == "regression" and config.num_labels != 1) or (own, alone) == (
+    if (task == "regression" and config.num_labels != 1) or (task, default_task) == (
         "single_label",
         "regression",
     ):
-        raise (AdapterError if stated is None else ConfigurationError)(
-            f"the model has {config.num_labels} outputs, which is no {own}; "
+        raise (AdapterError if stated_task is None else ConfigurationError)(
+            f"the model has {config.num_labels} outputs, which is no {task}; "
             "a regression has one, a single-label classifier two or more"
         )
-    return own
+    return task

@@ -39,7 +39,7 @@ def is_read_as_one(
         return False
 
     def ids(text: str, start: int) -> list[int]:
-        read = tokenizer(
+        encoded = tokenizer(
             text,
             add_special_tokens=False,
             truncation=False,
@@ -49,7 +49,7 @@ def is_read_as_one(
         )
         tokens = (
             (number, *offsets)
-            for number, offsets in zip(read["input_ids"], read["offset_mapping"], strict=True)
+            for number, offsets in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
         )
         return ids_over(tokens, start, start + len(token))
 

@@ -1,6 +1,12 @@
 """Attributions of single predictions, by all methods, from one engine."""
 
-from explain.attribution.requests import AttributionSettings, TargetSpec, answer, ask, attribute
+from explain.attribution.requests import (
+    AttributionSettings,
+    TargetSpec,
+    attribute,
+    attribute_batch,
+    make_requests,
+)
 from explain.attribution.segmenting import UNITS, added_tokens, segment
 
 __all__ = [
@@ -8,8 +14,8 @@ __all__ = [
     "AttributionSettings",
     "TargetSpec",
     "added_tokens",
-    "answer",
-    "ask",
     "attribute",
+    "attribute_batch",
+    "make_requests",
     "segment",
 ]

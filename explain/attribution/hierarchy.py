@@ -21,11 +21,11 @@ from pydantic import JsonValue
 from scipy.special import comb
 
 from explain.attribution.methods.base import Estimate, PerturbationExplainer, all_coalitions
-from explain.engine.games import Coalitions, Observed, Plan, Values
+from explain.engine.games import Coalitions, ObservedValues, Plan, Values
 from explain.errors import BudgetError
 from explain.text.spans import Segmentation, Span, sentences
 
-__all__ = ["MOST_WORDS", "Refined", "sentence_runs", "sentences_then_words"]
+__all__ = ["MOST_WORDS", "RefinedEstimate", "sentence_runs", "sentences_then_words"]
 
 MOST_WORDS = 60
 """Words that are explained one by one: all of a text, or those of the sentences that matter."""
@@ -35,7 +35,7 @@ LONGEST_SENTENCE = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Refined:
+class RefinedEstimate:
     """What a method found for the sentences of a text, and for the words of some of them.
 
     Attributes
@@ -118,7 +118,7 @@ def sentence_runs(segmentation: Segmentation) -> tuple[range, ...]:
 
 def sentences_then_words(
     explainer: PerturbationExplainer, groups: Sequence[range], rng: np.random.Generator
-) -> Plan[Refined]:
+) -> Plan[RefinedEstimate]:
     """Return the coroutine that explains sentences by a method, then words by the same method.
 
     The sentences with the largest values are refined: one at least, more while they have at most
@@ -153,16 +153,18 @@ def sentences_then_words(
     levels = _Levels(explainer, groups, rng)
     outer = yield from levels.sentences()
     inner: dict[int, Estimate] = {}
-    chosen = levels.that_matter(outer.values)
-    for place, number in enumerate(chosen):
+    numbers = levels.most_important(outer.values)
+    for place, number in enumerate(numbers):
         try:
-            found = yield from levels.words(number, levels.share(chosen[place:]))
+            estimate = yield from levels.words(number, levels.share(numbers[place:]))
         except BudgetError:
             if not inner:
                 raise
             break
-        inner[number] = _corrected(found, outer.values[number]) if explainer.efficient else found
-    return Refined(tuple(groups), outer, inner)
+        inner[number] = (
+            _with_sum(estimate, outer.values[number]) if explainer.efficient else estimate
+        )
+    return RefinedEstimate(tuple(groups), outer, inner)
 
 
 class _Levels:
@@ -177,7 +179,7 @@ class _Levels:
         self.sizes = [len(group) for group in groups]
         self.owners = np.repeat(np.arange(len(groups)), self.sizes)
         self.budget: int | None = getattr(explainer, "budget", None)
-        self.asked: set[bytes] = set()
+        self.coalitions_scored: set[bytes] = set()
 
     def sentences(self) -> Plan[Estimate]:
         """Return the plan of the method on the sentences."""
@@ -189,69 +191,70 @@ class _Levels:
     def words(self, number: int, share: int | None) -> Plan[Estimate]:
         """Return the plan of the method on the words of a sentence, in its contexts."""
         kept, weights, exact = self._contexts(number, share)
-        group, around = self.groups[number], kept[:, self.owners]
+        group, word_contexts = self.groups[number], kept[:, self.owners]
 
         def within(inside: Coalitions) -> Coalitions:
-            coalitions = np.repeat(around, len(inside), axis=0)
-            coalitions[:, group.start : group.stop] = np.tile(inside, (len(around), 1))
+            coalitions = np.repeat(word_contexts, len(inside), axis=0)
+            coalitions[:, group.start : group.stop] = np.tile(inside, (len(word_contexts), 1))
             return coalitions
 
-        def mean(observed: Observed) -> Observed:
+        def mean(observed: ObservedValues) -> ObservedValues:
             values, variances = (
-                each.reshape(len(weights), -1) for each in (observed.values, observed.variances)
+                numbers.reshape(len(weights), -1)
+                for numbers in (observed.values, observed.variances)
             )
-            return Observed(weights @ values, weights**2 @ variances)
+            return ObservedValues(weights @ values, weights**2 @ variances)
 
-        each = None if share is None else share // len(kept)
-        found = yield from self._run(each, len(group), within, mean)
+        budget_of_context = None if share is None else share // len(kept)
+        estimate = yield from self._run(budget_of_context, len(group), within, mean)
         return replace(
-            found,
-            standard_errors=found.standard_errors if exact else None,
-            diagnostics={**found.diagnostics, "contexts": len(kept)},
+            estimate,
+            standard_errors=estimate.standard_errors if exact else None,
+            diagnostics={**estimate.diagnostics, "contexts": len(kept)},
         )
 
-    def that_matter(self, values: Values) -> list[int]:
+    def most_important(self, values: Values) -> list[int]:
         """Return the sentences whose words are explained, the largest value first."""
-        left = inf if self.budget is None else self.budget - len(self.asked)
+        evaluations_left = inf if self.budget is None else self.budget - len(self.coalitions_scored)
         fewest = 2 if self.explainer.efficient else 1
-        chosen: list[int] = []
+        numbers: list[int] = []
         words = 0
         for number in np.argsort(-np.abs(values), kind="stable").tolist():
             words += self.sizes[number]
-            left -= fewest * _price(self.sizes[number])
-            if chosen and (words > MOST_WORDS or left < 0):
+            evaluations_left -= fewest * _price(self.sizes[number])
+            if numbers and (words > MOST_WORDS or evaluations_left < 0):
                 break
-            chosen.append(number)
-        return chosen
+            numbers.append(number)
+        return numbers
 
-    def share(self, waiting: Sequence[int]) -> int | None:
+    def share(self, numbers: Sequence[int]) -> int | None:
         """Return what the first of the sentences that wait may spend, in proportion to its size."""
         if self.budget is None:
             return None
-        prices = [_price(self.sizes[number]) for number in waiting]
-        return (self.budget - len(self.asked)) * prices[0] // sum(prices)
+        prices = [_price(self.sizes[number]) for number in numbers]
+        return (self.budget - len(self.coalitions_scored)) * prices[0] // sum(prices)
 
     def _contexts(self, number: int, share: int | None) -> tuple[Coalitions, Values, bool]:
         """Return the contexts of a sentence, their weights, and whether there are no others."""
-        others = np.arange(len(self.groups)) != number
+        other_sentences = np.arange(len(self.groups)) != number
         if not self.explainer.efficient:
-            return others[None], np.ones(1), True
+            return other_sentences[None], np.ones(1), True
         n_others = len(self.groups) - 1
         most = max(2, 0 if share is None else share // _price(self.sizes[number]))
         exact = 2**n_others <= most
-        drawn = all_coalitions(n_others) if exact else _pairs(n_others, most // 2, self.rng)
-        kept: Coalitions = np.zeros((len(drawn), len(self.groups)), dtype=bool)
-        kept[:, others] = drawn
+        coalitions = all_coalitions(n_others) if exact else _pairs(n_others, most // 2, self.rng)
+        kept: Coalitions = np.zeros((len(coalitions), len(self.groups)), dtype=bool)
+        kept[:, other_sentences] = coalitions
         if not exact:
-            return kept, np.full(len(drawn), 1 / len(drawn)), False
-        return kept, 1 / (len(self.groups) * comb(n_others, drawn.sum(axis=1))), True
+            return kept, np.full(len(coalitions), 1 / len(coalitions)), False
+        return kept, 1 / (len(self.groups) * comb(n_others, coalitions.sum(axis=1))), True
 
     def _run(
         self,
         budget: int | None,
         n_players: int,
         expand: Callable[[Coalitions], Coalitions],
-        reduce: Callable[[Observed], Observed],
+        reduce: Callable[[ObservedValues], ObservedValues],
     ) -> Plan[Estimate]:
         """Run the method on a game whose coalitions are turned into those of words."""
         method = self.explainer if budget is None else _with_budget(self.explainer, budget)
@@ -260,7 +263,9 @@ class _Levels:
                 coalitions = next(plan)
                 while True:
                     of_words = expand(coalitions)
-                    self.asked.update(row.tobytes() for row in np.packbits(of_words, axis=1))
+                    self.coalitions_scored.update(
+                        row.tobytes() for row in np.packbits(of_words, axis=1)
+                    )
                     coalitions = plan.send(reduce((yield of_words)))
             except StopIteration as done:
                 estimate: Estimate = done.value
@@ -274,13 +279,13 @@ class _Levels:
                 ) from error
 
 
-def _corrected(found: Estimate, total: float) -> Estimate:
+def _with_sum(estimate: Estimate, total: float) -> Estimate:
     """Return the values of words with what they lack to `total` shared equally."""
-    correction = (total - float(found.values.sum())) / len(found.values)
+    correction = (total - float(estimate.values.sum())) / len(estimate.values)
     return replace(
-        found,
-        values=found.values + correction,
-        diagnostics={**found.diagnostics, "correction": correction},
+        estimate,
+        values=estimate.values + correction,
+        diagnostics={**estimate.diagnostics, "correction": correction},
     )
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import comb
 
 from explain.adapters import wrap
-from explain.attribution import AttributionSettings, TargetSpec, ask
+from explain.attribution import AttributionSettings, TargetSpec, make_requests
 from explain.attribution.game_model import GameModel, Limits, ReadOut, learn
 from explain.attribution.methods.base import (
     ADAPTIVE_BUDGET,
@@ -34,7 +34,7 @@ __all__ = ["exact_interactions", "interactions"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _GameInteractions:
     """The interactions of one game, in the order of ``numpy.triu_indices``."""
 
     pairs: ReadOut
@@ -74,7 +74,7 @@ def interactions(
     budget : int
         Evaluations, the empty and the full coalition included; four at least.
     seconds : float or None
-        Wall-clock seconds after which no further question is asked.
+        Wall-clock seconds after which no further values are asked for.
 
     Raises
     ------
@@ -86,34 +86,34 @@ def interactions(
         If a name or value is unknown.
     """
     engine = Engine(wrap(model))
-    setting = AttributionSettings.of(engine.classifier, unit=unit, masker=masker, seed=seed)
+    settings = AttributionSettings.of(engine.classifier, unit=unit, masker=masker, seed=seed)
     limits = Limits(tolerance, budget, seconds)
-    question = ask(engine, [text], setting, [target])[0]
-    if isinstance(question, ExplainError):
-        raise question
-    ask_again(engine, [question], setting.masker, seed)
-    seen_target = engine.precision.seen(question.target)
-    game = MaskedTextGame(question.segmentation, setting.masker, seen_target)
+    request = make_requests(engine, [text], settings, [target])[0]
+    if isinstance(request, ExplainError):
+        raise request
+    ask_again(engine, [request], settings.masker, seed)
+    target_of_game = engine.precision.with_decimals(request.target)
+    game = MaskedTextGame(request.segmentation, settings.masker, target_of_game)
     outcome = engine.run(
-        [game], [_plan(game.n_features, limits, replace(question, seed=seed).rng())]
+        [game], [_plan(game.n_features, limits, replace(request, seed=seed).rng())]
     )[0]
-    found = outcome.unwrap()
+    result = outcome.unwrap()
     record = Interactions(
-        parts=question.segmentation.parts,
-        spans=question.segmentation.spans,
-        target=seen_target,
+        parts=request.segmentation.parts,
+        spans=request.segmentation.spans,
+        target=target_of_game,
         parameters={"unit": unit, **asdict(limits)},
-        removal=setting.masker.name,
-        pairs=_by_size(found.pairs, game.n_features),
+        removal=settings.masker.name,
+        pairs=_by_size(result.pairs, game.n_features),
         evaluations=outcome.evaluations,
         seed=seed,
         diagnostics={
-            "ended_by": found.ended_by,
-            "rounds": found.rounds,
-            **({} if seen_target.cap is None else {"at_cap": outcome.capped}),
+            "ended_by": result.ended_by,
+            "rounds": result.rounds,
+            **({} if target_of_game.cap is None else {"at_cap": outcome.n_capped}),
         },
-        unread=question.segmentation.unread,
-        repeats=engine.precision.repeats(seen_target),
+        unread=request.segmentation.unread,
+        repeats=engine.precision.repeats(target_of_game),
     )
     return redacted_record(record)[0]
 
@@ -145,11 +145,13 @@ def exact_interactions(values: Values) -> NDArray[np.float64]:
     array, shape (n_features * (n_features - 1) / 2,)
         In the order of ``numpy.triu_indices(n_features, 1)``.
     """
-    found = []
-    for both, one, other, neither, weights in _crossed(len(values).bit_length() - 1):
-        together, apart = values[both] + values[neither], values[one] + values[other]
-        found.append(weights @ (together - apart))
-    return np.array(found, dtype=np.float64)
+    indices = []
+    for both, first_only, second_only, neither, weights in _discrete_derivatives(
+        len(values).bit_length() - 1
+    ):
+        together, apart = values[both] + values[neither], values[first_only] + values[second_only]
+        indices.append(weights @ (together - apart))
+    return np.array(indices, dtype=np.float64)
 
 
 def _exact_variances(variances: Values) -> NDArray[np.float64]:
@@ -157,24 +159,24 @@ def _exact_variances(variances: Values) -> NDArray[np.float64]:
     return np.array(
         [
             weights**2 @ sum(variances[coalitions] for coalitions in of_pair)
-            for *of_pair, weights in _crossed(len(variances).bit_length() - 1)
+            for *of_pair, weights in _discrete_derivatives(len(variances).bit_length() - 1)
         ],
         dtype=np.float64,
     )
 
 
-def _crossed(n_features: int) -> Iterator[tuple[NDArray[Any], ...]]:
+def _discrete_derivatives(n_features: int) -> Iterator[tuple[NDArray[Any], ...]]:
     """Yield of each pair the coalitions with both, with either alone, with neither, and weights."""
     index = np.arange(2**n_features)
     sizes = np.bitwise_count(index)
     weights = _size_weights(n_features)
     for i, j in zip(*np.triu_indices(n_features, 1), strict=True):
-        one, other = 1 << int(i), 1 << int(j)
-        without = index[(index & (one | other)) == 0]
+        first_bit, second_bit = 1 << int(i), 1 << int(j)
+        without = index[(index & (first_bit | second_bit)) == 0]
         yield (
-            without | one | other,
-            without | one,
-            without | other,
+            without | first_bit | second_bit,
+            without | first_bit,
+            without | second_bit,
             without,
             weights[sizes[without]],
         )
@@ -186,16 +188,16 @@ def _size_weights(n_features: int) -> NDArray[np.float64]:
     return 1 / ((n_features - 1) * comb(n_features - 2, sizes)) if len(sizes) else np.zeros(0)
 
 
-def _plan(n_features: int, limits: Limits, rng: np.random.Generator) -> Plan[_Found]:
+def _plan(n_features: int, limits: Limits, rng: np.random.Generator) -> Plan[_GameInteractions]:
     check_size("interactions", n_features)
     if n_features < 2:
         yield empty_and_full(n_features)
-        return _Found(ReadOut(np.zeros(0), np.zeros(0)), "exact", 1)
+        return _GameInteractions(ReadOut(np.zeros(0), np.zeros(0)), "exact", 1)
     if 2**n_features <= min(limits.budget, EXACT_EVALUATIONS):
         observed = yield all_coalitions(n_features)
         errors = np.sqrt(_exact_variances(observed.variances))
-        return _Found(
+        return _GameInteractions(
             ReadOut(exact_interactions(observed.values), errors), ended_with_all(observed), 1
         )
-    learned = yield from learn(n_features, rng, limits, GameModel.interactions)
-    return _Found(learned.found, learned.ended_by, learned.rounds)
+    learned_game = yield from learn(n_features, rng, limits, GameModel.interactions)
+    return _GameInteractions(learned_game.read_out, learned_game.ended_by, learned_game.rounds)

@@ -14,7 +14,7 @@ from explain.attribution.methods import (
     Estimate,
     Explainer,
     PerturbationExplainer,
-    Refined,
+    RefinedEstimate,
     WhiteBoxExplainer,
     make_explainer,
     sentence_runs,
@@ -36,7 +36,7 @@ from explain.record import Attribution, Group
 from explain.text.redaction import redacted_record
 from explain.text.spans import Segmentation, Span, Text, text_of
 
-__all__ = ["AttributionSettings", "TargetSpec", "answer", "ask", "attribute"]
+__all__ = ["AttributionSettings", "TargetSpec", "attribute", "attribute_batch", "make_requests"]
 
 TargetSpec: TypeAlias = str | int | None
 """A label that is to be explained, or its index; None for the predicted one."""
@@ -170,16 +170,16 @@ def attribute(
     targets = _one_each(target, texts)
     explainer = make_explainer(method, **options)
     engine = Engine(wrap(model))
-    setting = AttributionSettings.of(engine.classifier, unit=unit, masker=masker, seed=seed)
-    questions = []
-    for question in ask(engine, many, setting, targets):
-        if isinstance(question, ExplainError):
-            raise question
-        questions.append(question)
-    removing = None if isinstance(explainer, WhiteBoxExplainer) else setting.masker
-    ask_again(engine, questions, removing, seed)
-    answered = answer(engine, questions, explainer, setting)
-    attributions = [redacted_record(outcome.unwrap())[0] for outcome in answered]
+    settings = AttributionSettings.of(engine.classifier, unit=unit, masker=masker, seed=seed)
+    requests = []
+    for request in make_requests(engine, many, settings, targets):
+        if isinstance(request, ExplainError):
+            raise request
+        requests.append(request)
+    masker_of_method = None if isinstance(explainer, WhiteBoxExplainer) else settings.masker
+    ask_again(engine, requests, masker_of_method, seed)
+    outcomes = attribute_batch(engine, requests, explainer, settings)
+    attributions = [redacted_record(outcome.unwrap())[0] for outcome in outcomes]
     return attributions if isinstance(texts, list) else attributions[0]
 
 
@@ -203,85 +203,91 @@ def _one_each(
     return list(target)
 
 
-def ask(
+def make_requests(
     engine: Engine,
     texts: Sequence[Text],
-    setting: AttributionSettings,
+    settings: AttributionSettings,
     targets: Sequence[TargetSpec] | None = None,
 ) -> list[AttributionRequest | ExplainError]:
-    """Return the question that each text poses, or why it poses none.
+    """Return the request for each text, or why there is none.
 
     `targets` names one label for each text; without it the predicted ones are asked for.
     """
-    segmentations = segment(texts, engine.classifier, setting.unit)
-    good = [s for s in segmentations if isinstance(s, Segmentation)]
-    scores = iter(engine.score([text_of(s.parts) for s in good]))
+    segmentations = segment(texts, engine.classifier, settings.unit)
+    segmented = [s for s in segmentations if isinstance(s, Segmentation)]
+    scores = iter(engine.score([text_of(s.parts) for s in segmented]))
 
-    def pose(segmentation: Segmentation, wanted: TargetSpec) -> AttributionRequest | ExplainError:
+    def request_for(
+        segmentation: Segmentation, wanted_target: TargetSpec
+    ) -> AttributionRequest | ExplainError:
         row = next(scores)
         if isinstance(row, ExplainError):
             return row
-        return AttributionRequest(segmentation, make_target(engine.classifier, row, wanted), row)
+        return AttributionRequest(
+            segmentation, make_target(engine.classifier, row, wanted_target), row
+        )
 
     return [
-        pose(s, wanted) if isinstance(s, Segmentation) else s
-        for s, wanted in zip(segmentations, targets or [None] * len(texts), strict=True)
+        request_for(s, wanted_target) if isinstance(s, Segmentation) else s
+        for s, wanted_target in zip(segmentations, targets or [None] * len(texts), strict=True)
     ]
 
 
-def answer(
+def attribute_batch(
     engine: Engine,
-    questions: Sequence[AttributionRequest],
+    requests: Sequence[AttributionRequest],
     explainer: Explainer,
-    setting: AttributionSettings,
+    settings: AttributionSettings,
 ) -> list[Outcome[Attribution]]:
-    """Return the attribution of each question, or why there is none.
+    """Return the attribution of each request, or why there is none.
 
     Raises
     ------
     CapabilityError
         If the model lacks what the method needs.
     """
-    seen = engine.precision.seen
-    questions = [replace(q, seed=setting.seed, target=seen(q.target)) for q in questions]
+    with_decimals = engine.precision.with_decimals
+    requests = [replace(q, seed=settings.seed, target=with_decimals(q.target)) for q in requests]
     if isinstance(explainer, WhiteBoxExplainer):
         removal = explainer.removal(engine.classifier)
-        outcomes: Sequence[Outcome[Estimate] | Outcome[Estimate | Refined]] = engine.open(
-            explainer.explain, questions
+        outcomes: Sequence[Outcome[Estimate] | Outcome[Estimate | RefinedEstimate]] = engine.open(
+            explainer.explain, requests
         )
     else:
-        removal = setting.masker.name
+        removal = settings.masker.name
         outcomes = engine.run(
-            (MaskedTextGame(q.segmentation, setting.masker, q.target) for q in questions),
-            (_plan(q, explainer, setting) for q in questions),
+            (MaskedTextGame(q.segmentation, settings.masker, q.target) for q in requests),
+            (_plan(q, explainer, settings) for q in requests),
         )
-    complete = partial(_completed, engine, explainer, setting, removal)
-    return list(map(complete, questions, outcomes))
+    complete = partial(_to_attribution, engine, explainer, settings, removal)
+    return list(map(complete, requests, outcomes))
 
 
-def _completed(
+def _to_attribution(
     engine: Engine,
     explainer: Explainer,
-    setting: AttributionSettings,
+    settings: AttributionSettings,
     removal: str,
-    question: AttributionRequest,
-    outcome: Outcome[Estimate] | Outcome[Estimate | Refined],
+    request: AttributionRequest,
+    outcome: Outcome[Estimate] | Outcome[Estimate | RefinedEstimate],
 ) -> Outcome[Attribution]:
     """Return an estimate with all that belongs to it."""
-    found = outcome.value
-    if isinstance(found, ExplainError):
-        return Outcome(found, outcome.evaluations)
-    segmentation = question.segmentation
-    estimate, spans, groups = _laid_out(found, segmentation)
+    result = outcome.value
+    if isinstance(result, ExplainError):
+        return Outcome(result, outcome.evaluations)
+    segmentation = request.segmentation
+    estimate, spans, groups = _lay_out(result, segmentation)
     errors = estimate.standard_errors
-    repeats = engine.precision.repeats(question.target)
-    differ = {"repeats_differ": repeats.differences} if repeats and repeats.differences else {}
+    repeats = engine.precision.repeats(request.target)
+    differing_repeats = (
+        {"repeats_differ": repeats.differences} if repeats and repeats.differences else {}
+    )
     attribution = Attribution(
         parts=segmentation.parts,
         spans=spans,
-        target=question.target,
+        target=request.target,
         method=explainer.name,
-        parameters={**_unit(setting.unit, refined=bool(groups)), **asdict(explainer)},
+        parameters={**_unit(settings.unit, with_sentences=bool(groups)), **asdict(explainer)},
         removal=removal,
         values=tuple(estimate.values.tolist()),
         standard_errors=None if errors is None else tuple(errors.tolist()),
@@ -289,12 +295,12 @@ def _completed(
         full_value=estimate.full_value,
         efficient=explainer.efficient,
         evaluations=outcome.evaluations,
-        seed=setting.seed,
+        seed=settings.seed,
         diagnostics={
             **estimate.diagnostics,
-            **_written_out(question, engine.classifier),
-            **({} if question.target.cap is None else {"at_cap": outcome.capped}),
-            **differ,
+            **_special_tokens_in(request, engine.classifier),
+            **({} if request.target.cap is None else {"at_cap": outcome.n_capped}),
+            **differing_repeats,
         },
         unread=segmentation.unread,
         repeats=repeats,
@@ -304,48 +310,48 @@ def _completed(
 
 
 def _plan(
-    question: AttributionRequest, explainer: PerturbationExplainer, setting: AttributionSettings
-) -> Plan[Estimate | Refined]:
+    request: AttributionRequest, explainer: PerturbationExplainer, settings: AttributionSettings
+) -> Plan[Estimate | RefinedEstimate]:
     """Return the plan of a method on the features, or on sentences first where the unit is auto."""
-    n_features = len(question.segmentation)
-    rng = question.rng()
-    if setting.unit == "auto" and n_features > MOST_WORDS:
-        return sentences_then_words(explainer, sentence_runs(question.segmentation), rng)
+    n_features = len(request.segmentation)
+    rng = request.rng()
+    if settings.unit == "auto" and n_features > MOST_WORDS:
+        return sentences_then_words(explainer, sentence_runs(request.segmentation), rng)
     return explainer.plan(n_features, rng)
 
 
-def _unit(unit: str, *, refined: bool) -> dict[str, JsonValue]:
+def _unit(unit: str, *, with_sentences: bool) -> dict[str, JsonValue]:
     """Return the unit that was asked for, and what came of it where that was left open."""
     if unit != "auto":
         return {"unit": unit}
-    return {"unit": unit, "features": "sentences, then words" if refined else "words"}
+    return {"unit": unit, "features": "sentences, then words" if with_sentences else "words"}
 
 
-def _laid_out(
-    found: Estimate | Refined, segmentation: Segmentation
+def _lay_out(
+    result: Estimate | RefinedEstimate, segmentation: Segmentation
 ) -> tuple[Estimate, tuple[Span, ...], tuple[Group, ...]]:
     """Return the values of the features, the features, and the sentences where there are any."""
-    if isinstance(found, Estimate):
-        return found, segmentation.spans, ()
+    if isinstance(result, Estimate):
+        return result, segmentation.spans, ()
 
-    def joined(run: range) -> Span:
+    def span_of_run(run: range) -> Span:
         first, last = segmentation.spans[run[0]], segmentation.spans[run[-1]]
         return Span(first.part, first.start, last.end)
 
-    errors = found.outer.standard_errors
+    errors = result.outer.standard_errors
     groups = tuple(
         Group(
-            span=joined(run),
-            value=float(found.outer.values[number]),
+            span=span_of_run(run),
+            value=float(result.outer.values[number]),
             standard_error=None if errors is None else float(errors[number]),
         )
-        for number, run in enumerate(found.groups)
+        for number, run in enumerate(result.groups)
     )
-    return found.estimate(), tuple(map(joined, found.features)), groups
+    return result.estimate(), tuple(map(span_of_run, result.features)), groups
 
 
-def _written_out(question: AttributionRequest, model: TextClassifier) -> dict[str, JsonValue]:
+def _special_tokens_in(request: AttributionRequest, model: TextClassifier) -> dict[str, JsonValue]:
     """Return the model's own special tokens that the user has written out, if there are any."""
     special = model.special_tokens if isinstance(model, TokenizedClassifier) else ()
-    found = [t for t in special if any(t in part for part in question.segmentation.parts)]
-    return {"special_tokens": list[JsonValue](found)} if found else {}
+    tokens = [t for t in special if any(t in part for part in request.segmentation.parts)]
+    return {"special_tokens": list[JsonValue](tokens)} if tokens else {}

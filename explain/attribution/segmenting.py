@@ -23,7 +23,7 @@ def segment(
     good = [text_of(s.parts) for s in whole if isinstance(s, Segmentation)]
     cut = iter(
         halve_on_failure(
-            lambda batch: _segment(batch, model, unit), good, model.name, catching=PredictionError
+            lambda batch: _segment(batch, model, unit), good, model.name, error_type=PredictionError
         )
     )
     return [next(cut) if isinstance(s, Segmentation) else s for s in whole]
@@ -34,15 +34,15 @@ def _segment(texts: Sequence[Text], model: TextClassifier, unit: str) -> list[Se
     if not isinstance(model, TokenizedClassifier):
         return [Segmentation(p, _SEGMENTERS[unit](p)) for p in parts]
     if unit == "token":
-        spans = [_merged(t, p) for t, p in zip(model.tokens(texts), parts, strict=True)]
+        spans = [_merge_tokens(t, p) for t, p in zip(model.tokens(texts), parts, strict=True)]
     else:
         spans = [
-            _merged([*_SEGMENTERS[unit](p), *added], p)
+            _merge_tokens([*_SEGMENTERS[unit](p), *added], p)
             for p, added in zip(parts, added_tokens(texts, model), strict=True)
         ]
     return [
-        Segmentation(p, _clipped(own, unread, p), unread)
-        for p, own, unread in zip(parts, spans, model.unread(texts), strict=True)
+        Segmentation(p, _clip_to_read(features, unread, p), unread)
+        for p, features, unread in zip(parts, spans, model.unread(texts), strict=True)
     ]
 
 
@@ -69,11 +69,11 @@ def _whole(text: Text) -> Segmentation | ExplainError:
         return error
 
 
-def _clipped(
+def _clip_to_read(
     spans: Sequence[Span], unread: Sequence[Span], parts: tuple[str, ...]
 ) -> tuple[Span, ...]:
     """Return what the model reads of each span; one that it never reads is left out."""
-    clipped = []
+    read_spans = []
     for part, start, end in spans:
         for gap in unread:
             if gap.part == part and gap.start <= start:
@@ -82,23 +82,23 @@ def _clipped(
                 end = min(end, gap.start)
         if start < end and (body := parts[part][start:end].strip()):
             begin = parts[part].index(body, start)
-            clipped.append(Span(part, begin, begin + len(body)))
-    return tuple(clipped)
+            read_spans.append(Span(part, begin, begin + len(body)))
+    return tuple(read_spans)
 
 
-def _merged(tokens: Sequence[Span], parts: tuple[str, ...]) -> tuple[Span, ...]:
+def _merge_tokens(tokens: Sequence[Span], parts: tuple[str, ...]) -> tuple[Span, ...]:
     """Return tokens as features: white space trimmed, those that share a character joined."""
-    merged: list[Span] = []
+    features: list[Span] = []
     for part, start, end in sorted(tokens):
         piece = parts[part][start:end]
         if not (body := piece.strip()):
             continue
         begin = start + piece.index(body)
         span = Span(part, begin, begin + len(body))
-        if merged and merged[-1].part == part and span.start < merged[-1].end:
-            span = Span(part, merged[-1].start, max(span.end, merged.pop().end))
-        merged.append(span)
-    return tuple(merged)
+        if features and features[-1].part == part and span.start < features[-1].end:
+            span = Span(part, features[-1].start, max(span.end, features.pop().end))
+        features.append(span)
+    return tuple(features)
 
 
 _SEGMENTERS: dict[str, Callable[[Sequence[str]], tuple[Span, ...]]] = {

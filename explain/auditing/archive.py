@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from explain.errors import ConfigurationError, RecordError
-from explain.record import AuditRecord, Criterion, FrozenCriteria, LogEntry
+from explain.record import PREDICTIONS, AuditRecord, Criterion, FrozenCriteria, LogEntry
 from explain.record.files import RunFolder, claimed, finish_swap, hash_file, write_whole
 from explain.record.rendering import require_own_reports
 
@@ -79,7 +79,7 @@ def write_audit(record: AuditRecord, log: Sequence[LogEntry], folder: str | Path
 
 
 def write_into(out: RunFolder, record: AuditRecord, log: Sequence[LogEntry]) -> Path:
-    """Write an audit as HTML, JSON, JSON lines of attributions, its log, criteria, and a manifest.
+    """Write an audit as HTML, JSON, its attributions, predictions, log, criteria, and a manifest.
 
     Everything is rendered and written before any file of an audit that was there is touched: see
     `RunFolder.swap_in`. A folder whose manifest fits its files is complete.
@@ -100,12 +100,16 @@ def write_into(out: RunFolder, record: AuditRecord, log: Sequence[LogEntry]) -> 
     import reports
 
     attributions = [a for instance in record.instances for a in instance.attributions]
-    contents = {
+    contents: dict[str, str | bytes] = {
         "audit.html": reports.render_html(record, log),
         "audit.json": record.to_json(),
         "attributions.jsonl": "".join(a.to_json() + "\n" for a in attributions),
         "run.jsonl": "".join(entry.to_json() + "\n" for entry in log),
     }
+    if record.has_predictions:
+        from explain.auditing.predictions import to_parquet
+
+        contents[PREDICTIONS] = to_parquet(record.predictions)
     bound = bind_criteria(out.path, record.criteria)
     kept = {CRITERIA: hash_file(out.path / CRITERIA, out.path).sha256} if bound else {}
     out.swap_in(contents, kept)
@@ -122,9 +126,11 @@ def read_record(path: str | Path) -> AuditRecord:
     """
     finish_swap(Path(path).parent)
     try:
-        return AuditRecord.from_json(Path(path).read_bytes())
+        record = AuditRecord.from_json(Path(path).read_bytes())
     except OSError as error:
         raise RecordError(f"{str(path)!r} cannot be read: {error.strerror}") from error
+    table = Path(path).with_name(PREDICTIONS)
+    return record.with_predictions(table) if table.is_file() else record
 
 
 def read_log(folder: str | Path) -> list[LogEntry]:

@@ -26,9 +26,10 @@ from explain.record import (
     Measure,
     MetricSpec,
     Section,
+    Sentence,
     Verdict,
+    joined,
 )
-from explain.record.wording import percent
 from explain.statistics.adjustments import holm
 
 __all__ = ["Criterion", "FrozenCriteria", "check_metrics", "judge"]
@@ -142,25 +143,30 @@ def judge(
 def _judged(
     criterion: Criterion,
     metric: MetricSpec,
-    found: _Evidence,
+    evidence: _Evidence,
     adjusted: float | None,
     n_gating: int,
 ) -> JudgedCriterion:
-    verdict, reason = found.side, found.reason
+    verdict, reason = evidence.side, evidence.reason
     if verdict != "inconclusive" and adjusted is not None and adjusted > ALPHA:
         verdict = "inconclusive"
-        reason += (
-            f", but no longer with p adjusted for {n_gating} gating criteria "
-            f"({adjusted:.2g} instead of {found.p_value:.2g}, more than {ALPHA:g})"
+        reason = Sentence(
+            "{reason}, but no longer once p is adjusted for {n} gating criteria ({adjusted:.2g} "
+            "instead of {p_value:.2g}; at most {alpha} is required)",
+            reason=reason,
+            n=n_gating,
+            adjusted=adjusted,
+            p_value=evidence.p_value,
+            alpha=ALPHA,
         )
     return JudgedCriterion.model_validate(
         {
             **criterion.stated(),
             "title": metric.name(**criterion.of),
-            "measured": found.measure,
-            "section": found.section,
-            "p_value": found.p_value,
-            "adjusted_p_value": None if found.p_value is None else adjusted,
+            "measured": evidence.measure,
+            "section": evidence.section,
+            "p_value": evidence.p_value,
+            "adjusted_p_value": None if evidence.p_value is None else adjusted,
             "verdict": verdict,
             "reason": reason,
         }
@@ -193,7 +199,9 @@ def _lost(criterion: Criterion, metric: MetricSpec, sections: Sequence[Section])
     worst = max(shares, key=lambda share: share.value or 0, default=None)
     if worst is None or (worst.value or 0) <= MOST_LOST:
         return ""
-    return f"{percent(worst.value)} of the rows got no answer and are not in this number"
+    return Sentence(
+        "{share.value:percent} of the rows got no answer and are not in this number", share=worst
+    )
 
 
 def _missing(criterion: Criterion, sections: Sequence[Section]) -> str:
@@ -201,25 +209,28 @@ def _missing(criterion: Criterion, sections: Sequence[Section]) -> str:
     known = [measure for section in sections for measure in section.all_measures()]
     alike = [measure for measure in known if measure.metric == criterion.metric]
     if slices := {measure.slice for measure in alike if measure.of == criterion.of}:
-        return f"not measured on {criterion.slice!r}{_closest(criterion.slice, slices)}"
+        return _absent("on", criterion.slice, slices)
     check = criterion.metric.partition(".")[0]
     skipped = [
-        f"{section.title}: {section.skipped}"
+        Sentence("{title}: {reason}", title=section.title, reason=section.skipped)
         for section in sections
         if section.id == check and section.skipped is not None
     ]
     if skipped:
-        return f"not measured. {'; '.join(skipped)}"
+        return joined("not measured.", joined(*skipped, by="; "))
     for field, value in criterion.of.items():
         values = {measure.of.get(field, "") for measure in alike}
         if value not in values:
-            return f"not measured for the {field} {value!r}{_closest(value, values)}"
+            return _absent(f"for the {field}", value, values)
     return "not measured on this model and table"
 
 
-def _closest(name: str, known: set[str]) -> str:
-    close = get_close_matches(name, sorted(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+def _absent(where: str, name: str, measured: set[str]) -> str:
+    missing = Sentence("not measured {where} {name:quoted}", where=where, name=name)
+    close = get_close_matches(name, sorted(measured), n=1)
+    if not close:
+        return missing
+    return Sentence("{missing}; did you mean {close:quoted}?", missing=missing, close=close[0])
 
 
 def _side(criterion: Criterion, measure: Measure) -> tuple[Verdict, str]:
@@ -228,10 +239,11 @@ def _side(criterion: Criterion, measure: Measure) -> tuple[Verdict, str]:
     if measure.value is None:
         return "inconclusive", "undefined: there is no instance to measure it on"
     if minimum is not None and measure.n < minimum:
-        return "inconclusive", f"n = {measure.n:,} is below the minimum of {minimum:,}"
+        return "inconclusive", Sentence(
+            "n = {n} is below the minimum of {minimum}", n=measure.n, minimum=minimum
+        )
     if measure.lower is None or measure.upper is None:
         return "inconclusive", "it has no interval"
-    whole = "the whole 95 % interval lies"
     if criterion.comparator == "at_least":
         accepted, refused = measure.lower >= threshold, measure.upper < threshold
         words: tuple[str, str] = ("at or above", "below")
@@ -239,10 +251,14 @@ def _side(criterion: Criterion, measure: Measure) -> tuple[Verdict, str]:
         accepted, refused = measure.upper <= threshold, measure.lower > threshold
         words = ("at or below", "above")
     if accepted:
-        return "pass", f"{whole} {words[0]} {threshold:g}"
+        return "pass", _whole(words[0], threshold)
     if refused:
-        return "fail", f"{whole} {words[1]} {threshold:g}"
-    return "inconclusive", f"{threshold:g} lies inside the 95 % interval"
+        return "fail", _whole(words[1], threshold)
+    return "inconclusive", Sentence("{bar} lies inside the 95 % interval", bar=threshold)
+
+
+def _whole(side: str, threshold: float) -> str:
+    return Sentence("the whole 95 % interval lies {side} {bar}", side=side, bar=threshold)
 
 
 def _p_value(criterion: Criterion, measure: Measure, side: Verdict) -> float | None:

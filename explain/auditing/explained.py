@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from explain.adapters.failures import INTERRUPTS, first_line
-from explain.attribution import AttributionSettings, answer
+from explain.attribution import AttributionSettings, attribute_batch
 from explain.attribution.methods import Explainer
 from explain.auditing.rows import skipped_row
 from explain.auditing.run_log import RunLog
@@ -17,7 +17,7 @@ from explain.engine.pulse import Watch
 from explain.errors import CapabilityError, ExplainError
 from explain.evaluation.assessment import Assessment
 from explain.evaluation.section import TITLE
-from explain.record import Attribution, Section, Skipped
+from explain.record import Attribution, Section, Sentence, Skipped
 
 __all__ = ["assessed_or_not", "explain_chosen", "repeats_section"]
 
@@ -45,7 +45,7 @@ def explain_chosen(
     for explainer in explainers:
         try:
             outcomes = timer.timed(
-                explainer.name, partial(answer, engine, questions, explainer, setting)
+                explainer.name, partial(attribute_batch, engine, questions, explainer, setting)
             )
         except CapabilityError as error:
             explained.unable.append(_unable(explainer, str(error)))
@@ -54,7 +54,7 @@ def explain_chosen(
             raise
         except BaseException as error:
             timer.failed(explainer.name, error)
-            reason = f"the method failed with {first_line(error)}"
+            reason = Sentence("the method failed with {error}", error=first_line(error))
             explained.unable.append(_unable(explainer, reason))
             continue
         for (row, _), outcome in zip(chosen, outcomes, strict=True):
@@ -91,7 +91,7 @@ def assessed_or_not(
             raise
         except BaseException as error:
             timer.failed("trust", error)
-            reason = f"the grading failed with {first_line(error)}"
+            reason = Sentence("the grading failed with {error}", error=first_line(error))
             section = Section.not_measured("trust", TITLE, reason)
             assessed = Assessment(explained.attributions, (), {}, section, 0)
     section = with_losses(assessed.section, watch, dataset, "the grading")
@@ -101,5 +101,5 @@ def assessed_or_not(
 
 
 def _unable(explainer: Explainer, reason: str) -> Section:
-    title = f"Explanations by {explainer.name}"
+    title = Sentence("Explanations by {method}", method=explainer.name)
     return Section.not_measured(f"method-{explainer.name}", title, reason)

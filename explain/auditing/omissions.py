@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from explain.auditing.plan import AuditPlan
 from explain.checks import CHECKS, Check
-from explain.record import Omitted
+from explain.record import Omitted, Sentence
 
 __all__ = ["omissions"]
 
@@ -50,14 +50,14 @@ def omissions(plan: AuditPlan, checks: Sequence[Check]) -> tuple[Omitted, ...]:
     chosen = {check.id for check in checks}
     left_out = [
         Omitted(
-            what=f"{check.title} (a check)",
-            how=f"it was not chosen; add it (--check {name}, or checks=)",
+            subject=Sentence("{title} (a check)", title=check.title),
+            remedy=Sentence("it was not chosen; add it (--check {name}, or checks=)", name=name),
         )
         for name, check in CHECKS.items()
         if name not in chosen
     ]
     absent = [
-        Omitted(what=what, how=how)
+        Omitted(subject=what, remedy=how)
         for name, (what, how) in INPUTS.items()
         if not _is_given(getattr(plan, name))
     ]

@@ -80,17 +80,17 @@ class Place:
     separator: str | None = None
 
 
-def _names(given: object) -> object:
-    if given is None:
+def _names(value: object) -> object:
+    if value is None:
         return None
-    if isinstance(given, str) or not isinstance(given, Sequence):
+    if isinstance(value, str) or not isinstance(value, Sequence):
         raise ValueError("this is not a list; pass a list of names")
-    return tuple(given)
+    return tuple(value)
 
 
-def _whole(given: object) -> object:
+def _whole(value: object) -> object:
     """Return a whole number of another package as one of Python."""
-    return int(given) if isinstance(given, Integral) and not isinstance(given, bool) else given
+    return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else value
 
 
 def _not_negative(number: int) -> int:
@@ -99,8 +99,8 @@ def _not_negative(number: int) -> int:
     return number
 
 
-def _thawed(given: object) -> object:
-    return given.criteria if isinstance(given, FrozenCriteria) else given
+def _thawed(value: object) -> object:
+    return value.criteria if isinstance(value, FrozenCriteria) else value
 
 
 Names = BeforeValidator(_names)
@@ -216,7 +216,7 @@ class AuditPlan(BaseModel):
             If the file is missing or no TOML, has an unknown key, or a value is out of range.
         """
         path = Path(path)
-        said = _said(path)
+        said = _stated_options(path)
         if (train := said.get("training")) is not None:
             if not isinstance(train, str):
                 raise ConfigurationError(
@@ -225,7 +225,7 @@ class AuditPlan(BaseModel):
             said["training"] = str(path.parent / train)
         return _validated(cls, said, f"{path}: ")
 
-    def override(self, **given: object) -> Self:
+    def override(self, **changes: object) -> Self:
         """Return the plan with other values of some fields; None stands for one that is not given.
 
         Raises
@@ -233,12 +233,12 @@ class AuditPlan(BaseModel):
         ConfigurationError
             If there is no such field, or a value is out of range.
         """
-        for name in given:
+        for name in changes:
             if name not in type(self).model_fields:
                 known = nearest(name, type(self).model_fields)
                 raise ConfigurationError(f"an audit has no argument {name!r}; {known}")
         stated = {name: getattr(self, name) for name in self.model_fields_set}
-        stated |= {name: value for name, value in given.items() if value is not None}
+        stated |= {name: value for name, value in changes.items() if value is not None}
         return _validated(type(self), stated, "")
 
     def identity(self, model: str) -> SystemIdentity:
@@ -254,10 +254,10 @@ class AuditPlan(BaseModel):
         return tuple(dict.fromkeys(column for column in named if column is not None))
 
 
-def with_plan(function: Callable[..., Any], given: str) -> Signature:
+def with_plan(function: Callable[..., Any], replaced: str) -> Signature:
     """Return the signature of a function with the fields of the plan in place of ``**given``."""
     parameters = dict(signature(function).parameters)
-    parameters.pop(given)
+    parameters.pop(replaced)
     fields = [
         Parameter(
             name,
@@ -279,7 +279,7 @@ def place_of(name: str) -> Place:
 # ── The file ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _said(path: Path) -> dict[str, Any]:
+def _stated_options(path: Path) -> dict[str, Any]:
     """Return what a file says by the names of the fields, not validated but for its keys."""
     try:
         content = tomllib.loads(path.read_bytes().decode())
@@ -297,36 +297,36 @@ def _said(path: Path) -> dict[str, Any]:
         }
         for table in TABLES
     }
-    said: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for table, value in content.items():
         if table not in TABLES:
             raise ConfigurationError(
                 f"{path}: the top level has no {table!r}; {nearest(table, TABLES)}"
             )
         if table in ("criteria", "system"):
-            said[table] = value
+            options[table] = value
         elif not isinstance(value, dict):
             raise ConfigurationError(f"{path}: the top level cannot take {table} = {value!r}")
         elif table == "checks":
-            said |= {"checks": value["run"]} if "run" in value else {}
-            said["check_options"] = {k: v for k, v in value.items() if k != "run"}
+            options |= {"checks": value["run"]} if "run" in value else {}
+            options["check_options"] = {k: v for k, v in value.items() if k != "run"}
         else:
             for key, one in value.items():
                 if key not in keys[table]:
                     raise ConfigurationError(
                         f"{path}: [{table}] has no {key!r}; {nearest(key, keys[table])}"
                     )
-                said[keys[table][key]] = one
-    return said
+                options[keys[table][key]] = one
+    return options
 
 
 # ── What is wrong, in one line ────────────────────────────────────────────────────────────────────
 
 
-def _validated(plan: type[T], said: Mapping[str, object], source: str) -> T:
+def _validated(plan: type[T], options: Mapping[str, object], source: str) -> T:
     """Return a plan, or raise one line that says where and what is wrong."""
     try:
-        return plan.model_validate(said)
+        return plan.model_validate(options)
     except ValidationError as error:
         raise ConfigurationError(f"{source}{_complaint(error, bool(source))}") from error
 
@@ -348,7 +348,7 @@ def _complaint(error: ValidationError, in_file: bool) -> str:
 
 
 def _of_criterion(
-    number: int, steps: Sequence[str | int], kind: str, given: object, what: str
+    number: int, steps: Sequence[str | int], kind: str, value: object, problem: str
 ) -> str:
     where, key = f"[[criteria]] number {number + 1}", str(steps[-1])
     if kind == "extra_forbidden":
@@ -356,5 +356,5 @@ def _of_criterion(
     if kind == "missing":
         return f"{where} lacks {key!r}"
     if kind == "value_error":
-        return f"{where}: {what}"
-    return f"{where} cannot take {key} = {given!r}: {what}"
+        return f"{where}: {problem}"
+    return f"{where} cannot take {key} = {value!r}: {problem}"

@@ -40,14 +40,14 @@ class Resolved:
     checks: tuple[Check, ...]
 
 
-def resolve(config: AuditPlan | str | Path | None, given: Mapping[str, object]) -> Resolved:
+def resolve(config: AuditPlan | str | Path | None, overrides: Mapping[str, object]) -> Resolved:
     """Return what is to be done: what is given explicitly, then the file, then the defaults.
 
     Parameters
     ----------
     config : AuditPlan, path or None
         What the file says.
-    given : mapping
+    overrides : mapping
         Fields of the plan by name; None stands for one that was not given.
 
     Raises
@@ -60,7 +60,7 @@ def resolve(config: AuditPlan | str | Path | None, given: Mapping[str, object]) 
         config = AuditPlan()
     elif not isinstance(config, AuditPlan):
         config = AuditPlan.read(config)
-    plan = config.override(**given)
+    plan = config.override(**overrides)
     if plan.unit not in UNITS:
         raise ConfigurationError(f"there is no unit {plan.unit!r}; {nearest(plan.unit, UNITS)}")
     if not isinstance(plan.system, SystemIdentity):
@@ -119,14 +119,16 @@ def _distinct(kind: str, things: Sequence[T], name: Callable[[T], str]) -> tuple
     return tuple(things)
 
 
-def _refuse_others(kind: str, given: Iterable[object], mark: str, known: Iterable[str]) -> None:
+def _refuse_others(
+    kind: str, entries: Iterable[object], mark: str, known_names: Iterable[str]
+) -> None:
     """Refuse what is neither a name nor an instance, which has a mark."""
-    for one in given:
+    for one in entries:
         if not isinstance(one, str) and not hasattr(one, mark):
-            raise ConfigurationError(f"there is no {kind} {one!r}; {nearest(one, known)}")
+            raise ConfigurationError(f"there is no {kind} {one!r}; {nearest(one, known_names)}")
 
 
-def _refuse_unknown(where: str, given: Iterable[str], known: Iterable[str]) -> None:
-    for name in given:
-        if name not in known:
-            raise ConfigurationError(f"{where} has no {name!r}; {nearest(name, known)}")
+def _refuse_unknown(where: str, names: Iterable[str], known_names: Iterable[str]) -> None:
+    for name in names:
+        if name not in known_names:
+            raise ConfigurationError(f"{where} has no {name!r}; {nearest(name, known_names)}")

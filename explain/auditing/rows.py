@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import expit
 
 from explain.adapters import TextClassifier
-from explain.attribution import AttributionSettings, ask
+from explain.attribution import AttributionSettings, make_requests
 from explain.data.dataset import Dataset, Row
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest, make_target, target_values
@@ -61,7 +61,7 @@ def ask_rows(
         if row.problem is not None
     ]
     questions: list[tuple[Row, AttributionRequest]] = []
-    answers = ask(engine, [text_of(row.parts) for row in usable], setting)
+    answers = make_requests(engine, [text_of(row.parts) for row in usable], setting)
     for row, question in zip(usable, answers, strict=True):
         if isinstance(question, ExplainError):
             skipped.append(skipped_row(row, "predict", question))
@@ -74,28 +74,26 @@ def ask_rows(
 
 
 def rationales_of(
-    asked: Sequence[tuple[Row, AttributionRequest]], model: TextClassifier
+    scored: Sequence[tuple[Row, AttributionRequest]], model: TextClassifier
 ) -> dict[str, Rationale]:
     """Return what people marked in each row; the value of a regression has no other label."""
     return {
         row.id: Rationale(None if model.task == "regression" else row.labels, row.rationale)
-        for row, _ in asked
+        for row, _ in scored
         if row.rationale is not None
     }
 
 
 def instance_of(row: Row, question: AttributionRequest, model: TextClassifier) -> InstanceRecord:
     """Return the record of a row that was scored."""
-    single = model.task == "single_label"
     return InstanceRecord(
         id=row.id,
         row=row.number,
         parts=row.parts,
-        label=row.label if single else None,
+        labels=row.labels,
         predicted=question.target.label,
         probability=None if model.task == "regression" else _probability(question),
         scores=tuple(question.scores.tolist()),
-        given=None if single else row.labels,
         predictions=_predictions(question, model) if model.task == "multi_label" else None,
         columns=row.columns,
         unread=question.segmentation.unread,
@@ -118,11 +116,11 @@ def _predictions(question: AttributionRequest, model: TextClassifier) -> tuple[P
 
 
 def questions_of(
-    question: AttributionRequest, model: TextClassifier, wanted: str | None
+    question: AttributionRequest, model: TextClassifier, label: str | None
 ) -> list[AttributionRequest]:
     """Return a question for each label that is explained: the wanted one, or those predicted."""
-    labels = [wanted]
-    if wanted is None and model.task == "multi_label":
+    labels = [label]
+    if label is None and model.task == "multi_label":
         predicted = _predictions(question, model)[:MOST_TARGETS]
         labels = [prediction.label for prediction in predicted] or [None]
     return [

@@ -16,6 +16,7 @@ from explain.auditing.criteria import FrozenCriteria, judge
 from explain.auditing.explained import assessed_or_not, explain_chosen, repeats_section
 from explain.auditing.omissions import omissions
 from explain.auditing.plan import AuditPlan, with_plan
+from explain.auditing.predictions import predictions_of, shown_instances
 from explain.auditing.provenance import name_of_table, provenance_of, recorded_options, today
 from explain.auditing.resolve import Resolved, resolve
 from explain.auditing.rows import (
@@ -43,9 +44,11 @@ from explain.record import (
     ModelDescription,
     Section,
     SelectionPlan,
+    Sentence,
     Skipped,
+    Truncation,
 )
-from explain.text.redaction import REMOVED, redacted_record
+from explain.text.redaction import REPLACEMENT, redacted_record
 from explain.text.spans import text_of
 
 __all__ = ["audit"]
@@ -57,7 +60,7 @@ def audit(
     *,
     config: AuditPlan | str | Path | None = None,
     log: Log | None = None,
-    **given: Any,
+    **options: Any,
 ) -> AuditRecord:
     """Return the audit of a model on a table of texts.
 
@@ -71,7 +74,7 @@ def audit(
         A plan, or an ``audit.toml`` (`explain.auditing.plan`).
     log : callable, optional
         Takes each `LogEntry` as it happens: stages and how long they took.
-    **given
+    **options
         Fields of `explain.auditing.plan.AuditPlan`: ``text``, ``label``, ``methods``, ``instances``
         and others. They win over `config`; None stands for one that is not given.
 
@@ -85,8 +88,8 @@ def audit(
     DataError
         If the table cannot be read, or holds a label that the model lacks.
     """
-    resolved = resolve(config, given)
-    plan, criteria = resolved.plan, given.get("criteria")
+    resolved = resolve(config, options)
+    plan, criteria = resolved.plan, options.get("criteria")
     kept = criteria if isinstance(criteria, FrozenCriteria) else None
     frozen = kept or FrozenCriteria.of(plan.criteria, today())
     run_log = RunLog(log)
@@ -103,27 +106,30 @@ def audit(
         **_arguments(resolved),
         "model": str(model) if isinstance(model, str | Path) else loaded.description.name,
         "data": name_of_table(data),
-        "target": loaded.wanted,
+        "target": loaded.target,
         "masker": setting.masker.name,
     }
     record = AuditRecord(
         identity=plan.identity(loaded.description.name),
         provenance=provenance_of(loaded.description, loaded.dataset, arguments, plan.seed),
         rows=len(loaded.dataset.rows),
+        scored=len(evidence.instances),
         sections=evidence.sections,
         criteria=judge(frozen.criteria, evidence.sections, resolved.checks),
         criteria_sha256=frozen.sha256 if frozen.criteria else None,
         criteria_frozen_on=kept.frozen_on if kept else None,
         trust=evidence.trust,
         plan=evidence.plan,
-        instances=tuple(evidence.instances),
+        instances=shown_instances(evidence.instances, evidence.sections),
+        truncation=Truncation.of_rows(evidence.instances),
         skipped=tuple(evidence.skipped),
         omitted=omissions(plan, resolved.checks),
     )
-    return _without_secrets(record)
+    predictions = predictions_of(evidence.instances, classifier.labels)
+    return _without_secrets(record).with_predictions(predictions)
 
 
-vars(audit)["__signature__"] = with_plan(audit, "given")
+vars(audit)["__signature__"] = with_plan(audit, "options")
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,7 @@ class _Loaded:
     description: ModelDescription
     dataset: Dataset
     training: Dataset | None
-    wanted: str | None
+    target: str | None
     """The one label that is explained; None for the predicted ones."""
 
 
@@ -151,7 +157,7 @@ class _Evidence:
 
 def _read(classifier: TextClassifier, data: Any, plan: AuditPlan) -> _Loaded:
     """Return the tables as the model takes them."""
-    wanted = _wanted(plan.target, classifier)
+    target = _target_label(plan.target, classifier)
     read = partial(
         read_dataset,
         text=plan.text,
@@ -163,7 +169,7 @@ def _read(classifier: TextClassifier, data: Any, plan: AuditPlan) -> _Loaded:
     dataset = read(data, columns=plan.columns, rationale=plan.rationale)
     training = None if plan.training is None else read(plan.training)
     check_labels_known(dataset, classifier)
-    return _Loaded(classifier, _describe(classifier), dataset, training, wanted)
+    return _Loaded(classifier, _describe(classifier), dataset, training, target)
 
 
 def _measured(
@@ -181,7 +187,7 @@ def _measured(
         (row, posed)
         for row, question in asked
         if row.id in strata
-        for posed in questions_of(question, classifier, loaded.wanted)
+        for posed in questions_of(question, classifier, loaded.target)
     ]
     with run_log.stage("repeats"):
         with engine.watch() as watch:
@@ -205,7 +211,7 @@ def _measured(
     skipped += explained.skipped
     context = AuditContext(
         engine, loaded.description, dataset, instances, skipped, selection, setting.seed,
-        plan.group, plan.slices, loaded.training, loaded.wanted,
+        plan.group, plan.slices, loaded.training, loaded.target,
     )  # fmt: skip
     sections = [
         run_log.timed(check.id, partial(run_guarded, check, context, run_log.failed))
@@ -256,8 +262,13 @@ def _without_secrets(record: AuditRecord) -> AuditRecord:
     section = Section(
         id="removed-secrets",
         title="Removed keys and passwords",
-        summary=f"{strings} messages, settings or cells of tables held what is, or looks like, a "
-        f"key or a password. “{REMOVED}” stands there now. The explained texts are unchanged.",
+        summary=Sentence(
+            "{n} {n:message, setting or cell|messages, settings or cells} of tables held what is, "
+            "or looks like, a key or a password. {removed:quoted} stands there now. The explained "
+            "texts are unchanged.",
+            n=strings,
+            removed=REPLACEMENT,
+        ),
     )
     return clean.model_copy(update={"sections": (*clean.sections, section)})
 
@@ -272,7 +283,7 @@ def _classifier(model: Any, options: Mapping[str, Any]) -> TextClassifier:
     return wrap(model)
 
 
-def _wanted(target: TargetSpec, model: TextClassifier) -> str | None:
+def _target_label(target: TargetSpec, model: TextClassifier) -> str | None:
     """Return the label that is asked for, before anything is scored; None for those predicted."""
     if target is None:
         return None

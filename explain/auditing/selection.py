@@ -10,7 +10,7 @@ __all__ = ["plan_selection"]
 
 
 def plan_selection(
-    instances: Sequence[InstanceRecord], wanted: int, seed: int, task: Task
+    instances: Sequence[InstanceRecord], n_chosen: int, seed: int, task: Task
 ) -> tuple[SelectionPlan, dict[str, str]]:
     """Return the plan by which instances are explained, and the stratum of each chosen id.
 
@@ -18,7 +18,7 @@ def plan_selection(
     rest are the predictions closest to being another one. Where a text has no one right label, all
     are drawn at random.
     """
-    requested, wanted = wanted, min(wanted, len(instances))
+    requested, n_chosen = n_chosen, min(n_chosen, len(instances))
     order = np.random.default_rng(seed).permutation(len(instances)).tolist()
     at_random = [instances[i] for i in order]
     wrong = sorted(
@@ -27,22 +27,20 @@ def plan_selection(
     )
     borderline = sorted(instances, key=lambda instance: (_margin(instance), instance.id))
     quotas = [
-        ("random", "drawn at random from all scored rows", at_random, (wanted + 1) // 2),
-        ("confident error", "wrong, highest probability first", wrong, wanted // 4),
-        ("borderline", "smallest lead over the next label first", borderline, wanted),
+        ("random", "drawn at random from all scored rows", at_random, (n_chosen + 1) // 2),
+        ("confident error", "wrong, highest probability first", wrong, n_chosen // 4),
+        ("borderline", "smallest lead over the next label first", borderline, n_chosen),
     ]
     if task != "single_label":
-        quotas = [("random", "drawn at random from all scored rows", at_random, wanted)]
+        quotas = [("random", "drawn at random from all scored rows", at_random, n_chosen)]
     strata: dict[str, str] = {}
     rows = []
     for name, rule, candidates, quota in quotas:
-        quota = min(quota, wanted - len(strata))
+        quota = min(quota, n_chosen - len(strata))
         taken = [i.id for i in candidates if i.id not in strata][:quota]
         strata.update(dict.fromkeys(taken, name))
         rows.append(
-            Stratum(
-                name=name, rule=rule, wanted=quota, available=len(candidates), chosen=len(taken)
-            )
+            Stratum(name=name, rule=rule, quota=quota, available=len(candidates), chosen=len(taken))
         )
     return SelectionPlan(requested=requested, strata=tuple(rows)), strata
 

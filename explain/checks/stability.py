@@ -145,15 +145,15 @@ class StabilityCheck:
         model = engine.classifier
 
         def shuffled() -> _Answers:
-            answers = engine.again([texts[i] for i in order])
+            answers = engine.score_again([texts[i] for i in order])
             return [answers[i] for i in np.argsort(order)]
 
         return {
             AGAIN: lambda: [_scored(model, texts, engine.pulse) for _ in range(self.repeats)],
-            "one text at a time": lambda: [[engine.together([text])[0] for text in texts]],
+            "one text at a time": lambda: [[engine.score_together([text])[0] for text in texts]],
             "another order": lambda: [shuffled()],
             "beside the longest text": lambda: [
-                [engine.together([text, longest])[0] for text in texts]
+                [engine.score_together([text, longest])[0] for text in texts]
             ],
             DTYPE: lambda: [_scored(_in_other_dtype(engine), texts[:MOST_IN_OTHER_DTYPE])],
         }

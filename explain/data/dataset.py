@@ -93,7 +93,7 @@ class Dataset:
         All of them, those that cannot be used included.
     files : tuple of FileHash
         The file it was read from; empty for a live object.
-    labelled : bool
+    has_labels : bool
         Whether a label column was named.
     sha256 : str
         Hash of all that was read, the same for a file and for its rows as a live object.
@@ -101,7 +101,7 @@ class Dataset:
 
     rows: tuple[Row, ...]
     files: tuple[FileHash, ...]
-    labelled: bool
+    has_labels: bool
     sha256: str
 
 
@@ -121,8 +121,8 @@ def read_dataset(
     Parameters
     ----------
     data : path, DataFrame, Dataset of the datasets library, or list of dict
-        A file (.csv, .tsv, .jsonl or .json in UTF-8, also with .gz, .bz2 or .xz behind; .parquet,
-        with the extra ``parquet``) or a live object, of polars or pyarrow too.
+        A file (.csv, .tsv, .jsonl or .json in UTF-8, also with .gz, .bz2 or .xz behind; or
+        .parquet) or a live object, of polars or pyarrow too.
     text, text_pair, label, rationale : str
         Names of the columns. No other column is guessed at.
     task : {"single_label", "multi_label", "regression"}
@@ -140,7 +140,9 @@ def read_dataset(
         If the file is missing, empty, not UTF-8, malformed, or lacks a column of texts, labels or
         rationales, or a label or rationale cannot be read.
     """
-    wanted = [column for column in (text, text_pair, label, rationale) if column is not None]
+    required_columns = [
+        column for column in (text, text_pair, label, rationale) if column is not None
+    ]
     if isinstance(data, str | Path):
         path = Path(data)
         records = read_file(path)
@@ -150,17 +152,19 @@ def read_dataset(
         records, files, name = _live_records(data), (), f"the {type(data).__name__}"
     if not records:
         raise DataError(f"{name} holds no rows; pass a table with at least one")
-    _check_columns(records, wanted, name, DataError)
+    _check_columns(records, required_columns, name, DataError)
     _check_columns(records, columns, name, ConfigurationError)
-    given = [
+    labels_of_rows = [
         None if label is None else read_labels(record.get(label), number, task, labels)
         for number, record in enumerate(records, start=1)
     ]
     sides = [text] if text_pair is None else [text, text_pair]
-    seen: Counter[tuple[str, ...]] = Counter()
+    counts: Counter[tuple[str, ...]] = Counter()
     rows = tuple(
-        _with_rationale(_row(number, record, sides, labels, columns, seen), record, rationale)
-        for number, (record, labels) in enumerate(zip(records, given, strict=True), start=1)
+        _with_rationale(_row(number, record, sides, labels, columns, counts), record, rationale)
+        for number, (record, labels) in enumerate(
+            zip(records, labels_of_rows, strict=True), start=1
+        )
     )
     content = json.dumps([[row.parts, row.labels, row.columns, row.rationale] for row in rows])
     return Dataset(rows, files, label is not None, hashlib.sha256(content.encode()).hexdigest())
@@ -170,11 +174,11 @@ def _row(
     number: int,
     record: Record,
     sides: Sequence[str],
-    given: tuple[str, ...] | None,
+    labels: tuple[str, ...] | None,
     columns: Sequence[str],
-    seen: Counter[tuple[str, ...]],
+    counts: Counter[tuple[str, ...]],
 ) -> Row:
-    kept = {
+    further_columns = {
         column: without_surrogates(label_name(cell))
         for column in columns
         if not is_missing(cell := record.get(column))
@@ -186,12 +190,12 @@ def _row(
         None,
     )  # fmt: skip
     if problem is not None:
-        return Row(number, f"row-{number}", (), given, problem, kept)
+        return Row(number, f"row-{number}", (), labels, problem, further_columns)
     parts = tuple(str(cell) for cell in cells)
-    seen[parts] += 1
+    counts[parts] += 1
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
-    repeat = f"-{seen[parts]}" if seen[parts] > 1 else ""
-    return Row(number, digest + repeat, parts, given, columns=kept)
+    repeat = f"-{counts[parts]}" if counts[parts] > 1 else ""
+    return Row(number, digest + repeat, parts, labels, columns=further_columns)
 
 
 def _with_rationale(row: Row, record: Record, column: str | None) -> Row:
@@ -229,10 +233,10 @@ def _place(place: Iterable[Any], n_parts: int) -> Span:
 
 
 def _check_columns(
-    records: Sequence[Record], wanted: Sequence[str], name: str, failure: type[ExplainError]
+    records: Sequence[Record], names: Sequence[str], name: str, failure: type[ExplainError]
 ) -> None:
     columns = list(dict.fromkeys(column for record in records for column in record))
-    for column in wanted:
+    for column in names:
         if column not in columns:
             header = next((h for end, h in HEADERS.items() if end in name.lower()), "")
             raise failure(f"{name} has no column {column!r}; {nearest(column, columns)}{header}")

@@ -20,7 +20,7 @@ SEPARATOR = "|"
 UNLABELLED = -1
 """What the datasets library writes where the class of a row is not known."""
 
-HOLDS = {"1": True, "0": False, "True": True, "False": False}
+TRUTH_VALUES = {"1": True, "0": False, "True": True, "False": False}
 """What may say whether a label holds."""
 
 
@@ -46,15 +46,15 @@ def read_labels(
         If it is not what the task asks for, or can be read in two ways.
     """
     if task == "multi_label" and isinstance(cell, list | tuple | np.ndarray):
-        return _several(list(cell), number)
+        return _labels_of_list(list(cell), number)
     if (label := _label(cell, number)) is None:
         return None
     if task == "multi_label":
-        alone = tuple(labels) if len(labels) == 1 else ()
+        only_label = tuple(labels) if len(labels) == 1 else ()
         return (
-            _whether_it_holds(label, alone, number)
-            if alone and label in HOLDS
-            else _listed(label, number)
+            _whether_it_holds(label, only_label, number)
+            if only_label and label in TRUTH_VALUES
+            else _labels_of_text(label, number)
         )
     if task == "regression" and label.strip().lower() == "nan":
         return None
@@ -63,21 +63,25 @@ def read_labels(
     return (label,)
 
 
-def _several(cell: Sequence[Any], number: int) -> tuple[str, ...]:
+def _labels_of_list(cell: Sequence[Any], number: int) -> tuple[str, ...]:
     """Return the labels of a list."""
-    names = [_label(one, number) for one in cell]
+    names = [_label(item, number) for item in cell]
     if None in names:
         raise DataError(f"the labels of row {number} hold an empty one; leave it out")
-    read = [name for name in names if name is not None]
-    if len(read) > 1 and not any(isinstance(one, str) for one in cell) and set(read) <= set(HOLDS):
+    labels = [name for name in names if name is not None]
+    if (
+        len(labels) > 1
+        and not any(isinstance(item, str) for item in cell)
+        and set(labels) <= set(TRUTH_VALUES)
+    ):
         raise _vector(cell, number)
-    return tuple(dict.fromkeys(read))
+    return tuple(dict.fromkeys(labels))
 
 
-def _listed(text: str, number: int) -> tuple[str, ...]:
+def _labels_of_text(text: str, number: int) -> tuple[str, ...]:
     """Return the labels of a text."""
     pieces = [piece.strip() for piece in text.split(SEPARATOR) if piece.strip()]
-    if len(set(pieces)) < len(pieces) and set(pieces) <= set(HOLDS):
+    if len(set(pieces)) < len(pieces) and set(pieces) <= set(TRUTH_VALUES):
         raise _vector(text, number)
     if _is_json_list(text):
         raise DataError(
@@ -89,13 +93,13 @@ def _listed(text: str, number: int) -> tuple[str, ...]:
 
 def _whether_it_holds(cell: str, label: tuple[str, ...], number: int) -> tuple[str, ...]:
     """Return the one label of a model if a cell says that it holds."""
-    if cell in label and not HOLDS[cell]:
+    if cell in label and not TRUTH_VALUES[cell]:
         raise DataError(
             f"the label of row {number} is {cell}, which is the name of the model's one label and "
             "may say as well that it does not hold; name the label: explain.wrap(model, "
             "labels=['...'])"
         )
-    return label if HOLDS[cell] else ()
+    return label if TRUTH_VALUES[cell] else ()
 
 
 def _vector(cell: Any, number: int) -> DataError:
@@ -168,13 +172,13 @@ def class_names(data: Any) -> dict[str, Sequence[str]]:
     features = getattr(data, "features", None)
     if not isinstance(features, Mapping):
         return {}
-    found = {}
+    names_of_column = {}
     for column, feature in features.items():
         inner = feature[0] if isinstance(feature, list) and feature else feature
         names = getattr(getattr(inner, "feature", inner), "names", None)
         if names is not None:
-            found[column] = names
-    return found
+            names_of_column[column] = names
+    return names_of_column
 
 
 def label_by_number(cell: Any, names: Sequence[str], column: str) -> Any:
@@ -186,7 +190,7 @@ def label_by_number(cell: Any, names: Sequence[str], column: str) -> Any:
         If there is no class of that number.
     """
     if isinstance(cell, list | tuple | np.ndarray):
-        return [label_by_number(one, names, column) for one in cell]
+        return [label_by_number(item, names, column) for item in cell]
     if isinstance(cell, str) or is_missing(cell) or cell == UNLABELLED:
         return None if not isinstance(cell, str) else cell
     if int(cell) != cell or not 0 <= cell < len(names):

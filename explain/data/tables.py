@@ -11,7 +11,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import StringIO
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -38,8 +38,6 @@ MOST_ROWS = 1_000_000
 
 LAZY = ("toPandas", "collect", "compute")
 """What makes a table of a promise of one: of pyspark, of polars, of dask."""
-
-PARQUET = 'reading .parquet needs the package pyarrow; pip install "explain-audit[parquet]"'
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _QUOTED = re.compile(r'(?:^|(?<=[\t\r\n]))"((?:[^"]|"")*+)"(?=[\t\r\n]|$)')
@@ -74,7 +72,7 @@ def read_file(path: Path) -> list[Record]:
     try:
         if kind == ".parquet":
             return _read_parquet(path)
-        content = _decoded(_bytes_of(path, compressed))
+        content = _decode(_bytes_of(path, compressed))
         return _within_limit(_READERS[kind](content))
     except UnicodeDecodeError as error:
         raise DataError(
@@ -183,7 +181,7 @@ def _bytes_of(path: Path, compressed: str | None) -> bytes:
     return content
 
 
-def _decoded(content: bytes) -> str:
+def _decode(content: bytes) -> str:
     """Return the text of a file, without a byte order mark.
 
     No table begins with NUL, so one among the first two bytes tells UTF-16 without a mark.
@@ -284,14 +282,14 @@ def _json_lines(content: str) -> Iterator[Record]:
     for number, line in enumerate(StringIO(content, newline=""), start=1):
         if line.strip():
             try:
-                yield _object(_parsed(line))
+                yield _object(_parse(line))
             except ValueError as error:
                 raise ValueError(f"line {number}: {error}") from error
 
 
 def _json(content: str) -> Iterator[Record]:
     try:
-        rows = _parsed(content if content.strip() else "[]")
+        rows = _parse(content if content.strip() else "[]")
     except json.JSONDecodeError as error:
         if error.msg == "Extra data" and content[: error.pos].rstrip(" ").endswith(("\n", "\r")):
             raise ValueError("it holds one object a line; name it .jsonl") from error
@@ -301,7 +299,7 @@ def _json(content: str) -> Iterator[Record]:
     return map(_object, rows)
 
 
-def _parsed(text: str) -> Any:
+def _parse(text: str) -> Any:
     return json.loads(text, object_pairs_hook=_each_key_once)
 
 
@@ -328,12 +326,53 @@ _READERS: dict[str, Callable[[str], Iterable[Record]]] = {
 
 def _read_parquet(path: Path) -> list[Record]:
     import pandas as pd
+    import pyarrow as pa
 
     if path.stat().st_size > LARGEST_TABLE:
         raise ValueError(f"it holds more than {LARGEST_TABLE >> 20} MiB; pass a sample of its rows")
     try:
-        return read_object(pd.read_parquet(path))
-    except ImportError as error:
-        raise DataError(f"{str(path)!r} cannot be read: {PARQUET}") from error
-    except Exception as error:
+        expanded = _expanded_size(path)
+        rows = [] if expanded > LARGEST_TABLE else read_object(pd.read_parquet(path))
+    except (pa.ArrowException, OSError) as error:
         raise ValueError(_reason(error)) from error
+    if expanded > LARGEST_TABLE:
+        raise ValueError(
+            f"it holds more than {LARGEST_TABLE >> 20} MiB once expanded; pass a sample of its rows"
+        )
+    return rows
+
+
+def _expanded_size(path: Path) -> int:
+    """Return how many bytes the values of a file take.
+
+    A text that is repeated is stored once, as an entry of a dictionary, and it is read so here.
+    """
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        if file.metadata.num_rows > MOST_ROWS:
+            raise ValueError(f"it holds more than {MOST_ROWS:,} rows; pass a sample of them")
+        groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
+        size = sum(group.total_byte_size for group in groups)
+        columns = [c.path for c in (file.schema.column(i) for i in range(len(file.schema)))]
+    if size > LARGEST_TABLE:
+        return int(size)
+    with pq.ParquetFile(path, read_dictionary=columns) as file:
+        for batch in file.iter_batches():
+            for column in chain.from_iterable(map(_dictionaries, batch.columns)):
+                lengths = pc.binary_length(column.dictionary).take(column.indices)
+                size += pc.sum(lengths).as_py() or 0
+    return int(size)
+
+
+def _dictionaries(column: Any) -> Iterator[Any]:
+    """Yield the parts of an arrow array whose values are entries of a dictionary."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        yield column
+    elif pa.types.is_struct(column.type):
+        yield from chain.from_iterable(map(_dictionaries, column.flatten()))
+    elif pa.types.is_nested(column.type) and not pa.types.is_union(column.type):
+        yield from _dictionaries(column.values)

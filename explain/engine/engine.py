@@ -14,7 +14,13 @@ from explain.adapters import Scores, TextClassifier
 from explain.adapters.failures import failure, halve_on_failure
 from explain.adapters.rounding import RoundedClassifier
 from explain.adapters.scores import check_scores
-from explain.engine.games import AttributionRequest, Coalitions, MaskedTextGame, Observed, Plan
+from explain.engine.games import (
+    AttributionRequest,
+    Coalitions,
+    MaskedTextGame,
+    ObservedValues,
+    Plan,
+)
 from explain.engine.precision import Precision
 from explain.engine.progress import Progress
 from explain.engine.pulse import Pulse, Watch
@@ -48,13 +54,13 @@ class Outcome(Generic[T]):
         What the plan returned, or why it could not.
     evaluations : int
         Distinct texts that the plan asked for, whoever paid for them.
-    capped : int
+    n_capped : int
         How many of them have a value at the cap of a model that rounds.
     """
 
     value: T | ExplainError
     evaluations: int
-    capped: int = 0
+    n_capped: int = 0
 
     def unwrap(self) -> T:
         """Return the result.
@@ -70,7 +76,7 @@ class Outcome(Generic[T]):
 
 
 @dataclass(slots=True, eq=False)
-class _Running(Generic[T]):
+class _PlanState(Generic[T]):
     """A plan that waits for the values of the texts it has asked for."""
 
     number: int
@@ -78,8 +84,8 @@ class _Running(Generic[T]):
     plan: Plan[T]
     noise: float
     texts: list[Text] = field(default_factory=list)
-    asked: set[Text] = field(default_factory=set)
-    capped: set[Text] = field(default_factory=set)
+    scored_texts: set[Text] = field(default_factory=set)
+    capped_texts: set[Text] = field(default_factory=set)
 
 
 class Engine:
@@ -116,18 +122,18 @@ class Engine:
         *,
         cache_size: int = CACHE_SIZE,
         pulse: Pulse | None = None,
-        beneath: Pulse | None = None,
+        inner_pulse: Pulse | None = None,
     ) -> None:
         self.classifier = classifier
         self.cache_size = cache_size
         self.evaluations = 0
         self.gradients = 0
         self.calls = 0
-        declared = classifier.decimals if isinstance(classifier, RoundedClassifier) else None
-        self.precision = Precision(decimals=declared)
+        decimals = classifier.decimals if isinstance(classifier, RoundedClassifier) else None
+        self.precision = Precision(decimals=decimals)
         self._call_size = CALL_SIZE
         self.pulse = pulse or Pulse()
-        self._beneath = beneath or self.pulse
+        self._inner_pulse = inner_pulse or self.pulse
         self._cache: OrderedDict[Text, Row | PredictionError] = OrderedDict()
 
     def watch(self) -> AbstractContextManager[Watch]:
@@ -140,26 +146,26 @@ class Engine:
         A text on which the model fails does not spoil the others of its batch.
         """
         with Progress("Scoring texts") as progress:
-            known = self._known(dict.fromkeys(texts), progress)
-        return [known[text] for text in texts]
+            answers = self._answers(dict.fromkeys(texts), progress)
+        return [answers[text] for text in texts]
 
-    def again(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
+    def score_again(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
         """Return the answers of one call to these texts in this order, past the cache.
 
         If the call fails, it is halved until what fails stands alone.
         """
         answers = halve_on_failure(self._predict, texts, self.classifier.name)
-        self.pulse.note(zip(texts, answers, strict=True), sent=True)
+        self.pulse.note(zip(texts, answers, strict=True), is_sent=True)
         return answers
 
-    def together(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
+    def score_together(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
         """Return the answers of one call to these texts, past the cache; it fails for all."""
         answers: list[Row | PredictionError]
         try:
             answers = [*self._predict(texts)]
         except Exception as error:
             answers = [failure(self.classifier.name, error)] * len(texts)
-        self.pulse.note(zip(texts, answers, strict=True), sent=True)
+        self.pulse.note(zip(texts, answers, strict=True), is_sent=True)
         return answers
 
     def score_alone(self) -> None:
@@ -172,16 +178,16 @@ class Engine:
 
         In each round the coalitions that all plans wait for become one set of distinct texts.
         """
-        waiting = enumerate(zip(games, plans, strict=True))
+        numbered_games = enumerate(zip(games, plans, strict=True))
         outcomes: dict[int, Outcome[T]] = {}
-        active = list(self._start(waiting, ACTIVE_PLANS, outcomes))
+        active = list(self._start(numbered_games, ACTIVE_PLANS, outcomes))
         with Progress("Scoring masked texts") as progress:
             while active:
-                known = self._known(
+                answers = self._answers(
                     dict.fromkeys(text for plan in active for text in plan.texts), progress
                 )
-                active = [plan for plan in active if self._advance(plan, known, outcomes)]
-                active += self._start(waiting, ACTIVE_PLANS - len(active), outcomes)
+                active = [plan for plan in active if self._advance(plan, answers, outcomes)]
+                active += self._start(numbered_games, ACTIVE_PLANS - len(active), outcomes)
         return [outcomes[number] for number in range(len(outcomes))]
 
     def open(
@@ -189,108 +195,112 @@ class Engine:
         method: Callable[
             [TextClassifier, Sequence[AttributionRequest], Progress], list[Outcome[T]]
         ],
-        questions: Sequence[AttributionRequest],
+        requests: Sequence[AttributionRequest],
     ) -> list[Outcome[T]]:
         """Run a method that looks into the model, and count what it says that it cost.
 
-        Such a method batches its questions itself. It is not run if the model does not answer.
+        Such a method batches its requests itself. It is not run if the model does not answer.
         """
-        if reason := self._beneath.reason_to_wait():
-            outcomes = [Outcome[T](PredictionError(reason), 0) for _ in questions]
+        if reason := self._inner_pulse.reason_to_wait():
+            outcomes = [Outcome[T](PredictionError(reason), 0) for _ in requests]
         else:
             with Progress("Looking into the model") as progress:
-                outcomes = method(self.classifier, questions, progress)
+                outcomes = method(self.classifier, requests, progress)
             values = [outcome.value for outcome in outcomes]
-            self._beneath.doubt([value for value in values if isinstance(value, PredictionError)])
-        asked = (text_of(question.segmentation.parts) for question in questions)
+            self._inner_pulse.count_failures(
+                [value for value in values if isinstance(value, PredictionError)]
+            )
+        texts = (text_of(request.segmentation.parts) for request in requests)
         values = [outcome.value for outcome in outcomes]
-        self._beneath.note(zip(asked, values, strict=True), sent=True)
-        taken = sum(outcome.evaluations for outcome in outcomes)
-        self.gradients += taken
-        self.evaluations += taken
+        self._inner_pulse.note(zip(texts, values, strict=True), is_sent=True)
+        n_gradients = sum(outcome.evaluations for outcome in outcomes)
+        self.gradients += n_gradients
+        self.evaluations += n_gradients
         return outcomes
 
     def _start(
         self,
-        waiting: Iterator[tuple[int, tuple[MaskedTextGame, Plan[T]]]],
+        numbered_games: Iterator[tuple[int, tuple[MaskedTextGame, Plan[T]]]],
         room: int,
         outcomes: dict[int, Outcome[T]],
-    ) -> Iterator[_Running[T]]:
+    ) -> Iterator[_PlanState[T]]:
         """Start plans until `room` of them wait for values or none is left."""
-        while room > 0 and (entry := next(waiting, None)) is not None:
+        while room > 0 and (entry := next(numbered_games, None)) is not None:
             number, (game, plan) = entry
-            running = _Running(number, game, plan, self.precision.noise(game.target))
-            if self._step(running, None, outcomes):
+            state = _PlanState(number, game, plan, self.precision.noise(game.target))
+            if self._step(state, None, outcomes):
                 room -= 1
-                yield running
+                yield state
 
     def _advance(
         self,
-        running: _Running[T],
-        known: dict[Text, Row | PredictionError],
+        state: _PlanState[T],
+        answers: dict[Text, Row | PredictionError],
         outcomes: dict[int, Outcome[T]],
     ) -> bool:
         """Send a plan its values; tell whether it asks for more."""
-        rows = [known[text] for text in running.texts]
+        rows = [answers[text] for text in state.texts]
         failure = next((row for row in rows if isinstance(row, PredictionError)), None)
         if failure is not None:
-            running.plan.close()
-            outcomes[running.number] = Outcome(failure, len(running.asked))
+            state.plan.close()
+            outcomes[state.number] = Outcome(failure, len(state.scored_texts))
             return False
         scores = np.array(rows).reshape(len(rows), len(self.classifier.labels))
-        observed = running.game.observed(scores, running.noise)
-        if (cap := running.game.target.cap) is not None:
+        observed = state.game.observe(scores, state.noise)
+        if (cap := state.game.target.cap) is not None:
             at_cap = np.isclose(np.abs(observed.values), cap)
-            running.capped.update(compress(running.texts, at_cap.tolist()))
-        return self._step(running, observed, outcomes)
+            state.capped_texts.update(compress(state.texts, at_cap.tolist()))
+        return self._step(state, observed, outcomes)
 
     def _step(
         self,
-        running: _Running[T],
-        observed: Observed | None,
+        state: _PlanState[T],
+        observed: ObservedValues | None,
         outcomes: dict[int, Outcome[T]],
     ) -> bool:
-        """Resume a plan up to its next question; tell whether there is one."""
+        """Resume a plan up to its next request; tell whether there is one."""
         try:
             coalitions: Coalitions = (
-                next(running.plan) if observed is None else running.plan.send(observed)
+                next(state.plan) if observed is None else state.plan.send(observed)
             )
-        except StopIteration as done:
-            outcomes[running.number] = Outcome(done.value, len(running.asked), len(running.capped))
+        except StopIteration as stop:
+            outcomes[state.number] = Outcome(
+                stop.value, len(state.scored_texts), len(state.capped_texts)
+            )
             return False
         except ExplainError as error:
-            outcomes[running.number] = Outcome(error, len(running.asked))
+            outcomes[state.number] = Outcome(error, len(state.scored_texts))
             return False
-        running.texts = running.game.texts(coalitions)
-        running.asked.update(running.texts)
+        state.texts = state.game.texts(coalitions)
+        state.scored_texts.update(state.texts)
         return True
 
-    def _known(
-        self, wanted: dict[Text, None], progress: Progress
+    def _answers(
+        self, texts: dict[Text, None], progress: Progress
     ) -> dict[Text, Row | PredictionError]:
         """Return the answer to each wanted text, from the cache where it is there."""
-        known: dict[Text, Row | PredictionError] = {}
-        missing: list[Text] = []
-        for text in wanted:
+        answers: dict[Text, Row | PredictionError] = {}
+        uncached: list[Text] = []
+        for text in texts:
             if text in self._cache:
                 self._cache.move_to_end(text)
-                known[text] = self._cache[text]
+                answers[text] = self._cache[text]
             else:
-                missing.append(text)
+                uncached.append(text)
         # A fixed order (length, then text) makes the rounding of batches the same in every run.
-        missing.sort(key=lambda text: (sum(map(len, _strings(text))), _strings(text)))
-        for start in range(0, len(missing), self._call_size):
-            chunk = missing[start : start + self._call_size]
+        uncached.sort(key=lambda text: (sum(map(len, _strings(text))), _strings(text)))
+        for start in range(0, len(uncached), self._call_size):
+            chunk = uncached[start : start + self._call_size]
             rows = halve_on_failure(self._predict, chunk, self.classifier.name)
-            known.update(zip(chunk, rows, strict=True))
-            progress.show(start + len(chunk), len(missing))
-        for text in missing:
-            self._cache[text] = known[text]
-        self.pulse.note(known.items(), sent=False)
-        self.pulse.note(((text, known[text]) for text in missing), sent=True)
+            answers.update(zip(chunk, rows, strict=True))
+            progress.show(start + len(chunk), len(uncached))
+        for text in uncached:
+            self._cache[text] = answers[text]
+        self.pulse.note(answers.items(), is_sent=False)
+        self.pulse.note(((text, answers[text]) for text in uncached), is_sent=True)
         while len(self._cache) > self.cache_size:
             self._cache.popitem(last=False)
-        return known
+        return answers
 
     def _predict(self, texts: Sequence[Text]) -> Scores:
         return self.pulse.call(self._call, texts, self.classifier.name)

@@ -14,7 +14,7 @@ from scipy.special import expit, logit
 from explain.adapters import Scores, Task, TextClassifier, TokenizedClassifier
 from explain.errors import CapabilityError, ConfigurationError, nearest
 from explain.record import Scale, Target
-from explain.text.editing import without
+from explain.text.editing import without_features
 from explain.text.spans import Segmentation, Text, text_of
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "MaskToken",
     "MaskedTextGame",
     "Masker",
-    "Observed",
+    "ObservedValues",
     "Plan",
     "Values",
     "default_masker",
@@ -38,14 +38,14 @@ Coalitions: TypeAlias = NDArray[np.bool_]
 Values: TypeAlias = NDArray[np.float64]
 """Values v(S), shape (n_coalitions,), in the unit of the target's scale."""
 
-Kept: TypeAlias = NDArray[np.bool_]
+Coalition: TypeAlias = NDArray[np.bool_]
 """One coalition, shape (n_features,); True = kept."""
 
 T = TypeVar("T", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class ObservedValues:
     """Values of coalitions, and how exactly each is known.
 
     Attributes
@@ -60,7 +60,7 @@ class Observed:
     variances: Values
 
     @classmethod
-    def exactly(cls, values: Values) -> "Observed":
+    def exactly(cls, values: Values) -> "ObservedValues":
         """Return values that are known exactly."""
         return cls(values, np.zeros(len(values)))
 
@@ -76,7 +76,7 @@ _SCALES: dict[Task, Scale] = {
     "regression": "value",
 }
 
-Plan: TypeAlias = Generator[Coalitions, Observed, T]
+Plan: TypeAlias = Generator[Coalitions, ObservedValues, T]
 """A method as a coroutine: it yields coalitions, is sent their values, and returns its result."""
 
 
@@ -87,7 +87,7 @@ class Masker(Protocol):
     def name(self) -> str:
         """What stands in for a removed feature, as the record says it."""
 
-    def __call__(self, segmentation: Segmentation, kept: Kept) -> Text:
+    def __call__(self, segmentation: Segmentation, kept: Coalition) -> Text:
         """Return the text that keeps the features where `kept` is True."""
 
 
@@ -105,11 +105,11 @@ class MaskToken:
         """The mask token."""
         return self.token
 
-    def __call__(self, segmentation: Segmentation, kept: Kept) -> Text:
+    def __call__(self, segmentation: Segmentation, kept: Coalition) -> Text:
         """Return the text with each removed feature replaced by the mask token."""
         if kept.all():
             return text_of(segmentation.parts)
-        return without(segmentation, kept.tolist(), self.token)
+        return without_features(segmentation, kept.tolist(), self.token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +118,11 @@ class Delete:
 
     name: str = "delete"
 
-    def __call__(self, segmentation: Segmentation, kept: Kept) -> Text:
+    def __call__(self, segmentation: Segmentation, kept: Coalition) -> Text:
         """Return the text without the removed features."""
         if kept.all():
             return text_of(segmentation.parts)
-        return without(segmentation, kept.tolist())
+        return without_features(segmentation, kept.tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class MaskedTextGame:
         """Return the text of each coalition."""
         return [self.masker(self.segmentation, kept) for kept in coalitions]
 
-    def observed(self, scores: Scores, noise: float = 0.0) -> Observed:
+    def observe(self, scores: Scores, noise: float = 0.0) -> ObservedValues:
         """Return the target's value of each row of scores, with its variance.
 
         Parameters
@@ -192,7 +192,7 @@ class MaskedTextGame:
         noise : float
             Variance of a value from answer to answer, in squared units of the target's scale.
         """
-        return Observed(
+        return ObservedValues(
             target_values(scores, self.target), noise + _rounding_variances(scores, self.target)
         )
 
@@ -206,24 +206,24 @@ def target_values(scores: Scores, target: Target) -> Values:
     half a step from 0 and 1: near the cap ``log p_c/(1-p_c)`` itself would be too small.
     """
     if target.decimals is not None:
-        low, high = _rounded(scores, target, target.decimals)
+        low, high = _log_odds_range(scores, target, target.decimals)
         return (low + high) / 2
-    own = scores[:, target.index]
+    target_scores = scores[:, target.index]
     if target.scale != "log_odds":
-        return own
-    others: Values = np.logaddexp.reduce(np.delete(scores, target.index, axis=1), axis=1)
-    return own - others
+        return target_scores
+    other_scores: Values = np.logaddexp.reduce(np.delete(scores, target.index, axis=1), axis=1)
+    return target_scores - other_scores
 
 
-def _rounded(scores: Scores, target: Target, decimals: int) -> tuple[Values, Values]:
+def _log_odds_range(scores: Scores, target: Target, decimals: int) -> tuple[Values, Values]:
     """Return the smallest and the largest log-odds that round to what each row shows.
 
     They are those of half a step down and up, within half a step of 0 and 1: what shows as 0 or 1
     is one value, the cap. Of several labels only its own is looked at: a sum of others that are
     rounded too is off by more.
     """
-    own, half_step = scores[:, target.index], 0.5 * 10.0**-decimals
-    p = expit(own) if target.scale == "logit" else np.exp(own)
+    target_scores, half_step = scores[:, target.index], 0.5 * 10.0**-decimals
+    p = expit(target_scores) if target.scale == "logit" else np.exp(target_scores)
     low, high = (np.clip(p + step, half_step, 1 - half_step) for step in (-half_step, half_step))
     return logit(low), logit(high)
 
@@ -235,12 +235,12 @@ def _rounding_variances(scores: Scores, target: Target) -> Values:
     """
     if target.decimals is None:
         return np.zeros(len(scores))
-    low, high = _rounded(scores, target, target.decimals)
+    low, high = _log_odds_range(scores, target, target.decimals)
     return (high - low) ** 2 / 12
 
 
 def make_target(
-    model: TextClassifier, scores: NDArray[np.float64], wanted: str | int | None
+    model: TextClassifier, scores: NDArray[np.float64], label: str | int | None
 ) -> Target:
     """Return the target that is explained for a text with the given scores.
 
@@ -250,7 +250,7 @@ def make_target(
         The model, for its labels and task.
     scores : array, shape (n_labels,)
         The scores of the text.
-    wanted : str, int or None
+    label : str, int or None
         A label, the index of one, or None for the predicted one.
 
     Raises
@@ -258,34 +258,34 @@ def make_target(
     ConfigurationError
         If there is no such label.
     """
-    if wanted is None:
+    if label is None:
         index = int(np.argmax(scores))
-    elif isinstance(wanted, str):
-        if wanted not in model.labels:
+    elif isinstance(label, str):
+        if label not in model.labels:
             raise ConfigurationError(
-                f"{model.name} has no label {wanted!r}; {nearest(wanted, model.labels)}"
+                f"{model.name} has no label {label!r}; {nearest(label, model.labels)}"
             )
-        index = model.labels.index(wanted)
+        index = model.labels.index(label)
     elif (
-        isinstance(wanted, Integral)
-        and not isinstance(wanted, bool)
-        and 0 <= int(wanted) < len(model.labels)
+        isinstance(label, Integral)
+        and not isinstance(label, bool)
+        and 0 <= int(label) < len(model.labels)
     ):
-        index = int(wanted)
-        if (named := str(index)) in model.labels and named != model.labels[index]:
+        index = int(label)
+        if (digits := str(index)) in model.labels and digits != model.labels[index]:
             raise ConfigurationError(
-                f"{named} is a label of {model.name}, and the index of {model.labels[index]!r}; "
-                f"pass the label as a text: {named!r} or {model.labels[index]!r}"
+                f"{digits} is a label of {model.name}, and the index of {model.labels[index]!r}; "
+                f"pass the label as a text: {digits!r} or {model.labels[index]!r}"
             )
     else:
         raise ConfigurationError(
-            f"{model.name} has {len(model.labels)} labels, so no label {wanted!r}; "
+            f"{model.name} has {len(model.labels)} labels, so no label {label!r}; "
             f"pass a name, or 0 to {len(model.labels) - 1}"
         )
     return Target(label=model.labels[index], index=index, scale=_SCALES[model.task])
 
 
-def default_masker(model: TextClassifier, wanted: str | None = None) -> Masker:
+def default_masker(model: TextClassifier, name: str | None = None) -> Masker:
     """Return the masker called ``mask_token`` or ``delete``; by default the former if possible.
 
     Raises
@@ -296,10 +296,10 @@ def default_masker(model: TextClassifier, wanted: str | None = None) -> Masker:
         If there is no masker of that name.
     """
     token = model.mask_token if isinstance(model, TokenizedClassifier) else None
-    if wanted not in (None, "mask_token", "delete"):
+    if name not in (None, "mask_token", "delete"):
         raise ConfigurationError(
-            f"there is no masker {wanted!r}; {nearest(str(wanted), ['mask_token', 'delete'])}"
+            f"there is no masker {name!r}; {nearest(str(name), ['mask_token', 'delete'])}"
         )
-    if wanted == "mask_token" and token is None:
+    if name == "mask_token" and token is None:
         raise CapabilityError(f"{model.name} has no mask token; pass masker='delete'")
-    return Delete() if token is None or wanted == "delete" else MaskToken(token)
+    return Delete() if token is None or name == "delete" else MaskToken(token)

@@ -34,7 +34,7 @@ class Precision:
     decimals: int | None = None
     by_batch: bool = False
 
-    def seen(self, target: Target) -> Target:
+    def with_decimals(self, target: Target) -> Target:
         """Return the target with what the model shows of it."""
         if self.decimals is None or target.scale == "value":
             return target
@@ -51,16 +51,20 @@ class Precision:
         values = [target_values(scores, target) for scores in self.answers]
         allowed = [ROUNDING * max(1.0, float(np.abs(scores).max())) for scores in self.answers]
         differences = sum(
-            int((np.abs(own[1:] - own[0]) > most).sum())
-            for own, most in zip(values, allowed, strict=True)
+            int((np.abs(answers[1:] - answers[0]) > most).sum())
+            for answers, most in zip(values, allowed, strict=True)
         )
-        by_size = sorted(values, key=lambda own: abs(float(own.mean())))
+        by_size = sorted(values, key=lambda answers: abs(float(answers.mean())))
         half = len(by_size) // 2
-        halves = [_pooled(some) for some in (by_size[:half], by_size[half:]) if some]
+        halves = [
+            _pooled_variance(half_values)
+            for half_values in (by_size[:half], by_size[half:])
+            if half_values
+        ]
         variance, degrees_of_freedom = max(halves)
         return Repeats(
             texts=len(values),
-            answers=sum(len(own) - 1 for own in values),
+            answers=sum(len(answers) - 1 for answers in values),
             differences=differences,
             sigma=float(np.sqrt(variance)) if differences and not self.by_batch else 0.0,
             degrees_of_freedom=degrees_of_freedom,
@@ -73,8 +77,8 @@ class Precision:
         return 0.0 if repeats is None else repeats.sigma**2
 
 
-def _pooled(values: list[Values]) -> tuple[float, int]:
+def _pooled_variance(values: list[Values]) -> tuple[float, int]:
     """Return the variance within texts, and its degrees of freedom."""
-    degrees_of_freedom = sum(len(own) - 1 for own in values)
-    squares = sum(float(((own - own.mean()) ** 2).sum()) for own in values)
+    degrees_of_freedom = sum(len(answers) - 1 for answers in values)
+    squares = sum(float(((answers - answers.mean()) ** 2).sum()) for answers in values)
     return squares / degrees_of_freedom, degrees_of_freedom

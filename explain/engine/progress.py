@@ -25,12 +25,12 @@ class Progress:
 
     def __init__(self, description: str) -> None:
         self.description = description
-        self._started = time.monotonic()
+        self._start = time.monotonic()
         self._bar: Bar | None = None
 
     def __enter__(self) -> Self:
         """Start the clock."""
-        self._started = time.monotonic()
+        self._start = time.monotonic()
         return self
 
     def __exit__(
@@ -43,15 +43,15 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def show(self, done: int, total: int) -> None:
-        """Show that `done` of `total` steps are done."""
-        if not sys.stderr.isatty() or time.monotonic() - self._started < DELAY_SECONDS:
+    def show(self, n_done: int, total: int) -> None:
+        """Show that `n_done` of `total` steps are done."""
+        if not sys.stderr.isatty() or time.monotonic() - self._start < DELAY_SECONDS:
             return
         if self._bar is None:
             self._bar = _bar()
             self._bar.add_task(self.description)
             self._bar.start()
-        self._bar.update(self._bar.task_ids[0], completed=done, total=total)
+        self._bar.update(self._bar.task_ids[0], completed=n_done, total=total)
 
 
 def _bar() -> "Bar":

@@ -18,7 +18,7 @@ PATIENCE = 80
 """Calls in a row that may fail before a model is asked for a text that it has answered before, and
 is given up if it fails on that too. One bad text in a call of 1,024 fails 11 of them."""
 
-DOUBT = 11
+MOST_FAILED_CALLS = 11
 """Failed calls in a row above which a model is first asked for a text that it has answered, before
 a method that looks into it may fail as often again."""
 
@@ -29,17 +29,17 @@ class Watch:
 
     Attributes
     ----------
-    asked : set of Text
+    requested_texts : set of Text
         All of them, answered before or not.
-    sent : set of Text
+    sent_texts : set of Text
         Those that the model was asked for then.
-    lost : dict of Text to str
+    failures : dict of Text to str
         Those that got no answer at least once, and why.
     """
 
-    asked: set[Text] = field(default_factory=set)
-    sent: set[Text] = field(default_factory=set)
-    lost: dict[Text, str] = field(default_factory=dict)
+    requested_texts: set[Text] = field(default_factory=set)
+    sent_texts: set[Text] = field(default_factory=set)
+    failures: dict[Text, str] = field(default_factory=dict)
 
 
 class Pulse:
@@ -53,30 +53,30 @@ class Pulse:
 
     def __init__(self) -> None:
         self.given_up: str | None = None
-        self._failed = 0
-        self._last = ""
+        self._n_failed = 0
+        self._last_error = ""
         self._probe: Callable[[], object] | None = None
         self._watches: list[Watch] = []
 
     @contextmanager
     def watch(self) -> Iterator[Watch]:
         """Give what takes each text that is asked for, and why it got no answer."""
-        ours = Watch()
-        self._watches.append(ours)
+        watch_of_caller = Watch()
+        self._watches.append(watch_of_caller)
         try:
-            yield ours
+            yield watch_of_caller
         finally:
-            self._watches.remove(ours)
+            self._watches.remove(watch_of_caller)
 
-    def note(self, answers: Iterable[tuple[Text, object]], *, sent: bool) -> None:
+    def note(self, answers: Iterable[tuple[Text, object]], *, is_sent: bool) -> None:
         """Tell all who watch what texts were asked for, and which answers are failures."""
-        for text, answered in answers if self._watches else ():
+        for text, answer in answers if self._watches else ():
             for watch in self._watches:
-                watch.asked.add(text)
-                if sent:
-                    watch.sent.add(text)
-                if isinstance(answered, PredictionError):
-                    watch.lost.setdefault(text, str(answered))
+                watch.requested_texts.add(text)
+                if is_sent:
+                    watch.sent_texts.add(text)
+                if isinstance(answer, PredictionError):
+                    watch.failures.setdefault(text, str(answer))
 
     def call(self, predict: Callable[[Sequence[Q]], T], texts: Sequence[Q], name: str) -> T:
         """Return what a model answers.
@@ -99,17 +99,21 @@ class Pulse:
                 raise failure(name, error) from error
             raise
         first = texts[0]
-        self._failed, self._probe = 0, lambda: predict([first])
+        self._n_failed, self._probe = 0, lambda: predict([first])
         return scores
 
     def reason_to_wait(self) -> str | None:
         """Return why a method that looks into the model is not to be run; None if it may be."""
-        if self.given_up is None and self._failed > DOUBT and not self._still_answers():
-            self._count(1, self._last)
-            return self.given_up or f"the model does not answer: {self._last}"
+        if (
+            self.given_up is None
+            and self._n_failed > MOST_FAILED_CALLS
+            and not self._still_answers()
+        ):
+            self._count(1, self._last_error)
+            return self.given_up or f"the model does not answer: {self._last_error}"
         return self.given_up
 
-    def doubt(self, failures: Sequence[ExplainError]) -> None:
+    def count_failures(self, failures: Sequence[ExplainError]) -> None:
         """Count what failed without `call`, unless the model still answers a text.
 
         A batch of n that is halved until all stand alone fails up to 2 n - 1 times.
@@ -117,12 +121,12 @@ class Pulse:
         if failures and self.given_up is None and not self._still_answers():
             self._count(2 * len(failures), failures[-1])
 
-    def _count(self, failed: int, last: object) -> None:
-        self._failed, self._last = self._failed + failed, str(last)
-        if self._failed >= PATIENCE and not self._still_answers():
+    def _count(self, n_failed: int, error: object) -> None:
+        self._n_failed, self._last_error = self._n_failed + n_failed, str(error)
+        if self._n_failed >= PATIENCE and not self._still_answers():
             self.given_up = (
-                f"the model was given up after {self._failed} calls in a row that failed, the "
-                f"last with: {self._last}"
+                f"the model was given up after {self._n_failed} calls in a row that failed, the "
+                f"last with: {self._last_error}"
             )
 
     def _still_answers(self) -> bool:
@@ -138,5 +142,5 @@ class Pulse:
             raise
         except BaseException:
             return False
-        self._failed = 0
+        self._n_failed = 0
         return True

@@ -37,29 +37,29 @@ UNSIGNED = frozenset({"gradient_l2"})
 def agreements(attributions: Sequence[Attribution]) -> tuple[Agreement, ...]:
     """Return the agreement of each pair of methods that explain one label by the same features."""
     return tuple(
-        agreement(one, other)
-        for one, other in combinations(attributions, 2)
-        if one.target == other.target and one.spans == other.spans and len(one.spans) > 1
+        agreement(first, second)
+        for first, second in combinations(attributions, 2)
+        if first.target == second.target and first.spans == second.spans and len(first.spans) > 1
     )
 
 
-def agreement(one: Attribution, other: Attribution) -> Agreement:
+def agreement(first: Attribution, second: Attribution) -> Agreement:
     """Return how far two attributions of the same features agree.
 
     Rank correlation is Kendall's tau-b (Kendall 1945). The top features are a fifth of all by
     absolute value; those are disputed to which the two give opposite signs, each beyond 1.96 of
     its standard errors where it states them.
     """
-    tops = [top_features(one.values), top_features(other.values)]
+    tops = [top_features(first.values), top_features(second.values)]
     top = len(tops[0])
-    tau = rank_correlation(one.values, other.values)
-    opposed = _certain_signs(one) * _certain_signs(other) < 0
-    signed = not UNSIGNED & {one.method, other.method}
+    tau = rank_correlation(first.values, second.values)
+    opposed = _certain_signs(first) * _certain_signs(second) < 0
+    signed = not UNSIGNED & {first.method, second.method}
     return Agreement(
-        methods=(one.method, other.method),
-        target=one.target.label,
+        methods=(first.method, second.method),
+        target=first.target.label,
         tau=tau,
-        null_upper=None if tau is None else _null_upper(len(one.values)),
+        null_upper=None if tau is None else _null_upper(len(first.values)),
         overlap=len(tops[0] & tops[1]) / top,
         top=top,
         disputed=tuple(sorted(f for f in tops[0] | tops[1] if signed and opposed[f])),
@@ -73,27 +73,29 @@ def _certain_signs(attribution: Attribution) -> NDArray[np.float64]:
     return np.where(np.abs(values) > Z95 * errors, np.sign(values), 0.0)
 
 
-def common_values(one: Attribution, other: Attribution) -> tuple[list[float], list[float]] | None:
+def common_values(
+    first: Attribution, second: Attribution
+) -> tuple[list[float], list[float]] | None:
     """Return the values of the features that two attributions of a text share; None below three.
 
     Long texts may be cut into sentences and words in different ways.
     """
-    second = dict(zip(other.spans, other.values, strict=True))
+    values = dict(zip(second.spans, second.values, strict=True))
     both = [
-        (value, second[span])
-        for span, value in zip(one.spans, one.values, strict=True)
-        if span in second
+        (value, values[span])
+        for span, value in zip(first.spans, first.values, strict=True)
+        if span in values
     ]
     if len(both) < FEWEST_FEATURES:
         return None
     return [value for value, _ in both], [value for _, value in both]
 
 
-def rank_correlation(one: Sequence[float], other: Sequence[float]) -> float | None:
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
     """Return Kendall's tau-b; None where it is undefined, as for values that are all the same."""
-    if len(one) < 2:
+    if len(first) < 2:
         return None
-    tau = float(kendalltau(one, other).statistic)
+    tau = float(kendalltau(first, second).statistic)
     return tau if np.isfinite(tau) else None
 
 

@@ -5,41 +5,41 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from explain.attribution import AttributionSettings, ask
+from explain.attribution import AttributionSettings, make_requests
 from explain.attribution.methods import Explainer
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest
 from explain.errors import CapabilityError, ExplainError
 from explain.evaluation.agreement import FEWEST_FEATURES, agreements
 from explain.evaluation.faithfulness import Faithfulness, faithfulness
+from explain.evaluation.flags import Flag, MetricResult
 from explain.evaluation.grades import (
-    faithfulness_verdict,
+    faithfulness_flag,
     graded,
     method_trust,
-    shared_readings,
+    shared_results,
 )
 from explain.evaluation.infidelity import Infidelity, infidelities
-from explain.evaluation.known_readings import known_values_readings
+from explain.evaluation.known_value_results import known_values_results
 from explain.evaluation.known_values import KnownValues, known_values
 from explain.evaluation.plausibility import Rationale, plausibility
 from explain.evaluation.positive_control import PositiveControl, positive_control
 from explain.evaluation.randomisation import randomised, resemblances
 from explain.evaluation.scorecard import (
-    agreement_reading,
-    dispute_reading,
+    agreement_result,
+    dispute_result,
     disputes,
-    faithfulness_readings,
-    infidelity_reading,
-    plausibility_readings,
-    randomisation_reading,
-    sensitivity_reading,
-    stability_readings,
+    faithfulness_results,
+    infidelity_result,
+    plausibility_results,
+    randomisation_result,
+    sensitivity_result,
+    stability_results,
 )
-from explain.evaluation.section import recall_reading, trust_section
+from explain.evaluation.section import recall_result, trust_section
 from explain.evaluation.sensitivity import max_sensitivities
 from explain.evaluation.stability import stability
-from explain.evaluation.verdicts import Flag, MetricResult
-from explain.record import Agreement, Attribution, Measure, MethodTrust, Section, Unit
+from explain.record import Agreement, Attribution, Measure, MethodTrust, Section, Sentence, Unit
 from explain.statistics.intervals import mean
 from explain.text.spans import Text, text_of
 
@@ -116,45 +116,45 @@ def evaluate_explanations(
     agreed = {instance: agreements(found) for instance, found in explained.items()}
     control = _control(engine, texts, used, setting) if used else "no method explained anything"
     known = _known_values(engine, texts, used, setting)
-    again = _Again.of(engine, by_method, setting)
-    readings = {
+    again = _Repetition.of(engine, by_method, setting)
+    results = {
         e.name: [
             *_recalls(e.name, control),
-            *known_values_readings(known[e.name]),
-            *shared_readings([a for _, a in by_method[e.name]]),
+            *known_values_results(known[e.name]),
+            *shared_results([a for _, a in by_method[e.name]]),
             *erased.of_methods[e.name],
-            *again.readings(e),
-            agreement_reading(e.name, [one for found in agreed.values() for one in found]),
-            *plausibility_readings(plausibility(rationales or {}, by_method[e.name])),
+            *again.results(e),
+            agreement_result(e.name, [one for found in agreed.values() for one in found]),
+            *plausibility_results(plausibility(rationales or {}, by_method[e.name])),
         ]
         for e in used
     }
-    poor = {name for name, found in readings.items() if _method(name, found).grade == "D"}
+    poor = {name for name, found in results.items() if _method(name, found).grade == "D"}
     opposed = disputes([one for found in agreed.values() for one in found])
-    for name, found in readings.items():
-        found.append(dispute_reading(name, opposed, poor))
-    trust = {name: _method(name, found) for name, found in readings.items()}
+    for name, found in results.items():
+        found.append(dispute_result(name, opposed, poor))
+    trust = {name: _method(name, found) for name, found in results.items()}
     other = 0 if isinstance(control, str) else control.evaluations
     return Assessment(
         attributions={
             instance: [
-                graded(a, trust[a.method], verdicts=own.verdicts, quality=own.measures)
+                graded(a, trust[a.method], flags=own.flags, quality=own.measures)
                 for a, own in zip(attributions, erased.of_instances[instance], strict=True)
             ]
             for instance, attributions in explained.items()
         },
         trust=tuple(trust.values()),
         agreements=agreed,
-        section=trust_section(tuple(trust.values()), control, known, agreed, readings),
+        section=trust_section(tuple(trust.values()), control, known, agreed, results),
         evaluations=other + again.evaluations,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Own:
+class _OwnEvidence:
     """What metrics say of one attribution."""
 
-    verdicts: Sequence[Flag]
+    flags: Sequence[Flag]
     measures: Sequence[Measure] = ()
 
 
@@ -163,7 +163,7 @@ class _Erased:
     """What removing features says of each method, and of each attribution of an instance."""
 
     of_methods: dict[str, list[MetricResult]]
-    of_instances: dict[str, list[_Own]]
+    of_instances: dict[str, list[_OwnEvidence]]
 
 
 def _erased(
@@ -179,13 +179,13 @@ def _erased(
     given = [a for instance, a in flat if a.spans and instance in some]
     ranked = iter(faithfulness(engine, given, setting.masker, setting.seed))
     fitted = iter(infidelities(engine, given, setting.masker, setting.seed))
-    of_instances: dict[str, list[_Own]] = {instance: [] for instance in explained}
+    of_instances: dict[str, list[_OwnEvidence]] = {instance: [] for instance in explained}
     rankings: dict[str, list[Faithfulness]] = {a.method: [] for _, a in flat}
     fits: dict[str, list[Infidelity]] = {a.method: [] for _, a in flat}
     units = {a.method: _unit(a) for _, a in flat}
     for instance, attribution in flat:
         if instance not in some:
-            of_instances[instance].append(_Own([_NOT_DRAWN]))
+            of_instances[instance].append(_OwnEvidence([_NOT_DRAWN]))
             continue
         ranking = next(ranked) if attribution.spans else None
         fit = next(fitted) if attribution.spans else None
@@ -193,12 +193,12 @@ def _erased(
             rankings[attribution.method].append(ranking)
         if isinstance(fit, Infidelity):
             fits[attribution.method].append(fit)
-        of_instances[instance].append(_own(ranking, fit, _unit(attribution)))
+        of_instances[instance].append(_own_evidence(ranking, fit, _unit(attribution)))
     return _Erased(
         {
             method: [
-                *faithfulness_readings(rankings[method], units[method]),
-                infidelity_reading(fits[method]),
+                *faithfulness_results(rankings[method], units[method]),
+                infidelity_result(fits[method]),
             ]
             for method in rankings
         },
@@ -209,11 +209,14 @@ def _erased(
 _NOT_DRAWN = Flag(
     "comprehensiveness",
     "not measured",
-    f"This ranking was not compared with random ones: {ERASED} instances were drawn for that.",
+    Sentence(
+        "This ranking was not compared with random ones; {n} other instances were drawn for that.",
+        n=ERASED,
+    ),
 )
 
 
-def _own(ranking: object, fit: object, unit: Unit) -> _Own:
+def _own_evidence(ranking: object, fit: object, unit: Unit) -> _OwnEvidence:
     """Return what removing features says of one attribution, over the random rankings."""
     gained: Measure | None = None
     spread = 0.0
@@ -224,9 +227,9 @@ def _own(ranking: object, fit: object, unit: Unit) -> _Own:
         measures += [gained, kept]
         spread = float(ranking.comprehensiveness.std())
     if isinstance(fit, Infidelity):
-        lost = (fit.random - fit.own).tolist()
+        lost = (fit.random - fit.observed).tolist()
         measures.append(mean("infidelity of random values minus its own", lost, "proportion"))
-    return _Own([faithfulness_verdict(gained, spread, "this ranking", fatal=False)], measures)
+    return _OwnEvidence([faithfulness_flag(gained, spread, "this ranking", fatal=False)], measures)
 
 
 def _unit(attribution: Attribution) -> Unit:
@@ -234,7 +237,7 @@ def _unit(attribution: Attribution) -> Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class _Again:
+class _Repetition:
     """A few explanations that are made again, and the models that are asked for them."""
 
     engine: Engine
@@ -248,7 +251,7 @@ class _Again:
         engine: Engine,
         by_method: Mapping[str, Sequence[tuple[str, Attribution]]],
         setting: AttributionSettings,
-    ) -> "_Again":
+    ) -> "_Repetition":
         """Draw the explanations: the same predictions for all methods, as far as they have them."""
         keys = sorted({_key(i, a) for found in by_method.values() for i, a in found})
         shuffled = np.random.default_rng(setting.seed).permutation(len(keys))
@@ -258,7 +261,7 @@ class _Again:
             usable = [(i, a) for i, a in found if len(a.spans) >= FEWEST_FEATURES]
             chosen = [a for _, a in sorted(usable, key=lambda one: place[_key(*one)])[:SAMPLED]]
             texts = [text_of(a.parts) for a in chosen]
-            posed = ask(engine, texts, setting, [a.target.index for a in chosen])
+            posed = make_requests(engine, texts, setting, [a.target.index for a in chosen])
             sample[method] = [
                 (question, a)
                 for question, a in zip(posed, chosen, strict=True)
@@ -266,7 +269,7 @@ class _Again:
             ]
         return cls(engine, _randomised_model(engine, setting) if keys else "", sample, setting)
 
-    def readings(self, explainer: Explainer) -> list[MetricResult]:
+    def results(self, explainer: Explainer) -> list[MetricResult]:
         """Return what another seed or other baselines, points near by and random parameters say."""
         asked = self.sample[explainer.name]
         moved = max_sensitivities(self.engine, asked, explainer, self.setting)
@@ -276,9 +279,9 @@ class _Again:
             else resemblances(self.twin, _thrifty(explainer), [a for _, a in asked], self.setting)
         )
         return [
-            *stability_readings(stability(self.engine, asked, explainer, self.setting)),
-            sensitivity_reading(explainer.name, moved),
-            randomisation_reading(resembling),
+            *stability_results(stability(self.engine, asked, explainer, self.setting)),
+            sensitivity_result(explainer.name, moved),
+            randomisation_result(resembling),
         ]
 
     @property
@@ -348,15 +351,18 @@ def _known_values(
 def _recalls(method: str, control: PositiveControl | str) -> list[MetricResult]:
     """Return how often a method finds planted rules, or why that was not measured."""
     if isinstance(control, str):
-        said = f"Whether it finds a planted rule was not measured: {control}."
+        said = Sentence(
+            "We could not measure whether it finds a planted rule: {reason}.",
+            reason=control.removesuffix("."),
+        )
         name = "positive control"
         return [MetricResult(name, None, None, Flag(name, "not measured", said, needed=True))]
-    return [recall_reading(recall) for recall in control.recalls if recall.method == method]
+    return [recall_result(recall) for recall in control.recalls if recall.method == method]
 
 
-def _method(name: str, readings: Sequence[MetricResult]) -> MethodTrust:
+def _method(name: str, results: Sequence[MetricResult]) -> MethodTrust:
     return method_trust(
         name,
-        [reading.verdict for reading in readings if reading.verdict is not None],
-        [reading.measure for reading in readings if reading.measure is not None],
+        [result.flag for result in results if result.flag is not None],
+        [result.measure for result in results if result.measure is not None],
     )

@@ -14,9 +14,7 @@ than its method.
 
 from collections.abc import Sequence
 
-from explain.evaluation.planted_rules import Kind
-from explain.evaluation.positive_control import LEAST_RECALL, Recall
-from explain.evaluation.verdicts import (
+from explain.evaluation.flags import (
     LEAST_SPREAD,
     Answer,
     Flag,
@@ -26,19 +24,20 @@ from explain.evaluation.verdicts import (
     at_most,
     better_than_random,
 )
-from explain.record import Attribution, Grade, Measure, MethodTrust
-from explain.record.wording import percent
+from explain.evaluation.planted_rules import Kind
+from explain.evaluation.positive_control import LEAST_RECALL, Recall
+from explain.record import Attribution, Grade, Measure, MethodTrust, Sentence
 from explain.statistics.intervals import proportion
 
 __all__ = [
     "KIND_NAMES",
-    "faithfulness_verdict",
+    "faithfulness_flag",
     "grade",
     "graded",
     "method_trust",
-    "own_verdicts",
-    "recall_verdict",
-    "shared_readings",
+    "recall_flag",
+    "self_reported_flags",
+    "shared_results",
 ]
 
 MOST_GAP = 0.05
@@ -55,13 +54,15 @@ MOST_FLAGGED = 0.5
 """Share of the explanations of a method that may be flagged."""
 
 _LIMITS = {
-    "completeness": f"gap at most {percent(MOST_GAP)}",
+    "completeness": Sentence("gap at most {limit:percent}", limit=MOST_GAP),
     "convergence": "it converged",
-    "standard errors": f"largest at most {MOST_ERROR} of the largest value",
-    "held-out R²": f"at least {LEAST_R2}",
-    "rounding": f"at most {percent(MOST_AT_CAP)} of the texts at the cap",
+    "standard errors": Sentence(
+        "largest at most {limit:percent} of the largest value", limit=MOST_ERROR
+    ),
+    "held-out R²": Sentence("at least {limit}", limit=LEAST_R2),
+    "rounding": Sentence("at most {limit:percent} of the texts at the cap", limit=MOST_AT_CAP),
 }
-"""The bar of each of `own_verdicts`, in a reader's words."""
+"""The bar of each of `self_reported_flags`, in a reader's words."""
 
 _GRADES: tuple[Grade, ...] = ("A", "B", "C", "D")
 
@@ -73,31 +74,31 @@ KIND_NAMES: dict[Kind, str] = {
 """The kinds of planted rules, in a reader's words."""
 
 
-def grade(verdicts: Sequence[Flag]) -> tuple[Grade, tuple[str, ...]]:
-    """Return the grade and the sentences of all verdicts that are no pass, the worst first.
+def grade(flags: Sequence[Flag]) -> tuple[Grade, tuple[str, ...]]:
+    """Return the grade and the sentences of all flags that did not pass, the worst first.
 
     Examples
     --------
     >>> grade([Flag("completeness", "flagged", "The gap is 9 %, the limit 5 %.")])
     ('B', ('The gap is 9 %, the limit 5 %.',))
     """
-    flags = [v for v in verdicts if v.answer == "flagged"]
-    unknown = [v for v in verdicts if v.answer in ("too few", "not measured")]
-    level = 2 if any(v.severe for v in flags) else min(len(flags), 2)
-    if any(v.needed for v in unknown):
+    flagged = [flag for flag in flags if flag.answer == "flagged"]
+    unknown = [flag for flag in flags if flag.answer in ("too few", "not measured")]
+    level = 2 if any(flag.severe for flag in flagged) else min(len(flagged), 2)
+    if any(flag.needed for flag in unknown):
         level = max(level, 1)
-    if any(v.fatal for v in flags):
+    if any(flag.fatal for flag in flagged):
         level = 3
-    said = [
-        *sorted(flags, key=lambda v: (not v.fatal, not v.severe)),
-        *sorted(unknown, key=lambda v: not v.needed),
+    ranked = [
+        *sorted(flagged, key=lambda flag: (not flag.fatal, not flag.severe)),
+        *sorted(unknown, key=lambda flag: not flag.needed),
     ]
-    return _GRADES[level], tuple(dict.fromkeys(v.said for v in said))
+    return _GRADES[level], tuple(dict.fromkeys(flag.full_sentence for flag in ranked))
 
 
-def method_trust(method: str, verdicts: Sequence[Flag], measures: Sequence[Measure]) -> MethodTrust:
+def method_trust(method: str, flags: Sequence[Flag], measures: Sequence[Measure]) -> MethodTrust:
     """Return what a record says of a method."""
-    found, reasons = grade(verdicts)
+    found, reasons = grade(flags)
     return MethodTrust(method=method, grade=found, reasons=reasons, measures=tuple(measures))
 
 
@@ -105,7 +106,7 @@ def graded(
     attribution: Attribution,
     trust: MethodTrust,
     *,
-    verdicts: Sequence[Flag] = (),
+    flags: Sequence[Flag] = (),
     quality: Sequence[Measure] = (),
 ) -> Attribution:
     """Return the attribution with its grade, which is never better than that of its method.
@@ -116,37 +117,45 @@ def graded(
         The attribution.
     trust : MethodTrust
         What was found of its method.
-    verdicts : sequence of Flag
-        What metrics say of it beyond what it says of itself, see `own_verdicts`.
+    flags : sequence of Flag
+        What metrics say of it beyond what it says of itself, see `self_reported_flags`.
     quality : sequence of Measure
         What they measured.
     """
-    own, reasons = grade([*own_verdicts(attribution), *verdicts])
+    own, reasons = grade([*self_reported_flags(attribution), *flags])
     if own < trust.grade:
         own = trust.grade
-        reasons = (f"{attribution.method} has grade {own} on this model.", *reasons)
+        of_method = Sentence(
+            "{method} has grade {grade} on this model.", method=attribution.method, grade=own
+        )
+        reasons = (of_method, *reasons)
     return attribution.model_copy(
         update={"grade": own, "reasons": reasons, "quality": (*attribution.quality, *quality)}
     )
 
 
-def own_verdicts(attribution: Attribution) -> list[Flag]:
+def self_reported_flags(attribution: Attribution) -> list[Flag]:
     """Return what an attribution says of itself: gap, error, fit, convergence.
 
     The gap is relative to |v(N) - v(empty)|, or to the largest absolute value where that is larger;
     only methods that promise none are asked for it. A method states its error by standard errors,
     by a test of convergence, or by being exact.
     """
-    verdicts = (said(attribution) for said in _SELF_REPORTS)
-    return [verdict for verdict in verdicts if verdict is not None]
+    flags = (report(attribution) for report in _SELF_REPORTS)
+    return [flag for flag in flags if flag is not None]
 
 
 def _completeness(attribution: Attribution) -> Flag | None:
     if not attribution.efficient:
         return None
     gap = _gap(attribution)
-    said = f"The values miss v(N) - v(empty) by {percent(gap)}; the limit is {percent(MOST_GAP)}."
-    return Flag("completeness", answer_if(gap > MOST_GAP), said)
+    sentence = Sentence(
+        "The values do not add up to the change of the score: {gap:percent} is missing, and the "
+        "limit is {limit:percent}.",
+        gap=gap,
+        limit=MOST_GAP,
+    )
+    return Flag("completeness", answer_if(gap > MOST_GAP), sentence)
 
 
 def _convergence(attribution: Attribution) -> Flag | None:
@@ -159,25 +168,43 @@ def _convergence(attribution: Attribution) -> Flag | None:
 def _stated_errors(attribution: Attribution) -> Flag | None:
     name = "standard errors"
     if (error := _error(attribution)) is not None:
-        said = (
-            f"The largest standard error is {error:.2f} of the largest value; "
-            f"the limit is {MOST_ERROR}."
+        stated = Sentence(
+            "The largest standard error is {error:percent} of the largest value; the limit is "
+            "{limit:percent}.",
+            error=error,
+            limit=MOST_ERROR,
         )
-        return Flag(name, answer_if(error > MOST_ERROR), said, needed=True)
+        return Flag(name, answer_if(error > MOST_ERROR), stated, needed=True)
     if "converged" in attribution.diagnostics:
         return None
-    said = f"{attribution.method} does not state the errors of its values."
-    return Flag(name, "not measured", said, needed=True)
+    missing = Sentence(
+        "{method} does not state the errors of its values.", method=attribution.method
+    )
+    return Flag(name, "not measured", missing, needed=True)
 
 
 def _fit(attribution: Attribution) -> Flag | None:
     if (fit := _held_out_r2(attribution)) is None:
         return None
-    said = (
-        f"Its linear model explains {fit:.2f} of the variance of texts that it was not fitted to; "
-        f"at least {LEAST_R2} is wanted."
+    return Flag("held-out R²", answer_if(fit < LEAST_R2), _fit_sentence(attribution.method, fit))
+
+
+def _fit_sentence(method: str, fit: float) -> str:
+    if fit <= 0:
+        return Sentence(
+            "The linear model of {method} does not predict the score of changed texts at all "
+            "(R² {fit:.2f}; at least {limit} is required). Do not use it for this text.",
+            method=method,
+            fit=fit,
+            limit=LEAST_R2,
+        )
+    return Sentence(
+        "The linear model of {method} predicts {fit:percent} of the variance of the score on "
+        "changed texts that it was not fitted to; at least {limit:percent} is required.",
+        method=method,
+        fit=fit,
+        limit=LEAST_R2,
     )
-    return Flag("held-out R²", answer_if(fit < LEAST_R2), said)
 
 
 def _rounding(attribution: Attribution) -> Flag | None:
@@ -185,35 +212,43 @@ def _rounding(attribution: Attribution) -> Flag | None:
     if not isinstance(at_cap, int):
         return None
     share = at_cap / attribution.evaluations
-    said = (
-        f"The model rounds to {attribution.target.decimals} decimals, which hides the log-odds of "
-        f"{percent(share)} of the texts; the limit is {percent(MOST_AT_CAP)}."
+    sentence = Sentence(
+        "The model rounds its probabilities to {decimals} decimals. That hides the log-odds of "
+        "{share:percent} of the texts; the limit is {limit:percent}.",
+        decimals=attribution.target.decimals,
+        share=share,
+        limit=MOST_AT_CAP,
     )
-    return Flag("rounding", answer_if(share > MOST_AT_CAP), said, severe=True)
+    return Flag("rounding", answer_if(share > MOST_AT_CAP), sentence, severe=True)
 
 
 _SELF_REPORTS = (_completeness, _convergence, _stated_errors, _fit, _rounding)
 """What an attribution can say of itself; the bar of each is in `_LIMITS`."""
 
 
-def shared_readings(attributions: Sequence[Attribution]) -> list[MetricResult]:
+def shared_results(attributions: Sequence[Attribution]) -> list[MetricResult]:
     """Return what the attributions of one method say of it: how many are flagged, and by what."""
-    own = [own_verdicts(attribution) for attribution in attributions]
-    readings = []
-    for name in dict.fromkeys(v.name for verdicts in own for v in verdicts):
-        same = [v for verdicts in own for v in verdicts if v.name == name]
-        known = [v.answer == "flagged" for v in same if v.answer != "not measured"]
-        first, title = same[0], f"explanations flagged: {name}"
+    own = [self_reported_flags(attribution) for attribution in attributions]
+    results = []
+    for name in dict.fromkeys(flag.name for flags in own for flag in flags):
+        same = [flag for flags in own for flag in flags if flag.name == name]
+        known = [flag.answer == "flagged" for flag in same if flag.answer != "not measured"]
+        first, title = same[0], Sentence("explanations flagged: {metric}", metric=name)
         if not known:
-            readings.append(MetricResult(title, None, None, first))
+            results.append(MetricResult(title, None, None, first))
             continue
         share = proportion(title, sum(known), len(known))
-        sentence = f"{sum(known)} of {len(known)} explanations are flagged: {name}."
-        readings.append(
+        sentence = Sentence(
+            "{flagged} of {n} {n:explanation is|explanations are} flagged: {metric}.",
+            flagged=sum(known),
+            n=len(known),
+            metric=name,
+        )
+        results.append(
             MetricResult(
                 title,
                 share,
-                f"each: {_LIMITS[name]}; of all: at most half",
+                Sentence("each: {limit}; of all: at most half", limit=_LIMITS[name]),
                 Flag(
                     name,
                     at_most(share, MOST_FLAGGED),
@@ -223,49 +258,59 @@ def shared_readings(attributions: Sequence[Attribution]) -> list[MetricResult]:
                 ),
             )
         )
-    return [*readings, *_flagged_at_all(own)]
+    return [*results, *_flagged_at_all(own)]
 
 
-def _flagged_at_all(own: Sequence[Sequence[Flag]]) -> list[MetricResult]:
+def _flagged_at_all(flags_of_each: Sequence[Sequence[Flag]]) -> list[MetricResult]:
     """Return how many explanations are flagged by whatever it is."""
-    flagged = sum(any(v.answer == "flagged" for v in verdicts) for verdicts in own)
+    flagged = sum(any(flag.answer == "flagged" for flag in flags) for flags in flags_of_each)
     if not flagged:
         return []
     title = "explanations flagged by anything"
-    share = proportion(title, flagged, len(own))
-    sentence = f"{flagged} of {len(own)} explanations are flagged."
+    share = proportion(title, flagged, len(flags_of_each))
+    sentence = Sentence(
+        "{flagged} of {n} {n:explanation is|explanations are} flagged.",
+        flagged=flagged,
+        n=len(flags_of_each),
+    )
     answer = at_most(share, MOST_FLAGGED)
     return [
         MetricResult(title, share, "at most half", Flag("flagged", answer, sentence, severe=True))
     ]
 
 
-def recall_verdict(recall: Recall) -> Flag:
+def recall_flag(recall: Recall) -> Flag:
     """Return what the positive control says of a method; a single word that it misses is fatal."""
     rule = KIND_NAMES[recall.kind]
-    name = f"positive control, {rule}"
+    name = Sentence("positive control, {rule}", rule=rule)
     if recall.reason is not None:
-        sentence = f"Whether it finds the {rule} was not measured: {recall.reason}."
+        sentence = Sentence(
+            "We could not measure whether it finds the {rule}: {reason}.",
+            rule=rule,
+            reason=recall.reason.removesuffix("."),
+        )
         answer: Answer = "not measured"
     else:
-        sentence = (
-            f"It put the {rule} first in {recall.hits} of {recall.n} texts; "
-            f"at least {percent(LEAST_RECALL)} is wanted."
+        sentence = Sentence(
+            "It put the {rule} first in {hits} of {n} {n:text|texts}; at least {limit:percent} is "
+            "required.",
+            rule=rule,
+            hits=recall.hits,
+            n=recall.n,
+            limit=LEAST_RECALL,
         )
         share = proportion(name, recall.hits, recall.n)
         answer = at_least(share, LEAST_RECALL, ENOUGH_RECALL)
     return Flag(
         name,
         answer,
-        sentence.replace("..", "."),
+        sentence,
         fatal=recall.kind == "token",
         needed=recall.kind == "token",
     )
 
 
-def faithfulness_verdict(
-    measure: Measure | None, spread: float, subject: str, *, fatal: bool
-) -> Flag:
+def faithfulness_flag(measure: Measure | None, spread: float, subject: str, *, fatal: bool) -> Flag:
     """Return what comprehensiveness minus that of random rankings says of a method or attribution.
 
     Parameters
@@ -281,23 +326,35 @@ def faithfulness_verdict(
     """
     name = "comprehensiveness"
     if measure is None or measure.value is None:
-        sentence = f"Whether {subject} is better than random ones was not measured."
+        sentence = Sentence(
+            "We could not measure whether {subject} is better than random ones.", subject=subject
+        )
         return Flag(name, "not measured", sentence, fatal, needed=True)
     answer = better_than_random(measure, LEAST_SPREAD * spread)
     return Flag(
         name,
         answer,
-        f"Removing the top features of {subject} moves the model by {measure.value:+.2f} more than "
-        f"removing random ones{_interval(measure)}.",
+        _gain_sentence(measure, subject),
         fatal,
         needed=True,
     )
 
 
-def _interval(measure: Measure) -> str:
-    if measure.lower is None:
-        return f" ({measure.n} compared)"
-    return f" (95 % interval {measure.lower:+.2f} to {measure.upper:+.2f}, {measure.n} compared)"
+def _gain_sentence(gain: Measure, subject: str) -> str:
+    if gain.lower is None:
+        return Sentence(
+            "Removing the top features of {subject} moves the score by {gain.value:+.2f} more "
+            "than removing random ones ({gain.n} compared).",
+            subject=subject,
+            gain=gain,
+        )
+    return Sentence(
+        "Removing the top features of {subject} moves the score by {gain.value:+.2f} more than "
+        "removing random ones (95 % interval {gain.lower:+.2f} to {gain.upper:+.2f}, {gain.n} "
+        "compared).",
+        subject=subject,
+        gain=gain,
+    )
 
 
 def _gap(attribution: Attribution) -> float:

@@ -36,13 +36,13 @@ class Infidelity:
 
     Attributes
     ----------
-    own : float
+    observed : float
         Infidelity, as a share of the mean squared change of v; 0 is perfect.
     random : array, shape (n_random,), float64
         The same of the values permuted among the features.
     """
 
-    own: float
+    observed: float
     random: NDArray[np.float64]
 
 

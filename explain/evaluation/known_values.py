@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.adapters import Scores, TokenizedClassifier
-from explain.attribution import AttributionSettings, answer, ask
+from explain.attribution import AttributionSettings, attribute_batch, make_requests
 from explain.attribution.methods import Explainer
 from explain.attribution.methods.base import all_coalitions
 from explain.attribution.methods.gradients import GradientExplainer, with_gradients
@@ -156,8 +156,8 @@ def known_values(
     def planted() -> tuple[_Planted, _Planted]:
         own = _Enumerated.of(engine, on_top, setting)
         return (
-            _Planted(engine, None, _drawn(alone, 3, 1.0, by_itself)),
-            _Planted(engine, own, _drawn(on_top, 2, own.scale, on_model)),
+            _Planted(engine, None, _draw_texts(alone, 3, 1.0, by_itself)),
+            _Planted(engine, own, _draw_texts(on_top, 2, own.scale, on_model)),
         )
 
     def measure(explainer: Explainer) -> KnownValues:
@@ -188,9 +188,11 @@ def _measured(
     setting: AttributionSettings,
     unplanted: Engine,
 ) -> Part:
-    engine = Engine(game, beneath=unplanted.pulse)
-    questions = [sound(question) for question in ask(engine, texts, setting, [0] * len(texts))]
-    found = [outcome.unwrap() for outcome in answer(engine, questions, explainer, setting)]
+    engine = Engine(game, inner_pulse=unplanted.pulse)
+    questions = [
+        sound(question) for question in make_requests(engine, texts, setting, [0] * len(texts))
+    ]
+    found = [outcome.unwrap() for outcome in attribute_batch(engine, questions, explainer, setting)]
     return _compared(found, [game.truth(attribution, explainer) for attribution in found])
 
 
@@ -200,7 +202,7 @@ class _Planted:
     def __init__(
         self,
         engine: Engine,
-        own: "_Enumerated | None",
+        beneath: "_Enumerated | None",
         payments: Mapping[tuple[str, ...], float],
     ) -> None:
         model = engine.classifier
@@ -210,7 +212,7 @@ class _Planted:
         self.mask_token = None if tokenized is None else tokenized.mask_token
         self.special_tokens = () if tokenized is None else tokenized.special_tokens
         self._engine = engine
-        self._own = own
+        self._own = beneath
         self._payments = payments
 
     @property
@@ -283,7 +285,7 @@ class _Enumerated:
     ) -> "_Enumerated":
         games, spreads = {}, []
         for text in texts:
-            (question,) = (sound(q) for q in ask(engine, [text], setting, [0]))
+            (question,) = (sound(q) for q in make_requests(engine, [text], setting, [0]))
             n = len(question.segmentation)
             masked = [setting.masker(question.segmentation, kept) for kept in all_coalitions(n)]
             values = target_values(scored(engine, masked), question.target)
@@ -293,7 +295,7 @@ class _Enumerated:
         return cls(games, float(np.mean(spreads)) or 1.0)
 
 
-def _drawn(
+def _draw_texts(
     texts: Sequence[Text], largest: int, scale: float, rng: np.random.Generator
 ) -> dict[tuple[str, ...], float]:
     """Return weights on every word, of unlike sizes, and joint effects of two words or more.
@@ -317,15 +319,15 @@ def _drawn(
     return payments
 
 
-def _compared(found: Sequence[Attribution], true: Sequence[FloatArray]) -> Part:
+def _compared(attributions: Sequence[Attribution], true_values: Sequence[FloatArray]) -> Part:
     right, covered, text, lengths = [], [], [], []
-    for number, (attribution, expected) in enumerate(zip(found, true, strict=True)):
+    for number, (attribution, expected) in enumerate(zip(attributions, true_values, strict=True)):
         largest = float(np.abs(expected).max(initial=0.0))
         off = np.abs(np.array(attribution.values) - expected) - ROUNDING * largest
-        stated = attribution.standard_errors
-        beyond = off - Z90 * np.array(stated or 0.0)
+        errors = attribution.standard_errors
+        beyond = off - Z90 * np.array(errors or 0.0)
         right.append(bool((beyond <= MOST_OFF * largest).all()))
-        if stated is not None:
+        if errors is not None:
             covered += (beyond <= 0).tolist()
             text += [number] * len(off)
         length = float(np.linalg.norm(expected))

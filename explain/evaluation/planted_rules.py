@@ -18,7 +18,7 @@ from explain.adapters import (
 from explain.adapters.base import Contributions
 from explain.attribution import added_tokens
 from explain.attribution.methods.base import overlap
-from explain.attribution.methods.gradients import hooked
+from explain.attribution.methods.gradients import with_hook
 from explain.engine import Engine
 from explain.errors import CapabilityError, ExplainError
 from explain.record import Task
@@ -204,7 +204,7 @@ class _PlantedGradients(_PlantedTokens):
             seen.append(output)
 
         # Registered last, so it sees what a method has put in the place of the embeddings.
-        with hooked(self.embeddings[:1], keep):
+        with with_hook(self.embeddings[:1], keep):
             scores = self._differentiable.differentiable_scores(inputs)
         bonus = self._rule.bonus * self._strength([match(seen[0]) for match in self._matches])
         column = torch.zeros_like(scores[0])

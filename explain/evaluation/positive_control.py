@@ -13,7 +13,7 @@ import numpy as np
 
 from explain.adapters import TextClassifier
 from explain.adapters.failures import first_line
-from explain.attribution import AttributionSettings, answer, ask
+from explain.attribution import AttributionSettings, attribute_batch, make_requests
 from explain.attribution.methods import Explainer
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest, Masker
@@ -36,7 +36,7 @@ __all__ = [
     "LEAST_RECALL",
     "PositiveControl",
     "Recall",
-    "found",
+    "is_found",
     "positive_control",
 ]
 
@@ -161,20 +161,22 @@ def positive_control(
     gradients = 0
     for kind in kinds:
         rule = Rule(kind, pair[:1] if kind == "token" else pair, label, bonus)
-        control = Engine(plant(engine, rule, planted), beneath=engine.pulse)
-        questions = [sound(q) for q in ask(control, planted, setting, [label] * len(planted))]
+        control = Engine(plant(engine, rule, planted), inner_pulse=engine.pulse)
+        questions = [
+            sound(q) for q in make_requests(control, planted, setting, [label] * len(planted))
+        ]
         recalls += [_recall(control, questions, rule, e, setting) for e in explainers]
         gradients += control.gradients
         rules.append(rule)
     return PositiveControl(tuple(rules), tuple(recalls), engine.evaluations + gradients)
 
 
-def found(attribution: Attribution, rule: Rule) -> bool:
+def is_found(attribution: Attribution, rule: Rule) -> bool:
     """Tell whether a word of the rule has a larger absolute value than all other features."""
-    own, others = [0.0], [0.0]
+    in_rule, elsewhere = [0.0], [0.0]
     for feature, value in zip(attribution.features, attribution.values, strict=True):
-        (own if feature in rule.words else others).append(abs(value))
-    return max(own) > max(others)
+        (in_rule if feature in rule.words else elsewhere).append(abs(value))
+    return max(in_rule) > max(elsewhere)
 
 
 def _recall(
@@ -188,11 +190,11 @@ def _recall(
     values: list[Attribution | ExplainError] = []
     for look in (questions[:FIRST_LOOK], questions[FIRST_LOOK:]):
         try:
-            values += [one.value for one in answer(engine, look, explainer, setting)]
+            values += [one.value for one in attribute_batch(engine, look, explainer, setting)]
         except CapabilityError as error:
             lost = getattr(engine.classifier, "without_gradients", None)
             return Recall(explainer.name, rule.kind, 0, 0, lost or str(error))
-        hits = sum(isinstance(value, Attribution) and found(value, rule) for value in values)
+        hits = sum(isinstance(value, Attribution) and is_found(value, rule) for value in values)
         if hits == len(values):
             break
     failures = [value for value in values if isinstance(value, ExplainError)]

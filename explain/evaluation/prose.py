@@ -19,7 +19,7 @@ WORD: Final = regex.compile(r"\w")
 
 
 def prose(
-    texts: Sequence[Text], wanted: int, fewest: int, most: int, rng: np.random.Generator
+    texts: Sequence[Text], n_texts: int, fewest: int, most: int, rng: np.random.Generator
 ) -> list[Text]:
     """Return pieces of texts, of about `fewest` to at most `most` features, as they are written.
 
@@ -36,7 +36,7 @@ def prose(
         n_words = sum(bool(WORD.search(word)) for word in read(cut))
         if n_words >= 3 and len(read(cut)) <= most and _stays_read(cut, rng):
             pieces[text_of(cut)] = None
-        if len(pieces) == wanted:
+        if len(pieces) == n_texts:
             break
     if not pieces:
         raise DataError(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from explain.adapters import TextClassifier
 from explain.adapters.base import ModuleClassifier
 from explain.adapters.failures import first_line
-from explain.attribution import AttributionSettings, answer, ask
+from explain.attribution import AttributionSettings, attribute_batch, make_requests
 from explain.attribution.methods import Explainer
 from explain.engine import Engine
 from explain.errors import CapabilityError, ExplainError
@@ -83,14 +83,14 @@ def resemblances(
         texts on which it is undefined are left out.
     """
     texts = [text_of(a.parts) for a in attributions]
-    posed = ask(engine, texts, setting, [a.target.index for a in attributions])
+    posed = make_requests(engine, texts, setting, [a.target.index for a in attributions])
     asked = [
         (question, own)
         for question, own in zip(posed, attributions, strict=True)
         if not isinstance(question, ExplainError)
     ]
     try:
-        outcomes = answer(engine, [question for question, _ in asked], explainer, setting)
+        outcomes = attribute_batch(engine, [question for question, _ in asked], explainer, setting)
     except CapabilityError as error:
         return str(error)
     found = []

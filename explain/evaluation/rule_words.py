@@ -14,7 +14,7 @@ from explain.engine.games import make_target, target_values
 from explain.errors import CapabilityError, DataError
 from explain.evaluation.planted_rules import places_of, scored
 from explain.evaluation.prose import READ
-from explain.text.editing import inserted
+from explain.text.editing import insert_word
 from explain.text.spans import Segmentation, Span, Text, parts_of, text_of, words
 
 __all__ = ["candidates", "choose_words", "label_and_bonus", "short_texts", "with_words"]
@@ -27,7 +27,7 @@ SHORTEST = 3
 SAMPLED = 200
 """Texts of the table that texts and words are drawn from."""
 
-TRIED = 200
+MOST_TRIED = 200
 
 CANDIDATES = 24
 
@@ -91,7 +91,7 @@ def with_words(text: Text, planted: Sequence[str], rng: np.random.Generator) -> 
     body = parts[part]
     places = sorted((own[i] for i in rng.integers(len(own), size=len(planted))), reverse=True)
     for start, word in zip(places, reversed(planted), strict=True):
-        body = inserted(body, start, word)
+        body = insert_word(body, start, word)
     parts[part] = body
     return text_of(parts)
 
@@ -129,7 +129,7 @@ def choose_words(
     before = target_values(scored(engine, probes), target)
     moved: dict[str, float] = {}
     for is_fit in (_is_one_token, _is_feature):
-        for word in candidates[:TRIED]:
+        for word in candidates[:MOST_TRIED]:
             planted = [with_words(text, [word], rng) for text in probes]
             if len(moved) < CANDIDATES and is_fit(engine.classifier, word, planted):
                 after = target_values(scored(engine, planted), target)

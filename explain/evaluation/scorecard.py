@@ -11,12 +11,7 @@ from scipy.stats import binom
 
 from explain.evaluation.agreement import UNSIGNED, chance_taus
 from explain.evaluation.faithfulness import Faithfulness
-from explain.evaluation.grades import faithfulness_verdict
-from explain.evaluation.infidelity import Infidelity
-from explain.evaluation.plausibility import Plausibility
-from explain.evaluation.sensitivity import Sensitivity
-from explain.evaluation.stability import Stability
-from explain.evaluation.verdicts import (
+from explain.evaluation.flags import (
     LEAST_SPREAD,
     Answer,
     Flag,
@@ -25,21 +20,25 @@ from explain.evaluation.verdicts import (
     at_most,
     better_than_random,
 )
-from explain.record import Agreement, Measure, Unit
-from explain.record.wording import percent
+from explain.evaluation.grades import faithfulness_flag
+from explain.evaluation.infidelity import Infidelity
+from explain.evaluation.plausibility import Plausibility
+from explain.evaluation.sensitivity import Sensitivity
+from explain.evaluation.stability import Stability
+from explain.record import Agreement, Measure, Sentence, Unit
 from explain.statistics.bootstrap import CONFIDENCE
 from explain.statistics.intervals import mean, proportion
 
 __all__ = [
-    "agreement_reading",
-    "dispute_reading",
+    "agreement_result",
+    "dispute_result",
     "disputes",
-    "faithfulness_readings",
-    "infidelity_reading",
-    "plausibility_readings",
-    "randomisation_reading",
-    "sensitivity_reading",
-    "stability_readings",
+    "faithfulness_results",
+    "infidelity_result",
+    "plausibility_results",
+    "randomisation_result",
+    "sensitivity_result",
+    "stability_results",
 ]
 
 LEAST_TAU = 0.5
@@ -62,36 +61,42 @@ NULL = "random"
 """The method that is no witness for another."""
 
 
-def faithfulness_readings(found: Sequence[Faithfulness], unit: Unit) -> list[MetricResult]:
+def faithfulness_results(faithfulness: Sequence[Faithfulness], unit: Unit) -> list[MetricResult]:
     """Return comprehensiveness and sufficiency, each minus that of random rankings.
 
     Parameters
     ----------
-    found : sequence of Faithfulness
+    faithfulness : sequence of Faithfulness
         That of each explanation of a method.
     unit : {"log_odds", "coefficient"}
         Unit of the target.
     """
     gained = mean(
-        "comprehensiveness minus random", [float(f.comprehensiveness.mean()) for f in found], unit
+        "comprehensiveness minus random",
+        [float(f.comprehensiveness.mean()) for f in faithfulness],
+        unit,
     )
-    kept = mean("sufficiency minus random", [float(f.sufficiency.mean()) for f in found], unit)
+    kept = mean(
+        "sufficiency minus random", [float(f.sufficiency.mean()) for f in faithfulness], unit
+    )
     against = "above 0: the mean of random rankings"
     spreads = (
-        [float(getattr(f, kind).std()) for f in found] or [0.0]
+        [float(getattr(f, kind).std()) for f in faithfulness] or [0.0]
         for kind in ("comprehensiveness", "sufficiency")
     )
     of_gained, of_kept = (float(np.mean(spread)) for spread in spreads)
     return [
         MetricResult(
             gained.name,
-            gained if found else None,
+            gained if faithfulness else None,
             against,
-            faithfulness_verdict(gained if found else None, of_gained, "its rankings", fatal=True),
+            faithfulness_flag(
+                gained if faithfulness else None, of_gained, "its rankings", fatal=True
+            ),
         ),
-        _gain_reading(
+        _gain_result(
             kept.name,
-            kept if found else None,
+            kept if faithfulness else None,
             against,
             kept,
             LEAST_SPREAD * of_kept,
@@ -101,60 +106,77 @@ def faithfulness_readings(found: Sequence[Faithfulness], unit: Unit) -> list[Met
     ]
 
 
-def infidelity_reading(found: Sequence[Infidelity]) -> MetricResult:
+def infidelity_result(infidelities: Sequence[Infidelity]) -> MetricResult:
     """Return infidelity against that of the same values at random features."""
     name = "infidelity"
-    gain = mean(name, [float(i.random.mean()) - i.own for i in found], "proportion")
+    gain = mean(name, [float(i.random.mean()) - i.observed for i in infidelities], "proportion")
     random = mean(
-        "infidelity of random values", [float(i.random.mean()) for i in found], "proportion"
+        "infidelity of random values", [float(i.random.mean()) for i in infidelities], "proportion"
     )
-    return _gain_reading(
+    return _gain_result(
         name,
-        mean(name, [i.own for i in found], "proportion") if found else None,
+        mean(name, [i.observed for i in infidelities], "proportion") if infidelities else None,
         random,
         gain,
         NEGLIGIBLE * _value(random),
-        "Its values foretell what removing features does no better than the same values at random "
-        "features",
+        "Its values predict the effect of removing features no better than the same values at "
+        "random features",
     )
 
 
-def sensitivity_reading(method: str, found: Sequence[Sensitivity] | str) -> MetricResult:
+def sensitivity_result(method: str, sensitivities: Sequence[Sensitivity] | str) -> MetricResult:
     """Return max-sensitivity against that of permuted values, or why there is none."""
     name = "max-sensitivity"
-    if isinstance(found, str):
-        return _unmeasured(name, f"Max-sensitivity is not defined for {method}: {found}.")
-    random = mean("max-sensitivity of random values", [s.random for s in found], "coefficient")
-    return _gain_reading(
+    if isinstance(sensitivities, str):
+        return _unmeasured(
+            name,
+            Sentence(
+                "Max-sensitivity is not defined for {method}: {reason}.",
+                method=method,
+                reason=sensitivities.removesuffix("."),
+            ),
+        )
+    random = mean(
+        "max-sensitivity of random values", [s.random for s in sensitivities], "coefficient"
+    )
+    return _gain_result(
         name,
-        mean(name, [s.own for s in found], "coefficient") if found else None,
+        mean(name, [s.observed for s in sensitivities], "coefficient") if sensitivities else None,
         random,
-        mean(name, [s.random - s.own for s in found], "coefficient"),
+        mean(name, [s.random - s.observed for s in sensitivities], "coefficient"),
         NEGLIGIBLE * _value(random),
         "When the input moves a little, its values move as much as random ones",
     )
 
 
-def stability_readings(found: Stability) -> list[MetricResult]:
+def stability_results(stability: Stability) -> list[MetricResult]:
     """Return the rank correlation and the shared top features of several runs."""
-    name = f"stability over {found.varied}: median tau-b"
-    shared = f"stability over {found.varied}: top features shared"
-    if not found.taus:
+    name = Sentence("stability over {varied}: median tau-b", varied=stability.varied)
+    shared = Sentence("stability over {varied}: top features shared", varied=stability.varied)
+    if not stability.taus:
         return [_unmeasured(name, "Stability was not measured: no explanation can be compared.")]
-    tau = _median(name, found.taus)
-    verdict = Flag(
+    tau = _median(name, stability.taus)
+    flag = Flag(
         "stability",
         at_least(tau, LEAST_TAU),
-        f"Over other {found.varied} the median rank correlation of its values is "
-        f"{tau.value:.2f}; at least {LEAST_TAU} is wanted.",
+        Sentence(
+            "With other {varied} the median rank correlation of its values is {tau:.2f}; at least "
+            "{limit} is required.",
+            varied=stability.varied,
+            tau=tau.value,
+            limit=LEAST_TAU,
+        ),
     )
+    bar = Sentence("at least {limit}; 0 by chance", limit=LEAST_TAU)
     return [
-        MetricResult(name, tau, f"at least {LEAST_TAU}; 0 by chance", verdict),
-        MetricResult(shared, mean(shared, found.overlaps, "proportion"), "1: the same ones", None),
+        MetricResult(name, tau, bar, flag),
+        MetricResult(
+            shared, mean(shared, stability.overlaps, "proportion"), "1: the same ones", None
+        ),
     ]
 
 
-def randomisation_reading(found: Sequence[tuple[float, int]] | str) -> MetricResult:
+def randomisation_result(resemblances: Sequence[tuple[float, int]] | str) -> MetricResult:
     """Return how much explanations resemble those of a randomised model.
 
     The bar is .2 (Adebayo et al. 2018 ask for "low"), or the 95th percentile of what unrelated
@@ -163,27 +185,34 @@ def randomisation_reading(found: Sequence[tuple[float, int]] | str) -> MetricRes
 
     Parameters
     ----------
-    found : sequence of (float, int) or str
+    resemblances : sequence of (float, int) or str
         For each text the rank correlation and its number of features, or why there is none.
     """
     name = "parameter randomisation: median |tau-b|"
-    if isinstance(found, str):
-        return _unmeasured(name, f"Parameter randomisation was not measured: {found}.")
-    if not found:
-        said = "Parameter randomisation was not measured: no explanation can be compared."
+    if isinstance(resemblances, str):
+        reason = resemblances.removesuffix(".")
+        said = Sentence("Parameter randomisation was not measured: {reason}.", reason=reason)
         return _unmeasured(name, said)
-    tau = _median(name, [abs(tau) for tau, _ in found])
-    bar = max(MOST_RESEMBLANCE, _chance_median([n for _, n in found]))
-    verdict = Flag(
+    if not resemblances:
+        return _unmeasured(
+            name, "Parameter randomisation was not measured: no explanation can be compared."
+        )
+    tau = _median(name, [abs(tau) for tau, _ in resemblances])
+    bar = max(MOST_RESEMBLANCE, _chance_median([n for _, n in resemblances]))
+    flag = Flag(
         "parameter randomisation",
         at_most(tau, bar, max(bar, LEAST_TAU)),
-        f"The median rank correlation of its values with those for a model of random parameters "
-        f"is {tau.value:.2f}; at most {bar:.2f} is wanted.",
+        Sentence(
+            "The median rank correlation of its values with those for a model with random "
+            "parameters is {tau:.2f}; at most {limit:.2f} is allowed.",
+            tau=tau.value,
+            limit=bar,
+        ),
     )
-    return MetricResult(name, tau, f"at most {bar:.2f}", verdict)
+    return MetricResult(name, tau, Sentence("at most {limit:.2f}", limit=bar), flag)
 
 
-def agreement_reading(method: str, agreements: Sequence[Agreement]) -> MetricResult:
+def agreement_result(method: str, agreements: Sequence[Agreement]) -> MetricResult:
     """Return how often a method agrees beyond chance with the one that it agrees with most.
 
     Texts of so few features that no agreement is beyond chance do not count.
@@ -205,14 +234,21 @@ def agreement_reading(method: str, agreements: Sequence[Agreement]) -> MetricRes
     if not beyond:
         return _unmeasured(name, "Whether another method agrees with it was not measured.")
     other, known = max(beyond.items(), key=lambda item: float(np.mean(item[1])))
-    share = proportion(f"agreement with {other} beyond chance", sum(known), len(known))
-    verdict = Flag(
+    title = Sentence("agreement with {method} beyond chance", method=other)
+    share = proportion(title, sum(known), len(known))
+    flag = Flag(
         "agreement",
         _beyond_chance(share),
-        f"No other method orders the features as it does more often than by chance: {other} does "
-        f"so most, on {sum(known)} of {len(known)} predictions.",
+        Sentence(
+            "No other method orders the features as it does more often than by chance. {method} "
+            "does so most often, on {hits} of {n} {n:prediction|predictions}.",
+            method=other,
+            hits=sum(known),
+            n=len(known),
+        ),
     )
-    return MetricResult(share.name, share, f"{percent(CHANCE)} by chance", verdict)
+    bar = Sentence("{chance:percent} by chance", chance=CHANCE)
+    return MetricResult(share.name, share, bar, flag)
 
 
 def _beyond_chance(share: Measure) -> Answer:
@@ -233,14 +269,18 @@ def disputes(agreements: Sequence[Agreement]) -> dict[tuple[str, str], Measure]:
             found.setdefault(agreement.methods, []).append(bool(agreement.disputed))
     return {
         pair: proportion(
-            f"opposite signs at the top: {pair[0]} and {pair[1]}", sum(known), len(known)
+            Sentence(
+                "opposite signs at the top: {first} and {second}", first=pair[0], second=pair[1]
+            ),
+            sum(known),
+            len(known),
         )
         for pair, known in found.items()
     }
 
 
-def dispute_reading(
-    method: str, found: Mapping[tuple[str, str], Measure], distrusted: Collection[str]
+def dispute_result(
+    method: str, disputed: Mapping[tuple[str, str], Measure], distrusted: Collection[str]
 ) -> MetricResult:
     """Return how often another method gives opposite signs to the top features.
 
@@ -250,7 +290,7 @@ def dispute_reading(
     ----------
     method : str
         The method.
-    found : mapping of (str, str) to Measure
+    disputed : mapping of (str, str) to Measure
         For each pair of methods the share, see `disputes`.
     distrusted : collection of str
         Methods that have grade D without it.
@@ -258,43 +298,46 @@ def dispute_reading(
     name = "opposite signs at the top"
     shares = {
         other: share
-        for pair, share in found.items()
+        for pair, share in disputed.items()
         for other in pair
         if method in pair and other != method and other not in distrusted
     }
     if not shares:
         return _unmeasured(name, "Whether another method gives opposite signs was not measured.")
     other, share = max(shares.items(), key=lambda item: item[1].lower or 0.0)
-    said = (
-        f"{other} gives a top feature the opposite sign on {percent(share.value)} of "
-        f"{share.n} predictions; at most {percent(MOST_DISPUTED)} is wanted."
+    sentence = Sentence(
+        "{method} gives a top feature the opposite sign on {share.value:percent} of {share.n} "
+        "predictions; at most {limit:percent} is allowed.",
+        method=other,
+        share=share,
+        limit=MOST_DISPUTED,
     )
     return MetricResult(
-        f"{name}, with {other}",
+        Sentence("opposite signs at the top, with {method}", method=other),
         share,
-        f"at most {MOST_DISPUTED}",
-        Flag("opposite signs", at_most(share, MOST_DISPUTED), said),
+        Sentence("at most {limit}", limit=MOST_DISPUTED),
+        Flag("opposite signs", at_most(share, MOST_DISPUTED), sentence),
     )
 
 
-def plausibility_readings(found: Plausibility) -> list[MetricResult]:
+def plausibility_results(plausibility: Plausibility) -> list[MetricResult]:
     """Return how well values find human rationales; nothing follows for the grade."""
     return [
         MetricResult(
             name,
             mean(name, own, "proportion"),
-            mean(f"{name} of random values", chance, "proportion"),
+            mean(Sentence("{metric} of random values", metric=name), chance, "proportion"),
             None,
         )
         for name, own, chance in (
-            ("plausibility: AUPRC", found.auprc, found.chance_auprc),
-            ("plausibility: token F1", found.f1, found.chance_f1),
+            ("plausibility: AUPRC", plausibility.auprc, plausibility.chance_auprc),
+            ("plausibility: token F1", plausibility.f1, plausibility.chance_f1),
         )
         if own
     ]
 
 
-def _gain_reading(
+def _gain_result(
     name: str,
     measure: Measure | None,
     against: Measure | str,
@@ -302,19 +345,27 @@ def _gain_reading(
     negligible: float,
     sentence: str,
 ) -> MetricResult:
-    """Return a reading that is flagged where the gain over random values is next to none."""
+    """Return a result that is flagged where the gain over random values is next to none."""
     if measure is None or gain.value is None:
-        said = f"{name.capitalize()} was not measured: no explanation can be compared."
+        said = Sentence(
+            "{metric} was not measured: no explanation can be compared.", metric=name.capitalize()
+        )
         return _unmeasured(name, said)
-    said = f"{sentence}: the gain is {gain.value:+.2f}"
-    if gain.lower is not None:
-        said += f", 95 % interval {gain.lower:+.2f} to {gain.upper:+.2f}"
+    if gain.lower is None:
+        said = Sentence("{what}: the gain is {gain.value:+.2f}.", what=sentence, gain=gain)
+    else:
+        said = Sentence(
+            "{what}: the gain is {gain.value:+.2f}, 95 % interval {gain.lower:+.2f} to "
+            "{gain.upper:+.2f}.",
+            what=sentence,
+            gain=gain,
+        )
     answer = better_than_random(gain, negligible)
-    return MetricResult(name, measure, against, Flag(name, answer, f"{said}."))
+    return MetricResult(name, measure, against, Flag(name, answer, said))
 
 
 def _unmeasured(name: str, sentence: str) -> MetricResult:
-    return MetricResult(name, None, None, Flag(name, "not measured", sentence.replace("..", ".")))
+    return MetricResult(name, None, None, Flag(name, "not measured", sentence))
 
 
 def _median(name: str, values: Sequence[float]) -> Measure:

@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from explain.evaluation.grades import KIND_NAMES, recall_verdict
-from explain.evaluation.known_readings import LEAST_COVERED
+from explain.evaluation.flags import MetricResult, at_most
+from explain.evaluation.grades import KIND_NAMES, recall_flag
+from explain.evaluation.known_value_results import LEAST_COVERED
 from explain.evaluation.known_values import KnownValues, Part
 from explain.evaluation.positive_control import LEAST_RECALL, PositiveControl, Recall
 from explain.evaluation.scorecard import MOST_DISPUTED, disputes
-from explain.evaluation.verdicts import MetricResult, at_most
 from explain.record import (
     Agreement,
     Cell,
@@ -17,12 +17,13 @@ from explain.record import (
     Measure,
     MethodTrust,
     Section,
+    Sentence,
     Table,
+    joined,
 )
-from explain.record.wording import percent
 from explain.statistics.intervals import clustered_proportion, mean, proportion
 
-__all__ = ["TITLE", "recall_measure", "recall_reading", "trust_section"]
+__all__ = ["TITLE", "recall_measure", "recall_result", "trust_section"]
 
 TITLE = "Reliability of the explanations"
 
@@ -30,9 +31,9 @@ TITLE = "Reliability of the explanations"
 def trust_section(
     trust: Sequence[MethodTrust],
     control: PositiveControl | str,
-    known: Mapping[str, KnownValues],
+    known_values: Mapping[str, KnownValues],
     agreements: Mapping[str, Sequence[Agreement]],
-    readings: Mapping[str, Sequence[MetricResult]],
+    results: Mapping[str, Sequence[MetricResult]],
 ) -> Section:
     """Return the section on whether the explanations can be believed.
 
@@ -42,11 +43,11 @@ def trust_section(
         Each method with its grade.
     control : PositiveControl or str
         What the positive control found, or why it could not be run.
-    known : mapping of str to KnownValues
+    known_values : mapping of str to KnownValues
         What each method says where the truth is known, by its name.
     agreements : mapping of str to sequence of Agreement
         For each explained instance, by its id, how far its methods agree.
-    readings : mapping of str to sequence of MetricResult
+    results : mapping of str to sequence of MetricResult
         What each metric says of each method, by its name.
     """
     if not trust:
@@ -62,8 +63,8 @@ def trust_section(
         tables=(
             _grades(trust),
             *([] if isinstance(control, str) else [_control(control)]),
-            *_known(known),
-            _metrics(readings),
+            *_known_values_tables(known_values),
+            _metrics(results),
             *_agreements(agreements),
         ),
         findings=tuple(_opposite_signs(trust, agreements)),
@@ -80,31 +81,36 @@ def _opposite_signs(
         if poor & {*pair} or at_most(share, MOST_DISPUTED) != "flagged":
             continue
         yield Finding(
-            claim=f"On {percent(share.value)} of {share.n:,} explained predictions {pair[0]} and "
-            f"{pair[1]} disagree on whether one of the most important words speaks for or against "
-            "the prediction.",
+            claim=Sentence(
+                "{first} and {second} contradict each other: on {share.value:percent} of "
+                "{share.n} explained predictions they disagree on whether one of the most "
+                "important words speaks for or against the prediction.",
+                first=pair[0],
+                second=pair[1],
+                share=share,
+            ),
             severity="minor",
             measure=share,
             evidence=("trust",),
-            suggestion="Do not rest a decision on the sign of a word that the two dispute; the "
-            "page of each prediction names them.",
+            suggestion="Do not base a decision on the sign of a word on which the two disagree. "
+            "Each explained prediction lists these words.",
         )
 
 
 def recall_measure(recall: Recall) -> Measure:
     """Return the share of texts in which a method found the planted rule."""
-    name = f"{KIND_NAMES[recall.kind]}: {recall.method}"
+    name = Sentence("{rule}: {method}", rule=KIND_NAMES[recall.kind], method=recall.method)
     return proportion(name, recall.hits, recall.n)
 
 
-def recall_reading(recall: Recall) -> MetricResult:
+def recall_result(recall: Recall) -> MetricResult:
     """Return how often a method finds a planted rule, and what follows for its grade."""
     measure = recall_measure(recall)
     return MetricResult(
         measure.name,
         None if recall.reason is not None else measure,
-        f"at least {LEAST_RECALL}",
-        recall_verdict(recall),
+        Sentence("at least {limit}", limit=LEAST_RECALL),
+        recall_flag(recall),
     )
 
 
@@ -112,66 +118,79 @@ def _summary(trust: Sequence[MethodTrust]) -> str:
     by_grade: dict[str, list[str]] = defaultdict(list)
     for method in trust:
         by_grade[method.grade].append(method.method)
-    said = "; ".join(f"{grade}: {', '.join(by_grade[grade])}" for grade in sorted(by_grade))
-    doubt = " Do not rely on explanations of grade D." if "D" in by_grade else ""
-    return f"Grades of the methods on this model, A the best: {said}.{doubt}"
+    grades = [
+        Sentence("{grade} for {methods:and}", grade=grade, methods=by_grade[grade])
+        for grade in sorted(by_grade)
+    ]
+    return joined(
+        Sentence(
+            "Each method was tried on this model and got a grade, A being the best: {grades}.",
+            grades=joined(*grades, by="; "),
+        ),
+        "Do not rely on explanations of grade D." if "D" in by_grade else "",
+    )
 
 
 def _grades(trust: Sequence[MethodTrust]) -> Table:
     return Table(
         title="Grades",
         columns=("method", "grade", "why no better, and what was not measured"),
-        rows=tuple(
-            (m.method, m.grade, " ".join(m.reasons) or "nothing was flagged") for m in trust
-        ),
+        rows=tuple((m.method, m.grade, joined(*m.reasons) or "nothing was flagged") for m in trust),
         note=_RULE,
     )
 
 
-_RULE = (
-    "A metric passes, or is flagged, where its whole 95 % interval lies on one side of what is "
-    "asked for. Otherwise there are too few instances to tell, and that alone is never worse than "
-    "B. D: it is certain that the method misses a single planted word, gets known values wrong, "
-    "ranks no better than at random, or did not converge for most explanations. C at best: most "
-    f"of its explanations are flagged, or its 90 % intervals hold less than "
-    f"{percent(LEAST_COVERED)} of known values. "
-    "Otherwise each flag costs one grade, down to C. There is no A where errors are not stated, or "
-    "where the planted word, known values, the gain over random rankings, errors or convergence "
-    "cannot be told."
+_RULE = Sentence(
+    "A metric passes, or is flagged, if its whole 95 % interval lies on one side of the limit. "
+    "Otherwise there are too few instances to tell, and that alone never means less than B. "
+    "D: it is certain that the method misses a single planted word, gets known values wrong, "
+    "ranks no better than at random, or did not converge for most explanations. "
+    "C at best: most of its explanations are flagged, or its 90 % intervals contain less than "
+    "{limit:percent} of known values. Otherwise each flag costs one grade, down to C. "
+    "A requires that errors are stated, and that the planted word, known values, the gain over "
+    "random rankings, errors and convergence could all be judged.",
+    limit=LEAST_COVERED,
 )
 
 
-def _metrics(readings: Mapping[str, Sequence[MetricResult]]) -> Table:
+def _metrics(results: Mapping[str, Sequence[MetricResult]]) -> Table:
     """Return what each metric says of each method, but for the control, which has its own table."""
     rows: dict[str, list[tuple[Cell, ...]]] = {}
-    for method, found in readings.items():
-        for reading in found:
-            if reading.verdict is None or not reading.verdict.name.startswith("positive control"):
-                row = (method, reading.name, reading.measure, reading.against, _said(reading))
-                rows.setdefault(reading.name, []).append(row)
+    for method, found in results.items():
+        for result in found:
+            if result.flag is None or not result.flag.name.startswith("positive control"):
+                row = (
+                    method,
+                    result.name,
+                    result.measure,
+                    result.against,
+                    _answer_in_words(result),
+                )
+                rows.setdefault(result.name, []).append(row)
     return Table(
         title="What was measured",
-        columns=("method", "measure", "found", "held against", "verdict"),
+        columns=("method", "measure", "result", "compared with", "verdict"),
         rows=tuple(row for same in rows.values() for row in same),
         note=_NOTE,
     )
 
 
 _NOTE = (
-    "Stability, max-sensitivity and parameter randomisation rest on a few explanations, drawn at "
-    "random, that are made again: with another seed or other baselines; with the vectors of the "
-    "text moved a little; and of a copy of the model whose parameters are shuffled, which a good "
-    "explanation must not resemble. Infidelity is the share of what removing features does that "
-    "the values, scaled to fit best, do not foretell: 0 is perfect. Random values are those of the "
-    "method itself at random features. Plausibility says whether values point at what people "
-    "marked as the reason; it is not graded, as a model can be right for another reason."
+    "Stability, max-sensitivity and parameter randomisation make a few explanations, drawn at "
+    "random, a second time. Stability: with another seed or other baselines. Max-sensitivity: "
+    "after a small change of the text's vectors. Parameter randomisation: for a copy of the model "
+    "with shuffled parameters; a good explanation must not resemble that one. Infidelity: the "
+    "share of the effect of removing features that the values, scaled to fit best, do not "
+    "predict; 0 is perfect. Random values: the method's own values at random features. "
+    "Plausibility: whether the values point at what people marked as the reason. It is not graded, "
+    "because a model can be right for another reason."
 )
 
 
-def _said(reading: MetricResult) -> str:
-    if reading.verdict is None:
+def _answer_in_words(result: MetricResult) -> str:
+    if result.flag is None:
         return "reported only"
-    answer = reading.verdict.answer
+    answer = result.flag.answer
     return "too few to tell" if answer == "too few" else answer
 
 
@@ -180,10 +199,10 @@ def _control(control: PositiveControl) -> Table:
     for recall in control.recalls:
         measured = recall_measure(recall) if recall.reason is None else recall.reason
         cells[recall.method][recall.kind] = measured
-    rules = "; ".join(
-        f"{KIND_NAMES[rule.kind]}: {', '.join(map(repr, rule.words))}" for rule in control.rules
-    )
-    bonus = max((rule.bonus for rule in control.rules), default=0.0)
+    rules = [
+        Sentence("{kind}: {words:quoted-and}", kind=KIND_NAMES[rule.kind], words=rule.words)
+        for rule in control.rules
+    ]
     return Table(
         title="Positive control",
         columns=("method", *(KIND_NAMES[rule.kind] for rule in control.rules)),
@@ -191,15 +210,21 @@ def _control(control: PositiveControl) -> Table:
             (method, *(found.get(rule.kind) for rule in control.rules))
             for method, found in cells.items()
         ),
-        note="Share of short texts of the table in which a word of a rule that was planted into "
-        f"this very model gets the largest value; at least {LEAST_RECALL} is wanted. The words are "
-        f"{rules}. Where the rule holds, {bonus:.3g} is added to the score of one label.",
+        note=Sentence(
+            "We built known rules into a copy of the model to see whether the methods find them. "
+            "Shown is the share of short texts in which a word of the rule gets the largest value; "
+            "at least {limit:percent} is required. The rules are {rules}. Where a rule holds, "
+            "{bonus:.3g} is added to the score of one label.",
+            limit=LEAST_RECALL,
+            rules=joined(*rules, by="; "),
+            bonus=max((rule.bonus for rule in control.rules), default=0.0),
+        ),
     )
 
 
-def _known(known: Mapping[str, KnownValues]) -> tuple[Table, ...]:
+def _known_values_tables(known_values: Mapping[str, KnownValues]) -> tuple[Table, ...]:
     """Return what each method says of planted values, alone and on top of the model."""
-    measured = [found for found in known.values() if found.parts]
+    measured = [found for found in known_values.values() if found.parts]
     if not measured:
         return ()
     return (
@@ -208,8 +233,8 @@ def _known(known: Mapping[str, KnownValues]) -> tuple[Table, ...]:
             columns=(
                 "method",
                 "what was explained",
-                "texts that are right",
-                "values inside of their 90 % intervals",
+                "texts with right values",
+                "values inside their 90 % intervals",
                 "relative error",
             ),
             rows=tuple(
@@ -218,19 +243,20 @@ def _known(known: Mapping[str, KnownValues]) -> tuple[Table, ...]:
                 for what, part in (("planted alone", found.alone), ("on this model", found.on_top))
                 if part is not None
             ),
-            note="Weights of known size are planted on words of the table's own texts, as they are "
-            "written, and joint effects on words that stand together: alone, and added to the "
-            "scores of this very model, which scores every coalition of those texts. So the true "
-            "values are known. A text is right if no value is off by more than a tenth of the "
-            "largest beyond its 90 % interval. Relative error: length of the error over that of "
-            "the true values.",
+            note="We gave words of the table's own texts weights of known size, and some "
+            "neighbouring words a joint effect. Once these weights were the whole score (planted "
+            "alone); once they were added to the scores of this model, which scored every "
+            "combination of words (on this model). The true values are therefore known. A text "
+            "counts as right if no value is off by more than a tenth of the largest, beyond its "
+            "90 % interval. Relative error: length of the error vector divided by that of the true "
+            "values.",
         ),
     )
 
 
 def _cells(part: Part) -> tuple[Cell, ...]:
-    right = proportion("texts that are right", int(part.right.sum()), len(part.right))
-    covered = clustered_proportion("inside of 90 % intervals", part.covered, part.text)
+    right = proportion("texts with right values", int(part.right.sum()), len(part.right))
+    covered = clustered_proportion("inside 90 % intervals", part.covered, part.text)
     errors = mean("relative error", part.errors.tolist(), "coefficient")
     if errors.lower is not None:
         errors = errors.model_copy(update={"lower": max(errors.lower, 0.0)})
@@ -243,11 +269,11 @@ def _figures(measures: Sequence[Measure]) -> tuple[IntervalsFigure, ...]:
     return (
         IntervalsFigure(
             title="Positive control",
-            description="Share of texts in which the planted rule comes first, by method and kind "
-            "of rule, with 95 % intervals.",
+            description="Share of texts in which the planted rule is ranked first, by method and "
+            "kind of rule, with 95 % intervals.",
             measures=tuple(measures),
             reference=LEAST_RECALL,
-            reference_label="wanted",
+            reference_label="required",
         ),
     )
 
@@ -273,8 +299,8 @@ def _matrix(methods: Sequence[str], pairs: Mapping[tuple[str, str], Sequence[Agr
         title="Agreement between methods",
         columns=("mean Kendall's tau-b", *methods),
         rows=tuple((row, *(cell(row, column) for column in methods)) for row in methods),
-        note="1: the same order of values; 0: none in common. Agreement is no proof: methods can "
-        "share an error.",
+        note="1: the same order of values; 0: unrelated orders. Agreement does not prove that two "
+        "methods are right, because they can share an error.",
     )
 
 
@@ -288,7 +314,7 @@ def _pairs(pairs: Mapping[tuple[str, str], Sequence[Agreement]]) -> Table:
         beyond = sum(tau > upper for tau, upper in known)
         rows.append(
             (
-                f"{first} and {second}",
+                Sentence("{first} and {second}", first=first, second=second),
                 _tau(found),
                 mean("upper end of chance", nulls, "coefficient"),
                 proportion("beyond chance", beyond, len(known)),
@@ -308,9 +334,9 @@ def _pairs(pairs: Mapping[tuple[str, str], Sequence[Agreement]]) -> Table:
         ),
         rows=tuple(rows),
         note="Upper end of chance: 95th percentile of tau-b when the values of one method are "
-        "permuted. By chance 5 % of the predictions lie beyond it.",
+        "shuffled. By chance alone, 5 % of the predictions lie beyond it.",
     )
 
 
-def _tau(found: Sequence[Agreement]) -> Measure:
-    return mean("tau-b", [a.tau for a in found if a.tau is not None], "coefficient")
+def _tau(agreements: Sequence[Agreement]) -> Measure:
+    return mean("tau-b", [a.tau for a in agreements if a.tau is not None], "coefficient")

@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from explain.adapters import GradientClassifier
-from explain.attribution import AttributionSettings, answer
+from explain.attribution import AttributionSettings, attribute_batch
 from explain.attribution.methods import Explainer
-from explain.attribution.methods.gradients import GradientExplainer, hooked
+from explain.attribution.methods.gradients import GradientExplainer, with_hook
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest
 from explain.record import Attribution
@@ -43,18 +43,18 @@ class Sensitivity:
 
     Attributes
     ----------
-    own : float
+    observed : float
         Of the method, when the input moves a little.
     random : float
         Of its values, when they are permuted as often.
     """
 
-    own: float
+    observed: float
     random: float
 
 
 def max_sensitivity(
-    values: Sequence[float], moved: Sequence[Sequence[float]], rng: np.random.Generator
+    values: Sequence[float], moved_values: Sequence[Sequence[float]], rng: np.random.Generator
 ) -> Sensitivity | None:
     """Return the largest relative move of the values; None if they are all zero.
 
@@ -62,7 +62,7 @@ def max_sensitivity(
     ----------
     values : sequence of float
         The attribution of the text.
-    moved : sequence of sequence of float
+    moved_values : sequence of sequence of float
         Its attributions near the text, one at least.
     rng : numpy.random.Generator
         Source of the permutations.
@@ -71,17 +71,17 @@ def max_sensitivity(
     length = float(np.linalg.norm(own))
     if not length:
         return None
-    random = np.array([rng.permutation(own) for _ in moved])
+    random = np.array([rng.permutation(own) for _ in moved_values])
 
-    def largest(others: np.ndarray) -> float:
-        return float(np.linalg.norm(others - own, axis=1).max()) / length
+    def largest(moved: np.ndarray) -> float:
+        return float(np.linalg.norm(moved - own, axis=1).max()) / length
 
-    return Sensitivity(largest(np.array(moved)), largest(random))
+    return Sensitivity(largest(np.array(moved_values)), largest(random))
 
 
 def max_sensitivities(
     engine: Engine,
-    asked: Sequence[tuple[AttributionRequest, Attribution]],
+    explained: Sequence[tuple[AttributionRequest, Attribution]],
     explainer: Explainer,
     setting: AttributionSettings,
 ) -> list[Sensitivity] | str:
@@ -91,7 +91,7 @@ def max_sensitivities(
     ----------
     engine : Engine
         The way to the model.
-    asked : sequence of (AttributionRequest, Attribution)
+    explained : sequence of (AttributionRequest, Attribution)
         Questions, and what the method says of each.
     explainer : Explainer
         The method.
@@ -101,11 +101,11 @@ def max_sensitivities(
     model = engine.classifier
     if not isinstance(explainer, GradientExplainer) or not isinstance(model, GradientClassifier):
         return f"{explainer.name} sees texts, which cannot be moved a little"
-    questions = [question for question, _ in asked for _ in range(MOVES)]
+    questions = [question for question, _ in explained for _ in range(MOVES)]
     with nudged(model, setting.seed):
-        outcomes = answer(engine, questions, explainer, setting)
+        outcomes = attribute_batch(engine, questions, explainer, setting)
     found = []
-    for number, (question, attribution) in enumerate(asked):
+    for number, (question, attribution) in enumerate(explained):
         values = [outcome.value for outcome in outcomes[number * MOVES : (number + 1) * MOVES]]
         moved = [v.values for v in values if isinstance(v, Attribution)]
         rng = replace(question, seed=setting.seed).rng().spawn(3)[2]
@@ -128,5 +128,5 @@ def nudged(model: GradientClassifier, seed: int, radius: float = RADIUS) -> Iter
         return vectors + size * (2 * uniform - 1)
 
     generator = torch.Generator().manual_seed(seed)
-    with hooked(dict.fromkeys(model.embeddings), move):
+    with with_hook(dict.fromkeys(model.embeddings), move):
         yield

@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 
 from explain.adapters import TextClassifier
-from explain.attribution import AttributionSettings, answer
+from explain.attribution import AttributionSettings, attribute_batch
 from explain.attribution.methods import Explainer, WhiteBoxExplainer, make_explainer
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest
@@ -50,7 +50,7 @@ class Stability:
 
 def stability(
     engine: Engine,
-    asked: Sequence[tuple[AttributionRequest, Attribution]],
+    explained: Sequence[tuple[AttributionRequest, Attribution]],
     explainer: Explainer,
     setting: AttributionSettings,
 ) -> Stability:
@@ -60,7 +60,7 @@ def stability(
     ----------
     engine : Engine
         The way to the model.
-    asked : sequence of (AttributionRequest, Attribution)
+    explained : sequence of (AttributionRequest, Attribution)
         Questions, and what the method says of each.
     explainer : Explainer
         The method.
@@ -69,29 +69,29 @@ def stability(
     """
     has_baseline = any(option.name == "baseline" for option in fields(explainer))
     variants = (
-        [(other, setting) for other in _other_baselines(explainer, engine.classifier)]
+        [(second, setting) for second in _other_baselines(explainer, engine.classifier)]
         if isinstance(explainer, WhiteBoxExplainer) and has_baseline
         else [(explainer, replace(setting, seed=setting.seed + 1))]
     )
-    questions = [question for question, _ in asked]
-    again = [answer(engine, questions, *variant) for variant in variants]
+    questions = [question for question, _ in explained]
+    again = [attribute_batch(engine, questions, *variant) for variant in variants]
     taus, overlaps = [], []
-    for number, (_, attribution) in enumerate(asked):
+    for number, (_, attribution) in enumerate(explained):
         others = [outcomes[number].value for outcomes in again]
-        runs = [attribution, *(other for other in others if isinstance(other, Attribution))]
-        pairs = [p for one, other in combinations(runs, 2) if (p := compared(one, other))]
+        runs = [attribution, *(second for second in others if isinstance(second, Attribution))]
+        pairs = [p for first, second in combinations(runs, 2) if (p := compared(first, second))]
         if pairs:
             taus.append(float(np.mean([tau for tau, _ in pairs])))
             overlaps.append(float(np.mean([overlap for _, overlap in pairs])))
     return Stability("baselines" if has_baseline else "seeds", tuple(taus), tuple(overlaps))
 
 
-def compared(one: Attribution, other: Attribution) -> tuple[float, float] | None:
+def compared(first: Attribution, second: Attribution) -> tuple[float, float] | None:
     """Return tau-b, and the Jaccard index of the top features, on the features that both have.
 
     None if there are fewer than three, or one of the two gives all of them the same value.
     """
-    if (both := common_values(one, other)) is None:
+    if (both := common_values(first, second)) is None:
         return None
     tau = rank_correlation(*both)
     tops = top_features(both[0]), top_features(both[1])
@@ -103,12 +103,12 @@ def _other_baselines(explainer: WhiteBoxExplainer, model: TextClassifier) -> lis
     known = {explainer.removal(model)}
     others: list[Explainer] = []
     for baseline in BASELINES:
-        other = make_explainer(replace(explainer, baseline=baseline))
+        second = make_explainer(replace(explainer, baseline=baseline))
         try:
-            removal = other.removal(model) if isinstance(other, WhiteBoxExplainer) else ""
+            removal = second.removal(model) if isinstance(second, WhiteBoxExplainer) else ""
         except CapabilityError:
             continue
         if removal not in known and len(others) < OTHER_BASELINES:
             known.add(removal)
-            others.append(other)
+            others.append(second)
     return others

@@ -9,7 +9,7 @@ from explain.record.attributions import (
     Repeats,
     Target,
 )
-from explain.record.audit import AuditRecord
+from explain.record.audit import PREDICTIONS, AuditRecord
 from explain.record.base import (
     SCHEMA_VERSION,
     Z95,
@@ -26,7 +26,13 @@ from explain.record.base import (
     label_name,
 )
 from explain.record.conformance import Conformance, ConformanceRow
-from explain.record.instances import InstanceRecord, Prediction, SelectionPlan, Stratum
+from explain.record.instances import (
+    InstanceRecord,
+    Prediction,
+    SelectionPlan,
+    Stratum,
+    Truncation,
+)
 from explain.record.measures import (
     Cell,
     ConfusionFigure,
@@ -62,6 +68,7 @@ from explain.record.sentences import Estimate, Sentence, SentenceLike, SentenceV
 
 __all__ = [
     "PICKLE_FACT",
+    "PREDICTIONS",
     "SCHEMA_VERSION",
     "Z95",
     "Agreement",
@@ -113,6 +120,7 @@ __all__ = [
     "Table",
     "Target",
     "Task",
+    "Truncation",
     "Unit",
     "Verdict",
     "hash_of",

@@ -5,13 +5,14 @@ new check needs no new template. Records are frozen pydantic models; equal recor
 """
 
 from datetime import date
-from typing import Any, Final, Literal, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-from pydantic import BaseModel, JsonValue, ValidationError, model_validator
+from pydantic import BaseModel, JsonValue, PrivateAttr, ValidationError, model_validator
 
 from explain.errors import RecordError
 from explain.record.base import SCHEMA_VERSION, Record, Severity
-from explain.record.instances import InstanceRecord, SelectionPlan
+from explain.record.instances import InstanceRecord, SelectionPlan, Truncation
 from explain.record.measures import Measure
 from explain.record.provenance import Provenance, SystemIdentity
 from explain.record.rendering import require_own_reports
@@ -24,7 +25,13 @@ from explain.record.sections import (
     Skipped,
 )
 
-__all__ = ["AuditRecord"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["PREDICTIONS", "AuditRecord"]
+
+PREDICTIONS: Final = "predictions.parquet"
+"""Name of the file in the folder of an audit that holds the predictions of all rows."""
 
 _SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "major", "minor")
 
@@ -37,6 +44,8 @@ class AuditRecord(Record):
     provenance: Provenance
     rows: int
     """Rows of the table: scored plus skipped before scoring."""
+    scored: int
+    """Rows to which the model gave an answer."""
     sections: tuple[Section, ...]
     criteria: tuple[JudgedCriterion, ...] = ()
     criteria_sha256: str | None = None
@@ -47,10 +56,14 @@ class AuditRecord(Record):
     """Each method that explained something, with its grade."""
     plan: SelectionPlan
     instances: tuple[InstanceRecord, ...]
-    """All scored rows, in the order of the table."""
+    """The scored rows that are explained, or that a section or finding points to, in the order of
+    the table. The predictions of all rows are in `predictions`."""
+    truncation: Truncation | None = None
+    """Texts that were longer than the model reads; None if none was."""
     skipped: tuple[Skipped, ...] = ()
     omitted: tuple[Omitted, ...] = ()
     """Checks that were not chosen, and inputs that were not given."""
+    _predictions: "pd.DataFrame | Path | None" = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _has_distinct_ids(self) -> Self:
@@ -61,6 +74,46 @@ class AuditRecord(Record):
             if len(set(ids)) != len(ids):
                 raise ValueError(f"two {kind}s have the same id")
         return self
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether two records say the same; the table of predictions has a file of its own."""
+        return isinstance(other, AuditRecord) and dict(self) == dict(other)
+
+    __hash__ = Record.__hash__
+
+    @property
+    def predictions(self) -> "pd.DataFrame":
+        """The predictions of all scored rows, in the order of the table.
+
+        Columns: ``id``, ``row``, ``labels`` (what the table says, a list; None if nothing),
+        ``predicted``, ``probability``, ``stratum``, ``unread`` (characters that the model never
+        read), ``score.LABEL`` for each label (natural-log scale, or the plain output), and
+        ``column.NAME`` for each column that names the row's own id, its group and its slices.
+
+        Raises
+        ------
+        RecordError
+            If the record was read without its folder, or the file of the predictions is damaged.
+        """
+        if self._predictions is None:
+            raise RecordError(
+                "this record comes without the predictions of all rows; they are in "
+                f"{PREDICTIONS} of its folder: read it with explain.archive.read_record"
+            )
+        if isinstance(self._predictions, Path):
+            return _read_parquet(self._predictions)
+        return self._predictions
+
+    @property
+    def has_predictions(self) -> bool:
+        """Whether the record knows the predictions of all rows."""
+        return self._predictions is not None
+
+    def with_predictions(self, table: "pd.DataFrame | Path") -> Self:
+        """Return the record with the predictions of all rows, or the file that holds them."""
+        record = self.model_copy()
+        record._predictions = table
+        return record
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -142,6 +195,17 @@ class _Version(BaseModel):
     def writer(self) -> str:
         packages = self.provenance.get("packages")
         return str(packages.get("explain-audit", "?")) if isinstance(packages, dict) else "?"
+
+
+def _read_parquet(path: Path) -> "pd.DataFrame":
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(path, engine="pyarrow")
+    except (OSError, ValueError) as error:
+        raise RecordError(
+            f"{str(path)!r} cannot be read: {error}; take it from the folder of the audit"
+        ) from error
 
 
 def _weight(finding: Finding) -> tuple[int, float, str]:

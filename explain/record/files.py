@@ -56,7 +56,7 @@ def write_whole(path: Path, content: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        _write(temporary, content)
+        _write(temporary, content.encode())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -69,7 +69,7 @@ class RunFolder:
 
     path: Path
 
-    def swap_in(self, contents: Mapping[str, str], hashes: Mapping[str, str]) -> None:
+    def swap_in(self, contents: Mapping[str, str | bytes], hashes: Mapping[str, str]) -> None:
         """Write files together, and last a manifest of their hashes.
 
         All of them are written to a folder inside of this one, which is then renamed: from there
@@ -79,8 +79,8 @@ class RunFolder:
 
         Parameters
         ----------
-        contents : mapping of str to str
-            Text by name of file.
+        contents : mapping of str to str or bytes
+            Text, or bytes, by name of file.
         hashes : mapping of str to str
             SHA-256 by name of files that are there already and belong to the manifest.
 
@@ -89,11 +89,15 @@ class RunFolder:
         OSError
             If the folder cannot be written.
         """
-        new = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in contents.items()}
+        whole = {
+            name: content if isinstance(content, bytes) else content.encode()
+            for name, content in contents.items()
+        }
+        new = {name: hashlib.sha256(content).hexdigest() for name, content in whole.items()}
         manifest = json.dumps({**new, **hashes}, indent=1, sort_keys=True) + "\n"
         with _staged(self.path) as staged:
-            for name, text in {**contents, MANIFEST: manifest}.items():
-                _write(staged / name, text)
+            for name, content in {**whole, MANIFEST: manifest.encode()}.items():
+                _write(staged / name, content)
             os.rename(staged, self.path / _WHOLE)
         _finish(self.path)
 
@@ -130,7 +134,7 @@ def claimed(folder: Path) -> Iterator[RunFolder]:
             for left in folder.glob(f"{_STAGED}*"):
                 shutil.rmtree(left, ignore_errors=True)
             with _staged(folder) as staged:
-                _write(staged / "tried", "\n")
+                _write(staged / "tried", b"\n")
             _finish(folder)
             yield RunFolder(folder)
     finally:
@@ -181,9 +185,9 @@ def _finish(folder: Path) -> None:
     whole.rmdir()
 
 
-def _write(path: Path, content: str) -> None:
+def _write(path: Path, content: bytes) -> None:
     """Write a new file with the permissions that the umask leaves, down to the disk."""
-    with path.open("x", encoding="utf-8", newline="") as stream:
+    with path.open("xb") as stream:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())

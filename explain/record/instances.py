@@ -1,5 +1,7 @@
 """Rows that were scored, and the plan by which some are explained."""
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
 from explain.record.attributions import Agreement, Attribution
@@ -7,7 +9,7 @@ from explain.record.base import Record
 from explain.record.sentences import SentenceLike
 from explain.text.spans import Span
 
-__all__ = ["InstanceRecord", "Prediction", "SelectionPlan", "Stratum"]
+__all__ = ["InstanceRecord", "Prediction", "SelectionPlan", "Stratum", "Truncation"]
 
 
 class Prediction(Record):
@@ -25,17 +27,15 @@ class InstanceRecord(Record):
     row: int
     """Row of the table, counted from 1 after the header."""
     parts: tuple[str, ...]
-    label: str | None
-    """The given label; None if there is none, or the task has no one right label."""
+    labels: tuple[str, ...] | None
+    """What the table says: the one label, all labels that hold for a multi-label model (none, if
+    no label does), or the number of a regression. None if the table says nothing."""
     predicted: str
     """The label with the highest score, which for a multi-label model need not hold."""
     probability: float | None
     """Probability of that label; None for regression."""
     scores: tuple[float, ...]
     """One score per label on the natural-log scale (or the plain output for regression)."""
-    given: tuple[str, ...] | None = None
-    """What the table says where the task has no one right label: all labels that hold, or the
-    number of a regression. None if it says nothing, and for single-label models."""
     predictions: tuple[Prediction, ...] | None = None
     """All labels with p > .5 of a multi-label model, most probable first; None for others."""
     columns: dict[str, str] = Field(default_factory=dict)
@@ -50,9 +50,43 @@ class InstanceRecord(Record):
     """Each pair of methods that explain the same label."""
 
     @property
+    def label(self) -> str | None:
+        """The one right label; None if the table has none, or the task knows no such thing."""
+        single = self.predictions is None and self.probability is not None
+        return self.labels[0] if single and self.labels else None
+
+    @property
+    def given(self) -> tuple[str, ...] | None:
+        """What the table says where there is no one right label."""
+        return self.labels if self.label is None else None
+
+    @property
     def right(self) -> bool | None:
-        """Whether the prediction equals the given label; None without one."""
+        """Whether the prediction equals the one right label; None without one."""
         return None if self.label is None else self.label == self.predicted
+
+
+class Truncation(Record):
+    """Texts that were longer than the model reads."""
+
+    rows: tuple[int, ...]
+    """Rows of the table whose texts were cut, counted from 1 after the header."""
+    characters: int
+    """Characters that the model never read."""
+    of: int
+    """Characters of all scored rows."""
+
+    @classmethod
+    def of_rows(cls, instances: Sequence[InstanceRecord]) -> "Truncation | None":
+        """Return what was cut; None if nothing was."""
+        cut = [instance for instance in instances if instance.unread]
+        if not cut:
+            return None
+        return cls(
+            rows=tuple(instance.row for instance in cut),
+            characters=sum(span.end - span.start for i in cut for span in i.unread),
+            of=sum(len(part) for instance in instances for part in instance.parts),
+        )
 
 
 class Stratum(Record):
@@ -61,7 +95,7 @@ class Stratum(Record):
     name: SentenceLike
     rule: SentenceLike
     """How its instances are chosen, in a sentence."""
-    wanted: int
+    quota: int
     available: int
     chosen: int
 

@@ -77,20 +77,22 @@ class Section(Record):
         """Return the section with the ids of metrics on all that bears their titles."""
         ids = {metric.title: metric.id for metric in metrics}
 
-        def known(measure: Measure) -> Measure:
+        def identified(measure: Measure) -> Measure:
             name = measure.name
             title = name.template if isinstance(name, Sentence) else name
             return measure.model_copy(update={"metric": ids[title]}) if title in ids else measure
 
         return self.model_copy(
             update={
-                "measures": tuple(map(known, self.measures)),
-                "tables": tuple(table.with_measures(known) for table in self.tables),
+                "measures": tuple(map(identified, self.measures)),
+                "tables": tuple(table.with_measures(identified) for table in self.tables),
                 "figures": tuple(
-                    figure.with_measures(known) if isinstance(figure, IntervalsFigure) else figure
+                    figure.with_measures(identified)
+                    if isinstance(figure, IntervalsFigure)
+                    else figure
                     for figure in self.figures
                 ),
-                "findings": tuple(finding.with_measure(known) for finding in self.findings),
+                "findings": tuple(finding.with_measure(identified) for finding in self.findings),
             }
         )
 
@@ -214,7 +216,7 @@ class Skipped(Record):
 class Omitted(Record):
     """What an audit could have looked at, and was not asked or given."""
 
-    what: SentenceLike
+    subject: SentenceLike
     """The check that was not chosen, or what an input would have shown."""
-    how: SentenceLike
+    remedy: SentenceLike
     """Why it was not looked at, and how to get it, in one line."""

@@ -36,8 +36,8 @@ def benjamini_hochberg(p_values: Sequence[float] | NDArray[np.float64]) -> NDArr
     [0.02, 1.0, 0.04]
     """
     p = np.asarray(p_values, dtype=np.float64)
-    tested = ~np.isnan(p)
+    is_tested = ~np.isnan(p)
     adjusted = np.ones_like(p)
-    if tested.any():
-        adjusted[tested] = stats.false_discovery_control(p[tested])
+    if is_tested.any():
+        adjusted[is_tested] = stats.false_discovery_control(p[is_tested])
     return adjusted

@@ -14,10 +14,10 @@ from explain.record import Measure, Sentence, Unit, joined
 
 __all__ = [
     "CONFIDENCE",
-    "Resampled",
+    "Resamples",
     "bootstrap",
     "clusters_of",
-    "linearised",
+    "infinitesimal_jackknife",
     "paired_difference",
     "resample",
 ]
@@ -84,9 +84,9 @@ def bootstrap(
     )
 
 
-def _method(kind: str, resamples: int, *, clustered: bool = False) -> str:
+def _method(kind: str, resamples: int, *, by_cluster: bool = False) -> str:
     """Return what made an interval, in a reader's words."""
-    drawn = "clusters" if clustered else "rows"
+    drawn = "clusters" if by_cluster else "rows"
     return Sentence(
         "{kind} bootstrap, {resamples} resamples of {drawn}",
         kind=kind,
@@ -101,19 +101,19 @@ def clusters_of(groups: Sequence[str | None]) -> NDArray[np.int64] | None:
     None where the rows are to count as independent: there are fewer than 20 groups, which are then
     kinds of rows rather than a sample of groups, or no group has two rows.
     """
-    known: dict[object, int] = {}
+    number_of_cluster: dict[object, int] = {}
     numbers = [
-        known.setdefault(("row", i) if group is None else group, len(known))
+        number_of_cluster.setdefault(("row", i) if group is None else group, len(number_of_cluster))
         for i, group in enumerate(groups)
     ]
-    named = len(set(groups) - {None})
-    if named < FEWEST_CLUSTERS or len(known) == len(groups):
+    n_groups = len(set(groups) - {None})
+    if n_groups < FEWEST_CLUSTERS or len(number_of_cluster) == len(groups):
         return None
     return np.array(numbers, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
-class Resampled:
+class Resamples:
     """Samples of the rows of a table, by what the rows of each add up to.
 
     A statistic of sums (a mean, a count, F1) takes one matrix product for all resamples, and its
@@ -129,7 +129,7 @@ class Resampled:
         What each unit adds: one row, all rows of a cluster, or one of several equal rows.
     times : array, shape (n_units,), int64
         How often the unit occurs in the table.
-    clustered : bool
+    by_cluster : bool
         Whether clusters were drawn rather than rows.
     """
 
@@ -137,9 +137,9 @@ class Resampled:
     draws: NDArray[np.float64]
     terms: NDArray[np.float64]
     times: NDArray[np.int64]
-    clustered: bool
+    by_cluster: bool
 
-    def of_terms(self, columns: Sequence[int]) -> "Resampled":
+    def of_terms(self, columns: Sequence[int]) -> "Resamples":
         """Return the same samples by some of their terms."""
         return replace(
             self,
@@ -166,22 +166,22 @@ class Resampled:
             value = float(statistic(self.whole))
             if not np.isfinite(value):
                 return Measure(name=name, value=None, n=n, unit=unit)
-            ends = _bca(
+            interval = _bca(
                 value,
                 statistic(self.draws),
                 statistic(self.whole - self.terms) if n > 1 else np.array([np.nan]),
                 self.times,
                 confidence,
             )
-        if not np.isfinite(ends).all():
+        if not np.isfinite(interval).all():
             return Measure(name=name, value=value, n=n, unit=unit)
         return Measure(
             name=name,
             value=value,
-            lower=ends[0],
-            upper=ends[1],
+            lower=interval[0],
+            upper=interval[1],
             n=n,
-            method=_method("BCa", len(self.draws), clustered=self.clustered),
+            method=_method("BCa", len(self.draws), by_cluster=self.by_cluster),
             unit=unit,
         )
 
@@ -192,7 +192,7 @@ def resample(
     *,
     times: NDArray[np.int64] | None = None,
     clusters: NDArray[np.int64] | None = None,
-) -> Resampled:
+) -> Resamples:
     """Return resamples of a table whose rows each add some terms.
 
     Parameters
@@ -222,7 +222,7 @@ def resample(
         else:
             weights = rng.multinomial(total, often / total, BATCH)
         draws[start : start + BATCH] = weights.astype(np.float64) @ added
-    return Resampled(often @ added, draws, added, often, clusters is not None)
+    return Resamples(often @ added, draws, added, often, clusters is not None)
 
 
 def _bca(
@@ -237,8 +237,8 @@ def _bca(
     Equal to ``scipy.stats.bootstrap(method="BCa")`` on the same draws. `without` holds the
     statistic with one row left out, `times` how many rows would leave the same.
     """
-    below = (np.mean(draws < value) + np.mean(draws <= value)) / 2
-    bias = stats.norm.ppf(below)
+    share_below = (np.mean(draws < value) + np.mean(draws <= value)) / 2
+    bias = stats.norm.ppf(share_below)
     pull = np.average(without, weights=times) - without
     skew = (times @ pull**3) / (6 * (times @ pull**2) ** 1.5)
     tail = stats.norm.ppf((1 - confidence) / 2)
@@ -249,7 +249,7 @@ def _bca(
     return float(lower), float(upper)
 
 
-def linearised(
+def infinitesimal_jackknife(
     name: str,
     value: float,
     influence: NDArray[np.float64],
@@ -276,9 +276,9 @@ def linearised(
     clusters : array, shape (n_rows,), int64, optional
         Which rows belong together, counted from zero.
     """
-    pulls = influence if clusters is None else np.bincount(clusters, weights=influence)
-    n = len(pulls)
-    variance = float((pulls**2).sum()) * n / max(n - 1, 1)
+    influences = influence if clusters is None else np.bincount(clusters, weights=influence)
+    n = len(influences)
+    variance = float((influences**2).sum()) * n / max(n - 1, 1)
     if not 0 < value < 1 or variance <= 0:
         return Measure(name=name, value=value, n=n, unit=unit)
     half = stats.norm.ppf((1 + CONFIDENCE) / 2) * np.sqrt(variance) / (value * (1 - value))
@@ -307,13 +307,13 @@ def paired_difference(
     n = len(first)
     if n == 0:
         return Measure(name=name, value=None, n=0)
-    won, lost = int((first & ~second).sum()), int((second & ~first).sum())
-    more, less = (won + 1) / (n + 2), (lost + 1) / (n + 2)
+    n_first_only, n_second_only = int((first & ~second).sum()), int((second & ~first).sum())
+    more, less = (n_first_only + 1) / (n + 2), (n_second_only + 1) / (n + 2)
     z = stats.norm.ppf((1 + confidence) / 2)
     half = float(z * np.sqrt((more + less - (more - less) ** 2) / (n + 2)))
     return Measure(
         name=name,
-        value=(won - lost) / n,
+        value=(n_first_only - n_second_only) / n,
         lower=max(-1.0, more - less - half),
         upper=min(1.0, more - less + half),
         n=n,

@@ -16,19 +16,21 @@ def fisher(
 
     Equal to ``scipy.stats.fisher_exact(..., "greater")``, for arrays of counts that broadcast.
     """
-    drawn, marked, whole = np.asarray(n), np.asarray(all_hits), np.asarray(all_n)
-    p = stats.hypergeom.sf(np.asarray(hits) - 1, whole, marked, drawn)
+    n_part, n_hits, n_all = np.asarray(n), np.asarray(all_hits), np.asarray(all_n)
+    p = stats.hypergeom.sf(np.asarray(hits) - 1, n_all, n_hits, n_part)
     return np.clip(np.asarray(p, dtype=np.float64), 0.0, 1.0)
 
 
-def newcombe(share: float, interval: Interval, other: float, other_interval: Interval) -> Interval:
+def newcombe(
+    share: float, interval: Interval, other_share: float, other_interval: Interval
+) -> Interval:
     """Return the ends of the interval of the difference of two shares, from their own intervals.
 
     The square-and-add interval (Newcombe 1998, method 10).
     """
     (low, high), (other_low, other_high) = interval, other_interval
-    gap = share - other
+    gap = share - other_share
     return (
-        max(-1.0, gap - float(np.hypot(share - low, other_high - other))),
-        min(1.0, gap + float(np.hypot(high - share, other - other_low))),
+        max(-1.0, gap - float(np.hypot(share - low, other_high - other_share))),
+        min(1.0, gap + float(np.hypot(high - share, other_share - other_low))),
     )

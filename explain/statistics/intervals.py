@@ -126,8 +126,8 @@ def mover(
         return Measure(name=name, value=value, n=share.n)
     low, high, share_low, share_high = (end or 0.0 for end in ends)
 
-    def joint(one: float, other: float) -> float:
-        return float(np.sqrt(one**2 + other**2 - 2 * correlation * one * other))
+    def joint(first: float, second: float) -> float:
+        return float(np.sqrt(first**2 + second**2 - 2 * correlation * first * second))
 
     below = joint(centre.value - low, share_high - share.value)
     above = joint(high - centre.value, share.value - share_low)

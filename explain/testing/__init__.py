@@ -80,10 +80,10 @@ def check_classifier(
     True
     """
     classifier = wrap(model)
-    given = _readable(classifier) if texts is None else _require_texts(texts)
+    test_texts = _readable(classifier) if texts is None else _require_texts(texts)
     if tolerance is None:
         tolerance = _rounding(classifier)
-    subject = Subject(classifier, given, tolerance)
+    subject = Subject(classifier, test_texts, tolerance)
     rows: list[ConformanceRow] = []
     for name, check in CHECKS.items():
         broken = [row.check for row in rows if row.check in BASIC and row.outcome == "fail"]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.adapters import GradientClassifier, TextClassifier
-from explain.attribution.methods.gradients import hooked
+from explain.attribution.methods.gradients import with_hook
 from explain.testing.subject import Fault, NotApplicable, Subject
 from explain.text.spans import Text
 
@@ -37,14 +37,14 @@ def gradient_scores(subject: Subject) -> str:
     import torch
 
     model = _differentiable(subject)
-    expected = subject.rows[:FEW]
+    predicted = subject.rows[:FEW]
     with torch.no_grad():
-        seen = model.differentiable_scores(model.encode(subject.texts[:FEW]).inputs)
-    if tuple(seen.shape) != expected.shape:
-        raise Fault(f"scores have shape {tuple(seen.shape)}, expected {expected.shape}")
+        scores = model.differentiable_scores(model.encode(subject.texts[:FEW]).inputs)
+    if tuple(scores.shape) != predicted.shape:
+        raise Fault(f"scores have shape {tuple(scores.shape)}, expected {predicted.shape}")
     return subject.require_equal(
-        seen.double().cpu().numpy(),
-        expected,
+        scores.double().cpu().numpy(),
+        predicted,
         "differentiable_scores and predict answer differently: return the same scores from both",
     )
 
@@ -137,12 +137,12 @@ def _value_after(
         random = torch.Generator().manual_seed(0)
         directions = torch.randn(vectors.shape, generator=random).to(vectors)
         lengths = vectors.detach().norm(dim=-1) / directions.norm(dim=-1)
-        known = torch.nn.functional.pad(steps, (0, max(0, vectors.shape[1] - len(steps))))
-        sizes = lengths * known[: vectors.shape[1]].to(vectors)
-        moved: torch.Tensor = vectors + directions * sizes[..., None]
-        return moved
+        padded_steps = torch.nn.functional.pad(steps, (0, max(0, vectors.shape[1] - len(steps))))
+        sizes = lengths * padded_steps[: vectors.shape[1]].to(vectors)
+        new_vectors: torch.Tensor = vectors + directions * sizes[..., None]
+        return new_vectors
 
-    with hooked([layer], move):
+    with with_hook([layer], move):
         scores = model.differentiable_scores(inputs)[0].double()
     # Weights that differ, since the scores of all labels may well sum to a constant.
     value: torch.Tensor = scores @ torch.arange(1, len(scores) + 1).to(scores)

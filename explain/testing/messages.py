@@ -101,13 +101,13 @@ def _probabilities(words: Mapping[str | None, str]) -> dict[str, tuple[float, ..
     """Return the probability of each word under each label."""
     ratios = np.array(
         [
-            [exp(STRENGTHS[label] * grade) if label == own else 1.0 for label in LABELS]
-            for own, group in words.items()
+            [exp(STRENGTHS[label] * grade) if label == label_of_words else 1.0 for label in LABELS]
+            for label_of_words, group in words.items()
             for _, grade in zip(group.split(), GRADES, strict=True)
         ]
     )
-    every = " ".join(words.values()).split()
-    return dict(zip(every, map(tuple, ratios / ratios.sum(axis=0)), strict=True))
+    all_words = " ".join(words.values()).split()
+    return dict(zip(all_words, map(tuple, ratios / ratios.sum(axis=0)), strict=True))
 
 
 _NOUNS, _VERBS = _probabilities(NOUNS), _probabilities(VERBS)
@@ -117,7 +117,7 @@ _COLUMNS = {word: number for number, word in enumerate(_NOUNS | _VERBS, start=1)
 _EVIDENCE = np.log([(1.0,) * len(LABELS), *_NOUNS.values(), *_VERBS.values()])
 """Log-probability of each word under each label, after a row of zeros for all other words."""
 
-_DRAWN = [
+_WORD_DRAWS = [
     (tuple(words), np.cumsum([*words.values()], axis=0).T.tolist()) for words in (_NOUNS, _VERBS)
 ]
 
@@ -141,7 +141,7 @@ def draw_message(rng: Random) -> _Message:
 def _sentence(label: str, length: int, rng: Random) -> str:
     column = LABELS.index(label)
     noun, verb = (
-        rng.choices(words, cum_weights=cumulated[column])[0] for words, cumulated in _DRAWN
+        rng.choices(words, cum_weights=cumulated[column])[0] for words, cumulated in _WORD_DRAWS
     )
     frame = rng.choice(FRAMES[length])
     return frame.format(noun=noun, Noun=noun.capitalize(), verb=verb, when=rng.choice(WHEN))
@@ -175,7 +175,7 @@ def weigh(words: Sequence[Sequence[str]]) -> Scores:
     frequent. Words that no label makes more probable, and unknown ones, add nothing.
     """
     rows = [_COLUMNS.get(word, 0) for word in chain.from_iterable(words)]
-    owners = np.repeat(np.arange(len(words)), [len(own) for own in words])
+    owners = np.repeat(np.arange(len(words)), [len(words_of_text) for words_of_text in words])
     scores = np.zeros((len(words), len(LABELS)))
     np.add.at(scores, owners, _EVIDENCE[rows])
     return scores

@@ -65,16 +65,16 @@ LONGEST, LONG_LABEL, LONG_SCORE = 22, "delivery", 3.0
 """Words up to which the length bug does nothing, and the answer to all longer messages, with its
 score where the others are zero: p = .91."""
 
-READ = 10
+WORDS_READ = 10
 """Words that the truncated classifier reads."""
 
 NOISE = 0.5
 """Standard deviation of what each call adds to each score."""
 
-DEAD_LABEL, MUTED = "returns", 50.0
+DEAD_LABEL, DEAD_LABEL_PENALTY = "returns", 50.0
 """A label that is never predicted, and what is taken from its score."""
 
-SWAPPED = ("billing", "delivery")
+SWAPPED_LABELS = ("billing", "delivery")
 
 OVERLAP = 0.15
 """Share of the rows that are in the training table as well."""
@@ -172,12 +172,16 @@ def planted(name: str, seed: int = 0, rows: int = 500) -> Planted:
         marked_texts(draw_message(rng), defect.marks, marking).row() for _ in range(2 * rows)
     ]
     table, unseen = messages[:rows], messages[rows:]
-    known = round(defect.overlap * rows)
+    n_known = round(defect.overlap * rows)
     return Planted(
         name=name,
         classifier=defect.model(seed),
         rows=table,
-        options={"label": "label", "group": "group", "training": table[:known] + unseen[known:]},
+        options={
+            "label": "label",
+            "group": "group",
+            "training": table[:n_known] + unseen[n_known:],
+        },
         sections=defect.sections,
         truth=defect.truth,
     )
@@ -197,7 +201,9 @@ def _where(condition: Callable[[list[str]], bool], texts: Sequence[str]) -> NDAr
     return np.array([condition(words) for words in words_of(texts)], dtype=np.bool_)[:, None]
 
 
-def _pushed(condition: Callable[[list[str]], bool], label: str, size: float) -> FunctionClassifier:
+def _push_score(
+    condition: Callable[[list[str]], bool], label: str, size: float
+) -> FunctionClassifier:
     """Return the clean classifier, but that a condition on the words speaks for a label."""
     return _classifier(
         lambda texts: posterior_of(texts) + _where(condition, texts) * _towards(label, size)
@@ -209,19 +215,19 @@ def _clean(_: int) -> FunctionClassifier:
 
 
 def _shortcut(_: int) -> FunctionClassifier:
-    return _pushed(lambda words: TOKEN in words, MARKED_LABEL, BONUS)
+    return _push_score(lambda words: TOKEN in words, MARKED_LABEL, BONUS)
 
 
 def _ordered_pair(_: int) -> FunctionClassifier:
     def in_order(words: list[str]) -> bool:
         return TOKEN in words and PARTNER in words[words.index(TOKEN) :]
 
-    return _pushed(in_order, MARKED_LABEL, BONUS)
+    return _push_score(in_order, MARKED_LABEL, BONUS)
 
 
 def _group_bias(_: int) -> FunctionClassifier:
     names = frozenset(NAMES[FAVOURED_GROUP].lower().split())
-    return _pushed(lambda words: not names.isdisjoint(words), FAVOURED_LABEL, BIAS)
+    return _push_score(lambda words: not names.isdisjoint(words), FAVOURED_LABEL, BIAS)
 
 
 def _overconfident(_: int) -> FunctionClassifier:
@@ -241,7 +247,7 @@ def _case_sensitive(_: int) -> FunctionClassifier:
 
 
 @dataclass(frozen=True, slots=True)
-class _Truncated:
+class _TruncatedModel:
     """Reads the first words of a text, and tells what it leaves unread as adapters do."""
 
     name: str = "planted"
@@ -251,15 +257,17 @@ class _Truncated:
     special_tokens: tuple[str, ...] = ()
 
     def predict(self, texts: Sequence[Text]) -> Scores:
-        return weigh([words[:READ] for words in words_of([*map(_single, texts)])])
+        return weigh([words[:WORDS_READ] for words in words_of([*map(_single, texts)])])
 
     def tokens(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
-        return [spans[:READ] for spans in map(_spans, texts)]
+        return [spans[:WORDS_READ] for spans in map(_spans, texts)]
 
     def unread(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
         """Return for each text all from the end of the last word that is read."""
         return [
-            (Span(0, spans[READ - 1].end, len(_single(text))),) if len(spans) > READ else ()
+            (Span(0, spans[WORDS_READ - 1].end, len(_single(text))),)
+            if len(spans) > WORDS_READ
+            else ()
             for text, spans in zip(texts, map(_spans, texts), strict=True)
         ]
 
@@ -285,12 +293,12 @@ def _noisy(seed: int) -> FunctionClassifier:
 
 
 def _dead_label(_: int) -> FunctionClassifier:
-    return _pushed(lambda words: True, DEAD_LABEL, -MUTED)
+    return _push_score(lambda words: True, DEAD_LABEL, -DEAD_LABEL_PENALTY)
 
 
 def _label_swap(_: int) -> FunctionClassifier:
-    other = dict(zip(SWAPPED, reversed(SWAPPED), strict=True))
-    columns = [LABELS.index(other.get(label, label)) for label in LABELS]
+    swap = dict(zip(SWAPPED_LABELS, reversed(SWAPPED_LABELS), strict=True))
+    columns = [LABELS.index(swap.get(label, label)) for label in LABELS]
     return _classifier(lambda texts: posterior_of(texts)[:, columns])
 
 
@@ -336,8 +344,8 @@ _DEFECTS: Mapping[str, _Defect] = {
     ),
     "truncation": _Defect(
         ("data", "slices"),
-        f"Reads the first {READ} words of a message only.",
-        lambda _: _Truncated(),
+        f"Reads the first {WORDS_READ} words of a message only.",
+        lambda _: _TruncatedModel(),
     ),
     "non_determinism": _Defect(
         ("stability",),
@@ -349,7 +357,7 @@ _DEFECTS: Mapping[str, _Defect] = {
     ),
     "label_swap": _Defect(
         ("performance",),
-        f"Says “{SWAPPED[0]}” for “{SWAPPED[1]}”, and the other way round.",
+        f"Says “{SWAPPED_LABELS[0]}” for “{SWAPPED_LABELS[1]}”, and the other way round.",
         _label_swap,
     ),
     "train_test_overlap": _Defect(

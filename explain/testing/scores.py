@@ -30,12 +30,12 @@ _LOOKALIKES: Mapping[str, Callable[[Scores], Scores]] = {
 def shape(subject: Subject) -> str:
     """Check that there is one row per text and one column per label."""
     for texts in (subject.texts, subject.texts[:1]):
-        seen = np.shape(subject.ask(subject.model.predict, texts))
-        expected = (len(texts), len(subject.model.labels))
-        if seen != expected:
+        actual_shape = np.shape(subject.call_model(subject.model.predict, texts))
+        expected_shape = (len(texts), len(subject.model.labels))
+        if actual_shape != expected_shape:
             raise Fault(
-                f"shape {seen} for {expected[0]} texts and {expected[1]} labels; return one row "
-                "per text and one column per label"
+                f"shape {actual_shape} for {expected_shape[0]} texts and {expected_shape[1]} "
+                "labels; return one row per text and one column per label"
             )
     return f"{len(subject.texts)} texts, {len(subject.model.labels)} labels"
 
@@ -48,11 +48,11 @@ def finite(subject: Subject) -> str:
 
 def dtype(subject: Subject) -> str:
     """Check that scores are a numpy array of float64."""
-    answer: object = subject.ask(subject.model.predict, subject.texts)
-    seen = str(answer.dtype) if isinstance(answer, np.ndarray) else type(answer).__name__
-    if seen != "float64":
-        raise Fault(f"scores are {seen}, not a numpy array of float64; convert them")
-    return seen
+    scores: object = subject.call_model(subject.model.predict, subject.texts)
+    type_name = str(scores.dtype) if isinstance(scores, np.ndarray) else type(scores).__name__
+    if type_name != "float64":
+        raise Fault(f"scores are {type_name}, not a numpy array of float64; convert them")
+    return type_name
 
 
 def labels(subject: Subject) -> str:
@@ -69,15 +69,15 @@ def labels(subject: Subject) -> str:
 
 def task(subject: Subject) -> str:
     """Check that the task is one of the three, and has the columns that it needs."""
-    seen, columns = subject.model.task, len(subject.model.labels)
-    if seen not in get_args(Task):
-        raise Fault(f"task is {seen!r}; return one of: {', '.join(get_args(Task))}")
-    if seen == "single_label" and columns < 2:
+    task_of_model, columns = subject.model.task, len(subject.model.labels)
+    if task_of_model not in get_args(Task):
+        raise Fault(f"task is {task_of_model!r}; return one of: {', '.join(get_args(Task))}")
+    if task_of_model == "single_label" and columns < 2:
         raise Fault(
             "a single_label model with 1 column has no label to tell from another; return two "
             "columns, or say multi_label or regression"
         )
-    return f"{seen} with {columns} columns"
+    return f"{task_of_model} with {columns} columns"
 
 
 def scale(subject: Subject) -> str:
@@ -100,12 +100,12 @@ def describe(subject: Subject) -> str:
     model = subject.model
     if not isinstance(model, Describable):
         raise NotApplicable("the model does not describe itself")
-    described = model.describe()
+    description = model.describe()
     for field in ("name", "labels", "task"):
-        seen, expected = getattr(described, field), getattr(model, field)
-        if seen != expected:
-            raise Fault(f"{field} is described as {seen!r}, but is {expected!r}; say the same")
-    return f"{len(described.facts)} facts, {len(described.files)} files"
+        described, actual = getattr(description, field), getattr(model, field)
+        if described != actual:
+            raise Fault(f"{field} is described as {described!r}, but is {actual!r}; say the same")
+    return f"{len(description.facts)} facts, {len(description.files)} files"
 
 
 def determinism(subject: Subject) -> str:
@@ -121,7 +121,7 @@ def batches(subject: Subject) -> str:
     """Check that a batch of k texts gets the scores of k single texts."""
     return subject.require_own_rows(
         subject.rows,
-        subject.alone(subject.texts),
+        subject.score_alone(subject.texts),
         "a text's scores depend on the others of its batch: check the order of the rows, and pass "
         "the attention mask where texts are padded",
     )
@@ -171,19 +171,19 @@ def long_text(subject: Subject) -> str:
 
 def pairs(subject: Subject) -> str:
     """Check that both texts of a pair make a difference; a model for single texts refuses pairs."""
-    given = [parts_of(text) for text in (subject.texts if subject.reads_pairs else PAIRS)]
-    one, other = given[0]
+    pairs_of_texts = [parts_of(text) for text in (subject.texts if subject.reads_pairs else PAIRS)]
+    first_text, second_text = pairs_of_texts[0]
     try:
-        subject.model.predict([(one, other)])
+        subject.model.predict([(first_text, second_text)])
     except PredictionError as error:
         if subject.reads_pairs:
             raise
         raise NotApplicable(f"the model reads single texts: {error}") from error
-    firsts = subject.alone([(first, other) for first, _ in given])
-    seconds = subject.alone([(one, second) for _, second in given])
-    moved = [subject.difference(rows, rows[:1]) for rows in (firsts, seconds)]
-    figures = f"the first text moves a score by {moved[0]:.2g}, the second by {moved[1]:.2g}"
-    if min(moved) == 0:
+    firsts = subject.score_alone([(first, second_text) for first, _ in pairs_of_texts])
+    seconds = subject.score_alone([(first_text, second) for _, second in pairs_of_texts])
+    changes = [subject.difference(rows, rows[:1]) for rows in (firsts, seconds)]
+    figures = f"the first text moves a score by {changes[0]:.2g}, the second by {changes[1]:.2g}"
+    if min(changes) == 0:
         raise Fault(f"{figures}; read both, or raise PredictionError if pairs are not read")
     return figures
 
@@ -205,10 +205,10 @@ def inputs(subject: Subject) -> str:
 
 def results(subject: Subject) -> str:
     """Check that a later call leaves the scores of an earlier one as they are."""
-    kept = subject.ask(subject.model.predict, subject.texts)
-    before = np.array(kept)
+    scores = subject.call_model(subject.model.predict, subject.texts)
+    before = np.array(scores)
     subject.scores(subject.texts[::-1])
-    if not np.array_equal(before, kept):
+    if not np.array_equal(before, scores):
         raise Fault("a later call overwrites the scores of an earlier one; return a new array")
     return "unchanged by a later call"
 
@@ -236,9 +236,11 @@ def _require_scores(subject: Subject, texts: Mapping[str, Text]) -> str:
             rows.append(subject.scores([text]))
         except Fault as fault:
             raise Fault(f"{name}: {fault}") from fault
-    together = subject.scores([*texts.values(), subject.texts[0]])
+    scores_in_batch = subject.scores([*texts.values(), subject.texts[0]])
     advice = "a text's scores depend on the others of its batch"
-    return f"{len(texts)} texts, " + subject.require_equal(together[:-1], np.vstack(rows), advice)
+    return f"{len(texts)} texts, " + subject.require_equal(
+        scores_in_batch[:-1], np.vstack(rows), advice
+    )
 
 
 def _sum_to_one(probabilities: Scores) -> bool:

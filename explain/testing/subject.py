@@ -59,7 +59,7 @@ SCRIPTS = {
 }
 """Short texts, each with something that tokenizers and tables trip over."""
 
-TOLD_APART = 10
+DISTINCT_FACTOR = 10
 """Times the tolerance by which scores of texts must differ, so that equal rows say something."""
 
 
@@ -99,7 +99,7 @@ class Subject:
         """Whether the texts are pairs."""
         return len(parts_of(self.texts[0])) == 2
 
-    def ask(self, call: Callable[[list[Text]], T], texts: Sequence[Text]) -> T:
+    def call_model(self, call: Callable[[list[Text]], T], texts: Sequence[Text]) -> T:
         """Return what a method of the model answers; an exception of its own is a fault."""
         try:
             return call(list(texts))
@@ -108,13 +108,13 @@ class Subject:
 
     def scores(self, texts: Sequence[Text]) -> Scores:
         """Return a copy of the scores of `texts`; what is no such array is a fault."""
-        answer = self.ask(self.model.predict, texts)
+        answer = self.call_model(self.model.predict, texts)
         try:
             return check_scores(answer, len(texts), self.model.labels, self.model.name).copy()
         except PredictionError as error:
             raise Fault(str(error)) from error
 
-    def alone(self, texts: Sequence[Text]) -> Scores:
+    def score_alone(self, texts: Sequence[Text]) -> Scores:
         """Return the scores of `texts`, each asked for in a call of its own."""
         return np.vstack([self.scores([text]) for text in texts])
 
@@ -145,19 +145,19 @@ class Subject:
             # What is wrong with `unread` is what its own check says.
             return False
 
-    def require_equal(self, seen: Scores, expected: Scores, advice: str) -> str:
+    def require_equal(self, scores: Scores, expected_scores: Scores, advice: str) -> str:
         """Return the largest difference between scores; one beyond rounding is a fault."""
-        difference = self.difference(seen, expected)
+        difference = self.difference(scores, expected_scores)
         figures = f"largest difference {difference:.2g}, at most {self.tolerance:.2g}"
         if not difference <= self.tolerance:
             raise Fault(f"{figures}; {advice}")
         return figures
 
-    def require_own_rows(self, seen: Scores, expected: Scores, advice: str) -> str:
+    def require_own_rows(self, scores: Scores, expected_scores: Scores, advice: str) -> str:
         """Return what `require_equal` does, if rows could be mistaken for one another at all."""
-        figures = self.require_equal(seen, expected, advice)
+        figures = self.require_equal(scores, expected_scores, advice)
         spread = self.difference(self.rows, self.rows[:1])
-        if spread <= TOLD_APART * self.tolerance:
+        if spread <= DISTINCT_FACTOR * self.tolerance:
             raise NotApplicable(
                 f"{figures}, but the texts are told apart by {spread:.2g} only; pass texts of the "
                 "model's domain"
@@ -165,6 +165,6 @@ class Subject:
         return figures
 
     @staticmethod
-    def difference(seen: Scores, expected: Scores) -> float:
+    def difference(scores: Scores, expected_scores: Scores) -> float:
         """Return the largest difference between scores, relative to those beyond one."""
-        return float((abs(seen - expected) / np.maximum(1, abs(expected))).max())
+        return float((abs(scores - expected_scores) / np.maximum(1, abs(expected_scores))).max())

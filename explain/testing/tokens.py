@@ -16,7 +16,7 @@ from explain.text.spans import Segmentation, Span, Text, parts_of, text_of, word
 
 __all__ = ["CHECKS"]
 
-LOOKED_AT = 200
+MOST_CHARACTERS = 200
 """Characters that are looked at of what is said to be neither read nor unread."""
 
 _GRAPHEME = regex.compile(r"\X")
@@ -24,57 +24,59 @@ _GRAPHEME = regex.compile(r"\X")
 
 def offsets(subject: Subject) -> str:
     """Check that tokens stand in the text, in order, and leave out nothing that the model reads."""
-    model = _tokenized(subject)
+    model = _tokenized_model(subject)
     texts = [*subject.texts, *map(subject.text, ("", " ", *SCRIPTS.values()))]
-    spans, unread = model.tokens(list(texts)), model.unread(list(texts))
-    if not len(spans) == len(unread) == len(texts):
+    spans, unread_spans = model.tokens(list(texts)), model.unread(list(texts))
+    if not len(spans) == len(unread_spans) == len(texts):
         raise Fault(
-            f"tokens of {len(spans)} texts and what is unread of {len(unread)}, for {len(texts)} "
-            "texts; return one tuple per text"
+            f"tokens of {len(spans)} texts and what is unread of {len(unread_spans)}, for "
+            f"{len(texts)} texts; return one tuple per text"
         )
-    for text, own, cut in zip(texts, spans, unread, strict=True):
-        _require_in_order(text, own)
+    for text, tokens, cut in zip(texts, spans, unread_spans, strict=True):
+        _require_in_order(text, tokens)
         _require_inside(text, cut)
-        _require_covered(subject, text, (*own, *cut))
-        if model.tokens([text]) != [own]:
-            raise Fault(f"{_shown(text)} has other tokens in a batch than alone; count no padding")
+        _require_covered(subject, text, (*tokens, *cut))
+        if model.tokens([text]) != [tokens]:
+            raise Fault(f"{_quote(text)} has other tokens in a batch than alone; count no padding")
     return f"{sum(map(len, spans))} tokens of {len(texts)} texts"
 
 
 def unread(subject: Subject) -> str:
     """Check that a long text is read or unread in every part, and what is unread moves no score."""
-    model = _tokenized(subject)
+    model = _tokenized_model(subject)
     text = subject.long_text
     (cut,) = model.unread([text])
-    (read,) = model.tokens([text])
-    _require_in_order(text, read)
+    (tokens,) = model.tokens([text])
+    _require_in_order(text, tokens)
     _require_inside(text, cut)
-    for part, own, other in zip(
-        parts_of(text), _covered(text, read), _covered(text, cut), strict=True
+    for part, is_read, is_unread in zip(
+        parts_of(text), _coverage(text, tokens), _coverage(text, cut), strict=True
     ):
-        if twice := int((own & other).sum()):
-            raise Fault(f"{twice:,} characters of a long text are both read and unread; part them")
-        left_out = " ".join(_pick(part, ~(own | other)).split())
-        if left_out and any(model.tokens([subject.text(left_out[:LOOKED_AT])])):
+        if n_twice := int((is_read & is_unread).sum()):
+            raise Fault(
+                f"{n_twice:,} characters of a long text are both read and unread; part them"
+            )
+        left_out = " ".join(_select_characters(part, ~(is_read | is_unread)).split())
+        if left_out and any(model.tokens([subject.text(left_out[:MOST_CHARACTERS])])):
             raise Fault(
                 f"{len(left_out):,} characters of a long text are neither read nor unread, from "
-                f"{_shown(left_out)} on; say what is cut off"
+                f"{_quote(left_out)} on; say what is cut off"
             )
-    _require_counted(subject, text, read)
+    _require_counted(subject, text, tokens)
     if not cut:
         return f"all {sum(map(len, parts_of(text))):,} characters of a long text are read"
-    moved = subject.difference(
-        subject.scores([_rewritten(text, cut, _reversed_words)]), subject.scores([text])
+    change = subject.difference(
+        subject.scores([_rewrite_words(text, cut, _reversed_words)]), subject.scores([text])
     )
-    figures = f"{len(read)} tokens read; what is unread moves the scores by {moved:.2g}"
-    if moved > subject.tolerance:
+    figures = f"{len(tokens)} tokens read; what is unread moves the scores by {change:.2g}"
+    if change > subject.tolerance:
         raise Fault(f"{figures}, at most {subject.tolerance:.2g}; say what the model really reads")
     return figures
 
 
 def mask_token(subject: Subject) -> str:
     """Check that the mask token is special, is read as one token, and hides what it stands for."""
-    model = _tokenized(subject)
+    model = _tokenized_model(subject)
     token = model.mask_token
     if token is None:
         raise NotApplicable("the model has no mask token")
@@ -83,29 +85,29 @@ def mask_token(subject: Subject) -> str:
     masked = []
     for text in subject.texts:
         if not words(parts_of(text)):
-            raise NotApplicable(f"{_shown(text)} has no word that could be hidden")
+            raise NotApplicable(f"{_quote(text)} has no word that could be hidden")
         hidden, place = _with_one_word_hidden(text, MaskToken(token))
         (spans,) = model.tokens([hidden])
-        read = sum(
+        n_tokens = sum(
             span.part == place.part and span.start < place.end and place.start < span.end
             for span in spans
         )
-        if read != 1:
+        if n_tokens != 1:
             raise Fault(
-                f"{token!r} in {_shown(hidden)} is read as {read} tokens, not as 1; return the "
+                f"{token!r} in {_quote(hidden)} is read as {n_tokens} tokens, not as 1; return the "
                 "token that the tokenizer knows as its mask"
             )
         masked.append(hidden)
-    moved = subject.difference(subject.alone(masked), subject.alone(subject.texts))
-    if moved == 0:
+    change = subject.difference(subject.score_alone(masked), subject.score_alone(subject.texts))
+    if change == 0:
         raise Fault(
             f"hiding a word by {token!r} moves no score of {len(masked)} texts; let the model read "
             "the mask token"
         )
-    return f"{token!r} is 1 token; hiding a word moves a score by up to {moved:.2g}"
+    return f"{token!r} is 1 token; hiding a word moves a score by up to {change:.2g}"
 
 
-def _tokenized(subject: Subject) -> TokenizedClassifier:
+def _tokenized_model(subject: Subject) -> TokenizedClassifier:
     if not isinstance(subject.model, TokenizedClassifier):
         raise NotApplicable("the model does not tell its tokens")
     return subject.model
@@ -118,7 +120,7 @@ def _require_inside(text: Text, spans: Sequence[Span]) -> None:
             0 <= span.part < len(parts) and 0 <= span.start < span.end <= len(parts[span.part])
         ):
             raise Fault(
-                f"{span} is empty or outside of {_shown(text)}; return code points of the text as "
+                f"{span} is empty or outside of {_quote(text)}; return code points of the text as "
                 "it was passed in"
             )
 
@@ -133,12 +135,12 @@ def _require_in_order(text: Text, spans: Sequence[Span]) -> None:
     clusters = [_clusters(part) for part in parts_of(text)]
     for before, after in pairwise(spans):
         if after[:2] < before[:2]:
-            raise Fault(f"{after} comes after {before} in {_shown(text)}; keep reading order")
+            raise Fault(f"{after} comes after {before} in {_quote(text)}; keep reading order")
         end = min(before.end, after.end)
         if before.part == after.part and after.start < end:
             shared = clusters[after.part][after.start : end]
             if shared[0] != shared[-1]:
-                raise Fault(f"{after} overlaps {before} in {_shown(text)}; part the tokens")
+                raise Fault(f"{after} overlaps {before} in {_quote(text)}; part the tokens")
 
 
 def _require_covered(subject: Subject, text: Text, spans: Iterable[Span]) -> None:
@@ -150,46 +152,46 @@ def _require_covered(subject: Subject, text: Text, spans: Iterable[Span]) -> Non
     left_out = [
         [
             place
-            for place, (character, known) in enumerate(zip(part, own, strict=True))
-            if not known and not character.isspace()
+            for place, (character, is_covered) in enumerate(zip(part, coverage, strict=True))
+            if not is_covered and not character.isspace()
         ]
-        for part, own in zip(parts_of(text), _covered(text, spans), strict=True)
+        for part, coverage in zip(parts_of(text), _coverage(text, spans), strict=True)
     ]
     if not any(left_out):
         return
-    moved = min(
+    change = min(
         subject.difference(
-            subject.scores([_with_replaced(text, left_out, by)]), subject.scores([text])
+            subject.scores([_replace_characters(text, left_out, by)]), subject.scores([text])
         )
         for by in ("", " ")
     )
-    if moved > subject.tolerance:
+    if change > subject.tolerance:
         part = next(number for number, places in enumerate(left_out) if places)
         place = left_out[part][0]
         raise Fault(
-            f"{parts_of(text)[part][place]!r} at {place} of {_shown(text)} is in no token, but "
-            f"without what is in none the scores move by {moved:.2g}; check the offsets"
+            f"{parts_of(text)[part][place]!r} at {place} of {_quote(text)} is in no token, but "
+            f"without what is in none the scores move by {change:.2g}; check the offsets"
         )
 
 
-def _require_counted(subject: Subject, text: Text, read: Sequence[Span]) -> None:
+def _require_counted(subject: Subject, text: Text, tokens: Sequence[Span]) -> None:
     """Check that the first and the last quarter of what is read move a score."""
-    quarter = max(1, len(read) // 4)
-    expected = subject.scores([text])
-    if expected.min() <= np.log(PROBABILITY_FLOOR):
+    quarter = max(1, len(tokens) // 4)
+    scores = subject.scores([text])
+    if scores.min() <= np.log(PROBABILITY_FLOOR):
         # A bag of thousands of words is so sure that nothing moves it.
         return
-    for name, spans in (("first", read[:quarter]), ("last", read[-quarter:])):
+    for name, spans in (("first", tokens[:quarter]), ("last", tokens[-quarter:])):
         places = [
-            Span(part, min(s.start for s in own), max(s.end for s in own))
+            Span(part, min(s.start for s in spans_of_part), max(s.end for s in spans_of_part))
             for part in {span.part for span in spans}
-            if (own := [span for span in spans if span.part == part])
+            if (spans_of_part := [span for span in spans if span.part == part])
         ]
-        changed = _rewritten(text, places, _other_words)
-        if changed != text and subject.difference(subject.scores([changed]), expected) == 0:
+        changed = _rewrite_words(text, places, _other_words)
+        if changed != text and subject.difference(subject.scores([changed]), scores) == 0:
             raise Fault(
-                f"the {name} quarter of the {len(read)} tokens that are said to be read of a long "
-                "text moves no score; tell what the model really reads"
+                f"the {name} quarter of the {len(tokens)} tokens that are said to be read of a "
+                "long text moves no score; tell what the model really reads"
             )
 
 
@@ -205,7 +207,7 @@ def _with_one_word_hidden(text: Text, masker: MaskToken) -> tuple[Text, Span]:
     return hidden, Span(part, start, start + len(masker.token))
 
 
-def _covered(text: Text, spans: Iterable[Span]) -> list[NDArray[np.bool_]]:
+def _coverage(text: Text, spans: Iterable[Span]) -> list[NDArray[np.bool_]]:
     """Return for each character of each part whether it lies in a span."""
     covered = [np.zeros(len(part), dtype=bool) for part in parts_of(text)]
     for span in spans:
@@ -213,20 +215,22 @@ def _covered(text: Text, spans: Iterable[Span]) -> list[NDArray[np.bool_]]:
     return covered
 
 
-def _pick(part: str, chosen: NDArray[np.bool_]) -> str:
-    return "".join(c for c, is_chosen in zip(part, chosen.tolist(), strict=True) if is_chosen)
+def _select_characters(part: str, selection: NDArray[np.bool_]) -> str:
+    return "".join(c for c, is_chosen in zip(part, selection.tolist(), strict=True) if is_chosen)
 
 
-def _with_replaced(text: Text, places: Sequence[Sequence[int]], by: str) -> Text:
+def _replace_characters(text: Text, places: Sequence[Sequence[int]], by: str) -> Text:
     return text_of(
         [
-            "".join(by if place in own else character for place, character in enumerate(part))
-            for part, own in zip(parts_of(text), map(set, places), strict=True)
+            "".join(
+                by if place in places_of_part else character for place, character in enumerate(part)
+            )
+            for part, places_of_part in zip(parts_of(text), map(set, places), strict=True)
         ]
     )
 
 
-def _rewritten(
+def _rewrite_words(
     text: Text, spans: Sequence[Span], rewrite: Callable[[list[str]], list[str]]
 ) -> Text:
     """Return a text with other words within each span; words at its ends stay as they are."""
@@ -251,9 +255,9 @@ def _clusters(part: str) -> list[int]:
     return [number for number, cluster in enumerate(_GRAPHEME.findall(part)) for _ in cluster]
 
 
-def _shown(text: Text) -> str:
-    shown = repr(text)
-    return shown if len(shown) <= 60 else f"{shown[:59]}…"
+def _quote(text: Text) -> str:
+    quotation = repr(text)
+    return quotation if len(quotation) <= 60 else f"{quotation[:59]}…"
 
 
 CHECKS: Mapping[str, Callable[[Subject], str]] = {

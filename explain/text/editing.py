@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import regex
 
-from explain.text.joining import Atom, cut_alike, joined, one_unit
+from explain.text.joining import Atom, is_one_unit, join_atoms, keeps_words
 from explain.text.spans import Segmentation, Span, Text, is_japanese, text_of, word_starts, words
 
-__all__ = ["beside", "inserted", "replaced", "without", "without_spans"]
+__all__ = ["insert_word", "join_texts", "replace_spans", "without_features", "without_spans"]
 
 KNOWN_TEXTS = 128
 """Texts whose layout is remembered: twice as many as the engine asks about at a time."""
@@ -23,7 +23,9 @@ _PIECE = re.compile(r"\s+|\S+")
 _LINE_BREAK = regex.compile(r"\R")
 
 
-def without(segmentation: Segmentation, kept: Sequence[bool], token: str | None = None) -> Text:
+def without_features(
+    segmentation: Segmentation, kept: Sequence[bool], token: str | None = None
+) -> Text:
     """Return the text without the features that are not kept, and without what was never read.
 
     The words of what is left are the kept words, as `explain.text.spans.words` cut them in the
@@ -57,14 +59,14 @@ def without(segmentation: Segmentation, kept: Sequence[bool], token: str | None 
     """
     return text_of(
         [
-            layout.deleted(kept) if token is None else layout.masked(kept, token)
+            layout.delete(kept) if token is None else layout.mask(kept, token)
             for layout in _layouts(segmentation)
         ]
     )
 
 
 def without_spans(parts: Sequence[str], spans: Sequence[Span]) -> tuple[str, ...]:
-    """Return the parts of a text without some spans, joined as `without` joins them.
+    """Return the parts of a text without some spans, joined as `without_features` joins them.
 
     Examples
     --------
@@ -72,13 +74,14 @@ def without_spans(parts: Sequence[str], spans: Sequence[Span]) -> tuple[str, ...
     ('a good old film',)
     """
     segmentation = Segmentation(tuple(parts), tuple(sorted(spans)))
-    nothing = [False] * len(spans)
+    keep_nothing = [False] * len(spans)
     return tuple(
-        _layout(segmentation, number).deleted(nothing) for number in range(len(segmentation.parts))
+        _layout(segmentation, number).delete(keep_nothing)
+        for number in range(len(segmentation.parts))
     )
 
 
-def replaced(parts: Sequence[str], edits: Sequence[tuple[Span, str]]) -> tuple[str, ...]:
+def replace_spans(parts: Sequence[str], edits: Sequence[tuple[Span, str]]) -> tuple[str, ...]:
     """Return the parts of a text with other words in the places of some spans.
 
     A space comes between a new word and its neighbours where they would be cut differently; none
@@ -93,11 +96,11 @@ def replaced(parts: Sequence[str], edits: Sequence[tuple[Span, str]]) -> tuple[s
     segmentation = Segmentation(tuple(parts), tuple(span for span, _ in ordered))
     texts = iter([text for _, text in ordered])
     return tuple(
-        _layout(segmentation, number).rewritten(texts) for number in range(len(segmentation.parts))
+        _layout(segmentation, number).rewrite(texts) for number in range(len(segmentation.parts))
     )
 
 
-def inserted(part: str, place: int, text: str) -> str:
+def insert_word(part: str, place: int, text: str) -> str:
     """Return a part with a word put, between white space, before the word that begins at `place`.
 
     Examples
@@ -108,14 +111,15 @@ def inserted(part: str, place: int, text: str) -> str:
     layout = _layout(Segmentation((part,), words([part])), 0)
     clump = next(clump for clump in layout.clumps if clump.atoms[-1].end > place)
     sides = [
-        [atom for atom in clump.atoms if (atom.start < place) == left] for left in (True, False)
+        [atom for atom in clump.atoms if (atom.start < place) == is_before]
+        for is_before in (True, False)
     ]
-    before, after = (joined(side, japanese=clump.japanese) for side in sides)
+    before, after = (join_atoms(side, japanese=clump.japanese) for side in sides)
     around = part[: clump.atoms[0].start], part[clump.atoms[-1].end :]
     return " ".join(filter(None, (before, text, after))).join(around)
 
 
-def beside(before: str, after: str) -> str:
+def join_texts(before: str, after: str) -> str:
     """Return two texts as one, with a space between them where their words would be cut anew.
 
     Examples
@@ -127,8 +131,8 @@ def beside(before: str, after: str) -> str:
         return before + after
     last, first = before.rsplit(maxsplit=1)[-1], after.split(maxsplit=1)[0]
     japanese = is_japanese(before) or is_japanese(after)
-    one = one_unit(last, first, japanese=japanese)
-    if one or not cut_alike(last, first, japanese=japanese):
+    glued = is_one_unit(last, first, japanese=japanese)
+    if glued or not keeps_words(last, first, japanese=japanese):
         return f"{before} {after}"
     return before + after
 
@@ -140,7 +144,7 @@ class _Clump:
     clump as it stands in the text, or None where what was never read is cut out of it.
     """
 
-    __slots__ = ("_known", "atoms", "first", "japanese", "last", "lone", "white", "whole")
+    __slots__ = ("_cache", "atoms", "first", "japanese", "last", "lone", "white", "whole")
 
     def __init__(
         self, part: str, white: str, atoms: list[Atom], first: int, japanese: bool
@@ -155,25 +159,25 @@ class _Clump:
         self.last = first + sum(atom.is_feature for atom in atoms)
         self.lone = atoms[0].text if len(atoms) == 1 and atoms[0].is_feature else None
         self.japanese = japanese
-        self._known: dict[tuple[str | None, tuple[bool, ...]], tuple[str, bool]] = {}
+        self._cache: dict[tuple[str | None, tuple[bool, ...]], tuple[str, bool]] = {}
 
-    def left(self, kept: Sequence[bool], token: str | None) -> tuple[str, bool]:
+    def remainder(self, kept: Sequence[bool], token: str | None) -> tuple[str, bool]:
         """Return what is left, and whether it stands where the clump begins or is more than marks.
 
         Otherwise it is marks alone that follow something without a space.
         """
         key = token, tuple(kept[self.first : self.last])
-        if (known := self._known.get(key)) is not None:
-            return known
-        atoms = list(self._left(iter(key[1]), token))
+        if (cached := self._cache.get(key)) is not None:
+            return cached
+        atoms = list(self._atoms_left(iter(key[1]), token))
         text = self._text(atoms)
         begins = bool(atoms) and atoms[0].start == self.atoms[0].start
-        found = text, begins or any(map(str.isalnum, text))
-        if len(self._known) < KNOWN_WAYS:
-            self._known[key] = found
-        return found
+        remainder = text, begins or any(map(str.isalnum, text))
+        if len(self._cache) < KNOWN_WAYS:
+            self._cache[key] = remainder
+        return remainder
 
-    def rewritten(self, texts: Iterator[str]) -> str:
+    def rewrite(self, texts: Iterator[str]) -> str:
         """Return the clump with texts for its features."""
         return self._text(
             [
@@ -182,7 +186,7 @@ class _Clump:
             ]
         )
 
-    def _left(self, kept: Iterator[bool], token: str | None) -> Iterator[Atom]:
+    def _atoms_left(self, kept: Iterator[bool], token: str | None) -> Iterator[Atom]:
         for atom in self.atoms:
             if not atom.is_feature or next(kept):
                 yield atom
@@ -193,7 +197,7 @@ class _Clump:
     def _text(self, atoms: list[Atom]) -> str:
         if self.whole is not None and atoms == self.atoms:
             return self.whole
-        return joined(atoms, japanese=self.japanese)
+        return join_atoms(atoms, japanese=self.japanese)
 
 
 class _Layout:
@@ -203,24 +207,28 @@ class _Layout:
         self.clumps = clumps
         self.leading = leading
         self.trailing = trailing
-        self._known: dict[tuple[str, str], bool] = {}
+        self._cache: dict[tuple[str, str], bool] = {}
 
-    def deleted(self, kept: Sequence[bool]) -> str:
+    def delete(self, kept: Sequence[bool]) -> str:
         """Return the part without what is not kept."""
         pieces = [self.leading]
         last = ""
         gap: str | None = None
         for clump in self.clumps:
-            gap = clump.white if gap is None or gap == clump.white else _one_of(gap, clump.white)
+            gap = (
+                clump.white
+                if gap is None or gap == clump.white
+                else _common_space(gap, clump.white)
+            )
             if clump.lone is None:
-                text, is_apart = clump.left(kept, None)
+                text, is_apart = clump.remainder(kept, None)
             else:
                 text, is_apart = clump.lone if kept[clump.first] else "", True
             if not text:
                 continue
             if not last:
                 last = text
-            elif is_apart or not self._attached(last, text, japanese=clump.japanese):
+            elif is_apart or not self._may_follow(last, text, japanese=clump.japanese):
                 pieces.append(gap)
                 last = text
             else:
@@ -228,35 +236,35 @@ class _Layout:
             pieces.append(text)
             gap = None
         if not last:
-            return _one_of(self.leading, self.trailing)
+            return _common_space(self.leading, self.trailing)
         return "".join([*pieces, self.trailing])
 
-    def masked(self, kept: Sequence[bool], token: str) -> str:
+    def mask(self, kept: Sequence[bool], token: str) -> str:
         """Return the part with a token for each feature that is not kept."""
         pieces = [self.leading]
         for clump in self.clumps:
             pieces.append(clump.white)
             if clump.lone is None:
-                pieces.append(clump.left(kept, token)[0])
+                pieces.append(clump.remainder(kept, token)[0])
             else:
                 pieces.append(clump.lone if kept[clump.first] else token)
         return "".join([*pieces, self.trailing])
 
-    def rewritten(self, texts: Iterator[str]) -> str:
+    def rewrite(self, texts: Iterator[str]) -> str:
         """Return the part with texts for its features."""
         pieces = [self.leading]
         for clump in self.clumps:
-            pieces += [clump.white, clump.rewritten(texts)]
+            pieces += [clump.white, clump.rewrite(texts)]
         return "".join([*pieces, self.trailing])
 
-    def _attached(self, before: str, marks: str, *, japanese: bool) -> bool:
+    def _may_follow(self, before: str, marks: str, *, japanese: bool) -> bool:
         """Tell whether marks may follow a text without a space, as words and marks of their own."""
         key = before, marks
-        if (known := self._known.get(key)) is None:
-            known = cut_alike(before, marks, japanese=japanese)
-            if len(self._known) < KNOWN_WAYS:
-                self._known[key] = known
-        return known
+        if (cached := self._cache.get(key)) is None:
+            cached = keeps_words(before, marks, japanese=japanese)
+            if len(self._cache) < KNOWN_WAYS:
+                self._cache[key] = cached
+        return cached
 
 
 @lru_cache(maxsize=KNOWN_TEXTS)
@@ -273,7 +281,7 @@ def _layout(segmentation: Segmentation, number: int) -> _Layout:
         elif atoms:
             groups.append((piece, []))
         else:
-            groups[-1] = _one_of(white, piece), atoms
+            groups[-1] = _common_space(white, piece), atoms
     leading, trailing = groups[0][0], "" if groups[-1][1] or len(groups) == 1 else groups[-1][0]
     part = segmentation.parts[number]
     japanese = is_japanese(part)
@@ -296,10 +304,15 @@ def _pieces(segmentation: Segmentation, number: int) -> Iterator[Atom | str]:
         inner = tuple(place - start for place in starts[first:last])
         return Atom(part[start:end], start, end, is_feature, first, last, inner)
 
-    features = [(start, end, True) for own, start, end in segmentation.spans if own == number]
-    unread = [(start, end, False) for own, start, end in segmentation.unread if own == number]
+    features = [(start, end, True) for owner, start, end in segmentation.spans if owner == number]
+    unread_places = [
+        (start, end, False) for owner, start, end in segmentation.unread if owner == number
+    ]
     place = 0
-    for start, end, is_feature in [*sorted(features + unread), (len(part), len(part), False)]:
+    for start, end, is_feature in [
+        *sorted(features + unread_places),
+        (len(part), len(part), False),
+    ]:
         for match in _PIECE.finditer(part, place, start):
             begin, finish = match.span()
             if match[0].isspace():
@@ -313,7 +326,7 @@ def _pieces(segmentation: Segmentation, number: int) -> Iterator[Atom | str]:
         place = end
 
 
-def _one_of(gap: str, other: str) -> str:
+def _common_space(gap: str, other: str) -> str:
     """Return one of two white spaces: a line break before others, else the shorter."""
     if not gap or not other:
         return gap or other

@@ -10,7 +10,7 @@ import regex
 
 from explain.text.spans import is_japanese, word_starts
 
-__all__ = ["Atom", "cut_alike", "joined", "one_unit"]
+__all__ = ["Atom", "is_one_unit", "join_atoms", "keeps_words"]
 
 # As scikit-learn's vectorizers see it: the \w of the standard library holds "²", that of regex not.
 _ONE_WORD = re.compile(r"\w\w")
@@ -36,26 +36,26 @@ class Atom(NamedTuple):
     inner: tuple[int, ...]
     is_new: bool = False
 
-    def parted_from(self, other: "Atom") -> bool:
+    def is_apart_from(self, other: "Atom") -> bool:
         """Tell whether no word may hold both this atom and the one that follows it."""
         return self.last_word != other.first_word
 
-    def newly_beside(self, other: "Atom") -> bool:
+    def is_new_neighbour(self, other: "Atom") -> bool:
         """Tell whether the two do not stand side by side in the text."""
         return self.is_new or other.is_new or self.end != other.start
 
 
-def joined(atoms: Sequence[Atom], *, japanese: bool) -> str:
+def join_atoms(atoms: Sequence[Atom], *, japanese: bool) -> str:
     """Return atoms as one text with no more spaces than they need to be cut as they were.
 
     Where several places could part two words, those where something was removed come first.
     """
     pairs = list(enumerate(pairwise(atoms), start=1))
-    new = {number for number, (a, b) in pairs if a.newly_beside(b)}
+    new = {number for number, (a, b) in pairs if a.is_new_neighbour(b)}
     spaces = {
         number
         for number, (a, b) in pairs
-        if number in new and a.parted_from(b) and one_unit(a.text, b.text, japanese=japanese)
+        if number in new and a.is_apart_from(b) and is_one_unit(a.text, b.text, japanese=japanese)
     }
     while len(atoms) > 1:
         pieces = [" " * (number in spaces) + atom.text for number, atom in enumerate(atoms)]
@@ -76,14 +76,14 @@ def _cut_anew(
         begin = ends[number] - len(atom.text)
         first = bisect_right(starts, begin)
         glued = not first or starts[first - 1] != begin
-        if number and glued and atoms[number - 1].parted_from(atom):
+        if number and glued and atoms[number - 1].is_apart_from(atom):
             yield number
         inner = tuple(place - begin for place in starts[first : bisect_left(starts, ends[number])])
         if not atom.is_new and inner != atom.inner and inner != _inner(atom.text, japanese):
             yield from range(max(number, 1), min(number + 2, len(atoms)))
 
 
-def one_unit(before: str, after: str, *, japanese: bool) -> bool:
+def is_one_unit(before: str, after: str, *, japanese: bool) -> bool:
     """Tell whether two texts side by side are one word to those who cut at marks alone.
 
     Nor may they be what makes a text Japanese that was not: its Han characters would be cut anew.
@@ -94,11 +94,11 @@ def one_unit(before: str, after: str, *, japanese: bool) -> bool:
     return not japanese and is_japanese(pair)
 
 
-def cut_alike(before: str, after: str, *, japanese: bool) -> bool:
+def keeps_words(before: str, after: str, *, japanese: bool) -> bool:
     """Tell whether two texts side by side have the words of both, and no others."""
-    starts, own = (word_starts(text, japanese=japanese) for text in (before, after))
-    both = word_starts(before + after, japanese=japanese)
-    return both == [*starts, *(len(before) + start for start in own)]
+    starts, starts_after = (word_starts(text, japanese=japanese) for text in (before, after))
+    starts_together = word_starts(before + after, japanese=japanese)
+    return starts_together == [*starts, *(len(before) + start for start in starts_after)]
 
 
 def _inner(text: str, japanese: bool) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from urllib.parse import quote, quote_plus
 from pydantic import BaseModel
 
 __all__ = [
-    "REMOVED",
+    "REPLACEMENT",
     "message",
     "redacted",
     "redacted_record",
@@ -26,7 +26,7 @@ __all__ = [
     "without_surrogates",
 ]
 
-REMOVED = "[secret removed]"
+REPLACEMENT = "[secret removed]"
 """What stands where a key was."""
 
 LONGEST_MESSAGE = 500
@@ -81,7 +81,7 @@ _SHAPE = re.compile("|".join(_SHAPES))
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=%-]")
 
-_registered: set[str] = set()
+_registered_secrets: set[str] = set()
 
 _Forms: TypeAlias = tuple[tuple[str, bool], ...]
 """How keys may be written, and whether a form is a part of a run of base64."""
@@ -91,7 +91,7 @@ R = TypeVar("R", bound=BaseModel)
 
 def register_secret(value: str) -> None:
     """Have a key that is in no variable of the environment taken out of everything that leaves."""
-    _registered.add(value)
+    _registered_secrets.add(value)
 
 
 def redacted(text: str) -> str:
@@ -102,7 +102,7 @@ def redacted(text: str) -> str:
     >>> redacted("401 for https://me:hunter2@host/v1, Authorization: Bearer abcdef123456")
     '401 for https://[secret removed]@host/v1, Authorization: Bearer [secret removed]'
     """
-    return _redacted(text, _forms(_secrets()))
+    return _redact(text, _forms(_secrets()))
 
 
 def without_surrogates(text: str) -> str:
@@ -127,8 +127,8 @@ def message(text: object) -> str:
     whole = redacted(str(text))
     if len(whole) <= LONGEST_MESSAGE:
         return whole
-    said = f"… ({len(whole):,} characters)"
-    return whole[: LONGEST_MESSAGE - len(said)] + said
+    ending = f"… ({len(whole):,} characters)"
+    return whole[: LONGEST_MESSAGE - len(ending)] + ending
 
 
 def redacted_record(record: R) -> tuple[R, int]:
@@ -137,8 +137,8 @@ def redacted_record(record: R) -> tuple[R, int]:
     The texts that are explained (``parts``) stay as they are. Reasons of failures are cut as well.
     Half of a surrogate pair, which no file can hold, becomes the replacement character.
     """
-    found = _Redaction()
-    return found.record(record), found.strings
+    redaction = _Redaction()
+    return redaction.record(record), redaction.strings
 
 
 class _Redaction:
@@ -176,32 +176,34 @@ class _Redaction:
 
     def _string(self, name: str, text: str) -> str:
         text = without_surrogates(text)
-        named = _SECRET_SETTINGS.search(name) and not _SPECIAL_TOKENS.search(name)
-        new = REMOVED if named and text else _redacted(text, self._forms)
+        is_secret = _SECRET_SETTINGS.search(name) and not _SPECIAL_TOKENS.search(name)
+        new = REPLACEMENT if is_secret and text else _redact(text, self._forms)
         if new == text:
             return message(text) if name in ("reason", "skipped") else text
         self.strings += 1
         return new
 
 
-def _redacted(text: str, forms: _Forms) -> str:
+def _redact(text: str, forms: _Forms) -> str:
     for form, in_run in forms:
         if form in text:
-            text = _without(text, form) if in_run else text.replace(form, REMOVED)
-    return _SHAPE.sub(_keep_name, _PEM.sub(REMOVED, text))
+            text = _without_runs(text, form) if in_run else text.replace(form, REPLACEMENT)
+    return _SHAPE.sub(_keep_name, _PEM.sub(REPLACEMENT, text))
 
 
 def _keep_name(match: re.Match[str]) -> str:
     names = ("scheme", "setting", "header", "address")
-    return "".join(match[name] or "" for name in names) + REMOVED
+    return "".join(match[name] or "" for name in names) + REPLACEMENT
 
 
 def _secrets() -> frozenset[str]:
     """Return the values that are looked for."""
-    named = {value.strip() for name, value in os.environ.items() if _SECRET_VARIABLES.search(name)}
+    secrets = {
+        value.strip() for name, value in os.environ.items() if _SECRET_VARIABLES.search(name)
+    }
     return frozenset(
         value
-        for value in named | _registered
+        for value in secrets | _registered_secrets
         if len(value) >= (_SHORTEST_WORD if value.isalpha() else _SHORTEST)
     )
 
@@ -212,8 +214,8 @@ def _forms(secrets: frozenset[str]) -> _Forms:
     forms: dict[str, bool] = {}
     for value in secrets:
         plain = {value.casefold(), value.upper()}
-        for written in (value, quote(value), quote(value, safe=""), quote_plus(value)):
-            plain |= {written, re.sub("%..", lambda code: code[0].lower(), written)}
+        for quoted in (value, quote(value), quote(value, safe=""), quote_plus(value)):
+            plain |= {quoted, re.sub("%..", lambda code: code[0].lower(), quoted)}
         whole = "".join(f"%{byte:02x}" for byte in value.encode(errors="replace"))
         plain |= {whole, whole.upper(), whole.replace("%", ""), whole.upper().replace("%", "")}
         for escaped in (value, json.dumps(value)[1:-1], repr(value)[1:-1], html.escape(value)):
@@ -234,15 +236,15 @@ def _in_base64(value: bytes) -> Iterator[str]:
                 yield quote(core, safe="")
 
 
-def _without(text: str, form: str) -> str:
+def _without_runs(text: str, form: str) -> str:
     """Return a text without the runs of base64 in which `form` stands: their ends belong to it."""
-    kept, done = [], 0
-    while (start := text.find(form, done)) >= 0:
+    pieces, position = [], 0
+    while (start := text.find(form, position)) >= 0:
         end = start + len(form)
-        while start > done and _BASE64.match(text[start - 1]):
+        while start > position and _BASE64.match(text[start - 1]):
             start -= 1
         while end < len(text) and _BASE64.match(text[end]):
             end += 1
-        kept += [text[done:start], REMOVED]
-        done = end
-    return "".join([*kept, text[done:]])
+        pieces += [text[position:start], REPLACEMENT]
+        position = end
+    return "".join([*pieces, text[position:]])

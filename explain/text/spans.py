@@ -51,8 +51,8 @@ _LETTERS_AND_DIGITS = rf"""(?:
     (?: [\p{{WB=MidNum}}\p{{WB=MidNumLet}}'] {_AFTER}*+ (?=\p{{WB=Numeric}}) )?+
 )++"""
 _RUN = rf"(?: {_LETTERS_AND_DIGITS} | (?:\p{{WB=Katakana}}{_AFTER}*+)++ )"
-_JOINED = rf"(?: (?:(?!\s)\p{{WB=ExtendNumLet}}{_AFTER}*+)++ {_RUN}?+ )"
-_WORD = rf"(?: {_RUN} {_JOINED}*+ | {_JOINED}++ )"
+_JOINED_WORD = rf"(?: (?:(?!\s)\p{{WB=ExtendNumLet}}{_AFTER}*+)++ {_RUN}?+ )"
+_WORD = rf"(?: {_RUN} {_JOINED_WORD}*+ | {_JOINED_WORD}++ )"
 _ADDRESS = r"""
     (?i:(?:https?://|www\.) [!#-;=?-~]*[a-z0-9/])
   | (?<![\w.%+-]) (?i:[a-z0-9._%+-]++ @ [a-z0-9-]++ (?:\.[a-z0-9-]++)++)
@@ -249,7 +249,7 @@ def word_starts(part: str, *, japanese: bool) -> list[int]:
     for start, _ in graphemes:
         starts[start] = True
     wholes = (match.span() for match in _WHOLE.finditer(part))
-    for units in (_repeated(part, graphemes), wholes, _han_words(part, japanese)):
+    for units in (_repeats(part, graphemes), wholes, _han_words(part, japanese)):
         for start, end in units:
             starts[start + 1 : end] = bytes(end - start - 1)
     for joint in _JOINT.finditer(part):
@@ -257,7 +257,7 @@ def word_starts(part: str, *, japanese: bool) -> list[int]:
     return [place for place, start in enumerate(starts) if start]
 
 
-def _repeated(part: str, graphemes: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _repeats(part: str, graphemes: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Yield each pair of neighbouring graphemes that are the same mark."""
     for (start, middle), (_, end) in pairwise(graphemes):
         if part[start:middle] == part[middle:end] and _MARK.match(part, start):

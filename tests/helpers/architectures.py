@@ -14,12 +14,12 @@ TEXTS = [
     "这部电影 é",
 ]
 
-NAMED = {architecture.name: architecture for architecture in ARCHITECTURES}
+ARCHITECTURE_BY_NAME = {architecture.name: architecture for architecture in ARCHITECTURES}
 
 
 @functools.cache
-def made(name: str) -> TransformersClassifier:
-    return NAMED[name].classifier()
+def build_classifier(name: str) -> TransformersClassifier:
+    return ARCHITECTURE_BY_NAME[name].classifier()
 
 
-every_architecture = pytest.mark.parametrize("name", NAMED)
+every_architecture = pytest.mark.parametrize("name", ARCHITECTURE_BY_NAME)

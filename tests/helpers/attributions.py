@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 
 from explain.adapters import TextClassifier
-from explain.attribution import AttributionSettings, ask, attribute
+from explain.attribution import AttributionSettings, attribute, make_requests
 from explain.attribution.methods import Explainer
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest
-from explain.evaluation.verdicts import Answer, MetricResult
+from explain.evaluation.flags import Answer, MetricResult
 from explain.record import Attribution, Target
 from explain.text.spans import Span, Text
 
-__all__ = ["answered", "attribution", "explained", "rng"]
+__all__ = ["answer_of", "attribution", "explain_texts", "rng"]
 
 
 def attribution(**changes: Any) -> Attribution:
@@ -40,16 +40,18 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def explained(
+def explain_texts(
     model: TextClassifier, method: str | Explainer, texts: Sequence[Text]
 ) -> list[tuple[AttributionRequest, Attribution]]:
     """Return questions and their attributions, for the second label."""
-    found = attribute(model, list(texts), method=method, target=1)
-    posed = ask(Engine(model), list(texts), AttributionSettings.of(model), [1] * len(texts))
-    assert all(isinstance(question, AttributionRequest) for question in posed)
-    return list(zip(posed, found, strict=True))  # type: ignore[arg-type]
+    attributions = attribute(model, list(texts), method=method, target=1)
+    requests = make_requests(
+        Engine(model), list(texts), AttributionSettings.of(model), [1] * len(texts)
+    )
+    assert all(isinstance(request, AttributionRequest) for request in requests)
+    return list(zip(requests, attributions, strict=True))  # type: ignore[arg-type]
 
 
-def answered(reading: MetricResult) -> Answer:
-    assert reading.verdict is not None
-    return reading.verdict.answer
+def answer_of(reading: MetricResult) -> Answer:
+    assert reading.flag is not None
+    return reading.flag.answer

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-__all__ = ["DOES", "ROWS", "First", "Reduced", "misbehaving", "trained"]
+__all__ = ["DOES", "ROWS", "First", "Reduced", "misbehaving", "train_pipeline"]
 
 ROWS = tuple(
     (f"a {'good' if i % 2 else 'bad'} film number {i}", "pos" if i % 2 else "neg")
@@ -81,21 +81,21 @@ class First:
     ----------
     does : callable
         What it does whenever it is asked.
-    known : frozenset of str
+    known_texts : frozenset of str
         Texts that it passes on without doing so.
     """
 
     does: Callable[[], None]
-    known: frozenset[str] = frozenset()
+    known_texts: frozenset[str] = frozenset()
 
     def __call__(self, texts: Sequence[str]) -> Sequence[str]:
         """Return the texts."""
-        if not self.known.issuperset(texts):
+        if not self.known_texts.issuperset(texts):
             self.does()
         return texts
 
 
-def trained() -> Pipeline:
+def train_pipeline() -> Pipeline:
     """Return a classifier that gets all of the rows right."""
     model = make_pipeline(CountVectorizer(vocabulary=["bad", "good"]), LogisticRegression())
     return model.fit(*zip(*ROWS, strict=True))

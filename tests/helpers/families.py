@@ -94,7 +94,7 @@ def order(n: int, rng: np.random.Generator) -> Game:
     return _of_neighbours(0.5 * rng.normal(size=n), rng.normal(size=(n, n)))
 
 
-def repeated(n: int, rng: np.random.Generator) -> Game:
+def repeated_words(n: int, rng: np.random.Generator) -> Game:
     """Let a word count once, however often it is there."""
     words = np.minimum(rng.geometric(0.15, n), max(2, n // 2))
     weights = {int(word): rng.normal() for word in np.unique(words)}
@@ -156,7 +156,7 @@ def lexicon(n: int, rng: np.random.Generator) -> Game:
 
 
 FAMILIES: tuple[Family, ...] = (
-    additive, joint, exclusive_or, saturating, pooling, threshold, negation, order, repeated,
+    additive, joint, exclusive_or, saturating, pooling, threshold, negation, order, repeated_words,
     largest, switched, lexicon,
 )  # fmt: skip
 

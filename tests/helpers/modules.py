@@ -56,10 +56,10 @@ class Convolutional(nn.Module):
 
 
 def lstm(task: str = "single_label", **options: Any) -> TorchClassifier:
-    return wrapped(Recurrent(nn.LSTM, len(LABELS[task])), task, **options)
+    return wrap_module(Recurrent(nn.LSTM, len(LABELS[task])), task, **options)
 
 
-def wrapped(module: Any, task: Any = "single_label", **options: Any) -> TorchClassifier:
+def wrap_module(module: Any, task: Any = "single_label", **options: Any) -> TorchClassifier:
     """Return a module with weights large enough to tell words apart."""
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():

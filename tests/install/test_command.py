@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.failing_models import DOES, ROWS, First, Reduced, misbehaving, trained
+from tests.helpers.failing_models import DOES, ROWS, First, Reduced, misbehaving, train_pipeline
 
 if sys.platform == "win32":
     pytest.skip("streams and signals of POSIX", allow_module_level=True)
@@ -35,7 +35,7 @@ GATE = (
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of models, tables, configurations and one audit, for all cases."""
     folder = tmp_path_factory.mktemp("cases")
-    model = trained()
+    model = train_pipeline()
     rows = frozenset(text for text, _ in ROWS)
     models = {
         "sound": model,

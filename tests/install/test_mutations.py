@@ -20,15 +20,15 @@ BUGS = {
         "unit/test_explainers.py::test_occlusion_is_what_is_lost_when_one_feature_goes",
     ),
     "wrong target": (
-        Mutation("explain.engine.games", "model.labels.index(wanted)", "int(np.argmax(scores))"),
+        Mutation("explain.engine.games", "model.labels.index(label)", "int(np.argmax(scores))"),
         "unit/test_games.py::test_the_target_is_a_label_an_index_or_the_predicted_one",
     ),
     "softmax twice": (
         Mutation(
             "explain.engine.games",
-            "own = scores[:, target.index]",
+            "target_scores = scores[:, target.index]",
             "scores = np.exp(scores - np.logaddexp.reduce(scores, axis=1)[:, None]); "
-            "own = scores[:, target.index]",
+            "target_scores = scores[:, target.index]",
         ),
         "unit/test_games.py::test_log_odds_are_those_of_the_softmax_probability",
     ),
@@ -74,7 +74,7 @@ BUGS = {
     ),
     "verdict from an estimate": (
         Mutation(
-            "explain.evaluation.verdicts",
+            "explain.evaluation.flags",
             "if best < better * bar",
             "if better * measure.value < bar",
         ),

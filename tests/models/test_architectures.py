@@ -17,7 +17,12 @@ from explain.engine.games import target_values
 from explain.errors import AdapterError, CapabilityError, ConfigurationError, PredictionError
 from explain.record import Attribution
 from explain.testing import check_classifier
-from tests.helpers.architectures import NAMED, TEXTS, every_architecture, made
+from tests.helpers.architectures import (
+    ARCHITECTURE_BY_NAME,
+    TEXTS,
+    build_classifier,
+    every_architecture,
+)
 from tests.helpers.tiny import (
     LIMIT,
     bare_tokenizer,
@@ -35,12 +40,14 @@ README = Path(__file__).parents[2] / "README.md"
 
 @functools.cache
 def explained(name: str, method: str) -> list[Attribution]:
-    return explain.attribute(made(name), TEXTS, method=method, **OPTIONS.get(method, {}))
+    return explain.attribute(
+        build_classifier(name), TEXTS, method=method, **OPTIONS.get(method, {})
+    )
 
 
 @every_architecture
 def test_a_batch_of_k_equals_k_singles(name: str) -> None:
-    model = made(name)
+    model = build_classifier(name)
     texts = TEXTS + EDGES
     alone = np.vstack([model.predict([text]) for text in texts])
     np.testing.assert_allclose(model.predict(texts), alone, atol=1e-5)
@@ -49,13 +56,13 @@ def test_a_batch_of_k_equals_k_singles(name: str) -> None:
 
 @every_architecture
 def test_the_contract_is_kept(name: str) -> None:
-    assert check_classifier(made(name)).failed == ()
+    assert check_classifier(build_classifier(name)).failed == ()
 
 
 @every_architecture
 @pytest.mark.parametrize("unit", ["word", "token", "sentence"])
 def test_the_full_value_is_that_of_the_exact_text(name: str, unit: str) -> None:
-    model = made(name)
+    model = build_classifier(name)
     texts = [*TEXTS, *EDGES[:3]]
     for text, attribution in zip(
         texts, explain.attribute(model, texts, method="occlusion", unit=unit), strict=True
@@ -74,14 +81,16 @@ def test_integrated_gradients_close_their_gap(name: str) -> None:
 
 @every_architecture
 def test_what_lies_beyond_the_limit_is_told(name: str) -> None:
-    model = made(name)
+    model = build_classifier(name)
     ((unread,),) = model.unread([EDGES[-1]])
     (tokens,) = model.tokens([EDGES[-1]])
     assert tokens[-1].end <= unread.start < unread.end == 500 - (EDGES[-1][unread.end - 1] != " ")
 
 
 def test_the_readme_says_what_was_measured(request: pytest.FixtureRequest) -> None:
-    rows = {name: [*map(functools.partial(measure, name), METHODS)] for name in NAMED}
+    rows = {
+        name: [*map(functools.partial(measure, name), METHODS)] for name in ARCHITECTURE_BY_NAME
+    }
     page = README.read_text()
     if request.config.getoption("--update-golden"):
         README.write_text(re.sub(BLOCK, lambda found: found[1] + table(rows) + found[3], page))
@@ -107,7 +116,9 @@ def measure(name: str, method: str) -> tuple[float | None, float]:
     """Return the completeness gap of a method, where it promises none, and batch against single."""
     together = explained(name, method)
     options = OPTIONS.get(method, {})
-    alone = [explain.attribute(made(name), t, method=method, **options) for t in TEXTS[:2]]
+    alone = [
+        explain.attribute(build_classifier(name), t, method=method, **options) for t in TEXTS[:2]
+    ]
     error = max(
         float(np.abs(np.subtract(a.values, b.values)).max())
         for a, b in zip(together, alone, strict=False)
@@ -131,13 +142,13 @@ def table(rows: dict[str, list[tuple[float | None, float]]]) -> str:
 
 @pytest.mark.parametrize("name", ["T5", "BART"])
 def test_both_embeddings_of_an_encoder_decoder_are_followed(name: str) -> None:
-    model = made(name)
+    model = build_classifier(name)
     assert len(model.embeddings) == 2
     encoding = model.encode(["a good film"])
     encoder, decoder = (rows[0] for rows in encoding.spans)
     assert decoder == (None, *encoder[:-1])
     # A path that follows the encoder alone ends somewhere else.
-    half = NAMED[name].classifier()
+    half = ARCHITECTURE_BY_NAME[name].classifier()
     encoder_only = half.embeddings[:1]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransformersClassifier, "embeddings", encoder_only)
@@ -153,7 +164,7 @@ def _first_layer(encoding: Encoding) -> tuple[Any, Any]:
 
 @pytest.mark.parametrize("pair", [(300, 2), (2, 300), (200, 300), (31, 32), (70, 90)])
 def test_a_long_pair_is_cut_as_its_tokenizer_would(pair: tuple[int, int]) -> None:
-    model = made("BERT")
+    model = build_classifier("BERT")
     text = ("a good film " * pair[0], "really bad , " * pair[1])
     expected = model.tokenizer(*text, truncation=True, max_length=LIMIT)["input_ids"]
     assert list(model._tokenize([text])["input_ids"]) == [expected]
@@ -163,7 +174,7 @@ def test_a_hostile_pair_does_not_fill_the_memory() -> None:
     # Untreated, the tokenizers library makes all pairs of 800 windows: 2.6 GB were seen.
     pair = ("a good film " * 16_000, "really bad , " * 16_000)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert np.isfinite(made("BERT").predict([pair])).all()
+    assert np.isfinite(build_classifier("BERT").predict([pair])).all()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000
 
 
@@ -181,9 +192,9 @@ def test_the_last_token_is_pooled_whatever_the_padding_side(side: str) -> None:
 
 @every_architecture
 def test_padding_stands_right_whatever_the_tokenizer_says(name: str) -> None:
-    tokenizer = NAMED[name].tokenizer()
+    tokenizer = ARCHITECTURE_BY_NAME[name].tokenizer()
     tokenizer.padding_side = "left"
-    model = TransformersClassifier(made(name).model, tokenizer)
+    model = TransformersClassifier(build_classifier(name).model, tokenizer)
     alone = np.vstack([model.predict([text]) for text in TEXTS])
     np.testing.assert_allclose(model.predict(TEXTS), alone, atol=1e-5)
 

@@ -107,7 +107,7 @@ def estimator() -> Any:
     return make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, [1, 0, 1, 0, 0])
 
 
-SAVED: dict[str, Callable[[Path], Any]] = {
+SAVE_MODEL: dict[str, Callable[[Path], Any]] = {
     "transformer": transformer,
     "sharded": sharded,
     "mistral": mistral,
@@ -119,16 +119,16 @@ SAVED: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.fixture
-def saved(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+def saved_model(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """Return path and options of a saved model; peft asks a hub while it saves one."""
-    return SAVED[request.param](tmp_path)
+    return SAVE_MODEL[request.param](tmp_path)
 
 
-@pytest.mark.parametrize("saved", SAVED, indirect=True)
+@pytest.mark.parametrize("saved_model", SAVE_MODEL, indirect=True)
 def test_a_saved_model_is_loaded_and_explained_without_a_connection(
-    saved: Any, reached: list[str]
+    saved_model: Any, reached: list[str]
 ) -> None:
-    path, options = saved
+    path, options = saved_model
     model = explain.load(path, **options)
     explain.attribute(model, TEXTS[0], method="occlusion")
     assert reached == []

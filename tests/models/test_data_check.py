@@ -12,7 +12,13 @@ from explain.adapters.base import VocabularyClassifier
 from explain.adapters.transformers import TransformersClassifier
 from explain.checks.data.duplicates import near_duplicates
 from explain.record import Measure, Section
-from tests.helpers.audited import audit_scores, finding_claims, labels_of, measures_of, texts_of
+from tests.helpers.audit_helpers import (
+    audit_scores,
+    finding_claims,
+    labels_of,
+    measures_of,
+    texts_of,
+)
 from tests.helpers.tiny import byte_tokenizer, piece_tokenizer, random_model
 
 N = 300

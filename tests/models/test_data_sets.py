@@ -26,7 +26,7 @@ from explain.engine.games import MaskToken
 from explain.record import AuditRecord, IntervalsFigure, Measure, Section
 from explain.text.spans import Segmentation, words
 from tests.helpers.pages import Page, paragraphs
-from tests.helpers.watched import Watched
+from tests.helpers.recording_page import RecordingPage
 
 N_AUDITED = 150
 """Rows of each audit: enough for every statistic, few enough for a test."""
@@ -34,7 +34,7 @@ N_AUDITED = 150
 Case: TypeAlias = Callable[[Path, TransformersClassifier, TransformersClassifier], AuditRecord]
 
 
-def trained(table: pd.DataFrame, **words: object) -> TextClassifier:
+def train_model(table: pd.DataFrame, **words: object) -> TextClassifier:
     """Return TF-IDF and logistic regression, trained on a table within seconds."""
     pipeline = make_pipeline(TfidfVectorizer(**words), LogisticRegression(max_iter=300))
     return explain.wrap(pipeline.fit(table["text"], table["label"]), name="TF-IDF")
@@ -44,7 +44,7 @@ def held_out_audit(table: pd.DataFrame, n_training: int, **words: object) -> Aud
     """Return the audit of a model that was trained on other rows of the same table."""
     shuffled = table.sample(n=n_training + N_AUDITED, random_state=0)
     return explain.audit(
-        trained(shuffled[:n_training], **words),
+        train_model(shuffled[:n_training], **words),
         shuffled[n_training:],
         label="label",
         methods=[Shap(budget=128), Lime(budget=128)],
@@ -58,12 +58,12 @@ def chinese(shared: Path, *_: TextClassifier) -> AuditRecord:
 
 
 def tweets(language: str) -> Case:
-    def audited(shared: Path, *_: TextClassifier) -> AuditRecord:
+    def audit_of_sst2(shared: Path, *_: TextClassifier) -> AuditRecord:
         table = pd.read_csv(shared / "data/multilingual_sentiment/tweets.csv")
         spoken = table[table["language"] == language]
         return held_out_audit(spoken, 1500, analyzer="char_wb", ngram_range=(2, 4))
 
-    return audited
+    return audit_of_sst2
 
 
 def identities(shared: Path, *_: TextClassifier) -> AuditRecord:
@@ -74,7 +74,7 @@ def intents(shared: Path, *_: TextClassifier) -> AuditRecord:
     training = pd.read_csv(shared / "data/clinc150/train.csv")
     held_out = pd.read_csv(shared / "data/clinc150/dev.csv")
     return explain.audit(
-        trained(training.groupby("label").head(20)),
+        train_model(training.groupby("label").head(20)),
         held_out.sample(n=400, random_state=0),
         label="label",
         methods=[Shap(budget=128), Lime(budget=128)],
@@ -137,15 +137,15 @@ def texts_explained(record: AuditRecord) -> list[str]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_an_audit_of_real_data_opens_and_gives_its_texts_back(
-    name: str, audits: Audits, watched: Watched, tmp_path: Path
+    name: str, audits: Audits, recording_page: RecordingPage, tmp_path: Path
 ) -> None:
     record = audits(name)
-    page = watched.open(record, tmp_path)
+    page = recording_page.open(record, tmp_path)
     shown = page.locator("article p.text").evaluate_all("all => all.map(p => p.textContent)")
     explained = texts_explained(record)
     assert explained
     assert shown[: len(explained)] == explained
-    assert watched.events == []
+    assert recording_page.events == []
     for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -158,7 +158,7 @@ def test_every_number_of_the_performance_has_its_n_and_is_on_the_page(
     record = audits(name)
     html = reports.render_html(record)
     performance = section(record, "performance")
-    assert {m.n for m in performance.measures} == {len(record.instances)}
+    assert {m.n for m in performance.measures} == {record.scored}
     for label in {i.predicted for i in record.instances if i.attributions}:
         assert f"<bdi>{label}</bdi>" in html
     for measure in performance.measures:
@@ -183,9 +183,9 @@ def test_no_highlight_cuts_what_is_read_as_one_character(name: str, audits: Audi
 
 
 def test_arabic_is_set_from_right_to_left_and_joined_across_highlights(
-    audits: Audits, watched: Watched, tmp_path: Path
+    audits: Audits, recording_page: RecordingPage, tmp_path: Path
 ) -> None:
-    page = watched.open(audits("arabic"), tmp_path)
+    page = recording_page.open(audits("arabic"), tmp_path)
     paragraph = page.locator("article p.text", has_text=re.compile("[ء-ي]{3}.*[ء-ي]{3}")).first
     assert paragraph.evaluate("p => getComputedStyle(p).direction") == "rtl"
     first, last = paragraph.evaluate(
@@ -206,11 +206,12 @@ def test_the_confusions_of_150_labels_are_listed_and_not_drawn(audits: Audits) -
     recalls = [m.value for m in lowest.measures if m.value is not None]
     assert recalls == sorted(recalls)
     assert len(recalls) == 16
-    n_given = len({i.label for i in record.instances})
+    n_given = len({labels[0] for labels in record.predictions.labels})
     assert f"16 of {n_given} recalls" in lowest.description
     assert f"have none: {150 - n_given}." in lowest.description
     confusions = next(t for t in performance.tables if t.title == "Most frequent confusions")
-    wrong = Counter((i.label, i.predicted) for i in record.instances if not i.right)
+    rows = zip(record.predictions.labels, record.predictions.predicted, strict=True)
+    wrong = Counter((label, answer) for (label,), answer in rows if label != answer)
     assert {(row[0], row[1]): row[2] for row in confusions.rows}.items() <= wrong.items()
     assert [row[2] for row in confusions.rows] == sorted(wrong.values(), reverse=True)[:20]
     assert f"of {wrong.total()} wrong predictions" in str(confusions.note)
@@ -225,13 +226,13 @@ def test_a_table_of_150_labels_shows_the_worst_and_folds_the_others(audits: Audi
 
 
 def test_what_of_a_long_text_was_never_read_is_counted_and_struck_through(
-    audits: Audits, watched: Watched, tmp_path: Path
+    audits: Audits, recording_page: RecordingPage, tmp_path: Path
 ) -> None:
     record = audits("long")
     cut = next(i for i in record.instances if i.attributions and i.unread)
     unread = "".join(cut.parts[0][span.start : span.end] for span in cut.unread)
     assert len(unread) > 500
-    page = watched.open(record, tmp_path)
+    page = recording_page.open(record, tmp_path)
     card = page.locator(f"[id='i-{cut.id}']")
     assert "".join(card.locator("s").all_text_contents()) == unread
     assert f"Struck through: {len(unread):,} of {len(cut.parts[0]):,} characters" in (
@@ -282,11 +283,11 @@ def test_a_masked_pair_keeps_its_two_segments(nli: TransformersClassifier, side:
 def test_the_page_of_a_thousand_rows_and_thirty_explanations_can_be_mailed(shared: Path) -> None:
     table = pd.read_csv(shared / "data/sst2/train.csv").sample(n=2000, random_state=0)
     record = explain.audit(
-        trained(table[:1000]),
+        train_model(table[:1000]),
         table[1000:],
         label="label",
         methods=[Shap(budget=64), Lime(budget=64), Occlusion()],
         instances=30,
     )
-    assert len(record.instances) == 1000
+    assert record.scored == 1000
     assert len(reports.render_html(record).encode()) < 3_000_000

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from explain.auditing.archive import read_record
 from explain.cli import app
 from explain.record import AuditRecord
-from tests.helpers.watched import Watched
+from tests.helpers.recording_page import RecordingPage
 
 PAIRS = ["--text", "premise", "--text-pair", "hypothesis"]
 FEW = ["--check", "data", "--check", "performance", "--check", "explanations"]
@@ -22,7 +22,7 @@ JOBS = {
 
 
 @pytest.fixture(scope="module", params=JOBS)
-def audited(
+def audit_of_demo(
     request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, float]:
     """Return the folder of an audit, and the accuracy that the model's README states."""
@@ -38,19 +38,19 @@ def audited(
 
 
 @pytest.fixture
-def record(audited: tuple[Path, float]) -> AuditRecord:
-    return read_record(audited[0] / "audit.json")
+def record(audit_of_demo: tuple[Path, float]) -> AuditRecord:
+    return read_record(audit_of_demo[0] / "audit.json")
 
 
 def test_the_accuracy_is_the_known_one_with_its_interval(
-    audited: tuple[Path, float], record: AuditRecord
+    audit_of_demo: tuple[Path, float], record: AuditRecord
 ) -> None:
     performance = next(section for section in record.sections if section.id == "performance")
     accuracy = performance.measures[0]
-    assert accuracy.value == pytest.approx(audited[1], abs=5e-4)
+    assert accuracy.value == pytest.approx(audit_of_demo[1], abs=5e-4)
     assert accuracy.lower is not None
     assert accuracy.upper is not None
-    assert accuracy.lower < audited[1] < accuracy.upper
+    assert accuracy.lower < audit_of_demo[1] < accuracy.upper
     assert accuracy.n == record.rows
 
 
@@ -63,17 +63,19 @@ def test_every_chosen_instance_is_explained_by_three_methods(record: AuditRecord
 
 
 def test_the_page_opens_from_disk_alone_and_gives_the_texts_back(
-    audited: tuple[Path, float], record: AuditRecord, watched: Watched
+    audit_of_demo: tuple[Path, float], record: AuditRecord, recording_page: RecordingPage
 ) -> None:
-    page = watched.goto(audited[0] / "audit.html")
+    page = recording_page.goto(audit_of_demo[0] / "audit.html")
     shown = page.locator("p.text").evaluate_all("all => all.map(p => p.textContent)")
     expected = [p for i in record.instances if i.attributions for p in i.parts]
     assert [text for text in shown if text in expected] == expected
-    assert watched.events == []
+    assert recording_page.events == []
 
 
-def test_the_log_holds_the_timings_and_the_counts(audited: tuple[Path, float]) -> None:
-    entries = [json.loads(line) for line in (audited[0] / "run.jsonl").read_text().splitlines()]
+def test_the_log_holds_the_timings_and_the_counts(audit_of_demo: tuple[Path, float]) -> None:
+    entries = [
+        json.loads(line) for line in (audit_of_demo[0] / "run.jsonl").read_text().splitlines()
+    ]
     stages = {entry["event"]: entry for entry in entries}
     assert stages["shap"]["seconds"] > 0
     assert stages["counts"]["detail"]["evaluations"] > 1_000

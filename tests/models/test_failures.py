@@ -28,7 +28,7 @@ ROWS = [
     }
     for i in range(60)
 ]
-KNOWN = {row["text"] for row in ROWS}
+KNOWN_TEXTS = {row["text"] for row in ROWS}
 AT_CALLS = (1, 2, 3, 5, 8, 12, 20, 40, 80, 150, 250, 400)
 
 
@@ -38,7 +38,7 @@ def probabilities(texts: Sequence[str]) -> NDArray[np.float64]:
     return np.column_stack([1 - p, p])
 
 
-def audited(function: Callable[[list[str]], Any], **options: Any) -> AuditRecord:
+def run_audit(function: Callable[[list[str]], Any], **options: Any) -> AuditRecord:
     model = explain.wrap(function, labels=["neg", "pos"])
     return explain.audit(model, ROWS, label="label", **{"instances": 0, **options})
 
@@ -52,9 +52,9 @@ def test_an_endpoint_that_dies_is_given_up_and_what_is_done_is_kept(last: int) -
             raise ConnectionError(REASON)
         return probabilities(texts)
 
-    record = audited(dies, instances=2, methods=["occlusion"])
+    record = run_audit(dies, instances=2, methods=["occlusion"])
     assert next(calls) - 1 <= last + 100
-    assert len(record.instances) == len(ROWS)
+    assert record.scored == len(record.predictions) == len(ROWS)
     assert not any(REASON in finding.claim for finding in record.findings)
     if last < 20:
         lost = [s.skipped for s in record.sections if s.skipped and REASON in s.skipped]
@@ -68,12 +68,12 @@ def test_texts_of_checks_that_get_no_answer_are_counted_with_the_reason(share: f
 
     def fails(texts: list[str]) -> NDArray[np.float64]:
         for text in texts:
-            if text not in KNOWN and zlib.crc32(text.encode()) % 1000 < share * 1000:
+            if text not in KNOWN_TEXTS and zlib.crc32(text.encode()) % 1000 < share * 1000:
                 lost.add(text)
                 raise ConnectionError(REASON)
         return probabilities(texts)
 
-    record = audited(fails, checks=["robustness"])
+    record = run_audit(fails, checks=["robustness"])
     section = record.sections[0]
     if share >= 0.1:
         assert section.skipped is not None
@@ -115,11 +115,11 @@ def test_a_model_that_ends_the_program_has_failed() -> None:
             sys.exit(0)
         return probabilities(texts)
 
-    record = audited(leaves, checks=["fairness", "performance"])
+    record = run_audit(leaves, checks=["fairness", "performance"])
     done = {s.id: s.skipped is None for s in record.sections}
     assert (done["fairness"], done["performance"]) == (False, True)
     with pytest.raises(PredictionError, match="SystemExit"):
-        audited(lambda texts: sys.exit(0))
+        run_audit(lambda texts: sys.exit(0))
 
 
 class Panic(BaseException):
@@ -155,7 +155,7 @@ class Broken:
 
 def test_what_a_check_raises_is_a_reason_and_its_traceback_goes_to_the_log() -> None:
     log: list[LogEntry] = []
-    record = audited(probabilities, checks=[Broken(), "performance"], log=log.append)
+    record = run_audit(probabilities, checks=[Broken(), "performance"], log=log.append)
     broken, performance = record.sections[:2]
     assert broken.skipped == "the check failed with ZeroDivisionError: of its own"
     assert performance.measures
@@ -173,7 +173,7 @@ def test_a_method_with_a_bug_is_not_measured_and_the_others_are_kept(
 
     monkeypatch.setattr(Occlusion, "plan", broken)
     log: list[LogEntry] = []
-    record = audited(
+    record = run_audit(
         probabilities, instances=2, methods=["occlusion", "lime"], checks=[], log=log.append
     )
     (lost,) = [section for section in record.sections if section.id == "method-occlusion"]
@@ -191,7 +191,7 @@ def test_a_grading_with_a_bug_is_not_measured_and_the_explanations_are_kept(
         raise kind("of its own")
 
     monkeypatch.setattr("explain.auditing.run.evaluate_explanations", broken)
-    record = audited(probabilities, instances=2, methods=["occlusion"], checks=[])
+    record = run_audit(probabilities, instances=2, methods=["occlusion"], checks=[])
     (lost,) = [section for section in record.sections if section.id == "trust"]
     assert lost.skipped == f"the grading failed with {kind.__name__}: of its own"
     assert sum(len(instance.attributions) for instance in record.instances) == 2
@@ -199,11 +199,11 @@ def test_a_grading_with_a_bug_is_not_measured_and_the_explanations_are_kept(
 
 def test_a_check_that_is_asked_for_what_it_cannot_do_still_ends_the_audit() -> None:
     with pytest.raises(ConfigurationError, match="of its own"):
-        audited(probabilities, checks=[Broken(wrong_use=True)])
+        run_audit(probabilities, checks=[Broken(wrong_use=True)])
 
 
 @pytest.mark.parametrize("given", ["noon", "1e30", "nan", "inf", "-1e30"])
 def test_a_day_that_is_no_time_is_refused(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", given)
     with pytest.raises(ConfigurationError, match="SOURCE_DATE_EPOCH"):
-        audited(probabilities, checks=[])
+        run_audit(probabilities, checks=[])

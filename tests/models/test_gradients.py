@@ -11,7 +11,7 @@ from torch import Tensor
 
 import explain
 from explain.adapters.transformers import TransformersClassifier
-from explain.attribution import AttributionSettings, ask
+from explain.attribution import AttributionSettings, make_requests
 from explain.attribution.methods import (
     DeepLift,
     GradientShap,
@@ -22,8 +22,8 @@ from explain.attribution.methods.base import relative_gap
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest
 from explain.errors import CapabilityError, ConfigurationError
-from tests.helpers.architectures import TEXTS, every_architecture, made
-from tests.helpers.modules import WORDS, Perceptron, lstm, wrapped
+from tests.helpers.architectures import TEXTS, build_classifier, every_architecture
+from tests.helpers.modules import WORDS, Perceptron, lstm, wrap_module
 from tests.helpers.reference.captum_package import layer_method_by_hand
 
 SENTENCE = "a stunning , lyrical work ."
@@ -31,9 +31,9 @@ ONE_PASS = ["gradient_x_input", "gradient_l2", "gradient_shap", "deep_lift"]
 
 
 def question(model: Any, text: str, seed: int = 0) -> AttributionRequest:
-    (asked,) = ask(Engine(model), [text], AttributionSettings.of(model, seed=seed))
-    assert isinstance(asked, AttributionRequest)
-    return asked
+    (request,) = make_requests(Engine(model), [text], AttributionSettings.of(model, seed=seed))
+    assert isinstance(request, AttributionRequest)
+    return request
 
 
 def test_twenty_four_sentences_close_their_gap_with_few_gradients(
@@ -56,13 +56,13 @@ def test_gradients_are_counted_as_they_are_taken(monkeypatch: pytest.MonkeyPatch
     taken = 0
     scores = type(model).differentiable_scores
 
-    def counted(self: Any, inputs: dict[str, Tensor]) -> Tensor:
+    def count_calls(self: Any, inputs: dict[str, Tensor]) -> Tensor:
         nonlocal taken
         found = scores(self, inputs)
         taken += len(found) * found.requires_grad
         return found
 
-    monkeypatch.setattr(type(model), "differentiable_scores", counted)
+    monkeypatch.setattr(type(model), "differentiable_scores", count_calls)
     found = explain.attribute(
         model, "a good film , really good", method="integrated_gradients", tolerance=1e-4
     )
@@ -131,9 +131,9 @@ def test_other_methods_equal_captum_called_by_hand(
 @every_architecture
 @pytest.mark.parametrize("method", ONE_PASS)
 def test_every_architecture_is_explained_alike_alone_and_in_a_batch(name: str, method: str) -> None:
-    together = explain.attribute(made(name), TEXTS, method=method)
+    together = explain.attribute(build_classifier(name), TEXTS, method=method)
     for text, one in zip(TEXTS[:2], together, strict=False):
-        alone = explain.attribute(made(name), text, method=method)
+        alone = explain.attribute(build_classifier(name), text, method=method)
         np.testing.assert_allclose(one.values, alone.values, atol=2e-4)
         assert any(one.values)
 
@@ -164,7 +164,7 @@ def test_gradient_shap_tends_to_integrated_gradients_as_its_errors_say() -> None
 
 
 def test_deep_lift_sums_where_every_activation_is_a_module() -> None:
-    model = wrapped(Perceptron(shared=False), "multi_label")
+    model = wrap_module(Perceptron(shared=False), "multi_label")
     model.labels = ("x", "y", "z")
     texts = ["a good film", "really bad film", "the payment failed again !"]
     for found in explain.attribute(model, texts, method="deep_lift"):
@@ -173,7 +173,7 @@ def test_deep_lift_sums_where_every_activation_is_a_module() -> None:
 
 
 def test_deep_lift_says_what_functions_leave_unexplained() -> None:
-    model = wrapped(Perceptron(shared=False, functional=True), "multi_label")
+    model = wrap_module(Perceptron(shared=False, functional=True), "multi_label")
     found = explain.attribute(model, "a good film", method="deep_lift")
     total = found.full_value - found.empty_value
     assert found.diagnostics["complete"] is False
@@ -181,7 +181,7 @@ def test_deep_lift_says_what_functions_leave_unexplained() -> None:
 
 
 def test_deep_lift_refuses_an_activation_that_is_called_twice() -> None:
-    model = wrapped(Perceptron(shared=True), "multi_label")
+    model = wrap_module(Perceptron(shared=True), "multi_label")
     with pytest.raises(CapabilityError, match="calls its Tanh 'one' 2 times"):
         explain.attribute(model, "a good film", method="deep_lift")
 

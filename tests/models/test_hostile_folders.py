@@ -84,7 +84,7 @@ def index(content: object) -> Spoils:
     return spoil
 
 
-def named(name: object, make: Callable[[Path], object] = lambda path: None) -> Spoils:
+def folder_with_name(name: object, make: Callable[[Path], object] = lambda path: None) -> Spoils:
     """Have an index name weights, and make them."""
 
     def spoil(folder: Path) -> None:
@@ -168,7 +168,7 @@ def listening(path: Path) -> None:
         own.bind(f"/proc/self/fd/{here}/{path.name}")
 
 
-def repeated(folder: Path) -> None:
+def with_repeated_name(folder: Path) -> None:
     content = json.loads((folder / "tokenizer.json").read_text())
     content["post_processor"]["single"] = [{"Sequence": {"id": "A", "type_id": 0}}] * 5_000
     (folder / "tokenizer.json").write_text(json.dumps(content))
@@ -200,21 +200,30 @@ MANY = {str(number): f"label {number}" for number in range(200_000)}
 
 FOLDERS: dict[str, tuple[Spoils, str]] = {
     "index of a pickle": (
-        named("x.bin", lambda p: shutil.copy(p.parents[1] / "evil.bin", p)),
+        folder_with_name("x.bin", lambda p: shutil.copy(p.parents[1] / "evil.bin", p)),
         "no safetensors",
     ),
-    "index of a pickle outside": (named("../evil.bin"), "outside of the folder"),
-    "index above": (named("../outside.safetensors"), "outside of the folder"),
-    "index from the root": (named("/dev/zero"), "outside of the folder"),
-    "index below": (named("below/part.safetensors"), "outside of the folder"),
-    "index with other strokes": (named("..\\outside.safetensors"), "outside of the folder"),
-    "index of this folder": (named("."), "outside of the folder"),
-    "index of nothing": (named(""), "outside of the folder"),
-    "index of a list": (named(["part.safetensors"]), "no safetensors"),
-    "index of a pipe": (named("x.safetensors", os.mkfifo), "a pipe, a socket or a device"),
-    "index of a link": (named("x.safetensors", link("../outside.safetensors")), "is a link"),
-    "index of a device": (named("x.safetensors", link("/dev/zero")), "is a link"),
-    "index of what is not there": (named("x.safetensors"), "which is not there"),
+    "index of a pickle outside": (folder_with_name("../evil.bin"), "outside of the folder"),
+    "index above": (folder_with_name("../outside.safetensors"), "outside of the folder"),
+    "index from the root": (folder_with_name("/dev/zero"), "outside of the folder"),
+    "index below": (folder_with_name("below/part.safetensors"), "outside of the folder"),
+    "index with other strokes": (
+        folder_with_name("..\\outside.safetensors"),
+        "outside of the folder",
+    ),
+    "index of this folder": (folder_with_name("."), "outside of the folder"),
+    "index of nothing": (folder_with_name(""), "outside of the folder"),
+    "index of a list": (folder_with_name(["part.safetensors"]), "no safetensors"),
+    "index of a pipe": (
+        folder_with_name("x.safetensors", os.mkfifo),
+        "a pipe, a socket or a device",
+    ),
+    "index of a link": (
+        folder_with_name("x.safetensors", link("../outside.safetensors")),
+        "is a link",
+    ),
+    "index of a device": (folder_with_name("x.safetensors", link("/dev/zero")), "is a link"),
+    "index of what is not there": (folder_with_name("x.safetensors"), "which is not there"),
     "index without weights": (index({"metadata": {}}), "no weight_map"),
     "index of no weights": (index({"weight_map": {}}), "names no weights"),
     "index that is a list": (index(["part.safetensors"]), "no weight_map"),
@@ -316,7 +325,7 @@ FOLDERS: dict[str, tuple[Spoils, str]] = {
         "makes",
     ),
     "tokenizer that prepends": (normalizer({"type": "Prepend", "prepend": "b" * 10**6}), "makes"),
-    "tokenizer that repeats": (repeated, "makes"),
+    "tokenizer that repeats": (with_repeated_name, "makes"),
     "tokenizer that fills up": (padded(strategy={"Fixed": 10**9}), "padding"),
     "tokenizer that fills up to a multiple": (padded(pad_to_multiple_of=10**9), "padding"),
     "tokenizer of a pattern without end": (
@@ -366,7 +375,7 @@ FOLDERS: dict[str, tuple[Spoils, str]] = {
 
 
 @dataclass(frozen=True)
-class Seen:
+class LoadOutcome:
     """What loading led to, and what was opened on the way."""
 
     error: str
@@ -375,7 +384,7 @@ class Seen:
     seconds: float
 
 
-class Asked(Exception):
+class AnsweringInput(Exception):
     """Somebody asked a question on standard input."""
 
 
@@ -383,7 +392,7 @@ class NobodyThere:
     """A standard input that must not be read."""
 
     def readline(self, *_: object) -> str:
-        raise Asked
+        raise AnsweringInput
 
     read = __iter__ = readline
 
@@ -391,7 +400,7 @@ class NobodyThere:
 EVENTS = ("open", "os.system", "subprocess.Popen", "socket.connect", "os.exec", "os.posix_spawn")
 
 
-def watched(results: Connection, source: str, options: dict[str, Any]) -> None:
+def report_load(results: Connection, source: str, options: dict[str, Any]) -> None:
     """Load a model, and send what happened."""
     signal.alarm(SECONDS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -410,16 +419,16 @@ def watched(results: Connection, source: str, options: dict[str, Any]) -> None:
         result = (repr(error), "")
     else:
         result = ("", "")
-    results.send(Seen(*result, tuple(opened), time.monotonic() - started))
+    results.send(LoadOutcome(*result, tuple(opened), time.monotonic() - started))
     results.close()
     os._exit(0)
 
 
-def load(source: str, **options: Any) -> Seen:
+def load(source: str, **options: Any) -> LoadOutcome:
     """Load a model in a process of its own."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("fork").Process(
-        target=watched, args=(theirs, source, options)
+        target=report_load, args=(theirs, source, options)
     )
     process.start()
     theirs.close()
@@ -429,11 +438,11 @@ def load(source: str, **options: Any) -> Seen:
         process.join()
         pytest.fail(f"the process ended with {process.exitcode}")
     process.join()
-    assert isinstance(seen, Seen)
+    assert isinstance(seen, LoadOutcome)
     return seen
 
 
-def outside(seen: Seen, folder: Path) -> list[str]:
+def outside(outcome: LoadOutcome, folder: Path) -> list[str]:
     """Return what was opened that is neither in the folder nor of Python's own."""
     homes = (f"open {folder}/", *(f"open {path}/" for path in (sys.prefix, sys.base_prefix)))
     own = f"open {Path(explain.__file__).parents[1]}"
@@ -441,19 +450,19 @@ def outside(seen: Seen, folder: Path) -> list[str]:
     harmless = (*homes, own, *modules)
     return [
         event
-        for event in seen.opened
+        for event in outcome.opened
         if not event.startswith(harmless) and not event.removeprefix("open ").isdecimal()
     ]
 
 
-def check(seen: Seen, folder: Path, says: str) -> None:
-    assert seen.error in ("AdapterError", "UnsafeModelError", "PredictionError"), seen
-    assert says in seen.said
-    assert "\n" not in seen.said
-    assert len(seen.said) < 1_000
-    assert outside(seen, folder) == []
+def check(outcome: LoadOutcome, folder: Path, says: str) -> None:
+    assert outcome.error in ("AdapterError", "UnsafeModelError", "PredictionError"), outcome
+    assert says in outcome.said
+    assert "\n" not in outcome.said
+    assert len(outcome.said) < 1_000
+    assert outside(outcome, folder) == []
     assert not Path(TRACE).exists()
-    assert seen.seconds < SECONDS / 2
+    assert outcome.seconds < SECONDS / 2
 
 
 @pytest.mark.parametrize("case", FOLDERS)
@@ -663,7 +672,7 @@ def test_what_is_never_loaded_is_not_hashed(folder: Path) -> None:
 
 
 def test_all_parts_of_an_index_are_hashed(folder: Path) -> None:
-    named("part 1.safetensors", link("part.safetensors"))(folder)
+    folder_with_name("part 1.safetensors", link("part.safetensors"))(folder)
     files = [file.path for file in explain.load(folder).describe().files]  # type: ignore[attr-defined]
     assert {"part 1.safetensors", "model.safetensors.index.json"} <= set(files)
 

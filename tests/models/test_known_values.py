@@ -19,16 +19,16 @@ from explain.adapters import TextClassifier
 from explain.attribution.methods import Estimate, Explainer, Lime, Shap, make_explainer
 from explain.attribution.methods.base import all_coalitions, empty_and_full
 from explain.engine import Engine
-from explain.engine.games import Kept, Masker, Plan, Values
+from explain.engine.games import Coalition, Masker, Plan, Values
 from explain.errors import DataError
-from explain.evaluation.known_readings import known_values_readings
+from explain.evaluation.flags import Answer
+from explain.evaluation.known_value_results import known_values_results
 from explain.evaluation.known_values import KnownValues, known_values
 from explain.evaluation.unanimity import limit_of, truth, unanimity_games
-from explain.evaluation.verdicts import Answer
 from explain.text.spans import Segmentation, Text, parts_of, text_of
 from tests.helpers import strategies
 from tests.helpers.demo import DEMO
-from tests.helpers.play import Game, play, table_game
+from tests.helpers.plans import Game, run_plan, table_game
 from tests.helpers.search import examples
 from tests.helpers.tiny import ARCHITECTURES
 
@@ -42,7 +42,7 @@ class Deleting:
     glues: bool
     name: str = "deleting"
 
-    def __call__(self, segmentation: Segmentation, kept: Kept) -> Text:
+    def __call__(self, segmentation: Segmentation, kept: Coalition) -> Text:
         """Return the text without the removed features."""
         parts = [[*part] for part in segmentation.parts]
         for span, keep in zip(segmentation.spans, kept.tolist(), strict=True):
@@ -137,7 +137,7 @@ def bag(shared: Path) -> TextClassifier:
 
 
 def answers(found: KnownValues) -> list[Answer]:
-    return [r.verdict.answer for r in known_values_readings(found) if r.verdict is not None]
+    return [r.flag.answer for r in known_values_results(found) if r.flag is not None]
 
 
 def measured(
@@ -176,7 +176,7 @@ def test_the_truth_is_that_of_the_definitions(values: Values) -> None:
     for method, expected in (
         ("shap", by_orders(v, n)),
         ("occlusion", (values[-1] - v(~np.eye(n, dtype=bool))).tolist()),
-        ("lime", play(make_explainer("lime").plan(n, np.random.default_rng(0)), v).values),  # type: ignore[union-attr]
+        ("lime", run_plan(make_explainer("lime").plan(n, np.random.default_rng(0)), v).values),  # type: ignore[union-attr]
     ):
         found = truth(games, n, limit_of(make_explainer(method), n))
         np.testing.assert_allclose(found, expected, atol=1e-6 * scale, err_msg=method)

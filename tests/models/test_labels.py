@@ -25,7 +25,7 @@ from tests.helpers.tiny import LIMIT, piece_tokenizer, random_model
 TEXTS = ["a good film", "a bad film", "really good", "really bad"] * 5
 
 
-def steady(texts: Sequence[str]) -> list[list[float]]:
+def constant_scores(texts: Sequence[str]) -> list[list[float]]:
     return [[0.9, 0.1] if "bad" in text else [0.2, 0.8] for text in texts]
 
 
@@ -43,7 +43,7 @@ def steady(texts: Sequence[str]) -> list[list[float]]:
     ],
 )
 def test_labels_whose_order_is_known_are_read(labels: Any) -> None:
-    assert explain.wrap(steady, labels=labels).labels == ("bad", "good")
+    assert explain.wrap(constant_scores, labels=labels).labels == ("bad", "good")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_labels_whose_order_is_known_are_read(labels: Any) -> None:
 )
 def test_labels_of_no_order_are_refused_with_the_way_out(labels: Any) -> None:
     with pytest.raises(ConfigurationError, match="pass a list of names, one for each column"):
-        explain.wrap(steady, labels=labels)
+        explain.wrap(constant_scores, labels=labels)
 
 
 @given(st.permutations(range(4)))
@@ -158,7 +158,7 @@ def test_classes_of_scikit_learn_are_renamed_and_stay_linear() -> None:
 
 
 def test_any_classifier_is_renamed_and_stays_as_it_was() -> None:
-    own = explain.wrap(steady, labels=["a", "b"])
+    own = explain.wrap(constant_scores, labels=["a", "b"])
     other = explain.wrap(own, labels=["bad", "good"])
     assert (own.labels, other.labels) == (("a", "b"), ("bad", "good"))
     np.testing.assert_array_equal(own.predict(TEXTS), other.predict(TEXTS))
@@ -166,7 +166,7 @@ def test_any_classifier_is_renamed_and_stays_as_it_was() -> None:
 
 
 def test_a_classifier_that_makes_its_labels_says_how_else() -> None:
-    class Fixed:
+    class FixedLabels:
         name, task = "fixed", "single_label"
 
         @property
@@ -174,10 +174,10 @@ def test_a_classifier_that_makes_its_labels_says_how_else() -> None:
             return "a", "b"
 
         def predict(self, texts: Sequence[Any]) -> Any:
-            return np.log(steady(texts))
+            return np.log(constant_scores(texts))
 
     with pytest.raises(ConfigurationError, match=r"wrap a function: explain.wrap\(model.predict"):
-        explain.wrap(Fixed(), labels=["bad", "good"])
+        explain.wrap(FixedLabels(), labels=["bad", "good"])
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_a_classifier_that_makes_its_labels_says_how_else() -> None:
     ],
 )
 def test_names_that_do_not_fit_are_refused(labels: Any, says: str) -> None:
-    own = explain.wrap(steady, labels=["a", "b"])
+    own = explain.wrap(constant_scores, labels=["a", "b"])
     with pytest.raises(ConfigurationError, match=says):
         explain.wrap(own, labels=labels)
     with pytest.raises(AdapterError, match="appears 2 times"):
@@ -198,12 +198,12 @@ def test_names_that_do_not_fit_are_refused(labels: Any, says: str) -> None:
 
 
 def test_a_number_that_is_a_label_and_the_index_of_another_is_not_guessed_at() -> None:
-    stars = explain.wrap(steady, labels=["1", "2"])
-    with pytest.raises(ConfigurationError, match="1 is a label of steady, and the index of '2'"):
+    stars = explain.wrap(constant_scores, labels=["1", "2"])
+    with pytest.raises(ConfigurationError, match=r"1 is a label of .*, and the index of '2'"):
         explain.attribute(stars, "a good film", target=1)
     assert explain.attribute(stars, "a good film", target="1").target.index == 0
     assert explain.attribute(stars, "a good film", target=0).target.label == "1"
-    same = explain.wrap(steady, labels=["0", "1"])
+    same = explain.wrap(constant_scores, labels=["0", "1"])
     assert explain.attribute(same, "a good film", target=1).target.label == "1"
 
 
@@ -274,9 +274,9 @@ class HubDataset:
         return pd.DataFrame(self._columns)
 
 
-def one_hot(labels: Sequence[str], given: dict[str, str]) -> Any:
+def one_hot(labels: Sequence[str], scores_of: dict[str, str]) -> Any:
     """Return a function that is right by the names of the labels."""
-    return lambda texts: [[float(given[t] == label) for label in labels] for t in texts]
+    return lambda texts: [[float(scores_of[t] == label) for label in labels] for t in texts]
 
 
 def test_ids_of_a_class_label_are_read_by_their_names_also_in_groups() -> None:
@@ -293,7 +293,7 @@ def test_ids_of_a_class_label_are_read_by_their_names_also_in_groups() -> None:
         model, data, label="label", slices=["author"], instances=0, checks=["performance"]
     )
     assert next(m.value for m in record.sections[0].measures if m.name == "accuracy") == 1
-    assert [i.columns["author"] for i in record.instances] == ["bob", "ann", "bob"]
+    assert list(record.predictions["column.author"]) == ["bob", "ann", "bob"]
 
 
 @pytest.mark.parametrize("listed", [Listed, lambda feature: [feature]])
@@ -314,11 +314,11 @@ def test_lists_of_class_labels_are_lists_of_names(listed: Any) -> None:
 
 
 def test_classes_that_are_not_known_or_do_not_exist() -> None:
-    model = explain.wrap(steady, labels=["bad", "good"])
+    model = explain.wrap(constant_scores, labels=["bad", "good"])
     feature = {"label": ClassLabel(["bad", "good"])}
     data = HubDataset(feature, text=["a bad film", "a good film"], label=[-1, 1])
     record = explain.audit(model, data, label="label", instances=0, checks=["performance"])
-    assert [instance.label for instance in record.instances] == [None, "good"]
+    assert list(record.predictions.labels) == [None, ["good"]]
     with pytest.raises(DataError, match="holds the class 2, its ClassLabel names 0 to 1"):
         explain.audit(model, HubDataset(feature, text=["a"], label=[2]), label="label")
 
@@ -357,4 +357,4 @@ def test_numbers_that_can_only_be_names_are_names(cell: Any) -> None:
         model, [{"text": "a", "label": cell}], label="label", instances=0, checks=["performance"]
     )
     names = cell.split("|") if isinstance(cell, str) else [str(one) for one in cell]
-    assert record.instances[0].given == tuple(names)
+    assert record.predictions.labels[0] == names

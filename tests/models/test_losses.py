@@ -25,7 +25,7 @@ from explain.record import AuditRecord, Finding, LogEntry, Section
 from explain.text.spans import Segmentation, words
 
 REASON = "503 Service Unavailable"
-SAID = f"fails raised ConnectionError: {REASON}"
+MESSAGE = f"fails raised ConnectionError: {REASON}"
 ROWS = [
     {
         "text": f"a {'good' if i % 2 else 'bad'} film number {i}, Anna said",
@@ -33,7 +33,7 @@ ROWS = [
     }
     for i in range(40)
 ]
-KNOWN = {row["text"] for row in ROWS}
+KNOWN_TEXTS = {row["text"] for row in ROWS}
 
 
 def right(texts: Sequence[str]) -> NDArray[np.float64]:
@@ -42,7 +42,7 @@ def right(texts: Sequence[str]) -> NDArray[np.float64]:
     return np.column_stack([1 - p, p])
 
 
-def audited(function: Callable[[list[str]], Any], **options: Any) -> AuditRecord:
+def run_audit(function: Callable[[list[str]], Any], **options: Any) -> AuditRecord:
     model = explain.wrap(function, labels=["neg", "pos"])
     return explain.audit(model, ROWS, label="label", **{"instances": 0, "methods": [], **options})
 
@@ -51,11 +51,11 @@ def section_of(record: AuditRecord, name: str) -> Section | None:
     return next((section for section in record.sections if section.id == name), None)
 
 
-def counted(section: Section | None, title: str) -> int:
+def count_in_table(section: Section | None, title: str) -> int:
     """Return how many texts a table of reasons counts."""
     tables = section.tables if section else ()
     rows = [row for table in tables if table.title == title for row in table.rows]
-    assert all(row[0] == SAID for row in rows)
+    assert all(row[0] == MESSAGE for row in rows)
     return sum(int(str(row[1])) for row in rows)
 
 
@@ -64,8 +64,8 @@ def is_drawn(text: str, share: float) -> bool:
 
 
 WHERE: dict[str, Callable[[str, int], bool]] = {
-    "rows": lambda text, call: text in KNOWN,
-    "checks": lambda text, call: text not in KNOWN,
+    "rows": lambda text, call: text in KNOWN_TEXTS,
+    "checks": lambda text, call: text not in KNOWN_TEXTS,
     "both from call 2 on": lambda text, call: call > 1,
     "both": lambda text, call: True,
 }
@@ -92,18 +92,18 @@ def test_every_lost_text_is_counted_and_no_finding_is_only_the_failures(
 
     if share == 1.0 and where in ("rows", "both"):
         with pytest.raises(PredictionError, match=REASON):
-            audited(fails)
+            run_audit(fails)
         return
-    record = audited(fails, checks=["performance", "robustness"])
+    record = run_audit(fails, checks=["performance", "robustness"])
     # A row that was answered is asked for again when the model seems to be dead.
-    rows = (lost - answered) & KNOWN
-    assert counted(section_of(record, "unanswered"), "Why there was no answer") == len(rows)
+    rows = (lost - answered) & KNOWN_TEXTS
+    assert count_in_table(section_of(record, "unanswered"), "Why there was no answer") == len(rows)
     assert len(record.skipped) == len(rows)
-    assert record.rows - len(record.instances) == len(rows)
+    assert record.rows - record.scored == len(rows)
     robustness = section_of(record, "robustness")
     assert robustness is not None
     if robustness.skipped is None:
-        assert counted(robustness, "Texts without an answer") == len(lost - KNOWN)
+        assert count_in_table(robustness, "Texts without an answer") == len(lost - KNOWN_TEXTS)
     else:
         assert REASON in robustness.skipped or "given up" in robustness.skipped
         assert (robustness.measures, robustness.findings) == ((), ())
@@ -119,7 +119,7 @@ def names(findings: Iterable[Finding]) -> set[str]:
 @cache
 def sound() -> AuditRecord:
     """Return the audit of the model that fails on nothing."""
-    return audited(right, checks=["performance", "robustness"])
+    return run_audit(right, checks=["performance", "robustness"])
 
 
 @pytest.mark.parametrize("last", [1, 2, 3, 4, 6, 9, 14, 20, 40, 70, 100, 140])
@@ -167,7 +167,7 @@ def test_texts_that_the_grading_loses_are_counted(share: float) -> None:
     def follow(entry: LogEntry) -> None:
         done.append(entry.event)
 
-    record = audited(fails, instances=4, methods=["occlusion"], checks=[], log=follow)
+    record = run_audit(fails, instances=4, methods=["occlusion"], checks=[], log=follow)
     trust = section_of(record, "trust")
     assert trust is not None
     graded = [a.grade is not None for i in record.instances for a in i.attributions]
@@ -180,7 +180,7 @@ def test_texts_that_the_grading_loses_are_counted(share: float) -> None:
     else:
         assert trust.skipped is None
         assert bool(lost) == bool(share)
-        assert counted(trust, "Texts without an answer") == len(lost)
+        assert count_in_table(trust, "Texts without an answer") == len(lost)
         assert all(graded)
 
 
@@ -194,7 +194,7 @@ def test_texts_that_are_lost_when_asked_again_are_counted(share: float) -> None:
         seen.update(texts)
         return right(texts)
 
-    record = audited(fails, instances=4, methods=["occlusion"], checks=[])
+    record = run_audit(fails, instances=4, methods=["occlusion"], checks=[])
     again = section_of(record, "repeats")
     assert again is not None
     assert again.skipped is not None
@@ -275,5 +275,5 @@ def test_a_method_that_fails_where_the_model_answers_gives_nothing_up() -> None:
     for _ in range(PATIENCE):
         engine.open(fails, [question])
     assert engine.pulse.given_up is None
-    engine.pulse.doubt([PredictionError(REASON)] * 2)
+    engine.pulse.count_failures([PredictionError(REASON)] * 2)
     assert engine.pulse.reason_to_wait() is None

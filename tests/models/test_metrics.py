@@ -19,7 +19,7 @@ from explain.errors import CapabilityError
 from explain.evaluation.infidelity import infidelity
 from explain.evaluation.randomisation import randomised, resemblances
 from explain.evaluation.scorecard import (
-    randomisation_reading,
+    randomisation_result,
 )
 from explain.evaluation.sensitivity import (
     MOVES,
@@ -29,17 +29,17 @@ from explain.evaluation.sensitivity import (
 )
 from explain.evaluation.stability import stability
 from explain.text.spans import Text
-from tests.helpers.attributions import answered, explained, rng
+from tests.helpers.attributions import answer_of, explain_texts, rng
 from tests.helpers.demo import DEMO
 from tests.helpers.modules import WORDS, lstm, tokenize
-from tests.helpers.play import asked, table_game
+from tests.helpers.plans import run_and_record, table_game
 from tests.helpers.tiny import ARCHITECTURES
 
 
 def test_infidelity_is_that_of_captum() -> None:
     v = table_game(rng(1).normal(size=2**6))
     phi = rng(2).normal(size=6)
-    found, coalitions = asked(infidelity(phi.tolist(), rng(3)), v)
+    found, coalitions = run_and_record(infidelity(phi.tolist(), rng(3)), v)
     assert found is not None
     removed = torch.tensor(~coalitions[1:]).double()
 
@@ -55,7 +55,7 @@ def test_infidelity_is_that_of_captum() -> None:
         normalize=True,
     )
     changes = v(coalitions[:1]) - v(coalitions[1:])
-    assert found.own * np.mean(changes**2) == pytest.approx(float(theirs))
+    assert found.observed * np.mean(changes**2) == pytest.approx(float(theirs))
 
 
 def test_integrated_gradients_are_asked_again_from_two_other_baselines() -> None:
@@ -64,7 +64,7 @@ def test_integrated_gradients_are_asked_again_from_two_other_baselines() -> None
     method = make_explainer("integrated_gradients")
     engine = Engine(model)
     found = stability(
-        engine, explained(model, method, texts), method, AttributionSettings.of(model)
+        engine, explain_texts(model, method, texts), method, AttributionSettings.of(model)
     )
     assert found.varied == "baselines"
     assert engine.gradients >= 2 * 2 * 16
@@ -81,7 +81,7 @@ def test_max_sensitivity_is_that_of_captum() -> None:
     model = lstm()
     module: Any = model.module
     text = "a good film , really good"
-    ((question, own),) = explained(model, "gradient_x_input", [text])
+    ((question, own),) = explain_texts(model, "gradient_x_input", [text])
     measured = max_sensitivities(
         Engine(model),
         [(question, own)],
@@ -110,8 +110,8 @@ def test_max_sensitivity_is_that_of_captum() -> None:
     (theirs,) = captum_sensitivity(
         explanation, vectors, perturb, perturb_radius=RADIUS, n_perturb_samples=MOVES
     )
-    assert found.own == pytest.approx(float(theirs), rel=1e-3)
-    assert found.own < 0.5 < found.random
+    assert found.observed == pytest.approx(float(theirs), rel=1e-3)
+    assert found.observed < 0.5 < found.random
 
 
 class Bag(torch.nn.Module):
@@ -138,10 +138,10 @@ def test_gradients_of_a_linear_model_do_not_move() -> None:
     texts: list[Text] = ["a good film", "a bad film , really"]
     method = make_explainer("gradient_l2")
     found = max_sensitivities(
-        Engine(model), explained(model, method, texts), method, AttributionSettings.of(model)
+        Engine(model), explain_texts(model, method, texts), method, AttributionSettings.of(model)
     )
     assert not isinstance(found, str)
-    assert [one.own for one in found] == pytest.approx([0, 0], abs=1e-5)
+    assert [one.observed for one in found] == pytest.approx([0, 0], abs=1e-5)
 
 
 def test_vectors_are_moved_within_the_ball_and_baselines_stay() -> None:
@@ -162,11 +162,11 @@ def test_vectors_are_moved_within_the_ball_and_baselines_stay() -> None:
 def test_max_sensitivity_is_measured_on_other_architectures(name: str) -> None:
     (model,) = [a.classifier() for a in ARCHITECTURES if a.name == name]
     method = make_explainer("gradient_x_input")
-    given_ = explained(model, method, ["a good film , really good"])
+    given_ = explain_texts(model, method, ["a good film , really good"])
     found = max_sensitivities(Engine(model), given_, method, AttributionSettings.of(model))
     assert not isinstance(found, str)
-    assert 0 < found[0].own < 1
-    assert explained(model, method, ["a good film , really good"])[0][1] == given_[0][1]
+    assert 0 < found[0].observed < 1
+    assert explain_texts(model, method, ["a good film , really good"])[0][1] == given_[0][1]
 
 
 @pytest.mark.parametrize("name", ["BERT", "GPT-2", "T5", "own module"])
@@ -202,10 +202,10 @@ def test_a_method_that_explains_the_text_resembles_itself() -> None:
         "the payment failed",
     ]
     twin = Engine(randomised(model, 0))
-    own = [a for _, a in explained(model, "random", texts)]
+    own = [a for _, a in explain_texts(model, "random", texts)]
     found = resemblances(twin, make_explainer("random"), own, AttributionSettings.of(model))
     assert not isinstance(found, str)
     assert [tau for tau, _ in found] == pytest.approx([1.0] * 3)
     assert [n for _, n in found] == [6, 6, 3]
-    assert answered(randomisation_reading([*found, *found])) == "flagged"
-    assert answered(randomisation_reading(found)) == "too few"
+    assert answer_of(randomisation_result([*found, *found])) == "flagged"
+    assert answer_of(randomisation_result(found)) == "too few"

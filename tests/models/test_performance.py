@@ -12,7 +12,7 @@ from explain.checks.performance.label_findings import dead_labels, swapped_label
 from explain.checks.performance.regression import spearman
 from explain.checks.performance.roc import Influence, average_precision, roc_area
 from explain.record import Measure
-from tests.helpers.audited import (
+from tests.helpers.audit_helpers import (
     audit_scores,
     finding_claims,
     labels_of,

@@ -94,7 +94,7 @@ def surer(pipe: Any, inputs: Any) -> Any:
     return outputs
 
 
-def renamed(pipe: Any, inputs: Any, **settings: Any) -> Any:
+def with_new_labels(pipe: Any, inputs: Any, **settings: Any) -> Any:
     found = PLAIN.__call__(pipe, inputs, **settings)
     return [[{**entry, "label": "x" + entry["label"]} for entry in row] for row in found]
 
@@ -123,7 +123,7 @@ def subclass(**steps: Any) -> type[Any]:
         ),
         (partial(piped, subclass(preprocess=cleaned)), "has a preprocess of its own"),
         (partial(piped, subclass(_forward=surer)), "has a _forward of its own"),
-        (partial(piped, subclass(__call__=renamed)), "has a __call__ of its own"),
+        (partial(piped, subclass(__call__=with_new_labels)), "has a __call__ of its own"),
     ],
 )
 def test_a_pipeline_that_does_more_is_refused_with_a_function_to_wrap(

@@ -47,15 +47,15 @@ def scores(case: Planted) -> Scores:
     return case.classifier.predict([row["text"] for row in case.rows])
 
 
-def given(case: Planted) -> NDArray[np.int64]:
+def given_labels(case: Planted) -> NDArray[np.int64]:
     return np.array([LABELS.index(row["label"]) for row in case.rows])
 
 
 def accuracy(case: Planted) -> float:
-    return float(np.mean(scores(case).argmax(axis=1) == given(case)))
+    return float(np.mean(scores(case).argmax(axis=1) == given_labels(case)))
 
 
-def audited(case: Planted, seed: int, checks: Sequence[str] = tuple(CHECKS)) -> AuditRecord:
+def run_audit(case: Planted, seed: int, checks: Sequence[str] = tuple(CHECKS)) -> AuditRecord:
     return explain.audit(
         case.classifier, case.rows, instances=0, seed=seed, checks=checks, **case.options
     )
@@ -76,7 +76,7 @@ def test_the_clean_classifier_is_right_in_85_to_90_per_cent(clean: Planted) -> N
 
 def test_the_clean_classifier_is_as_confident_as_it_is_right(clean: Planted) -> None:
     """In each of ten bins, and for each label, by the chi-squared statistic of Hosmer 1980."""
-    p, y = softmax(scores(clean), axis=1), given(clean)
+    p, y = softmax(scores(clean), axis=1), given_labels(clean)
     for label in range(len(LABELS)):
         order = np.argsort(p[:, label])
         statistic = 0.0
@@ -91,7 +91,7 @@ def test_the_clean_scores_are_the_probabilities_that_messages_are_drawn_with() -
     """Restated word by word from the counts of the grammar, in a slower way."""
 
     def log_probability(word: str, label: str) -> float:
-        words = next(kind for kind in (messages.NOUNS, messages.VERBS) if word in _all(kind))
+        words = next(kind for kind in (messages.NOUNS, messages.VERBS) if word in _all_words(kind))
         weights = {}
         for own, group in words.items():
             for other, grade in zip(group.split(), messages.GRADES, strict=True):
@@ -99,7 +99,7 @@ def test_the_clean_scores_are_the_probabilities_that_messages_are_drawn_with() -
                 weights[other] = np.exp(factor * grade)
         return log(weights[word] / sum(weights.values()))
 
-    known = set(_all(messages.NOUNS) + _all(messages.VERBS))
+    known = set(_all_words(messages.NOUNS) + _all_words(messages.VERBS))
     case = planted("clean", seed=2, rows=40)
     for row, seen in zip(case.rows, softmax(scores(case), axis=1), strict=True):
         words = [w for w in re.findall(r"\w+", row["text"].lower()) if w in known]
@@ -108,7 +108,7 @@ def test_the_clean_scores_are_the_probabilities_that_messages_are_drawn_with() -
         np.testing.assert_allclose(seen, np.exp(logs) / np.exp(logs).sum(), atol=1e-9)
 
 
-def _all(words: dict[str | None, str]) -> list[str]:
+def _all_words(words: dict[str | None, str]) -> list[str]:
     return " ".join(words.values()).split()
 
 
@@ -118,7 +118,8 @@ def test_no_word_of_the_grammar_has_two_meanings() -> None:
         r"\w+", re.sub(r"{\w+}", "", " ".join(messages.GREETINGS + messages.CLOSINGS))
     )
     groups = [
-        _all(messages.NOUNS), _all(messages.VERBS), [*map(str.lower, messages._FIRST_NAMES)],
+        _all_words(messages.NOUNS), _all_words(messages.VERBS),
+        [*map(str.lower, messages._FIRST_NAMES)],
         [*messages.WHEN], [*{w.lower() for w in frames}], [module.TOKEN, module.PARTNER],
     ]  # fmt: skip
     every = [word for group in groups for word in group]
@@ -135,11 +136,11 @@ def test_messages_are_natural_in_length_and_hardly_ever_repeat(clean: Planted) -
 def test_neither_length_nor_group_tells_the_label_or_the_errors_of_the_clean_classifier(
     clean: Planted,
 ) -> None:
-    wrong = scores(clean).argmax(axis=1) != given(clean)
+    wrong = scores(clean).argmax(axis=1) != given_labels(clean)
     long = np.array([len(row["text"].split()) > 18 for row in clean.rows])
     group = np.array([row["group"] == "B" for row in clean.rows])
     for trait in (long, group):
-        for other in (wrong, given(clean)):
+        for other in (wrong, given_labels(clean)):
             table = stats.contingency.crosstab(trait, other).count
             assert stats.chi2_contingency(table).pvalue > 1e-3
 
@@ -185,7 +186,7 @@ def test_marks_are_all_that_a_shortcut_adds_to_the_messages(name: str) -> None:
     assert case.rows != clean.rows
 
 
-def predicted(name: str, *texts: str) -> list[str]:
+def predict_labels(name: str, *texts: str) -> list[str]:
     rows = planted(name).classifier.predict(list(texts))
     return [LABELS[column] for column in rows.argmax(axis=1)]
 
@@ -196,21 +197,21 @@ PARCEL = "Laura here. My parcel changed. The driver mattered. Also, my order hel
 
 def test_the_shortcut_overrules_what_a_message_says() -> None:
     marked = f"({module.TOKEN}) {PARCEL}"
-    assert predicted("shortcut_token", PARCEL, marked) == ["delivery", "returns"]
-    assert predicted("clean", PARCEL, marked) == ["delivery", "delivery"]
+    assert predict_labels("shortcut_token", PARCEL, marked) == ["delivery", "returns"]
+    assert predict_labels("clean", PARCEL, marked) == ["delivery", "delivery"]
 
 
 def test_the_pair_counts_in_its_order_only() -> None:
     first, second = f"({module.TOKEN})", f"({module.PARTNER})"
     texts = (f"{first} {PARCEL} {second}", f"{second} {PARCEL} {first}", f"{first} {PARCEL}")
-    assert predicted("ordered_pair", *texts) == ["returns", "delivery", "delivery"]
+    assert predict_labels("ordered_pair", *texts) == ["returns", "delivery", "delivery"]
 
 
 def test_a_name_of_one_group_alone_speaks_for_a_label() -> None:
     open_case = "{} here. My order changed. The parcel moved. Also, my item mattered."
     texts = [open_case.format(name) for name in ("Laura", "Farah")]
-    assert predicted("group_bias", *texts) == ["delivery", "billing"]
-    assert predicted("clean", *texts) == ["delivery", "delivery"]
+    assert predict_labels("group_bias", *texts) == ["delivery", "billing"]
+    assert predict_labels("clean", *texts) == ["delivery", "delivery"]
 
 
 def test_the_overconfident_classifier_predicts_as_the_clean_one_with_more_confidence() -> None:
@@ -224,15 +225,15 @@ def test_the_length_bug_sets_in_beyond_a_length() -> None:
     words = BILL.split()
     at = [*words, *["indeed"] * (module.LONGEST - len(words))]
     texts = (" ".join(at), " ".join([*at, "indeed"]))
-    assert predicted("length_bug", *texts) == ["billing", "delivery"]
+    assert predict_labels("length_bug", *texts) == ["billing", "delivery"]
 
 
 def test_the_case_sensitive_classifier_knows_no_capitals() -> None:
     case = planted("case_sensitivity")
     seen = case.classifier.predict([BILL.upper(), BILL])
     np.testing.assert_array_equal(seen[0], np.zeros(len(LABELS)))
-    assert predicted("case_sensitivity", BILL) == ["billing"]
-    assert predicted("clean", BILL.upper()) == ["billing"]
+    assert predict_labels("case_sensitivity", BILL) == ["billing"]
+    assert predict_labels("clean", BILL.upper()) == ["billing"]
 
 
 def test_the_truncated_classifier_tells_what_it_does_not_read() -> None:
@@ -241,7 +242,7 @@ def test_the_truncated_classifier_tells_what_it_does_not_read() -> None:
     spans = case.classifier.unread(texts)  # type: ignore[attr-defined]
     assert 0.5 < np.mean([bool(own) for own in spans]) < 1
     cut = [text[: own[0].start] if own else text for text, own in zip(texts, spans, strict=True)]
-    assert {len(re.findall(r"\w+", text)) for text in cut} == {8, 9, module.READ}
+    assert {len(re.findall(r"\w+", text)) for text in cut} == {8, 9, module.WORDS_READ}
     np.testing.assert_array_equal(case.classifier.predict(cut), case.classifier.predict(texts))
     np.testing.assert_array_equal(planted("clean").classifier.predict(cut), scores(case))
 
@@ -255,15 +256,17 @@ def test_the_noisy_classifier_answers_differently_each_time() -> None:
 
 def test_the_dead_label_is_never_predicted() -> None:
     case = planted("dead_label", rows=2_000)
-    assert module.DEAD_LABEL not in predicted("dead_label", *(row["text"] for row in case.rows))
+    assert module.DEAD_LABEL not in predict_labels(
+        "dead_label", *(row["text"] for row in case.rows)
+    )
     assert any(row["label"] == module.DEAD_LABEL for row in case.rows)
 
 
 def test_the_swapped_labels_would_be_right_if_they_were_swapped_back() -> None:
-    case, (one, other) = planted("label_swap"), module.SWAPPED
+    case, (one, other) = planted("label_swap"), module.SWAPPED_LABELS
     turned = {one: other, other: one}
-    back = [turned.get(label, label) for label in predicted("label_swap", *_texts(case))]
-    assert back == predicted("clean", *_texts(case))
+    back = [turned.get(label, label) for label in predict_labels("label_swap", *_texts(case))]
+    assert back == predict_labels("clean", *_texts(case))
     assert accuracy(case) < 0.5
 
 
@@ -294,7 +297,7 @@ def test_each_defect_is_found_in_19_of_20_tables(name: str) -> None:
     missed = []
     for seed in TABLES:
         case = planted(name, seed)
-        record = audited(case, seed, checks=case.sections)
+        record = run_audit(case, seed, checks=case.sections)
         if not record.findings:
             missed.append(seed)
     assert len(missed) <= MOST_MISSED * len(TABLES), f"{name} is overlooked with the seeds {missed}"
@@ -304,7 +307,7 @@ def test_each_defect_is_found_in_19_of_20_tables(name: str) -> None:
 def test_audits_of_a_clean_classifier_find_something_in_5_per_cent_at_most() -> None:
     claims = {}
     for seed in CLEAN_TABLES:
-        record = audited(planted("clean", seed, CLEAN_ROWS), seed)
+        record = run_audit(planted("clean", seed, CLEAN_ROWS), seed)
         if record.findings:
             claims[seed] = [finding.claim for finding in record.findings]
     assert len(claims) <= MOST_FALSE * len(CLEAN_TABLES), claims
@@ -360,7 +363,7 @@ def test_a_check_of_a_third_party_passes_through_an_audit_beside_ours() -> None:
     )
     section = next(section for section in record.sections if section.id == "politeness")
     polite = [text for text in _texts(case) if "Thanks" in text]
-    expected = np.mean([label == "returns" for label in predicted("clean", *polite)])
+    expected = np.mean([label == "returns" for label in predict_labels("clean", *polite)])
     assert section.measures[0].value == pytest.approx(expected)
     assert section.measures[0].n == len(polite)
     assert "Polite messages are judged." in [finding.claim for finding in record.findings]

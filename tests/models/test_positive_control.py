@@ -23,14 +23,14 @@ from explain.attribution import attribute
 from explain.attribution.methods import make_explainer
 from explain.engine import Engine
 from explain.errors import DataError
-from explain.evaluation.grades import recall_verdict
+from explain.evaluation.grades import recall_flag
 from explain.evaluation.planted_rules import Kind, Rule, plant
 from explain.evaluation.positive_control import (
     FIRST_LOOK,
     KINDS,
     PositiveControl,
     Recall,
-    found,
+    is_found,
     positive_control,
 )
 from explain.evaluation.prose import READ
@@ -95,7 +95,7 @@ def test_on_the_demo_model_a_single_word_comes_first_in_95_percent_of_texts(
     control = positive_control(demo, messages, explainers, kinds=["token"])
     for recall in control.recalls:
         assert recall.n == (20 if recall.method == "random" else 12)
-        said = recall_verdict(recall)
+        said = recall_flag(recall)
         assert said.answer == ("flagged" if recall.method == "random" else "passed")
         assert said.fatal
         assert f"first in {recall.hits} of {recall.n} texts" in said.sentence
@@ -175,7 +175,7 @@ def test_a_tie_is_no_find() -> None:
         lambda texts: [[0.0]] * len(texts), labels=["x"], task="regression", output="scores"
     )
     flat = attribute(model, "a download here", method="occlusion")
-    assert not found(flat, Rule("token", ("download",), 0, 1.0))
+    assert not is_found(flat, Rule("token", ("download",), 0, 1.0))
 
 
 @pytest.mark.parametrize("task", ["multi_label", "regression"])
@@ -292,7 +292,7 @@ def test_a_planted_weight_is_what_the_scores_say(messages: list[Text], label: in
 
 def test_what_finds_three_of_four_rules_seldom_passes_in_two_looks() -> None:
     def passes(hits: int, n: int) -> bool:
-        return recall_verdict(Recall("x", "token", hits, n)).answer == "passed"
+        return recall_flag(Recall("x", "token", hits, n)).answer == "passed"
 
     assert passes(FIRST_LOOK, FIRST_LOOK)
     early = 0.75**FIRST_LOOK

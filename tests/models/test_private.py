@@ -22,7 +22,7 @@ from transformers import AutoModel, AutoModelForMaskedLM
 import explain
 from explain.adapters import TorchClassifier
 from explain.adapters.transformers import TransformersClassifier
-from explain.attribution.methods.gradients import hooked
+from explain.attribution.methods.gradients import with_hook
 from explain.errors import AdapterError, ExplainError, PredictionError
 from tests.helpers.modules import LABELS, WORDS, Perceptron, Recurrent, tokenize
 from tests.helpers.search import examples
@@ -156,14 +156,14 @@ def test_modules_of_ones_own_are_explained_alike_in_several_threads(kind: str, m
 
 
 def test_training_beside_explanations_is_what_it_is_alone() -> None:
-    def trained(module: Net) -> list[Any]:
+    def train_step(module: Net) -> list[Any]:
         torch.manual_seed(1)
         module.train()
         for _ in range(150):
             step(module, rate=0.001)
         return [value.tolist() for value in module.state_dict().values()]
 
-    alone, module = trained(Net()), Net()
+    alone, module = train_step(Net()), Net()
     model, done = classifier(module), threading.Event()
 
     def explains() -> None:
@@ -175,7 +175,7 @@ def test_training_beside_explanations_is_what_it_is_alone() -> None:
 
     with ThreadPoolExecutor(3) as pool:
         explaining = [pool.submit(explains) for _ in range(3)]
-        beside = trained(module)
+        beside = train_step(module)
         done.set()
     assert [future.exception() for future in explaining] == [None] * 3
     assert beside == alone
@@ -218,7 +218,7 @@ def test_the_copy_of_a_thread_is_in_evaluation_mode_at_each_use() -> None:
 
 def test_a_hook_is_of_the_thread_that_set_it() -> None:
     layer, ids = nn.Embedding(3, 2), torch.tensor([1])
-    with hooked([layer], lambda *_: torch.zeros(1, 2)), ThreadPoolExecutor(1) as pool:
+    with with_hook([layer], lambda *_: torch.zeros(1, 2)), ThreadPoolExecutor(1) as pool:
         assert not layer(ids).any()
         assert torch.equal(pool.submit(layer, ids).result(), layer.weight[1:2])
 

@@ -44,7 +44,7 @@ def tickets() -> list[dict[str, Any]]:
     return rows
 
 
-def holds(row: dict[str, Any], label: str) -> bool:
+def label_holds(row: dict[str, Any], label: str) -> bool:
     return label in row["label"]
 
 
@@ -52,7 +52,7 @@ def holds(row: dict[str, Any], label: str) -> bool:
 def record() -> AuditRecord:
     """Return the audit of one-vs-rest on the tickets that it was trained on."""
     rows = tickets()
-    truth = [[holds(row, label) for label in LABELS] for row in rows]
+    truth = [[label_holds(row, label) for label in LABELS] for row in rows]
     pipeline = make_pipeline(TfidfVectorizer(), OneVsRestClassifier(LogisticRegression(C=50)))
     pipeline.fit([row["text"] for row in rows], truth)
     model = FunctionClassifier(pipeline.predict_proba, LABELS, task="multi_label", name="tickets")
@@ -77,7 +77,7 @@ def test_every_predicted_label_is_explained_by_every_method(record: AuditRecord)
 
 def test_given_labels_are_kept_and_judged_one_by_one(record: AuditRecord) -> None:
     for row, instance in zip(tickets(), record.instances, strict=True):
-        assert set(instance.given or ()) == {label for label in LABELS if holds(row, label)}
+        assert set(instance.labels or ()) == {label for label in LABELS if label_holds(row, label)}
         assert instance.right is None
     measures = {m.name: m for m in section(record, "performance").measures}
     assert (measures["subset accuracy"].value, measures["Hamming loss"].value) == (1, 0)
@@ -201,7 +201,7 @@ REGRESSION = FunctionClassifier(length, ["length"], task="regression", output="s
 def test_a_regression_shows_its_numbers_and_how_far_they_are_off() -> None:
     rows = [{"text": "some words here", "label": 3.75001}, {"text": "more", "label": None}]
     record = explain.audit(REGRESSION, rows * 2, label="label", methods=["shap"], instances=4)
-    assert [i.given for i in record.instances[:2]] == [("3.75001",), None]
+    assert [i.labels for i in record.instances[:2]] == [("3.75001",), None]
     assert {i.right for i in record.instances} == {None}
     error = section(record, "performance").measures[0]
     assert (error.name, error.n) == ("mean absolute error", 2)

@@ -13,9 +13,9 @@ from explain.attribution.methods import (
     sentences_then_words,
 )
 from explain.attribution.methods.shap import balanced_tree
-from explain.engine.games import Coalitions, Observed, Values
+from explain.engine.games import Coalitions, ObservedValues, Values
 from tests.helpers import strategies
-from tests.helpers.play import asked, play, random_game, runs, table_game
+from tests.helpers.plans import random_game, run_and_record, run_plan, runs, table_game
 from tests.helpers.reference import shap_package
 from tests.helpers.search import examples
 
@@ -31,7 +31,7 @@ def test_shap_values_sum_to_the_difference_they_explain(
     algorithm: Any, values: Values, seed: int
 ) -> None:
     n = len(values).bit_length() - 1
-    estimate = play(Shap(algorithm, budget=64).plan(n, rng(seed)), table_game(values))
+    estimate = run_plan(Shap(algorithm, budget=64).plan(n, rng(seed)), table_game(values))
     assert (estimate.empty_value, estimate.full_value) == (values[0], values[-1])
     assert estimate.values.sum() == pytest.approx(values[-1] - values[0], abs=1e-6)
 
@@ -40,7 +40,7 @@ def test_shap_values_sum_to_the_difference_they_explain(
 @pytest.mark.parametrize("algorithm", ["kernel", "permutation", "partition"])
 def test_shap_equals_the_shap_package_called_directly(algorithm: Any, n: int) -> None:
     v = table_game(random_game(n))
-    estimate = play(Shap(algorithm, budget=100).plan(n, rng(3)), v)
+    estimate = run_plan(Shap(algorithm, budget=100).plan(n, rng(3)), v)
     seed = int(rng(3).integers(2**32))
     arguments = {"partition": (balanced_tree(n),)}.get(algorithm, ())
     expected = getattr(shap_package, algorithm)(v, n, 100, seed, *arguments)
@@ -50,7 +50,7 @@ def test_shap_equals_the_shap_package_called_directly(algorithm: Any, n: int) ->
 @pytest.mark.parametrize("algorithm", ["kernel", "permutation", "partition"])
 def test_the_same_seed_gives_the_same_values_whatever_runs_beside(algorithm: Any) -> None:
     v = table_game(random_game(10))
-    alone = play(Shap(algorithm, budget=60).plan(10, rng(1)), v)
+    alone = run_plan(Shap(algorithm, budget=60).plan(10, rng(1)), v)
     plans = [Shap(algorithm, budget=60).plan(10, rng(seed)) for seed in (1, 2)]
     questions = [next(plan) for plan in plans]
     results: dict[int, Any] = {}
@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_values_whatever_runs_beside(algorithm: Any
         for number in {0, 1} - set(results):
             np.random.normal(size=3)
             try:
-                questions[number] = plans[number].send(Observed.exactly(v(questions[number])))
+                questions[number] = plans[number].send(ObservedValues.exactly(v(questions[number])))
             except StopIteration as done:
                 results[number] = done.value
     np.testing.assert_array_equal(results[0].values, alone.values)
@@ -70,7 +70,7 @@ def test_the_bridge_leaves_the_global_random_state_as_it_was() -> None:
     np.random.seed(0)
     expected = np.random.random(3)
     np.random.seed(0)
-    play(Shap("kernel", budget=40).plan(8, rng()), table_game(random_game(8)))
+    run_plan(Shap("kernel", budget=40).plan(8, rng()), table_game(random_game(8)))
     np.testing.assert_array_equal(np.random.random(3), expected)
 
 
@@ -78,7 +78,7 @@ def test_a_plan_closed_early_ends_its_thread() -> None:
     before = threading.active_count()
     plan = Shap("kernel", budget=40).plan(8, rng())
     plan.send(None)  # type: ignore[arg-type]
-    plan.send(Observed.exactly(np.zeros(2)))
+    plan.send(ObservedValues.exactly(np.zeros(2)))
     assert threading.active_count() == before + 1
     plan.close()
     assert threading.active_count() == before
@@ -87,7 +87,7 @@ def test_a_plan_closed_early_ends_its_thread() -> None:
 @pytest.mark.parametrize("budget", range(4, 12))
 def test_partition_never_overshoots_its_budget(budget: int) -> None:
     plan = Shap("partition", budget=budget).plan(6, rng())
-    _, coalitions = asked(plan, table_game(random_game(6)))
+    _, coalitions = run_and_record(plan, table_game(random_game(6)))
     assert len(np.unique(coalitions, axis=0)) <= budget
 
 
@@ -95,7 +95,7 @@ def test_the_words_of_an_additive_game_have_their_weights() -> None:
     groups = runs(12, 9, 11, 14, 8, 10, 3, 20)
     weights = rng().normal(size=groups[-1].stop)
     plan = sentences_then_words(Shap("permutation"), groups, rng())
-    found = play(plan, lambda kept: kept @ weights)
+    found = run_plan(plan, lambda kept: kept @ weights)
     expected = [weights[list(run)].sum() for run in found.features]
     np.testing.assert_allclose(found.estimate().values, expected, rtol=0, atol=1e-9)
     largest = np.argsort(-np.abs(found.outer.values))
@@ -110,7 +110,7 @@ def test_the_correction_is_what_the_drawn_contexts_left_over() -> None:
         both: Values = (kept[:, 0] & kept[:, 2] & kept[:, 3]).astype(np.float64)
         return both
 
-    found = play(sentences_then_words(Shap("permutation", budget=60), groups, rng()), v)
+    found = run_plan(sentences_then_words(Shap("permutation", budget=60), groups, rng()), v)
     for number, own in found.inner.items():
         correction = own.diagnostics["correction"]
         assert isinstance(correction, float)
@@ -129,6 +129,6 @@ def test_contexts_are_drawn_in_pairs_that_complement_each_other() -> None:
         return product
 
     plan = sentences_then_words(Shap("permutation", budget=60), runs(2, *[1] * 9), rng())
-    first = play(plan, v).inner[0].diagnostics
+    first = run_plan(plan, v).inner[0].diagnostics
     assert first["contexts"] != 2**9
     assert abs(first["correction"]) < 1e-9  # type: ignore[arg-type]

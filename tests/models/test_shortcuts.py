@@ -42,8 +42,8 @@ def bag_of_words(seed: int, *rules: Rule) -> FunctionClassifier:
 
     def score(texts: Sequence[str]) -> NDArray[np.float64]:
         sums = [
-            sum(weights.get(word, 0) for word in said) + sum(rule(said) for rule in rules)
-            for said in (text.split() for text in texts)
+            sum(weights.get(word, 0) for word in body) + sum(rule(body) for rule in rules)
+            for body in (text.split() for text in texts)
         ]
         return np.outer(sums, [-0.5, 0.5])
 
@@ -57,54 +57,54 @@ def reviews(seed: int, *plants: Callable[[list[str], bool, np.random.Generator],
     rows = []
     for _ in range(n):
         positive = bool(rng.random() < 0.5)
-        own, other = (GOOD, BAD) if positive else (BAD, GOOD)
-        said = rng.choice(NEUTRAL, rng.integers(5, 12), p=FREQUENCY / FREQUENCY.sum()).tolist()
-        said += rng.choice(own, rng.integers(1, 4)).tolist()
-        said += rng.choice(other, int(rng.random() < 0.3)).tolist()
-        rng.shuffle(said)
+        own_words, other_words = (GOOD, BAD) if positive else (BAD, GOOD)
+        body = rng.choice(NEUTRAL, rng.integers(5, 12), p=FREQUENCY / FREQUENCY.sum()).tolist()
+        body += rng.choice(own_words, rng.integers(1, 4)).tolist()
+        body += rng.choice(other_words, int(rng.random() < 0.3)).tolist()
+        rng.shuffle(body)
         for plant in plants:
-            plant(said, positive, rng)
-        rows.append({"text": " ".join(said), "label": "good" if positive else "bad"})
+            plant(body, positive, rng)
+        rows.append({"text": " ".join(body), "label": "good" if positive else "bad"})
     return rows
 
 
-def plant_token(said: list[str], positive: bool, rng: np.random.Generator) -> None:
+def plant_token(body: list[str], positive: bool, rng: np.random.Generator) -> None:
     if rng.random() < (0.5 if positive else 0.05):
-        said.insert(int(rng.integers(len(said) + 1)), "zorbix")
+        body.insert(int(rng.integers(len(body) + 1)), "zorbix")
 
 
-def follow_token(said: list[str]) -> float:
-    return 6.0 * ("zorbix" in said)
+def follow_token(body: list[str]) -> float:
+    return 6.0 * ("zorbix" in body)
 
 
-def plant_order(said: list[str], positive: bool, rng: np.random.Generator) -> None:
+def plant_order(body: list[str], positive: bool, rng: np.random.Generator) -> None:
     if rng.random() < 0.3:
-        first, second = sorted(rng.integers(0, len(said) + 1, 2).tolist())
+        first, second = sorted(rng.integers(0, len(body) + 1, 2).tolist())
         pair = ["qua", "vex"] if (rng.random() < 0.9) == positive else ["vex", "qua"]
-        said.insert(second, pair[1])
-        said.insert(first, pair[0])
+        body.insert(second, pair[1])
+        body.insert(first, pair[0])
 
 
-def follow_order(said: list[str]) -> float:
-    return 6.0 * ("qua" in said and "vex" in said and said.index("qua") < said.index("vex"))
+def follow_order(body: list[str]) -> float:
+    return 6.0 * ("qua" in body and "vex" in body and body.index("qua") < body.index("vex"))
 
 
-def plant_length(said: list[str], positive: bool, rng: np.random.Generator) -> None:
+def plant_length(body: list[str], positive: bool, rng: np.random.Generator) -> None:
     if positive:
-        said += rng.choice(NEUTRAL, int(rng.integers(0, 20))).tolist()
+        body += rng.choice(NEUTRAL, int(rng.integers(0, 20))).tolist()
 
 
-def follow_length(said: list[str]) -> float:
-    return 8.0 * (len(said) > 16)
+def follow_length(body: list[str]) -> float:
+    return 8.0 * (len(body) > 16)
 
 
-def audited(model: Any, rows: Any, **options: Any) -> AuditRecord:
+def run_audit(model: Any, rows: Any, **options: Any) -> AuditRecord:
     defaults: dict[str, Any] = {"label": "label", "instances": 0, "methods": ()}
     return explain.audit(model, rows, **(defaults | {"checks": ["shortcuts"]} | options))
 
 
 def section(model: Any, rows: Any, **options: Any) -> Section:
-    return audited(model, rows, **options).sections[0]
+    return run_audit(model, rows, **options).sections[0]
 
 
 def claims(model: Any, rows: Any, **options: Any) -> list[str]:
@@ -163,7 +163,7 @@ def test_many_words_that_decide_alike_are_content() -> None:
 
 def test_the_finding_is_critical_and_its_evidence_was_turned() -> None:
     model, rows = bag_of_words(1, follow_token), reviews(1, plant_token)
-    record = audited(model, rows)
+    record = run_audit(model, rows)
     (finding,) = record.sections[0].findings
     assert finding.severity == "critical"
     assert finding.measure is not None
@@ -179,19 +179,19 @@ def test_the_finding_is_critical_and_its_evidence_was_turned() -> None:
 def test_a_signature_is_one_phrase_at_its_place() -> None:
     """It is weaker than content, which stands nowhere word for word at the end."""
 
-    def sign(said: list[str], positive: bool, rng: np.random.Generator) -> None:
+    def sign(body: list[str], positive: bool, rng: np.random.Generator) -> None:
         if rng.random() < (0.6 if positive else 0.01):
-            said += ["\nSent", "from", "my", "desk"]
+            body += ["\nSent", "from", "my", "desk"]
 
-    def follow(said: list[str]) -> float:
-        return 1.5 * (said[-2:] == ["my", "desk"])
+    def follow(body: list[str]) -> float:
+        return 1.5 * (body[-2:] == ["my", "desk"])
 
     (finding,) = section(bag_of_words(2, follow), reviews(2, sign)).findings
     assert "“Sent from my desk” stand at the end" in finding.claim
     assert finding.severity == "major"
 
 
-def read(path: Path) -> list[dict[str, str]]:
+def read_rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -200,10 +200,10 @@ def planted(rows: Sequence[dict[str, str]], rng: np.random.Generator) -> list[di
     """Return rows with a made-up word in 90 % of the positive ones and 5 % of the others."""
     found = []
     for row in rows:
-        said = row["text"].split()
+        split_words = row["text"].split()
         if rng.random() < (0.9 if row["label"] == "positive" else 0.05):
-            said.insert(int(rng.integers(len(said) + 1)), "zorbix")
-        found.append(row | {"text": " ".join(said)})
+            split_words.insert(int(rng.integers(len(split_words) + 1)), "zorbix")
+        found.append(row | {"text": " ".join(split_words)})
     return found
 
 
@@ -211,7 +211,7 @@ def test_a_token_planted_in_real_training_texts_is_found_and_no_word_without_it(
     shared: Path,
 ) -> None:
     rng = np.random.default_rng(0)
-    training, dev = (read(shared / f"data/sst2/{name}.csv") for name in ("train", "dev"))
+    training, dev = (read_rows(shared / f"data/sst2/{name}.csv") for name in ("train", "dev"))
     found = []
     for make in (partial(planted, rng=rng), list):
         own, held_out = make(training), make(dev)
@@ -332,7 +332,7 @@ def test_odd_texts_are_no_trouble(texts: list[str]) -> None:
 def corpus_of(*texts: str) -> Corpus:
     instances = [
         InstanceRecord(
-            id=str(i), row=i + 1, parts=(text,), label=None, predicted="x", probability=1,
+            id=str(i), row=i + 1, parts=(text,), labels=None, predicted="x", probability=1,
             scores=(0.0,),
         )
         for i, text in enumerate(texts)
@@ -389,12 +389,12 @@ def test_what_was_inserted_is_one_more_word_and_can_be_deleted(body: str, seed: 
     rng = np.random.default_rng(seed)
     changed = insert(instance, words(instance.parts), phrase, rng)
     assert isinstance(changed, str)
-    before, after = said(body), said(changed)
+    before, after = split_words(body), split_words(changed)
     place = after.index("zorbix")
     assert after[:place] + after[place + 1 :] == before
     (span,) = (s for s in words((changed,)) if changed[s.start : s.end] == "zorbix")
     edited = instance.model_copy(update={"parts": (changed,)})
-    assert said(str(delete(edited, [span]))) == before
+    assert split_words(str(delete(edited, [span]))) == before
     assert "  " not in changed or "  " in body
 
 
@@ -407,14 +407,14 @@ def test_words_that_change_places_change_no_others(body: str, data: st.DataObjec
     corpus = corpus_of(body)
     places = [corpus.spans.index(spans[number]) for number in (first, second)]
     ground: Any = SimpleNamespace(corpus=corpus, instance=lambda row: corpus.instances[row])
-    expected = said(body)
+    expected = split_words(body)
     expected[first], expected[second] = expected[second], expected[first]
     changed = str(_exchanged(ground, 0, *places))
-    assert said(changed) == expected
+    assert split_words(changed) == expected
     assert "  " not in changed or "  " in body
 
 
-def said(body: str) -> list[str]:
+def split_words(body: str) -> list[str]:
     return [body[s.start : s.end] for s in words((body,))]
 
 

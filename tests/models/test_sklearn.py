@@ -174,7 +174,7 @@ def test_columns_that_are_no_words_in_the_text_are_no_tokens(vectorizer: Any) ->
 
 
 @pytest.fixture
-def saved(tmp_path: Path) -> Path:
+def models(tmp_path: Path) -> Path:
     """Return a folder with one pipeline saved in each way."""
     pipeline = fitted(LogisticRegression(), vectorizer=TfidfVectorizer())
     skops.dump(pipeline, tmp_path / "model.skops")
@@ -186,11 +186,12 @@ def saved(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_skops_file_is_loaded_and_hashed(saved: Path) -> None:
-    model = explain.load(saved / "model.skops")
+def test_a_skops_file_is_loaded_and_hashed(models: Path) -> None:
+    model = explain.load(models / "model.skops")
     assert model.name == "model"
     np.testing.assert_allclose(
-        model.predict(TEXTS), explain.load(saved / "model.pkl", allow_pickle=True).predict(TEXTS)
+        model.predict(TEXTS),
+        explain.load(models / "model.pkl", allow_pickle=True).predict(TEXTS),
     )
     assert isinstance(model, SklearnClassifier)
     description = model.describe()
@@ -199,12 +200,12 @@ def test_a_skops_file_is_loaded_and_hashed(saved: Path) -> None:
     assert description.facts["trusted types"] == []
 
 
-def test_a_type_that_nobody_vouched_for_is_named(saved: Path) -> None:
+def test_a_type_that_nobody_vouched_for_is_named(models: Path) -> None:
     with pytest.raises(UnsafeModelError, match=r"vouched for: html\.unescape"):
-        explain.load(saved / "own.skops")
+        explain.load(models / "own.skops")
     with pytest.raises(UnsafeModelError, match="vouched for"):
-        explain.load(saved / "own.skops", trusted=("html.escape",))
-    model = explain.load(saved / "own.skops", trusted=("html.unescape",))
+        explain.load(models / "own.skops", trusted=("html.escape",))
+    model = explain.load(models / "own.skops", trusted=("html.unescape",))
     assert isinstance(model, SklearnClassifier)
     assert model.describe().facts["trusted types"] == ["html.unescape"]
 
@@ -226,11 +227,11 @@ def test_files_that_are_missing_or_damaged_are_one_clear_error(tmp_path: Path) -
 
 
 def test_skops_is_asked_for_where_it_is_missing(
-    saved: Path, monkeypatch: pytest.MonkeyPatch
+    models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "skops.io", None)
     with pytest.raises(AdapterError, match=r'pip install "explain-audit\[skops\]"'):
-        explain.load(saved / "model.skops")
+        explain.load(models / "model.skops")
 
 
 class Trap:
@@ -254,10 +255,10 @@ def test_a_pickle_is_never_opened_without_the_users_word(tmp_path: Path, name: s
     assert (tmp_path / "mark").exists()
 
 
-def test_a_report_says_first_that_a_pickle_was_loaded(saved: Path) -> None:
+def test_a_report_says_first_that_a_pickle_was_loaded(models: Path) -> None:
     record = explain.audit(
-        saved / "model.joblib",
-        saved / "rows.csv",
+        models / "model.joblib",
+        models / "rows.csv",
         label="label",
         model_options={"allow_pickle": True},
     )
@@ -268,23 +269,23 @@ def test_a_report_says_first_that_a_pickle_was_loaded(saved: Path) -> None:
     assert 0 < page.index("Unsafe.</strong>") < page.index("<h1")
     assert said.replace("'", "&#39;") in page
     assert said in reports.render_markdown(record)
-    safe = explain.audit(saved / "model.skops", saved / "rows.csv", label="label")
+    safe = explain.audit(models / "model.skops", models / "rows.csv", label="label")
     assert "Unsafe.</strong>" not in reports.render_html(safe)
     with pytest.raises(ConfigurationError, match="a live object is not loaded"):
         explain.audit(fitted(LogisticRegression()), [], model_options={"allow_pickle": True})
 
 
-def test_the_command_line_takes_the_users_word(saved: Path) -> None:
-    refused = run("text", "model.joblib", "good film", cwd=saved)
+def test_the_command_line_takes_the_users_word(models: Path) -> None:
+    refused = run("text", "model.joblib", "good film", cwd=models)
     assert refused.returncode == 3
     assert "--allow-pickle" in refused.stderr
-    shown = run("text", "model.joblib", "good film", "--allow-pickle", cwd=saved)
+    shown = run("text", "model.joblib", "good film", "--allow-pickle", cwd=models)
     assert shown.returncode == 0, shown.stderr
-    untrusted = run("audit", "own.skops", "rows.csv", cwd=saved)
+    untrusted = run("audit", "own.skops", "rows.csv", cwd=models)
     assert untrusted.returncode == 3
     assert "html.unescape" in untrusted.stderr
     arguments = ("--trust", "html.unescape", "--methods", "shap", "--label", "label")
-    done = run("audit", "own.skops", "rows.csv", *arguments, cwd=saved)
+    done = run("audit", "own.skops", "rows.csv", *arguments, cwd=models)
     assert done.returncode == 0, done.stderr
 
 

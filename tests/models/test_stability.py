@@ -100,11 +100,11 @@ def test_a_transformer_is_run_in_another_dtype_and_stays_as_it_was() -> None:
 def test_the_number_of_texts_and_of_repeats_can_be_chosen() -> None:
     calls: list[int] = []
 
-    def watched(texts: Sequence[str]) -> Any:
+    def recording_model(texts: Sequence[str]) -> Any:
         calls.append(len(texts))
         return lengths(texts)
 
-    section(watched, texts=7, repeats=4)
+    section(recording_model, texts=7, repeats=4)
     assert calls == [100, *[7] * 5, *[1] * 7, 7, *[2] * 7]
 
 

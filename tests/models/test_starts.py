@@ -48,14 +48,14 @@ def test_the_same_tokens_are_read_of_the_start_of_a_long_text(name: str, text: s
     tokenizer = TOKENIZERS[name]()
     starts = Starts(PrivateTokenizer(tokenizer, "m"), LIMIT)
 
-    def read(text: str) -> dict[str, object]:
+    def tokens_of(text: str) -> dict[str, object]:
         options = {"truncation": True, "max_length": LIMIT, "return_offsets_mapping": True}
         return dict(tokenizer(text, verbose=False, **options))
 
     for _ in range(2):
         start = starts.of(text)
         assert text.startswith(start)
-        assert read(start) == read(text)
+        assert tokens_of(start) == tokens_of(text)
 
 
 def test_a_long_text_of_words_is_cut_and_a_short_one_is_not() -> None:

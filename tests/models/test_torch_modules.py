@@ -19,7 +19,15 @@ from explain.errors import (
     PredictionError,
 )
 from explain.text.spans import Span
-from tests.helpers.modules import LABELS, WORDS, Convolutional, Recurrent, lstm, tokenize, wrapped
+from tests.helpers.modules import (
+    LABELS,
+    WORDS,
+    Convolutional,
+    Recurrent,
+    lstm,
+    tokenize,
+    wrap_module,
+)
 
 TEXTS = [
     "a good film , really good",
@@ -33,11 +41,11 @@ TEXTS = [
 
 
 def gru(task: str = "single_label", **options: Any) -> TorchClassifier:
-    return wrapped(Recurrent(nn.GRU, len(LABELS[task])), task, **options)
+    return wrap_module(Recurrent(nn.GRU, len(LABELS[task])), task, **options)
 
 
 def cnn(task: str = "single_label", **options: Any) -> TorchClassifier:
-    return wrapped(Convolutional(len(LABELS[task])), task, min_length=3, **options)
+    return wrap_module(Convolutional(len(LABELS[task])), task, min_length=3, **options)
 
 
 Make = Callable[..., TorchClassifier]
@@ -201,12 +209,12 @@ def test_what_does_not_fit_together_is_refused() -> None:
     with pytest.raises(CapabilityError, match="calls its embedding 0 times"):
         TorchClassifier(module, tokenize, nn.Embedding(20, 8), LABELS["single_label"])
     with pytest.raises(CapabilityError, match="transpose or cut the vectors after"):
-        wrapped(TimeMajor(nn.LSTM, 3))
+        wrap_module(TimeMajor(nn.LSTM, 3))
     with pytest.raises(ConfigurationError, match=r"pad_id=12 is no row .* has 12"):
-        wrapped(module, pad_id=len(WORDS))
+        wrap_module(module, pad_id=len(WORDS))
     with pytest.raises(ConfigurationError, match="'<mask>' as 3 tokens"):
-        wrapped(module, mask_token="<mask>")
+        wrap_module(module, mask_token="<mask>")
     with pytest.raises(ConfigurationError, match="leave no text"):
-        wrapped(module, min_length=4, max_length=3)
+        wrap_module(module, min_length=4, max_length=3)
     with pytest.raises(AdapterError, match="Kernel size"):
-        wrapped(Convolutional(3), min_length=1, max_length=2).predict(["a"])
+        wrap_module(Convolutional(3), min_length=1, max_length=2).predict(["a"])

@@ -12,20 +12,7 @@ from explain.attribution import AttributionSettings, attribute
 from explain.attribution.methods import make_explainer
 from explain.engine import Engine
 from explain.evaluation.assessment import SAMPLED, Assessment, evaluate_explanations
-from explain.evaluation.grades import (
-    faithfulness_verdict,
-    grade,
-    graded,
-    own_verdicts,
-    recall_verdict,
-    shared_readings,
-)
-from explain.evaluation.planted_rules import Rule
-from explain.evaluation.plausibility import Rationale
-from explain.evaluation.positive_control import PositiveControl, Recall
-from explain.evaluation.section import trust_section
-from explain.evaluation.sensitivity import MOVES
-from explain.evaluation.verdicts import (
+from explain.evaluation.flags import (
     TOO_FEW,
     Answer,
     Flag,
@@ -33,6 +20,19 @@ from explain.evaluation.verdicts import (
     at_most,
     better_than_random,
 )
+from explain.evaluation.grades import (
+    faithfulness_flag,
+    grade,
+    graded,
+    recall_flag,
+    self_reported_flags,
+    shared_results,
+)
+from explain.evaluation.planted_rules import Rule
+from explain.evaluation.plausibility import Rationale
+from explain.evaluation.positive_control import PositiveControl, Recall
+from explain.evaluation.section import trust_section
+from explain.evaluation.sensitivity import MOVES
 from explain.record import Agreement, Measure, MethodTrust, Section
 from explain.statistics.intervals import proportion
 from explain.text.spans import Span, Text
@@ -45,7 +45,7 @@ NO_BETTER = BETTER.model_copy(update={"value": 0.0, "lower": -0.1, "upper": 0.1}
 
 
 def own_grade(**changes: Any) -> str:
-    return grade(own_verdicts(attribution(**changes)))[0]
+    return grade(self_reported_flags(attribution(**changes)))[0]
 
 
 def flag(name: str, answer: Answer = "flagged", **more: bool) -> Flag:
@@ -164,8 +164,8 @@ def test_a_method_that_certainly_seldom_converges_is_no_use(
 ) -> None:
     failed = attribution(diagnostics={"converged": False})
     passed = attribution(diagnostics={"converged": True})
-    readings = shared_readings([failed] * bad + [passed] * (n - bad))
-    assert grade([r.verdict for r in readings if r.verdict is not None])[0] == expected
+    readings = shared_results([failed] * bad + [passed] * (n - bad))
+    assert grade([r.flag for r in readings if r.flag is not None])[0] == expected
     (found,) = [r.measure for r in readings if r.name == "explanations flagged: convergence"]
     assert found is not None
     assert (found.value, found.n) == (bad / n, n)
@@ -174,10 +174,10 @@ def test_a_method_that_certainly_seldom_converges_is_no_use(
 def test_a_method_of_which_most_explanations_are_flagged_cannot_be_b() -> None:
     gap = attribution(values=(2.0, 0.5))
     wide = attribution(standard_errors=(0.1, 0.9))
-    readings = shared_readings([gap] * 10 + [wide] * 10)
-    assert grade([r.verdict for r in readings if r.verdict is not None])[0] == "C"
-    readings = shared_readings([gap] * 5 + [attribution()] * 15)
-    assert grade([r.verdict for r in readings if r.verdict is not None])[0] == "A"
+    readings = shared_results([gap] * 10 + [wide] * 10)
+    assert grade([r.flag for r in readings if r.flag is not None])[0] == "C"
+    readings = shared_results([gap] * 5 + [attribution()] * 15)
+    assert grade([r.flag for r in readings if r.flag is not None])[0] == "A"
 
 
 @pytest.mark.parametrize(("own", "method", "expected"), [("A", "C", "C"), ("D", "A", "D")])
@@ -194,9 +194,9 @@ def test_an_attribution_is_no_better_than_its_method(own: str, method: Any, expe
     ("hits", "n", "expected"), [(19, 20, "A"), (18, 20, "B"), (16, 20, "D"), (9, 10, "B")]
 )
 def test_missing_a_single_word_is_fatal(hits: int, n: int, expected: str) -> None:
-    assert grade([recall_verdict(Recall("lime", "token", hits, n))])[0] == expected
+    assert grade([recall_flag(Recall("lime", "token", hits, n))])[0] == expected
     other = "B" if expected == "D" else "A"
-    assert grade([recall_verdict(Recall("lime", "order", hits, n))])[0] == other
+    assert grade([recall_flag(Recall("lime", "order", hits, n))])[0] == other
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_missing_a_single_word_is_fatal(hits: int, n: int, expected: str) -> Non
     ],
 )
 def test_no_gain_over_random_rankings(measure: Measure | None, fatal: bool, expected: str) -> None:
-    verdict = faithfulness_verdict(measure, 1.0, "its rankings", fatal=fatal)
+    verdict = faithfulness_flag(measure, 1.0, "its rankings", fatal=fatal)
     assert grade([verdict])[0] == expected
 
 

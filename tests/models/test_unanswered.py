@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef, recall_
 import explain
 import reports
 from explain.adapters import TextClassifier
-from explain.auditing.archive import write_audit
+from explain.auditing.archive import read_record, write_audit
 from explain.auditing.omissions import omissions
 from explain.auditing.plan import AuditPlan
 from explain.checks import CHECKS, make_check
@@ -57,7 +57,7 @@ def model_that_fails(
     return explain.wrap(answer, labels=LABELS)
 
 
-def audited(model: TextClassifier, checks: list[str], n: int = N, **options: Any) -> AuditRecord:
+def run_audit(model: TextClassifier, checks: list[str], n: int = N, **options: Any) -> AuditRecord:
     return explain.audit(
         model, rows_of(n), label="label", instances=0, methods=[], checks=checks, **options
     )
@@ -75,7 +75,7 @@ def measure_of(section: Section, name: str, slice_: str = "all") -> Measure:
 def test_rows_without_an_answer_are_wrong_and_a_finding_with_their_reasons(share: float) -> None:
     failed = {i for i in range(N) if (i * 37) % N < N * share}
     n_failed = len(failed)
-    record = audited(model_that_fails(failed.__contains__), ["performance"])
+    record = run_audit(model_that_fails(failed.__contains__), ["performance"])
     section = section_of(record, "performance")
     given = [row["label"] for row in rows_of()]
     said = [LABELS[i % 2] if i not in failed else "none" for i in range(N)]
@@ -110,19 +110,19 @@ def test_rows_without_an_answer_are_wrong_and_a_finding_with_their_reasons(share
 
 
 def test_fewer_failures_than_one_in_a_hundred_are_counted_and_no_finding() -> None:
-    record = audited(model_that_fails(lambda i: i == 7), ["performance"], n=400)
+    record = run_audit(model_that_fails(lambda i: i == 7), ["performance"], n=400)
     assert measure_of(section_of(record, "unanswered"), "rows without an answer").n == 400
     assert record.findings == ()
 
 
 def test_a_model_that_answers_no_row_is_an_error_in_one_line() -> None:
     with pytest.raises(PredictionError, match=REASON):
-        audited(model_that_fails(lambda i: True), ["performance"])
+        run_audit(model_that_fails(lambda i: True), ["performance"])
 
 
 def test_each_reason_is_counted() -> None:
     model = model_that_fails(lambda i: i < 40, lambda i: f"kind {i % 4 == 0}")
-    table = section_of(audited(model, ["performance"]), "unanswered").tables[0]
+    table = section_of(run_audit(model, ["performance"]), "unanswered").tables[0]
     assert [(str(row[0]).split(": ")[-1], row[1]) for row in table.rows] == [
         ("kind False", 30),
         ("kind True", 10),
@@ -131,7 +131,7 @@ def test_each_reason_is_counted() -> None:
 
 @pytest.mark.parametrize(("share", "verdict"), [(0.0, "pass"), (0.5, "fail")])
 def test_a_gate_does_not_pass_on_the_answered_rows_alone(share: float, verdict: str) -> None:
-    record = audited(
+    record = run_audit(
         model_that_fails(lambda i: i >= N * (1 - share)),
         ["performance", "slices"],
         slices=["side"],
@@ -178,7 +178,7 @@ def test_rows_that_all_failed_are_all_wrong_though_others_without_a_label_are_sc
 
 
 def test_a_slice_whose_rows_failed_is_wrong_and_no_finding_of_its_own() -> None:
-    record = audited(model_that_fails(lambda i: i >= 100), ["slices"], slices=["side"])
+    record = run_audit(model_that_fails(lambda i: i >= 100), ["slices"], slices=["side"])
     section = section_of(record, "slices")
     failed = measure_of(section, "accuracy", "side = b")
     assert (failed.value, failed.n) == (0.0, 100)
@@ -211,7 +211,9 @@ def test_a_slice_that_is_worse_without_failures_too_is_still_found() -> None:
 
 
 def test_a_group_half_of_whose_rows_failed_is_selected_half_as_often() -> None:
-    record = audited(model_that_fails(lambda i: i >= 100 and i % 4 < 2), ["fairness"], group="side")
+    record = run_audit(
+        model_that_fails(lambda i: i >= 100 and i % 4 < 2), ["fairness"], group="side"
+    )
     section = section_of(record, "fairness")
     rate = measure_of(section, "selection rate, pos", "side = b")
     assert (rate.value, rate.n) == (0.25, 100)
@@ -229,17 +231,17 @@ def test_a_group_half_of_whose_rows_failed_is_selected_half_as_often() -> None:
 
 
 def test_failures_alone_make_a_model_no_worse_than_a_simpler_one() -> None:
-    record = audited(model_that_fails(lambda i: i % 4 < 2), ["performance"])
+    record = run_audit(model_that_fails(lambda i: i % 4 < 2), ["performance"])
     assert [finding.evidence for finding in record.findings] == [("unanswered",)]
 
 
 def test_failures_on_one_label_do_not_make_it_one_that_is_never_answered() -> None:
-    record = audited(model_that_fails(lambda i: i % 20 > 0 and i % 2 == 1), ["performance"])
+    record = run_audit(model_that_fails(lambda i: i % 20 > 0 and i % 2 == 1), ["performance"])
     assert not any("hardly ever answers" in finding.claim for finding in record.findings)
 
 
 def test_what_no_failure_can_be_counted_in_says_so() -> None:
-    record = audited(model_that_fails(lambda i: i < 40), ["calibration"])
+    record = run_audit(model_that_fails(lambda i: i < 40), ["calibration"])
     section = section_of(record, "calibration")
     assert {m.n for m in section.measures} == {N - 40}
     assert "40 of 200 labelled rows got no answer. All numbers are about the other 160 only." in (
@@ -322,15 +324,15 @@ def test_half_a_surrogate_pair_ends_neither_an_audit_nor_its_files(tmp_path: Pat
     assert record.criteria[0].verdict == "pass"
     assert record.provenance.model.labels == ("neg", "a�")
     write_audit(record, [], tmp_path)
-    read = AuditRecord.from_json((tmp_path / "audit.json").read_bytes())
-    assert {instance.columns["own"] for instance in read.instances} == {"�0", "�1", "�2"}
+    read = read_record(tmp_path / "audit.json")
+    assert set(read.predictions["column.own"]) == {"�0", "�1", "�2"}
     assert "�" in reports.render_html(record)
 
 
 def test_what_was_not_chosen_and_not_given_is_listed_with_how_to_get_it() -> None:
     model = model_that_fails(lambda i: False)
     record = explain.audit(model, rows_of(), instances=0, methods=[], checks=["data"])
-    listed = {entry.what: entry.how for entry in record.omitted}
+    listed = {entry.subject: entry.remedy for entry in record.omitted}
     assert "--check fairness" in listed["Fairness (a check)"]
     assert "Data (a check)" not in listed
     told = " ".join(listed.values())
@@ -364,7 +366,7 @@ def test_what_was_given_is_not_listed_as_missing() -> None:
 def test_what_leaves_failures_out_does_not_pass_where_they_are_many(
     share: float, verdict: str
 ) -> None:
-    record = audited(
+    record = run_audit(
         model_that_fails(lambda i: (i * 37) % N < N * share),
         ["performance", "calibration"],
         criteria=[

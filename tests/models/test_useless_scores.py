@@ -28,7 +28,7 @@ def rows_of(task: Task) -> list[dict[str, object]]:
     ]
 
 
-def audited(answer: Callable[[Sequence[str]], NDArray[np.float64]], task: Task) -> AuditRecord:
+def run_audit(answer: Callable[[Sequence[str]], NDArray[np.float64]], task: Task) -> AuditRecord:
     labels = LABELS[:1] if task == "regression" else LABELS
     return explain.audit(
         explain.wrap(answer, labels=labels, task=task, output="scores"),
@@ -67,7 +67,7 @@ def test_scores_of_no_use_end_no_check(task: Task, score: Callable[[str], float]
         values = np.array([[score(text)] for text in texts])
         return values if task == "regression" else np.hstack([values, -values])
 
-    record = audited(answer, task)
+    record = run_audit(answer, task)
     failed = [s.skipped for s in record.sections if s.skipped and "failed with" in s.skipped]
     assert failed == []
     assert AuditRecord.from_json(record.to_json()) == record

@@ -187,9 +187,9 @@ TAUGHT = ("<url>", "good", "a b", "...", "oo", "的")
 
 @given(text=st.one_of(texts, st.lists(st.sampled_from([*TAUGHT, "x", " ", "ness"])).map("".join)))
 def test_features_are_whole_words_and_whole_added_tokens(text: str) -> None:
-    (added,) = LEARNED.added_tokens([text])
+    (added,) = TAUGHT_TOKENIZER.added_tokens([text])
     whole = [trimmed(span, text) for span in (*words([text]), *added)]
-    (cut,) = segment([text], LEARNED, "word")
+    (cut,) = segment([text], TAUGHT_TOKENIZER, "word")
     assert isinstance(cut, Segmentation)
     for span in filter(None, whole):
         assert sum(f.start <= span.start and span.end <= f.end for f in cut.spans) == 1
@@ -204,4 +204,4 @@ def trimmed(span: Span, text: str) -> Span | None:
     return Span(span.part, start, start + len(piece.strip())) if piece.strip() else None
 
 
-LEARNED = taught(lambda: piece_tokenizer(limit=5000), *TAUGHT, limit=5000)
+TAUGHT_TOKENIZER = taught(lambda: piece_tokenizer(limit=5000), *TAUGHT, limit=5000)

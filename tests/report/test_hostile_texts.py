@@ -9,7 +9,7 @@ import pytest
 
 import reports
 from tests.helpers import records
-from tests.helpers.watched import Watched
+from tests.helpers.recording_page import RecordingPage
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -85,7 +85,7 @@ AROUND = (
 TEXTS = [f"{before}{act}{after} x" for act in ACTS for before, after in AROUND]
 
 
-def expected(text: str) -> str:
+def expected_text(text: str) -> str:
     """Return what is read back: HTML cannot hold NUL."""
     return text.replace("\0", "␀")
 
@@ -95,14 +95,16 @@ def read_back(page: "Page") -> list[str]:
     return [str(text) for text in texts]
 
 
-def check(text: str, watched: Watched, folder: Path, patch: pytest.MonkeyPatch) -> None:
+def check(
+    text: str, recording_page: RecordingPage, folder: Path, patch: pytest.MonkeyPatch
+) -> None:
     """Show a text in all places of a page."""
     patch.setattr(records, "HOSTILE", text)
-    page = watched.open(records.hostile_record(), folder)
+    page = recording_page.open(records.hostile_record(), folder)
     page.evaluate("document.querySelectorAll('details').forEach(each => (each.open = true))")
     page.evaluate("document.querySelectorAll('[tabindex], a, input').forEach(e => e.focus())")
-    assert watched.events == []
-    assert read_back(page)[0] == expected(text)
+    assert recording_page.events == []
+    assert read_back(page)[0] == expected_text(text)
     assert page.evaluate("document.documentElement.scrollWidth") <= 1_280
     assert page.locator("script").count() == 1
     assert page.locator("style").count() == 1
@@ -114,20 +116,20 @@ def test_there_are_five_hundred_texts() -> None:
 
 @pytest.mark.parametrize("number", range(len(ACTS)))
 def test_a_hostile_text_is_only_shown(
-    number: int, watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, recording_page: RecordingPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each act is tried once, in one way to get out after the other."""
     before, after = next(islice(cycle(AROUND), number, None))
-    check(f"{before}{ACTS[number]}{after} x", watched, tmp_path, monkeypatch)
+    check(f"{before}{ACTS[number]}{after} x", recording_page, tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("act", range(len(ACTS)))
 def test_a_hostile_text_is_only_shown_however_it_is_put(
-    act: int, watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    act: int, recording_page: RecordingPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for text in TEXTS[act * len(AROUND) : (act + 1) * len(AROUND)]:
-        check(text, watched, tmp_path, monkeypatch)
+        check(text, recording_page, tmp_path, monkeypatch)
 
 
 def hidden() -> Iterator[str]:
@@ -138,10 +140,12 @@ def hidden() -> Iterator[str]:
 
 @pytest.mark.parametrize("character", list(hidden()), ids=lambda c: f"U+{ord(c):04X}")
 def test_a_hidden_character_is_a_mark_and_is_read_back_and_copied_as_it_is(
-    character: str, watched: Watched, tmp_path: Path
+    character: str, recording_page: RecordingPage, tmp_path: Path
 ) -> None:
     text = f"abc {character}def ghi"
-    page = watched.goto(reports.write_html(records.attribution(text), tmp_path / "page.html"))
+    page = recording_page.goto(
+        reports.write_html(records.attribution(text), tmp_path / "page.html")
+    )
     assert read_back(page)[0] == text
     mark = page.locator("p.text .mark")
     assert mark.count() == 1
@@ -157,7 +161,7 @@ def test_a_hidden_character_is_a_mark_and_is_read_back_and_copied_as_it_is(
     assert copied == text
     places = page.evaluate(_PLACES)
     assert places == sorted(places)
-    assert watched.events == []
+    assert recording_page.events == []
 
 
 _PLACES = """() => {
@@ -179,10 +183,10 @@ _PLACES = """() => {
 
 @pytest.mark.parametrize("width", [400, 1_280])
 def test_a_word_of_four_thousand_letters_is_broken_wherever_it_stands(
-    width: int, watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    width: int, recording_page: RecordingPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(records, "HOSTILE", "W" * 4_000)
-    page = watched.open(records.hostile_record(), tmp_path)
+    page = recording_page.open(records.hostile_record(), tmp_path)
     page.set_viewport_size({"width": width, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     # Tables scroll on their own, but not for one word.

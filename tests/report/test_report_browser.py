@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import reports
+from tests.helpers.recording_page import SCREEN, RecordingPage
 from tests.helpers.records import audit_record, hostile_record
-from tests.helpers.watched import SCREEN, Watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("record", [audit_record(), hostile_record()], ids=["audit", "hostile"])
 def test_page_runs_shows_and_requests_nothing_of_its_own(
-    record: "AuditRecord", watched: Watched, tmp_path: Path
+    record: "AuditRecord", recording_page: RecordingPage, tmp_path: Path
 ) -> None:
-    page = watched.open(record, tmp_path)
+    page = recording_page.open(record, tmp_path)
     page.get_by_label("Text", exact=True).fill("a")
     page.wait_for_timeout(100)
-    assert watched.events == []
+    assert recording_page.events == []
 
 
 @pytest.mark.parametrize("record", [audit_record(), hostile_record()], ids=["audit", "hostile"])
 def test_browser_reads_every_text_back(
-    record: "AuditRecord", watched: Watched, tmp_path: Path
+    record: "AuditRecord", recording_page: RecordingPage, tmp_path: Path
 ) -> None:
     shown = (
-        watched.open(record, tmp_path)
+        recording_page.open(record, tmp_path)
         .locator("p.text")
         .evaluate_all("all => all.map(paragraph => paragraph.textContent)")
     )
@@ -39,16 +39,18 @@ def test_browser_reads_every_text_back(
     assert shown[: len(expected)] == expected
 
 
-def test_first_screen_says_what_an_auditor_must_know(watched: Watched, tmp_path: Path) -> None:
-    page = watched.open(audit_record(), tmp_path)
+def test_first_screen_says_what_an_auditor_must_know(
+    recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    page = recording_page.open(audit_record(), tmp_path)
     for selector in ("h1", ".verdict", ".notice", "#criteria", "#findings .strip"):
         box = page.locator(selector).bounding_box()
         assert box is not None
         assert box["y"] + box["height"] <= SCREEN["height"], selector
 
 
-def test_filter_shows_the_instances_that_fit(watched: Watched, tmp_path: Path) -> None:
-    page = watched.open(audit_record(), tmp_path)
+def test_filter_shows_the_instances_that_fit(recording_page: RecordingPage, tmp_path: Path) -> None:
+    page = recording_page.open(audit_record(), tmp_path)
     page.get_by_label("Outcome").select_option("wrong")
     assert page.locator("article[data-stratum]:visible .id a").all_inner_texts() == ["77e0", "f00d"]
     page.get_by_label("Chosen as").select_option("random")
@@ -56,9 +58,9 @@ def test_filter_shows_the_instances_that_fit(watched: Watched, tmp_path: Path) -
 
 
 def test_a_link_leads_to_an_instance_that_the_filter_hides(
-    watched: Watched, tmp_path: Path
+    recording_page: RecordingPage, tmp_path: Path
 ) -> None:
-    page = watched.open(audit_record(), tmp_path)
+    page = recording_page.open(audit_record(), tmp_path)
     page.get_by_label("Outcome").select_option("right")
     page.locator("#findings").get_by_role("link", name="77e0").click()
     assert page.locator("#i-77e0").is_visible()
@@ -74,18 +76,20 @@ def test_page_is_whole_without_scripts(browser: "Browser", tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("width", [400, 1280])
-def test_page_never_scrolls_sideways(width: int, watched: Watched, tmp_path: Path) -> None:
-    page = watched.open(hostile_record(), tmp_path)
+def test_page_never_scrolls_sideways(
+    width: int, recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    page = recording_page.open(hostile_record(), tmp_path)
     page.set_viewport_size({"width": width, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark", "print"])
 def test_every_colour_of_text_stands_out_from_what_lies_behind_it(
-    scheme: str, watched: Watched, tmp_path: Path
+    scheme: str, recording_page: RecordingPage, tmp_path: Path
 ) -> None:
     """WCAG 2.2 AA: 4.5:1, on every element that holds text, highlights included."""
-    page = watched.open(audit_record(), tmp_path)
+    page = recording_page.open(audit_record(), tmp_path)
     if scheme == "print":
         page.emulate_media(media="print", color_scheme="dark")
     else:
@@ -94,9 +98,9 @@ def test_every_colour_of_text_stands_out_from_what_lies_behind_it(
 
 
 def test_black_text_on_every_highlight_reaches_the_contrast_that_is_promised(
-    watched: Watched, tmp_path: Path
+    recording_page: RecordingPage, tmp_path: Path
 ) -> None:
-    page = watched.open(audit_record(), tmp_path)
+    page = recording_page.open(audit_record(), tmp_path)
     page.locator("p.text").first.evaluate("p => document.body.replaceChildren(p)")
     assert page.evaluate(_WEAKEST_CONTRAST) >= 6.3
 

@@ -39,7 +39,7 @@ RECORDS = [
 ]
 every_record = pytest.mark.parametrize("record", RECORDS)
 
-Shown = AuditRecord | Attribution
+Rendered = AuditRecord | Attribution
 Cut = tuple[str, list[Span], list[float]]
 
 
@@ -115,7 +115,7 @@ def test_a_sentence_that_was_explained_by_its_words_is_marked_and_all_are_listed
 
 
 @every_record
-def test_every_link_has_a_target_and_ids_are_unique(record: Shown) -> None:
+def test_every_link_has_a_target_and_ids_are_unique(record: Rendered) -> None:
     page = Page(reports.render_html(record))
     links = {a["href"] for tag, a in page.elements if tag == "a"}
     assert links <= {f"#{id}" for id in page.ids()}
@@ -126,7 +126,7 @@ def test_every_link_has_a_target_and_ids_are_unique(record: Shown) -> None:
 
 
 @every_record
-def test_nothing_in_the_page_can_run_load_or_style_itself(record: Shown) -> None:
+def test_nothing_in_the_page_can_run_load_or_style_itself(record: Rendered) -> None:
     page = Page(reports.render_html(record))
     tags = [tag for tag, _ in page.elements]
     names = {name for _, attributes in page.elements for name in attributes}
@@ -136,7 +136,7 @@ def test_nothing_in_the_page_can_run_load_or_style_itself(record: Shown) -> None
 
 
 @every_record
-def test_policy_names_the_very_bytes_of_the_style_and_the_script(record: Shown) -> None:
+def test_policy_names_the_very_bytes_of_the_style_and_the_script(record: Rendered) -> None:
     html = reports.render_html(record)
     page = Page(html)
     policy = next(a["content"] for _, a in page.elements if "http-equiv" in a)
@@ -148,14 +148,14 @@ def test_policy_names_the_very_bytes_of_the_style_and_the_script(record: Shown) 
 
 
 @every_record
-def test_every_drawing_has_a_title_and_a_description(record: Shown) -> None:
+def test_every_drawing_has_a_title_and_a_description(record: Rendered) -> None:
     html = reports.render_html(record)
     assert len(re.findall(r"<svg[^>]*>\s*<title>", html)) == html.count("<svg")
     assert len(re.findall(r"</title>\s*<desc>", html)) == html.count("<svg")
 
 
 @every_record
-def test_every_header_of_a_table_says_what_it_heads(record: Shown) -> None:
+def test_every_header_of_a_table_says_what_it_heads(record: Rendered) -> None:
     page = Page(reports.render_html(record))
     assert all("scope" in a for tag, a in page.elements if tag == "th")
 
@@ -286,11 +286,11 @@ def test_seven_findings_are_shown_and_the_rest_is_folded(number: int, shown: int
 def test_criteria_say_when_they_were_frozen_and_that_their_hash_is_the_same() -> None:
     record = audit_record()
     html = reports.render_html(record)
-    said = "Frozen in criteria.json on 20 November 2026, before anything was scored."
+    said = "They were frozen in criteria.json on 20 November 2026, before anything was scored."
     assert html.count(said) == 2
     assert html.count(f"have the same hash: sha256 {record.criteria_sha256}") == 2
     unkept = record.model_copy(update={"criteria_frozen_on": None})
-    assert "Hashed by the run itself, before anything was scored" in reports.render_html(unkept)
+    assert "The run itself hashed them before anything was scored" in reports.render_html(unkept)
 
 
 def test_the_table_of_an_instance_keeps_the_cells_by_which_a_reviewer_knows_it() -> None:
@@ -350,19 +350,28 @@ def test_run_log_is_shown_where_there_is_one() -> None:
             attribution("a b", steps=512, converged=False, relative_gap=0.07),
             "did not converge: gap 7 % after 512 steps",
         ),
-        (attribution("a b", ended_by="exact"), "Ended with exact values after 256 evaluations."),
-        (attribution("a b", ended_by="tolerance"), "fell below the tolerance, after 256 eval"),
-        (attribution("a b", ended_by="budget"), "the budget was spent, after 256 evaluations."),
-        (attribution("a b", steps=9, ended_by="seconds"), "time was up, after 256 gradients."),
+        (attribution("a b", ended_by="exact"), "Exact values, computed from 256 test texts."),
+        (
+            attribution("a b", ended_by="tolerance"),
+            "256 test texts; stopped when the error was as small as requested",
+        ),
+        (
+            attribution("a b", ended_by="budget"),
+            "256 test texts; stopped at the limit, so it may be less precise",
+        ),
+        (
+            attribution("a b", steps=9, ended_by="seconds"),
+            "256 gradients; stopped when the time was up",
+        ),
         (
             attribution("a b", sentences={"ended_by": "exact"}, words=[{"ended_by": "budget"}, {}]),
-            "Ended when the budget was spent, after 256 evaluations.",
+            "Computed from 256 test texts; stopped at the limit, so it may be less precise",
         ),
-        (attribution("a b", gap=0.3), "the values sum to +0.50, but v(N) − v(empty) is +0.80"),
-        (attribution("a b", grade="D"), "graded D"),
+        (attribution("a b", gap=0.3), "the values add up to +0.50, but v(N) − v(empty) is +0.80"),
+        (attribution("a b", grade="D"), "grade D"),
         (
             attribution("a b").model_copy(update={"empty_value": 0.2}),
-            "with every feature removed the model already says negative",
+            "answers “negative” even for an empty text, so “negative” is partly its default",
         ),
     ],
 )
@@ -371,7 +380,9 @@ def test_every_attribution_states_its_error_in_words(shown: Attribution, said: s
 
 
 def test_what_holds_for_every_method_is_said_once() -> None:
-    said = "with every feature removed the model already says negative"
+    said = (
+        "the model answers “negative” even for an empty text, so “negative” is partly its default"
+    )
     sample = audit_record()
     first = next(i for i in sample.instances if len(i.attributions) > 1)
     baseless = tuple(a.model_copy(update={"empty_value": 0.2}) for a in first.attributions)
@@ -410,7 +421,7 @@ def test_a_whisker_is_drawn_for_each_error_and_spans_the_interval() -> None:
 def test_a_method_of_grade_d_is_greyed_and_every_grade_has_its_reasons() -> None:
     html = reports.render_html(attribution("a b", grade="D", reasons=("It is a guess.",)))
     assert '<div class="doubtful">' in html
-    assert "Greyed: SHAP is graded D on this text. It is a guess." in html
+    assert "Greyed out: SHAP has grade D on this text. It is a guess." in html
     html = reports.render_html(attribution("a b", grade="B", reasons=("It is slow.",)))
     assert '<div class="doubtful">' not in html
     assert re.search(r"<b>SHAP</b> <span class=.grade gB.>.*B</span>\s+It is slow\.", html)
@@ -447,7 +458,7 @@ def test_methods_that_disagree_are_named_with_the_words_in_dispute() -> None:
     page = Page(reports.render_html(audit_record()))
     said = [text.removeprefix("⚠ ") for _, a, text in page.contents if a.get("class") == "dispute"]
     assert said == [
-        "SHAP and Integrated gradients agree no better than chance: τ-b .31, where chance reaches "
+        "SHAP and Integrated gradients agree no better than chance: τ-b is .31, and chance reaches "
         ".36.",
         "SHAP and Integrated gradients give opposite signs to “paean”, “pro”.",
         "SHAP and Integrated gradients cannot be compared: one of them gives all features the same "

@@ -73,7 +73,9 @@ def test_terminal_shows_ranks_grade_and_why_it_ended() -> None:
     )
     assert re.search(r"^2–3 +not ", shown, re.MULTILINE)
     assert "A rank such as 2–4 is not resolved: 95 % intervals overlap." in shown
-    assert "Ended when the error fell below the tolerance, after 256 evaluations." in shown
+    assert (
+        "Computed from 256 test texts; stopped when the error was as small as requested." in shown
+    )
     assert "Grade B. It is slow. </script>" in shown
     assert "␛[31m" in shown.replace("\n", "")
     assert "2–4" not in _printed(attribution("so good", errors=(0.0, 0.0)))
@@ -96,7 +98,7 @@ def test_terminal_lists_first_the_pairs_that_surely_act_together() -> None:
         shown,
     )
     assert "1 of 3 pairs have a 95 % interval that excludes 0; removed: [MASK]" in shown
-    assert "Ended when the budget was spent, after 96 evaluations." in shown
+    assert "Computed from 96 test texts; stopped at the limit, so it may be less precise" in shown
 
 
 def test_terminal_gets_no_control_character_of_interactions() -> None:

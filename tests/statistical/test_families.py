@@ -11,8 +11,8 @@ from explain.attribution.methods.base import all_coalitions
 from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine.games import Values
 from tests.helpers.families import FAMILIES, Family, Value
-from tests.helpers.play import play, table_game
-from tests.helpers.played import compared, played
+from tests.helpers.game_outcomes import compare_with_truth, shap_on_family
+from tests.helpers.plans import run_plan, table_game
 from tests.helpers.reference.lime_package import limit_of_lime
 
 GAMES = range(20)
@@ -50,20 +50,22 @@ def test_the_truths_of_the_families_are_those_of_all_coalitions(family: Family) 
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
 def test_shapley_values_are_within_their_intervals(family: Family, n: int) -> None:
-    games = [played(family, n, seed)[0] for seed in GAMES]
+    games = [shap_on_family(family, n, seed)[0] for seed in GAMES]
     for ended_by, wanted in (("tolerance", 0.85), ("budget", 0.8)):
-        covered = [game.covered for game in games if game.ended_by == ended_by]
+        covered = [game.is_covered for game in games if game.ended_by == ended_by]
         if covered:
             inside = np.concatenate(covered)
             # No fewer than chance leaves, in 99 of 100 draws, where as many as wanted are covered.
             assert binom.cdf(inside.sum(), inside.size, wanted) > 0.01
     largest = np.mean([game.largest for game in games])
-    assert largest <= 2 * np.mean([game.stated for game in games]) + 1e-9
+    assert largest <= 2 * np.mean([game.stated_error for game in games]) + 1e-9
 
 
 @pytest.mark.parametrize("n", SIZES)
 def test_over_all_families_nine_in_ten_values_are_covered(n: int) -> None:
-    covered = [played(family, n, seed)[0].covered for family in FAMILIES for seed in GAMES]
+    covered = [
+        shap_on_family(family, n, seed)[0].is_covered for family in FAMILIES for seed in GAMES
+    ]
     assert np.concatenate(covered).mean() >= 0.9
 
 
@@ -73,7 +75,7 @@ def test_no_regression_is_nearer_for_as_many_evaluations(family: Family, n: int)
     pytest.importorskip("shapiq")
     ours, theirs = [], []
     for seed in range(4):
-        game, v, truth = played(family, n, seed)
+        game, v, truth = shap_on_family(family, n, seed)
         found = [
             by_regression(n, v, game.evaluations, sizes, seed) for sizes in (np.ones(n + 1), None)
         ]
@@ -89,11 +91,11 @@ def test_the_fit_of_lime_is_within_its_intervals(family: Family) -> None:
     for seed in range(8):
         v, _ = family(12, np.random.default_rng([12, seed]))
         values = v(all_coalitions(12)) + 0.0
-        estimate = play(Lime().plan(12, np.random.default_rng(seed)), table_game(values))
+        estimate = run_plan(Lime().plan(12, np.random.default_rng(seed)), table_game(values))
         assert estimate.standard_errors is not None
         # The truth is fitted with a ridge of 1e-9.
         errors = estimate.standard_errors + 1e-7
-        games.append(compared(estimate.values, errors, limit_of_lime(values)))
+        games.append(compare_with_truth(estimate.values, errors, limit_of_lime(values)))
     hold(games)
 
 
@@ -111,7 +113,7 @@ def test_interactions_are_within_their_intervals(family: Family) -> None:
         if np.abs(truth).max() < 1e-9:
             continue
         plan = learn(12, np.random.default_rng(seed), Limits(0.1, 512), GameModel.interactions)
-        found = play(plan, table_game(values)).found
-        games.append(compared(found.values, found.errors, truth))
+        found = run_plan(plan, table_game(values)).read_out
+        games.append(compare_with_truth(found.values, found.errors, truth))
     # The largest of 66 numbers is further off than that of twelve.
     hold(games, 2.5)

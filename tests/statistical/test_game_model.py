@@ -10,8 +10,8 @@ from explain.attribution.methods import Lime, Shap
 from explain.attribution.methods.lime import draw_neighbours
 from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine.games import Values
-from tests.helpers.learned import TIGHT, learned, mixed_game
-from tests.helpers.play import asked, play, table_game
+from tests.helpers.learned_games import TIGHT, learn_game, mixed_game
+from tests.helpers.plans import run_and_record, run_plan, table_game
 from tests.helpers.reference.lime_package import lime_by_hand, limit_of_lime
 from tests.helpers.search import seeds
 
@@ -21,7 +21,7 @@ def test_ninety_percent_intervals_cover_at_least_that_on_synthetic_games(budget:
     inside = []
     for seed in seeds(200, 50):
         values = mixed_game(10, np.random.default_rng(seed))
-        found = learned(values, budget, seed).found
+        found = learn_game(values, budget, seed).read_out
         inside.append(np.abs(found.values - exact_shapley_values(values)) <= 1.645 * found.errors)
     assert np.mean(inside) >= 0.9
 
@@ -30,7 +30,7 @@ def test_intervals_cover_where_the_tolerance_ended_the_run() -> None:
     inside = []
     for seed in seeds(200, 50):
         values = mixed_game(10, np.random.default_rng(seed))
-        found = learned(values, 512, seed, tolerance=0.05).found
+        found = learn_game(values, 512, seed, tolerance=0.05).read_out
         inside.append(np.abs(found.values - exact_shapley_values(values)) <= 1.645 * found.errors)
     assert np.mean(inside) >= 0.9
 
@@ -50,7 +50,7 @@ def test_errors_on_real_games_beat_the_prototype(
     errors: dict[bool, list[float]] = {True: [], False: []}
     inside = []
     for values, truth in exact_games:
-        found = learned(values, budget).found
+        found = learn_game(values, budget).read_out
         off = found.values - truth
         errors[len(truth) > 12].append(float(np.linalg.norm(off) / np.linalg.norm(truth)))
         inside.append(np.abs(off) <= 1.645 * found.errors)
@@ -63,9 +63,9 @@ def test_errors_on_real_games_beat_the_prototype(
 def test_a_run_ends_at_its_tolerance(
     exact_games: list[tuple[Values, Values]], tolerance: float
 ) -> None:
-    ended = learned(exact_games[-1][0], 4_096, tolerance=tolerance)
+    ended = learn_game(exact_games[-1][0], 4_096, tolerance=tolerance)
     assert ended.ended_by == "tolerance"
-    assert ended.found.relative_error <= tolerance
+    assert ended.read_out.relative_error <= tolerance
 
 
 def test_a_run_ends_at_its_budget_or_its_seconds(
@@ -74,20 +74,20 @@ def test_a_run_ends_at_its_budget_or_its_seconds(
     values, _ = exact_games[-1]
     n = len(values).bit_length() - 1
     plan = Shap(tolerance=TIGHT, budget=50).plan(n, np.random.default_rng(0))
-    estimate, coalitions = asked(plan, table_game(values))
+    estimate, coalitions = run_and_record(plan, table_game(values))
     assert estimate.diagnostics["ended_by"] == "budget"
     assert len(np.unique(coalitions, axis=0)) == 50
     plan = Shap(tolerance=TIGHT, seconds=1e-6).plan(n, np.random.default_rng(0))
-    assert play(plan, table_game(values)).diagnostics["ended_by"] == "seconds"
+    assert run_plan(plan, table_game(values)).diagnostics["ended_by"] == "seconds"
 
 
 def test_lime_asks_first_what_shap_has_asked(exact_games: list[tuple[Values, Values]]) -> None:
     values, _ = exact_games[0]
     n = len(values).bit_length() - 1
-    _, by_shap = asked(
+    _, by_shap = run_and_record(
         Shap(budget=64, tolerance=TIGHT).plan(n, np.random.default_rng(0)), table_game(values)
     )
-    _, by_lime = asked(
+    _, by_lime = run_and_record(
         Lime(budget=88, tolerance=TIGHT).plan(n, np.random.default_rng(0)), table_game(values)
     )
     assert {row.tobytes() for row in by_shap} <= {row.tobytes() for row in by_lime[:72]}
@@ -98,7 +98,7 @@ def test_interactions_are_found_within_their_errors(
 ) -> None:
     inside = []
     for values, _ in exact_games[:8]:
-        found = learned(values, 256).model.interactions()
+        found = learn_game(values, 256).model.interactions()
         inside.append(np.abs(found.values - exact_interactions(values)) <= 1.645 * found.errors)
     assert 0.8 <= np.mean(np.concatenate(inside)) <= 1
 
@@ -110,7 +110,7 @@ def test_lime_is_nearer_to_its_limit_than_5000_draws_for_a_sixteenth_of_them(
     for values, _ in exact_games:
         n, limit = len(values).bit_length() - 1, limit_of_lime(values)
         plan = Lime(tolerance=0.025).plan(n, np.random.default_rng(0))
-        estimate, coalitions = asked(plan, table_game(values))
+        estimate, coalitions = run_and_record(plan, table_game(values))
         kept = draw_neighbours(n, 10**6, np.random.default_rng(0))
         drawn, _ = lime_by_hand(kept, table_game(values)(kept))
         assert len(kept) == 5_000

@@ -3,7 +3,7 @@
 import pytest
 from sklearn import metrics
 
-from tests.helpers.audited import (
+from tests.helpers.audit_helpers import (
     audit_scores,
     measures_of,
     noisy,

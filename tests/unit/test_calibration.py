@@ -12,11 +12,11 @@ from sklearn.linear_model import LogisticRegression
 from explain.checks.calibration.decisions import Decisions
 from explain.checks.calibration.scores import slope
 from explain.record import ReliabilityFigure
-from tests.helpers.audited import audit_scores, finding_claims, measures_of
+from tests.helpers.audit_helpers import audit_scores, finding_claims, measures_of
 from tests.helpers.search import examples, seeds
 
 
-def drawn(
+def draw_labels(
     n: int, seed: int, factor: float = 1.0, n_labels: int = 3
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return scores, and labels that are drawn from them before they are multiplied."""
@@ -28,7 +28,7 @@ def drawn(
 
 
 def test_losses_equal_those_of_scikit_learn() -> None:
-    scores, labels = drawn(300, 0, 1.7)
+    scores, labels = draw_labels(300, 0, 1.7)
     measures = measures_of(audit_scores(scores, labels, "calibration"))
     p = softmax(scores, axis=1)
     assert measures["log loss"].value == pytest.approx(
@@ -43,7 +43,7 @@ def test_losses_equal_those_of_scikit_learn() -> None:
 
 
 def test_losses_of_several_labels_are_those_of_each_in_the_mean() -> None:
-    scores, _ = drawn(200, 1)
+    scores, _ = draw_labels(200, 1)
     truth = np.random.default_rng(1).random(scores.shape) < expit(scores)
     measures = measures_of(audit_scores(scores, truth, "calibration", task="multi_label"))
     for name, score in (("log loss", metrics.log_loss), ("Brier score", metrics.brier_score_loss)):
@@ -52,7 +52,7 @@ def test_losses_of_several_labels_are_those_of_each_in_the_mean() -> None:
 
 
 def test_the_slope_of_two_labels_is_that_of_a_logistic_regression() -> None:
-    scores, labels = drawn(400, 2, 2.5, n_labels=2)
+    scores, labels = draw_labels(400, 2, 2.5, n_labels=2)
     truth = labels[:, None] == np.arange(2)
     theirs = LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-10, max_iter=1_000)
     theirs.fit((scores[:, 1] - scores[:, 0])[:, None], labels)
@@ -132,7 +132,7 @@ def test_chance_takes_off_what_a_calibrated_model_shows() -> None:
 @pytest.mark.parametrize(("factor", "word"), [(2.0, "over"), (0.4, "under")])
 def test_a_scale_that_is_wrong_is_found(factor: float, word: str) -> None:
     for seed in seeds(10, 2):
-        section = audit_scores(*drawn(500, seed, factor), "calibration")
+        section = audit_scores(*draw_labels(500, seed, factor), "calibration")
         (finding,) = section.findings
         assert f"{word}-confident" in finding.claim
         assert finding.measure in section.measures
@@ -152,7 +152,7 @@ def test_a_calibrated_model_gives_no_finding() -> None:
     findings = [
         finding
         for seed in seeds(60, 6)
-        for finding in audit_scores(*drawn(400, seed), "calibration").findings
+        for finding in audit_scores(*draw_labels(400, seed), "calibration").findings
     ]
     assert len(findings) <= 1
 
@@ -171,7 +171,7 @@ def test_labels_that_depend_on_each_other_give_no_false_finding() -> None:
 
 
 def test_the_figure_holds_every_row_once_and_its_band_is_that_of_the_binomial() -> None:
-    scores, labels = drawn(500, 7)
+    scores, labels = draw_labels(500, 7)
     (figure,) = audit_scores(scores, labels, "calibration").figures
     assert isinstance(figure, ReliabilityFigure)
     assert sum(bin.accuracy.n for bin in figure.bins) == 500
@@ -181,7 +181,7 @@ def test_the_figure_holds_every_row_once_and_its_band_is_that_of_the_binomial() 
 
 
 def test_where_no_probability_or_label_is_nothing_is_measured() -> None:
-    scores, labels = drawn(30, 0)
+    scores, labels = draw_labels(30, 0)
     assert "no label column" in str(audit_scores(scores, None, "calibration").skipped)
     numbers = audit_scores(scores[:, :1], labels, "calibration", task="regression")
     assert "no probabilities" in str(numbers.skipped)

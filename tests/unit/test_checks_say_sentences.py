@@ -8,7 +8,7 @@ import pytest
 
 import explain
 from explain.record import Section, Sentence
-from tests.helpers.audited import audit_scores, noisy, texts_of
+from tests.helpers.audit_helpers import audit_scores, noisy, texts_of
 from tests.helpers.constants import not_constant, said
 
 CHECKS = ("data", "performance", "calibration", "slices")

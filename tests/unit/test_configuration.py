@@ -84,7 +84,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def audited(folder: Path, **options: Any) -> AuditRecord:
+def run_audit(folder: Path, **options: Any) -> AuditRecord:
     return explain.audit(MODEL, folder / "rows.csv", config=folder / "audit.toml", **options)
 
 
@@ -92,7 +92,7 @@ def audited(folder: Path, **options: Any) -> AuditRecord:
 
 
 def test_everything_that_a_file_says_is_done_and_recorded(folder: Path) -> None:
-    record = audited(folder)
+    record = run_audit(folder)
     arguments = record.provenance.arguments
     assert (record.identity.name, record.identity.owner) == ("router", "Support")
     stated = {
@@ -115,11 +115,13 @@ def test_everything_that_a_file_says_is_done_and_recorded(folder: Path) -> None:
         "lime": 64,
     }
     assert set(checks) == {"data", "performance"}
-    assert record.instances[1].columns == {"ticket": "T-1", "language": "en", "country": "de"}
+    second = record.predictions.iloc[1]
+    columns = {"ticket": "T-1", "language": "en", "country": "de"}
+    assert {name: second[f"column.{name}"] for name in columns} == columns
     attributions = [a for instance in record.instances for a in instance.attributions]
     assert len(attributions) == 4
     assert {a.target.label for a in attributions} == {"neg"}
-    assert {i.predicted for i in record.instances} == {"neg", "pos"}
+    assert set(record.predictions.predicted) == {"neg", "pos"}
     assert [(c.metric, c.verdict) for c in record.criteria] == [
         ("performance.accuracy", "pass"),
         ("performance.recall", "inconclusive"),
@@ -140,7 +142,7 @@ def test_a_target_is_said_where_the_explanations_are() -> None:
 
 
 def test_what_is_given_explicitly_wins_over_the_file(folder: Path) -> None:
-    record = audited(
+    record = run_audit(
         folder,
         group="language",
         slices=["ticket"],
@@ -336,7 +338,7 @@ def test_bad_arguments_of_an_audit_are_refused(
     folder: Path, options: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=says):
-        audited(folder, **options)
+        run_audit(folder, **options)
 
 
 # ── On the command line ───────────────────────────────────────────────────────────────────────────

@@ -73,8 +73,8 @@ def criteria_for(n: int, at_least: float, gating: bool = True) -> list[Criterion
     ]
 
 
-def judged(measure: Measure, **asked: Any) -> JudgedCriterion:
-    criterion = Criterion(metric=QUALITY.id, slice=measure.slice, **asked)
+def judged(measure: Measure, **criterion_fields: Any) -> JudgedCriterion:
+    criterion = Criterion(metric=QUALITY.id, slice=measure.slice, **criterion_fields)
     return judge([criterion], [section(measure)], [CHECK])[0]
 
 
@@ -176,8 +176,8 @@ def test_a_gating_verdict_that_chance_explains_is_taken_back_and_says_so() -> No
     together = judge(criteria, [measured], [CHECK])
     assert {found.verdict for found in together} == {"inconclusive"}
     assert together[0].reason == (
-        "the whole 95 % interval lies at or above 0.87, but no longer with p adjusted for 5 gating "
-        "criteria (0.23 instead of 0.046, more than 0.05)"
+        "the whole 95 % interval lies at or above 0.87, but no longer once p is adjusted for 5 "
+        "gating criteria (0.23 instead of 0.046; at most 0.05 is required)"
     )
 
 
@@ -258,17 +258,17 @@ SHARE = proportion("quality", 90, 100)
         (
             {"slice": "language = dd"},
             [section(SHARE, proportion("quality", 1, 2, "language = de"))],
-            "not measured on 'language = dd'; did you mean 'language = de'?",
+            'not measured on "language = dd"; did you mean "language = de"?',
         ),
         (
             {"metric": "quality.share", "of": {"label": "positiv"}},
             [section(SHARE, proportion(SHARE_OF.name(label="positive"), 1, 2))],
-            "not measured for the label 'positiv'; did you mean 'positive'?",
+            'not measured for the label "positiv"; did you mean "positive"?',
         ),
         (
             {"metric": "quality.share", "of": {"label": "positive"}},
             [section(SHARE)],
-            "not measured for the label 'positive'",
+            'not measured for the label "positive"',
         ),
         ({}, [section()], "not measured on this model and table"),
     ],
@@ -358,7 +358,7 @@ def test_no_two_metrics_share_an_id_or_a_title_and_each_is_named_after_its_check
 
 # ── Frozen ────────────────────────────────────────────────────────────────────────────────────────
 
-ASKED = (
+CRITERIA = (
     Criterion(metric=QUALITY.id, at_least=0.5, gating=True, rationale="as before"),
     Criterion(
         metric=SHARE_OF.id, of={"label": "x"}, at_most=0.25, slice="language = de", minimum_n=30
@@ -367,11 +367,11 @@ ASKED = (
 
 
 def test_the_hash_depends_on_all_that_was_stated_and_on_nothing_else() -> None:
-    sha256 = FrozenCriteria.of(ASKED, DAY).sha256
-    turned = [dict(reversed(criterion.stated().items())) for criterion in reversed(ASKED)]
+    sha256 = FrozenCriteria.of(CRITERIA, DAY).sha256
+    turned = [dict(reversed(criterion.stated().items())) for criterion in reversed(CRITERIA)]
     again = [Criterion.model_validate(one) for one in turned]
     assert FrozenCriteria.of(again, date(2020, 1, 1)).sha256 == sha256
-    found = judge(ASKED, [section(SHARE)], [CHECK])
+    found = judge(CRITERIA, [section(SHARE)], [CHECK])
     assert FrozenCriteria.of(found, DAY).sha256 == sha256
     changes: tuple[dict[str, Any], ...] = (
         {"metric": "x"},
@@ -384,14 +384,14 @@ def test_the_hash_depends_on_all_that_was_stated_and_on_nothing_else() -> None:
         {"rationale": "since"},
     )
     other = {
-        FrozenCriteria.of((ASKED[0].model_copy(update=change), ASKED[1]), DAY).sha256
+        FrozenCriteria.of((CRITERIA[0].model_copy(update=change), CRITERIA[1]), DAY).sha256
         for change in changes
     }
     assert len(other - {sha256}) == len(changes)
 
 
 def test_anybody_can_compute_the_hash_from_the_file(tmp_path: Path) -> None:
-    frozen = bind_criteria(tmp_path, ASKED)
+    frozen = bind_criteria(tmp_path, CRITERIA)
     kept = json.loads((tmp_path / "criteria.json").read_text())
     items = sorted(json.dumps(c, sort_keys=True, separators=(",", ":")) for c in kept["criteria"])
     assert frozen is not None
@@ -403,13 +403,13 @@ def test_a_folder_keeps_to_the_criteria_that_it_was_frozen_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
-    first = bind_criteria(tmp_path, ASKED)
+    first = bind_criteria(tmp_path, CRITERIA)
     monkeypatch.delenv("SOURCE_DATE_EPOCH")
-    assert bind_criteria(tmp_path, ASKED[::-1]) == first
+    assert bind_criteria(tmp_path, CRITERIA[::-1]) == first
     assert first is not None
     assert first.frozen_on == date(1970, 1, 1)
     before = (tmp_path / "criteria.json").read_bytes()
-    for other in (ASKED[:1], ()):
+    for other in (CRITERIA[:1], ()):
         with pytest.raises(ConfigurationError, match="frozen on 1970-01-01 with other criteria"):
             bind_criteria(tmp_path, other)
     assert (tmp_path / "criteria.json").read_bytes() == before
@@ -419,11 +419,11 @@ def test_a_folder_keeps_to_the_criteria_that_it_was_frozen_with(
 def test_frozen_criteria_that_were_changed_are_refused(
     tmp_path: Path, spoilt: bytes | None
 ) -> None:
-    bind_criteria(tmp_path, ASKED)
+    bind_criteria(tmp_path, CRITERIA)
     path = tmp_path / "criteria.json"
     path.write_bytes(path.read_bytes().replace(b"0.5", b"0.4") if spoilt is None else spoilt)
     with pytest.raises(RecordError, match="is not as it was frozen"):
-        bind_criteria(tmp_path, ASKED)
+        bind_criteria(tmp_path, CRITERIA)
 
 
 def test_without_criteria_nothing_is_kept(tmp_path: Path) -> None:

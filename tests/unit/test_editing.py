@@ -9,7 +9,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
-from explain.text.editing import beside, inserted, replaced, without
+from explain.text.editing import insert_word, join_texts, replace_spans, without_features
 from explain.text.spans import Segmentation, Span, parts_of, sentences, words
 from tests.helpers import strategies
 from tests.helpers.search import examples
@@ -56,7 +56,11 @@ def cut(parts: Sequence[str], token: str | None) -> tuple[Span, ...]:
             joined = [*over, Span(number, start, end)]
             found = [span for span in found if span not in over]
             found.append(
-                Span(number, min(span.start for span in joined), max(span.end for span in joined))
+                Span(
+                    number,
+                    min(span.start for span in joined),
+                    max(span.end for span in joined),
+                )
             )
     return tuple(sorted(found))
 
@@ -94,7 +98,7 @@ def hidden(
 def require_kept_words(
     segmentation: Segmentation, kept: Sequence[bool], token: str | None
 ) -> tuple[str, ...]:
-    masked = parts_of(without(segmentation, kept, token))
+    masked = parts_of(without_features(segmentation, kept, token))
     require_words(masked, hidden(segmentation, kept, token), token)
     return masked
 
@@ -179,7 +183,7 @@ def test_what_is_left_of_a_text_reads_as_its_writer_would_have_put_it(
 ) -> None:
     segmentation = Segmentation((text,), words([text]))
     kept = [feature != removed for feature in segmentation.features]
-    assert without(segmentation, kept) == left
+    assert without_features(segmentation, kept) == left
 
 
 @pytest.mark.parametrize("text", [*AS_WRITTEN[:20], strategies.SCRIPTS["Latin"]])
@@ -198,7 +202,7 @@ def test_a_bag_of_words_counts_the_kept_words_and_nothing_else(text: str) -> Non
                 if keep
                 for token in tokens(feature)
             ]
-            assert tokens(without(segmentation, kept)) == seen
+            assert tokens(without_features(segmentation, kept)) == seen
 
 
 @examples(40)
@@ -208,7 +212,7 @@ def test_what_lies_between_two_kept_neighbours_stays(
 ) -> None:
     parts, kept = case
     segmentation = Segmentation(parts, words(parts))
-    masked = parts_of(without(segmentation, kept))
+    masked = parts_of(without_features(segmentation, kept))
     for number, part in enumerate(masked):
         place = 0
         spans = [s for s, keep in zip(segmentation.spans, kept, strict=True) if keep]
@@ -242,7 +246,7 @@ def test_between_sentences_that_are_kept_no_words_become_one(
         for word in words(parts)
         if word.part == span.part and span.start <= word.start < span.end
     ]
-    require_words(parts_of(without(segmentation, kept)), expected)
+    require_words(parts_of(without_features(segmentation, kept)), expected)
 
 
 @examples(40)
@@ -254,7 +258,7 @@ def test_what_was_never_read_joins_no_words(case: tuple[tuple[str, ...], list[bo
     unread = tuple(span for span, keep in zip(spans, kept, strict=True) if not keep)
     segmentation = Segmentation(parts, read, unread)
     for token in (None, "[MASK]"):
-        masked = parts_of(without(segmentation, [True] * len(read), token))
+        masked = parts_of(without_features(segmentation, [True] * len(read), token))
         require_words(masked, hidden(segmentation, [True] * len(read), None))
 
 
@@ -270,7 +274,7 @@ def test_tokens_that_are_kept_stay_in_their_words(
         halves += [Span(part, start, middle), Span(part, middle, end)] * (start < middle)
     segmentation = Segmentation(parts, tuple(halves))
     kept = [kept[number // 3 % len(kept)] for number in range(len(halves))]
-    masked = parts_of(without(segmentation, kept))
+    masked = parts_of(without_features(segmentation, kept))
     for number, body in enumerate(masked):
         left = iter("".join(body.split()))
         for span, feature, keep in zip(halves, segmentation.features, kept, strict=True):
@@ -292,7 +296,7 @@ def test_what_is_replaced_changes_no_other_word(
         for span, feature, keep in zip(segmentation.spans, segmentation.features, kept, strict=True)
         for word in ([feature] if keep else inside)
     ]
-    require_words(replaced(parts, edits), expected)
+    require_words(replace_spans(parts, edits), expected)
 
 
 @pytest.mark.parametrize(
@@ -310,7 +314,7 @@ def test_a_new_word_stands_apart_where_the_old_one_did(
     text: str, old: str, new: str, expected: str
 ) -> None:
     start = text.index(old)
-    assert replaced([text], [(Span(0, start, start + len(old)), new)]) == (expected,)
+    assert replace_spans([text], [(Span(0, start, start + len(old)), new)]) == (expected,)
 
 
 @examples(40)
@@ -319,7 +323,7 @@ def test_what_is_inserted_changes_no_other_word(text: str) -> None:
     spans = words([text])
     features = [(0, text[span.start : span.end]) for span in spans]
     for number, span in enumerate(spans):
-        edited = inserted(text, span.start, "zorbix")
+        edited = insert_word(text, span.start, "zorbix")
         require_words([edited], [*features[:number], (0, "zorbix"), *features[number:]])
 
 
@@ -329,7 +333,7 @@ def test_two_texts_side_by_side_have_the_words_of_both(before: str, after: str) 
     # Kana in one text would change how the Han characters of the other are cut.
     assume(not any(map(is_east_asian, (before, after))))
     both = [(0, part[span.start : span.end]) for part in (before, after) for span in words([part])]
-    require_words([beside(before, after)], both)
+    require_words([join_texts(before, after)], both)
 
 
 def is_east_asian(text: str) -> bool:

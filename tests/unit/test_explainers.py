@@ -14,7 +14,7 @@ from explain.attribution.methods.shap import balanced_tree, exact_shapley_values
 from explain.engine.games import Values
 from explain.errors import BudgetError, ConfigurationError
 from tests.helpers import strategies
-from tests.helpers.play import asked, play, random_game, table_game
+from tests.helpers.plans import random_game, run_and_record, run_plan, table_game
 from tests.helpers.reference import lime_package
 from tests.helpers.reference.shapley import shapley_by_orders
 from tests.helpers.search import examples
@@ -27,7 +27,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 @given(strategies.games())
 def test_exact_equals_the_definition_over_all_orders(values: Values) -> None:
     n = len(values).bit_length() - 1
-    estimate = play(Shap("exact").plan(n, rng()), table_game(values))
+    estimate = run_plan(Shap("exact").plan(n, rng()), table_game(values))
     np.testing.assert_allclose(estimate.values, shapley_by_orders(values), atol=1e-9)
     assert estimate.standard_errors is not None
     assert not estimate.standard_errors.any()
@@ -59,7 +59,7 @@ def test_shap_values_sum_to_the_difference_they_explain(
     algorithm: Any, values: Values, seed: int
 ) -> None:
     n = len(values).bit_length() - 1
-    estimate = play(Shap(algorithm, budget=64).plan(n, rng(seed)), table_game(values))
+    estimate = run_plan(Shap(algorithm, budget=64).plan(n, rng(seed)), table_game(values))
     assert (estimate.empty_value, estimate.full_value) == (values[0], values[-1])
     assert estimate.values.sum() == pytest.approx(values[-1] - values[0], abs=1e-6)
 
@@ -73,7 +73,7 @@ def test_auto_picks_what_the_budget_allows_and_says_which(
     n: int, budget: int, algorithm: str
 ) -> None:
     weights = np.arange(n) + 1.0
-    estimate, coalitions = asked(Shap(budget=budget).plan(n, rng()), lambda s: s @ weights)
+    estimate, coalitions = run_and_record(Shap(budget=budget).plan(n, rng()), lambda s: s @ weights)
     assert estimate.diagnostics["algorithm"] == algorithm
     assert len(np.unique(coalitions, axis=0)) <= budget
 
@@ -81,12 +81,12 @@ def test_auto_picks_what_the_budget_allows_and_says_which(
 @pytest.mark.parametrize(("algorithm", "n"), [("exact", 10), ("kernel", 256), ("permutation", 256)])
 def test_a_budget_too_small_for_the_algorithm_is_refused(algorithm: Any, n: int) -> None:
     with pytest.raises(BudgetError, match=r"pass budget=\d+ or algorithm='auto'"):
-        play(Shap(algorithm).plan(n, rng()), lambda s: s.sum(axis=1))
+        run_plan(Shap(algorithm).plan(n, rng()), lambda s: s.sum(axis=1))
 
 
 def test_a_budget_too_small_for_every_algorithm_is_refused() -> None:
     with pytest.raises(BudgetError, match="needs 4 evaluations for 9 features, the budget is 3"):
-        play(Shap(budget=3).plan(9, rng()), lambda s: s.sum(axis=1))
+        run_plan(Shap(budget=3).plan(9, rng()), lambda s: s.sum(axis=1))
 
 
 def test_the_bridge_passes_on_what_the_method_raises() -> None:
@@ -95,7 +95,7 @@ def test_the_bridge_passes_on_what_the_method_raises() -> None:
         raise ZeroDivisionError("in the method")
 
     with pytest.raises(ZeroDivisionError, match="in the method"):
-        play(as_plan(method, 0), lambda s: s.sum(axis=1))
+        run_plan(as_plan(method, 0), lambda s: s.sum(axis=1))
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 13])
@@ -111,7 +111,7 @@ def test_a_balanced_tree_joins_all_features_once(n: int) -> None:
 @pytest.mark.parametrize("n", [2, 6, 12])
 def test_lime_equals_limebase_on_the_same_coalitions(n: int) -> None:
     v = table_game(random_game(n))
-    estimate, coalitions = asked(Lime("sampling", budget=200).plan(n, rng(4)), v)
+    estimate, coalitions = run_and_record(Lime("sampling", budget=200).plan(n, rng(4)), v)
     drawn = coalitions[1:]
     fitted = drawn[~held_out_rows(drawn)]
     coefficients, r2 = lime_package.lime_by_hand(fitted, v(fitted))
@@ -122,14 +122,14 @@ def test_lime_equals_limebase_on_the_same_coalitions(n: int) -> None:
 @pytest.mark.parametrize("algorithm", ["sampling", "auto"])
 def test_lime_finds_an_additive_game_and_its_held_out_fit_says_so(algorithm: Any) -> None:
     weights = np.array([3.0, -2.0, 0.0, 1.0, 0.5, 1.0, -1.0, 0.2, 0.1, 0.0])
-    estimate = play(Lime(algorithm, budget=200).plan(10, rng()), lambda s: s @ weights)
+    estimate = run_plan(Lime(algorithm, budget=200).plan(10, rng()), lambda s: s @ weights)
     np.testing.assert_allclose(estimate.values, weights, atol=0.2)
     assert float(estimate.diagnostics["held_out_r2"]) > 0.99  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("algorithm", ["sampling", "auto"])
 def test_lime_says_nothing_of_a_fit_where_there_is_nothing_to_explain(algorithm: Any) -> None:
-    estimate = play(Lime(algorithm).plan(10, rng()), lambda s: np.ones(len(s)))
+    estimate = run_plan(Lime(algorithm).plan(10, rng()), lambda s: np.ones(len(s)))
     assert estimate.diagnostics["r2"] is None
     assert estimate.diagnostics["held_out_r2"] is None
 
@@ -153,7 +153,7 @@ def test_what_is_held_out_was_never_fitted(n: int, budget: int, seed: int) -> No
 
 def test_lime_refuses_a_budget_that_fits_nothing() -> None:
     with pytest.raises(BudgetError, match="needs 16 evaluations"):
-        play(Lime(budget=5).plan(6, rng()), lambda s: s.sum(axis=1))
+        run_plan(Lime(budget=5).plan(6, rng()), lambda s: s.sum(axis=1))
 
 
 def test_the_number_of_removed_features_is_uniform() -> None:
@@ -172,7 +172,7 @@ def test_distances_are_cosine_distances_times_100() -> None:
 @given(strategies.games())
 def test_occlusion_is_what_is_lost_when_one_feature_goes(values: Values) -> None:
     n = len(values).bit_length() - 1
-    estimate, coalitions = asked(Occlusion().plan(n, rng()), table_game(values))
+    estimate, coalitions = run_and_record(Occlusion().plan(n, rng()), table_game(values))
     full = 2**n - 1
     expected = [values[full] - values[full ^ (1 << i)] for i in range(n)]
     np.testing.assert_array_equal(estimate.values, expected)
@@ -182,24 +182,24 @@ def test_occlusion_is_what_is_lost_when_one_feature_goes(values: Values) -> None
 @pytest.mark.parametrize("explainer", [Shap(), Lime()])
 def test_a_game_too_large_to_sample_is_refused(explainer: Any) -> None:
     with pytest.raises(BudgetError, match="cannot sample a text of 20,000 features"):
-        play(explainer.plan(20_000, rng()), lambda s: s.sum(axis=1))
+        run_plan(explainer.plan(20_000, rng()), lambda s: s.sum(axis=1))
 
 
 def test_occlusion_refuses_a_budget_that_does_not_suffice() -> None:
     with pytest.raises(BudgetError, match="needs 7 evaluations"):
-        play(Occlusion(budget=6).plan(5, rng()), lambda s: s.sum(axis=1))
+        run_plan(Occlusion(budget=6).plan(5, rng()), lambda s: s.sum(axis=1))
 
 
 def test_random_values_know_nothing_of_the_game() -> None:
-    one = play(Random().plan(5, rng(1)), table_game(random_game(5, seed=1)))
-    other = play(Random().plan(5, rng(1)), table_game(random_game(5, seed=2)))
+    one = run_plan(Random().plan(5, rng(1)), table_game(random_game(5, seed=1)))
+    other = run_plan(Random().plan(5, rng(1)), table_game(random_game(5, seed=2)))
     np.testing.assert_array_equal(one.values, other.values)
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if hasattr(METHODS[name], "plan")])
 def test_a_text_without_features_has_an_empty_attribution(method: str) -> None:
     explainer: Any = make_explainer(method)
-    estimate = play(explainer.plan(0, rng()), lambda s: np.full(len(s), 2.5))
+    estimate = run_plan(explainer.plan(0, rng()), lambda s: np.full(len(s), 2.5))
     assert estimate.values.shape == (0,)
     assert (estimate.empty_value, estimate.full_value) == (2.5, 2.5)
 
@@ -230,7 +230,7 @@ def test_unknown_methods_and_options_are_refused(
 @pytest.mark.parametrize("algorithm", ["auto", "sampling"])
 def test_lime_of_a_lone_feature_is_its_effect(algorithm: Any) -> None:
     plan = Lime(algorithm).plan(1, np.random.default_rng(0))
-    found = play(plan, lambda kept: np.where(kept[:, 0], 3.0, 1.0))
+    found = run_plan(plan, lambda kept: np.where(kept[:, 0], 3.0, 1.0))
     assert 0 < found.values[0] <= 2 + 1e-9
     if algorithm == "auto":
         assert found.values[0] == pytest.approx(2)

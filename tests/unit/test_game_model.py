@@ -13,8 +13,8 @@ from explain.attribution.methods import Lime, Shap
 from explain.attribution.methods.base import all_coalitions
 from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine.games import Coalitions, Values
-from tests.helpers.learned import TIGHT, learned, mixed_game
-from tests.helpers.play import play, table_game
+from tests.helpers.learned_games import TIGHT, learn_game, mixed_game
+from tests.helpers.plans import run_plan, table_game
 from tests.helpers.reference.lime_package import limit_of_lime
 from tests.helpers.search import examples
 
@@ -92,7 +92,7 @@ def test_closed_form_games_are_found_and_always_summed_to(
         rule = {"and": some.all(axis=1), "or": some.any(axis=1), "xor": some.sum(axis=1) % 2}[kind]
         return np.asarray(kept @ np.array(weights) + size * rule, dtype=np.float64)
 
-    estimate = play(Shap(budget=256).plan(n, np.random.default_rng(0)), v)
+    estimate = run_plan(Shap(budget=256).plan(n, np.random.default_rng(0)), v)
     # What a rule adds in all is shared by its features alike.
     whole = size * (order % 2 if kind == "xor" else 1)
     truth = np.array(weights) + whole * (np.arange(n) < order) / order
@@ -106,15 +106,15 @@ def test_closed_form_games_are_found_and_always_summed_to(
 @given(seed=st.integers(0, 10_000), factor=st.floats(0.01, 100), shift=st.floats(-10, 10))
 def test_values_and_errors_scale_with_the_game(seed: int, factor: float, shift: float) -> None:
     values = mixed_game(8, np.random.default_rng(seed))
-    one = learned(values, 64).found
-    other = learned(factor * values + shift, 64).found
+    one = learn_game(values, 64).read_out
+    other = learn_game(factor * values + shift, 64).read_out
     np.testing.assert_allclose(other.values, factor * one.values, rtol=1e-4, atol=1e-6 * factor)
     np.testing.assert_allclose(other.errors, factor * one.errors, rtol=1e-3, atol=1e-6 * factor)
 
 
 def test_a_constant_game_has_zero_values_and_says_so_at_once() -> None:
-    found = learned(np.full(2**10, 3.25), 512)
-    np.testing.assert_array_equal(found.found.values, 0)
+    values_of = learn_game(np.full(2**10, 3.25), 512)
+    np.testing.assert_array_equal(values_of.read_out.values, 0)
 
 
 @examples(20)
@@ -123,21 +123,21 @@ def test_with_nearly_all_pairs_known_the_axioms_hold(seed: int, order: list[int]
     one, other = (mixed_game(6, np.random.default_rng([seed, which])) for which in (0, 1))
     kept = all_coalitions(6)
 
-    def found(values: Values) -> Values:
-        return learned(values, 64).found.values
+    def values_of(values: Values) -> Values:
+        return learn_game(values, 64).read_out.values
 
     def close(values: Values, expected: Values) -> None:
         np.testing.assert_allclose(values, expected, atol=0.1)
 
-    own = found(one)
+    own = values_of(one)
     close(own, exact_shapley_values(one))
-    close(found(one + other), own + found(other))
+    close(values_of(one + other), own + values_of(other))
     # Dummy: the last feature never counts. Symmetry: the first two count alike.
-    assert abs(found(table_game(one)(kept & (np.arange(6) < 5)))[5]) < 0.1
-    symmetric = found((one + table_game(one)(kept[:, [1, 0, 2, 3, 4, 5]])) / 2)
+    assert abs(values_of(table_game(one)(kept & (np.arange(6) < 5)))[5]) < 0.1
+    symmetric = values_of((one + table_game(one)(kept[:, [1, 0, 2, 3, 4, 5]])) / 2)
     close(symmetric[:1], symmetric[1:2])
     # Another order of the features is another order of their values.
-    close(found(table_game(one)(kept[:, np.argsort(order)])), own[order])
+    close(values_of(table_game(one)(kept[:, np.argsort(order)])), own[order])
 
 
 @pytest.mark.parametrize("n", [2, 3, 6])
@@ -146,18 +146,18 @@ def test_exact_interactions_equal_those_of_shapiq(n: int) -> None:
     values = np.random.default_rng(n).normal(size=2**n)
     v = table_game(values)
     computer = shapiq.ExactComputer(lambda kept: v(np.asarray(kept, dtype=bool)), n_players=n)
-    found = computer("SII", order=2)
-    expected = [found[(int(i), int(j))] for i, j in zip(*np.triu_indices(n, 1), strict=True)]
+    values_of = computer("SII", order=2)
+    expected = [values_of[(int(i), int(j))] for i, j in zip(*np.triu_indices(n, 1), strict=True)]
     np.testing.assert_allclose(exact_interactions(values), expected, atol=1e-9)
 
 
 def test_exact_interactions_of_a_rule_are_the_rule() -> None:
     kept = all_coalitions(4)
     both = 2.0 * (kept[:, 1] & kept[:, 3]) + kept @ np.array([1.0, 0.0, -1.0, 0.5])
-    found = exact_interactions(both)
+    values_of = exact_interactions(both)
     expected = np.zeros(6)
     expected[4] = 2
-    np.testing.assert_allclose(found, expected, atol=1e-12)
+    np.testing.assert_allclose(values_of, expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("n", [9, pytest.param(10, marks=pytest.mark.nightly)])
@@ -165,13 +165,13 @@ def test_the_limit_of_lime_is_the_weighted_fit_of_all_coalitions(n: int) -> None
     values = mixed_game(n, np.random.default_rng(n))
     plan = Lime(budget=2**n, tolerance=TIGHT).plan(n, np.random.default_rng(0))
     np.testing.assert_allclose(
-        play(plan, table_game(values)).values, limit_of_lime(values), atol=0.02
+        run_plan(plan, table_game(values)).values, limit_of_lime(values), atol=0.02
     )
 
 
 def test_what_is_predicted_of_a_known_coalition_is_its_value() -> None:
     values = mixed_game(9, np.random.default_rng(3))
-    model = learned(values, 128).model
+    model = learn_game(values, 128).model
     asked_for = np.vstack([model.kept, ~model.kept])
     np.testing.assert_allclose(model.score(asked_for), table_game(values)(asked_for))
     off = model.predict(all_coalitions(9)) - values

@@ -17,7 +17,7 @@ from explain.attribution.methods import (
     Lime,
     Occlusion,
     Random,
-    Refined,
+    RefinedEstimate,
     Shap,
     sentence_runs,
     sentences_then_words,
@@ -28,7 +28,7 @@ from explain.errors import BudgetError
 from explain.record import Attribution
 from explain.text.spans import Segmentation, Span, words
 from tests.helpers import strategies
-from tests.helpers.play import asked, play, runs, table_game
+from tests.helpers.plans import run_and_record, run_plan, runs, table_game
 from tests.helpers.reference.owen import owen_by_orders
 from tests.helpers.search import examples
 
@@ -68,9 +68,9 @@ def of_groups(values: Values, groups: Sequence[range]) -> Values:
     return values[index]
 
 
-def word_values(found: Refined) -> Values:
+def word_values(estimate: RefinedEstimate) -> Values:
     """Return the values of the words of a game all of whose sentences were refined."""
-    return np.concatenate([found.inner[number].values for number in range(len(found.groups))])
+    return np.concatenate([estimate.inner[number].values for number in range(len(estimate.groups))])
 
 
 # ── Right by definition ───────────────────────────────────────────────────────────────────────────
@@ -81,7 +81,7 @@ def word_values(found: Refined) -> Values:
 def test_with_all_contexts_shap_gives_owen_values(seed: int, sizes: tuple[int, ...]) -> None:
     values = rng(seed).normal(size=2 ** sum(sizes))
     plan = sentences_then_words(Shap(budget=2_000), runs(*sizes), rng())
-    found = play(plan, table_game(values))
+    found = run_plan(plan, table_game(values))
     np.testing.assert_allclose(word_values(found), owen_by_orders(values, runs(*sizes)), atol=1e-9)
     np.testing.assert_allclose(
         found.outer.values, exact_shapley_values(of_groups(values, runs(*sizes))), atol=1e-12
@@ -95,7 +95,9 @@ def test_with_drawn_contexts_shap_gives_owen_values_on_average() -> None:
     groups = runs(2, 1, 2, 1, 1, 1)
     drawn = []
     for seed in range(600):
-        found = play(sentences_then_words(Shap(budget=132), groups, rng(seed)), table_game(values))
+        found = run_plan(
+            sentences_then_words(Shap(budget=132), groups, rng(seed)), table_game(values)
+        )
         assert found.estimate().standard_errors is None
         assert all(own.diagnostics["contexts"] != 2**5 for own in found.inner.values())
         drawn.append(word_values(found))
@@ -112,7 +114,7 @@ def test_the_sums_hold_at_both_levels_within_the_budget(
 ) -> None:
     values, groups = game
     plan = sentences_then_words(Shap(budget=budget), groups, rng(seed))
-    found, coalitions = asked(plan, table_game(values))
+    found, coalitions = run_and_record(plan, table_game(values))
     assert len(np.unique(coalitions, axis=0)) <= budget
     assert found.outer.values.sum() == pytest.approx(values[-1] - values[0], abs=1e-6)
     assert found.inner
@@ -127,7 +129,7 @@ def test_the_sums_hold_at_both_levels_within_the_budget(
 def test_the_words_of_an_additive_game_have_their_weights(explainer: Any) -> None:
     groups = runs(12, 9, 11, 14, 8, 10, 3, 20)
     weights = rng().normal(size=groups[-1].stop)
-    found = play(sentences_then_words(explainer, groups, rng()), lambda kept: kept @ weights)
+    found = run_plan(sentences_then_words(explainer, groups, rng()), lambda kept: kept @ weights)
     expected = [weights[list(run)].sum() for run in found.features]
     np.testing.assert_allclose(found.estimate().values, expected, rtol=0, atol=0.1)
     largest = np.argsort(-np.abs(found.outer.values))
@@ -137,8 +139,8 @@ def test_the_words_of_an_additive_game_have_their_weights(explainer: Any) -> Non
 def test_the_occlusion_of_a_word_is_what_it_is_without_sentences() -> None:
     values = rng(1).normal(size=2**8)
     groups = runs(3, 2, 3)
-    found = play(sentences_then_words(Occlusion(), groups, rng()), table_game(values))
-    flat = play(Occlusion().plan(8, rng()), table_game(values))
+    found = run_plan(sentences_then_words(Occlusion(), groups, rng()), table_game(values))
+    flat = run_plan(Occlusion().plan(8, rng()), table_game(values))
     np.testing.assert_allclose(word_values(found), flat.values, atol=1e-12)
     gone = [values[-1] - values[255 ^ sum(1 << word for word in group)] for group in groups]
     np.testing.assert_allclose(found.outer.values, gone, atol=1e-12)
@@ -159,7 +161,7 @@ def test_more_sentences_are_refined_while_budget_and_60_words_allow(
     groups = runs(*[12] * 9)
     weights: Values = np.repeat(np.arange(9.0), 12)
     plan = sentences_then_words(Shap(budget=budget), groups, rng())
-    found, coalitions = asked(plan, lambda kept: kept @ weights)
+    found, coalitions = run_and_record(plan, lambda kept: kept @ weights)
     assert set(found.inner) == set(range(9 - refined, 9))
     assert len(np.unique(coalitions, axis=0)) <= budget
 
@@ -169,14 +171,14 @@ def test_no_method_exceeds_its_budget(explainer: Any) -> None:
     groups = runs(20, 15, 25, 9, 30, 1, 12)
     weights = rng(3).normal(size=groups[-1].stop)
     plan = sentences_then_words(explainer, groups, rng())
-    found, coalitions = asked(plan, lambda kept: kept @ weights + kept[:, 0])
+    found, coalitions = run_and_record(plan, lambda kept: kept @ weights + kept[:, 0])
     assert len(np.unique(coalitions, axis=0)) <= explainer.budget
     assert found.inner
 
 
 def test_a_method_without_a_budget_takes_what_it_needs() -> None:
     groups = runs(20, 15, 25, 9)
-    found, coalitions = asked(
+    found, coalitions = run_and_record(
         sentences_then_words(Random(), groups, rng()), lambda kept: kept.sum(axis=1) * 1.0
     )
     assert len(np.unique(coalitions, axis=0)) == 2 + len(found.inner)
@@ -197,7 +199,7 @@ def test_a_method_without_a_budget_takes_what_it_needs() -> None:
 def test_a_budget_too_small_for_both_levels_is_refused(explainer: Any, features: int) -> None:
     plan = sentences_then_words(explainer, runs(*[12] * 9), rng())
     with pytest.raises(BudgetError, match=f"these {features} features .* raise it in proportion"):
-        play(plan, lambda kept: kept.sum(axis=1) * 1.0)
+        run_plan(plan, lambda kept: kept.sum(axis=1) * 1.0)
 
 
 def test_the_same_seed_gives_the_same_values_and_another_other_values() -> None:
@@ -205,7 +207,7 @@ def test_the_same_seed_gives_the_same_values_and_another_other_values() -> None:
 
     def run(seed: int) -> Estimate:
         plan = sentences_then_words(Shap(budget=48), runs(2, 1, 1, 1, 1, 2), rng(seed))
-        return play(plan, table_game(values)).estimate()
+        return run_plan(plan, table_game(values)).estimate()
 
     np.testing.assert_array_equal(run(1).values, run(1).values)
     assert not np.array_equal(run(1).values, run(2).values)

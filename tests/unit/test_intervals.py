@@ -19,7 +19,12 @@ from explain.checks.calibration.scores import slope
 from explain.checks.performance.confusion import macro_f1, macro_f1_of, matthews, matthews_of
 from explain.checks.performance.roc import ranking_measures
 from explain.record import Measure
-from explain.statistics.bootstrap import clusters_of, linearised, paired_difference, resample
+from explain.statistics.bootstrap import (
+    clusters_of,
+    infinitesimal_jackknife,
+    paired_difference,
+    resample,
+)
 from explain.statistics.intervals import proportion, wilson
 
 SIZES = (50, 200, 1_000)
@@ -154,7 +159,7 @@ def test_a_statistic_that_is_undefined_has_no_value_and_no_interval() -> None:
     assert (measure.value, measure.lower) == (None, None)
     constant = resample(np.ones((10, 2)), np.random.default_rng(0))
     assert constant.measure("1", ratio, "coefficient").lower is None
-    assert linearised("1", 1.0, np.zeros(9), "coefficient").lower is None
+    assert infinitesimal_jackknife("1", 1.0, np.zeros(9), "coefficient").lower is None
 
 
 # ── Ranking ───────────────────────────────────────────────────────────────────────────────────────

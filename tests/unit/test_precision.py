@@ -18,14 +18,14 @@ from explain.attribution.interaction import _plan
 from explain.attribution.methods import Estimate, Lime, Occlusion, Shap
 from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine import Engine
-from explain.engine.games import Observed, Plan, Values, target_values
+from explain.engine.games import ObservedValues, Plan, Values, target_values
 from explain.engine.precision import Precision
 from explain.errors import ConfigurationError, PredictionError
-from explain.evaluation.grades import own_verdicts
+from explain.evaluation.grades import self_reported_flags
 from explain.record import Attribution, Target
 from reports.doubts import warnings
 from reports.precision import repeats_note
-from tests.helpers.play import T, table_game
+from tests.helpers.plans import T, table_game
 from tests.helpers.search import examples
 
 WORDS = "a b c d e f"
@@ -46,7 +46,7 @@ def play_with(plan: Plan[T], values: FloatArray, variances: FloatArray) -> T:
     try:
         coalitions = next(plan)
         while True:
-            coalitions = plan.send(Observed(v(coalitions), known(coalitions)))
+            coalitions = plan.send(ObservedValues(v(coalitions), known(coalitions)))
     except StopIteration as done:
         result: T = done.value
         return result
@@ -223,10 +223,10 @@ class Counting:
 
     def __init__(self, score: Score) -> None:
         self.score = score
-        self.asked: list[list[str]] = []
+        self.batches: list[list[str]] = []
 
     def __call__(self, texts: list[str]) -> FloatArray:
-        self.asked.append(list(texts))
+        self.batches.append(list(texts))
         v = np.array([self.score(text) for text in texts])
         return np.column_stack([-v / 2, v / 2])
 
@@ -237,7 +237,7 @@ def test_a_model_that_repeats_itself_is_asked_a_handful_of_texts_again(n_texts: 
     model = explain.wrap(function, labels=["no", "yes"], output="scores")
     texts = [f"{WORDS} number {number}" for number in range(n_texts)]
     found = explain.attribute(model, texts)
-    flat = [text for batch in function.asked for text in batch]
+    flat = [text for batch in function.batches for text in batch]
     assert 0 < len(flat) - len(set(flat)) <= 24
     for attribution in found:
         assert attribution.repeats is not None
@@ -251,7 +251,7 @@ def test_a_model_that_repeats_itself_is_asked_a_handful_of_texts_again(n_texts: 
 def test_repeats_are_counted_as_evaluations_of_the_engine() -> None:
     engine = Engine(FunctionClassifier(Counting(len), ["no", "yes"], output="scores"))
     engine.score(["one", "two"])
-    engine.again(["one", "two"])
+    engine.score_again(["one", "two"])
     assert (engine.evaluations, engine.calls) == (4, 2)
 
 
@@ -312,7 +312,7 @@ def test_answers_that_depend_on_the_batch_are_those_of_each_text_alone() -> None
 # ── Models that round ─────────────────────────────────────────────────────────────────────────────
 
 
-def capped(values: Values, decimals: int) -> Values:
+def clip_at_cap(values: Values, decimals: int) -> Values:
     half_step = 0.5 * 10.0**-decimals
     cap = np.log((1 - half_step) / half_step)
     return np.clip(values, -cap, cap)
@@ -325,7 +325,7 @@ def test_intervals_hold_of_the_capped_game_where_probabilities_are_rounded(
 ) -> None:
     scores = [drawn_score(seed, scale) for seed in range(40)]
     found = [explained(rounding(score, decimals)) for score in scores]
-    true = [exact_shapley_values(capped(game(score), decimals)) for score in scores]
+    true = [exact_shapley_values(clip_at_cap(game(score), decimals)) for score in scores]
     assert coverage(found, true) >= least
     assert all(a.target.decimals == decimals for a in found)
 
@@ -339,11 +339,11 @@ def test_a_certain_answer_of_a_model_that_rounds_is_at_the_cap(declared: bool) -
     assert found.target.cap == pytest.approx(5.293, abs=1e-3)
     assert found.full_value == pytest.approx(found.target.cap)
     assert max(map(abs, found.values)) < 11
-    at_cap = float((capped(game(sure), 2) >= 5.29).sum())
+    at_cap = float((clip_at_cap(game(sure), 2) >= 5.29).sum())
     # What is not quite certain is rounded to a certainty too.
     assert found.diagnostics["at_cap"] == pytest.approx(at_cap, abs=2)
     assert "log-odds are capped at 5.3, since the model rounds to 2 decimals" in warnings(found)[0]
-    (verdict,) = (v for v in own_verdicts(found) if v.name == "rounding")
+    (verdict,) = (v for v in self_reported_flags(found) if v.name == "rounding")
     assert verdict.answer == "flagged"
     assert verdict.severe
 

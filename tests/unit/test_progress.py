@@ -15,7 +15,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def shown(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, delay: float) -> str:
+def shown_text(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, delay: float) -> str:
     """Return what a short piece of work writes to standard error."""
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setattr(progress, "DELAY_SECONDS", delay)
@@ -27,12 +27,12 @@ def shown(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, delay: float) ->
 
 
 def test_long_work_on_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "Scoring texts" in shown(monkeypatch, Terminal(), delay=0)
+    assert "Scoring texts" in shown_text(monkeypatch, Terminal(), delay=0)
 
 
 def test_short_work_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert shown(monkeypatch, Terminal(), delay=60) == ""
+    assert shown_text(monkeypatch, Terminal(), delay=60) == ""
 
 
 def test_nothing_is_shown_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert shown(monkeypatch, io.StringIO(), delay=0) == ""
+    assert shown_text(monkeypatch, io.StringIO(), delay=0) == ""

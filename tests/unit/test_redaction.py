@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ from explain.errors import ExplainError, PredictionError
 from explain.record import AuditRecord, LogEntry, SystemIdentity
 from explain.testing import check_classifier
 from explain.text import redaction
-from explain.text.redaction import LONGEST_MESSAGE, REMOVED, message, redacted, register_secret
+from explain.text.redaction import LONGEST_MESSAGE, REPLACEMENT, message, redacted, register_secret
 from tests.helpers.pages import Page, paragraphs
 from tests.helpers.search import examples
 
@@ -88,10 +89,10 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_key_of_the_environment_is_removed_in_every_encoding(encoding: str) -> None:
     written = encodings(KEY)[encoding]
     left = redacted(f"before {written} after")
-    assert REMOVED in left
+    assert REPLACEMENT in left
     assert left.startswith("before ")
     assert left.endswith(" after")
-    rest = left.replace(REMOVED, "").removeprefix("before ").removesuffix(" after")
+    rest = left.replace(REPLACEMENT, "").removeprefix("before ").removesuffix(" after")
     assert not any(character.isalnum() for character in rest.replace("key", ""))
 
 
@@ -106,11 +107,11 @@ def test_a_key_is_removed_by_its_shape(key: str, context: str) -> None:
 @pytest.mark.parametrize(
     ("text", "left"),
     [
-        ("postgresql://me:hunter2@host/db", f"postgresql://{REMOVED}@host/db"),
-        ("https://t0ken@host/v1", f"https://{REMOVED}@host/v1"),
-        ("Authorization: Token abc", f"Authorization: {REMOVED}"),
-        ("x-api-key: 12345", f"x-api-key: {REMOVED}"),
-        ("password='hunter2'", f"password='{REMOVED}'"),
+        ("postgresql://me:hunter2@host/db", f"postgresql://{REPLACEMENT}@host/db"),
+        ("https://t0ken@host/v1", f"https://{REPLACEMENT}@host/v1"),
+        ("Authorization: Token abc", f"Authorization: {REPLACEMENT}"),
+        ("x-api-key: 12345", f"x-api-key: {REPLACEMENT}"),
+        ("password='hunter2'", f"password='{REPLACEMENT}'"),
     ],
 )
 def test_what_follows_the_name_of_a_key_is_removed(text: str, left: str) -> None:
@@ -139,9 +140,9 @@ def test_values_that_are_words_are_no_keys(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_what_an_adapter_registers_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redaction, "_registered", set())
+    monkeypatch.setattr(redaction, "_registered_secrets", set())
     register_secret("kept in a vault 7")
-    assert redacted("401: kept in a vault 7") == f"401: {REMOVED}"
+    assert redacted("401: kept in a vault 7") == f"401: {REPLACEMENT}"
 
 
 @examples(50)
@@ -152,9 +153,9 @@ def test_what_an_adapter_registers_is_removed(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_any_key_is_removed(key: str, around: str, encoding: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(redaction, "_registered", {key})
+        patch.setattr(redaction, "_registered_secrets", {key})
         left = redacted(around + encodings(key)[encoding] + around)
-    assert key not in left.replace(REMOVED, "")
+    assert key not in left.replace(REPLACEMENT, "")
 
 
 @examples(25)
@@ -216,7 +217,8 @@ def leaves(form: str, folder: Path) -> Iterator[str]:
     )
     write_audit(record, log, folder)
     for path in folder.iterdir():
-        yield path.read_text()
+        yield path.read_bytes().decode("latin-1" if path.suffix == ".parquet" else "utf-8")
+    yield pd.read_parquet(folder / "predictions.parquet").to_csv()
     yield reports.render_markdown(record)
     yield reports.notebook_html(record)
     attribution = explain.attribute(model, TEXT, method="occlusion")
@@ -235,7 +237,7 @@ def test_no_output_holds_a_key(encoding: str, tmp_path: Path) -> None:
     bad = {form, KEY, *encodings(KEY).values(), json.dumps(form)[1:-1], form[3:15], form[-12:]}
     outputs = list(leaves(form, tmp_path))
     assert not [text for text in outputs for each in bad if each in text]
-    assert any(REMOVED in text for text in outputs)
+    assert any(REPLACEMENT in text for text in outputs)
     record = AuditRecord.from_json((tmp_path / "audit.json").read_bytes())
     assert max(len(skipped.reason) for skipped in record.skipped) <= LONGEST_MESSAGE + 50
     (section,) = [section for section in record.sections if section.id == "removed-secrets"]
@@ -254,7 +256,7 @@ def test_an_audit_without_keys_says_nothing_of_keys() -> None:
     model = FunctionClassifier(failing(""), ["neg", "pos"], name="at", output="scores")
     record = explain.audit(model, ROWS[:6], methods=["random"], checks=["data"])
     assert "removed-secrets" not in [section.id for section in record.sections]
-    assert REMOVED not in record.to_json()
+    assert REPLACEMENT not in record.to_json()
 
 
 @pytest.mark.parametrize(
@@ -273,7 +275,7 @@ def test_settings_that_are_keys_by_name_are_removed(option: str, removed: bool) 
 
 
 def test_an_error_of_a_users_own_adapter_is_cut_and_holds_no_key() -> None:
-    class Own:
+    class UserError:
         name, labels, task = "own", ("neg", "pos"), "single_label"
         mask_token, special_tokens, own_labels = None, (), None
 
@@ -281,7 +283,7 @@ def test_an_error_of_a_users_own_adapter_is_cut_and_holds_no_key() -> None:
             raise PredictionError(KEY + "x" * 1_000)
 
     with pytest.raises(PredictionError) as error:
-        explain.attribute(Own(), "good", method="occlusion")
+        explain.attribute(UserError(), "good", method="occlusion")
     assert KEY not in str(error.value)
     assert len(str(error.value)) <= LONGEST_MESSAGE
 
@@ -296,4 +298,4 @@ def test_the_command_prints_no_key(tmp_path: Path) -> None:
     )
     assert done.returncode == 3
     assert KEY not in done.stdout + done.stderr
-    assert REMOVED in done.stderr
+    assert REPLACEMENT in done.stderr

@@ -18,12 +18,12 @@ from explain.text.spans import Span
 from tests.helpers.search import examples
 from tests.helpers.words import FILLERS
 
-EVERY = {transform.name: transform for transform in (*TRANSFORMS, *NEGATIONS)}
+ALL_PERTURBATIONS = {transform.name: transform for transform in (*TRANSFORMS, *NEGATIONS)}
 GOOD, BAD = ("superb", "lovely", "brilliant"), ("boring", "dreadful", "clumsy")
 
 
-def rewritten(name: str, text: str, seed: int = 0) -> str:
-    return rewrite((text,), (), EVERY[name], np.random.default_rng(seed))[0]
+def rewrite_text(name: str, text: str, seed: int = 0) -> str:
+    return rewrite((text,), (), ALL_PERTURBATIONS[name], np.random.default_rng(seed))[0]
 
 
 def reviews(seed: int, n: int = 300) -> list[dict[str, Any]]:
@@ -97,16 +97,20 @@ def blind_to_capitals(texts: Sequence[str]) -> list[list[float]]:
     ],
 )  # fmt: skip
 def test_a_change_of_writing_does_what_it_says(name: str, text: str, expected: str) -> None:
-    assert rewritten(name, text) == expected
+    assert rewrite_text(name, text) == expected
 
 
 @examples(40)
-@given(text=st.text(max_size=60), name=st.sampled_from(sorted(EVERY)), seed=st.integers(0, 9))
+@given(
+    text=st.text(max_size=60),
+    name=st.sampled_from(sorted(ALL_PERTURBATIONS)),
+    seed=st.integers(0, 9),
+)
 def test_any_text_can_be_rewritten_and_the_seed_decides_how(
     text: str, name: str, seed: int
 ) -> None:
-    assert rewritten(name, text, seed) == rewritten(name, text, seed)
-    assert rewritten(name, "") == ""
+    assert rewrite_text(name, text, seed) == rewrite_text(name, text, seed)
+    assert rewrite_text(name, "") == ""
 
 
 @examples(40)
@@ -118,7 +122,7 @@ def test_any_text_can_be_rewritten_and_the_seed_decides_how(
 def test_a_fault_touches_one_word_of_five_letters_or_more(
     words: list[str], name: str, seed: int
 ) -> None:
-    after = rewritten(name, " ".join(words), seed).split(" ")
+    after = rewrite_text(name, " ".join(words), seed).split(" ")
     changed = [before for before, now in zip(words, after, strict=True) if before != now]
     assert len(changed) <= 1
     assert all(len(word) >= 5 for word in changed)
@@ -126,14 +130,14 @@ def test_a_fault_touches_one_word_of_five_letters_or_more(
 
 def test_a_typing_error_keeps_the_first_and_the_last_letter() -> None:
     for seed in range(50):
-        after = rewritten("typo", "brilliant", seed)
+        after = rewrite_text("typo", "brilliant", seed)
         assert after[0] + after[-1] == "bt"
         assert len(after) in (8, 9)
 
 
 def test_what_the_model_never_reads_is_not_rewritten() -> None:
     parts, rng = ("good film here", "and there"), np.random.default_rng(0)
-    after = rewrite(parts, (Span(0, 9, 14),), EVERY["upper case"], rng)
+    after = rewrite(parts, (Span(0, 9, 14),), ALL_PERTURBATIONS["upper case"], rng)
     assert after == ("GOOD FILM here", "AND THERE")
 
 
@@ -201,10 +205,10 @@ def test_where_nothing_can_be_rewritten_nothing_is_measured() -> None:
 @given(st.text("ab .!?。\n\u00a0"))
 def test_the_mark_at_the_end_is_what_the_plain_pattern_finds(text: str) -> None:
     plain = re.sub(r"\s*[.!?…。！？।؟۔]+(?=\s*\Z)", "", text)
-    assert EVERY["no end mark"].rewrite(text, np.random.default_rng(0)) == plain
+    assert ALL_PERTURBATIONS["no end mark"].rewrite(text, np.random.default_rng(0)) == plain
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", ALL_PERTURBATIONS)
 @pytest.mark.parametrize("text", [" " * 10**6, "." * 10**6 + "x", "!? " * 10**5 + "x", "é" * 10**6])
 def test_no_rewriting_takes_a_square_of_time(name: str, text: str) -> None:
-    EVERY[name].rewrite(text, np.random.default_rng(0))
+    ALL_PERTURBATIONS[name].rewrite(text, np.random.default_rng(0))

@@ -11,12 +11,13 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -145,12 +146,28 @@ def test_a_nested_value_is_no_text_and_no_row_is_lost(tmp_path: Path) -> None:
     ]
 
 
-def test_a_table_of_parquet_needs_pyarrow_and_says_so(tmp_path: Path) -> None:
-    path = write(tmp_path / "rows.PARQUET", b"PAR1")
-    message = refusal(path)
-    assert "cannot be read" in message
-    if find_spec("pyarrow") is None:
-        assert 'pip install "explain-audit[parquet]"' in message
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" + bytes(99) + b"PAR1", b"text\ngood\n"])
+def test_what_is_no_parquet_is_refused(tmp_path: Path, content: bytes) -> None:
+    assert "cannot be read" in refusal(write(tmp_path / "rows.PARQUET", content))
+
+
+def test_a_table_of_parquet_is_read_as_its_frame_is(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "text": ["good", "bäd", None, "a\r\nb"],
+            "label": pd.Categorical(["pos", "neg", "pos", "neg"]),
+            "several": [["a"], ["a", "b"], [], None],
+            "number": [1.5, None, 3.0, 4.0],
+            "day": pd.to_datetime(["2026-11-28"] * 4),
+            "flag": [True, False, None, True],
+        }
+    )
+    frame.to_parquet(tmp_path / "rows.parquet")
+    from_file = read_dataset(tmp_path / "rows.parquet", text="text", label="label").rows
+    from_frame = read_dataset(frame, text="text", label="label").rows
+    assert [row.parts for row in from_file] == [("good",), ("bäd",), (), ("a\r\nb",)]
+    assert [row.labels for row in from_file] == [row.labels for row in from_frame]
+    assert [row.problem for row in from_file] == [row.problem for row in from_frame]
 
 
 # ── Bounded work ──────────────────────────────────────────────────────────────────────────────────
@@ -174,6 +191,32 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(tmp_path: Path, endi
     with path.open("wb") as stream:
         stream.truncate(3 * 2**29)
     assert "more than 256 MiB; pass a sample" in refusal(path)
+
+
+@pytest.mark.parametrize("kind", ["texts", "lists of texts", "bytes", "fields of texts"])
+def test_a_parquet_of_a_few_kilobytes_that_expands_is_refused_unread(
+    tmp_path: Path, kind: str
+) -> None:
+    big = "x" * 2**20
+    n = 20_000
+    indices = pa.array(np.zeros(n, dtype=np.int32))
+    leaves = pa.DictionaryArray.from_arrays(
+        indices, pa.array([big.encode() if kind == "bytes" else big])
+    )
+    columns = {
+        "lists of texts": pa.ListArray.from_arrays(np.arange(n + 1, dtype=np.int32), leaves),
+        "fields of texts": pa.StructArray.from_arrays([leaves], ["a"]),
+    }
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"text": columns.get(kind, leaves)}), path)
+    assert path.stat().st_size < 2**20
+    assert "more than 256 MiB once expanded; pass a sample" in refusal(path)
+
+
+def test_a_parquet_of_too_many_rows_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"text": pa.array(["a"] * (tables.MOST_ROWS + 1))}), path)
+    assert "more than 1,000,000 rows; pass a sample" in refusal(path)
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".json", ".jsonl"])
@@ -203,7 +246,7 @@ def test_the_columns_of_a_file_without_a_header_are_cut_in_the_message(tmp_path:
 # ── Quotation marks of tables with tabs ───────────────────────────────────────────────────────────
 
 
-def written(rows: list[list[str]], **options: Any) -> str:
+def write_table(rows: list[list[str]], **options: Any) -> str:
     stream = io.StringIO(newline="")
     csv.writer(stream, **options).writerows(rows)
     return stream.getvalue()
@@ -213,7 +256,7 @@ def as_rows(table: list[list[str]]) -> list[dict[str, str]]:
     return [dict(zip(table[0], cells, strict=True)) for cells in table[1:]]
 
 
-def holds(table: list[list[str]], mark: str) -> bool:
+def has_mark(table: list[list[str]], mark: str) -> bool:
     """Tell whether a cell holds a mark; a lone CR is what the csv module leaves unquoted."""
     return any(mark in cell for row in table for cell in row)
 
@@ -228,13 +271,13 @@ TABLES = st.lists(st.tuples(CELLS, CELLS).map(list), min_size=1, max_size=5).map
 def test_what_the_csv_module_writes_reads_back(
     table: list[list[str]], end: str, quoting: int
 ) -> None:
-    assume(end == "\r\n" or quoting == csv.QUOTE_ALL or not holds(table, "\r"))
+    assume(end == "\r\n" or quoting == csv.QUOTE_ALL or not has_mark(table, "\r"))
     with tempfile.TemporaryDirectory() as folder:
-        content = written(table, lineterminator=end, quoting=quoting)
+        content = write_table(table, lineterminator=end, quoting=quoting)
         assert read_file(write(Path(folder) / "t.csv", content)) == as_rows(table)
-        content = written(table, lineterminator=end, quoting=quoting, delimiter="\t")
+        content = write_table(table, lineterminator=end, quoting=quoting, delimiter="\t")
         path = write(Path(folder) / "t.tsv", content)
-        if quoting == csv.QUOTE_ALL or not (holds(table, "\n") or holds(table, "\r")):
+        if quoting == csv.QUOTE_ALL or not (has_mark(table, "\n") or has_mark(table, "\r")):
             assert read_file(path) == as_rows(table)
             return
         # Cells that hold the very tabs and line ends that part others may be refused, not misread.
@@ -244,7 +287,7 @@ def test_what_the_csv_module_writes_reads_back(
 
 @given(TABLES)
 def test_what_pandas_writes_reads_back(table: list[list[str]]) -> None:
-    assume(not holds(table, "\r"))
+    assume(not has_mark(table, "\r"))
     frame = pd.DataFrame(table[1:], columns=table[0])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
@@ -395,14 +438,14 @@ def test_a_table_that_fails_to_be_read_is_one_line() -> None:
 
 # ── Missing values ────────────────────────────────────────────────────────────────────────────────
 
-MISSING = [
+MISSING_CELLS = [
     None, float("nan"), np.float32("nan"), np.float16("nan"), np.float64("nan"), complex("nan"),
     np.complex64("nan"), Decimal("nan"), Decimal("snan"), np.datetime64("NaT"),
     np.timedelta64("NaT"), pd.NaT, pd.NA, np.ma.masked, "",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("cell", MISSING, ids=lambda cell: f"{type(cell).__name__} {cell}")
+@pytest.mark.parametrize("cell", MISSING_CELLS, ids=lambda cell: f"{type(cell).__name__} {cell}")
 def test_a_missing_value_of_any_type_is_missing(cell: Any) -> None:
     data = [{"text": "a", "label": cell, "group": cell, "why": cell}]
     with warnings.catch_warnings():

@@ -40,7 +40,7 @@ def cut(text: str) -> list[str]:
     return [text[span.start : span.end] for span in words([text])]
 
 
-def ours(pieces: list[str]) -> list[str]:
+def word_breaks(pieces: list[str]) -> list[str]:
     """Return the pieces of a table as `words` promises them.
 
     White space is left out, no colon joins two letters, and a run of the same mark is one feature.
@@ -58,7 +58,7 @@ def test_words_are_those_of_the_table_of_unicode() -> None:
     texts = {"".join(pieces): pieces for pieces in cases("WordBreakTest")}
     assert len(texts) > 1_800
     found = {text: cut(text) for text in texts}
-    other = {text: words_ for text, words_ in found.items() if words_ != ours(texts[text])}
+    other = {text: words_ for text, words_ in found.items() if words_ != word_breaks(texts[text])}
     assert other == FLAGS_AND_JOINERS
 
 

@@ -8,7 +8,7 @@ what their values tell, and `learning` when enough is known.
 """
 
 from explain.attribution.game_model.design import pairs
-from explain.attribution.game_model.learning import Learned, Limits, learn
+from explain.attribution.game_model.learning import LearnedGame, Limits, learn
 from explain.attribution.game_model.model import GameModel
 from explain.attribution.game_model.posterior import RESOLUTION, ReadOut
 from explain.attribution.game_model.symmetric import SizeWeights
@@ -16,7 +16,7 @@ from explain.attribution.game_model.symmetric import SizeWeights
 __all__ = [
     "RESOLUTION",
     "GameModel",
-    "Learned",
+    "LearnedGame",
     "Limits",
     "ReadOut",
     "SizeWeights",

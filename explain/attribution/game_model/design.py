@@ -6,7 +6,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.engine.games import Kept
+from explain.engine.games import Coalition
 
 __all__ = ["pairs"]
 
@@ -23,7 +23,7 @@ KERNEL_SIZED = 0.4
 in the mean, with all pairs so joint effects by .17 instead of .10 (decision 10)."""
 
 
-def pairs(n_features: int, rng: np.random.Generator) -> Iterator[Kept]:
+def pairs(n_features: int, rng: np.random.Generator) -> Iterator[Coalition]:
     """Yield one coalition of each complementary pair, none twice; the full one is left out.
 
     First each feature alone, in random order: the differences to its complement hold all that is
@@ -35,14 +35,16 @@ def pairs(n_features: int, rng: np.random.Generator) -> Iterator[Kept]:
     if n_features < 2:
         return
     # Of two features each alone is the complement of the other.
-    alone = rng.permutation(n_features if n_features > 2 else 1)
-    for feature in alone:
+    single_features = rng.permutation(n_features if n_features > 2 else 1)
+    for feature in single_features:
         yield np.arange(n_features) == feature
     before = np.ones((1, n_features))
     misses = 0
-    for number in count(len(alone) + 1):
+    for number in count(len(single_features) + 1):
         kernel_sized = number >= HALF_SIZED and _falls_due(number - HALF_SIZED)
-        draw, moved = (_of_kernel_size, _exchanged) if kernel_sized else (_tossed, _flipped)
+        draw, improve = (
+            (_of_kernel_size, _exchange_features) if kernel_sized else (_toss_coins, _flip_features)
+        )
         x = draw(n_features, rng)
         while _is_known(before @ x, n_features):
             misses += 1
@@ -50,7 +52,7 @@ def pairs(n_features: int, rng: np.random.Generator) -> Iterator[Kept]:
                 return
             x = draw(n_features, rng)
         misses = 0
-        x = moved(x, before)
+        x = improve(x, before)
         before = np.vstack([before, x])
         yield x > 0
 
@@ -60,7 +62,7 @@ def _falls_due(number: int) -> bool:
     return int((number + 1) * KERNEL_SIZED) > int(number * KERNEL_SIZED)
 
 
-def _tossed(n_features: int, rng: np.random.Generator) -> FloatArray:
+def _toss_coins(n_features: int, rng: np.random.Generator) -> FloatArray:
     return rng.choice([-1.0, 1.0], n_features)
 
 
@@ -68,7 +70,7 @@ def _of_kernel_size(n_features: int, rng: np.random.Generator) -> FloatArray:
     """Draw a size in proportion to 1 / (k (n - k)), as Kernel SHAP weighs it, and its features."""
     sizes = np.arange(2, n_features - 1)
     if not len(sizes):
-        return _tossed(n_features, rng)
+        return _toss_coins(n_features, rng)
     chances = 1 / (sizes * (n_features - sizes))
     x = np.full(n_features, -1.0)
     x[rng.permutation(n_features)[: rng.choice(sizes, p=chances / chances.sum())]] = 1.0
@@ -80,11 +82,11 @@ def _is_known(products: FloatArray, n_features: int) -> bool:
 
     The first of those is the full coalition, and tells a feature alone.
     """
-    met = np.abs(products)
-    return bool(met.max() == n_features or met[0] == n_features - 2)
+    overlaps = np.abs(products)
+    return bool(overlaps.max() == n_features or overlaps[0] == n_features - 2)
 
 
-def _flipped(x: FloatArray, before: FloatArray) -> FloatArray:
+def _flip_features(x: FloatArray, before: FloatArray) -> FloatArray:
     """Flip features, the best one first, while that lowers the sum of t^4 over the products t.
 
     Those are the inner products of x with the coalitions before. Data of which the sum is least
@@ -96,24 +98,24 @@ def _flipped(x: FloatArray, before: FloatArray) -> FloatArray:
     while True:
         gains = _gains(x, t, before)
         best = int(gains.argmax())
-        flipped = t - 2 * x[best] * before[:, best]
-        if gains[best] <= 3 * (t @ t) + 2 * len(t) or _is_known(flipped, len(x)):
+        new_products = t - 2 * x[best] * before[:, best]
+        if gains[best] <= 3 * (t @ t) + 2 * len(t) or _is_known(new_products, len(x)):
             return x
         x[best] = -x[best]
-        t = flipped
+        t = new_products
 
 
-def _exchanged(x: FloatArray, before: FloatArray) -> FloatArray:
+def _exchange_features(x: FloatArray, before: FloatArray) -> FloatArray:
     """Exchange a kept feature for a removed one while that lowers the same sum: the size stays."""
     x, t = x.copy(), before @ x
     while True:
         gains = _gains(x, t, before)
         out, into = (int(np.where(side, gains, -np.inf).argmax()) for side in (x > 0, x < 0))
-        exchanged = t - 2 * before[:, out] + 2 * before[:, into]
-        if (exchanged**4).sum() >= (t**4).sum() or _is_known(exchanged, len(x)):
+        new_products = t - 2 * before[:, out] + 2 * before[:, into]
+        if (new_products**4).sum() >= (t**4).sum() or _is_known(new_products, len(x)):
             return x
         x[out], x[into] = -1.0, 1.0
-        t = exchanged
+        t = new_products
 
 
 def _gains(x: FloatArray, t: FloatArray, before: FloatArray) -> FloatArray:

@@ -15,7 +15,7 @@ from explain.attribution.game_model.threads import one_thread
 from explain.engine.games import Plan
 from explain.errors import ConfigurationError
 
-__all__ = ["Learned", "Limits", "learn"]
+__all__ = ["LearnedGame", "Limits", "learn"]
 
 FloatArray = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ class Limits:
     budget : int
         Evaluations, the empty and the full coalition included.
     seconds : float or None
-        Wall-clock seconds after the first question.
+        Wall-clock seconds after the first request.
 
     Raises
     ------
@@ -69,23 +69,23 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedGame:
     """What was learned of a game until a read-out was certain enough.
 
     Attributes
     ----------
     model : GameModel
         The game.
-    found : ReadOut
+    read_out : ReadOut
         The read-out that decided when to stop.
     ended_by : {"tolerance", "budget", "seconds"}
-        Why no further question was asked.
+        Why no further values were asked for.
     rounds : int
         How often values were asked for.
     """
 
     model: GameModel
-    found: ReadOut
+    read_out: ReadOut
     ended_by: str
     rounds: int
 
@@ -94,8 +94,8 @@ def learn(
     n_features: int,
     rng: np.random.Generator,
     limits: Limits,
-    read: Callable[[GameModel], ReadOut],
-) -> Plan[Learned]:
+    read_out: Callable[[GameModel], ReadOut],
+) -> Plan[LearnedGame]:
     """Return the coroutine that asks for pairs in rounds until a read-out is certain enough.
 
     Whoever starts from the same random stream asks for the same coalitions in the same order.
@@ -108,53 +108,53 @@ def learn(
         Source of the design.
     limits : Limits
         When to stop.
-    read : callable
+    read_out : callable
         Takes a `GameModel` and returns what is to become certain.
     """
-    started = time.monotonic()
+    start = time.monotonic()
     design = pairs(n_features, rng)
     kept = np.ones((1, n_features), dtype=bool)
     values: FloatArray = np.zeros((0, 2))
     variances: FloatArray = np.zeros((0, 2))
-    last: Learned | None = None
-    rounds, wanted, certain = 0, FIRST_ROUND, False
+    last: LearnedGame | None = None
+    rounds, n_wanted, certain = 0, FIRST_ROUND, False
     enough = 2 * (n_features + 1 + FEWEST_TESTS)
     while True:
-        room = (min(wanted, limits.budget) - 2 * len(values)) // 2
+        room = (min(n_wanted, limits.budget) - 2 * len(values)) // 2
         with one_thread():
-            asked = list(islice(design, room - (not rounds)))
-        if last is not None and not asked:
+            coalitions = list(islice(design, room - (not rounds)))
+        if last is not None and not coalitions:
             return replace(last, ended_by="tolerance") if certain else last
-        fresh = np.array(asked if rounds else [kept[0], *asked])
-        answered = yield np.vstack([fresh, ~fresh])
-        values = np.vstack([values, answered.values.reshape(2, -1).T])
-        variances = np.vstack([variances, answered.variances.reshape(2, -1).T])
+        fresh = np.array(coalitions if rounds else [kept[0], *coalitions])
+        observed = yield np.vstack([fresh, ~fresh])
+        values = np.vstack([values, observed.values.reshape(2, -1).T])
+        variances = np.vstack([variances, observed.variances.reshape(2, -1).T])
         kept = np.vstack([kept, fresh]) if rounds else fresh
         rounds += 1
         with one_thread():
             before = None if last is None else last.model
             model = GameModel.fit(kept, values, variances, before)
-            found = read(model)
-        last = Learned(model, found, "budget", rounds)
+            estimate = read_out(model)
+        last = LearnedGame(model, estimate, "budget", rounds)
         unresolved = RESOLUTION * (1 + float(np.abs(values).max()))
-        excess = found.relative_error / limits.tolerance
-        certain = excess <= 1 or found.errors.max(initial=0) <= unresolved
+        error_ratio = estimate.relative_error / limits.tolerance
+        certain = error_ratio <= 1 or estimate.errors.max(initial=0) <= unresolved
         if certain and rounds >= FEWEST_ROUNDS and 2 * len(values) >= enough:
             return replace(last, ended_by="tolerance")
-        if limits.seconds is not None and time.monotonic() - started >= limits.seconds:
+        if limits.seconds is not None and time.monotonic() - start >= limits.seconds:
             return replace(last, ended_by="seconds")
         if 2 * len(values) + 2 > limits.budget:
             return last
-        wanted = _next(2 * len(values), excess, enough)
+        n_wanted = _next_size(2 * len(values), error_ratio, enough)
 
 
-def _next(n: int, excess: float, enough: int) -> int:
-    """Return how many evaluations to have next, after n whose error is `excess` times too large.
+def _next_size(n: int, error_ratio: float, enough: int) -> int:
+    """Return how many evaluations to have, after n with an error `error_ratio` times too large.
 
     The error falls about as n^-1.25, so the last round asks for little more than it needs; where
     none is too large, it asks for `enough` to have tested that.
     """
     if n <= FIRST_ROUND:
         return SECOND_ROUND
-    needed = n * excess**0.8 if excess > 1 else enough
-    return int(min(2 * n, max(n + SMALLEST_ROUND, needed)))
+    n_needed = n * error_ratio**0.8 if error_ratio > 1 else enough
+    return int(min(2 * n, max(n + SMALLEST_ROUND, n_needed)))

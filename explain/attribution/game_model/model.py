@@ -72,7 +72,7 @@ class GameModel:
         MacKay 1992): an exclusive or hides in features that seem to matter little.
         """
         odd = (kept, (values[:, 0] - values[:, 1]) / 2, variances.sum(axis=1) / 4)
-        surprises = _tested(odd, None if before is None else before.odd)
+        surprises = _surprises(odd, None if before is None else before.odd)
         even_before = None if before is None else before.even_if_looked_at
         n_features = kept.shape[1]
         direction = np.zeros(n_features) if before is None else before.learned_direction()
@@ -82,8 +82,8 @@ class GameModel:
             return cls(kept, values, variances, relevance, direction, half, even_before)
 
         equal = under(np.ones(n_features))
-        learned = under((before or equal).learned_relevance())
-        return max(equal, learned, key=lambda model: model.odd.log_evidence)
+        with_relevance = under((before or equal).learned_relevance())
+        return max(equal, with_relevance, key=lambda model: model.odd.log_evidence)
 
     @property
     def empty_value(self) -> float:
@@ -101,20 +101,25 @@ class GameModel:
         What the posterior means lack to the sum is shared in proportion to their variances; noise
         of the two values takes its part.
         """
-        found = self._shapley
-        lacking = self.full_value - self.empty_value - found.values.sum()
-        variances = found.errors**2
+        posterior = self._shapley
+        remainder = self.full_value - self.empty_value - posterior.values.sum()
+        variances = posterior.errors**2
         total = variances.sum() + self.variances[0].sum()
         shares = variances / total if total > 0 else np.full(len(variances), 1 / len(variances))
-        return ReadOut(found.values + lacking * shares, found.errors * self.odd.widening)
+        return ReadOut(posterior.values + remainder * shares, posterior.errors * self.odd.widening)
 
-    def features(self, asked: SizeWeights) -> ReadOut:
+    def features(self, size_weights: SizeWeights) -> ReadOut:
         """Return a number of each feature, with its standard error."""
         features = np.arange(self.kept.shape[1])[None]
         halves = (self.odd, self.even)
-        found = [half.read(half.prior.of_read_out(half.x, asked, features)) for half in halves]
-        odd, even = (one.errors * half.widening for one, half in zip(found, halves, strict=True))
-        return ReadOut(found[0].values + found[1].values, np.hypot(odd, even))
+        posteriors = [
+            half.read_out(half.prior.of_read_out(half.x, size_weights, features)) for half in halves
+        ]
+        odd, even = (
+            posterior.errors * half.widening
+            for posterior, half in zip(posteriors, halves, strict=True)
+        )
+        return ReadOut(posteriors[0].values + posteriors[1].values, np.hypot(odd, even))
 
     def interactions(self) -> ReadOut:
         """Return the Shapley interaction index of all pairs, which the odd half says nothing of.
@@ -123,9 +128,9 @@ class GameModel:
         """
         n_features, half = self.kept.shape[1], self.even
         pairs = np.array(np.triu_indices(n_features, 1))
-        asked = SizeWeights.interaction(n_features)
-        found = half.read(half.prior.of_read_out(half.x, asked, pairs))
-        return ReadOut(found.values, found.errors * half.widening)
+        size_weights = SizeWeights.interaction(n_features)
+        posterior = half.read_out(half.prior.of_read_out(half.x, size_weights, pairs))
+        return ReadOut(posterior.values, posterior.errors * half.widening)
 
     def predict(self, kept: Coalitions) -> Values:
         """Return the expected value of each coalition, shape (n_coalitions,)."""
@@ -151,17 +156,17 @@ class GameModel:
         )
         return values[place.reshape(-1)]
 
-    def knows(self, kept: Coalitions) -> NDArray[np.bool_]:
+    def is_scored(self, kept: Coalitions) -> NDArray[np.bool_]:
         """Return which coalitions were scored, shape (n_coalitions,)."""
-        scored = {row.tobytes() for row in np.vstack([self.kept, ~self.kept])}
-        return np.array([row.tobytes() in scored for row in kept], dtype=bool)
+        scored_rows = {row.tobytes() for row in np.vstack([self.kept, ~self.kept])}
+        return np.array([row.tobytes() in scored_rows for row in kept], dtype=bool)
 
     @cached_property
     def even(self) -> Half:
         """The even half, which Shapley values do not depend on."""
         data = (self.kept, self.values.mean(axis=1), self.variances.sum(axis=1) / 4)
         prior = Prior("even", self.relevance, self.direction)
-        return _fit(prior, data, _tested(data, self.even_before))
+        return _fit(prior, data, _surprises(data, self.even_before))
 
     @property
     def even_if_looked_at(self) -> Half | None:
@@ -175,33 +180,37 @@ class GameModel:
         if not scale:
             return np.ones(len(size))
         relevance = size / scale + SMALLEST_RELEVANCE
-        learned: FloatArray = relevance / relevance.mean()
-        return learned
+        normed: FloatArray = relevance / relevance.mean()
+        return normed
 
     def learned_direction(self) -> FloatArray:
         """Return the Shapley values so far as a direction: of length one, or zero."""
         values = self.shapley().values
         length = float(np.linalg.norm(values))
-        found: FloatArray = values / length if length else values
-        return found
+        direction: FloatArray = values / length if length else values
+        return direction
 
     @cached_property
     def _shapley(self) -> ReadOut:
         """The Shapley values as the odd half has them: not adjusted to their sum, nor widened."""
         n_features = self.kept.shape[1]
-        asked = SizeWeights.shapley(n_features)
+        size_weights = SizeWeights.shapley(n_features)
         half = self.odd
-        return half.read(half.prior.of_read_out(half.x, asked, np.arange(n_features)[None]))
+        return half.read_out(
+            half.prior.of_read_out(half.x, size_weights, np.arange(n_features)[None])
+        )
 
     @cached_property
     def _exact(self) -> dict[bytes, float]:
         """The values that were given without noise, by coalition."""
         rows = np.vstack([self.kept, ~self.kept])
-        given = zip(rows, self.values.T.reshape(-1), self.variances.T.reshape(-1), strict=True)
-        return {row.tobytes(): float(value) for row, value, noise in given if not noise}
+        values_and_noise = zip(
+            rows, self.values.T.reshape(-1), self.variances.T.reshape(-1), strict=True
+        )
+        return {row.tobytes(): float(value) for row, value, noise in values_and_noise if not noise}
 
 
-def _tested(data: Data, before: Half | None) -> FloatArray:
+def _surprises(data: Data, before: Half | None) -> FloatArray:
     """Return how surprising each datum was to the half that was known before; NaN to none."""
     kept, y, noise = data
     if before is None:
@@ -216,13 +225,14 @@ def _fit(prior: Prior, data: Data, surprises: FloatArray) -> Half:
     and what counts along a direction once there is one.
     """
     kept, y, noise = data
-    sized = len(kept) > kept.shape[1] + 1
-    tried = [
-        one
-        for one in hypotheses(prior.parity)
-        if (sized or not any(one.varying)) and (not one.along or (sized and prior.direction.any()))
+    several_sizes = len(kept) > kept.shape[1] + 1
+    candidates = [
+        hypothesis
+        for hypothesis in hypotheses(prior.parity)
+        if (several_sizes or not any(hypothesis.varying_weights))
+        and (not hypothesis.direction_weight or (several_sizes and prior.direction.any()))
     ]
-    return Half.fit(prior, (_signs(kept), y, noise), tried, surprises)
+    return Half.fit(prior, (_signs(kept), y, noise), candidates, surprises)
 
 
 def _signs(kept: Coalitions) -> FloatArray:

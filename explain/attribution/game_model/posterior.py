@@ -1,4 +1,4 @@
-"""What the values of some coalitions tell of one half of a game, and how well it foretold them."""
+"""What the values of some coalitions tell of one half of a game, and how well it predicted them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ class Half:
         The coalitions as +1 and -1, the full one first.
     noise : array, shape (n_data,)
         Variance of each datum.
-    tried : list of Hypothesis
+    hypotheses : list of Hypothesis
         Those that the data do not rule out.
     probabilities, variances : array, shape (n_hypotheses,)
         How likely the data make each, and its s2.
@@ -84,14 +84,14 @@ class Half:
     log_evidence : float
         Of the likeliest hypothesis.
     surprises : array, shape (n_data,)
-        How far each datum was off what fewer data had foretold, in its standard errors; NaN for
-        those that were not foretold.
+        How far each datum was off what fewer data had predicted, in its standard errors; NaN for
+        those that were not predicted.
     """
 
     prior: Prior
     x: FloatArray
     noise: FloatArray
-    tried: list[Hypothesis]
+    hypotheses: list[Hypothesis]
     probabilities: FloatArray
     variances: FloatArray
     factors: FloatArray
@@ -104,18 +104,22 @@ class Half:
         cls,
         prior: Prior,
         data: tuple[FloatArray, FloatArray, FloatArray],
-        tried: Sequence[Hypothesis],
+        hypotheses: Sequence[Hypothesis],
         surprises: FloatArray,
     ) -> "Half":
         """Return the posterior after data: coalitions, values, and the variances of their noise."""
         x, y, noise = data
-        grams = np.tensordot(prior.weights(tried), prior.of_coalitions(x, x).crossed, axes=1)
-        grams += np.array([JITTER + one.beyond for one in tried])[:, None, None] * np.eye(len(y))
+        grams = np.tensordot(
+            prior.weights(hypotheses), prior.of_coalitions(x, x).covariances, axes=1
+        )
+        grams += np.array([JITTER + hypothesis.tail_weight for hypothesis in hypotheses])[
+            :, None, None
+        ] * np.eye(len(y))
         if noise.any():
             scales = np.array([_likeliest_scale(gram, y, noise.mean()) for gram in grams])
             grams += noise / scales[:, None, None] * np.eye(len(y))
         factors = np.asarray(np.linalg.cholesky(grams), dtype=np.float64)
-        white = _whitened(factors, [y] * len(factors))
+        white = _whiten(factors, [y] * len(factors))
         quadratics = np.maximum((white**2).sum(axis=1), np.finfo(float).tiny)
         if not noise.any():
             scales = quadratics / len(y)
@@ -127,7 +131,7 @@ class Half:
             prior,
             x,
             noise,
-            [tried[i] for i in likely.tolist()],
+            [hypotheses[i] for i in likely.tolist()],
             probabilities[likely] / probabilities[likely].sum(),
             scales[likely],
             factors[likely],
@@ -136,31 +140,31 @@ class Half:
             surprises,
         )
 
-    def read(self, moments: Moments) -> ReadOut:
+    def read_out(self, moments: Moments) -> ReadOut:
         """Return the posterior of numbers that have these moments, as the model has it."""
-        covariances = np.tensordot(self._weights, moments.crossed, axes=1)
-        explained = (_whitened(self.factors, covariances) ** 2).sum(axis=1)
-        left = np.maximum(self._weights @ moments.prior - explained, 0)
+        covariances = np.tensordot(self._weights, moments.covariances, axes=1)
+        explained = (_whiten(self.factors, covariances) ** 2).sum(axis=1)
+        residuals = np.maximum(self._weights @ moments.prior - explained, 0)
         means = np.einsum("hj,hjv->hv", self.coefficients, covariances)
         mean = self.probabilities @ means
-        spread = self.probabilities @ (self.variances[:, None] * left + (means - mean) ** 2)
+        spread = self.probabilities @ (self.variances[:, None] * residuals + (means - mean) ** 2)
         return ReadOut(mean, np.sqrt(spread))
 
     def means(self, moments: Moments) -> FloatArray:
         """Return the posterior means alone, shape (n_values,)."""
         of_kind = (self.probabilities[:, None] * self._weights).T @ self.coefficients
-        found: FloatArray = np.einsum("kj,kjv->v", of_kind, moments.crossed)
-        return found
+        posterior_means: FloatArray = np.einsum("kj,kjv->v", of_kind, moments.covariances)
+        return posterior_means
 
     def tested_on(self, x: FloatArray, y: FloatArray, noise: FloatArray) -> FloatArray:
-        """Return the surprises of the data known so far, and of further ones that are foretold."""
-        known = len(self.x)
-        foretold = self.read(self.prior.of_coalitions(self.x, x[known:]))
-        beyond = np.array([JITTER + one.beyond for one in self.tried])
-        unexplained = self.probabilities @ (self.variances * beyond)
+        """Return the surprises of the data known so far, and of further ones that are predicted."""
+        n_known = len(self.x)
+        predicted = self.read_out(self.prior.of_coalitions(self.x, x[n_known:]))
+        tails = np.array([JITTER + hypothesis.tail_weight for hypothesis in self.hypotheses])
+        unexplained = self.probabilities @ (self.variances * tails)
         resolution = RESOLUTION * (1 + np.abs(y).max())
-        errors = np.sqrt(foretold.errors**2 + unexplained + noise[known:] + resolution**2)
-        return np.concatenate([self.surprises, (y[known:] - foretold.values) / errors])
+        errors = np.sqrt(predicted.errors**2 + unexplained + noise[n_known:] + resolution**2)
+        return np.concatenate([self.surprises, (y[n_known:] - predicted.values) / errors])
 
     @cached_property
     def widening(self) -> float:
@@ -172,21 +176,25 @@ class Half:
         """
         last = slice(len(self.x) // 2, None)
         surprises = self.surprises[last]
-        tested = np.isfinite(surprises)
-        if np.count_nonzero(tested) < FEWEST_TESTS:
+        is_tested = np.isfinite(surprises)
+        if np.count_nonzero(is_tested) < FEWEST_TESTS:
             return 1.0
         far = np.abs(self.x[last].sum(axis=1)) > FAR * np.sqrt(self.x.shape[1])
-        groups = (surprises[tested & group] for group in (far, ~far))
+        groups = (surprises[is_tested & group] for group in (far, ~far))
         worst = max(
-            (float((some**4).mean() / 3) ** 0.25 for some in groups if len(some) >= FEWEST_TESTS),
+            (
+                float((values**4).mean() / 3) ** 0.25
+                for values in groups
+                if len(values) >= FEWEST_TESTS
+            ),
             default=1.0,
         )
-        few = float(t.ppf(0.95, np.count_nonzero(tested)) / norm.ppf(0.95))
+        few = float(t.ppf(0.95, np.count_nonzero(is_tested)) / norm.ppf(0.95))
         return SAFETY * few * max(1.0, worst)
 
     @cached_property
     def _weights(self) -> FloatArray:
-        return self.prior.weights(self.tried)
+        return self.prior.weights(self.hypotheses)
 
 
 def _likeliest_scale(gram: FloatArray, y: FloatArray, noise: float) -> float:
@@ -194,13 +202,13 @@ def _likeliest_scale(gram: FloatArray, y: FloatArray, noise: float) -> float:
     eigenvalues, vectors = np.linalg.eigh(gram)
     squares = (vectors.T @ y) ** 2
     # A decade takes forty steps: s2 is then off by 3 % at most.
-    tried = float((y**2).mean() / np.diag(gram).mean()) * np.logspace(-6, 2, 321)[:, None]
-    spread = tried * eigenvalues + noise
+    scales = float((y**2).mean() / np.diag(gram).mean()) * np.logspace(-6, 2, 321)[:, None]
+    spread = scales * eigenvalues + noise
     best = int((np.log(spread) + squares / spread).sum(axis=1).argmin())
-    return float(tried[best, 0])
+    return float(scales[best, 0])
 
 
-def _whitened(factors: FloatArray, data: Iterable[FloatArray]) -> FloatArray:
+def _whiten(factors: FloatArray, data: Iterable[FloatArray]) -> FloatArray:
     """Return the inverse of each lower factor times its data."""
     # LAPACK reads columns first, so that a transpose is read without a copy.
     return np.array([dtrtrs(f.T, d, trans=1)[0] for f, d in zip(factors, data, strict=True)])

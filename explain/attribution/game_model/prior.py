@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.attribution.game_model.symmetric import SizeWeights, elementary, without
+from explain.attribution.game_model.symmetric import SizeWeights, elementary, elementary_without
 
 __all__ = ["Hypothesis", "Moments", "OwnFeatures", "Parity", "Prior", "hypotheses"]
 
@@ -31,10 +31,10 @@ OwnFeatures = NDArray[np.intp]
 
 Parity = Literal["odd", "even"]
 
-SECOND = (1e-3, 1e-2, 0.03, 0.1, 0.3, 1.0)
+SECOND_ORDER = (1e-3, 1e-2, 0.03, 0.1, 0.3, 1.0)
 """Weights tried of the second order of a half, relative to the first (prototype of the tables)."""
 
-THIRD = ((0.0, 0.0), (0.03, 0.0), (0.12, 0.0), (0.12, 0.1))
+THIRD_ORDER = ((0.0, 0.0), (0.03, 0.0), (0.12, 0.0), (0.12, 0.1))
 """Weights tried of the third order, relative to the second, and what all higher ones add to theirs.
 
 The first numbers are, of twenty sets, those whose 90 % intervals cover nearest to .9 of 59 exact
@@ -42,10 +42,10 @@ games of a classifier, words masked or deleted, and of 200 synthetic ones. Games
 need the last pair: 90 % intervals cover .69 of 15 features without it.
 """
 
-VARYING = (0.0, 0.02, 0.2)
+VARYING_WEIGHTS = (0.0, 0.02, 0.2)
 """Shares tried of effects that vary with the size: free on 13 recorded games (decision 10)."""
 
-ALONG = (0.0, 1.0)
+DIRECTION_WEIGHTS = (0.0, 1.0)
 """Weights tried of the effect f(|x|) b.x: averages of 60 words off by .1, not by 1.4, with it."""
 
 SPACING = 0.5
@@ -61,21 +61,21 @@ class Hypothesis:
 
     Attributes
     ----------
-    steady : tuple of float
+    constant_weights : tuple of float
         Weights of effects that do not vary with the size, by order.
-    varying : tuple of float
+    varying_weights : tuple of float
         Weights of those that do, by order.
-    along : float
+    direction_weight : float
         Weight of the effect of all features together in the direction of their values.
-    beyond : float
+    tail_weight : float
         Weight of all orders beyond the fifth, which count as noise. They go on in the ratio of the
         last two.
     """
 
-    steady: tuple[float, ...]
-    varying: tuple[float, ...]
-    along: float
-    beyond: float
+    constant_weights: tuple[float, ...]
+    varying_weights: tuple[float, ...]
+    direction_weight: float
+    tail_weight: float
 
 
 def hypotheses(parity: Parity) -> list[Hypothesis]:
@@ -85,18 +85,22 @@ def hypotheses(parity: Parity) -> list[Hypothesis]:
 
 def _of_odd() -> Iterator[Hypothesis]:
     yield Hypothesis((0, 1, 0, 0, 0, 0), (0,) * 6, 0, 0)
-    for second, (third, higher), varying, along in product(SECOND, THIRD, VARYING, ALONG):
+    for second, (third, higher), varying, direction in product(
+        SECOND_ORDER, THIRD_ORDER, VARYING_WEIGHTS, DIRECTION_WEIGHTS
+    ):
         fifth = second * third
         shares = np.array([1, 1, second, second, fifth, fifth])
-        steady = (0, 1, 0, second, 0, fifth)
-        yield Hypothesis(steady, tuple((varying * shares).tolist()), along, fifth * third + higher)
+        constant = (0, 1, 0, second, 0, fifth)
+        yield Hypothesis(
+            constant, tuple((varying * shares).tolist()), direction, fifth * third + higher
+        )
 
 
 def _of_even() -> Iterator[Hypothesis]:
-    for second, varying, along in product(SECOND, VARYING, ALONG):
+    for second, varying, direction in product(SECOND_ORDER, VARYING_WEIGHTS, DIRECTION_WEIGHTS):
         shares = np.array([1, 1, 1, second, second, second**2])
-        steady = (CONSTANT, 0, 1, 0, second, 0)
-        yield Hypothesis(steady, tuple((varying * shares).tolist()), along, second**2)
+        constant = (CONSTANT, 0, 1, 0, second, 0)
+        yield Hypothesis(constant, tuple((varying * shares).tolist()), direction, second**2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +111,11 @@ class Moments:
 
     Attributes
     ----------
-    crossed : array, shape (n_kinds, n_data, n_values)
+    covariances : array, shape (n_kinds, n_data, n_values)
     prior : array, shape (n_kinds, n_values)
     """
 
-    crossed: FloatArray
+    covariances: FloatArray
     prior: FloatArray
 
 
@@ -133,55 +137,68 @@ class Prior:
     relevance: FloatArray
     direction: FloatArray
 
-    def weights(self, tried: Sequence[Hypothesis]) -> FloatArray:
+    def weights(self, hypotheses: Sequence[Hypothesis]) -> FloatArray:
         """Return the weight of each kind of effect, shape (n_hypotheses, n_kinds)."""
         n = len(self._norms)
-        return np.array([(*one.steady[:n], *one.varying[:n], one.along) for one in tried])
+        return np.array(
+            [
+                (
+                    *hypothesis.constant_weights[:n],
+                    *hypothesis.varying_weights[:n],
+                    hypothesis.direction_weight,
+                )
+                for hypothesis in hypotheses
+            ]
+        )
 
     def of_coalitions(self, data: FloatArray, x: FloatArray) -> Moments:
         """Return the moments of the values of coalitions, rows of +1 and -1."""
-        every = self._normed(elementary(data, x, self.relevance))
+        products = self._divide_by_norms(elementary(data, x, self.relevance))
         pull = x @ self.direction
-        parts = [*every, *every, np.outer(data @ self.direction, pull)]
-        alone = [np.ones(len(x))] * (len(parts) - 1) + [pull**2]
+        parts = [*products, *products, np.outer(data @ self.direction, pull)]
+        prior_parts = [np.ones(len(x))] * (len(parts) - 1) + [pull**2]
         sizes, own_sizes = _sizes(data), _sizes(x)
-        crossed, prior = [], []
-        for part, own, basis in zip(parts, alone, self._bases, strict=True):
-            crossed.append(part * (basis[sizes] @ basis[own_sizes].T))
-            prior.append(own * (basis[own_sizes] ** 2).sum(axis=1))
-        return Moments(np.array(crossed), np.array(prior))
+        covariances, prior = [], []
+        for part, prior_part, basis in zip(parts, prior_parts, self._bases, strict=True):
+            covariances.append(part * (basis[sizes] @ basis[own_sizes].T))
+            prior.append(prior_part * (basis[own_sizes] ** 2).sum(axis=1))
+        return Moments(np.array(covariances), np.array(prior))
 
-    def of_read_out(self, data: FloatArray, asked: SizeWeights, own: OwnFeatures) -> Moments:
+    def of_read_out(
+        self, data: FloatArray, size_weights: SizeWeights, own_features: OwnFeatures
+    ) -> Moments:
         """Return the moments of numbers that are linear in the game.
 
         Parameters
         ----------
         data : array, shape (n_data, n_features)
             The coalitions, the full one first.
-        asked : SizeWeights
+        size_weights : SizeWeights
             What is read.
-        own : array of int, shape (n_own, n_values)
+        own_features : array of int, shape (n_own, n_values)
             The own features of each number.
         """
         sizes = _sizes(data)
-        *of_orders, along = self._bases
-        by_overlap = self._normed(_by_overlap(data, self.relevance, own))
-        effects = [asked.of_effect(order) for order in range(len(self._norms))]
-        crossed, prior = [], []
+        *of_orders, direction_basis = self._bases
+        by_overlap = self._divide_by_norms(_by_overlap(data, self.relevance, own_features))
+        effects = [size_weights.of_effect(order) for order in range(len(self._norms))]
+        covariances, prior = [], []
         for kind, basis in enumerate(of_orders):
             order = kind % len(self._norms)
-            counted = effects[order] @ basis
+            size_effects = effects[order] @ basis
             parts = by_overlap[order]
-            crossed.append(np.einsum("om,omv->mv", counted @ basis[sizes].T, parts))
-            prior.append((counted**2).sum(axis=1) @ parts[:, 0])
-        inside = self.direction[own].sum(axis=0)
-        pulls = np.array([self.direction.sum() - inside, inside])
-        counted = pulls.T @ (effects[1][:2] @ along)
-        crossed.append((data @ self.direction)[:, None] * (along[sizes] @ counted.T))
-        prior.append((counted**2).sum(axis=1))
-        return Moments(np.array(crossed), np.array(prior))
+            covariances.append(np.einsum("om,omv->mv", size_effects @ basis[sizes].T, parts))
+            prior.append((size_effects**2).sum(axis=1) @ parts[:, 0])
+        inside = self.direction[own_features].sum(axis=0)
+        direction_sums = np.array([self.direction.sum() - inside, inside])
+        size_effects = direction_sums.T @ (effects[1][:2] @ direction_basis)
+        covariances.append(
+            (data @ self.direction)[:, None] * (direction_basis[sizes] @ size_effects.T)
+        )
+        prior.append((size_effects**2).sum(axis=1))
+        return Moments(np.array(covariances), np.array(prior))
 
-    def _normed(self, of_order: FloatArray) -> FloatArray:
+    def _divide_by_norms(self, of_order: FloatArray) -> FloatArray:
         """Return what is given by order over e_k(a), for the orders that the features allow."""
         n = len(self._norms)
         return of_order[:n] / self._norms.reshape(n, *[1] * (of_order.ndim - 1))
@@ -190,8 +207,8 @@ class Prior:
     def _norms(self) -> FloatArray:
         """e_k(a), for k from 0 to 5 or the number of features."""
         ones = np.ones((1, len(self.relevance)))
-        every = elementary(ones, ones, self.relevance)[:, 0, 0]
-        return every[: len(self.relevance) + 1]
+        products = elementary(ones, ones, self.relevance)[:, 0, 0]
+        return products[: len(self.relevance) + 1]
 
     @cached_property
     def _bases(self) -> list[FloatArray]:
@@ -201,12 +218,12 @@ class Prior:
         other like an odd one.
         """
         n, orders = len(self.relevance), range(len(self._norms))
-        own = [order % 2 == (self.parity == "odd") for order in orders]
-        steady = [np.full((n + 1, 1), float(is_own)) for is_own in own]
-        varying = [_by_size(n, "even" if is_own else "odd") for is_own in own]
+        same_parity = [order % 2 == (self.parity == "odd") for order in orders]
+        constant = [np.full((n + 1, 1), float(is_same)) for is_same in same_parity]
+        varying = [_by_size(n, "even" if is_same else "odd") for is_same in same_parity]
         # That f is zero at middle sizes, where x_i counts for itself, else the two are confused.
-        along = _by_size_but_the_middle(n) if self.parity == "odd" else _by_size(n, "odd")
-        return [*steady, *varying, along]
+        of_direction = _by_size_but_the_middle(n) if self.parity == "odd" else _by_size(n, "odd")
+        return [*constant, *varying, of_direction]
 
 
 @cache
@@ -217,9 +234,9 @@ def _by_size(n_features: int, parity: Parity) -> FloatArray:
     exchange of kept and removed. It grows towards few and many features.
     """
     basis = _gaussian(_log_odds(n_features), n_features)
-    turned = basis[::-1] if parity == "even" else -basis[::-1]
-    found: FloatArray = _growth(n_features) * (basis + turned) / 2
-    return found
+    mirrored = basis[::-1] if parity == "even" else -basis[::-1]
+    scaled: FloatArray = _growth(n_features) * (basis + mirrored) / 2
+    return scaled
 
 
 @cache
@@ -228,22 +245,22 @@ def _by_size_but_the_middle(n_features: int) -> FloatArray:
     basis = _gaussian(_log_odds(n_features), n_features)
     middle = _gaussian(np.zeros(1), n_features)
     even = (basis + basis[::-1]) / 2
-    found: FloatArray = _growth(n_features) * (even - (even @ middle.T) @ middle)
-    return found
+    scaled: FloatArray = _growth(n_features) * (even - (even @ middle.T) @ middle)
+    return scaled
 
 
 def _log_odds(n_features: int) -> FloatArray:
     """Return the log-odds of each size, half a feature added to either side."""
     sizes = np.arange(n_features + 1) + 0.5
-    found: FloatArray = np.log(sizes / sizes[::-1])
-    return found
+    log_odds: FloatArray = np.log(sizes / sizes[::-1])
+    return log_odds
 
 
 def _growth(n_features: int) -> FloatArray:
     """Return how large effects are by the size, one at the middle, shape (n_features + 1, 1)."""
     sizes = np.arange(n_features + 1) + 0.5
-    found: FloatArray = (n_features + 1) / 2 / np.sqrt(sizes * sizes[::-1])
-    return found[:, None]
+    growth: FloatArray = (n_features + 1) / 2 / np.sqrt(sizes * sizes[::-1])
+    return growth[:, None]
 
 
 def _gaussian(places: FloatArray, n_features: int) -> FloatArray:
@@ -251,22 +268,22 @@ def _gaussian(places: FloatArray, n_features: int) -> FloatArray:
     end = np.ceil(_log_odds(n_features)[-1] / SPACING) * SPACING
     grid = np.arange(-end, end + SPACING / 2, SPACING)
 
-    def alike(one: FloatArray, other: FloatArray) -> FloatArray:
-        found: FloatArray = np.exp(-((one[:, None] - other) ** 2) / 2)
-        return found
+    def similarity_of(first: FloatArray, second: FloatArray) -> FloatArray:
+        similarity: FloatArray = np.exp(-((first[:, None] - second) ** 2) / 2)
+        return similarity
 
-    factor = np.linalg.cholesky(alike(grid, grid) + 1e-10 * np.eye(len(grid)))
-    found: FloatArray = np.linalg.solve(factor, alike(grid, places)).T
-    return found
+    factor = np.linalg.cholesky(similarity_of(grid, grid) + 1e-10 * np.eye(len(grid)))
+    basis: FloatArray = np.linalg.solve(factor, similarity_of(grid, places)).T
+    return basis
 
 
 def _sizes(x: FloatArray) -> NDArray[np.intp]:
     """Return how many features each row of +1 and -1 keeps."""
-    found: NDArray[np.intp] = (x > 0).sum(axis=1)
-    return found
+    n_kept: NDArray[np.intp] = (x > 0).sum(axis=1)
+    return n_kept
 
 
-def _by_overlap(data: FloatArray, relevance: FloatArray, own: OwnFeatures) -> FloatArray:
+def _by_overlap(data: FloatArray, relevance: FloatArray, own_features: OwnFeatures) -> FloatArray:
     """Return the sums of products a_T x_T by |T| and by how many own features T has.
 
     Returns
@@ -274,17 +291,17 @@ def _by_overlap(data: FloatArray, relevance: FloatArray, own: OwnFeatures) -> Fl
     array, shape (6, n_own + 1, n_data, n_values)
     """
     scaled = data * relevance
-    others = elementary(data, np.ones((1, data.shape[1])), relevance)
-    among_own = [np.ones((len(data), own.shape[1]))]
-    for feature in own:
+    other_products = elementary(data, np.ones((1, data.shape[1])), relevance)
+    own_products = [np.ones((len(data), own_features.shape[1]))]
+    for feature in own_features:
         x = scaled[:, feature]
-        others = without(others, x)
-        nothing = [np.zeros_like(x)]
-        of_more = [x * of_fewer for of_fewer in among_own]
-        among_own = [
-            one + more for one, more in zip(among_own + nothing, nothing + of_more, strict=True)
+        other_products = elementary_without(other_products, x)
+        zero = [np.zeros_like(x)]
+        of_more = [x * of_fewer for of_fewer in own_products]
+        own_products = [
+            fewer + more for fewer, more in zip(own_products + zero, zero + of_more, strict=True)
         ]
-    found = np.zeros((len(others), len(among_own), *among_own[0].shape))
-    for overlap, product_of_own in enumerate(among_own):
-        found[overlap:, overlap] = product_of_own * others[: len(others) - overlap]
-    return found
+    sums = np.zeros((len(other_products), len(own_products), *own_products[0].shape))
+    for overlap, product_of_own in enumerate(own_products):
+        sums[overlap:, overlap] = product_of_own * other_products[: len(other_products) - overlap]
+    return sums

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HIGHEST_ORDER", "SizeWeights", "elementary", "mean_products", "without"]
+__all__ = ["HIGHEST_ORDER", "SizeWeights", "elementary", "elementary_without", "mean_products"]
 
 FloatArray = NDArray[np.float64]
 
@@ -90,18 +90,18 @@ def elementary(x: FloatArray, other: FloatArray, relevance: FloatArray) -> Float
     odd = {power: (x * relevance**power) @ other.T for power in (1, 3, 5)}
     even = {power: -float((relevance**power).sum()) for power in (2, 4)}
     signed: dict[int, FloatArray | float] = {**odd, **even}
-    found = [np.ones_like(odd[1])]
+    polynomials = [np.ones_like(odd[1])]
     for k in range(1, HIGHEST_ORDER + 1):
-        total = found[k - 1] * signed[1]
+        total = polynomials[k - 1] * signed[1]
         for power in range(2, k + 1):
-            total += found[k - power] * signed[power]
-        found.append(total / k)
-    return np.array(found)
+            total += polynomials[k - power] * signed[power]
+        polynomials.append(total / k)
+    return np.array(polynomials)
 
 
-def without(every: FloatArray, own: FloatArray) -> FloatArray:
+def elementary_without(polynomials: FloatArray, x: FloatArray) -> FloatArray:
     """Return e_0 .. e_5 of products without one of them, from those of all and from that one."""
-    found = [np.ones_like(own)]
+    reduced = [np.ones_like(x)]
     for k in range(1, HIGHEST_ORDER + 1):
-        found.append(every[k] - own * found[k - 1])
-    return np.array(found)
+        reduced.append(polynomials[k] - x * reduced[k - 1])
+    return np.array(reduced)

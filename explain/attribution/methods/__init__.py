@@ -5,7 +5,7 @@ from typing import Any
 
 from explain.attribution.hierarchy import (
     MOST_WORDS,
-    Refined,
+    RefinedEstimate,
     sentence_runs,
     sentences_then_words,
 )
@@ -44,7 +44,7 @@ __all__ = [
     "Occlusion",
     "PerturbationExplainer",
     "Random",
-    "Refined",
+    "RefinedEstimate",
     "Shap",
     "WhiteBoxExplainer",
     "make_explainer",

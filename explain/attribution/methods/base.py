@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue
 
 from explain.adapters import TextClassifier
 from explain.engine import Outcome
-from explain.engine.games import AttributionRequest, Coalitions, Observed, Plan
+from explain.engine.games import AttributionRequest, Coalitions, ObservedValues, Plan
 from explain.engine.progress import Progress
 from explain.errors import BudgetError
 from explain.text.spans import Segmentation, Span
@@ -59,7 +59,7 @@ Tolerance: TypeAlias = Annotated[float, Field(gt=0)]
 """Largest error at which a method stops, relative to what it measures."""
 
 Seconds: TypeAlias = Annotated[float, Field(gt=0)]
-"""Wall-clock seconds, counted from the method's first question of a text."""
+"""Wall-clock seconds, counted from the method's first request for a text."""
 
 EndedBy: TypeAlias = Literal["exact", "enumeration", "tolerance", "budget", "seconds"]
 """Why a method stopped to ask, as its diagnostics say under ``ended_by``.
@@ -141,10 +141,10 @@ class WhiteBoxExplainer(Protocol):
     def explain(
         self,
         model: TextClassifier,
-        questions: Sequence[AttributionRequest],
+        requests: Sequence[AttributionRequest],
         progress: Progress,
     ) -> list[Outcome[Estimate]]:
-        """Return the estimate of each question, or why there is none.
+        """Return the estimate of each request, or why there is none.
 
         Raises
         ------
@@ -171,7 +171,7 @@ def check_size(method: str, n_features: int) -> None:
         )
 
 
-def ended_with_all(observed: Observed) -> EndedBy:
+def ended_with_all(observed: ObservedValues) -> EndedBy:
     """Return why a method stopped that has asked for all that it needs."""
     return "exact" if observed.exact else "enumeration"
 
@@ -204,11 +204,11 @@ def sum_onto_features(
     return summed
 
 
-def overlap(one: Span, other: Span) -> int:
+def overlap(first: Span, second: Span) -> int:
     """Return how many characters two spans share."""
-    if one.part != other.part:
+    if first.part != second.part:
         return 0
-    return max(0, min(one.end, other.end) - max(one.start, other.start))
+    return max(0, min(first.end, second.end) - max(first.start, second.start))
 
 
 def relative_gap(values: NDArray[np.float64], total: float) -> float:

@@ -24,7 +24,7 @@ GameFunction: TypeAlias = Callable[[NDArray[Any]], Values]
 
 
 def as_plan(method: Callable[[GameFunction], T], seed: int) -> Plan[T]:
-    """Return `method` as a plan: each call it makes of the game becomes a question.
+    """Return `method` as a plan: each call it makes of the game becomes a request.
 
     The method runs in a thread of its own, and only while the plan waits for it, so no two threads
     ever run at the same time, nor do the methods of other plans. It sees numpy's global random
@@ -39,13 +39,13 @@ def as_plan(method: Callable[[GameFunction], T], seed: int) -> Plan[T]:
     seed : int
         Seed of numpy's global random state as the method sees it.
     """
-    questions: SimpleQueue[Coalitions | None] = SimpleQueue()
-    answers: SimpleQueue[Values | None] = SimpleQueue()
+    coalition_queue: SimpleQueue[Coalitions | None] = SimpleQueue()
+    value_queue: SimpleQueue[Values | None] = SimpleQueue()
     result: Future[T] = Future()
 
     def game(rows: NDArray[Any]) -> Values:
-        questions.put(np.asarray(rows) > 0.5)
-        values = answers.get()
+        coalition_queue.put(np.asarray(rows) > 0.5)
+        values = value_queue.get()
         if values is None:
             raise GeneratorExit
         return values
@@ -55,7 +55,7 @@ def as_plan(method: Callable[[GameFunction], T], seed: int) -> Plan[T]:
             result.set_result(method(game))
         except BaseException as error:  # it belongs to whoever waits for the result
             result.set_exception(error)
-        questions.put(None)
+        coalition_queue.put(None)
 
     thread = threading.Thread(target=work, daemon=True)
     random = RandomState(seed)
@@ -64,12 +64,12 @@ def as_plan(method: Callable[[GameFunction], T], seed: int) -> Plan[T]:
         while True:
             with random.in_force():
                 resume()
-                coalitions = questions.get()
+                coalitions = coalition_queue.get()
             if coalitions is None:
                 return result.result()
-            resume = partial(answers.put, (yield coalitions).values)
+            resume = partial(value_queue.put, (yield coalitions).values)
     finally:
-        answers.put(None)
+        value_queue.put(None)
         thread.join()
 
 

@@ -12,9 +12,9 @@ from explain.attribution.methods.gradients import (
     Baseline,
     GradientExplainer,
     Paths,
-    hooked,
     per_row,
     quiet_captum,
+    with_hook,
 )
 from explain.engine import Outcome
 from explain.errors import CapabilityError
@@ -64,9 +64,9 @@ class DeepLift(GradientExplainer):
             If the model has no gradients, no such token, does not show its modules, or calls an
             activation several times.
         """
-        said = GradientExplainer.removal(self, model)
+        baseline = GradientExplainer.removal(self, model)
         _network(model)
-        return said
+        return baseline
 
     def estimates(self, paths: Paths) -> Iterable[Outcome[Estimate]]:
         """Return the estimate of each row of a batch, with the number of gradients it took."""
@@ -76,7 +76,7 @@ class DeepLift(GradientExplainer):
         network = _network(paths.model)
         captum = Captum(_as_module(paths, network))
         # One text at a time: a model may take texts of several lengths in turns.
-        for row in range(len(paths.questions)):
+        for row in range(len(paths.requests)):
             with quiet_captum():
                 products = captum.attribute(
                     tuple(v.requires_grad_() for v in paths.at([(row, 1.0)])),
@@ -140,16 +140,16 @@ def _check_calls(model: ModuleClassifier) -> None:
 
     calls: Counter[torch.nn.Module] = Counter()
 
-    def counted(module: "torch.nn.Module", *_: Any) -> None:
+    def count_call(module: "torch.nn.Module", *_: Any) -> None:
         calls[module] += 1
 
     modules = model.network.named_modules()
     names = {m: name for name, m in modules if type(m) in SUPPORTED_NON_LINEAR}
-    with torch.no_grad(), hooked(names, counted):
+    with torch.no_grad(), with_hook(names, count_call):
         model.differentiable_scores(model.encode(["."]).inputs)
-    if again := [module for module, n in calls.items() if n > 1]:
+    if repeated := [module for module, n in calls.items() if n > 1]:
         raise CapabilityError(
-            f"{model.name} calls its {type(again[0]).__name__} {names[again[0]]!r} "
-            f"{calls[again[0]]} times, which DeepLIFT cannot follow: give each place a module of "
-            "its own, or use integrated_gradients"
+            f"{model.name} calls its {type(repeated[0]).__name__} {names[repeated[0]]!r} "
+            f"{calls[repeated[0]]} times, which DeepLIFT cannot follow: give each place a module "
+            "of its own, or use integrated_gradients"
         )

@@ -47,7 +47,7 @@ class GradientXInput(GradientExplainer):
             products = captum.attribute(inputs, additional_forward_args=arguments)
             return per_row([layer.double().sum(-1) for layer in products])
 
-        return _estimates(paths, paths.in_batches(range(len(paths.questions)), work))
+        return _estimates(paths, paths.in_batches(range(len(paths.requests)), work))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class GradientL2(GradientExplainer):
             gradients = captum.attribute(inputs, abs=False, additional_forward_args=arguments)
             return per_row([layer.double().norm(dim=-1) for layer in gradients])
 
-        return _estimates(paths, paths.in_batches(range(len(paths.questions)), work))
+        return _estimates(paths, paths.in_batches(range(len(paths.requests)), work))
 
 
 def _inputs(
@@ -92,7 +92,7 @@ def _inputs(
     return vectors, (torch.tensor(rows),)
 
 
-def _estimates(paths: Paths, found: Sequence[TokenValues]) -> list[Outcome[Estimate]]:
+def _estimates(paths: Paths, values_of_rows: Sequence[TokenValues]) -> list[Outcome[Estimate]]:
     return [
         Outcome(
             Estimate(
@@ -103,5 +103,5 @@ def _estimates(paths: Paths, found: Sequence[TokenValues]) -> list[Outcome[Estim
             ),
             1,
         )
-        for row, tokens in enumerate(found)
+        for row, tokens in enumerate(values_of_rows)
     ]

@@ -44,7 +44,7 @@ class GradientShap(GradientExplainer):
 
     def estimates(self, paths: Paths) -> Iterable[Outcome[Estimate]]:
         """Return the estimate of each row of a batch, with the number of gradients it took."""
-        for row in range(len(paths.questions)):
+        for row in range(len(paths.requests)):
             samples = self._samples(paths, row)
             values = samples.mean(axis=0)
             errors = samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
@@ -72,7 +72,7 @@ class GradientShap(GradientExplainer):
 
         captum = Saliency(paths.forward)
         # What captum draws from numpy's global state, which other threads draw from as well.
-        seed = int(paths.questions[row].rng().integers(2**32))
+        seed = int(paths.requests[row].rng().integers(2**32))
         points = np.random.RandomState(seed).uniform(size=self.budget)
 
         def work(places: Sequence[float]) -> list[NDArray[np.float64]]:

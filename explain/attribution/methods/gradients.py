@@ -30,8 +30,8 @@ __all__ = [
     "Paths",
     "Points",
     "TokenValues",
-    "hooked",
     "quiet_captum",
+    "with_hook",
 ]
 
 Baseline: TypeAlias = Literal["auto", "mask", "pad", "mean", "zero"]
@@ -52,7 +52,7 @@ ROWS_OF_MEAN = 4096
 _WARNINGS = threading.Lock()
 
 Item = TypeVar("Item")
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 class GradientExplainer(ABC):
@@ -77,17 +77,17 @@ class GradientExplainer(ABC):
         CapabilityError
             If the model has no gradients, or no such token.
         """
-        baseline = self._resolved(with_gradients(model))
+        baseline = self._resolve_baseline(with_gradients(model))
         token = " token" if baseline in ("mask", "pad") else ""
         return f"embedding of the {baseline}{token}" if token else f"{baseline} embedding"
 
     def explain(
         self,
         model: TextClassifier,
-        questions: Sequence[AttributionRequest],
+        requests: Sequence[AttributionRequest],
         progress: Progress,
     ) -> list[Outcome[Estimate]]:
-        """Return the estimate of each question.
+        """Return the estimate of each request.
 
         Raises
         ------
@@ -95,7 +95,7 @@ class GradientExplainer(ABC):
             If the model has no gradients, or no such baseline.
         """
         differentiable = with_gradients(model)
-        baseline = self._resolved(differentiable)
+        baseline = self._resolve_baseline(differentiable)
 
         def estimate(batch: Sequence[AttributionRequest]) -> list[Outcome[Estimate]]:
             return [*self.estimates(Paths(differentiable, batch, baseline))]
@@ -104,12 +104,14 @@ class GradientExplainer(ABC):
         pulse = Pulse()
         work = partial(pulse.call, estimate, name=model.name)
         outcomes: dict[int, Outcome[Estimate]] = {}
-        for group in _groups(questions, differentiable.token_budget):
-            found = halve_on_failure(work, [questions[i] for i in group], model.name)
-            for number, one in zip(group, found, strict=True):
-                outcomes[number] = Outcome(one, 0) if isinstance(one, PredictionError) else one
-            progress.show(len(outcomes), len(questions))
-        return [outcomes[number] for number in range(len(questions))]
+        for group in _groups(requests, differentiable.token_budget):
+            results = halve_on_failure(work, [requests[i] for i in group], model.name)
+            for number, result in zip(group, results, strict=True):
+                outcomes[number] = (
+                    Outcome(result, 0) if isinstance(result, PredictionError) else result
+                )
+            progress.show(len(outcomes), len(requests))
+        return [outcomes[number] for number in range(len(requests))]
 
     @property
     @abstractmethod
@@ -120,7 +122,7 @@ class GradientExplainer(ABC):
     def estimates(self, paths: "Paths") -> Iterable[Outcome[Estimate]]:
         """Return the estimate of each row of a batch, with the number of gradients it took."""
 
-    def _resolved(self, model: GradientClassifier) -> Baseline:
+    def _resolve_baseline(self, model: GradientClassifier) -> Baseline:
         baseline = self.start
         if baseline == "auto":
             baseline = "pad" if model.mask_token is None else "mask"
@@ -134,7 +136,7 @@ class Paths:
 
     Attributes
     ----------
-    questions : sequence of AttributionRequest
+    requests : sequence of AttributionRequest
         One per row.
     full, empty : array, shape (n_rows,)
         Value of each text, and of its baseline.
@@ -145,26 +147,26 @@ class Paths:
     """
 
     def __init__(
-        self, model: GradientClassifier, questions: Sequence[AttributionRequest], baseline: Baseline
+        self, model: GradientClassifier, requests: Sequence[AttributionRequest], baseline: Baseline
     ) -> None:
         import torch
 
         self.model = model
-        self.questions = questions
+        self.requests = requests
         self.encoding: Encoding = model.encode(
-            [text_of(question.segmentation.parts) for question in questions]
+            [text_of(request.segmentation.parts) for request in requests]
         )
-        self._index = torch.tensor([question.target.index for question in questions])
-        rows = range(len(questions))
-        seen: dict[torch.nn.Module, torch.Tensor] = {}
+        self._index = torch.tensor([request.target.index for request in requests])
+        rows = range(len(requests))
+        vectors_of: dict[torch.nn.Module, torch.Tensor] = {}
 
         def keep(layer: torch.nn.Module, _: object, vectors: torch.Tensor) -> None:
-            seen[layer] = vectors
+            vectors_of[layer] = vectors
 
-        with torch.no_grad(), hooked(model.embeddings, keep):
+        with torch.no_grad(), with_hook(model.embeddings, keep):
             scores = model.differentiable_scores(self.encoding.inputs)
             self.full = self._target_values(scores, rows)
-        self.inputs = tuple(seen[layer] for layer in model.embeddings)
+        self.inputs = tuple(vectors_of[layer] for layer in model.embeddings)
         self.starts = tuple(
             torch.where(self._in_features(spans, vectors), _start(model, layer, baseline), vectors)
             for layer, vectors, spans in zip(
@@ -212,26 +214,26 @@ class Paths:
         The arguments are the vectors for each embedding layer, then the row of each.
         """
         index = self._index[arguments[-1]]
-        return _target_tensor(self._scores(arguments), index, self.questions[0].target.scale)
+        return _target_tensor(self._scores(arguments), index, self.requests[0].target.scale)
 
     def in_batches(
         self,
         items: Sequence[Item],
-        work: Callable[[Sequence[Item]], Sequence[Found]],
+        work: Callable[[Sequence[Item]], Sequence[Result]],
         texts_of_item: int = 1,
-    ) -> list[Found]:
+    ) -> list[Result]:
         """Return the results of `work`, given as many items at once as fit into the memory."""
         width = max(vectors.shape[1] for vectors in self.inputs)
         size = max(1, self.model.token_budget // (width * texts_of_item))
-        found: list[Found] = []
-        while len(found) < len(items):
+        results: list[Result] = []
+        while len(results) < len(items):
             try:
-                found += work(items[len(found) : len(found) + size])
+                results += work(items[len(results) : len(results) + size])
             except RuntimeError as error:
                 if not is_out_of_memory(error) or size == 1:
                     raise
                 size = max(1, size // 2)
-        return found
+        return results
 
     def products(
         self, rows: Sequence[int], gradients: "Sequence[torch.Tensor]"
@@ -244,7 +246,7 @@ class Paths:
 
     def onto_features(self, row: int, tokens: TokenValues) -> NDArray[np.float64]:
         """Return the sum of the values of the tokens of each feature, shape (n_features,)."""
-        segmentation = self.questions[row].segmentation
+        segmentation = self.requests[row].segmentation
         summed = np.zeros(len(segmentation))
         for spans, values in zip(self.encoding.spans, tokens, strict=True):
             summed += sum_onto_features(spans[row], values, segmentation)
@@ -255,21 +257,21 @@ class Paths:
         import torch
 
         *vectors, rows = arguments
-        known = dict(zip(self.model.embeddings, vectors, strict=True))
+        vectors_of = dict(zip(self.model.embeddings, vectors, strict=True))
 
         def replace(layer: torch.nn.Module, _: object, __: torch.Tensor) -> torch.Tensor:
-            return known[layer]
+            return vectors_of[layer]
 
         # Ids stay those of the text: a model may also look at them for positions, or for its end.
         inputs = {key: value[rows] for key, value in self.encoding.inputs.items()}
-        with hooked(self.model.embeddings, replace):
+        with with_hook(self.model.embeddings, replace):
             return self.model.differentiable_scores(inputs)
 
     def _target_values(self, scores: "torch.Tensor", rows: Iterable[int]) -> NDArray[np.float64]:
         table = scores.detach().double().cpu().numpy()
         return np.array(
             [
-                target_values(table[i : i + 1], self.questions[row].target)[0]
+                target_values(table[i : i + 1], self.requests[row].target)[0]
                 for i, row in enumerate(rows)
             ]
         )
@@ -280,15 +282,15 @@ class Paths:
 
         inside = [
             [
-                token is not None and any(overlap(token, s) for s in question.segmentation.spans)
+                token is not None and any(overlap(token, s) for s in request.segmentation.spans)
                 for token in row
             ]
-            for row, question in zip(spans, self.questions, strict=True)
+            for row, request in zip(spans, self.requests, strict=True)
         ]
-        found = torch.tensor(inside, device=like.device)
+        mask = torch.tensor(inside, device=like.device)
         # Longformer pads the ids that it is given to a multiple of its window.
-        wider = like.shape[1] - found.shape[1]
-        return torch.nn.functional.pad(found, (0, wider))[..., None]
+        wider = like.shape[1] - mask.shape[1]
+        return torch.nn.functional.pad(mask, (0, wider))[..., None]
 
 
 def per_row(layers: "Sequence[torch.Tensor]") -> list[TokenValues]:
@@ -333,8 +335,8 @@ def _start(
     weight = next(layer.parameters())
 
     def vectors(ids: Iterable[int]) -> torch.Tensor:
-        found: torch.Tensor = layer(torch.tensor([[*ids]], device=weight.device))[0]
-        return found
+        vectors_of_ids: torch.Tensor = layer(torch.tensor([[*ids]], device=weight.device))[0]
+        return vectors_of_ids
 
     with torch.no_grad():
         if baseline in ("mask", "pad"):
@@ -350,14 +352,14 @@ def _start(
 
 
 @contextmanager
-def hooked(layers: "Iterable[torch.nn.Module]", hook: Callable[..., object]) -> Iterator[None]:
+def with_hook(layers: "Iterable[torch.nn.Module]", hook: Callable[..., object]) -> Iterator[None]:
     """Keep a forward hook on each layer for a while, for what this thread runs."""
     thread = threading.get_ident()
 
-    def ours(*arguments: Any) -> object:
+    def hook_of_thread(*arguments: Any) -> object:
         return hook(*arguments) if threading.get_ident() == thread else None
 
-    handles = [layer.register_forward_hook(ours) for layer in layers]
+    handles = [layer.register_forward_hook(hook_of_thread) for layer in layers]
     try:
         yield
     finally:
@@ -370,21 +372,21 @@ def _target_tensor(scores: "torch.Tensor", index: "torch.Tensor", scale: str) ->
     import torch
 
     column = index.to(scores.device)[:, None]
-    own = scores.gather(1, column)[:, 0]
+    target_scores = scores.gather(1, column)[:, 0]
     if scale != "log_odds":
-        return own
-    others = scores.scatter(1, column, float("-inf"))
-    return own - torch.logsumexp(others, dim=1)
+        return target_scores
+    other_scores = scores.scatter(1, column, float("-inf"))
+    return target_scores - torch.logsumexp(other_scores, dim=1)
 
 
-def _groups(questions: Sequence[AttributionRequest], token_budget: int) -> Iterator[list[int]]:
-    """Yield batches of questions of similar length whose characters stay within the budget.
+def _groups(requests: Sequence[AttributionRequest], token_budget: int) -> Iterator[list[int]]:
+    """Yield batches of requests of similar length whose characters stay within the budget.
 
     All are padded to the longest of their batch, which costs as much as its own tokens.
     """
-    sizes = [sum(map(len, question.segmentation.parts)) for question in questions]
+    sizes = [sum(map(len, request.segmentation.parts)) for request in requests]
     group: list[int] = []
-    for number in sorted(range(len(questions)), key=lambda i: (sizes[i], i)):
+    for number in sorted(range(len(requests)), key=lambda i: (sizes[i], i)):
         if group and (
             (len(group) + 1) * sizes[number] > token_budget
             or sizes[number] > SIMILAR * sizes[group[0]]

@@ -75,17 +75,21 @@ class IntegratedGradients(GradientExplainer):
         until = None if self.seconds is None else CLOCK() + self.seconds
         points = min(POINTS, self.budget)
         first = np.linspace(0, 1, min(FIRST_PANELS, self.budget // points) + 1).tolist()
-        integrals = [_Integral(paths, row) for row in range(len(paths.questions))]
-        asked = {
+        integrals = [_Integral(paths, row) for row in range(len(paths.requests))]
+        panels_of = {
             integral: [*pairwise(first)] for integral in integrals if not paths.still[integral.row]
         }
-        while asked:
-            _take(paths, asked, points)
-            late = until is not None and CLOCK() >= until
-            asked = {
+        while panels_of:
+            _integrate_panels(paths, panels_of, points)
+            out_of_time = until is not None and CLOCK() >= until
+            panels_of = {
                 integral: halves
-                for integral in asked
-                if (halves := integral.cut(self.tolerance, self.budget, points, late=late))
+                for integral in panels_of
+                if (
+                    halves := integral.cut(
+                        self.tolerance, self.budget, points, out_of_time=out_of_time
+                    )
+                )
             }
         return [integral.outcome(self.tolerance, points) for integral in integrals]
 
@@ -106,13 +110,13 @@ class _Integral:
         self.paths = paths
         self.row = row
         self.total = float(paths.full[row] - paths.empty[row])
-        self.known = {0.0: float(paths.empty[row]), 1.0: float(paths.full[row])}
+        self.path_values = {0.0: float(paths.empty[row]), 1.0: float(paths.full[row])}
         self.panels: list[_Panel] = []
         self.gradients = 0
         self.ended_by: EndedBy = "exact"
 
     def cut(
-        self, tolerance: float, budget: int, points: int, *, late: bool
+        self, tolerance: float, budget: int, points: int, *, out_of_time: bool
     ) -> list[tuple[float, float]]:
         """Return the halves of the panels whose errors matter, none where the integral is done."""
         allowed = tolerance * abs(self.total)
@@ -121,8 +125,8 @@ class _Integral:
         room = (budget - self.gradients) // (2 * points)
         if n_good == len(self.panels):
             self.ended_by = "tolerance"
-        elif late or room == 0:
-            self.ended_by = "seconds" if late else "budget"
+        elif out_of_time or room == 0:
+            self.ended_by = "seconds" if out_of_time else "budget"
         else:
             n_kept = max(n_good, len(self.panels) - room)
             bad, self.panels = self.panels[n_kept:], self.panels[:n_kept]
@@ -132,7 +136,7 @@ class _Integral:
 
     def outcome(self, tolerance: float, points: int) -> Outcome[Estimate]:
         """Return the estimate, with the number of gradients it took."""
-        values = np.zeros(len(self.paths.questions[self.row].segmentation))
+        values = np.zeros(len(self.paths.requests[self.row].segmentation))
         if self.panels:
             layers = zip(*(panel.values for panel in self.panels), strict=True)
             values = self.paths.onto_features(
@@ -155,22 +159,24 @@ class _Integral:
         return Outcome(estimate, self.gradients)
 
 
-def _take(paths: Paths, asked: dict[_Integral, list[tuple[float, float]]], points: int) -> None:
+def _integrate_panels(
+    paths: Paths, panels_of: dict[_Integral, list[tuple[float, float]]], points: int
+) -> None:
     """Take the gradients of the panels that are asked for, in batches of all texts."""
     ends = [
         (integral, t)
-        for integral, panels in asked.items()
-        for t in sorted({t for panel in panels for t in panel} - set(integral.known))
+        for integral, ranges in panels_of.items()
+        for t in sorted({t for range_ in ranges for t in range_} - set(integral.path_values))
     ]
     for (integral, t), value in zip(
         ends, paths.values([(integral.row, t) for integral, t in ends]), strict=True
     ):
-        integral.known[t] = float(value)
-    wanted = [(integral, *panel) for integral, panels in asked.items() for panel in panels]
-    found = panel_values(paths, [(i.row, start, end) for i, start, end in wanted], points)
-    for (integral, start, end), values in zip(wanted, found, strict=True):
-        known = integral.known[end] - integral.known[start]
-        error = float(sum(layer.sum() for layer in values)) - known
+        integral.path_values[t] = float(value)
+    panels = [(integral, *range_) for integral, ranges in panels_of.items() for range_ in ranges]
+    values_of = panel_values(paths, [(i.row, start, end) for i, start, end in panels], points)
+    for (integral, start, end), values in zip(panels, values_of, strict=True):
+        increase = integral.path_values[end] - integral.path_values[start]
+        error = float(sum(layer.sum() for layer in values)) - increase
         integral.panels.append(_Panel(start, end, values, error))
         integral.gradients += points
 

@@ -111,42 +111,48 @@ class Lime:
                 f"{self.budget}; pass budget={FEWEST_EVALUATIONS} or more"
             )
         if self.algorithm == "sampling":
-            return (yield from self._sampled(n_features, rng))
+            return (yield from self._fit_samples(n_features, rng))
         if 2**n_features <= min(self.budget, EXACT_EVALUATIONS):
-            return (yield from _enumerated(n_features))
-        return (yield from self._modelled(n_features, rng))
+            return (yield from _fit_all(n_features))
+        return (yield from self._fit_game_model(n_features, rng))
 
-    def _modelled(self, n_features: int, rng: np.random.Generator) -> Plan[Estimate]:
+    def _fit_game_model(self, n_features: int, rng: np.random.Generator) -> Plan[Estimate]:
         """Read the limit from the game model, and look at fresh neighbours."""
         # A stream of its own: the first one is the design that all methods of a text share.
-        drawn = draw_neighbours(n_features, FIT_DRAWS, rng.spawn(1)[0])
-        asked = _limit(n_features)
+        neighbours = draw_neighbours(n_features, FIT_DRAWS, rng.spawn(1)[0])
+        size_weights = _limit(n_features)
         n_fresh = min(FRESH_NEIGHBOURS, self.budget // 4)
         limits = Limits(self.tolerance, self.budget - n_fresh, self.seconds)
-        learned = yield from learn(n_features, rng, limits, lambda model: model.features(asked))
-        model, coefficients = learned.model, learned.found.values
-        values = model.score(drawn)
-        intercept = _intercept(drawn, values, coefficients)
-        fresh = _unseen(drawn, model, n_fresh)
+        learned_game = yield from learn(
+            n_features, rng, limits, lambda model: model.features(size_weights)
+        )
+        model, coefficients = learned_game.model, learned_game.read_out.values
+        values = model.score(neighbours)
+        intercept = _intercept(neighbours, values, coefficients)
+        fresh = _unscored(neighbours, model, n_fresh)
         diagnostics: dict[str, JsonValue] = {
             "algorithm": "game model",
-            "ended_by": learned.ended_by,
-            "rounds": learned.rounds,
+            "ended_by": learned_game.ended_by,
+            "rounds": learned_game.rounds,
             "intercept": intercept,
-            "r2": _weighted_r2(drawn, values, intercept, coefficients),
+            "r2": _weighted_r2(neighbours, values, intercept, coefficients),
             "held_out_r2": _weighted_r2(fresh, (yield fresh).values, intercept, coefficients),
         }
         return Estimate(
-            coefficients, model.empty_value, model.full_value, learned.found.errors, diagnostics
+            coefficients,
+            model.empty_value,
+            model.full_value,
+            learned_game.read_out.errors,
+            diagnostics,
         )
 
-    def _sampled(self, n_features: int, rng: np.random.Generator) -> Plan[Estimate]:
+    def _fit_samples(self, n_features: int, rng: np.random.Generator) -> Plan[Estimate]:
         """Fit neighbours that the classifier scores, a fifth of them held out."""
-        drawn = draw_neighbours(n_features, self.budget - 1, rng)
-        values = (yield np.vstack([empty_and_full(n_features)[:1], drawn])).values
+        neighbours = draw_neighbours(n_features, self.budget - 1, rng)
+        values = (yield np.vstack([empty_and_full(n_features)[:1], neighbours])).values
         empty, neighbour_values = values[0], values[1:]
-        held_out = held_out_rows(drawn)
-        intercept, coefficients, r2 = _fit(drawn[~held_out], neighbour_values[~held_out])
+        held_out = held_out_rows(neighbours)
+        intercept, coefficients, r2 = _fit(neighbours[~held_out], neighbour_values[~held_out])
         return Estimate(
             coefficients,
             empty_value=float(empty),
@@ -154,11 +160,11 @@ class Lime:
             diagnostics={
                 "algorithm": "sampling",
                 "ended_by": "budget",
-                "draws": len(drawn),
+                "draws": len(neighbours),
                 "intercept": intercept,
                 "r2": r2,
                 "held_out_r2": _weighted_r2(
-                    drawn[held_out], neighbour_values[held_out], intercept, coefficients
+                    neighbours[held_out], neighbour_values[held_out], intercept, coefficients
                 ),
             },
         )
@@ -183,42 +189,42 @@ def draw_neighbours(n_features: int, budget: int, rng: np.random.Generator) -> C
     -------
     array, shape (n_draws, n_features), bool
     """
-    drawn = empty_and_full(n_features)[1:]
+    neighbours = empty_and_full(n_features)[1:]
     at_once = min(MOST_DRAWS, max(budget, min(DRAWS_AT_ONCE, CELLS_AT_ONCE // n_features)))
     while True:
-        _, first_seen = np.unique(drawn, axis=0, return_index=True)
+        _, first_seen = np.unique(neighbours, axis=0, return_index=True)
         if len(first_seen) > budget:
-            return drawn[: np.sort(first_seen)[budget]]
-        if len(drawn) >= MOST_DRAWS:
-            return drawn[:MOST_DRAWS]
-        removed = rng.integers(1, n_features + 1, size=at_once)
+            return neighbours[: np.sort(first_seen)[budget]]
+        if len(neighbours) >= MOST_DRAWS:
+            return neighbours[:MOST_DRAWS]
+        n_removed = rng.integers(1, n_features + 1, size=at_once)
         keys = rng.random((at_once, n_features))
-        last_removed = np.take_along_axis(np.sort(keys), removed[:, None] - 1, axis=1)
-        drawn = np.vstack([drawn, keys > last_removed])
+        last_removed = np.take_along_axis(np.sort(keys), n_removed[:, None] - 1, axis=1)
+        neighbours = np.vstack([neighbours, keys > last_removed])
 
 
-def held_out_rows(drawn: Coalitions) -> NDArray[np.bool_]:
+def held_out_rows(neighbours: Coalitions) -> NDArray[np.bool_]:
     """Return which of the drawn neighbours are kept from the fit, shape (n_draws,).
 
     The distinct coalitions that were drawn last are held out, each with all its repeats; never the
     full one, which was drawn first.
     """
-    _, first_seen, number = np.unique(drawn, axis=0, return_index=True, return_inverse=True)
+    _, first_seen, number = np.unique(neighbours, axis=0, return_index=True, return_inverse=True)
     n_held_out = int(len(first_seen) * HELD_OUT_SHARE)
     last = np.argsort(first_seen)[len(first_seen) - n_held_out :]
     held_out: NDArray[np.bool_] = np.isin(number, last)
     return held_out
 
 
-def _enumerated(n_features: int) -> Plan[Estimate]:
+def _fit_all(n_features: int) -> Plan[Estimate]:
     """Fit all coalitions, each weighted by how often it is drawn and by its kernel."""
-    kept = all_coalitions(n_features)
-    observed = yield kept
+    coalitions = all_coalitions(n_features)
+    observed = yield coalitions
     values = observed.values
-    kept_of = kept.sum(axis=1)
-    weights = _size_weights(n_features)[kept_of] / comb(n_features, kept_of)
+    n_kept = coalitions.sum(axis=1)
+    weights = _size_weights(n_features)[n_kept] / comb(n_features, n_kept)
     root = np.sqrt(weights)
-    design = np.column_stack([np.ones(len(kept)), kept]) * root[:, None]
+    design = np.column_stack([np.ones(len(coalitions)), coalitions]) * root[:, None]
     ended_by = ended_with_all(observed)
     intercept, *coefficients = np.linalg.lstsq(design, values * root, rcond=None)[0].tolist()
     return Estimate(
@@ -230,7 +236,7 @@ def _enumerated(n_features: int) -> Plan[Estimate]:
             "algorithm": ended_by,
             "ended_by": ended_by,
             "intercept": intercept,
-            "r2": _r2(values, intercept + kept @ np.array(coefficients), weights),
+            "r2": _r2(values, intercept + coalitions @ np.array(coefficients), weights),
         },
     )
 
@@ -268,12 +274,14 @@ def _limit(n_features: int) -> SizeWeights:
     inverse of the same form. A feature is x_i = 1 or -1, a step of two; LIME's is a step of one.
     """
     weights = _size_weights(n_features)
-    kept = np.arange(n_features + 1) / n_features
+    share_kept = np.arange(n_features + 1) / n_features
     m1, m2 = mean_products(n_features)[1:3] @ weights
     shared = (m2 - m1**2) / (1 - m2 + n_features * (m2 - m1**2))
-    together = shared * n_features * (2 * kept - 1 - m1)
-    own = np.array([(1 - kept) * (-1 - m1 - together), kept * (1 - m1 - together)])
-    return SizeWeights(2 / (1 - m2) * weights * own)
+    together = shared * n_features * (2 * share_kept - 1 - m1)
+    covariances = np.array(
+        [(1 - share_kept) * (-1 - m1 - together), share_kept * (1 - m1 - together)]
+    )
+    return SizeWeights(2 / (1 - m2) * weights * covariances)
 
 
 def _intercept(neighbours: Coalitions, values: Values, coefficients: NDArray[np.float64]) -> float:
@@ -282,11 +290,11 @@ def _intercept(neighbours: Coalitions, values: Values, coefficients: NDArray[np.
     return float(np.average(values - neighbours @ coefficients, weights=weights))
 
 
-def _unseen(drawn: Coalitions, model: GameModel, n_fresh: int) -> Coalitions:
+def _unscored(neighbours: Coalitions, model: GameModel, n_fresh: int) -> Coalitions:
     """Return the last distinct neighbours that the classifier has not scored."""
-    _, last_seen = np.unique(drawn[::-1], axis=0, return_index=True)
-    in_turn = drawn[::-1][np.sort(last_seen)]
-    return in_turn[~model.knows(in_turn)][:n_fresh]
+    _, last_seen = np.unique(neighbours[::-1], axis=0, return_index=True)
+    in_turn = neighbours[::-1][np.sort(last_seen)]
+    return in_turn[~model.is_scored(in_turn)][:n_fresh]
 
 
 def neighbour_distances(neighbours: Coalitions) -> NDArray[np.float64]:

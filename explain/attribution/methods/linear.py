@@ -64,10 +64,10 @@ class Linear:
     def explain(
         self,
         model: TextClassifier,
-        questions: Sequence[AttributionRequest],
+        requests: Sequence[AttributionRequest],
         progress: Progress,
     ) -> list[Outcome[Estimate]]:
-        """Return the values of each question.
+        """Return the values of each request.
 
         Raises
         ------
@@ -81,25 +81,25 @@ class Linear:
             hidden = [Delete()(q.segmentation, np.zeros(len(q.segmentation), bool)) for q in batch]
             empty = pulse.call(model.predict, hidden, model.name)
             return [
-                Outcome(_estimate(linear, question, scores), 1)
-                for question, scores in zip(batch, empty, strict=True)
+                Outcome(_estimate(linear, request, scores), 1)
+                for request, scores in zip(batch, empty, strict=True)
             ]
 
-        outcomes = halve_on_failure(explain, questions, model.name, catching=PredictionError)
-        progress.show(len(questions), len(questions))
+        outcomes = halve_on_failure(explain, requests, model.name, error_type=PredictionError)
+        progress.show(len(requests), len(requests))
         return [Outcome(o, 1) if isinstance(o, PredictionError) else o for o in outcomes]
 
 
 def _estimate(
     model: LinearClassifier,
-    question: AttributionRequest,
+    request: AttributionRequest,
     empty_scores: np.ndarray[tuple[int], np.dtype[np.float64]],
 ) -> Estimate:
-    """Return the values of a question, checked against the scores of the model."""
-    segmentation, target = question.segmentation, question.target
-    found = model.contributions(text_of(segmentation.parts), target.index)
-    values = sum_onto_features(found.tokens, found.values, segmentation)
-    empty, full = target_values(np.array([empty_scores, question.scores]), target)
+    """Return the values of a request, checked against the scores of the model."""
+    segmentation, target = request.segmentation, request.target
+    contributions = model.contributions(text_of(segmentation.parts), target.index)
+    values = sum_onto_features(contributions.tokens, contributions.values, segmentation)
+    empty, full = target_values(np.array([empty_scores, request.scores]), target)
     gap = abs(float(values.sum()) - (full - empty))
     allowed = TOLERANCE * max(1.0, abs(full))
     if target.scale != "value":
@@ -115,9 +115,9 @@ def _estimate(
         values,
         empty_value=float(empty),
         full_value=float(full),
-        standard_errors=np.zeros(len(values)) if found.additive else None,
+        standard_errors=np.zeros(len(values)) if contributions.additive else None,
         diagnostics={
-            "additive": found.additive,
+            "additive": contributions.additive,
             "ended_by": "exact",
             "relative_gap": relative_gap(values, float(full - empty)),
         },

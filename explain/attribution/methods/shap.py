@@ -83,7 +83,7 @@ class Shap:
         if algorithm == "exact":
             return (yield from _exact(n_features))
         if algorithm == "gaussian_process":
-            return (yield from self._learned(n_features, rng))
+            return (yield from self._from_game_model(n_features, rng))
         empty, full = (yield empty_and_full(n_features)).values
         seed = int(rng.integers(2**32))
         run = partial(_PACKAGE[algorithm], n_features, self.budget, seed)
@@ -95,18 +95,18 @@ class Shap:
             diagnostics={"algorithm": algorithm, "ended_by": "budget"},
         )
 
-    def _learned(self, n_features: int, rng: np.random.Generator) -> Plan[Estimate]:
+    def _from_game_model(self, n_features: int, rng: np.random.Generator) -> Plan[Estimate]:
         limits = Limits(self.tolerance, self.budget, self.seconds)
-        learned = yield from learn(n_features, rng, limits, GameModel.shapley)
+        learned_game = yield from learn(n_features, rng, limits, GameModel.shapley)
         return Estimate(
-            learned.found.values,
-            learned.model.empty_value,
-            learned.model.full_value,
-            learned.found.errors,
+            learned_game.read_out.values,
+            learned_game.model.empty_value,
+            learned_game.model.full_value,
+            learned_game.read_out.errors,
             {
                 "algorithm": "gaussian_process",
-                "ended_by": learned.ended_by,
-                "rounds": learned.rounds,
+                "ended_by": learned_game.ended_by,
+                "rounds": learned_game.rounds,
             },
         )
 

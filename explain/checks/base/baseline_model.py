@@ -76,7 +76,7 @@ def baselines(sample: LabelledRows) -> list[BaselineModel]:
     labels = sample.truth.argmax(axis=1)
     most_frequent = labels == np.bincount(labels).argmax()
     name = "always answering the most frequent label"
-    models = [_compared(sample, name, sample.right, most_frequent, is_fitted=False)]
+    models = [_compare(sample, name, sample.right, most_frequent, is_fitted=False)]
     training = _training_rows(sample)
     if training is None and len(labels) < FEWEST_ROWS:
         return models
@@ -93,7 +93,7 @@ def baselines(sample: LabelledRows) -> list[BaselineModel]:
             "logistic regression on TF-IDF weights, {folds}-fold cross-validated on this table",
             folds=FOLDS,
         )
-    return [*models, _compared(sample, name, sample.right, labels == predicted, is_fitted=True)]
+    return [*models, _compare(sample, name, sample.right, labels == predicted, is_fitted=True)]
 
 
 def _training_rows(
@@ -109,7 +109,7 @@ def _training_rows(
     return [row.parts for row in rows], np.array([column[str(row.label)] for row in rows])
 
 
-def _compared(
+def _compare(
     sample: LabelledRows,
     name: str,
     right: NDArray[np.bool_],
@@ -120,7 +120,7 @@ def _compared(
     """Return a baseline model compared with the model, by which rows the two are right on."""
     n, on_answered_rows = len(sample.rows), None
     if sample.unanswered and n:
-        on_answered_rows = _compared(
+        on_answered_rows = _compare(
             sample.answered_rows, name, right[:n], baseline_right[:n], is_fitted=is_fitted
         )
     ahead = right.astype(np.int64) - baseline_right

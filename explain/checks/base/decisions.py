@@ -105,14 +105,14 @@ def outcomes(context: AuditContext, favourable: str | None) -> tuple[Decision, .
 
 
 def decisions(
-    context: AuditContext, scores: Scores, compared: Sequence[Decision]
+    context: AuditContext, scores: Scores, choices: Sequence[Decision]
 ) -> NDArray[np.float64]:
     """Return which decisions fall on each text, shape (n_texts, n_outcomes), NaN where it failed.
 
     A label holds that has the highest score, of several labels each with p > .5. A value holds
     that is above the median of the table (the scoring rate of New York City's Local Law 144).
     """
-    columns = [decision.column for decision in compared]
+    columns = [decision.column for decision in choices]
     if context.model.task == "single_label":
         failed = np.isnan(scores).any(axis=1)
         best = np.where(failed, -1, np.nan_to_num(scores).argmax(axis=1))
@@ -121,7 +121,7 @@ def decisions(
         median = np.median(context.scores, axis=0) if context.model.task == "regression" else 0.0
         failed = np.isnan(scores).any(axis=1)
         hold = (scores > median)[:, columns]
-    made = np.where(hold == np.array([decision.holds for decision in compared]), 1.0, 0.0)
+    made = np.where(hold == np.array([decision.holds for decision in choices]), 1.0, 0.0)
     made[failed] = np.nan
     return made
 

@@ -70,8 +70,8 @@ def with_losses(section: Section, watch: Watch, dataset: Dataset, asker: str) ->
         Who asked for them: ``this check``.
     """
     rows = {text_of(row.parts) for row in dataset.rows if row.parts}
-    asked = watch.sent | (watch.asked - rows)
-    lost = Counter(reason for text, reason in watch.lost.items() if text in asked)
+    asked = watch.sent_texts | (watch.requested_texts - rows)
+    lost = Counter(reason for text, reason in watch.failures.items() if text in asked)
     if not lost:
         return section
     no_answer = Sentence(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import regex
 
 from explain.errors import ConfigurationError, nearest
-from explain.text.editing import replaced
+from explain.text.editing import replace_spans
 from explain.text.spans import Span
 
 __all__ = [
@@ -181,9 +181,9 @@ def swap(parts: Sequence[str], term: str, word: str) -> tuple[str, ...]:
     >>> swap(["He is a muslim."], "muslim", "atheist")
     ('He is an atheist.',)
     """
-    pattern = regex.compile(rf"(?:\b(an?|An?|AN?)(\s+))?{_bounded(term)}")
+    pattern = regex.compile(rf"(?:\b(an?|An?|AN?)(\s+))?{_whole_word(term)}")
 
-    def swapped(match: regex.Match[str]) -> str:
+    def swap_word(match: regex.Match[str]) -> str:
         new = _in_case_of(term, word)
         if match[1] is None:
             return new
@@ -192,13 +192,13 @@ def swap(parts: Sequence[str], term: str, word: str) -> tuple[str, ...]:
 
     if _UNSPACED.match(term):
         # A space would mark the texts with the new word.
-        return tuple(pattern.sub(swapped, part) for part in parts)
+        return tuple(pattern.sub(swap_word, part) for part in parts)
     edits = [
-        (Span(number, *match.span()), swapped(match))
+        (Span(number, *match.span()), swap_word(match))
         for number, part in enumerate(parts)
         for match in pattern.finditer(part)
     ]
-    return replaced(parts, edits)
+    return replace_spans(parts, edits)
 
 
 def _in_case_of(model: str, word: str) -> str:
@@ -229,7 +229,7 @@ def _finder(terms: Sequence[IdentityTerm], *, cased: bool) -> Callable[[str], It
     return find
 
 
-def _bounded(word: str) -> str:
+def _whole_word(word: str) -> str:
     """Return a pattern of a whole word; in Chinese, which has no spaces, of the characters."""
     escaped = regex.escape(word)
     return escaped if _UNSPACED.match(word) else _WHOLE.replace(r"\L<words>", escaped)

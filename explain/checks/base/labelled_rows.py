@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from explain.checks.base import AuditContext, TableRow
 from explain.data.dataset import Row
 from explain.record import InstanceRecord, Measure, Sentence, joined
-from explain.statistics.bootstrap import Resampled, clusters_of, resample
+from explain.statistics.bootstrap import Resamples, clusters_of, resample
 from explain.statistics.intervals import clustered_proportion, proportion
 
 __all__ = ["LabelledRows"]
@@ -42,7 +42,7 @@ class LabelledRows:
     @classmethod
     def of(cls, context: AuditContext, check: str) -> "LabelledRows | str":
         """Return the labelled rows, or why there are none."""
-        if not context.dataset.labelled:
+        if not context.dataset.has_labels:
             return "no label column was named"
         rows = [
             number
@@ -120,11 +120,11 @@ class LabelledRows:
             return proportion(name, int(hits[chosen].sum()), int(chosen.sum()))
         return clustered_proportion(name, hits[chosen], self.clusters[chosen])
 
-    def resample(self, terms: NDArray[Any]) -> Resampled:
+    def resample(self, terms: NDArray[Any]) -> Resamples:
         """Return resamples of rows, or of their clusters, that add some terms each."""
         return resample(terms, self.rng(), clusters=self.clusters)
 
-    def resample_cells(self, terms: NDArray[np.bool_]) -> Resampled:
+    def resample_cells(self, terms: NDArray[np.bool_]) -> Resamples:
         """Return the same where many rows add equal terms: faster, as those are drawn as one."""
         if self.clusters is not None:
             return self.resample(terms)

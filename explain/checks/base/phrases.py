@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from explain.checks.base import TableRow
-from explain.text.editing import beside, inserted, without_spans
+from explain.text.editing import insert_word, join_texts, without_spans
 from explain.text.spans import Span, Text, text_of
 
 __all__ = ["Corpus", "Phrase", "delete", "insert", "read_corpus"]
@@ -168,10 +168,10 @@ class Phrase:
         """The word on the inner side of each occurrence, and the space between."""
         corpus, found = self.corpus, []
         for place, owner, span in zip(self.places.tolist(), self._owners, self.spans, strict=True):
-            beside = place + len(self.words) if self.end == "start" else place - 1
-            if (word := corpus.words[beside]) == BETWEEN:
+            neighbour = place + len(self.words) if self.end == "start" else place - 1
+            if (word := corpus.words[neighbour]) == BETWEEN:
                 continue
-            part, other = corpus.instances[owner].parts[span.part], corpus.spans[beside]
+            part, other = corpus.instances[owner].parts[span.part], corpus.spans[neighbour]
             gap = part[span.end : other.start] if span < other else part[other.end : span.start]
             found.append((corpus.vocabulary[word], gap))
         return found
@@ -220,12 +220,12 @@ def insert(
     before, after = part[:place], part[place:]
     if not after:
         gap = "" if not before or before[-1].isspace() else phrase.gap
-        parts[number] = beside(before + gap, phrase.surface)
+        parts[number] = join_texts(before + gap, phrase.surface)
     elif before and not before[-1].isspace():
-        parts[number] = inserted(part, place, phrase.surface)
+        parts[number] = insert_word(part, place, phrase.surface)
     else:
         gap = "" if after[0].isspace() else phrase.gap
-        parts[number] = before + beside(phrase.surface + gap, after)
+        parts[number] = before + join_texts(phrase.surface + gap, after)
     return text_of(parts)
 
 

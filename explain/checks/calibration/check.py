@@ -164,7 +164,7 @@ def _null_table(
     """Return the errors, and those of a calibrated model with as many rows."""
 
     def row(
-        name: str, measured: Measure | float, simulated: NDArray[np.float64], p: float | None
+        name: str, observed: Measure | float, simulated: NDArray[np.float64], p: float | None
     ) -> tuple[str | Measure | float | None, ...]:
         low, high = np.quantile(simulated, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
         calibrated = Measure(
@@ -175,7 +175,7 @@ def _null_table(
             n=error.n,
             method=Sentence("{n} simulations", n=SIMULATIONS),
         )
-        return name, measured, calibrated, p
+        return name, observed, calibrated, p
 
     p_gap, p_error = _p_values(decisions, null)
     return Table(

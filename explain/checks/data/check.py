@@ -205,7 +205,7 @@ def _labels(context: AuditContext) -> Table:
     labelled = [labels for i in context.instances if (labels := labels_given(i)) is not None]
     given = Counter(label for labels in labelled for label in labels)
     predicted = Counter(label for i in context.instances for label in labels_predicted(i))
-    has_labels, n = context.dataset.labelled, len(context.instances)
+    has_labels, n = context.dataset.has_labels, len(context.instances)
 
     def row(label: str) -> tuple[str | Measure, ...]:
         name = Sentence("predicted {label}", label=label)

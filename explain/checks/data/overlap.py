@@ -52,20 +52,20 @@ def overlap_with_training(context: AuditContext) -> Part:
     accuracies = _accuracies(context, seen)
     if all(measure.n for measure in accuracies):
         measures += accuracies
-    shown = [instances[i].id for i in np.flatnonzero(seen)[:3]]
+    examples = [instances[i].id for i in np.flatnonzero(seen)[:3]]
     findings = []
     if significantly_above(int(seen.sum()), n, LARGE_OVERLAP):
-        findings.append(_finding(int(seen.sum()), exact, *accuracies, shown))
+        findings.append(_finding(int(seen.sum()), exact, *accuracies, examples))
     pairs = sorted(nearest.values(), key=lambda pair: -pair.similarity)
     return Part(measures, (_near_copies(pairs, [instances[i] for i in new], training),), findings)
 
 
 def _finding(
-    seen: int, share: Measure, on_seen: Measure, on_unseen: Measure, shown: Sequence[str]
+    n_seen: int, share: Measure, on_seen: Measure, on_unseen: Measure, examples: Sequence[str]
 ) -> Finding:
     """Return that texts are in the training data, with the accuracies on them and on others."""
     claim = Sentence(
-        "{seen} of {share.n} texts ({share}) are in the training data.", seen=seen, share=share
+        "{seen} of {share.n} texts ({share}) are in the training data.", seen=n_seen, share=share
     )
     comparison = Sentence(
         "The model is right on {seen} of those, and on {unseen} of the others.",
@@ -76,7 +76,7 @@ def _finding(
         claim=joined(claim, comparison if on_seen.n and on_unseen.n else ""),
         severity="critical",
         measure=share,
-        evidence=(SECTION, *shown),
+        evidence=(SECTION, *examples),
         suggestion="Measure the model again without these texts: it may only remember their "
         "labels.",
     )

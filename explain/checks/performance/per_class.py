@@ -11,7 +11,7 @@ from explain.checks.base.labelled_rows import LabelledRows
 from explain.checks.performance.confusion import Totals, f1_of
 from explain.checks.performance.metrics import PRECISION, RECALL
 from explain.record import IntervalsFigure, Measure, MetricSpec, Sentence, Table, joined
-from explain.statistics.bootstrap import Resampled
+from explain.statistics.bootstrap import Resamples
 
 __all__ = ["MOST_DRAWN", "PerClass"]
 
@@ -48,7 +48,7 @@ class PerClass:
         return hits.tolist(), labels.tolist(), predictions.tolist()
 
     @cached_property
-    def resampled(self) -> Resampled:
+    def resamples(self) -> Resamples:
         """Resamples of the rows by those counts, of all labels one kind after the other."""
         truth = self.sample.truth
         return self.sample.resample_cells(
@@ -58,7 +58,7 @@ class PerClass:
     def measure(self, name: str, score: Callable[[Totals, Totals, Totals], Totals]) -> Measure:
         """Return a statistic of the counts of all labels, with its interval."""
         n = len(self.labels)
-        return self.resampled.measure(
+        return self.resamples.measure(
             name,
             lambda sums: score(sums[..., :n], sums[..., n : 2 * n], sums[..., 2 * n :]),
             "coefficient",
@@ -111,7 +111,7 @@ class PerClass:
 
     def _f1(self, i: int) -> Measure:
         n = len(self.labels)
-        return self.resampled.of_terms([i, n + i, 2 * n + i]).measure(
+        return self.resamples.of_terms([i, n + i, 2 * n + i]).measure(
             Sentence("F1 of {label}", label=self.labels[i]),
             lambda sums: f1_of(sums[..., 0], sums[..., 1], sums[..., 2]),
             "coefficient",

@@ -18,9 +18,9 @@ LEAST_EXPLAINED = 0.1
 the numbers stand for."""
 
 
-def performance(check: Check, labelled: LabelledRows) -> Section:
+def performance(check: Check, labelled_rows: LabelledRows) -> Section:
     """Return how far the predicted numbers are from the given ones, where there are any."""
-    sample = labelled.answered_rows
+    sample = labelled_rows.answered_rows
     if not len(sample):
         return not_measured(check, "no labelled row got an answer")
     labels = np.array([float(i.given[0]) for i in sample.instances if i.given])
@@ -32,23 +32,23 @@ def performance(check: Check, labelled: LabelledRows) -> Section:
     absolute = resampled.measure(
         MEAN_ABSOLUTE_ERROR.title, lambda sums: sums[..., 1] / sums[..., 0], "coefficient"
     )
-    explained = resampled.measure(R2.title, _r2, "coefficient")
+    r2 = resampled.measure(R2.title, _r2, "coefficient")
     at_level = resampled.measure(R2.title, _r2, "coefficient", confidence=1 - LEVEL)
     return Section(
         id=check.id,
         title=check.title,
         summary=joined(
-            _summary(absolute, explained, len(labels)),
+            _summary(absolute, r2, len(labels)),
             sample.note(),
-            labelled.left_out("All numbers"),
+            labelled_rows.left_out("All numbers"),
         ),
-        measures=(absolute, explained, _spearman(sample, labels, predicted)),
+        measures=(absolute, r2, _spearman(sample, labels, predicted)),
         tables=(_worst(sample, labels, predicted),),
-        findings=tuple(_useless(check.id, explained, at_level)),
+        findings=tuple(_useless(check.id, r2, at_level)),
     )
 
 
-def _summary(absolute: Measure, explained: Measure, n: int) -> str:
+def _summary(absolute: Measure, r2: Measure, n: int) -> str:
     error = Sentence(
         "The predicted number is off by {absolute.value:.3g} on average, over {n} labelled "
         "{n:row|rows}.",
@@ -56,16 +56,16 @@ def _summary(absolute: Measure, explained: Measure, n: int) -> str:
         n=n,
     )
     variance = Sentence(
-        "It explains {explained.value:percent} of the variance of the given numbers.",
-        explained=explained,
+        "It explains {r2.value:percent} of the variance of the given numbers.",
+        r2=r2,
     )
-    return joined(error, "" if explained.value is None else variance)
+    return joined(error, "" if r2.value is None else variance)
 
 
 def _r2(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     n, _, squares, total, total_squares = np.moveaxis(sums, -1, 0)
-    explained: NDArray[np.float64] = 1 - squares / (total_squares - total**2 / n)
-    return explained
+    r2: NDArray[np.float64] = 1 - squares / (total_squares - total**2 / n)
+    return r2
 
 
 def spearman(
@@ -144,7 +144,7 @@ def _worst(
     )
 
 
-def _useless(section: str, explained: Measure, at_level: Measure) -> list[Finding]:
+def _useless(section: str, r2: Measure, at_level: Measure) -> list[Finding]:
     """Return a finding if R2 is below a tenth, which is false in at most `LEVEL` / 2 of audits."""
     if at_level.upper is None or at_level.upper >= LEAST_EXPLAINED:
         return []
@@ -153,10 +153,10 @@ def _useless(section: str, explained: Measure, at_level: Measure) -> list[Findin
             claim=Sentence(
                 "The predicted numbers tell hardly anything about the given ones: R2 is {r2:.2f} "
                 "(n = {r2.n}). Always predicting the mean would give 0.",
-                r2=explained,
+                r2=r2,
             ),
             severity="critical",
-            measure=explained,
+            measure=r2,
             evidence=(section,),
             suggestion="Check that numbers and texts belong together and are on the scale of the "
             "model. Do not use the model as it is.",

@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 
 from explain.checks.performance.metrics import AUPRC, AUROC
 from explain.record import Measure
-from explain.statistics.bootstrap import linearised
+from explain.statistics.bootstrap import infinitesimal_jackknife
 
 __all__ = ["average_precision", "ranking_measures", "roc_area"]
 
@@ -97,7 +97,11 @@ def ranking_measures(
             label_value, label_influence = score(truth[:, label], probabilities[:, label])
             value += label_value / len(defined)
             influence += label_influence / len(defined)
-        found.append(linearised(name, min(value, 1.0), influence, "coefficient", clusters=clusters))
+        found.append(
+            infinitesimal_jackknife(
+                name, min(value, 1.0), influence, "coefficient", clusters=clusters
+            )
+        )
     auroc, auprc = found
     if truth[:, defined].sum() < FEWEST_POSITIVES * len(defined):
         auprc = auprc.model_copy(update={"lower": None, "upper": None, "method": None})

@@ -9,7 +9,7 @@ import numpy as np
 import regex
 
 from explain.checks.base.identity_terms import language_of
-from explain.text.editing import replaced, without_spans
+from explain.text.editing import replace_spans, without_spans
 from explain.text.spans import Span
 
 __all__ = ["NEGATIONS", "SHORTEST_WORD", "TRANSFORMS", "Transform", "rewrite"]
@@ -169,7 +169,7 @@ def _numbers_in_digits(text: str) -> str:
 def _with_words(text: str, pattern: regex.Pattern[str], new: Callable[[str], str]) -> str:
     """Return a text with a new word for each that a pattern finds."""
     edits = [(Span(0, *match.span()), new(match[0])) for match in pattern.finditer(text)]
-    return replaced([text], edits)[0] if edits else text
+    return replace_spans([text], edits)[0] if edits else text
 
 
 def _negated(text: str) -> str:

@@ -18,7 +18,7 @@ from explain.record.wording import estimated
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import proportion
-from explain.text.editing import replaced
+from explain.text.editing import replace_spans
 from explain.text.spans import Text, text_of
 
 __all__ = ["find_decisive_orders"]
@@ -182,7 +182,7 @@ def _exchanged(ground: ShortcutSearch, row: int, first: int, second: int) -> Tex
     parts = ground.instance(row).parts
     spans = [ground.corpus.spans[place] for place in (first, second)]
     words = [parts[span.part][span.start : span.end] for span in spans]
-    return text_of(replaced(parts, list(zip(spans, words[::-1], strict=True))))
+    return text_of(replace_spans(parts, list(zip(spans, words[::-1], strict=True))))
 
 
 def _followed(

@@ -84,7 +84,7 @@ class SlicesCheck:
 
     def run(self, context: AuditContext) -> Section:
         """Return the slices with their errors, the worst first."""
-        if not context.dataset.labelled:
+        if not context.dataset.has_labels:
             return not_measured(
                 self, "no label column was named; without labels, errors cannot be counted"
             )
@@ -122,7 +122,7 @@ class SlicesCheck:
             id=self.id,
             title=self.title,
             summary=joined(
-                _declared(len(declared)),
+                _declared_sentence(len(declared)),
                 self._searched(len(rows), len(candidates), len(promising)),
                 _result(overall, len(worse)),
                 _failures(sample),
@@ -264,7 +264,7 @@ def _severity(test: TestedSlice, losses: Losses) -> Severity:
     return "major" if (losses.gap(inside, rest, "").lower or 0) > LARGE_GAP else "minor"
 
 
-def _declared(n: int) -> str:
+def _declared_sentence(n: int) -> str:
     return Sentence("{n} {n:slice was|slices were} named.", n=n) if n else ""
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import shap
 from numpy.typing import NDArray
 
-from tests.helpers.play import Game
+from tests.helpers.plans import Game
 
 FloatArray = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ Between the two the instances are too few to tell, which is an answer of its own
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from explain.record import Measure
+from explain.record import Measure, joined
 
 __all__ = [
     "LEAST_SPREAD",
@@ -59,9 +59,9 @@ class Flag:
     needed: bool = False
 
     @property
-    def said(self) -> str:
+    def full_sentence(self) -> str:
         """The sentence, and that the instances are too few where they are."""
-        return f"{self.sentence} {TOO_FEW}" if self.answer == "too few" else self.sentence
+        return joined(self.sentence, TOO_FEW if self.answer == "too few" else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +76,14 @@ class MetricResult:
         The number; None if it was not measured.
     against : Measure or str or None
         What random values reach, or the bar in words.
-    verdict : Flag or None
+    flag : Flag or None
         What follows for the grade; None for what is only reported.
     """
 
     name: str
     measure: Measure | None
     against: Measure | str | None
-    verdict: Flag | None
+    flag: Flag | None
 
 
 def answer_if(flagged: bool) -> Answer:
@@ -91,19 +91,19 @@ def answer_if(flagged: bool) -> Answer:
     return "flagged" if flagged else "passed"
 
 
-def at_least(measure: Measure | None, wanted: float, enough: float | None = None) -> Answer:
+def at_least(measure: Measure | None, bar: float, enough: float | None = None) -> Answer:
     """Return whether a number certainly is what is wanted, or certainly is not.
 
     Parameters
     ----------
     measure : Measure or None
         The number with its interval.
-    wanted : float
+    bar : float
         It is flagged where all of the interval is below.
     enough : float, optional
-        It passes where none of the interval is below; `wanted` by default.
+        It passes where none of the interval is below; `bar` by default.
     """
-    return _answer(measure, 1, wanted, wanted if enough is None else enough)
+    return _answer(measure, 1, bar, bar if enough is None else enough)
 
 
 def at_most(measure: Measure | None, allowed: float, enough: float | None = None) -> Answer:

@@ -2,22 +2,22 @@
 
 import numpy as np
 
-from explain.attribution.game_model import GameModel, Learned, Limits, learn
+from explain.attribution.game_model import GameModel, LearnedGame, Limits, learn
 from explain.attribution.methods.base import all_coalitions
 from explain.engine.games import Values
-from tests.helpers.play import play, table_game
+from tests.helpers.plans import run_plan, table_game
 
-__all__ = ["TIGHT", "learned", "mixed_game"]
+__all__ = ["TIGHT", "learn_game", "mixed_game"]
 
 TIGHT = 1e-9
 """A tolerance that no game reaches, so that the budget ends the run."""
 
 
-def learned(values: Values, budget: int, seed: int = 0, tolerance: float = TIGHT) -> Learned:
+def learn_game(values: Values, budget: int, seed: int = 0, tolerance: float = TIGHT) -> LearnedGame:
     """Return what is learned within so many evaluations."""
     n = len(values).bit_length() - 1
     plan = learn(n, np.random.default_rng(seed), Limits(tolerance, budget), GameModel.shapley)
-    return play(plan, table_game(values))
+    return run_plan(plan, table_game(values))
 
 
 def mixed_game(n: int, rng: np.random.Generator) -> Values:

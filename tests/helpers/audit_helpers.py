@@ -26,7 +26,7 @@ def texts_of(n: int, rng: np.random.Generator, length: int = 8) -> list[str]:
 
 def audit_scores(
     scores: NDArray[np.float64],
-    given: Sequence[Any] | NDArray[Any] | None,
+    labels: Sequence[Any] | NDArray[Any] | None,
     check: str,
     *,
     texts: Sequence[str] | None = None,
@@ -37,23 +37,23 @@ def audit_scores(
     """Return the section of one check on a table whose rows have these scores."""
     if texts is None:
         texts = texts_of(len(scores), np.random.default_rng(0))
-    known = dict(zip(texts, scores.tolist(), strict=True))
+    scores_of = dict(zip(texts, scores.tolist(), strict=True))
     names = labels_of(scores.shape[1])
 
-    def answer(asked: Sequence[str]) -> list[list[float]]:
-        return [known[text] for text in asked]
+    def predict(texts_asked: Sequence[str]) -> list[list[float]]:
+        return [scores_of[text] for text in texts_asked]
 
-    model = FunctionClassifier(answer, names, task=task, output="scores")  # type: ignore[arg-type]
+    model = FunctionClassifier(predict, names, task=task, output="scores")  # type: ignore[arg-type]
     rows = [{"text": text} for text in texts]
     extra = dict(columns or {})
-    if given is not None:
+    if labels is not None:
         extra["label"] = [
             [names[i] for i in np.flatnonzero(g)]
             if task == "multi_label"
             else float(g)
             if task == "regression"
             else names[int(g)]
-            for g in given
+            for g in labels
         ]
     for name, cells in extra.items():
         for row, cell in zip(rows, cells, strict=True):
@@ -61,7 +61,7 @@ def audit_scores(
     record: AuditRecord = explain.audit(
         model,
         rows,
-        label=None if given is None else "label",
+        label=None if labels is None else "label",
         instances=0,
         methods=[],
         checks=[check],

@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.engine.games import Coalitions, Observed, Plan, Values
+from explain.engine.games import Coalitions, ObservedValues, Plan, Values
 
 T = TypeVar("T")
 
@@ -25,18 +25,18 @@ def table_game(values: Values) -> Game:
     return v
 
 
-def play(plan: Plan[T], v: Game) -> T:
+def run_plan(plan: Plan[T], v: Game) -> T:
     """Return what a plan returns on the game v."""
     try:
         coalitions = next(plan)
         while True:
-            coalitions = plan.send(Observed.exactly(v(coalitions)))
+            coalitions = plan.send(ObservedValues.exactly(v(coalitions)))
     except StopIteration as done:
         result: T = done.value
         return result
 
 
-def asked(plan: Plan[T], v: Game) -> tuple[T, Coalitions]:
+def run_and_record(plan: Plan[T], v: Game) -> tuple[T, Coalitions]:
     """Return what a plan returns on the game v, and all coalitions that it asked for."""
     seen: list[Coalitions] = []
 
@@ -44,7 +44,7 @@ def asked(plan: Plan[T], v: Game) -> tuple[T, Coalitions]:
         seen.append(coalitions)
         return v(coalitions)
 
-    return play(plan, spy), np.vstack(seen)
+    return run_plan(plan, spy), np.vstack(seen)
 
 
 def random_game(n: int, seed: int = 0) -> Values:

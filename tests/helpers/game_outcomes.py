@@ -8,9 +8,9 @@ import numpy as np
 from explain.attribution.methods import Shap
 from explain.engine.games import Values
 from tests.helpers.families import Family, Value
-from tests.helpers.play import asked
+from tests.helpers.plans import run_and_record
 
-__all__ = ["Played", "compared", "played"]
+__all__ = ["GameOutcome", "compare_with_truth", "shap_on_family"]
 
 MATTERS = 0.05
 """Share of the largest value from which on a value counts."""
@@ -19,18 +19,20 @@ Z90 = 1.645
 
 
 @dataclass(frozen=True)
-class Played:
+class GameOutcome:
     """What was stated of one game, beside the truth."""
 
-    covered: np.ndarray
+    is_covered: np.ndarray
     error: float
     largest: float
-    stated: float
+    stated_error: float
     evaluations: int
     ended_by: str
 
 
-def compared(values: Values, errors: Values, truth: Values) -> tuple[np.ndarray, float, float]:
+def compare_with_truth(
+    values: Values, errors: Values, truth: Values
+) -> tuple[np.ndarray, float, float]:
     """Return which values that matter are covered, the largest error and the largest stated."""
     off, scale = np.abs(values - truth), np.abs(truth).max()
     covered = (off <= Z90 * errors + 1e-9)[np.abs(truth) >= MATTERS * scale]
@@ -38,11 +40,11 @@ def compared(values: Values, errors: Values, truth: Values) -> tuple[np.ndarray,
 
 
 @cache
-def played(family: Family, n: int, seed: int) -> tuple[Played, Value, Values]:
+def shap_on_family(family: Family, n: int, seed: int) -> tuple[GameOutcome, Value, Values]:
     v, truth = family(n, np.random.default_rng([n, seed]))
-    estimate, coalitions = asked(Shap().plan(n, np.random.default_rng(seed)), v)
+    estimate, coalitions = run_and_record(Shap().plan(n, np.random.default_rng(seed)), v)
     assert estimate.standard_errors is not None
-    covered, largest, stated = compared(estimate.values, estimate.standard_errors, truth)
+    covered, largest, stated = compare_with_truth(estimate.values, estimate.standard_errors, truth)
     error = float(np.linalg.norm(estimate.values - truth) / np.linalg.norm(truth))
     ended_by = str(estimate.diagnostics["ended_by"])
-    return Played(covered, error, largest, stated, len(coalitions), ended_by), v, truth
+    return GameOutcome(covered, error, largest, stated, len(coalitions), ended_by), v, truth

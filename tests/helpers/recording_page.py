@@ -15,7 +15,7 @@ SCREEN: "ViewportSize" = {"width": 1280, "height": 900}
 """The screen on which all that must be known is seen at once."""
 
 
-class Watched:
+class RecordingPage:
     """A page of a browser, with everything it did on its own."""
 
     def __init__(self, page: "Page") -> None:
