@@ -50,6 +50,11 @@ class InstanceRecord(Record):
     """Each pair of methods that explain the same label."""
 
     @property
+    def labels(self) -> tuple[str, ...] | None:
+        """All labels that the table gives it; None if the table says nothing."""
+        return self.given if self.label is None else (self.label,)
+
+    @property
     def right(self) -> bool | None:
         """Whether the prediction equals the given label; None without one."""
         return None if self.label is None else self.label == self.predicted

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from explain.checks.base.decisions import TestedClaim
-from explain.record import Figure, Finding, Measure, Table
+from explain.record import Figure, Finding, Measure, Table, joined
 
 __all__ = ["Part"]
 
@@ -40,6 +40,6 @@ class Part:
             (*self.findings, *other.findings),
             (*self.figures, *other.figures),
             (*self.claims, *other.claims),
-            " ".join(filter(None, (self.sentence, other.sentence))),
+            joined(self.sentence, other.sentence),
             self.tried + other.tried,
         )
