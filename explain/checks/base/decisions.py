@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from explain.adapters import Scores
 from explain.checks.base import LEVEL, AuditContext
 from explain.errors import ConfigurationError, nearest
-from explain.record import Finding, Measure
+from explain.record import Finding, Measure, Sentence
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.comparisons import newcombe
 
@@ -49,12 +49,14 @@ class Decision:
         """What the decision is called in tables."""
         if self.value:
             return "above the median" if self.holds else "below the median"
-        return self.label if self.holds else f"not {self.label}"
+        return self.label if self.holds else Sentence("not {label}", label=self.label)
 
     @property
     def verb(self) -> str:
         """What the model does to a text, in passive voice."""
-        return f"scored {self.name}" if self.value else f"called {self.name}"
+        if self.value:
+            return Sentence("scored {decision}", decision=self.name)
+        return Sentence("classified as {decision}", decision=self.name)
 
 
 @dataclass(frozen=True, slots=True)
