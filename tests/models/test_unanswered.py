@@ -242,7 +242,7 @@ def test_what_no_failure_can_be_counted_in_says_so() -> None:
     record = audited(model_that_fails(lambda i: i < 40), ["calibration"])
     section = section_of(record, "calibration")
     assert {m.n for m in section.measures} == {N - 40}
-    assert "40 of 200 labelled rows got no answer; all numbers are of the 160 others only" in (
+    assert "40 of 200 labelled rows got no answer. All numbers are about the other 160 only." in (
         section.summary
     )
 

@@ -126,23 +126,24 @@ def decisions(
     return made
 
 
-def difference(one: Measure, other: Measure, name: str) -> Measure:
-    """Return the difference of two shares, with the interval that follows from theirs.
+def difference(first: Measure, second: Measure, name: str) -> Measure:
+    """Return the first share minus the second, with the interval that follows from theirs.
 
     The square-and-add interval of Newcombe (1998, method 10); of clustered shares it takes the
     intervals of those (Fay and Graubard 2001 reason alike).
     """
-    ends = (one.value, one.lower, one.upper, other.value, other.lower, other.upper)
+    n = first.n + second.n
+    ends = (first.value, first.lower, first.upper, second.value, second.lower, second.upper)
     if None in ends:
-        return Measure(name=name, value=None, n=one.n + other.n)
-    p, low, high, q, other_low, other_high = (float(end or 0) for end in ends)
-    lower, upper = newcombe(p, (low, high), q, (other_low, other_high))
+        return Measure(name=name, value=None, n=n)
+    p, p_low, p_high, q, q_low, q_high = (float(end or 0) for end in ends)
+    lower, upper = newcombe(p, (p_low, p_high), q, (q_low, q_high))
     return Measure(
         name=name,
         value=p - q,
         lower=lower,
         upper=upper,
-        n=one.n + other.n,
+        n=n,
         method="Newcombe",
     )
 
@@ -160,10 +161,10 @@ def significant_findings(claims: Sequence[TestedClaim], most: int) -> tuple[Find
     ]
     rank = ("critical", "major", "minor")
     standing.sort(key=lambda claim: (rank.index(claim.finding.severity), claim.p))
-    said: set[str] = set()
-    kept = []
+    topics: set[str] = set()
+    findings = []
     for claim in standing:
-        if not said.intersection(claim.topic):
-            kept.append(claim.finding)
-        said.update(claim.topic)
-    return tuple(kept[:most])
+        if not topics.intersection(claim.topic):
+            findings.append(claim.finding)
+        topics.update(claim.topic)
+    return tuple(findings[:most])

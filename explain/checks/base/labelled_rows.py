@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from explain.checks.base import AuditContext, TableRow
 from explain.data.dataset import Row
-from explain.record import InstanceRecord, Measure
+from explain.record import InstanceRecord, Measure, Sentence, joined
 from explain.statistics.bootstrap import Resampled, clusters_of, resample
 from explain.statistics.intervals import clustered_proportion, proportion
 
@@ -83,21 +83,21 @@ class LabelledRows:
     @cached_property
     def truth(self) -> NDArray[np.bool_]:
         """Which labels hold, shape (n_rows, n_labels)."""
-        given = [set(i.given or ()) if i.label is None else {i.label} for i in self.instances]
-        given += [set(row.labels or ()) for row in self.failed]
-        labels = self.context.model.labels
-        holds = [[label in own for label in labels] for own in given]
-        return np.array(holds, dtype=np.bool_).reshape(len(given), len(labels))
+        names = self.context.model.labels
+        labels = [set(i.given or ()) if i.label is None else {i.label} for i in self.instances]
+        labels += [set(row.labels or ()) for row in self.failed]
+        holds = [[name in labels_of_row for name in names] for labels_of_row in labels]
+        return np.array(holds, dtype=np.bool_).reshape(len(labels), len(names))
 
     @property
     def called(self) -> NDArray[np.bool_]:
         """Which labels the model gives, shape (n_rows, n_labels); none where it failed."""
         labels = np.arange(len(self.context.model.labels))
         if self.context.model.task == "single_label":
-            said = self.context.predicted[self.rows][:, None] == labels
+            called = self.context.predicted[self.rows][:, None] == labels
         else:
-            said = self.context.scores.reshape(-1, len(labels))[self.rows] > 0
-        return np.concatenate([said, np.zeros((len(self.failed), len(labels)), dtype=np.bool_)])
+            called = self.context.scores.reshape(-1, len(labels))[self.rows] > 0
+        return np.concatenate([called, np.zeros((len(self.failed), len(labels)), dtype=np.bool_)])
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -132,25 +132,47 @@ class LabelledRows:
 
     def note(self) -> str:
         """Return what intervals rest on, where it is not all of the rows alone."""
-        notes = ""
+        notes = []
         if unlabelled := len(self.context.instances) - len(self.rows):
-            notes += f" {unlabelled:,} rows have no label and do not count."
+            notes.append(
+                Sentence(
+                    "{n} {n:row has|rows have} no label and {n:does|do} not count.", n=unlabelled
+                )
+            )
         if self.failed:
-            notes += (
-                f" {len(self.failed):,} of {len(self):,} rows got no answer; they count as wrong."
+            notes.append(
+                Sentence(
+                    "{failed} of {n} rows got no answer; they count as wrong.",
+                    failed=len(self.failed),
+                    n=len(self),
+                )
             )
         if self.clusters is not None:
-            notes += (
-                f" Rows with the same {self.context.group} are taken to belong together: the "
-                f"intervals are those of {self.clusters.max() + 1:,} groups."
+            notes.append(
+                Sentence(
+                    "Rows with the same {column} are treated as one group; the intervals rest on "
+                    "{n} groups.",
+                    column=str(self.context.group),
+                    n=int(self.clusters.max()) + 1,
+                )
             )
-        return notes
+        return joined(*notes)
 
-    def left_out(self, what: str) -> str:
-        """Return that rows without an answer are not in some numbers; nothing if there are none."""
+    def left_out(self, numbers: str) -> str:
+        """Return which numbers leave out the rows without an answer; nothing if there are none.
+
+        Parameters
+        ----------
+        numbers : str
+            The numbers, at the beginning of a sentence: ``All numbers``.
+        """
         if not self.failed:
             return ""
-        return (
-            f" {len(self.failed):,} of {len(self):,} labelled rows got no answer; {what} of the "
-            f"{len(self.rows):,} others only."
+        return Sentence(
+            "{failed} of {n} labelled rows got no answer. {numbers} are about the other {answered} "
+            "only.",
+            failed=len(self.failed),
+            n=len(self),
+            numbers=numbers,
+            answered=len(self.rows),
         )
