@@ -202,6 +202,19 @@ class _Swaps:
         if good.sum() < 2:
             return None
         texts, with_top, with_rest = texts[good], with_top[good], with_rest[good]
+        claim = self._claim(k, sides, texts, with_top, with_rest, drawn[1])
+        return claim, self._per_prediction(self.compared[k], texts, with_top, with_rest)
+
+    def _claim(
+        self,
+        k: int,
+        sides: Sequence[NDArray[np.int64]],
+        texts: NDArray[np.int64],
+        with_top: NDArray[np.float64],
+        with_rest: NDArray[np.float64],
+        rest_trials: Sequence[tuple[int, int]],
+    ) -> TestedClaim:
+        """Return the claim that a decision depends on the words of the first side."""
         gaps = with_top.mean(axis=1) - with_rest.mean(axis=1)
         change = mean("change by the word", gaps.tolist(), "proportion")
         share, rest = (
@@ -227,7 +240,7 @@ class _Swaps:
                     rest=rest,
                     change=change,
                 ),
-                self._instead(k, [trial for trial in drawn[1] if trial[0] in changed]),
+                self._instead(k, [trial for trial in rest_trials if trial[0] in changed]),
             ),
             severity="critical",
             measure=change,
@@ -238,13 +251,12 @@ class _Swaps:
             suggestion="Replace words for people by a placeholder before the model reads a text, "
             "or train it on texts in which these words are swapped.",
         )
-        claim = TestedClaim(
+        return TestedClaim(
             _one_sided(gaps),
             change.lower is not None and change.lower > LARGE_BY_SWAP,
             (f"{self.kind} swapped", *topics_of(decision, names)),
             finding,
         )
-        return claim, self._per_prediction(decision, texts, with_top, with_rest)
 
     def _instead(self, k: int, trials: Sequence[tuple[int, int]]) -> str:
         """Return how texts that the chosen words change are mostly classified with the others."""
