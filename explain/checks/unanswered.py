@@ -73,7 +73,7 @@ def unanswered_rows(context: AuditContext) -> tuple[Section, ...]:
 def _of_labelled(context: AuditContext) -> tuple[Measure, ...]:
     """Return the share of the rows with a label; none if there are no such rows."""
     failed = sum(row.labels is not None for row in context.unanswered)
-    scored = sum(i.label is not None or i.given is not None for i in context.instances)
+    scored = sum(instance.labels is not None for instance in context.instances)
     if not failed + scored:
         return ()
     return (proportion("labelled rows without an answer", failed, failed + scored),)
@@ -116,8 +116,7 @@ def _by_value(context: AuditContext) -> list[Table]:
     lost: Counter[str] = Counter()
     columns = [column for column in (context.group, *context.slices) if column is not None]
     for instance in context.instances:
-        labels = instance.given if instance.label is None else (instance.label,)
-        asked.update(_values(context, labels, instance.columns, columns))
+        asked.update(_values(context, instance.labels, instance.columns, columns))
     for row in context.unanswered:
         values = _values(context, row.labels, row.columns, columns)
         asked.update(values)

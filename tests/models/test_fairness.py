@@ -19,10 +19,10 @@ from explain.adapters import FunctionClassifier
 from explain.checks import make_check
 from explain.checks.base.decisions import difference
 from explain.checks.base.identity_terms import (
+    identity_terms,
     language_of,
     languages_of,
     mentions,
-    namings,
     sentence_sets,
     swap,
 )
@@ -74,7 +74,7 @@ def model(shift: Any = lambda text: 0.0) -> FunctionClassifier:
     return FunctionClassifier(scores, ["neg", "pos"], output="scores")
 
 
-KINDS = {term.kind for term in namings(LANGUAGES, {"a": []})}
+KINDS = {term.kind for term in identity_terms(LANGUAGES, {"a": []})}
 
 
 def section(
@@ -173,15 +173,15 @@ def test_the_exact_test_equals_scipy(cells: tuple[int, int, int, int]) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_words_of_each_language_fit_its_sentences(language: str) -> None:
     (sentences,) = sentence_sets([language], {})
-    assert len({term.kind for term in sentences.namings}) == 7
+    assert len({term.kind for term in sentences.terms}) == 7
     assert all(template.count("{}") == 1 for template in sentences.templates)
-    pairs = [(term.kind, term.name) for term in sentences.namings]
+    pairs = [(term.kind, term.name) for term in sentences.terms]
     assert len(set(pairs)) == len(pairs)
-    texts = [[t.format(n.words[0])] for t in sentences.templates for n in sentences.namings]
+    texts = [[t.format(n.words[0])] for t in sentences.templates for n in sentences.terms]
     assert languages_of(texts) == (language,)
-    clear = [term for term in namings([language], {}) if term.language == language]
+    clear = [term for term in identity_terms([language], {}) if term.language == language]
     found = mentions([[term.words[0]] for term in clear], clear)
-    assert [own[0].naming for own in found] == clear
+    assert [own[0].term for own in found] == clear
 
 
 def test_languages_are_told_apart(shared: Path) -> None:
@@ -196,14 +196,14 @@ def test_languages_are_told_apart(shared: Path) -> None:
 
 def test_words_are_found_whole_names_with_a_capital_and_doubtful_ones_not_at_all() -> None:
     texts = [["A MUSLIM and a gay, old man"], ["rosa and Rosa, gayness"], ["我是穆斯林。"]]
-    found = mentions(texts, namings(["en", "zh"], {"club": ["red shirts"]}))
-    assert [[m.naming.name for m in own] for own in found] == [
+    found = mentions(texts, identity_terms(["en", "zh"], {"club": ["red shirts"]}))
+    assert [[m.term.name for m in own] for own in found] == [
         ["Muslim", "gay"],
         ["Rosa"],
         ["穆斯林"],
     ]
-    ((mention,),) = mentions([["the Red Shirts"]], namings(["en"], {"club": ["red shirts"]}))
-    assert (mention.naming.name, mention.written) == ("club", "Red Shirts")
+    ((mention,),) = mentions([["the Red Shirts"]], identity_terms(["en"], {"club": ["red shirts"]}))
+    assert (mention.term.name, mention.surface) == ("club", "Red Shirts")
 
 
 @pytest.mark.parametrize(

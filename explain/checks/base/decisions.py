@@ -18,7 +18,7 @@ __all__ = [
     "TestedClaim",
     "decisions",
     "difference",
-    "outcomes",
+    "possible_decisions",
     "significant_findings",
 ]
 
@@ -81,7 +81,7 @@ class TestedClaim:
     finding: Finding
 
 
-def outcomes(context: AuditContext, favourable: str | None) -> tuple[Decision, ...]:
+def possible_decisions(context: AuditContext, favourable: str | None) -> tuple[Decision, ...]:
     """Return the decisions to compare: about the favourable label, or else about every label.
 
     Raises
@@ -107,7 +107,7 @@ def outcomes(context: AuditContext, favourable: str | None) -> tuple[Decision, .
 def decisions(
     context: AuditContext, scores: Scores, choices: Sequence[Decision]
 ) -> NDArray[np.float64]:
-    """Return which decisions fall on each text, shape (n_texts, n_outcomes), NaN where it failed.
+    """Return which decisions fall on each text, shape (n_texts, n_choices), NaN where it failed.
 
     A label holds that has the highest score, of several labels each with p > .5. A value holds
     that is above the median of the table (the scoring rate of New York City's Local Law 144).

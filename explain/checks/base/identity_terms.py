@@ -19,9 +19,9 @@ __all__ = [
     "IdentityTerm",
     "Mention",
     "SentenceSet",
+    "identity_terms",
     "languages_of",
     "mentions",
-    "namings",
     "sentence_sets",
     "swap",
 ]
@@ -48,7 +48,7 @@ class IdentityTerm:
     Attributes
     ----------
     kind : str
-        What it is about: ``religion``, ``first name``. One naming stands in for another of its
+        What it is about: ``religion``, ``first name``. One term stands in for another of its
         kind and language.
     name : str
         What it is called in reports.
@@ -66,18 +66,18 @@ class IdentityTerm:
 
 @dataclass(frozen=True, slots=True)
 class SentenceSet:
-    """Neutral sentences of one language, each with a place for a naming."""
+    """Neutral sentences of one language, each with a place for a term."""
 
     language: str
     templates: tuple[str, ...]
-    namings: tuple[IdentityTerm, ...]
+    terms: tuple[IdentityTerm, ...]
 
 
 class Mention(NamedTuple):
-    """Where a text names people: the naming, and the word as it is written there."""
+    """Where a text names people: the term, and the word as it is written there."""
 
-    naming: IdentityTerm
-    written: str
+    term: IdentityTerm
+    surface: str
 
 
 def languages_of(texts: Iterable[Sequence[str]]) -> tuple[str, ...]:
@@ -118,7 +118,7 @@ def language_of(text: str) -> str | None:
 def sentence_sets(
     languages: Sequence[str], terms: Mapping[str, Sequence[str]]
 ) -> tuple[SentenceSet, ...]:
-    """Return the neutral sentences of some languages, for the shipped and the user's namings.
+    """Return the neutral sentences of some languages, for the shipped and the user's terms.
 
     Raises
     ------
@@ -140,24 +140,23 @@ def sentence_sets(
     )
 
 
-def namings(
+def identity_terms(
     languages: Sequence[str], terms: Mapping[str, Sequence[str]]
 ) -> tuple[IdentityTerm, ...]:
-    """Return what is looked for in the data: namings with one meaning, first names, the user's."""
-    known = _languages()
-    clear = (
-        naming
+    """Return what is searched for in the data: terms with one meaning, first names, the user's."""
+    unambiguous = (
+        term
         for language in languages
-        for naming in _shipped(language)
-        if naming.name not in known[language]["ambiguous"]
+        for term in _shipped(language)
+        if term.name not in _languages()[language]["ambiguous"]
     )
-    return (*clear, *_first_names(), *_of_user(terms))
+    return (*unambiguous, *_first_names(), *_of_user(terms))
 
 
 def mentions(
     texts: Sequence[Sequence[str]], terms: Collection[IdentityTerm]
 ) -> list[tuple[Mention, ...]]:
-    """Return what each text mentions, each naming once, in the order of the text.
+    """Return what each text mentions, each term once, in the order of the text.
 
     First names count where they are written with a capital; case makes no difference to others.
     """
@@ -168,7 +167,7 @@ def mentions(
         in_text = (
             mention for part in parts for find in (find_names, find_words) for mention in find(part)
         )
-        distinct = {mention.naming: mention for mention in in_text}
+        distinct = {mention.term: mention for mention in in_text}
         mentions_of_texts.append(tuple(distinct.values()))
     return mentions_of_texts
 

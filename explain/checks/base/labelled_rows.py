@@ -47,7 +47,7 @@ class LabelledRows:
         rows = [
             number
             for number, instance in enumerate(context.instances)
-            if instance.label is not None or instance.given is not None
+            if instance.labels is not None
         ]
         unanswered = tuple(row for row in context.unanswered if row.labels is not None)
         if not rows and not unanswered:
@@ -84,8 +84,7 @@ class LabelledRows:
     def truth(self) -> NDArray[np.bool_]:
         """Which labels hold, shape (n_rows, n_labels)."""
         names = self.context.model.labels
-        labels = [set(i.given or ()) if i.label is None else {i.label} for i in self.instances]
-        labels += [set(row.labels or ()) for row in self.unanswered]
+        labels = [set(row.labels or ()) for row in self.all_rows]
         holds = [[name in labels_of_row for name in names] for labels_of_row in labels]
         return np.array(holds, dtype=np.bool_).reshape(len(labels), len(names))
 

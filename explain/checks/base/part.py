@@ -21,7 +21,7 @@ class Part:
         Findings that hold if their tests do, adjusted together with those of other parts.
     sentence : str
         What the summary says; empty for nothing.
-    tried : int
+    n_tried : int
         How many things were looked for.
     """
 
@@ -31,7 +31,7 @@ class Part:
     figures: Sequence[Figure] = ()
     claims: Sequence[TestedClaim] = ()
     sentence: str = ""
-    tried: int = 0
+    n_tried: int = 0
 
     def __add__(self, other: "Part") -> "Part":
         return Part(
@@ -41,5 +41,5 @@ class Part:
             (*self.figures, *other.figures),
             (*self.claims, *other.claims),
             joined(self.sentence, other.sentence),
-            self.tried + other.tried,
+            self.n_tried + other.n_tried,
         )

@@ -94,7 +94,7 @@ class Decisions:
         else:
             predicted = context.predicted[sample.rows]
             confidence = probabilities[np.arange(n), predicted]
-            right = predicted == context.given[sample.rows]
+            right = predicted == context.labels[sample.rows]
         # What differs by rounding alone belongs into one bin.
         confidence = confidence.round(DIGITS)
         order = np.argsort(confidence, kind="stable")

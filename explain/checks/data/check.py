@@ -9,7 +9,7 @@ import numpy as np
 from explain.adapters.base import VocabularyClassifier
 from explain.checks.base import AuditContext
 from explain.checks.base.part import Part
-from explain.checks.data.common import FINDING_LEVEL, SECTION, labels_given, labels_predicted
+from explain.checks.data.common import FINDING_LEVEL, SECTION, labels_predicted
 from explain.checks.data.duplicates import MOST_COMPARED, NEAR, near_duplicates
 from explain.checks.data.labels import MOST_LISTED, conflicting_labels, shown_text, suspected_labels
 from explain.checks.data.lengths import LARGE_SHARE, cut_texts, histogram_of_lengths
@@ -202,7 +202,7 @@ def _labels(context: AuditContext) -> Table:
     """Return how often each label is given and predicted; a regression has none to count."""
     if context.model.task == "regression":
         return Table(title="Labels", columns=(), rows=())
-    labelled = [labels for i in context.instances if (labels := labels_given(i)) is not None]
+    labelled = [i.labels for i in context.instances if i.labels is not None]
     given = Counter(label for labels in labelled for label in labels)
     predicted = Counter(label for i in context.instances for label in labels_predicted(i))
     has_labels, n = context.dataset.has_labels, len(context.instances)

@@ -8,7 +8,6 @@ from explain.record import InstanceRecord
 __all__ = [
     "FINDING_LEVEL",
     "SECTION",
-    "labels_given",
     "labels_predicted",
     "significantly_above",
 ]
@@ -24,11 +23,6 @@ def significantly_above(hits: int, n: int, size: float) -> bool:
     return n > 0 and bool(
         stats.binomtest(hits, n, size, alternative="greater").pvalue <= FINDING_LEVEL
     )
-
-
-def labels_given(instance: InstanceRecord) -> tuple[str, ...] | None:
-    """Return all labels that the table gives a text; None if it says nothing."""
-    return instance.given if instance.label is None else (instance.label,)
 
 
 def labels_predicted(instance: InstanceRecord) -> tuple[str, ...]:

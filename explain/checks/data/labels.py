@@ -8,7 +8,7 @@ import numpy as np
 from explain.checks.base import LEVEL, AuditContext
 from explain.checks.base.excerpt import excerpt
 from explain.checks.base.part import Part
-from explain.checks.data.common import SECTION, labels_given, significantly_above
+from explain.checks.data.common import SECTION, significantly_above
 from explain.checks.data.label_noise import LabelNoise, label_noise
 from explain.checks.data.metrics import CONFLICTING_LABELS, SUSPECTED_LABELS
 from explain.record import Finding, InstanceLink, InstanceRecord, Sentence, Table
@@ -37,14 +37,12 @@ def conflicting_labels(context: AuditContext) -> Part:
     """Return the texts that are labelled more than once, and not alike."""
     labels: dict[tuple[str, ...], list[InstanceRecord]] = {}
     for instance in context.instances:
-        if labels_given(instance) is not None:
+        if instance.labels is not None:
             labels.setdefault(instance.parts, []).append(instance)
     repeated = [same for same in labels.values() if len(same) > 1]
     if not repeated:
         return Part()
-    conflicting = [
-        same for same in repeated if len({frozenset(labels_given(i) or ()) for i in same}) > 1
-    ]
+    conflicting = [same for same in repeated if len({frozenset(i.labels or ()) for i in same}) > 1]
     measure = proportion(CONFLICTING_LABELS.title, len(conflicting), len(repeated))
     rows, n = sum(map(len, conflicting)), sum(map(len, labels.values()))
     findings = []
@@ -81,8 +79,8 @@ def suspected_labels(context: AuditContext) -> Part:
     as published it named 8 %. So it is a list to read; the finding is that of `label_noise`, which
     does not ask the audited model.
     """
-    rows = np.flatnonzero(context.given >= 0)
-    labels = context.given[rows]
+    rows = np.flatnonzero(context.labels >= 0)
+    labels = context.labels[rows]
     if len(rows) < FEWEST_SUSPECTED or len(np.unique(labels)) < 2:
         return Part()
     if (n_labels := len(context.model.labels)) > MOST_LABELS_COMPARED:

@@ -85,7 +85,7 @@ def cut_texts(context: AuditContext, cut: NDArray[np.bool_]) -> Part:
 
 def _accuracy_when_cut(context: AuditContext, cut: NDArray[np.bool_]) -> Table:
     """Return the accuracy on the texts of each label that were cut, and on those that were not."""
-    right = context.predicted == context.given
+    right = context.predicted == context.labels
 
     def row(label: str, members: NDArray[np.bool_]) -> tuple[str | Measure, ...] | None:
         if (members & cut).sum() < FEWEST_CUT:
@@ -99,8 +99,8 @@ def _accuracy_when_cut(context: AuditContext, cut: NDArray[np.bool_]) -> Table:
             ),
         )
 
-    rows = [row("all labels", context.given >= 0)]
-    rows += [row(label, context.given == i) for i, label in enumerate(context.model.labels)]
+    rows = [row("all labels", context.labels >= 0)]
+    rows += [row(label, context.labels == i) for i, label in enumerate(context.model.labels)]
     return Table(
         title="Accuracy on texts that were cut",
         columns=("label", "cut", "read to the end"),

@@ -104,7 +104,7 @@ def _near_copies(
 
 def _accuracies(context: AuditContext, in_training: NDArray[np.bool_]) -> tuple[Measure, Measure]:
     """Return how often the model is right on texts that are in the training data, and on others."""
-    right, labelled = context.predicted == context.given, context.given >= 0
+    right, labelled = context.predicted == context.labels, context.labels >= 0
     on_seen, on_unseen = (
         proportion("accuracy", int(right[members].sum()), int(members.sum()), name)
         for name, members in (

@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from explain.checks.base import AuditContext, not_measured
-from explain.checks.base.decisions import outcomes, significant_findings
-from explain.checks.base.identity_terms import languages_of, mentions, namings, sentence_sets
+from explain.checks.base.decisions import possible_decisions, significant_findings
+from explain.checks.base.identity_terms import identity_terms, languages_of, mentions, sentence_sets
 from explain.checks.base.part import Part
 from explain.checks.fairness.groups import compare_groups
 from explain.checks.fairness.identity_swaps import compare_swaps
@@ -66,10 +66,10 @@ class FairnessCheck:
         """Return what the model decides about people, by word and by group."""
         texts = [instance.parts for instance in context.instances]
         languages = tuple(self.languages or languages_of(texts))
-        compared = outcomes(context, self.favourable)
+        compared = possible_decisions(context, self.favourable)
         sets = sentence_sets(languages, self.terms)
         single = all(len(parts) == 1 for parts in texts)
-        terms = namings(languages, self.terms)
+        terms = identity_terms(languages, self.terms)
         mentioned = mentions(texts, terms)
         by_word = [
             compare_sentences(context, sets, compared) if single else Part(),

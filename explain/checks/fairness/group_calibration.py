@@ -37,10 +37,10 @@ def compare_calibration(
         Which rows have a group: first those with an answer, then those without.
     """
     failed = context.unanswered
-    has_label = [*(context.given >= 0), *(row.labels is not None for row in failed)]
+    has_label = [*(context.labels >= 0), *(row.labels is not None for row in failed)]
     labelled = np.array(has_label, dtype=np.bool_)[grouped]
     no_answer = np.zeros(len(failed))
-    right = np.concatenate([context.given == context.predicted, no_answer])[grouped] == 1
+    right = np.concatenate([context.labels == context.predicted, no_answer])[grouped] == 1
     confidence = np.concatenate([context.probabilities.max(axis=1), no_answer])[grouped]
     shares, _ = groups.rates(ACCURACY.title, right, labelled)
     labelled &= groups.answered

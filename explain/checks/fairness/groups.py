@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.checks.base import AuditContext, TableRow
-from explain.checks.base.decisions import Decision, decisions, difference, outcomes
+from explain.checks.base.decisions import Decision, decisions, difference, possible_decisions
 from explain.checks.base.part import Part
 from explain.checks.fairness.group_calibration import compare_calibration
 from explain.checks.fairness.grouped_rows import GroupedRows
@@ -72,7 +72,7 @@ def compare_groups(context: AuditContext, favourable: str | None) -> Part:
         int((~grouped).sum()),
         (np.arange(len(rows)) < len(context.instances))[grouped],
     )
-    compared = outcomes(context, favourable)
+    compared = possible_decisions(context, favourable)
     failed = np.full((len(context.unanswered), len(context.model.labels)), np.nan)
     scores = np.concatenate([context.scores, failed])
     made = decisions(context, scores, compared)[grouped] == 1

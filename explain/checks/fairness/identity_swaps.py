@@ -74,7 +74,7 @@ def compare_swaps(
     places: dict[tuple[str, str], list[_Place]] = {}
     for row, mentions in enumerate(mentioned):
         for mention in reversed(mentions):
-            kind = (mention.naming.kind, mention.naming.language)
+            kind = (mention.term.kind, mention.term.language)
             here = places.setdefault(kind, [])
             if here and here[-1].row == row:
                 here.pop()
@@ -103,7 +103,7 @@ def _candidates(
     if kind[0] != NAMES:
         return of_kind
     least, most = NAMES_TRIED
-    counts = Counter(place.mention.naming for place in places)
+    counts = Counter(place.mention.term for place in places)
     used = [term for term, _ in counts.most_common(most)]
     unused = [term for term in of_kind if term not in counts]
     more = rng.permutation(len(unused))[: max(0, least - len(used))]
@@ -163,7 +163,7 @@ class _Swaps:
 
     def _other_terms(self, i: int, count: int) -> list[int]:
         """Return other words than that of a text, drawn at random."""
-        there = self.places[i].mention.naming
+        there = self.places[i].mention.term
         other_terms = [k for k, term in enumerate(self.terms) if term != there]
         return [other_terms[j] for j in self.rng.permutation(len(other_terms))[:count]]
 
@@ -171,7 +171,7 @@ class _Swaps:
         """Return a text with another word."""
         place, words = self.places[i], self.terms[term].words
         word = words[i % len(words)]
-        return text_of(swap(self.context.instances[place.row].parts, place.mention.written, word))
+        return text_of(swap(self.context.instances[place.row].parts, place.mention.surface, word))
 
     def _made(self, trials: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
         """Return the decisions on texts with other words, shape (n_trials, n_decisions)."""

@@ -35,7 +35,7 @@ def compare_errors(
     First names are left to swaps: few texts have any one of them.
     """
     row_labels = [instance.labels for instance in context.instances]
-    counts = Counter(mention.naming for row in mentioned for mention in row)
+    counts = Counter(mention.term for row in mentioned for mention in row)
     terms = sorted(
         (term for term, count in counts.items() if count >= FEWEST_TEXTS and term.kind != NAMES),
         key=lambda term: (term.kind, term.name),
@@ -43,7 +43,7 @@ def compare_errors(
     if context.model.task == "regression" or not terms or not any(row_labels):
         return Part()
     has = np.array(
-        [[any(m.naming == term for m in row) for term in terms] for row in mentioned], bool
+        [[any(m.term == term for m in row) for term in terms] for row in mentioned], bool
     )
     made = decisions(context, context.scores, compared) == 1
     first = context.rng("fairness, errors").permutation(len(row_labels)) % 2 == 0

@@ -56,7 +56,7 @@ def _in_language(
     owners, templates, made = np.array(owner)[good], np.array(template)[good], made[good]
     first = rng.permutation(len(sentences.templates)) < len(sentences.templates) // 2
     in_first = first[templates]
-    n_terms = len(sentences.namings)
+    n_terms = len(sentences.terms)
     outstanding = _outstanding(*_tally(made[in_first], owners[in_first], n_terms))
     hits, n = _tally(made, owners, n_terms)
     claims = [
@@ -80,7 +80,7 @@ def _in_language(
                 int(n[i, 0]),
                 f"word = {term.name}",
             )
-            for i, term in enumerate(sentences.namings)
+            for i, term in enumerate(sentences.terms)
         ]
         for k, decision in enumerate(compared)
     }
@@ -124,7 +124,7 @@ def _claim(
 ) -> TestedClaim:
     """Return the claim that neutral sentences with the chosen words are treated differently."""
     named = np.isin(owners, chosen)
-    names = [sentences.namings[i].name for i in chosen.tolist()]
+    names = [sentences.terms[i].name for i in chosen.tolist()]
     share = clustered_proportion("share with these words", made[named] == 1, templates[named])
     rest = clustered_proportion("share with other words", made[~named] == 1, templates[~named])
     gap = difference(share, rest, "difference")
@@ -157,7 +157,7 @@ def _claim(
 def _filled(sentences: SentenceSet) -> Iterator[tuple[str, int, int]]:
     """Yield each sentence with each word, and the numbers of its term and of its template."""
     for t, pattern in enumerate(sentences.templates):
-        for k, term in enumerate(sentences.namings):
+        for k, term in enumerate(sentences.terms):
             for word in term.words:
                 yield pattern.format(word), k, t
 
@@ -189,7 +189,7 @@ def _table(
     cells: list[tuple[Cell, ...]] = []
     for i in order[:MOST_LISTED]:
         rest = proportion("other words", int(hits.sum() - hits[i]), int(n.sum() - n[i]))
-        term = sentences.namings[i]
+        term = sentences.terms[i]
         cells.append(
             (term.kind, term.name, shares[i], rest, difference(shares[i], rest, "difference"))
         )
@@ -203,7 +203,7 @@ def _table(
             shown=len(cells),
             n=len(shares),
             templates=len(sentences.templates),
-            example=sentences.templates[0].format(sentences.namings[0].words[0]),
+            example=sentences.templates[0].format(sentences.terms[0].words[0]),
         ),
     )
 

@@ -110,7 +110,7 @@ def _single_label(check: Check, sample: LabelledRows) -> Section:
     accuracy = sample.share(ACCURACY.title, sample.right)
     baselines = baseline_model.baselines(sample)
     counts = confusion_counts(
-        context.given[sample.rows], context.predicted[sample.rows], len(labels)
+        context.labels[sample.rows], context.predicted[sample.rows], len(labels)
     )
     swapped = swapped_labels(check.id, labels, counts)
     f1 = per_class.measure(MACRO_F1.title, macro_f1_of)

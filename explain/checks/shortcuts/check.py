@@ -107,7 +107,7 @@ class ShortcutsCheck:
             id=self.id,
             title=self.title,
             summary=whole.sentence,
-            measures=(count(SHORTCUTS.title, len(whole.findings), whole.tried), *whole.measures),
+            measures=(count(SHORTCUTS.title, len(whole.findings), whole.n_tried), *whole.measures),
             figures=tuple(whole.figures),
             tables=tuple(table for table in whole.tables if table.rows),
             findings=tuple(whole.findings[:MOST_FINDINGS]),

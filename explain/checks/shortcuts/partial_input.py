@@ -86,7 +86,7 @@ def find_length_shortcut(search: ShortcutSearch) -> Part:
     if not (related and filler):
         template = LENGTH_NOT_PADDED if related else LENGTH_UNRELATED
         sentence = Sentence(template, label=name, correlation=correlation)
-        return Part([correlation], sentence=sentence, tried=1)
+        return Part([correlation], sentence=sentence, n_tried=1)
     goal = int(np.quantile(lengths, LONG))
     rows = search.other_texts(label, np.flatnonzero(lengths > np.median(lengths)))
     edits = [
@@ -112,7 +112,7 @@ def find_length_shortcut(search: ShortcutSearch) -> Part:
             _length_finding(values, share, [search.instance(r).id for r in rows_changed])
         )
     sentence = Sentence(LENGTH_PADDED, correlation=correlation, **values)
-    return Part([correlation, share], findings=findings, sentence=sentence, tried=1)
+    return Part([correlation, share], findings=findings, sentence=sentence, n_tried=1)
 
 
 def _rank_correlation(rho: float, n: int, label: str) -> Measure:
@@ -206,7 +206,7 @@ def find_partial_inputs(search: ShortcutSearch) -> Part:
         n=len(findings),
     )
     neither = "For a simple classifier, neither side of the pairs is enough to tell the label."
-    return Part(measures, [table], findings, sentence=sentence if findings else neither, tried=2)
+    return Part(measures, [table], findings, sentence=sentence if findings else neither, n_tried=2)
 
 
 def _without(search: ShortcutSearch, row: int, hidden: int) -> Text:
@@ -222,7 +222,7 @@ def _baseline(
 
     All None where too few rows have labels.
     """
-    labels = search.context.given
+    labels = search.context.labels
     counts = np.bincount(labels[labels >= 0], minlength=len(search.context.model.labels))
     rows = np.flatnonzero((labels >= 0) & (counts[labels] >= FEWEST_PER_LABEL))
     if len(set(labels[rows].tolist())) < 2:

@@ -100,7 +100,7 @@ def find_spurious_words(search: ShortcutSearch, most_screened: int, most_confirm
         findings,
         figures_of(all_tested),
         sentence=joined(result if findings else "No word or phrase is a shortcut.", method),
-        tried=len(candidates),
+        n_tried=len(candidates),
     )
 
 

@@ -106,7 +106,7 @@ def find_decisive_orders(search: ShortcutSearch) -> Part:
         [_table(rows)],
         findings,
         sentence=_summary(n_combinations, len(orders), len(findings)) if n_combinations else "",
-        tried=len(orders),
+        n_tried=len(orders),
     )
 
 
