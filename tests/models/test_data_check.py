@@ -19,6 +19,7 @@ from tests.helpers.audit_helpers import (
     measures_of,
     texts_of,
 )
+from tests.helpers.plain_strings import composed_strings
 from tests.helpers.tiny import byte_tokenizer, piece_tokenizer, random_model
 
 N = 300
@@ -125,6 +126,7 @@ def test_texts_that_are_cut_are_found_with_how_right_the_model_is_on_them() -> N
     (found,) = record.sections[:1]
     (finding,) = found.findings
     assert "does not read 12 of 60 texts to the end (20 % [" in finding.claim
+    assert not composed_strings(found)
     (right,) = (t for t in found.tables if t.title == "Accuracy on texts that were cut")
     assert [row[0] for row in right.rows] == ["all labels", model.labels[0]]
     cut, whole = right.rows[0][1:]
@@ -148,6 +150,7 @@ def test_tokens_that_the_model_does_not_know_are_counted_and_found() -> None:
     assert measures["tokens that the model does not know"].value == pytest.approx(share)
     assert measures["texts with a token that the model does not know"].value == 0.5
     assert "does not know" in finding_claims(record.sections[0])
+    assert not composed_strings(record.sections[0])
 
 
 def test_too_many_labels_to_compare_each_with_each_are_said() -> None:
