@@ -99,7 +99,7 @@ def _not_negative(number: int) -> int:
     return number
 
 
-def _thawed(value: object) -> object:
+def _without_freezing(value: object) -> object:
     return value.criteria if isinstance(value, FrozenCriteria) else value
 
 
@@ -187,7 +187,7 @@ class AuditPlan(BaseModel):
     same day and machine.
     """
     criteria: Annotated[
-        tuple[Criterion, ...], BeforeValidator(_thawed), Place("criteria", option="")
+        tuple[Criterion, ...], BeforeValidator(_without_freezing), Place("criteria", option="")
     ] = ()
     """What the model must reach, frozen and hashed before anything is scored."""
     system: Annotated[SystemIdentity | dict[str, str], Place("system", option="")] = Field(
@@ -223,7 +223,7 @@ class AuditPlan(BaseModel):
                     f"{path}: [data] cannot take train = {train!r}: name a file"
                 )
             said["training"] = str(path.parent / train)
-        return _validated(cls, said, f"{path}: ")
+        return _validate(cls, said, f"{path}: ")
 
     def override(self, **changes: object) -> Self:
         """Return the plan with other values of some fields; None stands for one that is not given.
@@ -239,7 +239,7 @@ class AuditPlan(BaseModel):
                 raise ConfigurationError(f"an audit has no argument {name!r}; {known}")
         stated = {name: getattr(self, name) for name in self.model_fields_set}
         stated |= {name: value for name, value in changes.items() if value is not None}
-        return _validated(type(self), stated, "")
+        return _validate(type(self), stated, "")
 
     def identity(self, model: str) -> SystemIdentity:
         """Return what is audited, named as the model is unless another name is stated."""
@@ -254,10 +254,10 @@ class AuditPlan(BaseModel):
         return tuple(dict.fromkeys(column for column in named if column is not None))
 
 
-def with_plan(function: Callable[..., Any], replaced: str) -> Signature:
+def with_plan(function: Callable[..., Any], parameter: str) -> Signature:
     """Return the signature of a function with the fields of the plan in place of ``**given``."""
     parameters = dict(signature(function).parameters)
-    parameters.pop(replaced)
+    parameters.pop(parameter)
     fields = [
         Parameter(
             name,
@@ -323,7 +323,7 @@ def _stated_options(path: Path) -> dict[str, Any]:
 # ── What is wrong, in one line ────────────────────────────────────────────────────────────────────
 
 
-def _validated(plan: type[T], options: Mapping[str, object], source: str) -> T:
+def _validate(plan: type[T], options: Mapping[str, object], source: str) -> T:
     """Return a plan, or raise one line that says where and what is wrong."""
     try:
         return plan.model_validate(options)

@@ -18,7 +18,7 @@ from explain.auditing.omissions import omissions
 from explain.auditing.plan import AuditPlan, with_plan
 from explain.auditing.predictions import predictions_of, shown_instances
 from explain.auditing.provenance import name_of_table, provenance_of, recorded_options, today
-from explain.auditing.resolve import Resolved, resolve
+from explain.auditing.resolve import ResolvedPlan, resolve
 from explain.auditing.rows import (
     ask_rows,
     check_labels_known,
@@ -101,7 +101,7 @@ def audit(
             classifier, unit=plan.unit, masker=plan.masker, seed=plan.seed
         )
         loaded = _read(classifier, data, plan)
-    evidence = _measured(loaded, resolved, setting, run_log)
+    evidence = _measure(loaded, resolved, setting, run_log)
     arguments: dict[str, JsonValue] = {
         **_arguments(resolved),
         "model": str(model) if isinstance(model, str | Path) else loaded.description.name,
@@ -113,7 +113,7 @@ def audit(
         identity=plan.identity(loaded.description.name),
         provenance=provenance_of(loaded.description, loaded.dataset, arguments, plan.seed),
         rows=len(loaded.dataset.rows),
-        scored=len(evidence.instances),
+        scored_rows=len(evidence.instances),
         sections=evidence.sections,
         criteria=judge(frozen.criteria, evidence.sections, resolved.checks),
         criteria_sha256=frozen.sha256 if frozen.criteria else None,
@@ -172,8 +172,8 @@ def _read(classifier: TextClassifier, data: Any, plan: AuditPlan) -> _Loaded:
     return _Loaded(classifier, _describe(classifier), dataset, training, target)
 
 
-def _measured(
-    loaded: _Loaded, resolved: Resolved, setting: AttributionSettings, run_log: RunLog
+def _measure(
+    loaded: _Loaded, to_do: ResolvedPlan, setting: AttributionSettings, run_log: RunLog
 ) -> _Evidence:
     """Score the rows, explain some, try the methods, and run the checks."""
     classifier, dataset = loaded.classifier, loaded.dataset
@@ -181,7 +181,7 @@ def _measured(
     with run_log.stage("predict", rows=len(dataset.rows)):
         asked, skipped = ask_rows(engine, dataset, setting)
     scored = [instance_of(row, question, classifier) for row, question in asked]
-    plan = resolved.plan
+    plan = to_do.plan
     selection, strata = plan_selection(scored, plan.instances, setting.seed, classifier.task)
     chosen = [
         (row, posed)
@@ -193,7 +193,7 @@ def _measured(
         with engine.watch() as watch:
             ask_again(engine, [question for _, question in chosen], setting.masker, setting.seed)
         again = repeats_section(watch, dataset)
-    explained = explain_chosen(engine, chosen, resolved.methods, setting, run_log)
+    explained = explain_chosen(engine, chosen, to_do.methods, setting, run_log)
     with run_log.stage("trust"):
         texts = [text_of(row.parts) for row, _ in asked]
         marked = rationales_of(asked, classifier)
@@ -201,7 +201,7 @@ def _measured(
             evaluate_explanations,
             engine,
             explained.attributions,
-            resolved.methods,
+            to_do.methods,
             setting,
             texts,
             marked,
@@ -215,7 +215,7 @@ def _measured(
     )  # fmt: skip
     sections = [
         run_log.timed(check.id, partial(run_guarded, check, context, run_log.failed))
-        for check in resolved.checks
+        for check in to_do.checks
     ]
     evaluations = engine.evaluations + assessed.evaluations
     run_log.note("counts", evaluations=evaluations, calls=engine.calls)
@@ -225,32 +225,32 @@ def _measured(
 
 
 def _with_attributions(
-    scored: Sequence[InstanceRecord], strata: Mapping[str, str], assessed: Assessment
+    instances: Sequence[InstanceRecord], strata: Mapping[str, str], assessment: Assessment
 ) -> list[InstanceRecord]:
     """Return the instances with what explains them."""
     return [
         instance.model_copy(
             update={
                 "stratum": strata.get(instance.id),
-                "attributions": tuple(assessed.attributions.get(instance.id, ())),
-                "agreements": assessed.agreements.get(instance.id, ()),
+                "attributions": tuple(assessment.attributions.get(instance.id, ())),
+                "agreements": assessment.agreements.get(instance.id, ()),
             }
         )
-        for instance in scored
+        for instance in instances
     ]
 
 
-def _arguments(resolved: Resolved) -> dict[str, JsonValue]:
+def _arguments(to_do: ResolvedPlan) -> dict[str, JsonValue]:
     """Return what was asked for, as the record keeps it."""
-    plan = resolved.plan
+    plan = to_do.plan
     left_out = {"tolerance", "budget", "criteria", "system", "check_options", "training"}
     return {
         **{name: value for name, value in plan if name not in left_out},
         "slices": list(plan.slices),
         "training": name_of_table(plan.training),
         "model_options": recorded_options(plan.model_options),
-        "methods": {explainer.name: asdict(explainer) for explainer in resolved.methods},
-        "checks": {check.id: asdict(check) for check in resolved.checks},
+        "methods": {explainer.name: asdict(explainer) for explainer in to_do.methods},
+        "checks": {check.id: asdict(check) for check in to_do.checks},
     }
 
 

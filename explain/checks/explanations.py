@@ -94,7 +94,7 @@ def _plan(context: AuditContext) -> Table:
     return Table(
         title="Selection plan",
         columns=("stratum", "rule", "rows to choose from", "chosen"),
-        rows=tuple((s.name, s.rule, s.available, s.chosen) for s in context.plan.strata),
+        rows=tuple((s.name, s.rule, s.n_available, s.n_chosen) for s in context.plan.strata),
         note=Sentence(
             "Seed {seed:d}. Only the random stratum represents the whole table.", seed=context.seed
         ),
@@ -108,8 +108,8 @@ def _method_measures(
     for method, attributions in by_method.items():
         explained = Sentence("{method}: instances explained", method=method)
         measures.append(count(explained, instances[method], n))
-        if any("converged" in a.diagnostics for a in attributions):
-            converged = sum(a.diagnostics.get("converged") is True for a in attributions)
+        if any(a.diagnostics.converged is not None for a in attributions):
+            converged = sum(a.diagnostics.converged is True for a in attributions)
             name = Sentence("{method}: converged", method=method)
             measures.append(count(name, converged, len(attributions)))
     return measures
@@ -119,10 +119,8 @@ def _methods(by_method: dict[str, list[Attribution]]) -> Table:
     """Return cost and largest error of each method."""
     rows: list[tuple[Cell, ...]] = []
     for method, attributions in by_method.items():
-        fits = [
-            a.diagnostics["held_out_r2"] for a in attributions if "held_out_r2" in a.diagnostics
-        ]
-        held_out = [float(r2) for r2 in fits if isinstance(r2, int | float)]
+        fits = [a.diagnostics.held_out_r2 for a in attributions]
+        held_out = [r2 for r2 in fits if r2 is not None]
         rows.append(
             (
                 method,

@@ -47,7 +47,7 @@ class Flag:
         Whether a flag means D whatever else holds.
     severe : bool
         Whether a flag means C at best.
-    needed : bool
+    is_needed : bool
         Whether there can be no A unless it passed or was flagged.
     """
 
@@ -56,7 +56,7 @@ class Flag:
     sentence: str
     fatal: bool = False
     severe: bool = False
-    needed: bool = False
+    is_needed: bool = False
 
     @property
     def full_sentence(self) -> str:

@@ -240,7 +240,10 @@ def _known_values_tables(known_values: Mapping[str, KnownValues]) -> tuple[Table
             rows=tuple(
                 (found.method, what, *_cells(part))
                 for found in measured
-                for what, part in (("planted alone", found.alone), ("on this model", found.on_top))
+                for what, part in (
+                    ("planted alone", found.planted_alone),
+                    ("on this model", found.on_top),
+                )
                 if part is not None
             ),
             note="We gave words of the table's own texts weights of known size, and some "
@@ -256,11 +259,11 @@ def _known_values_tables(known_values: Mapping[str, KnownValues]) -> tuple[Table
 
 def _cells(part: Part) -> tuple[Cell, ...]:
     right = proportion("texts with right values", int(part.right.sum()), len(part.right))
-    covered = clustered_proportion("inside 90 % intervals", part.covered, part.text)
+    covered = clustered_proportion("inside 90 % intervals", part.is_covered, part.text)
     errors = mean("relative error", part.errors.tolist(), "coefficient")
     if errors.lower is not None:
         errors = errors.model_copy(update={"lower": max(errors.lower, 0.0)})
-    return right, covered if len(part.covered) else "no errors stated", errors
+    return right, covered if len(part.is_covered) else "no errors stated", errors
 
 
 def _figures(measures: Sequence[Measure]) -> tuple[IntervalsFigure, ...]:

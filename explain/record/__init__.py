@@ -26,6 +26,7 @@ from explain.record.base import (
     label_name,
 )
 from explain.record.conformance import Conformance, ConformanceRow
+from explain.record.diagnostics import Diagnostics, EndedBy
 from explain.record.instances import (
     InstanceRecord,
     Prediction,
@@ -79,6 +80,8 @@ __all__ = [
     "ConformanceRow",
     "ConfusionFigure",
     "Criterion",
+    "Diagnostics",
+    "EndedBy",
     "Estimate",
     "Figure",
     "FileHash",

@@ -96,8 +96,8 @@ class Stratum(Record):
     rule: SentenceLike
     """How its instances are chosen, in a sentence."""
     quota: int
-    available: int
-    chosen: int
+    n_available: int
+    n_chosen: int
 
 
 class SelectionPlan(Record):

@@ -87,7 +87,7 @@ class Sentence(str):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(
-            _read, serialization=core_schema.plain_serializer_function_ser_schema(_written)
+            _read, serialization=core_schema.plain_serializer_function_ser_schema(_dump)
         )
 
     @classmethod
@@ -148,13 +148,13 @@ def _read(value: Any) -> str:
         raise ValueError(f"a template and its values do not fit: {error!r}") from error
 
 
-def _written(value: Any) -> Any:
+def _dump(value: Any) -> Any:
     if not isinstance(value, Sentence):
         return value
     return {
         "template": value.template,
         "values": {
-            name: inner.model_dump(mode="json") if isinstance(inner, Estimate) else _written(inner)
+            name: inner.model_dump(mode="json") if isinstance(inner, Estimate) else _dump(inner)
             for name, inner in value.values.items()
         },
     }

@@ -433,7 +433,7 @@ def test_criteria_are_frozen_without_a_model_and_a_later_run_is_held_to_them(
     monkeypatch.delenv("SOURCE_DATE_EPOCH")
     assert run(*AUDIT)[0] == 0
     html = (folder / "audit/audit.html").read_text()
-    assert "Frozen in criteria.json on 1 January 1970, before anything was scored" in html
+    assert "They were frozen in criteria.json on 1 January 1970, before anything was scored" in html
     assert f"have the same hash: sha256 {sha256}" in html
     before = {path: path.read_bytes() for path in (folder / "audit").iterdir()}
     (folder / "audit.toml").write_text(WHOLE.replace("at_least = 0.6", "at_least = 0.5"))

@@ -45,12 +45,6 @@ COALITION = ("Coalition", "bool")
 """What `kept` is annotated with where it is a coalition: True where a feature is present."""
 
 STILL_TO_RENAME: dict[str, str] = {
-    "explain/auditing/criteria.py": "_judged _lost chosen measured",
-    "explain/auditing/explained.py": "_Explained chosen explained",
-    "explain/auditing/plan.py": "_thawed _validated replaced",
-    "explain/auditing/resolve.py": "Resolved",
-    "explain/auditing/rows.py": "scored",
-    "explain/auditing/run.py": "_measured assessed resolved scored",
     "explain/checks/explanations.py": "EXPLAINED",
     "explain/checks/fairness/grouped_rows.py": "answered compared",
     "explain/checks/fairness/groups.py": "made",
@@ -66,30 +60,9 @@ STILL_TO_RENAME: dict[str, str] = {
     "explain/checks/shortcuts/spurious_words.py": "MARKED tested",
     "explain/checks/shortcuts/word_order.py": "_exchanged",
     "explain/checks/stability.py": "_changed _lost _scored",
-    "explain/evaluation/assessment.py": "SAMPLED explained twin",
-    "explain/evaluation/flags.py": "needed",
-    "explain/evaluation/infidelity.py": "foretold",
-    "explain/evaluation/known_value_results.py": "measured",
-    "explain/evaluation/known_values.py": (
-        "_Enumerated _compared _measured _own alone beneath covered"
-    ),
-    "explain/evaluation/planted_rules.py": "_any answered scored",
-    "explain/evaluation/prose.py": "READ SAMPLED",
-    "explain/evaluation/rule_words.py": "SAMPLED chosen",
-    "explain/evaluation/sensitivity.py": "explained moved",
-    "explain/evaluation/stability.py": "compared explained",
-    "explain/record/audit.py": "scored",
-    "explain/record/instances.py": "chosen given",
-    "explain/record/measures.py": "changed",
-    "explain/record/sections.py": "changed measured stated",
-    "explain/record/sentences.py": "_written joined",
+    "explain/record/instances.py": "given",
+    "explain/record/sentences.py": "joined",
     "explain/record/wording.py": "listed",
-    "reports/doubts.py": "ends",
-    "reports/figures.py": "ends left",
-    "reports/instances.py": "all compared doubt refined",
-    "reports/precision.py": "explained",
-    "reports/summary.py": "_written explained scored",
-    "reports/tables.py": "measured",
 }
 """Banned names by file: this only gets shorter. Fields of a record go with its schema."""
 
