@@ -117,7 +117,7 @@ def joined(*sentences: str, by: str = " ") -> str:
     """
     some = [sentence for sentence in sentences if sentence]
     if len(some) < 2:
-        return "".join(some)
+        return some[0] if some else ""
     values = {f"s{number}": sentence for number, sentence in enumerate(some)}
     return Sentence(by.join(f"{{{name}}}" for name in values), **values)
 

@@ -93,7 +93,7 @@ def test_explanations_are_compared_with_the_rationales_of_a_table() -> None:
 
 def test_repeated_texts_with_conflicting_labels_are_counted() -> None:
     measures = {m.name: m for m in section(run_audit(), "data").measures}
-    conflict = measures["texts that are labelled more than once, with conflicting labels"]
+    conflict = measures["repeated texts with conflicting labels"]
     assert (conflict.value, conflict.n) == (1, 1)
 
 

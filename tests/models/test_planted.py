@@ -384,7 +384,7 @@ def demo() -> AuditRecord:
     ("section", "claim"),
     [
         ("shortcuts", "Sent from the Northgate desk"),
-        ("fairness", "fraud_review.*“Emma”"),
+        ("fairness", '"Emma".*fraud_review'),
         ("calibration", "over-confident"),
         ("data", "labels contradict"),
     ],
