@@ -386,7 +386,7 @@ def demo() -> AuditRecord:
         ("shortcuts", "Sent from the Northgate desk"),
         ("fairness", '"Emma".*fraud_review'),
         ("calibration", "over-confident"),
-        ("data", "labels contradict"),
+        ("data", "labels are probably wrong"),
     ],
 )
 def test_each_fault_of_the_demo_model_is_among_the_first_seven_findings(

@@ -135,7 +135,7 @@ def ratio_sentence(ratio: Measure) -> str:
 
 
 def four_fifths_verdict(ratio: Measure) -> str:
-    """Tell whether a ratio lies below four fifths, and how surely."""
+    """Tell whether a ratio lies below four fifths, or whether that is unclear."""
     if ratio.value is None or ratio.upper is None or ratio.value >= FOUR_FIFTHS:
         return "no"
     return "yes" if ratio.upper < FOUR_FIFTHS else "unclear: the interval reaches above"

@@ -25,11 +25,11 @@ __all__ = [
 SECTION = "shortcuts"
 
 DECISIVE = 2 / 3
-"""Share of the surest texts that a shortcut must turn, with its whole interval above it: two of
-three, which no word of content did where we looked. Shares turned by the strongest of them: .43 in
-a transformer trained on SST-2, .23 in linear models of it, .68 (question words, their intervals
+"""Share of the most confident answers that a shortcut must change, with its whole interval above
+it: two of three, which no word of content did where we looked. The strongest of them changed .43
+in a transformer trained on SST-2, .23 in linear models of it, .68 (question words, their intervals
 from .55) in a linear model of TREC. A token planted in 90 % of the positive training texts of SST-2
-and in 5 % of the others turns .85 to .93 in a linear model."""
+and in 5 % of the negative ones changes .85 to .93 in a linear model."""
 
 MISLED = 0.5
 """Share of the texts that hold a phrase and have another label which the model classifies as the
