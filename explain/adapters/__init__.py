@@ -16,6 +16,7 @@ from explain.adapters.base import (
     Encoding,
     GradientClassifier,
     LinearClassifier,
+    PerTextClassifier,
     TextClassifier,
     TokenizedClassifier,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "FunctionClassifier",
     "GradientClassifier",
     "LinearClassifier",
+    "PerTextClassifier",
     "Scores",
     "SklearnClassifier",
     "Task",
@@ -48,6 +50,7 @@ __all__ = [
     "wrap",
 ]
 
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
 
@@ -82,7 +85,7 @@ def load(
     labels: Labels | None = None,
     **options: Any,
 ) -> TextClassifier:
-    """Return the saved classifier in a folder or file, or of a hub id.
+    """Return the classifier in a folder or file, of a hub id, or behind an endpoint.
 
     Parameters
     ----------
@@ -90,7 +93,8 @@ def load(
         A folder that ``save_pretrained`` wrote, a file of scikit-learn (``.skops``; ``.joblib``,
         ``.pkl`` or ``.pickle`` on your word), or a hub id, always ``owner/name``. What is here
         never causes a download, nor does a word alone, or a path whose first folder is here. Of a
-        hub id only weights in safetensors and tokenizer files are fetched.
+        hub id only weights in safetensors and tokenizer files are fetched. An address,
+        ``http://`` or ``https://``, is an endpoint.
     name : str, optional
         What the model is called in reports; by default its folder or file.
     labels : sequence of str, mapping of int to str or mapping of str to int, optional
@@ -104,7 +108,8 @@ def load(
         language model: ``template``, ``verbalizer``, ``length_normalised``, ``gguf_file``,
         ``dtype``, ``device`` (`PromptedClassifier.from_folder`). For scikit-learn: ``task``, and
         ``trusted`` (`SklearnClassifier.from_skops`) or ``allow_pickle``
-        (`SklearnClassifier.from_pickle`).
+        (`SklearnClassifier.from_pickle`). For an endpoint ``kind`` and its question
+        (`explain.adapters.remote.open_endpoint`).
 
     Raises
     ------
@@ -116,6 +121,10 @@ def load(
     UnsafeModelError
         If loading it would run code: pickled weights, ``auto_map``, ``*.py``, an unknown type.
     """
+    if isinstance(source, str) and _ADDRESS.match(source):
+        from explain.adapters.remote import open_endpoint
+
+        return open_endpoint(source, name=name, labels=labels, **options)
     path = Path(source)
     of_hub: dict[str, str] = {}
     is_file = path.suffix in _SKLEARN_FILES

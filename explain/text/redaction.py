@@ -23,6 +23,7 @@ __all__ = [
     "redacted",
     "redacted_record",
     "register_secret",
+    "without_known_keys",
     "without_surrogates",
 ]
 
@@ -105,6 +106,14 @@ def redacted(text: str) -> str:
     return _redacted(text, _forms(_secrets()))
 
 
+def without_known_keys(text: str) -> str:
+    """Return a text without the keys that are known by value; what only looks like one stays.
+
+    For data in which a field may be called "token", such as the answers of a language model.
+    """
+    return _without_values(text, _forms(_secrets()))
+
+
 def without_surrogates(text: str) -> str:
     """Return a text with the replacement character for half of a pair, which no file can hold.
 
@@ -183,10 +192,14 @@ class _Redaction:
 
 
 def _redacted(text: str, forms: _Forms) -> str:
+    return _SHAPE.sub(_keep_name, _PEM.sub(REMOVED, _without_values(text, forms)))
+
+
+def _without_values(text: str, forms: _Forms) -> str:
     for form, in_run in forms:
         if form in text:
             text = _without(text, form) if in_run else text.replace(form, REMOVED)
-    return _SHAPE.sub(_keep_name, _PEM.sub(REMOVED, text))
+    return text
 
 
 def _keep_name(match: re.Match[str]) -> str:
