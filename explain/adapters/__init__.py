@@ -8,7 +8,7 @@ from importlib import import_module
 from inspect import Parameter, signature
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from explain.adapters.base import (
     Contributions,
@@ -46,6 +46,7 @@ __all__ = [
     "TextClassifier",
     "TokenizedClassifier",
     "TorchClassifier",
+    "is_address",
     "load",
     "wrap",
 ]
@@ -121,7 +122,7 @@ def load(
     UnsafeModelError
         If loading it would run code: pickled weights, ``auto_map``, ``*.py``, an unknown type.
     """
-    if isinstance(source, str) and _ADDRESS.match(source):
+    if is_address(source):
         from explain.adapters.remote import open_endpoint
 
         return open_endpoint(source, name=name, labels=labels, **options)
@@ -151,6 +152,11 @@ def load(
     except (Exception, SystemExit) as error:
         raise AdapterError(f"{str(path)!r} cannot be loaded: {first_line(error)}") from error
     return model if labels is None else renamed(model, labels)
+
+
+def is_address(source: object) -> TypeGuard[str]:
+    """Tell whether a model is named by the address of an endpoint."""
+    return isinstance(source, str) and _ADDRESS.match(source) is not None
 
 
 def _loader(path: Path, options: Mapping[str, Any]) -> Callable[..., TextClassifier]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from explain.adapters.scores import Row, Scores
-from explain.errors import PredictionError
+from explain.errors import EndpointError, PredictionError
 from explain.record import FileHash, ModelDescription, Task
 from explain.text.spans import Span, Text
 
@@ -63,6 +63,10 @@ class PerTextClassifier(TextClassifier, Protocol):
 
     What fails in a batch is then not asked for again to find out which text it was.
     """
+
+    @property
+    def ended(self) -> EndpointError | None:
+        """Why nothing more is asked; None while it is."""
 
     def predict_each(
         self, texts: Sequence[Text], *, fresh: bool = False

@@ -12,6 +12,9 @@
     [explain]            # methods, instances, unit, target, budget, tolerance, masker, seed
     instances = 100
 
+    [endpoint]           # of a model behind an address: kind, its question, key_env, max_calls ...
+    kind = "systemone"
+
     [checks]             # which to run; all by default
     run = ["performance", "robustness"]
 
@@ -51,8 +54,11 @@ Criteria: TypeAlias = Sequence[Criterion | Mapping[str, Any]] | FrozenCriteria
 
 T = TypeVar("T", bound="AuditPlan")
 
-TABLES = ("system", "data", "explain", "checks", "criteria")
+TABLES = ("system", "data", "explain", "endpoint", "checks", "criteria")
 """Tables of ``audit.toml``."""
+
+FILES_OF_ENDPOINT = ("ca", "calls", "replay")
+"""Keys of ``[endpoint]`` that name files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +208,17 @@ class AuditPlan(BaseModel):
         default_factory=dict
     )
     """Options of explain.load, for a model that is a path or hub id."""
+    kind: Annotated[str | None, Place("endpoint")] = None
+    """Wire format of a model that is an address, such as systemone, chat or tei."""
+    replay: Annotated[str | None, Place("endpoint", metavar="RUN")] = None
+    """Answer everything from the calls of an earlier run, its folder or calls.sqlite.
+
+    Nothing is sent.
+    """
+    endpoint: Annotated[dict[str, Any], Place("endpoint", key="", option="")] = Field(
+        default_factory=dict
+    )
+    """What else explain.load takes for an address: the question, key_env, max_calls and others."""
 
     def __hash__(self) -> int:
         return hash_of(self)
@@ -223,6 +240,10 @@ class AuditPlan(BaseModel):
                     f"{path}: [data] cannot take train = {train!r}: name a file"
                 )
             said["training"] = str(path.parent / train)
+        for table in (said, said.get("endpoint", {})):
+            for name in FILES_OF_ENDPOINT:
+                if isinstance(table.get(name), str):
+                    table[name] = str(path.parent / table[name])
         return _validated(cls, said, f"{path}: ")
 
     def override(self, **given: object) -> Self:
@@ -246,6 +267,16 @@ class AuditPlan(BaseModel):
         if isinstance(self.system, SystemIdentity):
             return self.system
         return SystemIdentity(**{"name": model, **self.system})
+
+    @property
+    def load_options(self) -> dict[str, Any]:
+        """What explain.load is told of a model that is a path, hub id or address."""
+        named = {"kind": self.kind, "replay": self.replay}
+        given = {name: value for name, value in named.items() if value is not None}
+        options = {**self.endpoint, **self.model_options, **given}
+        if self.replay is not None:
+            options.pop("calls", None)
+        return options
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -310,6 +341,10 @@ def _said(path: Path) -> dict[str, Any]:
         elif table == "checks":
             said |= {"checks": value["run"]} if "run" in value else {}
             said["check_options"] = {k: v for k, v in value.items() if k != "run"}
+        elif table == "endpoint":
+            own = {key: value[key] for key in ("kind", "replay") if key in value}
+            said |= own
+            said["endpoint"] = {k: v for k, v in value.items() if k not in own}
         else:
             for key, one in value.items():
                 if key not in keys[table]:

@@ -29,7 +29,8 @@ __all__ = [
 LABELS = ("negative", "positive")
 
 Json: TypeAlias = Any
-Logits: TypeAlias = Callable[[str], NDArray[np.float64]]
+Logits: TypeAlias = Callable[[Any], NDArray[np.float64]]
+"""Takes a text or a pair."""
 Message: TypeAlias = MutableMapping[str, Any]
 
 WEIGHTS = {
@@ -38,9 +39,9 @@ WEIGHTS = {
 }  # fmt: skip
 
 
-def logits_of_words(text: str) -> NDArray[np.float64]:
+def logits_of_words(text: str | tuple[str, str]) -> NDArray[np.float64]:
     """Return logits that are sums over words, with one pair of words that counts together."""
-    words = text.lower().split()
+    words = (text if isinstance(text, str) else " ".join(text)).lower().split()
     total = sum(WEIGHTS.get(word, 0.03 * len(word)) for word in words)
     total += 0.9 * ("not" in words and "good" in words)
     return np.array([-0.4 * total, 0.6 * total + 0.2])
@@ -49,6 +50,14 @@ def logits_of_words(text: str) -> NDArray[np.float64]:
 def probabilities(logits: NDArray[np.float64]) -> list[float]:
     shifted = np.exp(logits - logits.max())
     return [float(p) for p in shifted / shifted.sum()]
+
+
+def one_or_pair(parts: Json) -> Any:
+    """Return a text, or the two of a list or an object as a pair."""
+    if isinstance(parts, str):
+        return parts
+    texts = tuple(parts.values()) if isinstance(parts, dict) else tuple(parts)
+    return texts[0] if len(texts) == 1 else texts
 
 
 async def no_wait(seconds: float) -> None:
@@ -80,8 +89,9 @@ class Format:
 
 def systemone(body: Json, model: Logits) -> Json:
     answers = {}
+    [text] = FORMATS["systemone"].texts(body)
     for name, question in body["questions"].items():
-        p = probabilities(model(body["state"]))
+        p = probabilities(model(text))
         if question["type"] == "noul":
             answers[name] = {"type": "noul", "noul": p[1]}
             continue
@@ -92,7 +102,7 @@ def systemone(body: Json, model: Logits) -> Json:
             "confidence": (max(p) - 1 / len(p)) / (1 - 1 / len(p)),
             "probabilities": dict(zip(options, p, strict=True)),
         }
-    usage = {"input_tokens": len(body["state"].split()) + 60, "output_tokens": 0}
+    usage = {"input_tokens": len(str(text).split()) + 60, "output_tokens": 0}
     return {"model": "jev-1.13.0", "answers": answers, "usage": usage}
 
 
@@ -205,7 +215,7 @@ def tei(body: Json, model: Logits) -> Json:
     assert body["raw_scores"]
     assert not body["truncate"]
     rows = []
-    for [text] in body["inputs"]:
+    for text in FORMATS["tei"].texts(body):
         named = zip(LABELS, model(text), strict=True)
         row: Json = [{"label": label, "score": float(score)} for label, score in named]
         rows.append(sorted(row, key=lambda entry: entry["score"], reverse=True))
@@ -253,7 +263,9 @@ def own_json(body: Json, model: Logits) -> Json:
 
 
 FORMATS: Mapping[str, Format] = {
-    "systemone": Format("typesafe-sdk 0.7.5, 2026-11", systemone, lambda b: [b["state"]]),
+    "systemone": Format(
+        "typesafe-sdk 0.7.5, 2026-11", systemone, lambda b: [one_or_pair(b["state"])]
+    ),
     "decisions": Format("openai 3.57.0, 2026-11", decisions, lambda b: [b["input"]]),
     "sglang-decisions": Format("SGLang 0.5.23, 2026-11", sglang_decisions, lambda b: [b["input"]]),
     "google-decisions": Format(
@@ -261,7 +273,7 @@ FORMATS: Mapping[str, Format] = {
     ),
     "chat": Format("openai 3.57.0 and vLLM 0.32.0, 2026-11", chat, lambda b: [user_text(b)]),
     "completions": Format("vLLM 0.32.0, 2026-11", completions, lambda b: b["prompt"][:1]),
-    "tei": Format("TEI 1.9.3, 2026-07-24", tei, lambda b: [row[0] for row in b["inputs"]]),
+    "tei": Format("TEI 1.9.3, 2026-07-24", tei, lambda b: [*map(one_or_pair, b["inputs"])]),
     "vllm-classify": Format("vLLM 0.32.0, 2026-11", vllm_classify, lambda b: b["input"]),
     "huggingface": Format("huggingface_hub 2.4.0, 2026-11", huggingface, lambda b: [b["inputs"]]),
     "inference-v2": Format(

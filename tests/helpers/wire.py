@@ -49,7 +49,7 @@ def head(status: str = "200 OK", *lines: str) -> bytes:
 def serving(script: Script, *, tls: bool = False) -> Iterator[Wire]:
     """Run a server in a thread while the block runs; each connection takes one request."""
     wire = Wire()
-    loop = asyncio.new_event_loop()
+    stops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
     ready = threading.Event()
 
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -73,27 +73,18 @@ def serving(script: Script, *, tls: bool = False) -> Iterator[Wire]:
         server = await asyncio.start_server(one, "127.0.0.1", 0, ssl=context)
         port = server.sockets[0].getsockname()[1]
         wire.url = f"http{'s' if tls else ''}://127.0.0.1:{port}"
+        stops.append((asyncio.get_running_loop(), stop := asyncio.Event()))
         ready.set()
-        await asyncio.Event().wait()
+        await stop.wait()
+        server.close()
 
-    def run() -> None:
-        try:
-            loop.run_until_complete(task)
-        except asyncio.CancelledError:
-            pass
-        finally:
-            left = asyncio.all_tasks(loop)
-            for each in left:
-                each.cancel()
-            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-            loop.close()
-
-    task = loop.create_task(serve())
-    thread = threading.Thread(target=run, daemon=True)
+    # What still writes to a client when the block ends is cancelled.
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
-    ready.wait(10)
+    assert ready.wait(10)
     try:
         yield wire
     finally:
-        loop.call_soon_threadsafe(task.cancel)
+        [(loop, stop)] = stops
+        loop.call_soon_threadsafe(stop.set)
         thread.join(10)

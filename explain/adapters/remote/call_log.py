@@ -11,7 +11,10 @@ from typing import Literal, TypeAlias
 from explain.adapters.remote.budget import Spending
 from explain.errors import ConfigurationError
 
-__all__ = ["CallLog", "Entry", "Logged", "Outcome"]
+__all__ = ["CALLS", "CallLog", "Entry", "Logged", "Outcome"]
+
+CALLS = "calls.sqlite"
+"""Name of the log in the folder of a run."""
 
 VERSION = 1
 """Of the tables and of the dictionary below."""
@@ -109,7 +112,8 @@ class CallLog:
     Parameters
     ----------
     path : path or None
-        The file, which only its owner can read; None for a log in memory.
+        The file, which only its owner can read, or the folder of a run that has one; None for a
+        log in memory.
     replay : bool
         Whether the file is only read.
     texts : {"plain", "hash"}
@@ -128,9 +132,11 @@ class CallLog:
         replay: bool = False,
         texts: Literal["plain", "hash"] = "plain",
     ) -> None:
-        self.path = path
         self.replay = replay
         self._plain = texts == "plain"
+        if path is not None and Path(path).is_dir():
+            path = Path(path) / CALLS
+        self.path = path
         name = ":memory:" if path is None else str(path)
         try:
             self._open(name)

@@ -24,7 +24,7 @@ from explain.errors import (
 from explain.record import ModelDescription, Task
 from explain.text.spans import Text
 
-__all__ = ["RemoteClassifier"]
+__all__ = ["RemoteClassifier", "text_or_pair"]
 
 MOST_WRONG = 3
 """Texts whose scores are no probabilities after which, with none that has some, it is clear that
@@ -161,13 +161,17 @@ class RemoteClassifier:
         facts |= {} if asked is None else {"model asked for": asked}
         answered = self._log.model()
         facts |= {} if answered is None else {"model that answered": answered}
+        facts["request"] = self.kind.request([text_or_pair(self.kind, "{text}", "{text_pair}")])
         facts |= {} if self.decimals is None else {"decimals": self.decimals}
         return description_of(self, facts, source=self.address)
 
     def _key(self, text: Text) -> bytes:
-        """Return by what a text is known in the log: all that decides its answer."""
+        """Return by what a text is known in the log: all that decides its answer.
+
+        The order of keys is a part of it: servers show options to a model in that order.
+        """
         decides = [self.kind_name, self.address, self.kind.request([text])]
-        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).digest()
+        return hashlib.sha256(json.dumps(decides).encode()).digest()
 
     def _repeated(self, key: bytes) -> bytes:
         """Return the key of the next repeat of a text."""
@@ -230,3 +234,12 @@ class RemoteClassifier:
         if self._wrong >= MOST_WRONG and not self._right:
             self._ended = EndpointError(f"{error}; are these scores?")
         return PredictionError(str(error))
+
+
+def text_or_pair(kind: Kind, text: str, text_pair: str) -> Text:
+    """Return a text, or a pair where the question reads pairs only."""
+    try:
+        kind.request([text])
+    except ConfigurationError:
+        return text, text_pair
+    return text

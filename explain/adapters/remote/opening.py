@@ -11,12 +11,11 @@ from explain.adapters.labels import Labels, check_labels, label_names, renamed
 from explain.adapters.remote.asking import Asker
 from explain.adapters.remote.budget import Budget, Prices
 from explain.adapters.remote.call_log import CallLog
-from explain.adapters.remote.classifier import RemoteClassifier
+from explain.adapters.remote.classifier import RemoteClassifier, text_or_pair
 from explain.adapters.remote.client import Client, Transport
 from explain.adapters.remote.kinds import KINDS, Kind, NamesLabels
 from explain.adapters.remote.pace import Pace
 from explain.errors import ConfigurationError, nearest
-from explain.text.spans import Text
 
 __all__ = ["EndpointOptions", "open_endpoint"]
 
@@ -45,7 +44,8 @@ class EndpointOptions:
     calls : path or None
         The log of calls: what it holds is not asked for again.
     replay : path or None
-        A log of calls that answers everything; nothing is sent.
+        A log of calls, or the folder of a run that has one, which answers everything; nothing is
+        sent.
     log_texts : {"plain", "hash"}
         Whether the log keeps requests, or only answers and the keys of texts.
     max_calls, max_tokens : int or None
@@ -147,7 +147,7 @@ def open_endpoint(
     made = _made(kind, question)
     door = _Door(kind, reached, reached.client(url, made.path), name)
     model = door.classifier(made)
-    answer = model.first_answer(_first_text(made))
+    answer = model.first_answer(text_or_pair(made, FIRST_TEXT, FIRST_TEXT))
     if isinstance(made, NamesLabels) and not made.labels:
         own = check_labels(made.labels_in(answer), made.task)
         model = door.classifier(_made(kind, {**question, "labels": own}))
@@ -210,12 +210,3 @@ def _made(kind: str, question: Mapping[str, Any]) -> Kind:
         if parameter.default is Parameter.empty and name not in question:
             raise ConfigurationError(f"the kind {kind} needs {name}=")
     return KINDS[kind](**question)
-
-
-def _first_text(kind: Kind) -> Text:
-    """Return the first text as one or as a pair, whichever the question reads."""
-    try:
-        kind.request([FIRST_TEXT])
-    except ConfigurationError:
-        return FIRST_TEXT, FIRST_TEXT
-    return FIRST_TEXT
