@@ -301,8 +301,8 @@ class Engine:
         self.evaluations += len(texts)
         try:
             return self.pulse.call(partial(model.predict_each, fresh=fresh), texts, model.name)
-        except PredictionError as error:
-            return [error] * len(texts)
+        except Exception as error:
+            return [failure(model.name, error)] * len(texts)
 
     def _predict(self, texts: Sequence[Text]) -> Scores:
         return self.pulse.call(self._call, texts, self.classifier.name)

@@ -209,12 +209,17 @@ def _keep_name(match: re.Match[str]) -> str:
 
 def _secrets() -> frozenset[str]:
     """Return the values that are looked for."""
-    named = {value.strip() for name, value in os.environ.items() if _SECRET_VARIABLES.search(name)}
+    named = {value.strip() for name, value in os.environ.items() if _names_secret(name)}
     return frozenset(
         value
         for value in named | _registered
         if len(value) >= (_SHORTEST_WORD if value.isalpha() else _SHORTEST)
     )
+
+
+@lru_cache(maxsize=1024)
+def _names_secret(variable: str) -> bool:
+    return _SECRET_VARIABLES.search(variable) is not None
 
 
 @lru_cache(maxsize=4)

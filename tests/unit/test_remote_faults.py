@@ -159,7 +159,6 @@ FATAL: dict[str, tuple[Fault, str]] = {
         "has to be paid",
     ),
     "4: an hour": (status(429, retry_after="3600"), "asks to wait for 3,600 s"),
-    "9: 400": (status(400, {"error": {"message": "unknown field"}}), "400: unknown field"),
     "9: 404": (status(404, {"detail": "no such model"}), "404: no such model"),
     "9: 405": (status(405), "answers 405"),
     "9: 410": (status(410), "answers 410"),
@@ -167,10 +166,6 @@ FATAL: dict[str, tuple[Fault, str]] = {
     "9: 501": (status(501), "does not offer that kind"),
     "10: 401": (status(401), "refuses the key or the account"),
     "10: 403": (status(403), "refuses the key or the account"),
-    "12: 422": (
-        status(422, {"detail": [{"loc": ["body", "questions"], "msg": "too short"}]}),
-        "questions.*too short",
-    ),
     "15: redirect": (
         status(307, location="https://elsewhere.test/x?key=abc"),
         "endpoint.test redirects to https://elsewhere.test/x, which is not followed",
@@ -195,6 +190,31 @@ FATAL: dict[str, tuple[Fault, str]] = {
 }  # fmt: skip
 
 
+UNFIT: dict[str, tuple[Fault, str]] = {
+    "9: 400": (status(400, {"error": {"message": "unknown field"}}), "400: unknown field"),
+    "12: 422": (
+        status(422, {"detail": [{"loc": ["body", "questions"], "msg": "too short"}]}),
+        "questions.*too short",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(UNFIT))
+def test_a_request_that_is_refused_is_due_to_its_text_if_others_are_answered(
+    name: str, clock: Clock
+) -> None:
+    fault, reason = UNFIT[name]
+    model = load(Server("systemone", fault=on(TEXTS[3], fault)))
+    rows = model.predict_each(TEXTS)
+    assert [isinstance(row, PredictionError) for row in rows] == [place == 3 for place in range(8)]
+    with pytest.raises(PredictionError, match=reason):
+        model.predict(TEXTS)
+    always = Server("systemone", fault=after_first(*[fault] * 1000))
+    rows = load(always).predict_each([f"text {number}" for number in range(1000)])
+    assert always.requests < 100
+    assert all(isinstance(row, PredictionError) for row in rows)
+
+
 @pytest.mark.parametrize("name", sorted(FATAL))
 def test_what_cannot_pass_ends_all_in_one_line(name: str, clock: Clock, tmp_path: Path) -> None:
     fault, reason = FATAL[name]
@@ -210,9 +230,9 @@ def test_what_cannot_pass_ends_all_in_one_line(name: str, clock: Clock, tmp_path
     assert (tmp_path / "calls.sqlite").stat().st_size > 0
 
 
-@pytest.mark.parametrize("name", sorted(set(FATAL) - {"28: another model"}))
+@pytest.mark.parametrize("name", sorted({*FATAL, *UNFIT} - {"28: another model"}))
 def test_what_cannot_pass_at_the_first_text_is_an_error_of_loading(name: str, clock: Clock) -> None:
-    fault, reason = FATAL[name]
+    fault, reason = {**FATAL, **UNFIT}[name]
     with pytest.raises(EndpointError, match=reason):
         load(Server("systemone", fault=fault))
 
@@ -348,10 +368,10 @@ def test_a_server_that_loads_is_waited_for_and_then_given_up(clock: Clock) -> No
     assert clock.now < 200
 
 
-def test_a_server_that_died_is_given_up_within_a_hundred_calls(clock: Clock) -> None:
-    server = Server(
-        "systemone", fault=lambda s, t, r: status(500)(s, t, r) if s.requests > 9 else r
-    )
+@pytest.mark.parametrize("code", [429, 500, 503])
+def test_a_server_that_died_is_given_up_within_a_hundred_calls(code: int, clock: Clock) -> None:
+    dead = status(code)
+    server = Server("systemone", fault=lambda s, t, r: dead(s, t, r) if s.requests > 9 else r)
     model = load(server)
     model.predict(TEXTS)
     many = [f"other {number}" for number in range(1000)]
@@ -464,3 +484,34 @@ def test_a_body_that_is_packed_without_being_asked_is_read_up_to_the_limit(clock
     rows = load(Server("systemone", fault=packed)).predict_each(TEXTS)
     assert "larger than" in str(rows[0])
     assert isinstance(rows[1], np.ndarray)
+
+
+def test_the_label_mass_is_told_of_each_text_without_another_call(clock: Clock) -> None:
+    server = Server("sglang-decisions")
+    model = load(server)
+    model.predict(TEXTS)
+    asked = server.requests
+    assert model.label_mass(TEXTS) == [0.8] * len(TEXTS)
+    assert model.channel == "probabilities"
+    assert server.requests == asked
+    assert load(Server("systemone")).label_mass(TEXTS) == [None] * len(TEXTS)
+
+
+def test_a_pair_that_has_no_place_in_the_question_loses_no_text(clock: Clock) -> None:
+    server = Server("decisions")
+    rows = load(server).predict_each([TEXTS[0], ("a", "b"), TEXTS[1]])
+    assert [isinstance(row, PredictionError) for row in rows] == [False, True, False]
+    assert "reads no pairs" in str(rows[1])
+
+
+def test_decimals_that_are_stated_cap_the_log_odds(clock: Clock) -> None:
+    def rounded(answer: Any) -> Any:
+        named = answer["answers"]["question"]["probabilities"]
+        answer["answers"]["question"]["probabilities"] = {k: round(p, 2) for k, p in named.items()}
+        return answer
+
+    model = load(Server("systemone", fault=changed(rounded)), decimals=2)
+    text = "stunning good good good good good lyrical stunning stunning work"
+    said = explain.attribute(model, text, method="occlusion", target="positive")
+    assert said.target.decimals == 2
+    assert said.full_value == pytest.approx(np.log(0.995 / 0.005))

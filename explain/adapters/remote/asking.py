@@ -7,7 +7,7 @@ import asyncio
 import json
 import random
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Thread
 from typing import TypeAlias
 
@@ -20,7 +20,7 @@ from explain.adapters.remote.envelope import answered_model, fingerprint, reques
 from explain.adapters.remote.kinds import Json, Kind, Lost, Reading, UnreadableAnswer
 from explain.adapters.remote.kinds.shapes import kinds_of_shape
 from explain.adapters.remote.pace import Pace, Turns
-from explain.adapters.remote.verdicts import Again, Answer, End, Reply, Split, Verdict, judge
+from explain.adapters.remote.verdicts import Again, Answer, End, Reply, Split, Unfit, Verdict, judge
 from explain.errors import EndpointError, SpentError
 from explain.text.redaction import without_known_keys
 from explain.text.spans import Text
@@ -38,8 +38,8 @@ BYTES_PER_TEXT, BYTES_PER_BYTE = 65_536, 120
 takes 120, and may be one byte long."""
 
 MARGIN_IN, MARGIN_OUT = 512, 16
-"""Tokens that a server may add around a request, and write, beyond which its own count is taken.
-A request has at most one token for each of its bytes."""
+"""Tokens that a server may put around a request, or those of the first answer if these are more,
+and may write. A request itself has at most one token for each of its bytes."""
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds before a second attempt, doubled before each further one, as in the SDK of OpenAI."""
@@ -110,6 +110,7 @@ class Asker:
         self._size = kind.batch
         self._model = log.model()
         self._answered = self._silent = 0
+        self._around = max(MARGIN_IN, log.first_tokens())
         self._began = pace.clock()
 
     def ask(self, queries: Sequence[Query]) -> dict[bytes, Reading | Lost]:
@@ -168,7 +169,7 @@ class Asker:
         """Send one request, and return what it gave."""
         texts = [query.text for query in queries]
         body = json.dumps(self.kind.request(texts)).encode()
-        most = self.budget.price(len(body) + MARGIN_IN, MARGIN_OUT * len(queries))
+        most = self.budget.price(len(body) + self._around, MARGIN_OUT * len(queries))
         async with run.turns.turn(lambda: self.budget.fits(most)):
             if self.ended is not None:
                 return End(str(self.ended))
@@ -183,7 +184,8 @@ class Asker:
             reply = await self.client.post(run.session, body, size)
             seconds = self._pace.clock() - started
             verdict, entry = self._read(reply, texts, most, seconds)
-            verdict = self._learn(verdict, started, seconds)
+            verdict = self._learn(verdict, len(texts), started, seconds)
+            entry = replace(entry, outcome=_outcome(verdict), reason=_reason(verdict))
             self.budget.settle(most, entry.cost)
             self._log.finish(call, entry)
         return verdict
@@ -191,32 +193,30 @@ class Asker:
     def _read(
         self, reply: Reply | Verdict, texts: Sequence[Text], most: Spending, seconds: float
     ) -> tuple[Readings | Verdict, Entry]:
-        """Return what a reply says, and how the log notes it.
+        """Return what a reply says, and what the log notes of it but for how that ends.
 
         What no answer came back for may have been paid all the same.
         """
         if not isinstance(reply, Reply):
-            return reply, Entry(_outcome(reply), most, seconds, reason=_reason(reply))
+            return reply, Entry("sent", most, seconds)
         verdict = judge(reply, len(texts), self.client.host, self.client.key_env)
         if not isinstance(verdict, Answer):
             cost = most if reply.status == 200 else Spending(1)
-            return verdict, Entry(
-                _outcome(verdict), cost, seconds, reply.status, _reason(verdict),
-                request_id=request_id(reply.headers),
-            )  # fmt: skip
+            known = request_id(reply.headers)
+            return verdict, Entry("sent", cost, seconds, reply.status, request_id=known)
         used = tokens(verdict.content)
+        self._around = max(self._around, used[0] if used and not self._answered else 0)
         model = answered_model(verdict.content)
         read = self._changed(model) or readings_of(self.kind, self.name, verdict.content, texts)
         entry = Entry(
-            _outcome(read),
+            "sent",
             most if used is None else self.budget.price(*used),
             seconds,
             reply.status,
-            _reason(read),
-            without_known_keys(json.dumps(verdict.content)).encode(),
-            model,
-            fingerprint(verdict.content),
-            request_id(reply.headers),
+            answer=without_known_keys(json.dumps(verdict.content)).encode(),
+            model=model,
+            fingerprint=fingerprint(verdict.content),
+            request_id=request_id(reply.headers),
         )
         return read, entry
 
@@ -231,17 +231,26 @@ class Asker:
         )
 
     def _learn(
-        self, verdict: Readings | Verdict, started: float, seconds: float
+        self, verdict: Readings | Verdict, texts: int, started: float, seconds: float
     ) -> Readings | Verdict:
         """Take in how an attempt ended; return what it then means."""
         if isinstance(verdict, Again):
             verdict = self._failed(verdict, started)
+        elif isinstance(verdict, Unfit):
+            verdict = self._refused(verdict.reason, texts)
         elif isinstance(verdict, list):
             self._answered, self._silent = self._answered + 1, 0
             self._pace.succeeded(seconds)
         if isinstance(verdict, End):
             self.ended = self.ended or EndpointError(verdict.reason)
         return verdict
+
+    def _refused(self, reason: str, texts: int) -> Split | Lost | End:
+        """Take in that a request was refused, which is due to its texts if others are answered."""
+        self._silent += 1
+        if not self._answered or self._silent >= GIVE_UP:
+            return End(reason)
+        return Split(reason) if texts > 1 else Lost(reason)
 
     def _failed(self, verdict: Again, started: float) -> Again | End:
         """Take in that an attempt failed, which may end all or only slow it down."""

@@ -217,6 +217,13 @@ class CallLog:
         ).fetchone()
         return Spending(*row)
 
+    def first_tokens(self) -> int:
+        """Return the tokens of the first call that was answered, 0 if there is none."""
+        row = self._base.execute(
+            "SELECT tokens FROM calls WHERE outcome = 'answered' ORDER BY id LIMIT 1"
+        ).fetchone()
+        return 0 if row is None else int(row[0])
+
     def model(self) -> str | None:
         """Return what the first answer calls the model."""
         row = self._base.execute(

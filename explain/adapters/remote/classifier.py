@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from explain.adapters.base import description_of
 from explain.adapters.remote.asking import Asker, Query
 from explain.adapters.remote.call_log import CallLog
-from explain.adapters.remote.kinds import Json, Kind, Lost, Reading
+from explain.adapters.remote.kinds import Channel, Json, Kind, Lost, Reading
 from explain.adapters.rounding import decimals_of
 from explain.adapters.scores import Row, Scores, log_odds_scores
 from explain.errors import (
@@ -89,6 +89,11 @@ class RemoteClassifier:
         return self.kind.channel == "probabilities"
 
     @property
+    def channel(self) -> Channel:
+        """What the endpoint shows of each label."""
+        return self.kind.channel
+
+    @property
     def ended(self) -> EndpointError | None:
         """Why nothing more is asked; None while it is."""
         return self._ended or (None if self._asker is None else self._asker.ended)
@@ -129,9 +134,29 @@ class RemoteClassifier:
                 raise PredictionError(str(self.ended))
             keys = [self._key(text) for text in texts]
             if fresh:
-                keys = [self._repeated(key) for key in keys]
-            known = self._known(dict(zip(keys, texts, strict=True)))
-            return [self._row(known.get(key)) for key in keys]
+                keys = [self._repeated(key) if isinstance(key, bytes) else key for key in keys]
+            asked = zip(keys, texts, strict=True)
+            known = self._known({key: text for key, text in asked if isinstance(key, bytes)})
+            return [self._row(known.get(key)) if isinstance(key, bytes) else key for key in keys]
+
+    def label_mass(self, texts: Sequence[Text]) -> list[float | None]:
+        """Return the probability that the model gives to all labels together, of each text.
+
+        None where the endpoint does not say so, or gives no answer. Where it is small, the model
+        mostly wanted to say something else, and its scores are of what is left.
+
+        Raises
+        ------
+        PredictionError
+            If nothing is asked any more.
+        """
+        with self._lock:
+            if self.ended is not None:
+                raise PredictionError(str(self.ended))
+            keyed = [(self._key(text), text) for text in texts]
+            known = self._known({key: text for key, text in keyed if isinstance(key, bytes)})
+        said = [known.get(key) if isinstance(key, bytes) else None for key, _ in keyed]
+        return [each.label_mass if isinstance(each, Reading) else None for each in said]
 
     def first_answer(self, text: Text) -> Json:
         """Return the whole answer to a text, which shows whether the endpoint can be used.
@@ -144,7 +169,8 @@ class RemoteClassifier:
         [row] = self.predict_each([text])
         if self.ended is not None:
             raise self.ended
-        logged = self._log.find(self._key(text))
+        key = self._key(text)
+        logged = self._log.find(key) if isinstance(key, bytes) else None
         if logged is None or logged.answer is None:
             raise EndpointError(f"{self.address} gives no answer to a first text: {row}")
         content: Json = json.loads(logged.answer)
@@ -165,12 +191,15 @@ class RemoteClassifier:
         facts |= {} if self.decimals is None else {"decimals": self.decimals}
         return description_of(self, facts, source=self.address)
 
-    def _key(self, text: Text) -> bytes:
+    def _key(self, text: Text) -> bytes | PredictionError:
         """Return by what a text is known in the log: all that decides its answer.
 
         The order of keys is a part of it: servers show options to a model in that order.
         """
-        decides = [self.kind_name, self.address, self.kind.request([text])]
+        try:
+            decides = [self.kind_name, self.address, self.kind.request([text])]
+        except ConfigurationError as error:  # A pair where the question has no place for it.
+            return PredictionError(str(error))
         return hashlib.sha256(json.dumps(decides).encode()).digest()
 
     def _repeated(self, key: bytes) -> bytes:

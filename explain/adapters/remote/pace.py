@@ -103,4 +103,5 @@ class Turns:
         finally:
             async with self._changed:
                 self._running -= 1
-                self._changed.notify_all()
+                # Its own place, and the one by which `Pace.succeeded` may have raised the limit.
+                self._changed.notify(2)

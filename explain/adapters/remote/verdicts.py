@@ -5,6 +5,7 @@
     Again     the same request is sent once more
     Split     the texts are asked for in smaller requests
     Lost      these texts get no answer; others do
+    Unfit     the request is refused: its text is lost if others had an answer, else all ends
     End       no further text is asked for
 """
 
@@ -26,6 +27,7 @@ __all__ = [
     "End",
     "Reply",
     "Split",
+    "Unfit",
     "Unreadable",
     "Verdict",
     "judge",
@@ -117,13 +119,20 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfit:
+    """The request is refused, for what is in its texts if others were answered."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """No other text would be answered either."""
 
     reason: str
 
 
-Verdict: TypeAlias = Answer | Again | Split | Lost | End
+Verdict: TypeAlias = Answer | Again | Split | Lost | Unfit | End
 
 
 class Unreadable(Exception):
@@ -272,6 +281,8 @@ def _of_status(reply: Reply, said: str, texts: int, host: str, key: str | None) 
         return _each(texts, "a filter of the endpoint held the text back")
     if status in (400, 422) and _TOO_LONG.search(said):
         return _each(texts, _too_long(said))
+    if status in (400, 422):
+        return Unfit(f"{seen}; look at kind, model and address")
     if status == 424:
         return Again(seen)
     if status in _RETRIED:
