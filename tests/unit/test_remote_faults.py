@@ -194,7 +194,7 @@ UNFIT: dict[str, tuple[Fault, str]] = {
     "9: 400": (status(400, {"error": {"message": "unknown field"}}), "400: unknown field"),
     "12: 422": (
         status(422, {"detail": [{"loc": ["body", "questions"], "msg": "too short"}]}),
-        "questions.*too short",
+        "422: body.questions: too short",
     ),
 }
 
@@ -439,9 +439,11 @@ def test_the_key_is_in_no_byte_that_leaves(
     def echo(server: Server, texts: list[str], reply: Reply) -> Reply:
         assert server.headers[-1]["authorization"] == f"Bearer {KEY}"
         if code == 200:
-            return Reply.of(
+            good = Reply.of(
                 {**json.loads(reply.body), "you": echoed, "model": KEY}, x_request_id=KEY
             )
+            good.body = good.body.replace(b'"sk-', b'"\\u0073k-')  # As JSON may write it.
+            return good
         return Reply.of({"error": {"message": " ".join(["wrong key", *echoed])}}, code, x_key=KEY)
 
     said = ""

@@ -103,6 +103,20 @@ def test_what_breaks_once_leaves_the_scores_of_a_clean_run(fault: Writing) -> No
     assert time.monotonic() - started < 5
 
 
+def test_what_is_answered_after_the_deadline_counts_as_paid() -> None:
+    """The server bills both; the run must not believe that it spent less."""
+
+    async def late(body: bytes, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.6)
+        writer.write(head(lengths(body)) + body)
+
+    with serving(once(late)) as wire:
+        model = load(wire.url, timeout=0.3, max_calls=len(TEXTS) + 1)
+        rows = model.predict_each(TEXTS)
+    assert len(wire.bodies) == len(TEXTS) + 1
+    assert sum(isinstance(row, PredictionError) for row in rows) == 1
+
+
 @pytest.mark.parametrize("version", ["HTTP/1.0 200 OK", "HTTP/1.1 200 OK"])
 def test_old_versions_and_closed_connections_work(version: str) -> None:
     async def script(wire: Wire, writer: asyncio.StreamWriter) -> None:

@@ -22,7 +22,6 @@ from explain.adapters.remote.kinds.shapes import kinds_of_shape
 from explain.adapters.remote.pace import Pace, Turns
 from explain.adapters.remote.verdicts import Again, Answer, End, Reply, Split, Unfit, Verdict, judge
 from explain.errors import EndpointError, SpentError
-from explain.text.redaction import without_known_keys
 from explain.text.spans import Text
 
 __all__ = ["Asker", "Query", "readings_of"]
@@ -213,7 +212,7 @@ class Asker:
             most if used is None else self.budget.price(*used),
             seconds,
             reply.status,
-            answer=without_known_keys(json.dumps(verdict.content)).encode(),
+            answer=json.dumps(verdict.content).encode(),
             model=model,
             fingerprint=fingerprint(verdict.content),
             request_id=request_id(reply.headers),

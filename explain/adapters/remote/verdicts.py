@@ -153,7 +153,9 @@ class Unreadable(Exception):
 
 
 def parse(body: bytes, content_type: str = "") -> Json:
-    """Return a body as JSON, strictly: no key twice, no bytes replaced, no depth that overflows.
+    """Return a body as JSON, strictly: no name twice, no bytes replaced, no depth that overflows.
+
+    The user's own key is taken out of it.
 
     Raises
     ------
@@ -166,7 +168,10 @@ def parse(body: bytes, content_type: str = "") -> Json:
     except (UnicodeDecodeError, LookupError) as error:
         raise Unreadable("the answer is not in the encoding that it states") from error
     try:
-        content: Json = json.loads(without_known_keys(text), object_pairs_hook=_distinct)
+        content: Json = json.loads(text, object_pairs_hook=_distinct)
+        written = json.dumps(content)  # No key hides in an escape here.
+        if (clean := without_known_keys(written)) != written:
+            content = json.loads(clean)
     except RecursionError as error:
         raise Unreadable("the answer is nested too deep", lost=True) from error
     except ValueError as error:
@@ -252,6 +257,9 @@ def _said(content: Json) -> str:
         found = next(
             (content[k] for k in ("error", "detail", "message") if content.get(k)), content
         )
+    if isinstance(found, list) and found and isinstance(found[0], dict):
+        field, what = found[0].get("loc"), found[0].get("msg")
+        found = f"{'.'.join(map(str, field))}: {what}" if isinstance(field, list) else found
     if isinstance(found, dict):
         parts = [found.get(name) for name in ("type", "code", "message")]
         found = ": ".join(str(part) for part in parts if part) or found
