@@ -108,6 +108,23 @@ def test_another_question_is_another_call(change: dict[str, Any], path: Path) ->
     assert server.requests == 1 + len(TEXTS)
 
 
+def test_one_log_may_hold_the_calls_of_several_models(path: Path) -> None:
+    load(Server("systemone"), calls=path).predict(TEXTS)
+    other = Server("decisions")
+    assert load(other, calls=path).describe().facts["model that answered"] == "gpt-6-luna"
+    again = load(Server("systemone"), calls=path)
+    assert again.describe().facts["model that answered"] == "jev-1.13.0"
+    again.predict(["something new"])
+
+
+def test_another_model_after_a_resumption_ends_all(path: Path) -> None:
+    load(Server("systemone"), calls=path).predict(TEXTS)
+    newer = Server("systemone")
+    newer.fault = lambda s, t, reply: Reply(200, reply.body.replace(b"1.13.0", b"1.14.0"))
+    with pytest.raises(PredictionError, match=r"answered as 'jev-1.13.0' and now as 'jev-1.14.0'"):
+        load(newer, calls=path).predict(["something new"])
+
+
 def test_repeats_go_past_the_log_and_are_in_it(path: Path) -> None:
     server = Server("systemone")
     model = load(server, calls=path)

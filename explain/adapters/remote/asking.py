@@ -85,6 +85,8 @@ class Asker:
     ----------
     ended : EndpointError or None
         Why nothing more is asked; None while it is.
+    model : str or None
+        What the first answer called the model, and all others must.
     """
 
     def __init__(
@@ -107,7 +109,7 @@ class Asker:
         self._pace = pace
         self._startup = startup
         self._size = kind.batch
-        self._model = log.model()
+        self.model: str | None = None
         self._answered = self._silent = 0
         self._around = max(MARGIN_IN, log.first_tokens())
         self._began = pace.clock()
@@ -221,11 +223,11 @@ class Asker:
 
     def _changed(self, model: str | None) -> End | None:
         """Return that another model answers than before, if one does: both in one audit mislead."""
-        if model is None or self._model in (None, model):
-            self._model = self._model or model
+        if model is None or self.model in (None, model):
+            self.model = self.model or model
             return None
         return End(
-            f"{self.client.host} answered as {self._model!r} and now as {model!r}; name the "
+            f"{self.client.host} answered as {self.model!r} and now as {model!r}; name the "
             "version, and begin again with another file of calls"
         )
 

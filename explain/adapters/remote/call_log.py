@@ -224,13 +224,6 @@ class CallLog:
         ).fetchone()
         return 0 if row is None else int(row[0])
 
-    def model(self) -> str | None:
-        """Return what the first answer calls the model."""
-        row = self._base.execute(
-            "SELECT model FROM calls WHERE model IS NOT NULL ORDER BY id LIMIT 1"
-        ).fetchone()
-        return None if row is None else str(row[0])
-
 
 def _packed(body: bytes) -> bytes:
     worker = zlib.compressobj(zdict=_DICTIONARY)

@@ -81,6 +81,7 @@ class RemoteClassifier:
         self._lost: dict[bytes, Lost] = {}
         self._right = self._wrong = 0
         self._ended: EndpointError | None = None
+        self._answered: str | None = None
         self._lock = Lock()
 
     @property
@@ -176,6 +177,12 @@ class RemoteClassifier:
         content: Json = json.loads(logged.answer)
         return content
 
+    def expect(self, model: str | None) -> None:
+        """Take what the first answer calls the model for the one that must answer all texts."""
+        self._answered = model
+        if self._asker is not None:
+            self._asker.model = model
+
     def describe(self) -> ModelDescription:
         """Return what is known of the model, and what is sent to it."""
         facts: dict[str, JsonValue] = {
@@ -185,8 +192,7 @@ class RemoteClassifier:
         }
         asked = getattr(self.kind, "model", None)
         facts |= {} if asked is None else {"model asked for": asked}
-        answered = self._log.model()
-        facts |= {} if answered is None else {"model that answered": answered}
+        facts |= {} if self._answered is None else {"model that answered": self._answered}
         facts["request"] = self.kind.request([text_or_pair(self.kind, "{text}", "{text_pair}")])
         facts |= {} if self.decimals is None else {"decimals": self.decimals}
         return description_of(self, facts, source=self.address)

@@ -13,6 +13,7 @@ from explain.adapters.remote.budget import Budget, Prices
 from explain.adapters.remote.call_log import CallLog
 from explain.adapters.remote.classifier import RemoteClassifier, text_or_pair
 from explain.adapters.remote.client import Client, Transport
+from explain.adapters.remote.envelope import answered_model
 from explain.adapters.remote.kinds import KINDS, Kind, NamesLabels
 from explain.adapters.remote.pace import Pace
 from explain.errors import ConfigurationError, nearest
@@ -151,6 +152,7 @@ def open_endpoint(
     if isinstance(made, NamesLabels) and not made.labels:
         own = check_labels(made.labels_in(answer), made.task)
         model = door.classifier(_made(kind, {**question, "labels": own}))
+    model.expect(answered_model(answer))
     return model if labels is None or takes_labels else renamed(model, labels)
 
 
