@@ -123,9 +123,7 @@ def load(
         If loading it would run code: pickled weights, ``auto_map``, ``*.py``, an unknown type.
     """
     if is_address(source):
-        from explain.adapters.remote import open_endpoint
-
-        return open_endpoint(source, name=name, labels=labels, **options)
+        return _endpoint(source, name=name, labels=labels, **options)
     path = Path(source)
     of_hub: dict[str, str] = {}
     is_file = path.suffix in _SKLEARN_FILES
@@ -152,6 +150,17 @@ def load(
     except (Exception, SystemExit) as error:
         raise AdapterError(f"{str(path)!r} cannot be loaded: {first_line(error)}") from error
     return model if labels is None else renamed(model, labels)
+
+
+def _endpoint(address: str, **options: Any) -> TextClassifier:
+    from explain.adapters.remote import open_endpoint
+
+    try:
+        return open_endpoint(address, **options)
+    except ExplainError:
+        raise
+    except Exception as error:
+        raise AdapterError(f"the endpoint cannot be used: {first_line(error)}") from error
 
 
 def is_address(source: object) -> TypeGuard[str]:

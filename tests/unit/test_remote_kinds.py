@@ -277,6 +277,7 @@ def test_a_missing_token_has_at_most_what_is_left() -> None:
         ),
         ("systemone", {"question": "?", "options": LABELS, "max_cost": 1}, "needs prices"),
         ("tei", {"decimals": 2}, "leave decimals out"),
+        ("moderation", {"decimals": 0}, "decimals=0; pass 1 to 12"),
         ("tei", {"key_env": "NO_SUCH_VARIABLE"}, "holds no key"),
         ("tei", {"calls": "a", "replay": "b"}, "asks nothing"),
         ("tei", {"ca": "/nowhere"}, "no file of certificates"),
@@ -289,6 +290,16 @@ def test_what_is_missing_or_unknown_is_said_before_anything_is_sent(
     with pytest.raises(ConfigurationError, match=complaint):
         explain.load("http://endpoint.test/x", kind=kind, transport=server.transport, **options)
     assert server.requests == 0
+
+
+@pytest.mark.parametrize("option", ["timeout", "max_calls", "concurrency", "options", "ca"])
+def test_an_option_of_another_type_is_one_line(option: str) -> None:
+    options: dict[str, Any] = {"question": "?", "options": LABELS, option: {"a": [1]}}
+    server = Server("systemone")
+    with pytest.raises(explain.errors.ExplainError):
+        explain.load(
+            "http://endpoint.test/x", kind="systemone", transport=server.transport, **options
+        )
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,20 @@ def test_another_model_after_a_resumption_ends_all(path: Path) -> None:
         load(newer, calls=path).predict(["something new"])
 
 
+def test_a_text_that_is_refused_first_after_a_resumption_is_lost_as_in_the_first_run(
+    path: Path,
+) -> None:
+    load(Server("systemone"), calls=path).predict(TEXTS)
+    refuses = Server(
+        "systemone", fault=lambda s, t, r: Reply.of({"error": "empty"}, 400) if t == [""] else r
+    )
+    model = load(refuses, calls=path)
+    empty, new = model.predict_each(["", "something new"])
+    assert isinstance(empty, PredictionError)
+    assert isinstance(new, np.ndarray)
+    assert model.ended is None
+
+
 def test_repeats_go_past_the_log_and_are_in_it(path: Path) -> None:
     server = Server("systemone")
     model = load(server, calls=path)

@@ -87,6 +87,8 @@ class Asker:
         Why nothing more is asked; None while it is.
     model : str or None
         What the first answer called the model, and all others must.
+    proven : bool
+        Whether a question of this kind was answered, now or in an earlier run.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class Asker:
         self._startup = startup
         self._size = kind.batch
         self.model: str | None = None
+        self.proven = False
         self._answered = self._silent = 0
         self._around = max(MARGIN_IN, log.first_tokens())
         self._began = pace.clock()
@@ -141,6 +144,8 @@ class Asker:
                 if counted < verdict.most:
                     await self._wait(verdict, attempt)
                     continue
+                if verdict.ends:
+                    self.ended = self.ended or EndpointError(verdict.reason)
                 verdict = Lost(verdict.reason)
             if isinstance(verdict, Split):
                 return await self._all(run, self._split(verdict, queries))
@@ -240,7 +245,7 @@ class Asker:
         elif isinstance(verdict, Unfit):
             verdict = self._refused(verdict.reason, texts)
         elif isinstance(verdict, list):
-            self._answered, self._silent = self._answered + 1, 0
+            self._answered, self._silent, self.proven = self._answered + 1, 0, True
             self._pace.succeeded(seconds)
         if isinstance(verdict, End):
             self.ended = self.ended or EndpointError(verdict.reason)
@@ -249,7 +254,7 @@ class Asker:
     def _refused(self, reason: str, texts: int) -> Split | Lost | End:
         """Take in that a request was refused, which is due to its texts if others are answered."""
         self._silent += 1
-        if not self._answered or self._silent >= GIVE_UP:
+        if not self.proven or self._silent >= GIVE_UP:
             return End(reason)
         return Split(reason) if texts > 1 else Lost(reason)
 

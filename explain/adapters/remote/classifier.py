@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from explain.adapters.base import description_of
+from explain.adapters.function import MOST_DECIMALS
 from explain.adapters.remote.asking import Asker, Query
 from explain.adapters.remote.call_log import CallLog
 from explain.adapters.remote.kinds import Channel, Json, Kind, Lost, Reading
@@ -68,6 +69,8 @@ class RemoteClassifier:
                 f"decimals={decimals} are of probabilities, and {kind_name} gives "
                 f"{kind.channel.replace('_', ' ')}; leave decimals out"
             )
+        if decimals is not None and not 1 <= decimals <= MOST_DECIMALS:
+            raise ConfigurationError(f"decimals={decimals}; pass 1 to {MOST_DECIMALS}")
         self.kind = kind
         self.kind_name = kind_name
         self.address = address
@@ -181,7 +184,7 @@ class RemoteClassifier:
         """Take what the first answer calls the model for the one that must answer all texts."""
         self._answered = model
         if self._asker is not None:
-            self._asker.model = model
+            self._asker.model, self._asker.proven = model, True
 
     def describe(self) -> ModelDescription:
         """Return what is known of the model, and what is sent to it."""

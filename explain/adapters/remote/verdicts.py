@@ -165,7 +165,7 @@ def parse(body: bytes, content_type: str = "") -> Json:
     charset = re.search(r"charset=[\"']?([\w.:-]+)", content_type, re.IGNORECASE)
     try:
         text = body.decode(charset[1] if charset else "utf-8-sig")
-    except (UnicodeDecodeError, LookupError) as error:
+    except (UnicodeError, LookupError) as error:
         raise Unreadable("the answer is not in the encoding that it states") from error
     try:
         content: Json = json.loads(text, object_pairs_hook=_distinct)
@@ -245,9 +245,8 @@ def judge(reply: Reply, texts: int, host: str, key: str | None) -> Verdict:
 
 def _status_in(failed: Json) -> int:
     """Return the status that an error inside of a good answer states; 500 if it states none."""
-    code = failed.get("code") if isinstance(failed, dict) else None
-    whole = int(code) if isinstance(code, int) or (isinstance(code, str) and code.isdigit()) else 0
-    return whole if 400 <= whole < 600 else 500
+    code = str(failed.get("code")) if isinstance(failed, dict) else ""
+    return int(code) if re.fullmatch("[45][0-9]{2}", code) else 500
 
 
 def _said(content: Json) -> str:
