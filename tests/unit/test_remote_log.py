@@ -200,6 +200,18 @@ def test_a_bad_text_among_many_costs_one_call_in_the_engine_too() -> None:
     assert server.requests == 1 + len(TEXTS)
 
 
+def test_a_log_that_cannot_be_written_loses_texts_and_not_the_audit(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    model = load(Server("systemone"), calls=path)
+    monkeypatch.setattr(CallLog, "begin", full)
+    rows = Engine(model).score(TEXTS)
+    assert all("disk is full" in str(row) for row in rows)
+
+
 @pytest.mark.parametrize("kind", ["systemone", "decisions", "tei", "vllm-classify", "chat", "json"])
 def test_attributions_over_http_are_those_of_the_local_model(kind: str) -> None:
     local = FunctionClassifier(
