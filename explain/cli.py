@@ -11,7 +11,7 @@ import typer
 
 from explain import __version__
 from explain.command import FAILED, StageLines, run, spare_output, with_debug
-from explain.errors import ConfigurationError
+from explain.errors import ConfigurationError, EndpointError, SpentError
 from explain.plan_options import with_plan_options
 from explain.record import LogEntry, SystemIdentity
 from explain.record.rendering import require_own_reports
@@ -26,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+MODEL_HELP = "Folder or file of a saved model, a hub id, or the address of an endpoint."
 UNIT_HELP = "Feature: word (the default), token, sentence, or auto (long texts)."
 
 Out = Annotated[Path, typer.Option(help="Folder for the audit.")]
@@ -116,7 +117,7 @@ def demo(
 @with_debug
 @with_plan_options
 def audit(
-    model: Annotated[str, typer.Argument(help="Folder or file of a saved model, or a hub id.")],
+    model: Annotated[str, typer.Argument(help=MODEL_HELP)],
     data: Annotated[Path, typer.Argument(help="Table: .csv, .tsv, .jsonl, .json or .parquet.")],
     config: Annotated[
         Path | None, typer.Option(help="An audit.toml; other options win over what it says.")
@@ -140,8 +141,9 @@ def audit(
 
     Exit codes: 0 done, and no gating criterion failed (an inconclusive one is said, and does not
     fail); 1 a gating criterion failed, and nothing else; 2 usage or configuration, or a file that
-    cannot be read or written; 3 model or data cannot be used; 4 an unexpected error, whose
-    traceback --debug shows; 128 + n stopped by signal n, such as 130 for Ctrl+C.
+    cannot be read or written; 3 model or data cannot be used, or an endpoint ended before the audit
+    did; 4 what it may cost is spent (the report of what was measured is written); 70 an unexpected
+    error, whose traceback --debug shows; 128 + n stopped by signal n, such as 130 for Ctrl+C.
     """
     if criteria_only:
         _freeze(out, config, plan_options)
@@ -153,7 +155,7 @@ def audit(
 @app.command()
 @with_debug
 def text(
-    model: Annotated[str, typer.Argument(help="Folder or file of a saved model, or a hub id.")],
+    model: Annotated[str, typer.Argument(help=MODEL_HELP)],
     text: Annotated[str, typer.Argument(help="The text to explain.")],
     text_pair: Annotated[str | None, typer.Option(help="The second text of a pair.")] = None,
     method: Annotated[str, typer.Option(help="Attribution method.")] = "shap",
@@ -207,7 +209,7 @@ def text(
 @app.command()
 @with_debug
 def check_model(
-    model: Annotated[str, typer.Argument(help="Folder or file of a saved model, or a hub id.")],
+    model: Annotated[str, typer.Argument(help=MODEL_HELP)],
     pairs: Annotated[bool, typer.Option("--pairs", help="The model reads pairs of texts.")] = False,
     model_option: Options = None,
     trust: Trust = None,
@@ -285,15 +287,20 @@ def _audit(
     require_own_reports()
     from rich.console import Console
 
+    from explain.adapters import is_address
     from explain.auditing.archive import bind_criteria, write_into
     from explain.auditing.resolve import resolve
-    from explain.auditing.run import audit
+    from explain.auditing.run import ENDED, audit
     from explain.engine.progress import QUIET
     from explain.record.files import claimed
     from reports.terminal import print_audit
 
     QUIET.set(quiet)
     plan = resolve(config, plan_options).plan
+    if is_address(model) and plan.replay is None and "calls" not in plan.load_options:
+        from explain.adapters.remote import CALLS
+
+        plan = plan.override(endpoint={**plan.endpoint, "calls": out / CALLS})
     log: list[LogEntry] = []
     stage_lines = StageLines()
 
@@ -310,6 +317,9 @@ def _audit(
         if not quiet:
             print_audit(record, Console())
         print(page)
+    for entry in log:
+        if entry.event == ENDED:
+            raise (SpentError if entry.detail["spent"] else EndpointError)(entry.detail["reason"])
     if any(criterion.gating and criterion.verdict == "fail" for criterion in record.criteria):
         raise typer.Exit(FAILED)
 

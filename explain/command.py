@@ -16,16 +16,23 @@ from typing import Annotated, Any
 
 import typer
 
-from explain.errors import AdapterError, DataError, ExplainError, RecordError, SegmentationError
+from explain.errors import (
+    AdapterError,
+    DataError,
+    ExplainError,
+    RecordError,
+    SegmentationError,
+    SpentError,
+)
 from explain.record import LogEntry
 from explain.text.redaction import message, redacted
 
 __all__ = ["FAILED", "StageLines", "run", "spare_output", "with_debug"]
 
-FAILED, USAGE, UNUSABLE, UNEXPECTED = 1, 2, 3, 4
+FAILED, USAGE, UNUSABLE, SPENT, UNEXPECTED = 1, 2, 3, 4, 70
 """Exit codes: a gating criterion, or a check of a model, failed, and nothing else; usage,
 configuration, or a file or stream that cannot be read or written; model or data that could not be
-used; an error that nobody foresaw."""
+used; what a run may cost is spent; an error that nobody foresaw, EX_SOFTWARE of sysexits.h."""
 
 SIGNAL_CODE = 128
 """A run that a signal ends exits with this and the number of the signal, as shells report it."""
@@ -200,6 +207,8 @@ def _report(error: BaseException, debug: bool) -> int:
             print(_escape_control(redacted(line)), file=sys.stderr)
     if isinstance(error, ExplainError):
         _complain(str(error))
+        if isinstance(error, SpentError):
+            return SPENT
         unusable = (AdapterError, DataError, RecordError, SegmentationError)
         return UNUSABLE if isinstance(error, unusable) else USAGE
     if isinstance(error, KeyboardInterrupt):

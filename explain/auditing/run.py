@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import JsonValue
 
-from explain.adapters import Describable, TextClassifier, load, wrap
+from explain.adapters import Describable, PerTextClassifier, TextClassifier, load, wrap
 from explain.adapters.base import description_of
 from explain.attribution import AttributionSettings, TargetSpec
 from explain.auditing.criteria import FrozenCriteria, judge
@@ -35,7 +35,7 @@ from explain.data.dataset import Dataset, read_dataset
 from explain.engine import Engine
 from explain.engine.games import make_target
 from explain.engine.repeats import ask_again
-from explain.errors import ConfigurationError
+from explain.errors import ConfigurationError, EndpointError, PredictionError, SpentError
 from explain.evaluation.assessment import Assessment, evaluate_explanations
 from explain.record import (
     AuditRecord,
@@ -51,7 +51,10 @@ from explain.record import (
 from explain.text.redaction import REPLACEMENT, redacted_record
 from explain.text.spans import text_of
 
-__all__ = ["audit"]
+__all__ = ["ENDED", "audit"]
+
+ENDED = "endpoint ended"
+"""The event of the log that says that a model was asked no more, and why."""
 
 
 def audit(
@@ -96,12 +99,17 @@ def audit(
     if frozen.criteria:
         run_log.note("criteria frozen", sha256=frozen.sha256, on=frozen.frozen_on.isoformat())
     with run_log.stage("load"):
-        classifier = _classifier(model, plan.model_options)
+        classifier = _classifier(model, plan.load_options)
         setting = AttributionSettings.of(
             classifier, unit=plan.unit, masker=plan.masker, seed=plan.seed
         )
         loaded = _read(classifier, data, plan)
-    evidence = _measure(loaded, resolved, setting, run_log)
+    try:
+        evidence = _measure(loaded, resolved, setting, run_log)
+    except PredictionError as error:
+        raise _end_of(classifier) or error from error
+    if (end := _end_of(classifier)) is not None:
+        run_log.note(ENDED, reason=str(end), spent=isinstance(end, SpentError))
     arguments: dict[str, JsonValue] = {
         **_arguments(resolved),
         "model": str(model) if isinstance(model, str | Path) else loaded.description.name,
@@ -243,7 +251,10 @@ def _with_attributions(
 def _arguments(to_do: ResolvedPlan) -> dict[str, JsonValue]:
     """Return what was asked for, as the record keeps it."""
     plan = to_do.plan
-    left_out = {"tolerance", "budget", "criteria", "system", "check_options", "training"}
+    left_out = {
+        "tolerance", "budget", "criteria", "system", "check_options", "training",
+        "kind", "replay", "endpoint",  # What is sent to an endpoint is a fact of the model.
+    }  # fmt: skip
     return {
         **{name: value for name, value in plan if name not in left_out},
         "slices": list(plan.slices),
@@ -281,6 +292,11 @@ def _classifier(model: Any, options: Mapping[str, Any]) -> TextClassifier:
             f"a live object is not loaded, so it has no {min(options)}; leave model_options out"
         )
     return wrap(model)
+
+
+def _end_of(model: TextClassifier) -> EndpointError | None:
+    """Return why a model was asked no more; None if it was, or cannot say so."""
+    return model.ended if isinstance(model, PerTextClassifier) else None
 
 
 def _target_label(target: TargetSpec, model: TextClassifier) -> str | None:

@@ -1,7 +1,8 @@
 """A command ends with the exit code of its work, whatever streams, signals and models do.
 
 The codes are those that the README states: 0 done, 1 a gate failed and nothing else, 2 usage or
-what cannot be read or written, 3 model or data, 4 unexpected, 128 + n signal n.
+what cannot be read or written, 3 model or data, 4 a budget that is spent, 70 unexpected, 128 + n
+signal n.
 """
 
 import os
@@ -141,7 +142,7 @@ MODELS = [
     (with_model("closes-descriptors", FAILS), 1, ""),
     (with_model("exits-loaded"), 3, "cannot be loaded: SystemExit: 0"),
     (with_model("pipe-loaded"), 3, "cannot be loaded: BrokenPipeError"),
-    (with_model("quits-loaded"), 4, "unexpected error: Quit: at once; run again with --debug"),
+    (with_model("quits-loaded"), 70, "unexpected error: Quit: at once; run again with --debug"),
 ]
 
 CASES = [*STREAMS, *((command, "", code, says) for command, code, says in (*FILES, *MODELS))]
@@ -191,7 +192,7 @@ def test_the_exit_code_is_that_of_the_work(
 
 def test_debug_shows_where_an_unexpected_error_comes_from(folder: Path) -> None:
     done = run(folder, with_model("quits-loaded") + " --debug")
-    assert done.returncode == 4
+    assert done.returncode == 70
     assert "in quit_at_once" in done.stderr
     assert done.stderr.splitlines()[-1] == "explain: unexpected error: Quit: at once"
 
