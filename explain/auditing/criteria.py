@@ -28,7 +28,7 @@ from explain.record import (
     Section,
     Sentence,
     Verdict,
-    joined,
+    join_sentences,
 )
 from explain.statistics.adjustments import holm
 
@@ -221,7 +221,7 @@ def _missing(criterion: Criterion, sections: Sequence[Section]) -> str:
         if section.id == check and section.skipped is not None
     ]
     if skipped:
-        return joined("not measured.", joined(*skipped, by="; "))
+        return join_sentences("not measured.", join_sentences(*skipped, by="; "))
     for field, value in criterion.of.items():
         values = {measure.of.get(field, "") for measure in alike}
         if value not in values:

@@ -16,7 +16,7 @@ from explain.record import (
     Table,
     Task,
     Unit,
-    joined,
+    join_sentences,
 )
 from explain.statistics.intervals import count, mean
 
@@ -75,7 +75,7 @@ class ExplanationsCheck:
         return Section(
             id=self.id,
             title=self.title,
-            summary=joined(
+            summary=join_sentences(
                 Sentence(
                     EXPLAINED[context.model.task] if context.target is None else EXPLAINED_TARGET,
                     n=len(explained),

@@ -26,7 +26,7 @@ from explain.record import (
     Table,
     Task,
     Unit,
-    joined,
+    join_sentences,
 )
 from explain.statistics.intervals import proportion
 from explain.text.spans import Text, text_of
@@ -319,7 +319,7 @@ def _summary(context: AuditContext, trials: Sequence[_Trial], n: int) -> str:
             "The same text, scored again, does not always get the same answer (largest change "
             "{largest:.1e})."
         )
-    return joined(Sentence(template, largest=again.largest), method)
+    return join_sentences(Sentence(template, largest=again.largest), method)
 
 
 def _findings(context: AuditContext, trials: Sequence[_Trial]) -> tuple[Finding, ...]:
@@ -361,7 +361,7 @@ def _finding(context: AuditContext, trial: _Trial) -> Finding:
         )
     worst = np.argsort(-trial.changes, kind="stable")[:3]
     return Finding(
-        claim=joined(claim, change),
+        claim=join_sentences(claim, change),
         severity="critical" if trial.flips.any() else "major",
         measure=next(iter(trial.measures(context.model.task))),
         evidence=("stability", *(context.instances[trial.rows[i]].id for i in worst)),

@@ -4,7 +4,7 @@ from collections import Counter
 
 from explain.checks.base import AuditContext
 from explain.checks.base.guarded import MOST_REASONS
-from explain.record import Finding, Measure, Section, Sentence, Severity, Table, joined
+from explain.record import Finding, Measure, Section, Sentence, Severity, Table, join_sentences
 from explain.statistics.intervals import proportion
 from explain.text.redaction import message
 
@@ -93,7 +93,7 @@ def _findings(share: Measure, failed: int, reasons: Counter[str]) -> tuple[Findi
     )
     more = Sentence("{n} more {n:reason is|reasons are} listed.", n=len(reasons) - 1)
     finding = Finding(
-        claim=joined(claim, more if len(reasons) > 1 else ""),
+        claim=join_sentences(claim, more if len(reasons) > 1 else ""),
         severity=_severity(share),
         measure=share,
         evidence=(UNANSWERED,),

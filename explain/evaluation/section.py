@@ -19,7 +19,7 @@ from explain.record import (
     Section,
     Sentence,
     Table,
-    joined,
+    join_sentences,
 )
 from explain.statistics.intervals import clustered_proportion, mean, proportion
 
@@ -122,10 +122,10 @@ def _summary(trust: Sequence[MethodTrust]) -> str:
         Sentence("{grade} for {methods:and}", grade=grade, methods=by_grade[grade])
         for grade in sorted(by_grade)
     ]
-    return joined(
+    return join_sentences(
         Sentence(
             "Each method was tried on this model and got a grade, A being the best: {grades}.",
-            grades=joined(*grades, by="; "),
+            grades=join_sentences(*grades, by="; "),
         ),
         "Do not rely on explanations of grade D." if "D" in by_grade else "",
     )
@@ -135,7 +135,9 @@ def _grades(trust: Sequence[MethodTrust]) -> Table:
     return Table(
         title="Grades",
         columns=("method", "grade", "why no better, and what was not measured"),
-        rows=tuple((m.method, m.grade, joined(*m.reasons) or "nothing was flagged") for m in trust),
+        rows=tuple(
+            (m.method, m.grade, join_sentences(*m.reasons) or "nothing was flagged") for m in trust
+        ),
         note=_RULE,
     )
 
@@ -216,7 +218,7 @@ def _control(control: PositiveControl) -> Table:
             "at least {limit:percent} is required. The rules are {rules}. Where a rule holds, "
             "{bonus:.3g} is added to the score of one label.",
             limit=LEAST_RECALL,
-            rules=joined(*rules, by="; "),
+            rules=join_sentences(*rules, by="; "),
             bonus=max((rule.bonus for rule in control.rules), default=0.0),
         ),
     )

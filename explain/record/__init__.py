@@ -65,7 +65,7 @@ from explain.record.sections import (
     Section,
     Skipped,
 )
-from explain.record.sentences import Estimate, Sentence, SentenceLike, SentenceValue, joined
+from explain.record.sentences import Estimate, Sentence, SentenceLike, SentenceValue, join_sentences
 
 __all__ = [
     "PICKLE_FACT",
@@ -127,6 +127,6 @@ __all__ = [
     "Unit",
     "Verdict",
     "hash_of",
-    "joined",
+    "join_sentences",
     "label_name",
 ]

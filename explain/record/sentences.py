@@ -9,9 +9,9 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from explain.record.base import Record, Unit
-from explain.record.wording import decimal, estimated, listed, percent, points, signed
+from explain.record.wording import decimal, estimated, list_of, percent, points, signed
 
-__all__ = ["Estimate", "Sentence", "SentenceLike", "SentenceValue", "joined"]
+__all__ = ["Estimate", "Sentence", "SentenceLike", "SentenceValue", "join_sentences"]
 
 
 class Estimate(Record):
@@ -107,12 +107,12 @@ SentenceLike: TypeAlias = Annotated[str, Sentence]
 """A sentence, or a string that has no fields: a constant, or what somebody else wrote."""
 
 
-def joined(*sentences: str, by: str = " ") -> str:
+def join_sentences(*sentences: str, by: str = " ") -> str:
     """Return sentences as one, without those that are empty.
 
     Examples
     --------
-    >>> joined("One row.", "", Sentence("{n} columns.", n=2))
+    >>> join_sentences("One row.", "", Sentence("{n} columns.", n=2))
     'One row. 2 columns.'
     """
     some = [sentence for sentence in sentences if sentence]
@@ -203,7 +203,7 @@ def _estimate(value: Estimate, spec: str) -> str:
 
 def _several(texts: tuple[str, ...], spec: str) -> str:
     *quoted, joint = spec.split("-")
-    return listed([f'"{text}"' for text in texts] if quoted else texts, joint)
+    return list_of([f'"{text}"' for text in texts] if quoted else texts, joint)
 
 
 def _number(value: float | None, spec: str) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import expit, logit
 
-from explain.record import Measure, Sentence, Unit, joined
+from explain.record import Measure, Sentence, Unit, join_sentences
 
 __all__ = [
     "CONFIDENCE",
@@ -288,7 +288,7 @@ def infinitesimal_jackknife(
         lower=float(expit(logit(value) - half)),
         upper=float(expit(logit(value) + half)),
         n=n,
-        method=joined(
+        method=join_sentences(
             "infinitesimal jackknife, logit scale",
             "clustered" if n < len(influence) else "",
             by=", ",

@@ -29,7 +29,7 @@ from explain.checks.base.identity_terms import (
 from explain.checks.fairness.rates import impact_ratio
 from explain.errors import ConfigurationError
 from explain.record import AuditRecord, Section
-from explain.record.wording import listed
+from explain.record.wording import list_of
 from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import mean, proportion
 from tests.helpers.demo import DEMO
@@ -225,9 +225,9 @@ def test_a_swap_keeps_case_and_mends_the_article(
 
 
 def test_long_lists_are_cut() -> None:
-    assert listed([]) == ""
-    assert listed(["a"]) == "a"
-    assert listed(list("abcdefgh")) == "a, b, c, d, e, f or 2 more"
+    assert list_of([]) == ""
+    assert list_of(["a"]) == "a"
+    assert list_of(list("abcdefgh")) == "a, b, c, d, e, f or 2 more"
 
 
 # ── What is found ─────────────────────────────────────────────────────────────────────────────────

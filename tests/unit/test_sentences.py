@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 import explain
-from explain.record import Estimate, Measure, Sentence, SentenceLike, joined
+from explain.record import Estimate, Measure, Sentence, SentenceLike, join_sentences
 from explain.record.sentences import SentenceValue
 
 ROOT = Path(explain.__file__).parent
@@ -50,7 +50,7 @@ def test_a_string_that_is_no_sentence_stays_as_it_is_whatever_braces_it_has(text
 @given(st.lists(st.text()))
 def test_joined_sentences_read_as_one_and_each_keeps_its_template(texts: list[str]) -> None:
     sentences = [Sentence("<{text}>", text=text) for text in texts]
-    whole = joined("", *sentences, "")
+    whole = join_sentences("", *sentences, "")
     assert whole == " ".join(f"<{text}>" for text in texts)
     if len(sentences) == 1:
         assert whole is sentences[0]

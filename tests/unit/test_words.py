@@ -60,9 +60,6 @@ STILL_TO_RENAME: dict[str, str] = {
     "explain/checks/shortcuts/spurious_words.py": "MARKED tested",
     "explain/checks/shortcuts/word_order.py": "_exchanged",
     "explain/checks/stability.py": "_changed _lost _scored",
-    "explain/record/instances.py": "given",
-    "explain/record/sentences.py": "joined",
-    "explain/record/wording.py": "listed",
 }
 """Banned names by file: this only gets shorter. Fields of a record go with its schema."""
 

@@ -12,7 +12,7 @@ from scipy import stats
 
 from explain.checks.base import LEVEL
 from explain.checks.base.labelled_rows import LabelledRows
-from explain.record import Finding, Measure, Sentence, Table, joined
+from explain.record import Finding, Measure, Sentence, Table, join_sentences
 from explain.statistics.bootstrap import CONFIDENCE, paired_difference
 from explain.text.spans import words
 
@@ -163,7 +163,7 @@ def table(baselines: Sequence[BaselineModel]) -> Table:
         title="Comparison with simple baselines",
         columns=("baseline", "accuracy", "the model's accuracy minus that", "p (McNemar)"),
         rows=tuple((model.name, model.accuracy, model.difference, model.p) for model in baselines),
-        note=joined(p, "" if any(model.is_fitted for model in baselines) else too_few),
+        note=join_sentences(p, "" if any(model.is_fitted for model in baselines) else too_few),
     )
 
 

@@ -8,7 +8,7 @@ from explain.checks.base import AuditContext, Check, not_measured
 from explain.data.dataset import Dataset
 from explain.engine.pulse import Watch
 from explain.errors import ConfigurationError
-from explain.record import Section, Sentence, Table, joined
+from explain.record import Section, Sentence, Table, join_sentences
 from explain.text.spans import text_of
 
 __all__ = ["MOST_LOST", "run_guarded", "with_losses"]
@@ -100,7 +100,9 @@ def with_losses(section: Section, watch: Watch, dataset: Dataset, asker: str) ->
     )
     return section.model_copy(
         update={
-            "summary": joined(section.summary, Sentence("{no_answer}.", no_answer=no_answer)),
+            "summary": join_sentences(
+                section.summary, Sentence("{no_answer}.", no_answer=no_answer)
+            ),
             "tables": (*section.tables, table),
         }
     )

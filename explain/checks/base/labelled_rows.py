@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from explain.checks.base import AuditContext, TableRow
 from explain.data.dataset import Row
-from explain.record import InstanceRecord, Measure, Sentence, joined
+from explain.record import InstanceRecord, Measure, Sentence, join_sentences
 from explain.statistics.bootstrap import Resamples, clusters_of, resample
 from explain.statistics.intervals import clustered_proportion, proportion
 
@@ -157,7 +157,7 @@ class LabelledRows:
                     n=int(self.clusters.max()) + 1,
                 )
             )
-        return joined(*notes)
+        return join_sentences(*notes)
 
     def left_out(self, numbers: str) -> str:
         """Return which numbers leave out the rows without an answer; nothing if there are none.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from explain.checks.base.decisions import TestedClaim
-from explain.record import Figure, Finding, Measure, Table, joined
+from explain.record import Figure, Finding, Measure, Table, join_sentences
 
 __all__ = ["Part"]
 
@@ -40,6 +40,6 @@ class Part:
             (*self.findings, *other.findings),
             (*self.figures, *other.figures),
             (*self.claims, *other.claims),
-            joined(self.sentence, other.sentence),
+            join_sentences(self.sentence, other.sentence),
             self.n_tried + other.n_tried,
         )

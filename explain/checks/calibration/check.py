@@ -33,7 +33,7 @@ from explain.record import (
     Sentence,
     Table,
     Task,
-    joined,
+    join_sentences,
 )
 from explain.statistics.bootstrap import CONFIDENCE
 from explain.statistics.intervals import clustered_proportion, proportion
@@ -92,7 +92,7 @@ class CalibrationCheck:
         return Section(
             id=self.id,
             title=self.title,
-            summary=joined(
+            summary=join_sentences(
                 _summary(context.model.task, decisions, gap, error),
                 sample.note(),
                 labelled.left_out("All numbers"),
@@ -122,7 +122,7 @@ def _summary(task: Task, decisions: Decisions, gap: Measure, error: Measure) -> 
         "With fewer than {fewest} answers, no interval for this can be relied on.",
         fewest=FEWEST_FOR_INTERVAL,
     )
-    return joined(average, typical, "" if error.lower is not None else few)
+    return join_sentences(average, typical, "" if error.lower is not None else few)
 
 
 def _figure(decisions: Decisions) -> ReliabilityFigure:
@@ -153,7 +153,7 @@ def _figure(decisions: Decisions) -> ReliabilityFigure:
     independent = "The band assumes that answers are independent of each other."
     return ReliabilityFigure(
         title="Confidence and accuracy",
-        description=joined(description, "" if decisions.clusters is None else independent),
+        description=join_sentences(description, "" if decisions.clusters is None else independent),
         bins=tuple(bins),
     )
 
@@ -263,7 +263,7 @@ def _gap_finding(
         severity="major" if claim == OVER else "minor",
         measure=gap,
         evidence=(section,),
-        suggestion=joined(
+        suggestion=join_sentences(
             "Recalibrate the probabilities on held-out rows before you set a threshold on them.",
             scaling,
         ),

@@ -24,7 +24,7 @@ from explain.checks.data.metrics import (
     WRONG_LABELS,
 )
 from explain.checks.data.overlap import overlap_with_training
-from explain.record import Finding, Measure, MetricSpec, Section, Sentence, Table, joined
+from explain.record import Finding, Measure, MetricSpec, Section, Sentence, Table, join_sentences
 from explain.statistics.bootstrap import CONFIDENCE, resample
 from explain.statistics.intervals import count, proportion
 from explain.text.spans import text_of
@@ -85,7 +85,7 @@ def _summary(n: int, rows: int, cut: int) -> str:
             "The model read {cut} {cut:text|texts} only in part; what it never read is marked.",
             cut=cut,
         )
-    return joined(
+    return join_sentences(
         Sentence("{n} of {rows} {rows:row was|rows were} scored.", n=n, rows=rows), reading
     )
 
@@ -224,5 +224,5 @@ def _labels(context: AuditContext) -> Table:
         title="Labels",
         columns=("label", *given_column, "predicted"),
         rows=tuple(map(row, ordered)),
-        note=joined("Share of the rows, with its interval.", order),
+        note=join_sentences("Share of the rows, with its interval.", order),
     )

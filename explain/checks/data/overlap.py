@@ -12,7 +12,7 @@ from explain.checks.data.common import SECTION, significantly_above
 from explain.checks.data.duplicates import MOST_COMPARED, MOST_TRAINING, Pair, near_duplicates
 from explain.checks.data.labels import MOST_LISTED, shown_text
 from explain.checks.data.metrics import TRAINING_OVERLAP
-from explain.record import Finding, InstanceRecord, Measure, Sentence, Table, joined
+from explain.record import Finding, InstanceRecord, Measure, Sentence, Table, join_sentences
 from explain.statistics.intervals import proportion
 
 __all__ = ["overlap_with_training"]
@@ -73,7 +73,7 @@ def _finding(
         unseen=on_unseen,
     )
     return Finding(
-        claim=joined(claim, comparison if on_seen.n and on_unseen.n else ""),
+        claim=join_sentences(claim, comparison if on_seen.n and on_unseen.n else ""),
         severity="critical",
         measure=share,
         evidence=(SECTION, *examples),

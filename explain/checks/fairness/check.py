@@ -21,7 +21,7 @@ from explain.checks.fairness.metrics import (
 )
 from explain.checks.fairness.named_errors import compare_errors
 from explain.checks.fairness.neutral_sentences import compare_sentences
-from explain.record import MetricSpec, Section, Sentence, joined
+from explain.record import MetricSpec, Section, Sentence, join_sentences
 
 __all__ = ["FairnessCheck"]
 
@@ -106,7 +106,7 @@ def _summary(
     n_claims: int,
     n_findings: int,
 ) -> str:
-    return joined(
+    return join_sentences(
         Sentence(
             "We tested {tested} {tested:difference|differences} between people.", tested=n_claims
         ),
@@ -150,7 +150,7 @@ def _grouping(context: AuditContext) -> str:
         unanswered=unanswered,
         n=unanswered + len(context.instances),
     )
-    return joined(
+    return join_sentences(
         Sentence("Groups are compared by the column {column}.", column=context.group),
         failed if unanswered else "",
     )

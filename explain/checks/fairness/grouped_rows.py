@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from explain.checks.base.decisions import TestedClaim
 from explain.checks.fairness.rates import Rates, higher_share_p_value, hits_of
-from explain.record import Finding, Measure, Sentence, Severity, joined
+from explain.record import Finding, Measure, Sentence, Severity, join_sentences
 from explain.statistics.intervals import proportion
 
 __all__ = ["GroupedRows"]
@@ -112,7 +112,7 @@ class GroupedRows:
             all(large(*pair) for pair in pairs),
             tuple(topics),
             Finding(
-                claim=joined(sentence, details),
+                claim=join_sentences(sentence, details),
                 severity=severity,
                 measure=share,
                 evidence=("fairness",),
@@ -129,7 +129,7 @@ class GroupedRows:
         """
         failed = int((~self.answered).sum())
         not_listed = len(self.names) - len(self.largest)
-        return joined(
+        return join_sentences(
             meaning,
             Sentence(
                 "{failed} of {n} {n:row|rows} got no answer.", failed=failed, n=len(self.answered)

@@ -29,7 +29,7 @@ from explain.checks.fairness.rates import (
     ratio_of,
     ratio_sentence,
 )
-from explain.record import IntervalsFigure, Measure, Sentence, Table, joined
+from explain.record import IntervalsFigure, Measure, Sentence, Table, join_sentences
 
 __all__ = ["compare_groups"]
 
@@ -119,7 +119,7 @@ def _selection(
             severity="major",
             template=SELECTED,
             decision=decision.verb,
-            details=joined(
+            details=join_sentences(
                 ratio_sentence(ratio_of(rest[g], shares[g], decision)),
                 due_decisions(right, groups.member == g),
             ),

@@ -16,7 +16,7 @@ from explain.checks.base.part import Part
 from explain.checks.fairness.metrics import SWAP_FLIP_RATE
 from explain.checks.fairness.named_errors import FEWEST_TEXTS
 from explain.checks.fairness.neutral_sentences import DISCOVERY_LEVEL, MOST_LISTED, topics_of
-from explain.record import Cell, Finding, Measure, Sentence, Table, joined
+from explain.record import Cell, Finding, Measure, Sentence, Table, join_sentences
 from explain.statistics.intervals import clustered_proportion, mean, proportion
 from explain.text.spans import Text, text_of
 
@@ -226,7 +226,7 @@ class _Swaps:
         examples = texts[np.argsort(-gaps, kind="stable")[:3]].tolist()
         changed = set(texts[gaps > 0].tolist())
         finding = Finding(
-            claim=joined(
+            claim=join_sentences(
                 Sentence(
                     "Changing only the {kind} changes the decision. With {names:quoted-or}, "
                     "{share} of {change.n} {change.n:text|texts} are {decision}; with "

@@ -46,7 +46,7 @@ from explain.record import (
     Section,
     Sentence,
     Table,
-    joined,
+    join_sentences,
 )
 from explain.statistics.intervals import proportion
 
@@ -120,7 +120,7 @@ def _single_label(check: Check, sample: LabelledRows) -> Section:
     return Section(
         id=check.id,
         title=check.title,
-        summary=joined(
+        summary=join_sentences(
             _summary(accuracy, baselines[0].accuracy, len(sample), len(labels)),
             sample.note(),
             _without_failures(sample),
@@ -185,7 +185,7 @@ def _summary(accuracy: Measure, majority: Measure, n: int, n_labels: int) -> str
         per_label=n / n_labels,
         n_labels=n_labels,
     )
-    return joined(right, sparse if _too_sparse(n_labels, n) else "")
+    return join_sentences(right, sparse if _too_sparse(n_labels, n) else "")
 
 
 def _confusion_figure(labels: Sequence[str], counts: NDArray[np.int64]) -> ConfusionFigure:

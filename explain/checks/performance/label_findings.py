@@ -9,7 +9,7 @@ from scipy import stats
 
 from explain.checks.base import LEVEL
 from explain.checks.performance.metrics import RECALL
-from explain.record import Finding, Sentence, joined
+from explain.record import Finding, Sentence, join_sentences
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.intervals import proportion
 
@@ -64,7 +64,7 @@ def dead_labels(
     recall = proportion(RECALL.name(label=label), right, n)
     return [
         Finding(
-            claim=joined(
+            claim=join_sentences(
                 Sentence(
                     "The model hardly ever answers {label:quoted}: {predictions} "
                     "{predictions:time|times}, "
@@ -132,7 +132,7 @@ def swapped_labels(section: str, labels: Sequence[str], counts: NDArray[np.int64
     share = proportion(name, crossed, n)
     return [
         Finding(
-            claim=joined(
+            claim=join_sentences(
                 Sentence(
                     "The labels {first:quoted} and {second:quoted} are exchanged: for {share} of "
                     "their {share.n} texts the model answers the other one.",

@@ -12,7 +12,7 @@ from explain.checks.performance.label_findings import dead_labels
 from explain.checks.performance.metrics import HAMMING_LOSS, MACRO_F1, MICRO_F1
 from explain.checks.performance.per_class import PerClass
 from explain.checks.performance.roc import ranking_measures
-from explain.record import Measure, Section, Sentence, joined
+from explain.record import Measure, Section, Sentence, join_sentences
 
 __all__ = ["micro_f1_of", "performance"]
 
@@ -36,7 +36,7 @@ def performance(check: Check, sample: LabelledRows) -> Section:
     return Section(
         id=check.id,
         title=check.title,
-        summary=joined(
+        summary=join_sentences(
             _summary(subset, hamming, len(wrong), context.model.labels),
             sample.note(),
             sample.left_out("AUROC and AUPRC"),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from explain.checks.base.labelled_rows import LabelledRows
 from explain.checks.performance.confusion import Totals, f1_of
 from explain.checks.performance.metrics import PRECISION, RECALL
-from explain.record import IntervalsFigure, Measure, MetricSpec, Sentence, Table, joined
+from explain.record import IntervalsFigure, Measure, MetricSpec, Sentence, Table, join_sentences
 from explain.statistics.bootstrap import Resamples
 
 __all__ = ["MOST_DRAWN", "PerClass"]
@@ -101,7 +101,7 @@ class PerClass:
                 )
                 for i in order
             ),
-            note=joined(
+            note=join_sentences(
                 "Precision: share of the rows predicted as this label that have it. Recall: share "
                 "of the rows with this label that are predicted as it. F1: the harmonic mean of "
                 "the two.",
@@ -154,7 +154,7 @@ class PerClass:
         )
         return IntervalsFigure(
             title="Labels with the lowest recall",
-            description=joined(lowest, absent if len(recalls) < len(self.labels) else ""),
+            description=join_sentences(lowest, absent if len(recalls) < len(self.labels) else ""),
             measures=tuple(recalls[:MOST_DRAWN]),
             reference=overall.value,
             reference_label=overall.name,

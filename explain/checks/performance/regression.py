@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from explain.checks.base import LEVEL, Check, not_measured
 from explain.checks.base.labelled_rows import LabelledRows
 from explain.checks.performance.metrics import MEAN_ABSOLUTE_ERROR, R2, SPEARMAN
-from explain.record import Finding, InstanceLink, Measure, Section, Sentence, Table, joined
+from explain.record import Finding, InstanceLink, Measure, Section, Sentence, Table, join_sentences
 from explain.statistics.bootstrap import bootstrap
 
 __all__ = ["performance", "spearman"]
@@ -23,7 +23,7 @@ def performance(check: Check, labelled_rows: LabelledRows) -> Section:
     sample = labelled_rows.answered_rows
     if not len(sample):
         return not_measured(check, "no labelled row got an answer")
-    labels = np.array([float(i.given[0]) for i in sample.instances if i.given])
+    labels = np.array([float(i.labels[0]) for i in sample.instances if i.labels])
     predicted = sample.context.scores[sample.rows, 0]
     error, centred = np.abs(predicted - labels), labels - labels.mean()
     resampled = sample.resample(
@@ -37,7 +37,7 @@ def performance(check: Check, labelled_rows: LabelledRows) -> Section:
     return Section(
         id=check.id,
         title=check.title,
-        summary=joined(
+        summary=join_sentences(
             _summary(absolute, r2, len(labels)),
             sample.note(),
             labelled_rows.left_out("All numbers"),
@@ -59,7 +59,7 @@ def _summary(absolute: Measure, r2: Measure, n: int) -> str:
         "It explains {r2.value:percent} of the variance of the given numbers.",
         r2=r2,
     )
-    return joined(error, "" if r2.value is None else variance)
+    return join_sentences(error, "" if r2.value is None else variance)
 
 
 def _r2(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -29,7 +29,7 @@ from explain.record import (
     Section,
     Sentence,
     Table,
-    joined,
+    join_sentences,
 )
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.intervals import mean
@@ -188,7 +188,7 @@ def _shift(edited: Intervention, name: str) -> Measure:
 
 def _summary(rates: dict[str, Measure], n_texts: int, n_findings: int) -> str:
     change, worst = max(rates.items(), key=lambda entry: entry[1].value or 0)
-    return joined(
+    return join_sentences(
         Sentence(
             HARMFUL if n_findings else HARMLESS,
             most=MOST_FLIPS,
@@ -260,7 +260,7 @@ def _finding(
         if transform is not worst
     )
     return Finding(
-        claim=joined(claim, *similar),
+        claim=join_sentences(claim, *similar),
         severity="minor" if worst.visible else "major",
         measure=rate,
         evidence=("robustness", *(context.instances[row].id for row in flipped)),

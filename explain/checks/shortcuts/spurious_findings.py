@@ -8,7 +8,15 @@ from numpy.typing import NDArray
 from explain.checks.base.intervention import Intervention
 from explain.checks.base.phrases import Phrase
 from explain.checks.shortcuts.search import Candidate, ShortcutSearch, TestedCandidate
-from explain.record import Figure, Finding, IntervalsFigure, Measure, Sentence, Table, joined
+from explain.record import (
+    Figure,
+    Finding,
+    IntervalsFigure,
+    Measure,
+    Sentence,
+    Table,
+    join_sentences,
+)
 from explain.statistics.intervals import mean, proportion
 
 __all__ = [
@@ -94,7 +102,7 @@ def decisive_finding(
         label=label,
     )
     return Finding(
-        claim=joined(claim, other_words, wrong if misleads else ""),
+        claim=join_sentences(claim, other_words, wrong if misleads else ""),
         severity="critical" if misleads else "major",
         measure=tested.changed_confident,
         evidence=(SECTION, *_evidence(search, tested.into_confident, changed)),

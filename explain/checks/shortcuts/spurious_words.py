@@ -27,7 +27,7 @@ from explain.checks.shortcuts.spurious_findings import (
     surface_of,
     table_of,
 )
-from explain.record import Measure, Sentence, joined
+from explain.record import Measure, Sentence, join_sentences
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import proportion
@@ -99,7 +99,7 @@ def find_spurious_words(search: ShortcutSearch, most_screened: int, most_confirm
         [table_of(search, all_tested)],
         findings,
         figures_of(all_tested),
-        sentence=joined(result if findings else "No word or phrase is a shortcut.", method),
+        sentence=join_sentences(result if findings else "No word or phrase is a shortcut.", method),
         n_tried=len(candidates),
     )
 

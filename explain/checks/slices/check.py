@@ -40,7 +40,7 @@ from explain.record import (
     Sentence,
     Severity,
     Table,
-    joined,
+    join_sentences,
 )
 from explain.text.spans import words as words_of
 
@@ -121,7 +121,7 @@ class SlicesCheck:
         return Section(
             id=self.id,
             title=self.title,
-            summary=joined(
+            summary=join_sentences(
                 _declared_sentence(len(declared)),
                 self._searched(len(rows), len(candidates), len(promising)),
                 _result(overall, len(worse)),
@@ -221,7 +221,7 @@ def _finding(
         key=lambda i: (-losses.values[i], -(instances[i].probability or 0), instances[i].id),
     )
     return Finding(
-        claim=joined(_claim(test), _more_slices(more)),
+        claim=join_sentences(_claim(test), _more_slices(more)),
         severity=_severity(test, losses),
         measure=test.measure,
         evidence=(SlicesCheck.id, *(instances[i].id for i in ranked[:MOST_EVIDENCE])),

@@ -122,11 +122,12 @@ class Losses:
 
 def loss_of(instance: InstanceRecord) -> float:
     """Return 1 for a wrong prediction and 0 for a right one, or the squared error of a number."""
-    if instance.given is None:
-        return float(not instance.right)
-    if instance.predictions is None:
-        return (float(instance.given[0]) - instance.scores[0]) ** 2
-    return float({p.label for p in instance.predictions} != set(instance.given))
+    labels = instance.labels or ()
+    if instance.predictions is not None:
+        return float({prediction.label for prediction in instance.predictions} != set(labels))
+    if instance.probability is None:
+        return (float(labels[0]) - instance.scores[0]) ** 2
+    return float(not instance.right)
 
 
 def compare_with_rest(
