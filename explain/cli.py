@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from explain.command import FAILED, run, spare_output, with_debug
-from explain.errors import ConfigurationError
+from explain import __version__
+from explain.command import FAILED, StageLines, run, spare_output, with_debug
+from explain.errors import ConfigurationError, EndpointError, SpentError
 from explain.plan_options import with_plan_options
 from explain.record import LogEntry, SystemIdentity
 from explain.record.rendering import require_own_reports
@@ -25,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+MODEL_HELP = "Folder or file of a saved model, a hub id, or the address of an endpoint."
 UNIT_HELP = "Feature: word (the default), token, sentence, or auto (long texts)."
 
 Out = Annotated[Path, typer.Option(help="Folder for the audit.")]
@@ -52,6 +54,9 @@ Trust = Annotated[
 AllowPickle = Annotated[
     bool, typer.Option("--allow-pickle", help="Load a pickle, which can run any code.")
 ]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print the path of the report, and nothing else.")
+]
 Count = typer.Option("--explain", min=0, help="How many predictions to explain.")
 
 DEMO_NOTICE = (
@@ -61,9 +66,32 @@ DEMO_NOTICE = (
 )
 
 
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"explain-audit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def explain(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Explain and audit text classifiers."""
+
+
 @app.command()
 @with_debug
-def demo(out: Out = Path("audit"), instances: Annotated[int, Count] = 30, seed: Seed = 0) -> None:
+def demo(
+    out: Out = Path("audit"),
+    instances: Annotated[int, Count] = 30,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
     """Audit the small model that comes with the package. It is flawed on purpose."""
     system = SystemIdentity(
         name="support-router (demo)",
@@ -81,6 +109,7 @@ def demo(out: Out = Path("audit"), instances: Annotated[int, Count] = 30, seed: 
             out,
             None,
             {"label": "label", "instances": instances, "seed": seed, "system": system},
+            quiet,
         )
 
 
@@ -88,7 +117,7 @@ def demo(out: Out = Path("audit"), instances: Annotated[int, Count] = 30, seed: 
 @with_debug
 @with_plan_options
 def audit(
-    model: Annotated[str, typer.Argument(help="Folder or file of a saved model, or a hub id.")],
+    model: Annotated[str, typer.Argument(help=MODEL_HELP)],
     data: Annotated[Path, typer.Argument(help="Table: .csv, .tsv, .jsonl, .json or .parquet.")],
     config: Annotated[
         Path | None, typer.Option(help="An audit.toml; other options win over what it says.")
@@ -101,6 +130,7 @@ def audit(
     model_option: Options = None,
     trust: Trust = None,
     allow_pickle: AllowPickle = False,
+    quiet: Quiet = False,
     **plan_options: Any,
 ) -> None:
     """Audit a model on a table of texts, and write the report to a folder.
@@ -111,20 +141,21 @@ def audit(
 
     Exit codes: 0 done, and no gating criterion failed (an inconclusive one is said, and does not
     fail); 1 a gating criterion failed, and nothing else; 2 usage or configuration, or a file that
-    cannot be read or written; 3 model or data cannot be used; 4 an unexpected error, whose
-    traceback --debug shows; 128 + n stopped by signal n, such as 130 for Ctrl+C.
+    cannot be read or written; 3 model or data cannot be used, or an endpoint ended before the audit
+    did; 4 what it may cost is spent (the report of what was measured is written); 70 an unexpected
+    error, whose traceback --debug shows; 128 + n stopped by signal n, such as 130 for Ctrl+C.
     """
     if criteria_only:
         _freeze(out, config, plan_options)
         return
     options = _model_options(model_option, trust, allow_pickle)
-    _audit(model, data, out, config, {**plan_options, "model_options": options})
+    _audit(model, data, out, config, {**plan_options, "model_options": options}, quiet)
 
 
 @app.command()
 @with_debug
 def text(
-    model: Annotated[str, typer.Argument(help="Folder or file of a saved model, or a hub id.")],
+    model: Annotated[str, typer.Argument(help=MODEL_HELP)],
     text: Annotated[str, typer.Argument(help="The text to explain.")],
     text_pair: Annotated[str | None, typer.Option(help="The second text of a pair.")] = None,
     method: Annotated[str, typer.Option(help="Attribution method.")] = "shap",
@@ -178,7 +209,7 @@ def text(
 @app.command()
 @with_debug
 def check_model(
-    model: Annotated[str, typer.Argument(help="Folder or file of a saved model, or a hub id.")],
+    model: Annotated[str, typer.Argument(help=MODEL_HELP)],
     pairs: Annotated[bool, typer.Option("--pairs", help="The model reads pairs of texts.")] = False,
     model_option: Options = None,
     trust: Trust = None,
@@ -251,25 +282,44 @@ def _audit(
     out: Path,
     config: Path | None,
     plan_options: Mapping[str, object],
+    quiet: bool,
 ) -> None:
     require_own_reports()
     from rich.console import Console
 
+    from explain.adapters import is_address
     from explain.auditing.archive import bind_criteria, write_into
     from explain.auditing.resolve import resolve
-    from explain.auditing.run import audit
+    from explain.auditing.run import ENDED, audit
+    from explain.engine.progress import QUIET
     from explain.record.files import claimed
     from reports.terminal import print_audit
 
+    QUIET.set(quiet)
     plan = resolve(config, plan_options).plan
+    if is_address(model) and plan.replay is None and "calls" not in plan.load_options:
+        from explain.adapters.remote import CALLS
+
+        plan = plan.override(endpoint={**plan.endpoint, "calls": out / CALLS})
     log: list[LogEntry] = []
+    stage_lines = StageLines()
+
+    def note(entry: LogEntry) -> None:
+        log.append(entry)
+        if not quiet:
+            stage_lines(entry)
+
     with claimed(out) as folder:
         frozen = bind_criteria(out, plan.criteria)
-        record = audit(model, data, config=plan, criteria=frozen, log=log.append)
+        record = audit(model, data, config=plan, criteria=frozen, log=note)
         page = write_into(folder, record, log)
     with spare_output():
-        print_audit(record, Console())
+        if not quiet:
+            print_audit(record, Console())
         print(page)
+    for entry in log:
+        if entry.event == ENDED:
+            raise (SpentError if entry.detail["spent"] else EndpointError)(entry.detail["reason"])
     if any(criterion.gating and criterion.verdict == "fail" for criterion in record.criteria):
         raise typer.Exit(FAILED)
 

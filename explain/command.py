@@ -5,6 +5,7 @@ import inspect
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,21 +16,37 @@ from typing import Annotated, Any
 
 import typer
 
-from explain.errors import AdapterError, DataError, ExplainError, RecordError, SegmentationError
+from explain.errors import (
+    AdapterError,
+    DataError,
+    ExplainError,
+    RecordError,
+    SegmentationError,
+    SpentError,
+)
+from explain.record import LogEntry
 from explain.text.redaction import message, redacted
 
-__all__ = ["FAILED", "run", "spare_output", "with_debug"]
+__all__ = ["FAILED", "StageLines", "run", "spare_output", "with_debug"]
 
-FAILED, USAGE, UNUSABLE, UNEXPECTED = 1, 2, 3, 4
+FAILED, USAGE, UNUSABLE, SPENT, UNEXPECTED = 1, 2, 3, 4, 70
 """Exit codes: a gating criterion, or a check of a model, failed, and nothing else; usage,
 configuration, or a file or stream that cannot be read or written; model or data that could not be
-used; an error that nobody foresaw."""
+used; what a run may cost is spent; an error that nobody foresaw, EX_SOFTWARE of sysexits.h."""
 
 SIGNAL_CODE = 128
 """A run that a signal ends exits with this and the number of the signal, as shells report it."""
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 """Signals that end a run in an orderly way; Windows lacks the last."""
+
+STAGES = {
+    "load": "model and table loaded",
+    "predict": "rows scored",
+    "repeats": "model asked again",
+    "trust": "explanations tested",
+}
+"""What has been done when a stage ends; other stages are methods and checks, by their names."""
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")]
 
@@ -72,6 +89,21 @@ class Stream(TextIOWrapper):
         if self.write_error is None or reader_left:
             return None
         return getattr(self.write_error, "strerror", None) or str(self.write_error)
+
+
+class StageLines:
+    """A line on standard error for each stage of an audit, where there is no terminal for a bar."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def __call__(self, entry: LogEntry) -> None:
+        """Print the line of a stage that has ended."""
+        if entry.seconds is None or sys.stderr.isatty():
+            return
+        minutes, seconds = divmod(round(time.monotonic() - self._start), 60)
+        stage = STAGES.get(entry.event, entry.event.replace("_", " "))
+        print(f"explain: {minutes}:{seconds:02} {stage} ({entry.seconds:.1f} s)", file=sys.stderr)
 
 
 class CommandEnded(Exception):
@@ -175,6 +207,8 @@ def _report(error: BaseException, debug: bool) -> int:
             print(_escape_control(redacted(line)), file=sys.stderr)
     if isinstance(error, ExplainError):
         _complain(str(error))
+        if isinstance(error, SpentError):
+            return SPENT
         unusable = (AdapterError, DataError, RecordError, SegmentationError)
         return UNUSABLE if isinstance(error, unusable) else USAGE
     if isinstance(error, KeyboardInterrupt):

@@ -6,7 +6,9 @@
     ├── AdapterError             a model cannot be used
     │   ├── PredictionError      wrong shape, NaN, wrong label set
     │   ├── CapabilityError      no gradients, no mask token
-    │   └── UnsafeModelError     pickle, remote code
+    │   ├── UnsafeModelError     pickle, remote code
+    │   └── EndpointError        an endpoint refuses the key, answers in another format, is down
+    │       └── SpentError       what a run may cost is spent
     ├── ConfigurationError       unknown method, option or label; a value out of range
     ├── DataError                missing column, empty file, unreadable row
     ├── SegmentationError        a text that cannot be cut into features
@@ -25,10 +27,12 @@ __all__ = [
     "CapabilityError",
     "ConfigurationError",
     "DataError",
+    "EndpointError",
     "ExplainError",
     "PredictionError",
     "RecordError",
     "SegmentationError",
+    "SpentError",
     "UnsafeModelError",
     "nearest",
 ]
@@ -56,6 +60,14 @@ class CapabilityError(AdapterError):
 
 class UnsafeModelError(AdapterError):
     """Loading a model would run code that came with it (pickle, ``auto_map``, ``*.py``)."""
+
+
+class EndpointError(AdapterError):
+    """An endpoint cannot be used, now or any more: it is asked nothing further."""
+
+
+class SpentError(EndpointError):
+    """The calls, tokens or money that a run may cost are spent."""
 
 
 class ConfigurationError(ExplainError):

@@ -1,11 +1,9 @@
 """How exactly an attribution is known, and what warns of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import JsonValue
-
-from explain.record import Attribution, Group, JsonObject
+from explain.record import Attribution, Diagnostics, EndedBy, Group
 from explain.record.wording import decimal, percent, signed
 from reports.numbers import bare, count
 from reports.precision import precision_warnings, repeats_note
@@ -29,7 +27,7 @@ LARGE_GAP = 0.05
 
 _TITLES = {"shap": "SHAP", "lime": "LIME"}
 
-_ENDINGS = {
+_ENDINGS: dict[EndedBy, str] = {
     "exact": "Exact values, computed from {}",
     "enumeration": "Computed from {}, which are all that there are",
     "tolerance": "Computed from {}; stopped when the error was as small as requested",
@@ -55,7 +53,7 @@ class MethodView:
     """The error of the method in words."""
     ending: str
     """Why it stopped to ask, in a sentence; nothing if it does not say."""
-    ends: str
+    ends_note: str
     """What is explained, from v(empty) to v(N)."""
     warnings: tuple[str, ...]
     quality: TableView | None
@@ -100,7 +98,7 @@ def method_view(attribution: Attribution, own_warnings: Sequence[str]) -> Method
                 ),
             )
         ),
-        ends=(
+        ends_note=(
             f"Score of {visible(target.label)} ({_SCALES[target.scale]}): "
             f"{signed(attribution.empty_value)} without any feature, v(empty), and "
             f"{signed(attribution.full_value)} with all of them, v(N). {_removal(attribution)}"
@@ -121,20 +119,15 @@ def _removal(attribution: Attribution) -> str:
     return f"Removed features were replaced by {visible(attribution.removal)}."
 
 
-def ending(diagnostics: JsonObject, evaluations: int) -> str:
+def ending(diagnostics: Diagnostics, evaluations: int) -> str:
     """Return in a sentence why a method stopped to ask; nothing if it does not say.
 
     Of a text that was explained by sentences and then by words, that which binds most is told.
     """
-    within = diagnostics.get("words")
-    told = [
-        diagnostics,
-        diagnostics.get("sentences"),
-        *(within if isinstance(within, list) else ()),
-    ]
-    reasons = [facts.get("ended_by") for facts in told if isinstance(facts, dict)]
+    levels = [diagnostics, diagnostics.sentences or Diagnostics(), *diagnostics.words]
+    reasons = {level.ended_by for level in levels}
     reason = next((reason for reason in reversed(_ENDINGS) if reason in reasons), None)
-    what = "gradient" if "steps" in diagnostics else "test text"
+    what = "test text" if diagnostics.steps is None else "gradient"
     n_asked = f"{count(evaluations)} {what}{'' if evaluations == 1 else 's'}"
     return f"{_ENDINGS[reason].format(n_asked)}." if reason else ""
 
@@ -151,20 +144,18 @@ def doubt_of(attribution: Attribution) -> str:
 
 def error_note(attribution: Attribution) -> str:
     """Return in words how much work an attribution cost and how far it may be off."""
-    facts, said, which = attribution.diagnostics, list[str](), ""
+    diagnostics, said, which = attribution.diagnostics, list[str](), ""
     if attribution.groups:
         said += _by_sentences(attribution)
-        of_sentences = facts.get("sentences")
-        facts = of_sentences if isinstance(of_sentences, dict) else {}
+        diagnostics = diagnostics.sentences or Diagnostics()
         which = " for the sentences"
-    algorithm, steps = facts.get("algorithm"), _number(facts, "steps")
-    if isinstance(algorithm, str):
-        said.append(visible(algorithm) + which)
-    if steps is not None:
-        said.append(f"{count(round(steps))} steps")
+    if diagnostics.algorithm is not None:
+        said.append(visible(diagnostics.algorithm) + which)
+    if diagnostics.steps is not None:
+        said.append(f"{count(diagnostics.steps)} steps")
     elif not ending(attribution.diagnostics, attribution.evaluations):
         said.append(f"{count(attribution.evaluations)} evaluations")
-    own = [error + which for error in _own_error(facts)]
+    own = [error + which for error in _own_error(diagnostics)]
     errors = attribution.standard_errors
     if errors is None:
         said += [*own, "error not estimated"]
@@ -174,7 +165,7 @@ def error_note(attribution: Attribution) -> str:
             f"standard error up to {decimal(max(errors), digits_for(attribution.values))}",
         ]
     else:
-        said += own if algorithm == "exact" else [*own, "exact"]
+        said += own if diagnostics.algorithm == "exact" else [*own, "exact"]
     return ", ".join(said)
 
 
@@ -183,19 +174,16 @@ def _by_sentences(attribution: Attribution) -> list[str]:
     n_refined = len(refined_sentences(attribution))
     which = "one that matters" if n_refined == 1 else f"{count(n_refined)} that matter"
     said = [f"explained by sentences first, then by the words of the {which} most"]
-    words = attribution.diagnostics.get("words")
-    facts = [own for own in words if isinstance(own, dict)] if isinstance(words, list) else []
-    corrections = [abs(_number(own, "correction") or 0.0) for own in facts]
+    corrections = [abs(words.correction or 0.0) for words in attribution.diagnostics.words]
     if any(corrections):
         size = decimal(max(corrections), digits_for(attribution.values))
         said.append(f"up to {size} added to each word so that a sentence is the sum of its words")
     return said
 
 
-def _own_error(facts: Mapping[str, JsonValue]) -> list[str]:
+def _own_error(diagnostics: Diagnostics) -> list[str]:
     """Return what a method says of its own fit."""
-    r2, held_out = _number(facts, "r2"), _number(facts, "held_out_r2")
-    gap = _number(facts, "relative_gap")
+    r2, held_out, gap = diagnostics.r2, diagnostics.held_out_r2, diagnostics.relative_gap
     said = [] if r2 is None else [f"R² {bare(r2, 2)}"]
     said += [] if held_out is None else [f"held out {bare(held_out, 2)}"]
     return said + ([] if gap is None else [f"gap {percent(gap)}"])
@@ -203,21 +191,21 @@ def _own_error(facts: Mapping[str, JsonValue]) -> list[str]:
 
 def warnings(attribution: Attribution) -> list[str]:
     """Return what a reader of an attribution must be warned of, in sentences."""
-    target, facts = visible(attribution.target.label), attribution.diagnostics
+    target, diagnostics = visible(attribution.target.label), attribution.diagnostics
     said = []
     if attribution.grade == "D":
         said.append("grade D: do not rely on these values")
-    relative, steps = _number(facts, "relative_gap"), _number(facts, "steps")
-    if facts.get("converged") is False:
+    relative, steps = diagnostics.relative_gap, diagnostics.steps
+    if diagnostics.converged is False:
         gap = "" if relative is None else f": gap {percent(relative)}"
-        after = "" if steps is None else f" after {count(round(steps))} steps"
+        after = "" if steps is None else f" after {count(steps)} steps"
         said.append(f"did not converge{gap}{after}")
     elif _misses_its_sum(attribution):
         difference = signed(attribution.full_value - attribution.empty_value)
         total = signed(sum(attribution.values))
         said.append(f"the values add up to {total}, but v(N) − v(empty) is {difference}")
-    if isinstance(tokens := facts.get("special_tokens"), list):
-        named = ", ".join(visible(str(token)) for token in tokens)
+    if diagnostics.special_tokens:
+        named = ", ".join(map(visible, diagnostics.special_tokens))
         said.append(f"the text holds {named}, which the model reads as a token of its own")
     said += precision_warnings(attribution)
     if attribution.empty_value > 0 and attribution.target.scale != "value":
@@ -234,9 +222,3 @@ def _misses_its_sum(attribution: Attribution) -> bool:
     # Where both ends are equal, rounding alone must not pass for a gap.
     allowed = LARGE_GAP * explained + 1e-6
     return attribution.efficient and abs(attribution.completeness_gap) > allowed
-
-
-def _number(facts: Mapping[str, JsonValue], name: str) -> float | None:
-    """Return a number that a method told of itself; None if it told none."""
-    value = facts.get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

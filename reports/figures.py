@@ -16,7 +16,7 @@ from explain.record import (
 )
 from reports.axes import WIDTH, Axis, axis_over
 from reports.numbers import count, estimate, interval, plain, quantity
-from reports.tables import CellView, TableView, measured, measures_table, table
+from reports.tables import CellView, TableView, measure_cell, measures_table, table
 from reports.text import shorten
 
 __all__ = ["FigureView", "figure_view"]
@@ -31,7 +31,7 @@ class IntervalRow:
     y: int
     x: float | None
     """None if the estimate is undefined."""
-    ends: tuple[float, float] | None
+    interval: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class ConfusionDrawing:
     height: int
     size: int
     middle: float
-    left: int
+    left_edge: int
     top: int
     cells: tuple[ConfusionCell, ...]
     rows: tuple[tuple[float, str], ...]
@@ -107,7 +107,7 @@ class ReliabilityPoint:
     x: float
     y: float | None
     """None if its accuracy is undefined."""
-    ends: tuple[float, float] | None
+    interval: tuple[float, float] | None
     label: str
 
 
@@ -117,7 +117,7 @@ class ReliabilityDrawing:
 
     width: int
     height: int
-    left: int
+    left_edge: int
     right: int
     top: int
     baseline: int
@@ -191,12 +191,12 @@ def _interval_row(measure: Measure, y: int, axis: Axis) -> IntervalRow:
         number=f"{estimate(measure)}  n {count(measure.n)}",
         y=y,
         x=None if measure.value is None else axis(measure.value),
-        ends=(axis(measure.lower or 0.0), axis(measure.upper or 0.0)) if bounded else None,
+        interval=(axis(measure.lower or 0.0), axis(measure.upper or 0.0)) if bounded else None,
     )
 
 
 def _confusion(figure: ConfusionFigure) -> ConfusionDrawing:
-    size, left = max(12, min(64, 480 // max(len(figure.labels), 1))), 150
+    size, left_edge = max(12, min(64, 480 // max(len(figure.labels), 1))), 150
     readable = size >= 28
     centres = [place * size + size / 2 for place in range(len(figure.labels))]
     slanted = readable and any(shorten(name, size // 7) != name for name in figure.labels)
@@ -204,15 +204,15 @@ def _confusion(figure: ConfusionFigure) -> ConfusionDrawing:
     names = [shorten(label, width) if readable else "" for label in figure.labels]
     top = 34 + 5 * max(map(len, names)) if slanted else 44
     return ConfusionDrawing(
-        width=left + size * len(figure.labels) + (100 if slanted else 0),
+        width=left_edge + size * len(figure.labels) + (100 if slanted else 0),
         height=top + size * len(figure.labels) + 4,
         size=size,
         middle=size / 2,
-        left=left,
+        left_edge=left_edge,
         top=top,
         cells=tuple(
             ConfusionCell(
-                x=left + size * column,
+                x=left_edge + size * column,
                 y=top + size * row,
                 text=count(number) if readable else "",
                 level=round(8 * number / max(sum(counts), 1)),
@@ -225,7 +225,9 @@ def _confusion(figure: ConfusionFigure) -> ConfusionDrawing:
             (top + centre + 4, shorten(label, 18))
             for centre, label in zip(centres, figure.labels, strict=True)
         ),
-        columns=tuple((left + centre, name) for centre, name in zip(centres, names, strict=True)),
+        columns=tuple(
+            (left_edge + centre, name) for centre, name in zip(centres, names, strict=True)
+        ),
         slanted=slanted,
     )
 
@@ -276,16 +278,16 @@ def _histogram_table(figure: HistogramFigure) -> TableView:
 
 
 def _reliability(figure: ReliabilityFigure) -> ReliabilityDrawing:
-    left, size, top = 54, 330, 10
-    right, baseline = left + size, top + size
+    left_edge, size, top = 54, 330, 10
+    right, baseline = left_edge + size, top + size
     known = [end for b in figure.bins for end in (b.confidence, b.null_low, b.accuracy.lower)]
     low = floor(10 * min((end for end in known if end is not None), default=0.0)) / 10
     low = min(low, 0.9)
-    across, up = Axis(low, 1.0, left, right), Axis(low, 1.0, baseline, top)
+    across, up = Axis(low, 1.0, left_edge, right), Axis(low, 1.0, baseline, top)
     return ReliabilityDrawing(
         width=WIDTH,
         height=baseline + 38,
-        left=left,
+        left_edge=left_edge,
         right=right,
         top=top,
         baseline=baseline,
@@ -316,7 +318,7 @@ def _reliability_point(bin: ReliabilityBin, across: Axis, up: Axis) -> Reliabili
     return ReliabilityPoint(
         x=across(bin.confidence),
         y=None if accuracy.value is None else up(accuracy.value),
-        ends=(up(accuracy.lower or 0.0), up(accuracy.upper or 0.0)) if bounded else None,
+        interval=(up(accuracy.lower or 0.0), up(accuracy.upper or 0.0)) if bounded else None,
         label=f"{estimate(accuracy)}  n {count(accuracy.n)}",
     )
 
@@ -332,7 +334,7 @@ def _reliability_table(figure: ReliabilityFigure) -> TableView:
         (
             (
                 CellView(quantity(bin.confidence, "proportion"), numeric=True),
-                measured(bin.accuracy),
+                measure_cell(bin.accuracy),
                 CellView(count(bin.accuracy.n), numeric=True),
                 CellView(band(bin), numeric=True),
             )

@@ -65,13 +65,13 @@ class TargetView:
     paragraphs: tuple[Paragraph, ...]
     speech: str
     """The text's highlights as a sentence."""
-    doubt: str
+    doubt_note: str
     """Why the text is greyed, where the highlighting method is graded D."""
     warnings: tuple[str, ...]
     """What holds for every method, said once."""
     methods: tuple[MethodView, ...]
     top: tuple[FeatureRow, ...]
-    all: tuple[FeatureRow, ...]
+    all_rows: tuple[FeatureRow, ...]
     """Every feature in reading order; empty if all of them are in `top`."""
     sentences: TableView | None
     """What was explained first; None where no method began with sentences."""
@@ -193,9 +193,10 @@ def _target(
     unread: tuple[Span, ...],
     attributions: Sequence[Attribution],
     columns: Sequence[str],
-    compared: Sequence[Agreement],
+    of_instance: Sequence[Agreement],
 ) -> TargetView:
-    agreements = [a for a in compared if attributions and a.target == attributions[0].target.label]
+    target = attributions[0].target.label if attributions else None
+    agreements = [agreement for agreement in of_instance if agreement.target == target]
     first = attributions[0] if attributions else None
     named = len(columns) == len(parts) > 1
     top, rest = feature_rows(attributions, columns if named else ("1", "2"))
@@ -206,14 +207,14 @@ def _target(
         probability=_target_probability(first) if first else "",
         paragraphs=_paragraphs(parts, first, unread, columns if named else PART_LABELS),
         speech=_speech(first) if first else "",
-        doubt=doubt_of(first) if first else "",
+        doubt_note=doubt_of(first) if first else "",
         warnings=tuple(shared),
         methods=tuple(
             method_view(attribution, [w for w in own if w not in shared])
             for attribution, own in zip(attributions, said, strict=True)
         ),
         top=top,
-        all=rest,
+        all_rows=rest,
         sentences=_sentences([a for a in attributions if a.groups]),
         disputes=tuple(said for a in agreements for said in disputes_of(a, attributions)),
         agreements=agreement_tables(agreements, attributions),
@@ -241,12 +242,12 @@ def _paragraphs(
     )
 
 
-def _runs(cut: Sequence[Piece], refined: Sequence[Group]) -> Iterator[Run]:
+def _runs(cut: Sequence[Piece], refined_groups: Sequence[Group]) -> Iterator[Run]:
     """Yield the pieces of a part, those of each refined sentence together."""
     starts = accumulate((len(piece.text) for piece in cut[:-1]), initial=0)
 
     def sentence_of(placed: tuple[int, Piece]) -> Group | None:
-        inside = (g for g in refined if g.span.start <= placed[0] < g.span.end)
+        inside = (g for g in refined_groups if g.span.start <= placed[0] < g.span.end)
         return next(inside, None)
 
     for group, run in groupby(zip(starts, cut, strict=False), sentence_of):

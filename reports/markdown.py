@@ -47,8 +47,8 @@ def _head(record: AuditRecord) -> Iterator[str]:
         yield f"> **Unsafe.** {escape(alert)}"
         yield ""
     yield f"{verdict.detail}."
-    yield f"{counts.scored} of {counts.rows} rows scored, {counts.skipped} skipped;"
-    yield f"{counts.explained} explained, {counts.not_measured} not measured."
+    yield f"{counts.scored_rows} of {counts.rows} rows scored, {counts.skipped} skipped;"
+    yield f"{counts.explained_rows} explained, {counts.not_measured} not measured."
     yield f"{said.day(record)}, record `{said.record_hash(record)}`."
     yield ""
 
@@ -67,7 +67,7 @@ def _numbers(record: AuditRecord) -> Iterator[str]:
 
 
 def _criterion(criterion: JudgedCriterion) -> tuple[str, ...]:
-    measured = criterion.measured
+    measured = criterion.measure
     return (
         escape(said.criterion_name(criterion)),
         said.threshold(criterion),

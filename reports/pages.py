@@ -31,7 +31,7 @@ from reports.tables import (
     CellView,
     Links,
     TableView,
-    measured,
+    measure_cell,
     measures_table,
     record_table,
     table,
@@ -144,7 +144,7 @@ def attribution_page(attribution: Attribution) -> str:
         instance=attribution_view(attribution),
         facts=attribution_facts(attribution),
         parameters=settings_of("Parameters", attribution.parameters),
-        diagnostics=settings_of("What the method says of itself", attribution.diagnostics),
+        diagnostics=settings_of("What the method says of itself", attribution.diagnostics.facts),
         record_hash=summary.record_hash(attribution),
     )
 
@@ -181,8 +181,8 @@ def _criteria(criteria: tuple[JudgedCriterion, ...], links: Links) -> TableView 
                     summary.criterion_name(criterion), href=links.href(criterion.section or "")
                 ),
                 CellView(summary.threshold(criterion), numeric=True),
-                measured(criterion.measured),
-                _n(criterion.measured),
+                measure_cell(criterion.measure),
+                _n(criterion.measure),
                 CellView(
                     f"{summary.ICONS[criterion.verdict]} {criterion.verdict}",
                     tone=criterion.verdict,
@@ -240,7 +240,7 @@ def _navigation(record: AuditRecord, totals: summary.Counts) -> Iterator[Navigat
     for section in record.sections:
         if section.skipped is None:
             yield NavigationEntry(section.id, section.title)
-    yield NavigationEntry("instances", "Instances", totals.explained)
+    yield NavigationEntry("instances", "Instances", totals.explained_rows)
     yield NavigationEntry("limits", "Not measured", totals.not_measured)
     yield NavigationEntry("provenance", "Provenance")
     yield NavigationEntry("sign-off", "Sign-off")
@@ -281,7 +281,7 @@ def _strata(record: AuditRecord) -> TableView:
                 CellView(stratum.rule),
                 *(
                     CellView(count(number), numeric=True)
-                    for number in (stratum.quota, stratum.available, stratum.chosen)
+                    for number in (stratum.quota, stratum.n_available, stratum.n_chosen)
                 ),
             )
             for stratum in record.plan.strata

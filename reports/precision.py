@@ -7,9 +7,9 @@ from reports.numbers import count
 __all__ = ["precision_warnings", "repeats_note"]
 
 
-def precision_warnings(explained: Attribution | Interactions) -> list[str]:
+def precision_warnings(result: Attribution | Interactions) -> list[str]:
     """Return in words how far the model's own answers differ, and what its rounding hides."""
-    repeats, cap = explained.repeats, explained.target.cap
+    repeats, cap = result.repeats, result.target.cap
     said = []
     if repeats is not None and repeats.scored_alone:
         said.append(
@@ -21,13 +21,13 @@ def precision_warnings(explained: Attribution | Interactions) -> list[str]:
         said.append(
             f"the model does not repeat itself: {count(repeats.differences)} of "
             f"{count(repeats.answers)} answers to the same texts differ from the first, with a "
-            f"standard deviation of {_sigma(repeats)}; {_whether_stated(explained)}"
+            f"standard deviation of {_sigma(repeats)}; {_whether_stated(result)}"
         )
     if cap is not None:
         said.append(
             f"log-odds are capped at {decimal(cap, 1)}, since the model rounds to "
-            f"{explained.target.decimals} decimals; {explained.diagnostics.get('at_cap')} of "
-            f"{count(explained.evaluations)} texts are at the cap"
+            f"{result.target.decimals} decimals; {result.diagnostics.at_cap} of "
+            f"{count(result.evaluations)} texts are at the cap"
         )
     return said
 
@@ -50,8 +50,8 @@ def _sigma(repeats: Repeats) -> str:
     return decimal(repeats.sigma, 2) if repeats.sigma >= 0.1 else f"{repeats.sigma:.1g}"
 
 
-def _whether_stated(explained: Attribution | Interactions) -> str:
+def _whether_stated(result: Attribution | Interactions) -> str:
     """Return whether the noise is part of the stated errors."""
-    if isinstance(explained, Attribution) and explained.standard_errors is None:
-        return f"{explained.method} does not state how far that moves its values"
+    if isinstance(result, Attribution) and result.standard_errors is None:
+        return f"{result.method} does not state how far that moves its values"
     return "the stated errors allow for that"

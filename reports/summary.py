@@ -70,9 +70,9 @@ class Counts:
     """How much was done."""
 
     rows: str
-    scored: str
+    scored_rows: str
     skipped: str
-    explained: str
+    explained_rows: str
     not_measured: str
 
 
@@ -158,8 +158,8 @@ def frozen(record: AuditRecord) -> str:
     hashed = f"sha256 {record.criteria_sha256}"
     said = f"The run itself hashed them before anything was scored: {hashed}."
     if on := record.criteria_frozen_on:
-        said = f"They were frozen in criteria.json on {_written(on)}, before anything was scored. "
-        said += f"The criteria judged here have the same hash: {hashed}."
+        said = f"They were frozen in criteria.json on {_date_in_words(on)}, before anything was "
+        said += f"scored. The criteria judged here have the same hash: {hashed}."
     gating = sum(criterion.gating for criterion in record.criteria)
     if gating > 1:
         said += (
@@ -188,9 +188,9 @@ def counts(record: AuditRecord) -> Counts:
     """Return how many rows were scored, skipped and explained."""
     return Counts(
         rows=count(record.rows),
-        scored=count(record.scored),
-        skipped=count(record.rows - record.scored),
-        explained=count(sum(bool(instance.attributions) for instance in record.instances)),
+        scored_rows=count(record.scored_rows),
+        skipped=count(record.rows - record.scored_rows),
+        explained_rows=count(sum(bool(instance.attributions) for instance in record.instances)),
         not_measured=count(len(limits(record))),
     )
 
@@ -239,7 +239,7 @@ def limits(record: AuditRecord) -> tuple[LimitView, ...]:
     criteria = (
         LimitView(f"criterion: {criterion_name(criterion)}", criterion.reason)
         for criterion in record.criteria
-        if criterion.measured is None
+        if criterion.measure is None
     )
     omitted = (LimitView(entry.subject, entry.remedy) for entry in record.omitted)
     return (*sections, *criteria, *_skipped_rows(record.skipped), *_unread(record), *omitted)
@@ -280,8 +280,8 @@ def record_hash(record: AuditRecord | Attribution) -> str:
 
 def day(record: AuditRecord) -> str:
     """Return the day of the run as it is written in a letter."""
-    return _written(record.provenance.audited_on)
+    return _date_in_words(record.provenance.audited_on)
 
 
-def _written(day: date) -> str:
+def _date_in_words(day: date) -> str:
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"

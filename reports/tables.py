@@ -13,7 +13,7 @@ __all__ = [
     "Links",
     "TableView",
     "anchor",
-    "measured",
+    "measure_cell",
     "measures_table",
     "record_table",
     "table",
@@ -101,7 +101,7 @@ def _cell(value: Cell, links: Links) -> CellView:
         case None:
             return CellView(EMPTY)
         case Measure():
-            return measured(value)
+            return measure_cell(value)
         case InstanceLink():
             return links.cell(value.instance)
         case str():
@@ -112,7 +112,7 @@ def _cell(value: Cell, links: Links) -> CellView:
             return CellView(plain(value), numeric=True)
 
 
-def measured(measure: Measure | None) -> CellView:
+def measure_cell(measure: Measure | None) -> CellView:
     """Return the estimate of `measure` with its interval; None was not measured."""
     if measure is None:
         return CellView("not measured", numeric=True)
@@ -134,7 +134,7 @@ def measures_table(title: str, measures: Iterable[Measure]) -> TableView:
         (
             (
                 CellView(measure.name),
-                measured(measure),
+                measure_cell(measure),
                 CellView(count(measure.n), numeric=True),
                 CellView(measure.method or "no interval"),
             )

@@ -95,8 +95,9 @@ def print_audit(record: AuditRecord, console: Console) -> None:
         *map(_finding, record.findings[:TOP_FINDINGS]),
         *([Text(f"  and {count(hidden)} more", style="dim")] if hidden > 0 else []),
         Text(
-            f"{counts.scored} of {counts.rows} rows scored, {counts.explained} explained, "
-            f"{counts.skipped} skipped, {counts.not_measured} not measured"
+            f"{counts.scored_rows} of {counts.rows} rows scored, "
+            f"{counts.explained_rows} explained, {counts.skipped} skipped, "
+            f"{counts.not_measured} not measured"
         ),
     ]
     for line in lines:
@@ -104,7 +105,7 @@ def print_audit(record: AuditRecord, console: Console) -> None:
 
 
 def _criterion(criterion: JudgedCriterion) -> Text:
-    measured = f": {estimate(criterion.measured)}" if criterion.measured else ""
+    measured = f": {estimate(criterion.measure)}" if criterion.measure else ""
     said = (
         f"{summary.criterion_name(criterion)} {summary.threshold(criterion)}{measured}; "
         f"{criterion.reason}"

@@ -8,7 +8,7 @@ from importlib import import_module
 from inspect import Parameter, signature
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from explain.adapters.base import (
     Contributions,
@@ -16,6 +16,7 @@ from explain.adapters.base import (
     Encoding,
     GradientClassifier,
     LinearClassifier,
+    PerTextClassifier,
     TextClassifier,
     TokenizedClassifier,
 )
@@ -38,16 +39,19 @@ __all__ = [
     "FunctionClassifier",
     "GradientClassifier",
     "LinearClassifier",
+    "PerTextClassifier",
     "Scores",
     "SklearnClassifier",
     "Task",
     "TextClassifier",
     "TokenizedClassifier",
     "TorchClassifier",
+    "is_address",
     "load",
     "wrap",
 ]
 
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
 
@@ -82,7 +86,7 @@ def load(
     labels: Labels | None = None,
     **options: Any,
 ) -> TextClassifier:
-    """Return the saved classifier in a folder or file, or of a hub id.
+    """Return the classifier in a folder or file, of a hub id, or behind an endpoint.
 
     Parameters
     ----------
@@ -90,7 +94,8 @@ def load(
         A folder that ``save_pretrained`` wrote, a file of scikit-learn (``.skops``; ``.joblib``,
         ``.pkl`` or ``.pickle`` on your word), or a hub id, always ``owner/name``. What is here
         never causes a download, nor does a word alone, or a path whose first folder is here. Of a
-        hub id only weights in safetensors and tokenizer files are fetched.
+        hub id only weights in safetensors and tokenizer files are fetched. An address,
+        ``http://`` or ``https://``, is an endpoint.
     name : str, optional
         What the model is called in reports; by default its folder or file.
     labels : sequence of str, mapping of int to str or mapping of str to int, optional
@@ -104,7 +109,8 @@ def load(
         language model: ``template``, ``verbalizer``, ``length_normalised``, ``gguf_file``,
         ``dtype``, ``device`` (`PromptedClassifier.from_folder`). For scikit-learn: ``task``, and
         ``trusted`` (`SklearnClassifier.from_skops`) or ``allow_pickle``
-        (`SklearnClassifier.from_pickle`).
+        (`SklearnClassifier.from_pickle`). For an endpoint ``kind`` and its question
+        (`explain.adapters.remote.open_endpoint`).
 
     Raises
     ------
@@ -116,6 +122,8 @@ def load(
     UnsafeModelError
         If loading it would run code: pickled weights, ``auto_map``, ``*.py``, an unknown type.
     """
+    if is_address(source):
+        return _endpoint(source, name=name, labels=labels, **options)
     path = Path(source)
     of_hub: dict[str, str] = {}
     is_file = path.suffix in _SKLEARN_FILES
@@ -142,6 +150,22 @@ def load(
     except (Exception, SystemExit) as error:
         raise AdapterError(f"{str(path)!r} cannot be loaded: {first_line(error)}") from error
     return model if labels is None else with_labels(model, labels)
+
+
+def _endpoint(address: str, **options: Any) -> TextClassifier:
+    from explain.adapters.remote import open_endpoint
+
+    try:
+        return open_endpoint(address, **options)
+    except ExplainError:
+        raise
+    except Exception as error:
+        raise AdapterError(f"the endpoint cannot be used: {first_line(error)}") from error
+
+
+def is_address(source: object) -> TypeGuard[str]:
+    """Tell whether a model is named by the address of an endpoint."""
+    return isinstance(source, str) and _ADDRESS.match(source) is not None
 
 
 def _loader(path: Path, options: Mapping[str, Any]) -> Callable[..., TextClassifier]:

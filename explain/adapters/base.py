@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from explain.adapters.scores import Scores
+from explain.adapters.scores import Row, Scores
+from explain.errors import EndpointError, PredictionError
 from explain.record import FileHash, ModelDescription, Task
 from explain.text.spans import Span, Text
 
@@ -22,6 +23,7 @@ __all__ = [
     "Encoding",
     "GradientClassifier",
     "LinearClassifier",
+    "PerTextClassifier",
     "TextClassifier",
     "TokenizedClassifier",
     "VocabularyClassifier",
@@ -52,6 +54,36 @@ class TextClassifier(Protocol):
         ------
         PredictionError
             If the model fails, or its answer is no (n_texts, n_labels) array of numbers.
+        """
+
+
+@runtime_checkable
+class PerTextClassifier(TextClassifier, Protocol):
+    """A classifier that says of each text apart why it has no scores, and may be paid by the call.
+
+    What fails in a batch is then not asked for again to find out which text it was.
+    """
+
+    @property
+    def ended(self) -> EndpointError | None:
+        """Why nothing more is asked; None while it is."""
+
+    def predict_each(
+        self, texts: Sequence[Text], *, fresh: bool = False
+    ) -> list[Row | PredictionError]:
+        """Return the scores of each text, or why it has none.
+
+        Parameters
+        ----------
+        texts : sequence of Text
+            The texts.
+        fresh : bool
+            Whether they are asked for once more although they have an answer.
+
+        Raises
+        ------
+        PredictionError
+            If the model answers no more.
         """
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from explain.errors import ConfigurationError, PredictionError
 from explain.record import Task
 
-__all__ = ["Scores", "check_scores", "log_odds_scores"]
+__all__ = ["Row", "Scores", "check_scores", "log_odds_scores"]
 
 Scores: TypeAlias = NDArray[np.float64]
 """Scores, shape (n_texts, n_labels), on the natural-log scale and never squashed.
@@ -17,6 +17,9 @@ Scores: TypeAlias = NDArray[np.float64]
 Logits where the model has them, log p (log p/(1-p) for multi-label) where it has only p, plain
 values for regression.
 """
+
+Row: TypeAlias = NDArray[np.float64]
+"""Scores of one text, shape (n_labels,)."""
 
 PROBABILITY_FLOOR = float(np.finfo(np.float64).eps)
 """Probabilities are floored here before the logarithm, so log-odds stay within ±36."""

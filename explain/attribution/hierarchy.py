@@ -17,12 +17,12 @@ from math import ceil, inf
 from sys import maxsize
 
 import numpy as np
-from pydantic import JsonValue
 from scipy.special import comb
 
 from explain.attribution.methods.base import Estimate, PerturbationExplainer, all_coalitions
 from explain.engine.games import Coalitions, ObservedValues, Plan, Values
 from explain.errors import BudgetError
+from explain.record import Diagnostics
 from explain.text.spans import Segmentation, Span, sentences
 
 __all__ = ["MOST_WORDS", "RefinedEstimate", "sentence_runs", "sentences_then_words"]
@@ -69,16 +69,16 @@ class RefinedEstimate:
             self.inner.get(number, self._of_sentence(number)) for number in range(len(self.groups))
         ]
         errors = [own.standard_errors for own in found if own.standard_errors is not None]
-        words: list[JsonValue] = [
-            {"sentence": number + 1, **self.inner[number].diagnostics}
+        words = tuple(
+            self.inner[number].diagnostics.model_copy(update={"sentence": number + 1})
             for number in sorted(self.inner)
-        ]
+        )
         return Estimate(
             np.concatenate([own.values for own in found]),
             self.outer.empty_value,
             self.outer.full_value,
             np.concatenate(errors) if len(errors) == len(found) else None,
-            {"sentences": self.outer.diagnostics, "words": words},
+            Diagnostics(sentences=self.outer.diagnostics, words=words),
         )
 
     def _of_sentence(self, number: int) -> Estimate:
@@ -210,7 +210,7 @@ class _Levels:
         return replace(
             estimate,
             standard_errors=estimate.standard_errors if exact else None,
-            diagnostics={**estimate.diagnostics, "contexts": len(kept)},
+            diagnostics=estimate.diagnostics.model_copy(update={"contexts": len(kept)}),
         )
 
     def most_important(self, values: Values) -> list[int]:
@@ -285,7 +285,7 @@ def _with_sum(estimate: Estimate, total: float) -> Estimate:
     return replace(
         estimate,
         values=estimate.values + correction,
-        diagnostics={**estimate.diagnostics, "correction": correction},
+        diagnostics=estimate.diagnostics.model_copy(update={"correction": correction}),
     )
 
 

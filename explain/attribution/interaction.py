@@ -26,7 +26,7 @@ from explain.engine import Engine
 from explain.engine.games import MaskedTextGame, Masker, Plan, Values
 from explain.engine.repeats import ask_again
 from explain.errors import ExplainError
-from explain.record import Interaction, Interactions
+from explain.record import Diagnostics, EndedBy, Interaction, Interactions
 from explain.text.redaction import redacted_record
 from explain.text.spans import Text
 
@@ -38,7 +38,7 @@ class _GameInteractions:
     """The interactions of one game, in the order of ``numpy.triu_indices``."""
 
     pairs: ReadOut
-    ended_by: str
+    ended_by: EndedBy
     rounds: int
 
 
@@ -107,11 +107,11 @@ def interactions(
         pairs=_by_size(result.pairs, game.n_features),
         evaluations=outcome.evaluations,
         seed=seed,
-        diagnostics={
-            "ended_by": result.ended_by,
-            "rounds": result.rounds,
-            **({} if target_of_game.cap is None else {"at_cap": outcome.n_capped}),
-        },
+        diagnostics=Diagnostics(
+            ended_by=result.ended_by,
+            rounds=result.rounds,
+            at_cap=None if target_of_game.cap is None else outcome.n_capped,
+        ),
         unread=request.segmentation.unread,
         repeats=engine.precision.repeats(target_of_game),
     )

@@ -279,9 +279,6 @@ def _to_attribution(
     estimate, spans, groups = _lay_out(result, segmentation)
     errors = estimate.standard_errors
     repeats = engine.precision.repeats(request.target)
-    differing_repeats = (
-        {"repeats_differ": repeats.differences} if repeats and repeats.differences else {}
-    )
     attribution = Attribution(
         parts=segmentation.parts,
         spans=spans,
@@ -296,12 +293,12 @@ def _to_attribution(
         efficient=explainer.efficient,
         evaluations=outcome.evaluations,
         seed=settings.seed,
-        diagnostics={
-            **estimate.diagnostics,
-            **_special_tokens_in(request, engine.classifier),
-            **({} if request.target.cap is None else {"at_cap": outcome.n_capped}),
-            **differing_repeats,
-        },
+        diagnostics=estimate.diagnostics.model_copy(
+            update={
+                "special_tokens": _special_tokens_in(request, engine.classifier),
+                "at_cap": None if request.target.cap is None else outcome.n_capped,
+            }
+        ),
         unread=segmentation.unread,
         repeats=repeats,
         groups=groups,
@@ -350,8 +347,7 @@ def _lay_out(
     return result.estimate(), tuple(map(span_of_run, result.features)), groups
 
 
-def _special_tokens_in(request: AttributionRequest, model: TextClassifier) -> dict[str, JsonValue]:
-    """Return the model's own special tokens that the user has written out, if there are any."""
+def _special_tokens_in(request: AttributionRequest, model: TextClassifier) -> tuple[str, ...]:
+    """Return the model's own special tokens that the user has written out."""
     special = model.special_tokens if isinstance(model, TokenizedClassifier) else ()
-    tokens = [t for t in special if any(t in part for part in request.segmentation.parts)]
-    return {"special_tokens": list[JsonValue](tokens)} if tokens else {}
+    return tuple(t for t in special if any(t in part for part in request.segmentation.parts))

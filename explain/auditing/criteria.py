@@ -28,7 +28,7 @@ from explain.record import (
     Section,
     Sentence,
     Verdict,
-    joined,
+    join_sentences,
 )
 from explain.statistics.adjustments import holm
 
@@ -56,17 +56,17 @@ def check_metrics(criteria: Sequence[Criterion], checks: Sequence[Check]) -> Non
         _check_threshold(criterion, metric)
 
 
-def _unknown(name: str, chosen: Sequence[MetricSpec]) -> str:
+def _unknown(name: str, metrics: Sequence[MetricSpec]) -> str:
     for check in CHECKS.values():
         if any(name == metric.id for metric in check.metrics):
             return (
                 f"the criterion {name!r} needs the check {check.id!r}, which is not chosen; "
                 "choose it, or leave the criterion out"
             )
-    if not chosen:
+    if not metrics:
         return f"no chosen check measures the metric {name!r} of a criterion, nor any other"
-    titled = next((metric.id for metric in chosen if metric.title == name), None)
-    hint = f"write {titled!r}" if titled else nearest(name, [metric.id for metric in chosen])
+    titled = next((metric.id for metric in metrics if metric.title == name), None)
+    hint = f"write {titled!r}" if titled else nearest(name, [metric.id for metric in metrics])
     return f"no chosen check measures the metric {name!r} of a criterion; {hint}"
 
 
@@ -135,12 +135,14 @@ def judge(
         zip(gating, holm([1.0 if p is None else p for p in p_values]).tolist(), strict=True)
     )
     return tuple(
-        _judged(criterion, metrics[criterion.metric], evidence, adjusted.get(number), len(gating))
+        _judgement(
+            criterion, metrics[criterion.metric], evidence, adjusted.get(number), len(gating)
+        )
         for number, (criterion, evidence) in enumerate(zip(criteria, found, strict=True))
     )
 
 
-def _judged(
+def _judgement(
     criterion: Criterion,
     metric: MetricSpec,
     evidence: _Evidence,
@@ -161,9 +163,9 @@ def _judged(
         )
     return JudgedCriterion.model_validate(
         {
-            **criterion.stated(),
+            **criterion.statement(),
             "title": metric.name(**criterion.of),
-            "measured": evidence.measure,
+            "measure": evidence.measure,
             "section": evidence.section,
             "p_value": evidence.p_value,
             "adjusted_p_value": None if evidence.p_value is None else adjusted,
@@ -178,14 +180,16 @@ def _evidence(criterion: Criterion, metric: MetricSpec, sections: Sequence[Secti
         for measure in section.all_measures():
             if measure.measures(criterion.metric, criterion.slice, criterion.of):
                 side, reason = _side(criterion, measure)
-                if side == "pass" and (lost := _lost(criterion, metric, sections)):
+                if side == "pass" and (lost := _rows_without_answer(criterion, metric, sections)):
                     return _Evidence("inconclusive", lost, measure, section.id)
                 p_value = _p_value(criterion, measure, side)
                 return _Evidence(side, reason, measure, section.id, p_value)
     return _Evidence("inconclusive", _missing(criterion, sections))
 
 
-def _lost(criterion: Criterion, metric: MetricSpec, sections: Sequence[Section]) -> str:
+def _rows_without_answer(
+    criterion: Criterion, metric: MetricSpec, sections: Sequence[Section]
+) -> str:
     """Return that too many rows are not in a measure for it to pass, empty if they are not."""
     if metric.counts_failures:
         return ""
@@ -217,7 +221,7 @@ def _missing(criterion: Criterion, sections: Sequence[Section]) -> str:
         if section.id == check and section.skipped is not None
     ]
     if skipped:
-        return joined("not measured.", joined(*skipped, by="; "))
+        return join_sentences("not measured.", join_sentences(*skipped, by="; "))
     for field, value in criterion.of.items():
         values = {measure.of.get(field, "") for measure in alike}
         if value not in values:
@@ -225,9 +229,9 @@ def _missing(criterion: Criterion, sections: Sequence[Section]) -> str:
     return "not measured on this model and table"
 
 
-def _absent(where: str, name: str, measured: set[str]) -> str:
+def _absent(where: str, name: str, known_names: set[str]) -> str:
     missing = Sentence("not measured {where} {name:quoted}", where=where, name=name)
-    close = get_close_matches(name, sorted(measured), n=1)
+    close = get_close_matches(name, sorted(known_names), n=1)
     if not close:
         return missing
     return Sentence("{missing}; did you mean {close:quoted}?", missing=missing, close=close[0])

@@ -23,7 +23,7 @@ __all__ = ["assessed_or_not", "explain_chosen", "repeats_section"]
 
 
 @dataclass
-class _Explained:
+class _Explanations:
     """What the methods made of the chosen instances."""
 
     attributions: dict[str, list[Attribution]]
@@ -34,14 +34,14 @@ class _Explained:
 
 def explain_chosen(
     engine: Engine,
-    chosen: Sequence[tuple[Row, AttributionRequest]],
+    requests: Sequence[tuple[Row, AttributionRequest]],
     explainers: Sequence[Explainer],
     setting: AttributionSettings,
     timer: "RunLog",
-) -> _Explained:
+) -> _Explanations:
     """Return what each method makes of the chosen rows, and why some can make nothing."""
-    explained = _Explained({row.id: [] for row, _ in chosen}, {}, [])
-    questions = [question for _, question in chosen]
+    explained = _Explanations({row.id: [] for row, _ in requests}, {}, [])
+    questions = [question for _, question in requests]
     for explainer in explainers:
         try:
             outcomes = timer.timed(
@@ -57,7 +57,7 @@ def explain_chosen(
             reason = Sentence("the method failed with {error}", error=first_line(error))
             explained.unable.append(_unable(explainer, reason))
             continue
-        for (row, _), outcome in zip(chosen, outcomes, strict=True):
+        for (row, _), outcome in zip(requests, outcomes, strict=True):
             if isinstance(outcome.value, ExplainError):
                 explained.skipped[skipped_row(row, explainer.name, outcome.value)] = None
             else:
@@ -78,7 +78,7 @@ def repeats_section(watch: Watch, dataset: Dataset) -> tuple[Section, ...]:
 
 def assessed_or_not(
     work: Callable[[], Assessment],
-    explained: "_Explained",
+    explanations: "_Explanations",
     dataset: Dataset,
     engine: Engine,
     timer: "RunLog",
@@ -93,10 +93,10 @@ def assessed_or_not(
             timer.failed("trust", error)
             reason = Sentence("the grading failed with {error}", error=first_line(error))
             section = Section.not_measured("trust", TITLE, reason)
-            assessed = Assessment(explained.attributions, (), {}, section, 0)
+            assessed = Assessment(explanations.attributions, (), {}, section, 0)
     section = with_losses(assessed.section, watch, dataset, "the grading")
     if section.skipped is not None:
-        return Assessment(explained.attributions, (), {}, section, assessed.evaluations)
+        return Assessment(explanations.attributions, (), {}, section, assessed.evaluations)
     return replace(assessed, section=section)
 
 

@@ -12,6 +12,9 @@
     [explain]            # methods, instances, unit, target, budget, tolerance, masker, seed
     instances = 100
 
+    [endpoint]           # of a model behind an address: kind, its question, key_env, max_calls ...
+    kind = "systemone"
+
     [checks]             # which to run; all by default
     run = ["performance", "robustness"]
 
@@ -51,8 +54,11 @@ Criteria: TypeAlias = Sequence[Criterion | Mapping[str, Any]] | FrozenCriteria
 
 T = TypeVar("T", bound="AuditPlan")
 
-TABLES = ("system", "data", "explain", "checks", "criteria")
+TABLES = ("system", "data", "explain", "endpoint", "checks", "criteria")
 """Tables of ``audit.toml``."""
+
+FILES_OF_ENDPOINT = ("ca", "calls", "replay")
+"""Keys of ``[endpoint]`` that name files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ def _not_negative(number: int) -> int:
     return number
 
 
-def _thawed(value: object) -> object:
+def _without_freezing(value: object) -> object:
     return value.criteria if isinstance(value, FrozenCriteria) else value
 
 
@@ -187,7 +193,7 @@ class AuditPlan(BaseModel):
     same day and machine.
     """
     criteria: Annotated[
-        tuple[Criterion, ...], BeforeValidator(_thawed), Place("criteria", option="")
+        tuple[Criterion, ...], BeforeValidator(_without_freezing), Place("criteria", option="")
     ] = ()
     """What the model must reach, frozen and hashed before anything is scored."""
     system: Annotated[SystemIdentity | dict[str, str], Place("system", option="")] = Field(
@@ -202,6 +208,17 @@ class AuditPlan(BaseModel):
         default_factory=dict
     )
     """Options of explain.load, for a model that is a path or hub id."""
+    kind: Annotated[str | None, Place("endpoint")] = None
+    """Wire format of a model that is an address, such as systemone, chat or tei."""
+    replay: Annotated[str | None, Place("endpoint", metavar="RUN")] = None
+    """Answer everything from the calls of an earlier run, its folder or calls.sqlite.
+
+    Nothing is sent.
+    """
+    endpoint: Annotated[dict[str, Any], Place("endpoint", key="", option="")] = Field(
+        default_factory=dict
+    )
+    """What else explain.load takes for an address: the question, key_env, max_calls and others."""
 
     def __hash__(self) -> int:
         return hash_of(self)
@@ -216,14 +233,18 @@ class AuditPlan(BaseModel):
             If the file is missing or no TOML, has an unknown key, or a value is out of range.
         """
         path = Path(path)
-        said = _stated_options(path)
-        if (train := said.get("training")) is not None:
+        options = _stated_options(path)
+        if (train := options.get("training")) is not None:
             if not isinstance(train, str):
                 raise ConfigurationError(
                     f"{path}: [data] cannot take train = {train!r}: name a file"
                 )
-            said["training"] = str(path.parent / train)
-        return _validated(cls, said, f"{path}: ")
+            options["training"] = str(path.parent / train)
+        for table in (options, options.get("endpoint", {})):
+            for name in FILES_OF_ENDPOINT:
+                if isinstance(table.get(name), str):
+                    table[name] = str(path.parent / table[name])
+        return _validate(cls, options, f"{path}: ")
 
     def override(self, **changes: object) -> Self:
         """Return the plan with other values of some fields; None stands for one that is not given.
@@ -239,7 +260,7 @@ class AuditPlan(BaseModel):
                 raise ConfigurationError(f"an audit has no argument {name!r}; {known}")
         stated = {name: getattr(self, name) for name in self.model_fields_set}
         stated |= {name: value for name, value in changes.items() if value is not None}
-        return _validated(type(self), stated, "")
+        return _validate(type(self), stated, "")
 
     def identity(self, model: str) -> SystemIdentity:
         """Return what is audited, named as the model is unless another name is stated."""
@@ -248,16 +269,26 @@ class AuditPlan(BaseModel):
         return SystemIdentity(**{"name": model, **self.system})
 
     @property
+    def load_options(self) -> dict[str, Any]:
+        """What explain.load is told of a model that is a path, hub id or address."""
+        named = {"kind": self.kind, "replay": self.replay}
+        given = {name: value for name, value in named.items() if value is not None}
+        options = {**self.endpoint, **self.model_options, **given}
+        if self.replay is not None:
+            options.pop("calls", None)
+        return options
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Columns that are kept beside texts and labels, each once."""
         named = (self.id, self.group, *self.slices)
         return tuple(dict.fromkeys(column for column in named if column is not None))
 
 
-def with_plan(function: Callable[..., Any], replaced: str) -> Signature:
+def with_plan(function: Callable[..., Any], parameter: str) -> Signature:
     """Return the signature of a function with the fields of the plan in place of ``**given``."""
     parameters = dict(signature(function).parameters)
-    parameters.pop(replaced)
+    parameters.pop(parameter)
     fields = [
         Parameter(
             name,
@@ -310,6 +341,10 @@ def _stated_options(path: Path) -> dict[str, Any]:
         elif table == "checks":
             options |= {"checks": value["run"]} if "run" in value else {}
             options["check_options"] = {k: v for k, v in value.items() if k != "run"}
+        elif table == "endpoint":
+            fields = {key: value[key] for key in ("kind", "replay") if key in value}
+            options |= fields
+            options["endpoint"] = {k: v for k, v in value.items() if k not in fields}
         else:
             for key, one in value.items():
                 if key not in keys[table]:
@@ -323,7 +358,7 @@ def _stated_options(path: Path) -> dict[str, Any]:
 # ── What is wrong, in one line ────────────────────────────────────────────────────────────────────
 
 
-def _validated(plan: type[T], options: Mapping[str, object], source: str) -> T:
+def _validate(plan: type[T], options: Mapping[str, object], source: str) -> T:
     """Return a plan, or raise one line that says where and what is wrong."""
     try:
         return plan.model_validate(options)

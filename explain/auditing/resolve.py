@@ -13,7 +13,7 @@ from explain.checks import CHECKS, Check, make_check
 from explain.errors import ConfigurationError, nearest
 from explain.record import SystemIdentity
 
-__all__ = ["Resolved", "resolve"]
+__all__ = ["ResolvedPlan", "resolve"]
 
 LIMITS = ("budget", "tolerance")
 """Options that hold for all methods that have them."""
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class ResolvedPlan:
     """A plan whose names were found.
 
     Attributes
@@ -40,7 +40,7 @@ class Resolved:
     checks: tuple[Check, ...]
 
 
-def resolve(config: AuditPlan | str | Path | None, overrides: Mapping[str, object]) -> Resolved:
+def resolve(config: AuditPlan | str | Path | None, overrides: Mapping[str, object]) -> ResolvedPlan:
     """Return what is to be done: what is given explicitly, then the file, then the defaults.
 
     Parameters
@@ -68,7 +68,7 @@ def resolve(config: AuditPlan | str | Path | None, overrides: Mapping[str, objec
     methods = _distinct("method", _methods(plan), lambda method: method.name)
     checks = _distinct("check", _checks(plan), lambda check: check.id)
     check_metrics(plan.criteria, checks)
-    return Resolved(plan, methods, checks)
+    return ResolvedPlan(plan, methods, checks)
 
 
 def _methods(plan: AuditPlan) -> list[Explainer]:

@@ -74,12 +74,12 @@ def ask_rows(
 
 
 def rationales_of(
-    scored: Sequence[tuple[Row, AttributionRequest]], model: TextClassifier
+    requests: Sequence[tuple[Row, AttributionRequest]], model: TextClassifier
 ) -> dict[str, Rationale]:
     """Return what people marked in each row; the value of a regression has no other label."""
     return {
         row.id: Rationale(None if model.task == "regression" else row.labels, row.rationale)
-        for row, _ in scored
+        for row, _ in requests
         if row.rationale is not None
     }
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import JsonValue
 
-from explain.adapters import Describable, TextClassifier, load, wrap
+from explain.adapters import Describable, PerTextClassifier, TextClassifier, load, wrap
 from explain.adapters.base import description_of
 from explain.attribution import AttributionSettings, TargetSpec
 from explain.auditing.criteria import FrozenCriteria, judge
@@ -18,7 +18,7 @@ from explain.auditing.omissions import omissions
 from explain.auditing.plan import AuditPlan, with_plan
 from explain.auditing.predictions import predictions_of, shown_instances
 from explain.auditing.provenance import name_of_table, provenance_of, recorded_options, today
-from explain.auditing.resolve import Resolved, resolve
+from explain.auditing.resolve import ResolvedPlan, resolve
 from explain.auditing.rows import (
     ask_rows,
     check_labels_known,
@@ -35,7 +35,7 @@ from explain.data.dataset import Dataset, read_dataset
 from explain.engine import Engine
 from explain.engine.games import make_target
 from explain.engine.repeats import ask_again
-from explain.errors import ConfigurationError
+from explain.errors import ConfigurationError, EndpointError, PredictionError, SpentError
 from explain.evaluation.assessment import Assessment, evaluate_explanations
 from explain.record import (
     AuditRecord,
@@ -51,7 +51,10 @@ from explain.record import (
 from explain.text.redaction import REPLACEMENT, redacted_record
 from explain.text.spans import text_of
 
-__all__ = ["audit"]
+__all__ = ["ENDED", "audit"]
+
+ENDED = "endpoint ended"
+"""The event of the log that says that a model was asked no more, and why."""
 
 
 def audit(
@@ -96,12 +99,17 @@ def audit(
     if frozen.criteria:
         run_log.note("criteria frozen", sha256=frozen.sha256, on=frozen.frozen_on.isoformat())
     with run_log.stage("load"):
-        classifier = _classifier(model, plan.model_options)
+        classifier = _classifier(model, plan.load_options)
         setting = AttributionSettings.of(
             classifier, unit=plan.unit, masker=plan.masker, seed=plan.seed
         )
         loaded = _read(classifier, data, plan)
-    evidence = _measured(loaded, resolved, setting, run_log)
+    try:
+        evidence = _measure(loaded, resolved, setting, run_log)
+    except PredictionError as error:
+        raise _end_of(classifier) or error from error
+    if (end := _end_of(classifier)) is not None:
+        run_log.note(ENDED, reason=str(end), spent=isinstance(end, SpentError))
     arguments: dict[str, JsonValue] = {
         **_arguments(resolved),
         "model": str(model) if isinstance(model, str | Path) else loaded.description.name,
@@ -113,7 +121,7 @@ def audit(
         identity=plan.identity(loaded.description.name),
         provenance=provenance_of(loaded.description, loaded.dataset, arguments, plan.seed),
         rows=len(loaded.dataset.rows),
-        scored=len(evidence.instances),
+        scored_rows=len(evidence.instances),
         sections=evidence.sections,
         criteria=judge(frozen.criteria, evidence.sections, resolved.checks),
         criteria_sha256=frozen.sha256 if frozen.criteria else None,
@@ -172,8 +180,8 @@ def _read(classifier: TextClassifier, data: Any, plan: AuditPlan) -> _Loaded:
     return _Loaded(classifier, _describe(classifier), dataset, training, target)
 
 
-def _measured(
-    loaded: _Loaded, resolved: Resolved, setting: AttributionSettings, run_log: RunLog
+def _measure(
+    loaded: _Loaded, to_do: ResolvedPlan, setting: AttributionSettings, run_log: RunLog
 ) -> _Evidence:
     """Score the rows, explain some, try the methods, and run the checks."""
     classifier, dataset = loaded.classifier, loaded.dataset
@@ -181,7 +189,7 @@ def _measured(
     with run_log.stage("predict", rows=len(dataset.rows)):
         asked, skipped = ask_rows(engine, dataset, setting)
     scored = [instance_of(row, question, classifier) for row, question in asked]
-    plan = resolved.plan
+    plan = to_do.plan
     selection, strata = plan_selection(scored, plan.instances, setting.seed, classifier.task)
     chosen = [
         (row, posed)
@@ -193,7 +201,7 @@ def _measured(
         with engine.watch() as watch:
             ask_again(engine, [question for _, question in chosen], setting.masker, setting.seed)
         again = repeats_section(watch, dataset)
-    explained = explain_chosen(engine, chosen, resolved.methods, setting, run_log)
+    explained = explain_chosen(engine, chosen, to_do.methods, setting, run_log)
     with run_log.stage("trust"):
         texts = [text_of(row.parts) for row, _ in asked]
         marked = rationales_of(asked, classifier)
@@ -201,7 +209,7 @@ def _measured(
             evaluate_explanations,
             engine,
             explained.attributions,
-            resolved.methods,
+            to_do.methods,
             setting,
             texts,
             marked,
@@ -215,7 +223,7 @@ def _measured(
     )  # fmt: skip
     sections = [
         run_log.timed(check.id, partial(run_guarded, check, context, run_log.failed))
-        for check in resolved.checks
+        for check in to_do.checks
     ]
     evaluations = engine.evaluations + assessed.evaluations
     run_log.note("counts", evaluations=evaluations, calls=engine.calls)
@@ -225,32 +233,35 @@ def _measured(
 
 
 def _with_attributions(
-    scored: Sequence[InstanceRecord], strata: Mapping[str, str], assessed: Assessment
+    instances: Sequence[InstanceRecord], strata: Mapping[str, str], assessment: Assessment
 ) -> list[InstanceRecord]:
     """Return the instances with what explains them."""
     return [
         instance.model_copy(
             update={
                 "stratum": strata.get(instance.id),
-                "attributions": tuple(assessed.attributions.get(instance.id, ())),
-                "agreements": assessed.agreements.get(instance.id, ()),
+                "attributions": tuple(assessment.attributions.get(instance.id, ())),
+                "agreements": assessment.agreements.get(instance.id, ()),
             }
         )
-        for instance in scored
+        for instance in instances
     ]
 
 
-def _arguments(resolved: Resolved) -> dict[str, JsonValue]:
+def _arguments(to_do: ResolvedPlan) -> dict[str, JsonValue]:
     """Return what was asked for, as the record keeps it."""
-    plan = resolved.plan
-    left_out = {"tolerance", "budget", "criteria", "system", "check_options", "training"}
+    plan = to_do.plan
+    left_out = {
+        "tolerance", "budget", "criteria", "system", "check_options", "training",
+        "kind", "replay", "endpoint",  # What is sent to an endpoint is a fact of the model.
+    }  # fmt: skip
     return {
         **{name: value for name, value in plan if name not in left_out},
         "slices": list(plan.slices),
         "training": name_of_table(plan.training),
         "model_options": recorded_options(plan.model_options),
-        "methods": {explainer.name: asdict(explainer) for explainer in resolved.methods},
-        "checks": {check.id: asdict(check) for check in resolved.checks},
+        "methods": {explainer.name: asdict(explainer) for explainer in to_do.methods},
+        "checks": {check.id: asdict(check) for check in to_do.checks},
     }
 
 
@@ -281,6 +292,11 @@ def _classifier(model: Any, options: Mapping[str, Any]) -> TextClassifier:
             f"a live object is not loaded, so it has no {min(options)}; leave model_options out"
         )
     return wrap(model)
+
+
+def _end_of(model: TextClassifier) -> EndpointError | None:
+    """Return why a model was asked no more; None if it was, or cannot say so."""
+    return model.ended if isinstance(model, PerTextClassifier) else None
 
 
 def _target_label(target: TargetSpec, model: TextClassifier) -> str | None:

@@ -40,7 +40,9 @@ def plan_selection(
         taken = [i.id for i in candidates if i.id not in strata][:quota]
         strata.update(dict.fromkeys(taken, name))
         rows.append(
-            Stratum(name=name, rule=rule, quota=quota, available=len(candidates), chosen=len(taken))
+            Stratum(
+                name=name, rule=rule, quota=quota, n_available=len(candidates), n_chosen=len(taken)
+            )
         )
     return SelectionPlan(requested=requested, strata=tuple(rows)), strata
 

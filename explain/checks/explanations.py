@@ -1,13 +1,23 @@
-"""What the attributions say taken together."""
+"""All attributions together."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from explain.checks.base import AuditContext
-from explain.record import Attribution, Cell, IntervalsFigure, Measure, Section, Table, Task, Unit
-from explain.record.wording import listed
+from explain.record import (
+    Attribution,
+    Cell,
+    IntervalsFigure,
+    Measure,
+    Section,
+    Sentence,
+    Table,
+    Task,
+    Unit,
+    join_sentences,
+)
 from explain.statistics.intervals import count, mean
 
 __all__ = ["ExplanationsCheck"]
@@ -19,22 +29,23 @@ MOST_WORDS = 25
 MOST_DRAWN = 15
 
 
-_TEXTS: dict[Task, str] = {
-    "single_label": "predictions were",
-    "multi_label": "texts were",
-    "regression": "predictions were",
+EXPLAINED: Final[dict[Task, str]] = {
+    "single_label": "We explained {n} {n:prediction|predictions} with {methods:and}, each for its "
+    "predicted label.",
+    "multi_label": "We explained {n} {n:text|texts} with {methods:and}, each for its predicted "
+    "labels (at most five; if none is predicted, for the most probable one).",
+    "regression": "We explained {n} {n:prediction|predictions} with {methods:and}, each for its "
+    "score.",
 }
-_TARGETS: dict[Task, str] = {
-    "single_label": "each for its predicted label",
-    "multi_label": "each for the labels that are predicted for it (at most five; where none is, "
-    "for the most probable one)",
-    "regression": "each for its score",
-}
+EXPLAINED_TARGET: Final = (
+    "We explained {n} {n:text|texts} with {methods:and}, each for the label {label:quoted}, "
+    "whether it is predicted or not."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ExplanationsCheck:
-    """The selection plan, how each method fared, and the words that weigh most over all."""
+    """The selection plan, the cost and errors of each method, and the words with most weight."""
 
     id: ClassVar[str] = "explanations"
     title: ClassVar[str] = "Explanations"
@@ -56,7 +67,7 @@ class ExplanationsCheck:
                 summary="No prediction was explained.",
                 skipped="no instance was chosen"
                 if not explained
-                else "none of the methods asked for could explain any of the chosen instances",
+                else "none of the requested methods could explain any of the chosen instances",
             )
         first = next(iter(by_method))
         words = _words(by_method)
@@ -64,10 +75,14 @@ class ExplanationsCheck:
         return Section(
             id=self.id,
             title=self.title,
-            summary=(
-                f"{len(explained):,} {_TEXTS[context.model.task]} explained by "
-                f"{listed(list(by_method), 'and')}, {_targets(context)}. They were chosen by "
-                "the plan below before any was explained."
+            summary=join_sentences(
+                Sentence(
+                    EXPLAINED[context.model.task] if context.target is None else EXPLAINED_TARGET,
+                    n=len(explained),
+                    methods=list(by_method),
+                    label=context.target,
+                ),
+                "They were chosen by the plan below before any of them was explained.",
             ),
             measures=tuple(_method_measures(by_method, instances, len(explained))),
             figures=_figures(first, words, unit),
@@ -75,18 +90,14 @@ class ExplanationsCheck:
         )
 
 
-def _targets(context: AuditContext) -> str:
-    if context.target is None:
-        return _TARGETS[context.model.task]
-    return f"each for the label {context.target!r}, predicted or not"
-
-
 def _plan(context: AuditContext) -> Table:
     return Table(
         title="Selection plan",
         columns=("stratum", "rule", "rows to choose from", "chosen"),
-        rows=tuple((s.name, s.rule, s.available, s.chosen) for s in context.plan.strata),
-        note=f"Seed {context.seed}. Only the random stratum speaks for the whole table.",
+        rows=tuple((s.name, s.rule, s.n_available, s.n_chosen) for s in context.plan.strata),
+        note=Sentence(
+            "Seed {seed:d}. Only the random stratum represents the whole table.", seed=context.seed
+        ),
     )
 
 
@@ -95,10 +106,12 @@ def _method_measures(
 ) -> list[Measure]:
     measures = []
     for method, attributions in by_method.items():
-        measures.append(count(f"{method}: instances explained", instances[method], n))
-        if any("converged" in a.diagnostics for a in attributions):
-            converged = sum(a.diagnostics.get("converged") is True for a in attributions)
-            measures.append(count(f"{method}: converged", converged, len(attributions)))
+        explained = Sentence("{method}: instances explained", method=method)
+        measures.append(count(explained, instances[method], n))
+        if any(a.diagnostics.converged is not None for a in attributions):
+            converged = sum(a.diagnostics.converged is True for a in attributions)
+            name = Sentence("{method}: converged", method=method)
+            measures.append(count(name, converged, len(attributions)))
     return measures
 
 
@@ -106,10 +119,8 @@ def _methods(by_method: dict[str, list[Attribution]]) -> Table:
     """Return cost and largest error of each method."""
     rows: list[tuple[Cell, ...]] = []
     for method, attributions in by_method.items():
-        fits = [
-            a.diagnostics["held_out_r2"] for a in attributions if "held_out_r2" in a.diagnostics
-        ]
-        held_out = [float(r2) for r2 in fits if isinstance(r2, int | float)]
+        fits = [a.diagnostics.held_out_r2 for a in attributions]
+        held_out = [r2 for r2 in fits if r2 is not None]
         rows.append(
             (
                 method,
@@ -119,7 +130,7 @@ def _methods(by_method: dict[str, list[Attribution]]) -> Table:
                 if attributions[0].efficient
                 else "not promised",
                 sum(a.standard_errors is not None for a in attributions),
-                mean("held-out R2", held_out, "coefficient") if held_out else None,
+                mean("held-out R²", held_out, "coefficient") if held_out else None,
             )
         )
     return Table(
@@ -133,9 +144,9 @@ def _methods(by_method: dict[str, list[Attribution]]) -> Table:
             "held-out R²",
         ),
         rows=tuple(rows),
-        note="Completeness gap: v(N) - v(empty) minus the sum of the values, in the unit of the "
-        "target. Held-out R²: how well LIME's linear model predicts the model on texts that it "
-        "was not fitted to.",
+        note="Completeness gap: v(N) - v(empty), the score with all words minus that without any, "
+        "less the sum of the values, in the unit of the target. Held-out R²: how well the linear "
+        "model of LIME predicts the model on texts that it was not fitted to.",
     )
 
 
@@ -146,17 +157,19 @@ def _words(
 
     A word that occurs several times in an instance counts with the sum of its values.
     """
-    found: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    word_values: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for method, attributions in by_method.items():
         for attribution in attributions:
             totals: dict[str, float] = defaultdict(float)
             for feature, value in zip(attribution.features, attribution.values, strict=True):
                 totals[feature.casefold()] += value
             for word, total in totals.items():
-                found[word, attribution.target.label][method].append(total)
+                word_values[word, attribution.target.label][method].append(total)
     frequent = {
         key: values
-        for key, values in found.items()
+        for key, values in word_values.items()
         if max(map(len, values.values())) >= FEWEST_DOCUMENTS
     }
     first = next(iter(by_method))
@@ -173,20 +186,32 @@ def _word_table(
 ) -> Table:
     shown = list(words.items())[:MOST_WORDS]
     return Table(
-        title="Words that weigh most",
+        title="Words with the largest values",
         columns=("word", "target", "instances", *methods),
         rows=tuple(
             (
                 word,
                 label,
                 max(map(len, values.values())),
-                *(mean(f"{word} ({method})", values[method], unit) for method in methods),
+                *(
+                    mean(
+                        Sentence("{word} ({method})", word=word, method=method),
+                        values[method],
+                        unit,
+                    )
+                    for method in methods
+                ),
             )
             for (word, label), values in shown
         ),
-        note=f"Mean value per instance towards the target, for words in at least "
-        f"{FEWEST_DOCUMENTS} explained instances with that target; {len(shown)} of {len(words)} "
-        "shown. The instances are the chosen ones, not a random sample of all rows.",
+        note=Sentence(
+            "Mean value per instance for the target. {shown} of {n} words that occur in at least "
+            "{fewest} explained instances with that target. The instances are the chosen ones, "
+            "not a random sample of all rows.",
+            shown=len(shown),
+            n=len(words),
+            fewest=FEWEST_DOCUMENTS,
+        ),
     )
 
 
@@ -197,10 +222,10 @@ def _figures(
         return ()
     return (
         IntervalsFigure(
-            title=f"Words that weigh most, by {method}",
-            description="Mean value per instance towards the target with 95 % intervals.",
+            title=Sentence("Words with the largest values, by {method}", method=method),
+            description="Mean value per instance for the target, with its 95 % interval.",
             measures=tuple(
-                mean(f"{word} → {label}", values[method], unit)
+                mean(Sentence("{word} → {label}", word=word, label=label), values[method], unit)
                 for (word, label), values in list(words.items())[:MOST_DRAWN]
             ),
             reference=0.0,

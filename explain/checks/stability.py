@@ -1,4 +1,4 @@
-"""Whether the same text gets the same answer: again, alone, in another order or company."""
+"""Whether the same text gets the same answer: again, alone, in another order or batch."""
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -22,9 +22,11 @@ from explain.record import (
     Measure,
     MetricSpec,
     Section,
+    Sentence,
     Table,
     Task,
     Unit,
+    join_sentences,
 )
 from explain.statistics.intervals import proportion
 from explain.text.spans import Text, text_of
@@ -39,7 +41,7 @@ EXACT_ROUNDING = 1e-6
 """The same for float32 and all else: above 6e-7, measured for float32 between batches."""
 
 LARGE_CHANGE = 0.01
-"""Change of a probability by the company of a text that no rounding explains in any dtype."""
+"""Change of a probability with the batch of a text that no rounding explains in any dtype."""
 
 MOST_COPIED = 500_000_000
 """Parameters up to which a model is copied to be run in another dtype."""
@@ -54,14 +56,14 @@ _Answers: TypeAlias = list[Row | PredictionError]
 
 AGAIN = "same text again"
 DTYPE = "other dtype"
-COMPANY = {
+BATCHES = {
     "one text at a time": "alone",
     "another order": "in another order",
-    "beside the longest text": "beside a longer text",
+    "with the longest text": "together with a longer text",
 }
 """How findings tell of the ways that change what a text is scored with."""
 
-FLIPS: Final = MetricSpec(id="stability.flips", title="flips, {way}", better="lower")
+FLIPS: Final = MetricSpec(id="stability.flips", title="flip rate, {way}", better="lower")
 LARGEST_CHANGE: Final = MetricSpec(
     id="stability.largest_change", title="largest change of a probability, {way}", better="lower"
 )
@@ -76,7 +78,7 @@ LARGEST_CHANGE_OF_VALUE: Final = MetricSpec(
 
 @dataclass(frozen=True, slots=True)
 class StabilityCheck:
-    """The same texts once more, one by one, in another order, padded, and in another dtype.
+    """The same texts again: unchanged, one by one, in another order, padded, in another dtype.
 
     Attributes
     ----------
@@ -99,8 +101,11 @@ class StabilityCheck:
         texts = [text_of(context.instances[row].parts) for row in rows]
         base = _scored(context.engine.classifier, texts, context.engine.pulse)
         if len(lost := _lost([base])) == len(base):
-            reason = next(iter(lost.values()))
-            return not_measured(self, f"the model failed on texts that it scored before: {reason}")
+            reason = Sentence(
+                "the model failed on texts that it scored before: {reason}",
+                reason=next(iter(lost.values())),
+            )
+            return not_measured(self, reason)
         trials: list[_Trial] = []
         skipped: list[tuple[str, str]] = []
         for name, score in self._ways(context, texts).items():
@@ -111,15 +116,20 @@ class StabilityCheck:
                 continue
             n = len(answers[0])
             if lost := _lost([base[:n], *answers]):
-                reason = next(iter(lost.values()))
-                skipped.append((name, f"{len(lost):,} of {n:,} texts got no answer: {reason}"))
-            if kept := [place for place in range(n) if place not in lost]:
-                trials.append(_trial(context, name, rows, kept, base, answers))
+                reason = Sentence(
+                    "{lost} of {n} {n:text|texts} got no answer: {reason}",
+                    lost=len(lost),
+                    n=n,
+                    reason=next(iter(lost.values())),
+                )
+                skipped.append((name, reason))
+            if places := [place for place in range(n) if place not in lost]:
+                trials.append(_trial(context, name, rows, places, base, answers))
         findings = _findings(context, trials)
         return Section(
             id=self.id,
             title=self.title,
-            summary=_summary(context, trials, len(rows), findings),
+            summary=_summary(context, trials, len(rows)),
             measures=tuple(
                 measure for trial in trials for measure in trial.measures(context.model.task)
             ),
@@ -152,7 +162,7 @@ class StabilityCheck:
             AGAIN: lambda: [_scored(model, texts, engine.pulse) for _ in range(self.repeats)],
             "one text at a time": lambda: [[engine.score_together([text])[0] for text in texts]],
             "another order": lambda: [shuffled()],
-            "beside the longest text": lambda: [
+            "with the longest text": lambda: [
                 [engine.score_together([text, longest])[0] for text in texts]
             ],
             DTYPE: lambda: [_scored(_in_other_dtype(engine), texts[:MOST_IN_OTHER_DTYPE])],
@@ -231,19 +241,23 @@ def _in_other_dtype(engine: Engine) -> TextClassifier:
     Raises
     ------
     CapabilityError
-        If it is no module of torch, too large to be copied, or was given up.
+        If it is not a module of torch, is too large to be copied, or was given up.
     """
     model = engine.classifier
     if engine.pulse.given_up is not None:
         raise CapabilityError(engine.pulse.given_up)
     if not isinstance(model, ModuleClassifier):
-        raise CapabilityError("the model is no module of torch whose dtype can be set")
+        raise CapabilityError("the model is not a torch module whose dtype can be set")
     import torch
 
     n = sum(parameter.numel() for parameter in model.network.parameters())
     if n > MOST_COPIED:
         raise CapabilityError(
-            f"the model has {n:,} parameters, and is not copied above {MOST_COPIED:,}"
+            Sentence(
+                "the model has {n} parameters; above {most} it is not copied",
+                n=n,
+                most=MOST_COPIED,
+            )
         )
     copy = deepcopy(model)
     half = {parameter.dtype for parameter in copy.network.parameters()} & {
@@ -258,84 +272,101 @@ def _trial(
     context: AuditContext,
     name: str,
     rows: NDArray[np.int64],
-    kept: Sequence[int],
+    places: Sequence[int],
     base: _Answers,
     runs: Sequence[_Answers],
 ) -> _Trial:
-    """Return what changed among the texts that got all answers, at the places `kept`."""
+    """Return what changed among the texts that got all answers, at some places."""
     task = context.model.task
-    first, *others = (np.array([run[place] for place in kept], float) for run in (base, *runs))
+    first, *repeats = (np.array([run[place] for place in places], float) for run in (base, *runs))
     before = probabilities(first, task)
-    changes = [np.abs(probabilities(other, task) - before).max(axis=1) for other in others]
+    changes = [np.abs(probabilities(scores, task) - before).max(axis=1) for scores in repeats]
     flips = [
-        ((other > 0) != (first > 0)).any(axis=1)
+        ((scores > 0) != (first > 0)).any(axis=1)
         if task == "multi_label"
-        else other.argmax(axis=1) != first.argmax(axis=1)
-        for other in others
+        else scores.argmax(axis=1) != first.argmax(axis=1)
+        for scores in repeats
     ]
-    return _Trial(name, rows[[*kept]], np.max(changes, axis=0), np.any(flips, axis=0))
+    return _Trial(name, rows[[*places]], np.max(changes, axis=0), np.any(flips, axis=0))
 
 
 def _rounding(context: AuditContext) -> float:
     """Return the change that may be rounding; of a regression, relative to its values."""
-    own = ROUNDING.get(str(context.model.facts.get("dtype")), EXACT_ROUNDING)
+    rounding = ROUNDING.get(str(context.model.facts.get("dtype")), EXACT_ROUNDING)
     if context.model.task == "regression":
-        return own * max(1.0, float(np.abs(context.scores).max()))
-    return own
+        return rounding * max(1.0, float(np.abs(context.scores).max()))
+    return rounding
 
 
-def _summary(
-    context: AuditContext, trials: Sequence[_Trial], n: int, findings: Sequence[Finding]
-) -> str:
-    again = next((trial for trial in trials if trial.name == AGAIN), None)
-    sentence = f"{n:,} texts, drawn at random, were scored again in {len(trials)} ways."
-    if again is None:
-        return sentence
-    same = "the same" if again.largest <= _rounding(context) else "not always the same"
-    return f"{sentence} The same text again gets {same} answer" + (
-        f" (largest change {again.largest:.1e})." if findings or again.largest else ", to the bit."
+def _summary(context: AuditContext, trials: Sequence[_Trial], n: int) -> str:
+    method = Sentence(
+        "We scored {n} random {n:text|texts} again in {ways} {ways:way|ways}.",
+        n=n,
+        ways=len(trials),
     )
+    again = next((trial for trial in trials if trial.name == AGAIN), None)
+    if again is None:
+        return method
+    if again.largest == 0:
+        template = "The same text, scored again, gets exactly the same answer."
+    elif again.largest <= _rounding(context):
+        template = (
+            "The same text, scored again, gets the same answer (largest change {largest:.1e}, "
+            "which is rounding)."
+        )
+    else:
+        template = (
+            "The same text, scored again, does not always get the same answer (largest change "
+            "{largest:.1e})."
+        )
+    return join_sentences(Sentence(template, largest=again.largest), method)
 
 
 def _findings(context: AuditContext, trials: Sequence[_Trial]) -> tuple[Finding, ...]:
-    """Return a finding if the same input, or else its company, changes what a text gets.
+    """Return a finding if the same input, or else its batch, changes what a text gets.
 
     These are facts about the calls that were made, and need no test.
     """
     again = [t for t in trials if t.name == AGAIN and t.largest > _rounding(context)]
-    company = [
-        t
-        for t in trials
-        if t.name not in (AGAIN, DTYPE) and t.largest > max(LARGE_CHANGE, _rounding(context))
+    in_batches = [
+        t for t in trials if t.name in BATCHES and t.largest > max(LARGE_CHANGE, _rounding(context))
     ]
-    found = []
-    for trial in again or sorted(company, key=lambda t: -t.largest)[:1]:
-        flips = int(trial.flips.sum())
-        what = (
-            "when it is asked again with the very same texts"
-            if trial.name == AGAIN
-            else f"when a text is scored {COMPANY[trial.name]}"
-        )
-        worst = np.argsort(-trial.changes, kind="stable")[:3]
-        found.append(
-            Finding(
-                claim=f"The model gives another answer {what}: {_moved(context, trial)}, "
-                f"and {flips:,} of {len(trial.rows):,} texts get another label.",
-                severity="critical" if flips else "major",
-                measure=next(iter(trial.measures(context.model.task))),
-                evidence=("stability", *(context.instances[trial.rows[i]].id for i in worst)),
-                suggestion="Switch off what is random in the model (dropout, sampling, an endpoint "
-                "that changes) before anything else in this report is relied on."
-                if trial.name == AGAIN
-                else "Check that padding is masked, and that no statistic is taken over a batch.",
-            )
-        )
-    return tuple(found)
+    largest_first = sorted(in_batches, key=lambda t: -t.largest)
+    return tuple(_finding(context, trial) for trial in again or largest_first[:1])
 
 
-def _moved(context: AuditContext, trial: _Trial) -> str:
-    what = "the value" if context.model.task == "regression" else "a probability"
-    return f"{what} moves by up to {trial.largest:.2g}"
+def _finding(context: AuditContext, trial: _Trial) -> Finding:
+    regression = context.model.task == "regression"
+    change = Sentence(
+        "The value changed by up to {largest:.2g} ({n} {n:text|texts})."
+        if regression
+        else "{flips} of {n} {n:text|texts} got another label, and a probability changed by up to "
+        "{largest:.2g}.",
+        flips=int(trial.flips.sum()),
+        n=len(trial.rows),
+        largest=trial.largest,
+    )
+    if trial.name == AGAIN:
+        claim = "The model gives different answers to the very same texts."
+        suggestion = (
+            "Switch off what is random in the model (dropout, sampling, an endpoint that changes) "
+            "before you rely on anything else in this report."
+        )
+    else:
+        claim = Sentence(
+            "The model gives another answer when a text is scored {way}.", way=BATCHES[trial.name]
+        )
+        suggestion = (
+            "Check that padding is masked, and that no statistic is computed over a whole batch."
+        )
+    worst = np.argsort(-trial.changes, kind="stable")[:3]
+    return Finding(
+        claim=join_sentences(claim, change),
+        severity="critical" if trial.flips.any() else "major",
+        measure=next(iter(trial.measures(context.model.task))),
+        evidence=("stability", *(context.instances[trial.rows[i]].id for i in worst)),
+        suggestion=suggestion,
+    )
 
 
 def _changed(context: AuditContext, trials: Sequence[_Trial]) -> tuple[Table, ...]:
@@ -356,7 +387,11 @@ def _changed(context: AuditContext, trials: Sequence[_Trial]) -> tuple[Table, ..
             title="Largest changes",
             columns=("instance", "scored", "largest change", "another label"),
             rows=tuple(row for _, row in rows),
-            note=f"Of each way up to {MOST_OF_EACH} texts whose change is no rounding "
-            f"(above {_rounding(context):.0e}).",
+            note=Sentence(
+                "For each way, up to {most} texts whose change is more than rounding (above "
+                "{rounding:.0e}).",
+                most=MOST_OF_EACH,
+                rounding=_rounding(context),
+            ),
         ),
     )

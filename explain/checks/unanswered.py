@@ -1,11 +1,10 @@
-"""Rows to which the model gave no answer: how many, why, and where they are more frequent."""
+"""Rows to which the model gave no answer: how many, why, and where they are most frequent."""
 
 from collections import Counter
 
 from explain.checks.base import AuditContext
 from explain.checks.base.guarded import MOST_REASONS
-from explain.record import Finding, Measure, Section, Severity, Table
-from explain.record.wording import estimated
+from explain.record import Finding, Measure, Section, Sentence, Severity, Table, join_sentences
 from explain.statistics.intervals import proportion
 from explain.text.redaction import message
 
@@ -46,16 +45,23 @@ def unanswered_rows(context: AuditContext) -> tuple[Section, ...]:
     section = Section(
         id=UNANSWERED,
         title="Rows without an answer",
-        summary=f"The model gave no answer to {len(failed):,} of {n:,} rows. Those that have a "
-        "label count as wrong in every rate that can count them; where one cannot, that is said.",
+        summary=Sentence(
+            "The model gave no answer to {failed} of {n} {n:row|rows}. Those that have a label "
+            "count as wrong wherever they can be counted; where they cannot, the section says so.",
+            failed=len(failed),
+            n=n,
+        ),
         measures=(share, *_of_labelled(context)),
         tables=(
             Table(
                 title="Why there was no answer",
                 columns=("reason", "rows"),
                 rows=tuple(reasons.most_common(MOST_REASONS)),
-                note=f"The most frequent {min(len(reasons), MOST_REASONS)} of {len(reasons):,} "
-                "reasons.",
+                note=Sentence(
+                    "The {shown} most frequent of {n} {n:reason|reasons}.",
+                    shown=min(len(reasons), MOST_REASONS),
+                    n=len(reasons),
+                ),
             ),
             *_by_value(context),
         ),
@@ -67,7 +73,7 @@ def unanswered_rows(context: AuditContext) -> tuple[Section, ...]:
 def _of_labelled(context: AuditContext) -> tuple[Measure, ...]:
     """Return the share of the rows with a label; none if there are no such rows."""
     failed = sum(row.labels is not None for row in context.unanswered)
-    scored = sum(i.label is not None or i.given is not None for i in context.instances)
+    scored = sum(instance.labels is not None for instance in context.instances)
     if not failed + scored:
         return ()
     return (proportion("labelled rows without an answer", failed, failed + scored),)
@@ -77,15 +83,22 @@ def _findings(share: Measure, failed: int, reasons: Counter[str]) -> tuple[Findi
     if (share.value or 0) < SMALLEST:
         return ()
     reason, times = reasons.most_common(1)[0]
-    others = f" {len(reasons) - 1:,} other reasons are listed." if len(reasons) > 1 else ""
+    claim = Sentence(
+        "The model gave no answer to {failed} of {share.n} rows ({share}). The most frequent "
+        "reason ({times} {times:row|rows}): {reason}.",
+        failed=failed,
+        share=share,
+        times=times,
+        reason=reason.rstrip("."),
+    )
+    more = Sentence("{n} more {n:reason is|reasons are} listed.", n=len(reasons) - 1)
     finding = Finding(
-        claim=f"The model gave no answer to {failed:,} of {share.n:,} rows, {estimated(share)}. "
-        f"The most frequent reason ({times:,} rows): {reason.rstrip('.')}.{others}",
+        claim=join_sentences(claim, more if len(reasons) > 1 else ""),
         severity=_severity(share),
         measure=share,
         evidence=(UNANSWERED,),
-        suggestion="Find out why, mend it, and audit the model again; until then expect as many "
-        "texts to be left without an answer in use.",
+        suggestion="Find the cause, correct it, and audit the model again. Until then, expect the "
+        "same share of texts without an answer in use.",
     )
     return (finding,)
 
@@ -103,8 +116,7 @@ def _by_value(context: AuditContext) -> list[Table]:
     lost: Counter[str] = Counter()
     columns = [column for column in (context.group, *context.slices) if column is not None]
     for instance in context.instances:
-        given = instance.given if instance.label is None else (instance.label,)
-        asked.update(_values(context, given, instance.columns, columns))
+        asked.update(_values(context, instance.labels, instance.columns, columns))
     for row in context.unanswered:
         values = _values(context, row.labels, row.columns, columns)
         asked.update(values)
@@ -118,18 +130,24 @@ def _by_value(context: AuditContext) -> list[Table]:
             title="Where there was no answer",
             columns=("rows", "share without an answer"),
             rows=tuple((share.slice, share) for share in shares[:MOST_VALUES]),
-            note=f"{min(len(shares), MOST_VALUES)} of {len(shares):,} labels and values of the "
-            "named columns, the highest lower bound first.",
+            note=Sentence(
+                "{shown} of {n} labels and values of the named columns, the highest lower bound "
+                "first.",
+                shown=min(len(shares), MOST_VALUES),
+                n=len(shares),
+            ),
         )
     ]
 
 
 def _values(
     context: AuditContext,
-    given: tuple[str, ...] | None,
+    labels: tuple[str, ...] | None,
     cells: dict[str, str],
     columns: list[str],
 ) -> list[str]:
-    labels = () if context.model.task == "regression" else given or ()
-    found = [f"label = {label}" for label in labels]
-    return found + [f"{name} = {cells[name]}" for name in dict.fromkeys(columns) if name in cells]
+    """Return the conditions that a row meets, as slices write them."""
+    classes = () if context.model.task == "regression" else labels or ()
+    by_label = [f"label = {label}" for label in classes]
+    by_column = [f"{name} = {cells[name]}" for name in dict.fromkeys(columns) if name in cells]
+    return by_label + by_column

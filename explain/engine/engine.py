@@ -4,16 +4,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import compress
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from explain.adapters import Scores, TextClassifier
+from explain.adapters.base import PerTextClassifier
 from explain.adapters.failures import failure, halve_on_failure
 from explain.adapters.rounding import RoundedClassifier
-from explain.adapters.scores import check_scores
+from explain.adapters.scores import Row, check_scores
 from explain.engine.games import (
     AttributionRequest,
     Coalitions,
@@ -30,9 +31,6 @@ from explain.text.spans import Text, text_of
 __all__ = ["Engine", "Outcome", "Row"]
 
 T = TypeVar("T")
-
-Row: TypeAlias = NDArray[np.float64]
-"""Scores of one text, shape (n_labels,)."""
 
 CALL_SIZE = 1024
 """Texts of one call: enough to pack batches tightly, few enough to show progress."""
@@ -154,13 +152,15 @@ class Engine:
 
         If the call fails, it is halved until what fails stands alone.
         """
-        answers = halve_on_failure(self._predict, texts, self.classifier.name)
+        answers = self._score_each(texts, fresh=True)
         self.pulse.note(zip(texts, answers, strict=True), is_sent=True)
         return answers
 
     def score_together(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
         """Return the answers of one call to these texts, past the cache; it fails for all."""
         answers: list[Row | PredictionError]
+        if isinstance(self.classifier, PerTextClassifier):
+            return self.score_again(texts)
         try:
             answers = [*self._predict(texts)]
         except Exception as error:
@@ -291,7 +291,7 @@ class Engine:
         uncached.sort(key=lambda text: (sum(map(len, _strings(text))), _strings(text)))
         for start in range(0, len(uncached), self._call_size):
             chunk = uncached[start : start + self._call_size]
-            rows = halve_on_failure(self._predict, chunk, self.classifier.name)
+            rows = self._score_each(chunk, fresh=False)
             answers.update(zip(chunk, rows, strict=True))
             progress.show(start + len(chunk), len(uncached))
         for text in uncached:
@@ -301,6 +301,18 @@ class Engine:
         while len(self._cache) > self.cache_size:
             self._cache.popitem(last=False)
         return answers
+
+    def _score_each(self, texts: Sequence[Text], *, fresh: bool) -> list[Row | PredictionError]:
+        """Return the scores of each text, or why it has none."""
+        model = self.classifier
+        if not isinstance(model, PerTextClassifier):
+            return halve_on_failure(self._predict, texts, model.name)
+        self.calls += 1
+        self.evaluations += len(texts)
+        try:
+            return self.pulse.call(partial(model.predict_each, fresh=fresh), texts, model.name)
+        except Exception as error:
+            return [failure(model.name, error)] * len(texts)
 
     def _predict(self, texts: Sequence[Text]) -> Scores:
         return self.pulse.call(self._call, texts, self.classifier.name)

@@ -2,13 +2,17 @@
 
 import sys
 import time
+from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-__all__ = ["Progress"]
+__all__ = ["QUIET", "Progress"]
+
+QUIET: ContextVar[bool] = ContextVar("QUIET", default=False)
+"""Whether no bar is shown, on a terminal either."""
 
 DELAY_SECONDS = 2.0
 """Nothing is shown for work that ends sooner: a bar that flashes up only distracts."""
@@ -45,7 +49,7 @@ class Progress:
 
     def show(self, n_done: int, total: int) -> None:
         """Show that `n_done` of `total` steps are done."""
-        if not sys.stderr.isatty() or time.monotonic() - self._start < DELAY_SECONDS:
+        if QUIET.get() or not sys.stderr.isatty() or time.monotonic() - self._start < DELAY_SECONDS:
             return
         if self._bar is None:
             self._bar = _bar()

@@ -43,9 +43,9 @@ from explain.record import Agreement, Attribution, Measure, MethodTrust, Section
 from explain.statistics.intervals import mean
 from explain.text.spans import Text, text_of
 
-__all__ = ["ERASED", "SAMPLED", "Assessment", "evaluate_explanations"]
+__all__ = ["ERASED", "MOST_REPEATED", "Assessment", "evaluate_explanations"]
 
-SAMPLED = 8
+MOST_REPEATED = 8
 """Explanations of a method that are made again: with another seed, near by, of a random model."""
 
 TWIN_BUDGET = 64
@@ -84,7 +84,7 @@ class Assessment:
 
 def evaluate_explanations(
     engine: Engine,
-    explained: Mapping[str, Sequence[Attribution]],
+    attributions: Mapping[str, Sequence[Attribution]],
     explainers: Sequence[Explainer],
     setting: AttributionSettings,
     texts: Sequence[Text],
@@ -96,7 +96,7 @@ def evaluate_explanations(
     ----------
     engine : Engine
         The way to the model.
-    explained : mapping of str to sequence of Attribution
+    attributions : mapping of str to sequence of Attribution
         The attributions of each instance, by its id.
     explainers : sequence of Explainer
         The methods; those that explained nothing are left out.
@@ -108,12 +108,12 @@ def evaluate_explanations(
         What people marked in the texts, by the id of the instance.
     """
     by_method: dict[str, list[tuple[str, Attribution]]] = {}
-    for instance, attributions in explained.items():
-        for attribution in attributions:
+    for instance, of_instance in attributions.items():
+        for attribution in of_instance:
             by_method.setdefault(attribution.method, []).append((instance, attribution))
     used = [explainer for explainer in explainers if explainer.name in by_method]
-    erased = _erased(engine, explained, setting)
-    agreed = {instance: agreements(found) for instance, found in explained.items()}
+    erased = _erased(engine, attributions, setting)
+    agreed = {instance: agreements(found) for instance, found in attributions.items()}
     control = _control(engine, texts, used, setting) if used else "no method explained anything"
     known = _known_values(engine, texts, used, setting)
     again = _Repetition.of(engine, by_method, setting)
@@ -141,7 +141,7 @@ def evaluate_explanations(
                 graded(a, trust[a.method], flags=own.flags, quality=own.measures)
                 for a, own in zip(attributions, erased.of_instances[instance], strict=True)
             ]
-            for instance, attributions in explained.items()
+            for instance, attributions in attributions.items()
         },
         trust=tuple(trust.values()),
         agreements=agreed,
@@ -167,19 +167,19 @@ class _Erased:
 
 
 def _erased(
-    engine: Engine, explained: Mapping[str, Sequence[Attribution]], setting: AttributionSettings
+    engine: Engine, attributions: Mapping[str, Sequence[Attribution]], setting: AttributionSettings
 ) -> _Erased:
     """Return comprehensiveness, sufficiency and infidelity, each against random values.
 
     They are measured on instances drawn at random; the others are graded without them.
     """
-    drawn = np.random.default_rng(setting.seed).permutation(len(explained))[:ERASED]
-    some = {list(explained)[number] for number in drawn}
-    flat = [(instance, a) for instance, found in explained.items() for a in found]
+    drawn = np.random.default_rng(setting.seed).permutation(len(attributions))[:ERASED]
+    some = {list(attributions)[number] for number in drawn}
+    flat = [(instance, a) for instance, found in attributions.items() for a in found]
     given = [a for instance, a in flat if a.spans and instance in some]
     ranked = iter(faithfulness(engine, given, setting.masker, setting.seed))
     fitted = iter(infidelities(engine, given, setting.masker, setting.seed))
-    of_instances: dict[str, list[_OwnEvidence]] = {instance: [] for instance in explained}
+    of_instances: dict[str, list[_OwnEvidence]] = {instance: [] for instance in attributions}
     rankings: dict[str, list[Faithfulness]] = {a.method: [] for _, a in flat}
     fits: dict[str, list[Infidelity]] = {a.method: [] for _, a in flat}
     units = {a.method: _unit(a) for _, a in flat}
@@ -241,7 +241,7 @@ class _Repetition:
     """A few explanations that are made again, and the models that are asked for them."""
 
     engine: Engine
-    twin: Engine | str
+    randomised_engine: Engine | str
     sample: dict[str, list[tuple[AttributionRequest, Attribution]]]
     setting: AttributionSettings
 
@@ -259,7 +259,9 @@ class _Repetition:
         sample: dict[str, list[tuple[AttributionRequest, Attribution]]] = {}
         for method, found in by_method.items():
             usable = [(i, a) for i, a in found if len(a.spans) >= FEWEST_FEATURES]
-            chosen = [a for _, a in sorted(usable, key=lambda one: place[_key(*one)])[:SAMPLED]]
+            chosen = [
+                a for _, a in sorted(usable, key=lambda one: place[_key(*one)])[:MOST_REPEATED]
+            ]
             texts = [text_of(a.parts) for a in chosen]
             posed = make_requests(engine, texts, setting, [a.target.index for a in chosen])
             sample[method] = [
@@ -274,9 +276,11 @@ class _Repetition:
         asked = self.sample[explainer.name]
         moved = max_sensitivities(self.engine, asked, explainer, self.setting)
         resembling = (
-            self.twin
-            if isinstance(self.twin, str)
-            else resemblances(self.twin, _thrifty(explainer), [a for _, a in asked], self.setting)
+            self.randomised_engine
+            if isinstance(self.randomised_engine, str)
+            else resemblances(
+                self.randomised_engine, _thrifty(explainer), [a for _, a in asked], self.setting
+            )
         )
         return [
             *stability_results(stability(self.engine, asked, explainer, self.setting)),
@@ -287,7 +291,7 @@ class _Repetition:
     @property
     def evaluations(self) -> int:
         """Distinct texts that the randomised model scored, and gradients taken of it."""
-        return 0 if isinstance(self.twin, str) else self.twin.evaluations
+        return 0 if isinstance(self.randomised_engine, str) else self.randomised_engine.evaluations
 
 
 def _key(instance: str, attribution: Attribution) -> tuple[str, int]:
@@ -356,7 +360,7 @@ def _recalls(method: str, control: PositiveControl | str) -> list[MetricResult]:
             reason=control.removesuffix("."),
         )
         name = "positive control"
-        return [MetricResult(name, None, None, Flag(name, "not measured", said, needed=True))]
+        return [MetricResult(name, None, None, Flag(name, "not measured", said, is_needed=True))]
     return [recall_result(recall) for recall in control.recalls if recall.method == method]
 
 

@@ -6,7 +6,7 @@ Between the two the instances are too few to tell, which is an answer of its own
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from explain.record import Measure, joined
+from explain.record import Measure, join_sentences
 
 __all__ = [
     "LEAST_SPREAD",
@@ -47,7 +47,7 @@ class Flag:
         Whether a flag means D whatever else holds.
     severe : bool
         Whether a flag means C at best.
-    needed : bool
+    is_needed : bool
         Whether there can be no A unless it passed or was flagged.
     """
 
@@ -56,12 +56,12 @@ class Flag:
     sentence: str
     fatal: bool = False
     severe: bool = False
-    needed: bool = False
+    is_needed: bool = False
 
     @property
     def full_sentence(self) -> str:
         """The sentence, and that the instances are too few where they are."""
-        return joined(self.sentence, TOO_FEW if self.answer == "too few" else "")
+        return join_sentences(self.sentence, TOO_FEW if self.answer == "too few" else "")
 
 
 @dataclass(frozen=True, slots=True)

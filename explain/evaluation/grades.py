@@ -85,13 +85,13 @@ def grade(flags: Sequence[Flag]) -> tuple[Grade, tuple[str, ...]]:
     flagged = [flag for flag in flags if flag.answer == "flagged"]
     unknown = [flag for flag in flags if flag.answer in ("too few", "not measured")]
     level = 2 if any(flag.severe for flag in flagged) else min(len(flagged), 2)
-    if any(flag.needed for flag in unknown):
+    if any(flag.is_needed for flag in unknown):
         level = max(level, 1)
     if any(flag.fatal for flag in flagged):
         level = 3
     ranked = [
         *sorted(flagged, key=lambda flag: (not flag.fatal, not flag.severe)),
-        *sorted(unknown, key=lambda flag: not flag.needed),
+        *sorted(unknown, key=lambda flag: not flag.is_needed),
     ]
     return _GRADES[level], tuple(dict.fromkeys(flag.full_sentence for flag in ranked))
 
@@ -159,10 +159,10 @@ def _completeness(attribution: Attribution) -> Flag | None:
 
 
 def _convergence(attribution: Attribution) -> Flag | None:
-    if (converged := attribution.diagnostics.get("converged")) is None:
+    if (converged := attribution.diagnostics.converged) is None:
         return None
     failed = answer_if(not converged)
-    return Flag("convergence", failed, "It did not converge.", fatal=True, needed=True)
+    return Flag("convergence", failed, "It did not converge.", fatal=True, is_needed=True)
 
 
 def _stated_errors(attribution: Attribution) -> Flag | None:
@@ -174,17 +174,17 @@ def _stated_errors(attribution: Attribution) -> Flag | None:
             error=error,
             limit=MOST_ERROR,
         )
-        return Flag(name, answer_if(error > MOST_ERROR), stated, needed=True)
-    if "converged" in attribution.diagnostics:
+        return Flag(name, answer_if(error > MOST_ERROR), stated, is_needed=True)
+    if attribution.diagnostics.converged is not None:
         return None
     missing = Sentence(
         "{method} does not state the errors of its values.", method=attribution.method
     )
-    return Flag(name, "not measured", missing, needed=True)
+    return Flag(name, "not measured", missing, is_needed=True)
 
 
 def _fit(attribution: Attribution) -> Flag | None:
-    if (fit := _held_out_r2(attribution)) is None:
+    if (fit := attribution.diagnostics.held_out_r2) is None:
         return None
     return Flag("held-out R²", answer_if(fit < LEAST_R2), _fit_sentence(attribution.method, fit))
 
@@ -208,8 +208,8 @@ def _fit_sentence(method: str, fit: float) -> str:
 
 
 def _rounding(attribution: Attribution) -> Flag | None:
-    at_cap = attribution.diagnostics.get("at_cap")
-    if not isinstance(at_cap, int):
+    at_cap = attribution.diagnostics.at_cap
+    if at_cap is None:
         return None
     share = at_cap / attribution.evaluations
     sentence = Sentence(
@@ -254,7 +254,7 @@ def shared_results(attributions: Sequence[Attribution]) -> list[MetricResult]:
                     at_most(share, MOST_FLAGGED),
                     sentence,
                     fatal=first.fatal,
-                    needed=first.needed,
+                    is_needed=first.is_needed,
                 ),
             )
         )
@@ -306,7 +306,7 @@ def recall_flag(recall: Recall) -> Flag:
         answer,
         sentence,
         fatal=recall.kind == "token",
-        needed=recall.kind == "token",
+        is_needed=recall.kind == "token",
     )
 
 
@@ -329,14 +329,14 @@ def faithfulness_flag(measure: Measure | None, spread: float, subject: str, *, f
         sentence = Sentence(
             "We could not measure whether {subject} is better than random ones.", subject=subject
         )
-        return Flag(name, "not measured", sentence, fatal, needed=True)
+        return Flag(name, "not measured", sentence, fatal, is_needed=True)
     answer = better_than_random(measure, LEAST_SPREAD * spread)
     return Flag(
         name,
         answer,
         _gain_sentence(measure, subject),
         fatal,
-        needed=True,
+        is_needed=True,
     )
 
 
@@ -367,14 +367,9 @@ def _error(attribution: Attribution) -> float | None:
     """Return the largest standard error over the largest absolute value; None if not stated."""
     errors = attribution.standard_errors
     if errors is None:
-        return 0.0 if attribution.diagnostics.get("ended_by") == "exact" else None
+        return 0.0 if attribution.diagnostics.ended_by == "exact" else None
     worst = max(errors, default=0.0)
     largest = max(map(abs, attribution.values), default=0.0)
     if not largest:
         return float("inf") if worst else 0.0
     return worst / largest
-
-
-def _held_out_r2(attribution: Attribution) -> float | None:
-    fit = attribution.diagnostics.get("held_out_r2")
-    return float(fit) if isinstance(fit, int | float) and not isinstance(fit, bool) else None

@@ -89,9 +89,9 @@ def infidelities(
     return on_games(engine, attributions, masker, seed, infidelity)
 
 
-def _unexplained(foretold: NDArray[np.float64], changes: NDArray[np.float64]) -> float:
+def _unexplained(predicted_changes: NDArray[np.float64], changes: NDArray[np.float64]) -> float:
     """Return the mean squared error after the best scaling, relative to that of zero."""
-    power = float(foretold @ foretold)
-    scale = float(foretold @ changes) / power if power else 0.0
-    errors = changes - scale * foretold
+    power = float(predicted_changes @ predicted_changes)
+    scale = float(predicted_changes @ changes) / power if power else 0.0
+    errors = changes - scale * predicted_changes
     return float((errors @ errors) / (changes @ changes))

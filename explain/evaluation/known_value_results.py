@@ -17,14 +17,14 @@ LEAST_COVERED, ENOUGH_COVERED = 0.9, 0.85
 harder games, and errors of half the size .79 to .85."""
 
 
-def known_values_results(measured: KnownValues) -> list[MetricResult]:
+def known_values_results(known_values: KnownValues) -> list[MetricResult]:
     """Return how many known values a method gets right, and how many its intervals hold."""
     name = "known values"
-    if not measured.parts:
-        reason = str(measured.reason).removesuffix(".")
+    if not known_values.parts:
+        reason = str(known_values.reason).removesuffix(".")
         said = Sentence("Known values were not measured: {reason}.", reason=reason)
         return [MetricResult(name, None, None, Flag(name, "not measured", said))]
-    right = np.concatenate([part.right for part in measured.parts])
+    right = np.concatenate([part.right for part in known_values.parts])
     texts = proportion("known values: texts that are right", int(right.sum()), len(right))
     results = [
         MetricResult(
@@ -42,15 +42,15 @@ def known_values_results(measured: KnownValues) -> list[MetricResult]:
                     limit=LEAST_RIGHT,
                 ),
                 fatal=True,
-                needed=True,
+                is_needed=True,
             ),
         )
     ]
-    covered = np.concatenate([part.covered for part in measured.parts])
+    covered = np.concatenate([part.is_covered for part in known_values.parts])
     if len(covered):
-        offsets = np.cumsum([0, *(len(part.right) for part in measured.parts)])
+        offsets = np.cumsum([0, *(len(part.right) for part in known_values.parts)])
         text = np.concatenate(
-            [part.text + start for part, start in zip(measured.parts, offsets, strict=False)]
+            [part.text + start for part, start in zip(known_values.parts, offsets, strict=False)]
         )
         share = clustered_proportion("known values: inside 90 % intervals", covered, text)
         sentence = Sentence(
@@ -65,7 +65,7 @@ def known_values_results(measured: KnownValues) -> list[MetricResult]:
                 share.name,
                 share,
                 Sentence("at least {limit}", limit=LEAST_COVERED),
-                Flag("known intervals", answer, sentence, severe=True, needed=True),
+                Flag("known intervals", answer, sentence, severe=True, is_needed=True),
             )
         )
     return results

@@ -38,7 +38,7 @@ from explain.engine import Engine
 from explain.engine.games import Masker, target_values
 from explain.errors import ExplainError
 from explain.evaluation.known_vectors import KnownVectors
-from explain.evaluation.planted_rules import scored, sound
+from explain.evaluation.planted_rules import scores_of, sound
 from explain.evaluation.prose import WORD, prose, read
 from explain.evaluation.unanimity import Payment, limit_of, truth, unanimity_games
 from explain.record import Attribution, Task
@@ -77,7 +77,7 @@ class Part:
     ----------
     right : array, shape (n_texts,), bool
         Texts in which no value is off by more than a tenth of the largest beyond what is stated.
-    covered : array, shape (n_values,), bool
+    is_covered : array, shape (n_values,), bool
         Values of which the 90 % interval holds the truth; none where no error is stated.
     text : array, shape (n_values,), int
         The text of each of those.
@@ -86,7 +86,7 @@ class Part:
     """
 
     right: NDArray[np.bool_]
-    covered: NDArray[np.bool_]
+    is_covered: NDArray[np.bool_]
     text: NDArray[np.int64]
     errors: FloatArray
 
@@ -106,14 +106,14 @@ class KnownValues:
     """
 
     method: str
-    alone: Part | None = None
+    planted_alone: Part | None = None
     on_top: Part | None = None
     reason: str | None = None
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """What was measured."""
-        return tuple(part for part in (self.alone, self.on_top) if part is not None)
+        return tuple(part for part in (self.planted_alone, self.on_top) if part is not None)
 
 
 def known_values(
@@ -154,7 +154,7 @@ def known_values(
 
     @cache
     def planted() -> tuple[_Planted, _Planted]:
-        own = _Enumerated.of(engine, on_top, setting)
+        own = _EnumeratedGames.of(engine, on_top, setting)
         return (
             _Planted(engine, None, _draw_texts(alone, 3, 1.0, by_itself)),
             _Planted(engine, own, _draw_texts(on_top, 2, own.scale, on_model)),
@@ -166,14 +166,14 @@ def known_values(
                 model = with_gradients(engine.classifier)
                 known = KnownVectors(model, alone, deepcopy(vectors))
                 return KnownValues(
-                    explainer.name, _measured(known, alone, explainer, setting, engine)
+                    explainer.name, _measure(known, alone, explainer, setting, engine)
                 )
             limit_of(explainer, SHORTEST)
             first, second = planted()
             return KnownValues(
                 explainer.name,
-                _measured(first, alone, explainer, setting, engine),
-                _measured(second, on_top, explainer, setting, engine),
+                _measure(first, alone, explainer, setting, engine),
+                _measure(second, on_top, explainer, setting, engine),
             )
         except ExplainError as error:
             return KnownValues(explainer.name, reason=str(error))
@@ -181,7 +181,7 @@ def known_values(
     return [measure(explainer) for explainer in explainers]
 
 
-def _measured(
+def _measure(
     game: "_Planted | KnownVectors",
     texts: Sequence[Text],
     explainer: Explainer,
@@ -193,7 +193,7 @@ def _measured(
         sound(question) for question in make_requests(engine, texts, setting, [0] * len(texts))
     ]
     found = [outcome.unwrap() for outcome in attribute_batch(engine, questions, explainer, setting)]
-    return _compared(found, [game.truth(attribution, explainer) for attribution in found])
+    return _compare(found, [game.truth(attribution, explainer) for attribution in found])
 
 
 class _Planted:
@@ -202,7 +202,7 @@ class _Planted:
     def __init__(
         self,
         engine: Engine,
-        beneath: "_Enumerated | None",
+        enumerated_games: "_EnumeratedGames | None",
         payments: Mapping[tuple[str, ...], float],
     ) -> None:
         model = engine.classifier
@@ -212,7 +212,7 @@ class _Planted:
         self.mask_token = None if tokenized is None else tokenized.mask_token
         self.special_tokens = () if tokenized is None else tokenized.special_tokens
         self._engine = engine
-        self._own = beneath
+        self._enumerated_games = enumerated_games
         self._payments = payments
 
     @property
@@ -222,8 +222,8 @@ class _Planted:
     def predict(self, texts: Sequence[Text]) -> Scores:
         scores = (
             np.zeros((len(texts), len(self.labels)))
-            if self._own is None
-            else scored(self._engine, texts)
+            if self._enumerated_games is None
+            else scores_of(self._engine, texts)
         )
         scores[:, 0] += [self._planted(text) for text in texts]
         return scores
@@ -245,8 +245,8 @@ class _Planted:
             for group, payment in self._payments.items()
             for members in product(*(places.get(word, ()) for word in group))
         ]
-        if self._own is not None:
-            games += self._own.games[text_of(attribution.parts)]
+        if self._enumerated_games is not None:
+            games += self._enumerated_games.games[text_of(attribution.parts)]
         return truth(games, n, limit_of(explainer, n))
 
     def _planted(self, text: Text) -> float:
@@ -265,7 +265,7 @@ class _Planted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Enumerated:
+class _EnumeratedGames:
     """Some short texts of which the model has scored every coalition.
 
     Attributes
@@ -282,13 +282,13 @@ class _Enumerated:
     @classmethod
     def of(
         cls, engine: Engine, texts: Sequence[Text], setting: AttributionSettings
-    ) -> "_Enumerated":
+    ) -> "_EnumeratedGames":
         games, spreads = {}, []
         for text in texts:
             (question,) = (sound(q) for q in make_requests(engine, [text], setting, [0]))
             n = len(question.segmentation)
             masked = [setting.masker(question.segmentation, kept) for kept in all_coalitions(n)]
-            values = target_values(scored(engine, masked), question.target)
+            values = target_values(scores_of(engine, masked), question.target)
             # Of weights w the standard deviation over all coalitions is |w| / 2.
             spreads.append(2 * float(values.std()) / np.sqrt(n))
             games[text] = unanimity_games(values, n)
@@ -319,7 +319,7 @@ def _draw_texts(
     return payments
 
 
-def _compared(attributions: Sequence[Attribution], true_values: Sequence[FloatArray]) -> Part:
+def _compare(attributions: Sequence[Attribution], true_values: Sequence[FloatArray]) -> Part:
     right, covered, text, lengths = [], [], [], []
     for number, (attribution, expected) in enumerate(zip(attributions, true_values, strict=True)):
         largest = float(np.abs(expected).max(initial=0.0))

@@ -27,7 +27,7 @@ from explain.text.spans import Span, Text, parts_of
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Kind", "Rule", "places_of", "plant", "scored", "sound"]
+__all__ = ["Kind", "Rule", "places_of", "plant", "scores_of", "sound"]
 
 T = TypeVar("T")
 
@@ -120,7 +120,7 @@ class _Planted:
         return self._engine.classifier.task
 
     def predict(self, texts: Sequence[Text]) -> Scores:
-        scores = scored(self._engine, texts)
+        scores = scores_of(self._engine, texts)
         scores[[self._rule.holds(text) for text in texts], self._rule.label] += self._rule.bonus
         return scores
 
@@ -214,13 +214,13 @@ class _PlantedGradients(_PlantedTokens):
     def _strength(self, matches: "Sequence[torch.Tensor]") -> "torch.Tensor":
         """Return how far the rule holds of each text, from the matches of its words."""
         if self._rule.kind != "order":
-            strength = _any(matches[0])
+            strength = _any_match(matches[0])
             for match in matches[1:]:
-                strength = strength * _any(match)
+                strength = strength * _any_match(match)
             return strength
         first, second = matches
         in_order = (first[:, :, None] * second[:, None, :]).triu(diagonal=1)
-        return _any(in_order.flatten(start_dim=1))
+        return _any_match(in_order.flatten(start_dim=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +267,7 @@ class _SoftMatch:
         return ((along - self.floor) / (1 - self.floor)).clamp(min=0) ** 2
 
 
-def _any(matches: "torch.Tensor") -> "torch.Tensor":
+def _any_match(matches: "torch.Tensor") -> "torch.Tensor":
     """Return the soft "or" of each row."""
     return 1 - (1 - matches).prod(dim=1)
 
@@ -306,14 +306,14 @@ def places_of(word: str, text: Text) -> Iterator[Span]:
             yield Span(number, match.start(), match.end())
 
 
-def scored(engine: Engine, texts: Sequence[Text]) -> Scores:
+def scores_of(engine: Engine, texts: Sequence[Text]) -> Scores:
     """Return the scores of texts, shape (n_texts, n_labels), or raise why there are none."""
     rows = engine.score(texts)
     return np.array([sound(row) for row in rows])
 
 
-def sound(answered: T | ExplainError) -> T:
+def sound(outcome: T | ExplainError) -> T:
     """Return what was asked for, or raise why there is none."""
-    if isinstance(answered, ExplainError):
-        raise answered
-    return answered
+    if isinstance(outcome, ExplainError):
+        raise outcome
+    return outcome

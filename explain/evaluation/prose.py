@@ -11,7 +11,7 @@ from explain.text.spans import Text, parts_of, text_of, words
 
 __all__ = ["WORD", "prose", "read"]
 
-SAMPLED, READ = 200, 2_000
+TEXTS_SAMPLED, WORDS_READ = 200, 2_000
 """Texts of the table that are looked at, and characters of each."""
 
 WORD: Final = regex.compile(r"\w")
@@ -29,7 +29,7 @@ def prose(
         If none has three words.
     """
     pieces: dict[Text, None] = {}
-    for number in rng.permutation(len(texts))[:SAMPLED]:
+    for number in rng.permutation(len(texts))[:TEXTS_SAMPLED]:
         parts = parts_of(texts[number])
         size = int(rng.integers(fewest, most + 1)) // len(parts)
         cut = [_piece(part, size, rng) for part in parts]
@@ -76,8 +76,8 @@ def _stays_read(parts: Sequence[str], rng: np.random.Generator) -> bool:
 
 def _piece(part: str, size: int, rng: np.random.Generator) -> str:
     """Return so many features in a row, from a random one on, of the beginning of a text."""
-    spans = words([part[:READ]])
-    if len(part) > READ:
+    spans = words([part[:WORDS_READ]])
+    if len(part) > WORDS_READ:
         spans = spans[:-1]
     start = int(rng.integers(max(len(spans) - size, 0) + 1))
     piece = spans[start : start + size]

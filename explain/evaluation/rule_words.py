@@ -12,8 +12,8 @@ from explain.attribution.methods.base import overlap
 from explain.engine import Engine
 from explain.engine.games import make_target, target_values
 from explain.errors import CapabilityError, DataError
-from explain.evaluation.planted_rules import places_of, scored
-from explain.evaluation.prose import READ
+from explain.evaluation.planted_rules import places_of, scores_of
+from explain.evaluation.prose import WORDS_READ
 from explain.text.editing import insert_word
 from explain.text.spans import Segmentation, Span, Text, parts_of, text_of, words
 
@@ -24,7 +24,7 @@ LONGEST = 10
 
 SHORTEST = 3
 
-SAMPLED = 200
+TEXTS_SAMPLED = 200
 """Texts of the table that texts and words are drawn from."""
 
 MOST_TRIED = 200
@@ -32,7 +32,7 @@ MOST_TRIED = 200
 CANDIDATES = 24
 
 PROBES = 4
-"""Words that are looked at, that are scored, and texts that each is scored in."""
+"""Words that are looked at, that are scores_of, and texts that each is scores_of in."""
 
 NEUTRAL = (
     "cello", "walnut", "zebra", "granite", "harbor", "pencil", "mosaic", "lantern", "copper",
@@ -46,7 +46,7 @@ _WORD = regex.compile(r"\p{L}{3,}")
 
 def short_texts(texts: Sequence[Text], rng: np.random.Generator) -> list[Text]:
     """Return texts of the table in random order, each once and cut to few words."""
-    order = rng.permutation(len(texts))[:SAMPLED]
+    order = rng.permutation(len(texts))[:TEXTS_SAMPLED]
     cut = dict.fromkeys(_cut(texts[i]) for i in order)
     usable = [text for text in cut if list(_gaps(text))]
     if not usable:
@@ -65,9 +65,9 @@ def _cut(text: Text) -> Text:
 
 
 def _first_words(part: str, most: int) -> str:
-    beginning = part[:READ]
+    beginning = part[:WORDS_READ]
     spans = words([beginning])
-    if len(part) > READ:  # the last word may be cut
+    if len(part) > WORDS_READ:  # the last word may be cut
         spans = spans[:-1]
     return beginning[spans[0].start : spans[:most][-1].end] if spans else beginning
 
@@ -104,7 +104,7 @@ def label_and_bonus(
     for text in texts:
         segmentation = Segmentation(parts_of(text), words(parts_of(text)))
         games += [text, setting.masker(segmentation, np.zeros(len(segmentation), dtype=bool))]
-    scores = scored(engine, games)
+    scores = scores_of(engine, games)
     label = int(scores[::2].mean(axis=0).argmin())
     values = target_values(scores, make_target(engine.classifier, scores[0], label))
     return label, 2 * float(np.ptp(values)) or 1.0
@@ -126,13 +126,13 @@ def choose_words(
     """
     probes = texts[:PROBES]
     target = make_target(engine.classifier, np.zeros(len(engine.classifier.labels)), label)
-    before = target_values(scored(engine, probes), target)
+    before = target_values(scores_of(engine, probes), target)
     moved: dict[str, float] = {}
     for is_fit in (_is_one_token, _is_feature):
         for word in candidates[:MOST_TRIED]:
             planted = [with_words(text, [word], rng) for text in probes]
             if len(moved) < CANDIDATES and is_fit(engine.classifier, word, planted):
-                after = target_values(scored(engine, planted), target)
+                after = target_values(scores_of(engine, planted), target)
                 moved[word] = float(np.abs(after - before).mean())
         if len(moved) >= 2:
             break
@@ -145,9 +145,9 @@ def choose_words(
     return first, second
 
 
-def candidates(chosen: Sequence[Text], rest: Sequence[Text]) -> list[str]:
+def candidates(texts: Sequence[Text], rest: Sequence[Text]) -> list[str]:
     """Return words that the chosen texts lack: of the rest, the rarest first, and everyday ones."""
-    taken = "\n".join(part for text in chosen for part in parts_of(text)).casefold()
+    taken = "\n".join(part for text in texts for part in parts_of(text)).casefold()
     counts: Counter[str] = Counter()
     for text in rest:
         counts.update({word for part in parts_of(text) for word in _WORD.findall(part)})

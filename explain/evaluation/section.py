@@ -19,7 +19,7 @@ from explain.record import (
     Section,
     Sentence,
     Table,
-    joined,
+    join_sentences,
 )
 from explain.statistics.intervals import clustered_proportion, mean, proportion
 
@@ -122,10 +122,10 @@ def _summary(trust: Sequence[MethodTrust]) -> str:
         Sentence("{grade} for {methods:and}", grade=grade, methods=by_grade[grade])
         for grade in sorted(by_grade)
     ]
-    return joined(
+    return join_sentences(
         Sentence(
             "Each method was tried on this model and got a grade, A being the best: {grades}.",
-            grades=joined(*grades, by="; "),
+            grades=join_sentences(*grades, by="; "),
         ),
         "Do not rely on explanations of grade D." if "D" in by_grade else "",
     )
@@ -135,7 +135,9 @@ def _grades(trust: Sequence[MethodTrust]) -> Table:
     return Table(
         title="Grades",
         columns=("method", "grade", "why no better, and what was not measured"),
-        rows=tuple((m.method, m.grade, joined(*m.reasons) or "nothing was flagged") for m in trust),
+        rows=tuple(
+            (m.method, m.grade, join_sentences(*m.reasons) or "nothing was flagged") for m in trust
+        ),
         note=_RULE,
     )
 
@@ -216,7 +218,7 @@ def _control(control: PositiveControl) -> Table:
             "at least {limit:percent} is required. The rules are {rules}. Where a rule holds, "
             "{bonus:.3g} is added to the score of one label.",
             limit=LEAST_RECALL,
-            rules=joined(*rules, by="; "),
+            rules=join_sentences(*rules, by="; "),
             bonus=max((rule.bonus for rule in control.rules), default=0.0),
         ),
     )
@@ -240,7 +242,10 @@ def _known_values_tables(known_values: Mapping[str, KnownValues]) -> tuple[Table
             rows=tuple(
                 (found.method, what, *_cells(part))
                 for found in measured
-                for what, part in (("planted alone", found.alone), ("on this model", found.on_top))
+                for what, part in (
+                    ("planted alone", found.planted_alone),
+                    ("on this model", found.on_top),
+                )
                 if part is not None
             ),
             note="We gave words of the table's own texts weights of known size, and some "
@@ -256,11 +261,11 @@ def _known_values_tables(known_values: Mapping[str, KnownValues]) -> tuple[Table
 
 def _cells(part: Part) -> tuple[Cell, ...]:
     right = proportion("texts with right values", int(part.right.sum()), len(part.right))
-    covered = clustered_proportion("inside 90 % intervals", part.covered, part.text)
+    covered = clustered_proportion("inside 90 % intervals", part.is_covered, part.text)
     errors = mean("relative error", part.errors.tolist(), "coefficient")
     if errors.lower is not None:
         errors = errors.model_copy(update={"lower": max(errors.lower, 0.0)})
-    return right, covered if len(part.covered) else "no errors stated", errors
+    return right, covered if len(part.is_covered) else "no errors stated", errors
 
 
 def _figures(measures: Sequence[Measure]) -> tuple[IntervalsFigure, ...]:

@@ -73,15 +73,15 @@ def max_sensitivity(
         return None
     random = np.array([rng.permutation(own) for _ in moved_values])
 
-    def largest(moved: np.ndarray) -> float:
-        return float(np.linalg.norm(moved - own, axis=1).max()) / length
+    def largest(neighbours: np.ndarray) -> float:
+        return float(np.linalg.norm(neighbours - own, axis=1).max()) / length
 
     return Sensitivity(largest(np.array(moved_values)), largest(random))
 
 
 def max_sensitivities(
     engine: Engine,
-    explained: Sequence[tuple[AttributionRequest, Attribution]],
+    requests: Sequence[tuple[AttributionRequest, Attribution]],
     explainer: Explainer,
     setting: AttributionSettings,
 ) -> list[Sensitivity] | str:
@@ -91,7 +91,7 @@ def max_sensitivities(
     ----------
     engine : Engine
         The way to the model.
-    explained : sequence of (AttributionRequest, Attribution)
+    requests : sequence of (AttributionRequest, Attribution)
         Questions, and what the method says of each.
     explainer : Explainer
         The method.
@@ -101,11 +101,11 @@ def max_sensitivities(
     model = engine.classifier
     if not isinstance(explainer, GradientExplainer) or not isinstance(model, GradientClassifier):
         return f"{explainer.name} sees texts, which cannot be moved a little"
-    questions = [question for question, _ in explained for _ in range(MOVES)]
+    questions = [question for question, _ in requests for _ in range(MOVES)]
     with nudged(model, setting.seed):
         outcomes = attribute_batch(engine, questions, explainer, setting)
     found = []
-    for number, (question, attribution) in enumerate(explained):
+    for number, (question, attribution) in enumerate(requests):
         values = [outcome.value for outcome in outcomes[number * MOVES : (number + 1) * MOVES]]
         moved = [v.values for v in values if isinstance(v, Attribution)]
         rng = replace(question, seed=setting.seed).rng().spawn(3)[2]

@@ -20,7 +20,7 @@ from explain.errors import CapabilityError
 from explain.evaluation.agreement import common_values, rank_correlation, top_features
 from explain.record import Attribution
 
-__all__ = ["Stability", "compared", "stability"]
+__all__ = ["Stability", "compare", "stability"]
 
 BASELINES = ("mask", "pad", "mean", "zero")
 """What is tried in the place of the baseline of the audit, in this order."""
@@ -50,7 +50,7 @@ class Stability:
 
 def stability(
     engine: Engine,
-    explained: Sequence[tuple[AttributionRequest, Attribution]],
+    requests: Sequence[tuple[AttributionRequest, Attribution]],
     explainer: Explainer,
     setting: AttributionSettings,
 ) -> Stability:
@@ -60,7 +60,7 @@ def stability(
     ----------
     engine : Engine
         The way to the model.
-    explained : sequence of (AttributionRequest, Attribution)
+    requests : sequence of (AttributionRequest, Attribution)
         Questions, and what the method says of each.
     explainer : Explainer
         The method.
@@ -73,20 +73,20 @@ def stability(
         if isinstance(explainer, WhiteBoxExplainer) and has_baseline
         else [(explainer, replace(setting, seed=setting.seed + 1))]
     )
-    questions = [question for question, _ in explained]
+    questions = [question for question, _ in requests]
     again = [attribute_batch(engine, questions, *variant) for variant in variants]
     taus, overlaps = [], []
-    for number, (_, attribution) in enumerate(explained):
+    for number, (_, attribution) in enumerate(requests):
         others = [outcomes[number].value for outcomes in again]
         runs = [attribution, *(second for second in others if isinstance(second, Attribution))]
-        pairs = [p for first, second in combinations(runs, 2) if (p := compared(first, second))]
+        pairs = [p for first, second in combinations(runs, 2) if (p := compare(first, second))]
         if pairs:
             taus.append(float(np.mean([tau for tau, _ in pairs])))
             overlaps.append(float(np.mean([overlap for _, overlap in pairs])))
     return Stability("baselines" if has_baseline else "seeds", tuple(taus), tuple(overlaps))
 
 
-def compared(first: Attribution, second: Attribution) -> tuple[float, float] | None:
+def compare(first: Attribution, second: Attribution) -> tuple[float, float] | None:
     """Return tau-b, and the Jaccard index of the top features, on the features that both have.
 
     None if there are fewer than three, or one of the two gives all of them the same value.

@@ -26,6 +26,7 @@ from explain.record.base import (
     label_name,
 )
 from explain.record.conformance import Conformance, ConformanceRow
+from explain.record.diagnostics import Diagnostics, EndedBy
 from explain.record.instances import (
     InstanceRecord,
     Prediction,
@@ -64,7 +65,7 @@ from explain.record.sections import (
     Section,
     Skipped,
 )
-from explain.record.sentences import Estimate, Sentence, SentenceLike, SentenceValue, joined
+from explain.record.sentences import Estimate, Sentence, SentenceLike, SentenceValue, join_sentences
 
 __all__ = [
     "PICKLE_FACT",
@@ -79,6 +80,8 @@ __all__ = [
     "ConformanceRow",
     "ConfusionFigure",
     "Criterion",
+    "Diagnostics",
+    "EndedBy",
     "Estimate",
     "Figure",
     "FileHash",
@@ -124,6 +127,6 @@ __all__ = [
     "Unit",
     "Verdict",
     "hash_of",
-    "joined",
+    "join_sentences",
     "label_name",
 ]

@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from explain.record.base import Z95, Grade, JsonObject, Record, Scale
+from explain.record.diagnostics import Diagnostics
 from explain.record.measures import Measure
 from explain.record.rendering import require_own_reports
 from explain.record.sentences import SentenceLike
@@ -99,7 +100,7 @@ class Attribution(Record):
     """Distinct texts scored for this attribution, or gradients taken."""
     seed: int
     """Seed the random stream was derived from, together with text and method."""
-    diagnostics: JsonObject = Field(default_factory=dict)
+    diagnostics: Diagnostics = Field(default_factory=Diagnostics)
     """What the method says of itself: steps, R2, whether it converged."""
     unread: tuple[Span, ...] = ()
     """What the model cut off and never read."""
@@ -223,7 +224,7 @@ class Interactions(Record):
     evaluations: int
     """Distinct texts scored for them, whoever asked first."""
     seed: int
-    diagnostics: JsonObject = Field(default_factory=dict)
+    diagnostics: Diagnostics = Field(default_factory=Diagnostics)
     unread: tuple[Span, ...] = ()
     """What the model cut off and never read."""
     repeats: Repeats | None = None

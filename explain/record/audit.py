@@ -44,7 +44,7 @@ class AuditRecord(Record):
     provenance: Provenance
     rows: int
     """Rows of the table: scored plus skipped before scoring."""
-    scored: int
+    scored_rows: int
     """Rows to which the model gave an answer."""
     sections: tuple[Section, ...]
     criteria: tuple[JudgedCriterion, ...] = ()

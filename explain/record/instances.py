@@ -56,11 +56,6 @@ class InstanceRecord(Record):
         return self.labels[0] if single and self.labels else None
 
     @property
-    def given(self) -> tuple[str, ...] | None:
-        """What the table says where there is no one right label."""
-        return self.labels if self.label is None else None
-
-    @property
     def right(self) -> bool | None:
         """Whether the prediction equals the one right label; None without one."""
         return None if self.label is None else self.label == self.predicted
@@ -96,8 +91,8 @@ class Stratum(Record):
     rule: SentenceLike
     """How its instances are chosen, in a sentence."""
     quota: int
-    available: int
-    chosen: int
+    n_available: int
+    n_chosen: int
 
 
 class SelectionPlan(Record):

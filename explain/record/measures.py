@@ -98,10 +98,10 @@ class Table(Record):
     note: SentenceLike | None = None
     """A sentence on how to read the table."""
 
-    def with_measures(self, changed: Callable[[Measure], Measure]) -> Self:
+    def with_measures(self, transform: Callable[[Measure], Measure]) -> Self:
         """Return the table with each measure in its cells changed."""
         rows = (
-            tuple(changed(cell) if isinstance(cell, Measure) else cell for cell in row)
+            tuple(transform(cell) if isinstance(cell, Measure) else cell for cell in row)
             for row in self.rows
         )
         return self.model_copy(update={"rows": tuple(rows)})
@@ -119,9 +119,9 @@ class IntervalsFigure(Record):
     """Where a line is drawn across all rows: a threshold, the overall value, zero."""
     reference_label: SentenceLike | None = None
 
-    def with_measures(self, changed: Callable[[Measure], Measure]) -> Self:
+    def with_measures(self, transform: Callable[[Measure], Measure]) -> Self:
         """Return the figure with each measure changed."""
-        return self.model_copy(update={"measures": tuple(map(changed, self.measures))})
+        return self.model_copy(update={"measures": tuple(map(transform, self.measures))})
 
 
 class ConfusionFigure(Record):

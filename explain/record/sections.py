@@ -36,11 +36,11 @@ class Finding(Record):
     """Ids of the sections and instances that the claim rests on."""
     suggestion: SentenceLike
 
-    def with_measure(self, changed: Callable[[Measure], Measure]) -> Self:
+    def with_measure(self, transform: Callable[[Measure], Measure]) -> Self:
         """Return the finding with its measure changed."""
         if self.measure is None:
             return self
-        return self.model_copy(update={"measure": changed(self.measure)})
+        return self.model_copy(update={"measure": transform(self.measure)})
 
 
 class Section(Record):
@@ -145,7 +145,7 @@ class Criterion(Record):
         """The value of `at_least` or `at_most`."""
         return next(end for end in (self.at_least, self.at_most) if end is not None)
 
-    def stated(self) -> JsonObject:
+    def statement(self) -> JsonObject:
         """Return all that was said before the run, and no verdict."""
         return self.model_dump(mode="json", include=set(Criterion.model_fields))
 
@@ -163,7 +163,7 @@ class FrozenCriteria(Record):
     def of(cls, criteria: Sequence[Criterion], frozen_on: date) -> Self:
         """Return the criteria without keys and with their hash; what was judged is left out."""
         stated = tuple(
-            redacted_record(Criterion.model_validate(criterion.stated()))[0]
+            redacted_record(Criterion.model_validate(criterion.statement()))[0]
             for criterion in criteria
         )
         return cls(criteria=stated, sha256=_digest(stated), frozen_on=frozen_on)
@@ -177,7 +177,7 @@ class FrozenCriteria(Record):
 
 def _digest(criteria: Sequence[Criterion]) -> str:
     items = sorted(
-        json.dumps(criterion.stated(), sort_keys=True, separators=(",", ":"))
+        json.dumps(criterion.statement(), sort_keys=True, separators=(",", ":"))
         for criterion in criteria
     )
     return hashlib.sha256(f"[{','.join(items)}]".encode()).hexdigest()
@@ -188,7 +188,7 @@ class JudgedCriterion(Criterion):
 
     title: SentenceLike
     """The metric in a reader's words: ``recall of positive``."""
-    measured: Measure | None
+    measure: Measure | None
     """What the run measured; None if the metric was skipped."""
     section: str | None = None
     """Id of the section that holds the measure; None if nothing was measured."""

@@ -9,9 +9,9 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from explain.record.base import Record, Unit
-from explain.record.wording import decimal, estimated, listed, percent, points, signed
+from explain.record.wording import decimal, estimated, list_of, percent, points, signed
 
-__all__ = ["Estimate", "Sentence", "SentenceLike", "SentenceValue", "joined"]
+__all__ = ["Estimate", "Sentence", "SentenceLike", "SentenceValue", "join_sentences"]
 
 
 class Estimate(Record):
@@ -87,7 +87,7 @@ class Sentence(str):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(
-            _read, serialization=core_schema.plain_serializer_function_ser_schema(_written)
+            _read, serialization=core_schema.plain_serializer_function_ser_schema(_dump)
         )
 
     @classmethod
@@ -107,17 +107,17 @@ SentenceLike: TypeAlias = Annotated[str, Sentence]
 """A sentence, or a string that has no fields: a constant, or what somebody else wrote."""
 
 
-def joined(*sentences: str, by: str = " ") -> str:
+def join_sentences(*sentences: str, by: str = " ") -> str:
     """Return sentences as one, without those that are empty.
 
     Examples
     --------
-    >>> joined("One row.", "", Sentence("{n} columns.", n=2))
+    >>> join_sentences("One row.", "", Sentence("{n} columns.", n=2))
     'One row. 2 columns.'
     """
     some = [sentence for sentence in sentences if sentence]
     if len(some) < 2:
-        return "".join(some)
+        return some[0] if some else ""
     values = {f"s{number}": sentence for number, sentence in enumerate(some)}
     return Sentence(by.join(f"{{{name}}}" for name in values), **values)
 
@@ -148,13 +148,13 @@ def _read(value: Any) -> str:
         raise ValueError(f"a template and its values do not fit: {error!r}") from error
 
 
-def _written(value: Any) -> Any:
+def _dump(value: Any) -> Any:
     if not isinstance(value, Sentence):
         return value
     return {
         "template": value.template,
         "values": {
-            name: inner.model_dump(mode="json") if isinstance(inner, Estimate) else _written(inner)
+            name: inner.model_dump(mode="json") if isinstance(inner, Estimate) else _dump(inner)
             for name, inner in value.values.items()
         },
     }
@@ -203,7 +203,7 @@ def _estimate(value: Estimate, spec: str) -> str:
 
 def _several(texts: tuple[str, ...], spec: str) -> str:
     *quoted, joint = spec.split("-")
-    return listed([f'"{text}"' for text in texts] if quoted else texts, joint)
+    return list_of([f'"{text}"' for text in texts] if quoted else texts, joint)
 
 
 def _number(value: float | None, spec: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-__all__ = ["decimal", "estimated", "listed", "percent", "points", "signed"]
+__all__ = ["decimal", "estimated", "list_of", "percent", "points", "signed"]
 
 MOST_NAMED = 6
 """Words that a sentence lists; the rest are counted."""
@@ -90,12 +90,12 @@ def points(difference: _Estimate) -> str:
     return f"{value} [{lower}, {upper}] points"
 
 
-def listed(words: Sequence[str], joint: str = "or") -> str:
+def list_of(words: Sequence[str], joint: str = "or") -> str:
     """Return words as a list in a sentence, cut where it would be long.
 
     Examples
     --------
-    >>> listed(["Anna", "Ivan", "Zoe"])
+    >>> list_of(["Anna", "Ivan", "Zoe"])
     'Anna, Ivan or Zoe'
     """
     if len(words) > MOST_NAMED:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import expit, logit
 
-from explain.record import Measure, Unit
+from explain.record import Measure, Sentence, Unit, join_sentences
 
 __all__ = [
     "CONFIDENCE",
@@ -78,9 +78,20 @@ def bootstrap(
         lower=float(interval.low),
         upper=float(interval.high),
         n=n,
-        method=f"{kind} bootstrap, {RESAMPLES:,} resamples",
+        method=_method(kind, RESAMPLES),
         unit=unit,
         slice=slice_,
+    )
+
+
+def _method(kind: str, resamples: int, *, by_cluster: bool = False) -> str:
+    """Return what made an interval, in a reader's words."""
+    drawn = "clusters" if by_cluster else "rows"
+    return Sentence(
+        "{kind} bootstrap, {resamples} resamples of {drawn}",
+        kind=kind,
+        resamples=resamples,
+        drawn=drawn,
     )
 
 
@@ -164,14 +175,13 @@ class Resamples:
             )
         if not np.isfinite(interval).all():
             return Measure(name=name, value=value, n=n, unit=unit)
-        method = f"BCa bootstrap, {len(self.draws):,} resamples"
         return Measure(
             name=name,
             value=value,
             lower=interval[0],
             upper=interval[1],
             n=n,
-            method=f"{method} of clusters" if self.by_cluster else method,
+            method=_method("BCa", len(self.draws), by_cluster=self.by_cluster),
             unit=unit,
         )
 
@@ -278,8 +288,11 @@ def infinitesimal_jackknife(
         lower=float(expit(logit(value) - half)),
         upper=float(expit(logit(value) + half)),
         n=n,
-        method="infinitesimal jackknife, logit scale"
-        + (", clustered" if n < len(influence) else ""),
+        method=join_sentences(
+            "infinitesimal jackknife, logit scale",
+            "clustered" if n < len(influence) else "",
+            by=", ",
+        ),
         unit=unit,
     )
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from explain.record import Measure, Unit
+from explain.record import Measure, Sentence, Unit
 from explain.statistics.bootstrap import CONFIDENCE
 
 __all__ = ["clustered_proportion", "count", "mean", "mover", "proportion", "wilson"]
@@ -137,5 +137,5 @@ def mover(
         lower=value - below,
         upper=value + above,
         n=share.n,
-        method=f"MOVER, of Student t and {share.method}",
+        method=Sentence("MOVER of Student t and {method}", method=share.method),
     )

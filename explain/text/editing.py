@@ -54,7 +54,7 @@ def without_features(
     >>> from explain.text.spans import words
     >>> text = "They kept it secret, but it leaked (now)."
     >>> features = Segmentation((text,), words([text]))
-    >>> without(features, [feature not in (",", "now") for feature in features.features])
+    >>> without_features(features, [feature not in (",", "now") for feature in features.features])
     'They kept it secret but it leaked ().'
     """
     return text_of(
@@ -89,7 +89,7 @@ def replace_spans(parts: Sequence[str], edits: Sequence[tuple[Span, str]]) -> tu
 
     Examples
     --------
-    >>> replaced(["secret, but"], [(Span(0, 6, 7), "but"), (Span(0, 8, 11), ",")])
+    >>> replace_spans(["secret, but"], [(Span(0, 6, 7), "but"), (Span(0, 8, 11), ",")])
     ('secret but ,',)
     """
     ordered = sorted(edits)
@@ -105,7 +105,7 @@ def insert_word(part: str, place: int, text: str) -> str:
 
     Examples
     --------
-    >>> inserted("well-known", 4, "too")
+    >>> insert_word("well-known", 4, "too")
     'well too -known'
     """
     layout = _layout(Segmentation((part,), words([part])), 0)
@@ -124,7 +124,7 @@ def join_texts(before: str, after: str) -> str:
 
     Examples
     --------
-    >>> beside("well", ", so"), beside("well", "known")
+    >>> join_texts("well", ", so"), join_texts("well", "known")
     ('well, so', 'well known')
     """
     if not before.strip() or not after.strip() or before[-1].isspace() or after[0].isspace():

@@ -23,6 +23,7 @@ __all__ = [
     "redacted",
     "redacted_record",
     "register_secret",
+    "without_known_keys",
     "without_surrogates",
 ]
 
@@ -105,6 +106,14 @@ def redacted(text: str) -> str:
     return _redact(text, _forms(_secrets()))
 
 
+def without_known_keys(text: str) -> str:
+    """Return a text without the keys that are known by value; what only looks like one stays.
+
+    For data in which a field may be called "token", such as the answers of a language model.
+    """
+    return _without_values(text, _forms(_secrets()))
+
+
 def without_surrogates(text: str) -> str:
     """Return a text with the replacement character for half of a pair, which no file can hold.
 
@@ -185,10 +194,14 @@ class _Redaction:
 
 
 def _redact(text: str, forms: _Forms) -> str:
+    return _SHAPE.sub(_keep_name, _PEM.sub(REPLACEMENT, _without_values(text, forms)))
+
+
+def _without_values(text: str, forms: _Forms) -> str:
     for form, in_run in forms:
         if form in text:
             text = _without_runs(text, form) if in_run else text.replace(form, REPLACEMENT)
-    return _SHAPE.sub(_keep_name, _PEM.sub(REPLACEMENT, text))
+    return text
 
 
 def _keep_name(match: re.Match[str]) -> str:
@@ -198,14 +211,17 @@ def _keep_name(match: re.Match[str]) -> str:
 
 def _secrets() -> frozenset[str]:
     """Return the values that are looked for."""
-    secrets = {
-        value.strip() for name, value in os.environ.items() if _SECRET_VARIABLES.search(name)
-    }
+    secrets = {value.strip() for name, value in os.environ.items() if _names_secret(name)}
     return frozenset(
         value
         for value in secrets | _registered_secrets
         if len(value) >= (_SHORTEST_WORD if value.isalpha() else _SHORTEST)
     )
+
+
+@lru_cache(maxsize=1024)
+def _names_secret(variable: str) -> bool:
+    return _SECRET_VARIABLES.search(variable) is not None
 
 
 @lru_cache(maxsize=4)

@@ -46,5 +46,5 @@ def shap_on_family(family: Family, n: int, seed: int) -> tuple[GameOutcome, Valu
     assert estimate.standard_errors is not None
     covered, largest, stated = compare_with_truth(estimate.values, estimate.standard_errors, truth)
     error = float(np.linalg.norm(estimate.values - truth) / np.linalg.norm(truth))
-    ended_by = str(estimate.diagnostics["ended_by"])
+    ended_by = str(estimate.diagnostics.ended_by)
     return GameOutcome(covered, error, largest, stated, len(coalitions), ended_by), v, truth

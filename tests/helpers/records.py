@@ -9,6 +9,7 @@ from explain.record import (
     Attribution,
     AuditRecord,
     ConfusionFigure,
+    Diagnostics,
     FileHash,
     Finding,
     FrozenCriteria,
@@ -89,7 +90,7 @@ def attribution(
         efficient=method != "lime",
         evaluations=256,
         seed=0,
-        diagnostics=diagnostics,
+        diagnostics=Diagnostics.model_validate(diagnostics),
         unread=unread,
         grade=grade,
         reasons=reasons,
@@ -133,7 +134,7 @@ def interactions(*parts: str, pairs: tuple[Interaction, ...], **facts: JsonValue
         pairs=pairs,
         evaluations=96,
         seed=0,
-        diagnostics=facts,
+        diagnostics=Diagnostics.model_validate(facts),
     )
 
 
@@ -163,7 +164,7 @@ def audit_record() -> AuditRecord:
         ),
         provenance=_provenance(),
         rows=8,
-        scored=5,
+        scored_rows=5,
         truncation=Truncation.of_rows(_instances()),
         sections=_sections(),
         criteria=_criteria(),
@@ -173,13 +174,15 @@ def audit_record() -> AuditRecord:
         plan=SelectionPlan(
             requested=4,
             strata=(
-                Stratum(name="random", rule="Drawn by chance.", quota=2, available=873, chosen=2),
+                Stratum(
+                    name="random", rule="Drawn by chance.", quota=2, n_available=873, n_chosen=2
+                ),
                 Stratum(
                     name="confident error",
                     rule="Wrong, the most confident first.",
                     quota=2,
-                    available=51,
-                    chosen=2,
+                    n_available=51,
+                    n_chosen=2,
                 ),
             ),
         ),
@@ -353,7 +356,7 @@ def _criteria() -> tuple[JudgedCriterion, ...]:
             at_least=0.85,
             gating=True,
             rationale="the rate of the rules that it replaces",
-            measured=_measure("accuracy", 0.876, 0.853, 0.896, 872),
+            measure=_measure("accuracy", 0.876, 0.853, 0.896, 872),
             section="performance",
             p_value=0.0306,
             adjusted_p_value=0.0306,
@@ -367,7 +370,7 @@ def _criteria() -> tuple[JudgedCriterion, ...]:
             at_least=0.85,
             minimum_n=100,
             gating=True,
-            measured=_measure("accuracy", 0.741, 0.670, 0.801, 174),
+            measure=_measure("accuracy", 0.741, 0.670, 0.801, 174),
             section="performance",
             p_value=0.00006,
             adjusted_p_value=0.00012,
@@ -379,7 +382,7 @@ def _criteria() -> tuple[JudgedCriterion, ...]:
             of={"outcome": "called positive"},
             title=Sentence("impact ratio, {outcome}", outcome="called positive"),
             at_least=0.8,
-            measured=None,
+            measure=None,
             verdict="inconclusive",
             reason="not measured. Fairness: no column names a group",
         ),
@@ -419,15 +422,6 @@ def _instances() -> tuple[InstanceRecord, ...]:
             probability=0.9875,
             scores=(2.2, -2.2),
         ),
-        InstanceRecord(
-            id="beef",
-            row=6,
-            parts=("fine",),
-            labels=None,
-            predicted="positive",
-            probability=0.7,
-            scores=(-0.4, 0.4),
-        ),
     )
 
 
@@ -458,7 +452,6 @@ def _valueless() -> InstanceRecord:
                 ),
                 algorithm="kernel",
                 ended_by="tolerance",
-                tolerance=0.05,
             ),
             attribution(
                 text,
@@ -676,7 +669,7 @@ def _hostile_instance(id: str) -> InstanceRecord:
                 reasons=(HOSTILE,),
                 quality=(_measure(HOSTILE, 0.5, 0.4, 0.6, 10),),
                 algorithm=HOSTILE,
-                ended_by=HOSTILE,
+                ended_by="budget",
             ),
         ),
         agreements=(

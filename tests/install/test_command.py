@@ -1,11 +1,13 @@
 """A command ends with the exit code of its work, whatever streams, signals and models do.
 
 The codes are those that the README states: 0 done, 1 a gate failed and nothing else, 2 usage or
-what cannot be read or written, 3 model or data, 4 unexpected, 128 + n signal n.
+what cannot be read or written, 3 model or data, 4 a budget that is spent, 70 unexpected, 128 + n
+signal n.
 """
 
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+import explain
 from tests.helpers.failing_models import DOES, ROWS, First, Reduced, misbehaving, train_pipeline
 
 if sys.platform == "win32":
@@ -24,6 +27,8 @@ if sys.platform == "win32":
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 EXPLAIN = f"{sys.executable} -m explain.cli"
+
+STAGE_LINE = re.compile(r"explain: \d+:\d\d (.+) \(\d+\.\d s\)$")
 
 GATE = (
     '[[criteria]]\nmetric = "performance.accuracy"\nat_least = {}\n'
@@ -137,10 +142,35 @@ MODELS = [
     (with_model("closes-descriptors", FAILS), 1, ""),
     (with_model("exits-loaded"), 3, "cannot be loaded: SystemExit: 0"),
     (with_model("pipe-loaded"), 3, "cannot be loaded: BrokenPipeError"),
-    (with_model("quits-loaded"), 4, "unexpected error: Quit: at once; run again with --debug"),
+    (with_model("quits-loaded"), 70, "unexpected error: Quit: at once; run again with --debug"),
 ]
 
 CASES = [*STREAMS, *((command, "", code, says) for command, code, says in (*FILES, *MODELS))]
+
+
+def complaints(stderr: str) -> list[str]:
+    """Return the lines that are not those of the stages."""
+    return [line for line in stderr.splitlines() if not STAGE_LINE.match(line)]
+
+
+def test_without_a_terminal_each_stage_has_a_line_with_the_time_that_it_took(folder: Path) -> None:
+    done = run(folder, f"{with_model('sound')} --explain 1 --methods occlusion --out lines")
+    assert done.returncode == 0, done.stderr
+    stages = [match[1] for match in map(STAGE_LINE.match, done.stderr.splitlines()) if match]
+    assert len(stages) == len(done.stderr.splitlines())
+    assert stages[:4] == [
+        "model and table loaded", "rows scored", "model asked again", "occlusion",
+    ]  # fmt: skip
+
+
+def test_quiet_prints_the_path_of_the_report_and_nothing_else(folder: Path) -> None:
+    done = run(folder, f"{with_model('sound')} --explain 0 -q --out quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "quiet/audit.html\n", "")
+
+
+def test_the_version_is_that_of_the_package(folder: Path) -> None:
+    done = run(folder, "--version")
+    assert (done.returncode, done.stdout) == (0, f"explain-audit {explain.__version__}\n")
 
 
 @pytest.mark.parametrize(
@@ -156,13 +186,13 @@ def test_the_exit_code_is_that_of_the_work(
     assert "Traceback" not in done.stdout + done.stderr
     assert says in done.stderr
     if says:
-        assert done.stderr.startswith("explain: ")
-        assert done.stderr.count("\n") == 1
+        (complaint,) = complaints(done.stderr)
+        assert complaint.startswith("explain: ")
 
 
 def test_debug_shows_where_an_unexpected_error_comes_from(folder: Path) -> None:
     done = run(folder, with_model("quits-loaded") + " --debug")
-    assert done.returncode == 4
+    assert done.returncode == 70
     assert "in quit_at_once" in done.stderr
     assert done.stderr.splitlines()[-1] == "explain: unexpected error: Quit: at once"
 
@@ -208,7 +238,7 @@ def test_a_signal_ends_a_run_in_one_line_and_the_old_audit_stays(folder: Path, n
         process.send_signal(number)
         _, complaint = process.communicate(timeout=30)
     assert process.returncode == 128 + number
-    assert complaint == f"explain: stopped by {name}; no file is half written\n"
+    assert complaints(complaint) == [f"explain: stopped by {name}; no file is half written"]
     assert {path.name: path.read_bytes() for path in (folder / "old").iterdir()} == before
 
 

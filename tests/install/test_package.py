@@ -9,6 +9,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 import explain
 import reports
@@ -70,8 +71,10 @@ def test_public_functions_are_not_hidden_by_modules_of_a_similar_name() -> None:
 
 
 def test_the_newest_release_in_the_changelog_is_this_version() -> None:
-    headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert next(name for name in headings if name != "Unreleased") == explain.__version__
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## (\d\S+) - \d{4}-\d\d-\d\d$", text, re.MULTILINE)
+    assert versions == sorted(versions, key=Version, reverse=True)
+    assert versions[0] == explain.__version__
 
 
 def test_a_foreign_package_called_reports_is_named(tmp_path: Path) -> None:

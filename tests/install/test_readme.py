@@ -21,7 +21,7 @@ from tests.helpers.documentation import README, ROOT, blocks
 
 Readme = Callable[[str, str], None]
 
-PAGES = ("README.md", "docs/audits.md", "docs/methods.md", "docs/models.md")
+PAGES = ("README.md", "docs/audits.md", "docs/endpoints.md", "docs/methods.md", "docs/models.md")
 COMMANDS = typer.main.get_command(app)
 FIRST, AUDIT, WRAP = blocks("python", "README.md")
 

@@ -75,7 +75,7 @@ def test_the_full_value_is_that_of_the_exact_text(name: str, unit: str) -> None:
 @every_architecture
 def test_integrated_gradients_close_their_gap(name: str) -> None:
     for attribution in explained(name, "integrated_gradients"):
-        assert attribution.diagnostics["converged"] is True
+        assert attribution.diagnostics.converged is True
         total = attribution.full_value - attribution.empty_value
         assert abs(attribution.completeness_gap) <= 0.01 * abs(total)
 

@@ -84,7 +84,7 @@ def test_integrated_gradients_equal_captum_called_by_hand(sst2: TransformersClas
         ]
         off = np.linalg.norm(np.subtract(attribution.values, expected))
         assert off <= 0.02 * np.linalg.norm(expected)
-        assert attribution.diagnostics["converged"] is True
+        assert attribution.diagnostics.converged is True
         gap = attribution.completeness_gap / (attribution.full_value - attribution.empty_value)
         assert abs(gap) <= 0.01
 
@@ -102,9 +102,9 @@ def test_integrated_gradients_say_where_they_did_not_converge(
     attribution = explain.attribute(
         sst2, SENTENCES[2], method="integrated_gradients", budget=2, tolerance=1e-6
     )
-    assert attribution.diagnostics["converged"] is False
-    assert attribution.diagnostics["steps"] == 2
-    assert attribution.diagnostics["ended_by"] == "budget"
+    assert attribution.diagnostics.converged is False
+    assert attribution.diagnostics.steps == 2
+    assert attribution.diagnostics.ended_by == "budget"
     assert attribution.evaluations == 2
 
 
@@ -311,7 +311,7 @@ def test_what_a_tokenizer_drops_is_not_called_cut_off(
 
 def test_special_tokens_written_out_by_a_user_are_noticed(sst2: TransformersClassifier) -> None:
     attribution = explain.attribute(sst2, "refund [MASK] now [SEP]", method="random")
-    assert attribution.diagnostics["special_tokens"] == ["[MASK]", "[SEP]"]
+    assert attribution.diagnostics.special_tokens == ("[MASK]", "[SEP]")
     assert {"[MASK]", "[SEP]"} < set(attribution.features)
     assert "reads as a token of its own" in reports.render_html(attribution)
 

@@ -93,7 +93,7 @@ def test_explanations_are_compared_with_the_rationales_of_a_table() -> None:
 
 def test_repeated_texts_with_conflicting_labels_are_counted() -> None:
     measures = {m.name: m for m in section(run_audit(), "data").measures}
-    conflict = measures["texts that are labelled more than once, with conflicting labels"]
+    conflict = measures["repeated texts with conflicting labels"]
     assert (conflict.value, conflict.n) == (1, 1)
 
 
@@ -180,7 +180,7 @@ def instance(number: int, *, label: str, score: float) -> InstanceRecord:
 def test_the_plan_takes_half_at_random_and_the_rest_where_it_hurts() -> None:
     instances = [instance(n, label="pos" if n % 4 else "neg", score=1.0 + n) for n in range(100)]
     plan, strata = plan_selection(instances, 20, seed=0, task="single_label")
-    counts = {s.name: s.chosen for s in plan.strata}
+    counts = {s.name: s.n_chosen for s in plan.strata}
     assert counts == {"random": 10, "confident error": 5, "borderline": 5}
     errors = [i for i, name in strata.items() if name == "confident error"]
     assert all(int(i[1:]) % 4 == 0 for i in errors)
@@ -191,7 +191,7 @@ def test_the_plan_takes_half_at_random_and_the_rest_where_it_hurts() -> None:
 def test_as_many_are_chosen_as_asked_for_or_there_are(wanted: int) -> None:
     instances = [instance(n, label="pos", score=1.0 + n) for n in range(7)]
     plan, strata = plan_selection(instances, wanted, seed=1, task="single_label")
-    assert len(strata) == min(wanted, 7) == sum(s.chosen for s in plan.strata)
+    assert len(strata) == min(wanted, 7) == sum(s.n_chosen for s in plan.strata)
 
 
 def test_an_audit_folder_is_complete_and_its_hashes_fit(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.helpers.audit_helpers import (
     measures_of,
     texts_of,
 )
+from tests.helpers.plain_strings import composed_strings
 from tests.helpers.tiny import byte_tokenizer, piece_tokenizer, random_model
 
 N = 300
@@ -36,7 +37,7 @@ def test_almost_equal_texts_are_paired_once_and_equal_ones_not_at_all() -> None:
     long = "we waited for an hour at the door of the house that they had built beside the river"
     texts = [(long,), ("something quite different",), (long.capitalize(),), (long,)]
     pairs = near_duplicates(texts)
-    assert {(pair.one, pair.other) for pair in pairs} == {(0, 2), (2, 3)}
+    assert {(pair.first, pair.second) for pair in pairs} == {(0, 2), (2, 3)}
     assert all(pair.similarity >= 0.9 for pair in pairs)
     assert near_duplicates([("",), (" \n",)]) == []
     assert near_duplicates([("a", "b"), ("a b", "")]) == []
@@ -45,7 +46,7 @@ def test_almost_equal_texts_are_paired_once_and_equal_ones_not_at_all() -> None:
     other = "there was nothing to be seen but snow"
     assert near_duplicates([(long, other), (other, long), (long, "quite another")]) == []
     (pair,) = near_duplicates([(long, other)], [(other, long), (long.capitalize(), other)])
-    assert (pair.one, pair.other) == (0, 1)
+    assert (pair.first, pair.second) == (0, 1)
 
 
 def test_blocks_find_what_all_pairs_find(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,10 +75,10 @@ def test_texts_that_were_trained_on_are_found() -> None:
     found = section(training=training(known))
     measures = measures_of(found)
     assert measures["texts that are in the training data"].value == 15 / N
-    (almost,) = (m for m in found.measures if "almost in the training" in m.name)
+    (almost,) = (m for m in found.measures if "one of the training data" in m.name)
     assert (almost.value, almost.n) == (25 / (N - 15), N - 15)
     (finding,) = found.findings
-    assert "are in the training data (n = 300)" in finding.claim
+    assert finding.claim.startswith("15 of 300 texts (5 % [3.1, 8.1]) are in the training data.")
     assert "right on 100 % [80, 100] of those" in finding.claim
     assert len(finding.evidence) == 4
 
@@ -86,7 +87,7 @@ def test_contradicting_labels_are_found() -> None:
     texts = [f"{text} end" for text in texts_of(N // 2, np.random.default_rng(0)) for _ in range(2)]
     given = np.repeat(LABELS[: N // 2], 2)
     agree = audit_scores(np.repeat(SCORES[: N // 2], 2, axis=0), given, "data", texts=texts)
-    assert measures_of(agree)["texts that repeat an earlier one exactly"].value == 0.5
+    assert measures_of(agree)["exact repeats of an earlier text"].value == 0.5
     assert agree.findings == ()
     torn = given.copy()
     torn[1:41:2] = (torn[1:41:2] + 1) % 3
@@ -124,7 +125,8 @@ def test_texts_that_are_cut_are_found_with_how_right_the_model_is_on_them() -> N
     record = explain.audit(model, rows, label="label", instances=0, methods=[], checks=["data"])
     (found,) = record.sections[:1]
     (finding,) = found.findings
-    assert "never reads the whole of 20 %" in finding.claim
+    assert "does not read 12 of 60 texts to the end (20 % [" in finding.claim
+    assert not composed_strings(found)
     (right,) = (t for t in found.tables if t.title == "Accuracy on texts that were cut")
     assert [row[0] for row in right.rows] == ["all labels", model.labels[0]]
     cut, whole = right.rows[0][1:]
@@ -148,6 +150,7 @@ def test_tokens_that_the_model_does_not_know_are_counted_and_found() -> None:
     assert measures["tokens that the model does not know"].value == pytest.approx(share)
     assert measures["texts with a token that the model does not know"].value == 0.5
     assert "does not know" in finding_claims(record.sections[0])
+    assert not composed_strings(record.sections[0])
 
 
 def test_too_many_labels_to_compare_each_with_each_are_said() -> None:

@@ -158,7 +158,7 @@ def test_every_number_of_the_performance_has_its_n_and_is_on_the_page(
     record = audits(name)
     html = reports.render_html(record)
     performance = section(record, "performance")
-    assert {m.n for m in performance.measures} == {record.scored}
+    assert {m.n for m in performance.measures} == {record.scored_rows}
     for label in {i.predicted for i in record.instances if i.attributions}:
         assert f"<bdi>{label}</bdi>" in html
     for measure in performance.measures:
@@ -289,5 +289,5 @@ def test_the_page_of_a_thousand_rows_and_thirty_explanations_can_be_mailed(share
         methods=[Shap(budget=64), Lime(budget=64), Occlusion()],
         instances=30,
     )
-    assert record.scored == 1000
+    assert record.scored_rows == 1000
     assert len(reports.render_html(record).encode()) < 3_000_000

@@ -54,7 +54,7 @@ def test_an_endpoint_that_dies_is_given_up_and_what_is_done_is_kept(last: int) -
 
     record = run_audit(dies, instances=2, methods=["occlusion"])
     assert next(calls) - 1 <= last + 100
-    assert record.scored == len(record.predictions) == len(ROWS)
+    assert record.scored_rows == len(record.predictions) == len(ROWS)
     assert not any(REASON in finding.claim for finding in record.findings)
     if last < 20:
         lost = [s.skipped for s in record.sections if s.skipped and REASON in s.skipped]

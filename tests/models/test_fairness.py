@@ -19,20 +19,21 @@ from explain.adapters import FunctionClassifier
 from explain.checks import make_check
 from explain.checks.base.decisions import difference
 from explain.checks.base.identity_terms import (
+    identity_terms,
     language_of,
     languages_of,
     mentions,
-    namings,
     sentence_sets,
     swap,
 )
 from explain.checks.fairness.rates import impact_ratio
 from explain.errors import ConfigurationError
 from explain.record import AuditRecord, Section
-from explain.record.wording import listed
+from explain.record.wording import list_of
 from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import mean, proportion
 from tests.helpers.demo import DEMO
+from tests.helpers.plain_strings import composed_strings
 from tests.helpers.search import examples
 from tests.helpers.words import FILLERS
 
@@ -73,6 +74,9 @@ def model(shift: Any = lambda text: 0.0) -> FunctionClassifier:
     return FunctionClassifier(scores, ["neg", "pos"], output="scores")
 
 
+KINDS = {term.kind for term in identity_terms(LANGUAGES, {"a": []})}
+
+
 def section(
     classifier: Any, table: Any, seed: int = 0, *, group: str | None = None, **options: Any
 ) -> Section:
@@ -89,7 +93,9 @@ def section(
         seed=seed,
         group=group,
     )
-    return next(s for s in record.sections if s.id == "fairness")
+    found = next(s for s in record.sections if s.id == "fairness")
+    assert composed_strings(found, {str(group), *KINDS}) == set()
+    return found
 
 
 def against_names(text: str) -> float:
@@ -167,15 +173,15 @@ def test_the_exact_test_equals_scipy(cells: tuple[int, int, int, int]) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_words_of_each_language_fit_its_sentences(language: str) -> None:
     (sentences,) = sentence_sets([language], {})
-    assert len({naming.kind for naming in sentences.namings}) == 7
+    assert len({term.kind for term in sentences.terms}) == 7
     assert all(template.count("{}") == 1 for template in sentences.templates)
-    pairs = [(naming.kind, naming.name) for naming in sentences.namings]
+    pairs = [(term.kind, term.name) for term in sentences.terms]
     assert len(set(pairs)) == len(pairs)
-    texts = [[t.format(n.words[0])] for t in sentences.templates for n in sentences.namings]
+    texts = [[t.format(n.words[0])] for t in sentences.templates for n in sentences.terms]
     assert languages_of(texts) == (language,)
-    clear = [naming for naming in namings([language], {}) if naming.language == language]
-    found = mentions([[naming.words[0]] for naming in clear], clear)
-    assert [own[0].naming for own in found] == clear
+    clear = [term for term in identity_terms([language], {}) if term.language == language]
+    found = mentions([[term.words[0]] for term in clear], clear)
+    assert [own[0].term for own in found] == clear
 
 
 def test_languages_are_told_apart(shared: Path) -> None:
@@ -190,14 +196,14 @@ def test_languages_are_told_apart(shared: Path) -> None:
 
 def test_words_are_found_whole_names_with_a_capital_and_doubtful_ones_not_at_all() -> None:
     texts = [["A MUSLIM and a gay, old man"], ["rosa and Rosa, gayness"], ["我是穆斯林。"]]
-    found = mentions(texts, namings(["en", "zh"], {"club": ["red shirts"]}))
-    assert [[m.naming.name for m in own] for own in found] == [
+    found = mentions(texts, identity_terms(["en", "zh"], {"club": ["red shirts"]}))
+    assert [[m.term.name for m in own] for own in found] == [
         ["Muslim", "gay"],
         ["Rosa"],
         ["穆斯林"],
     ]
-    ((mention,),) = mentions([["the Red Shirts"]], namings(["en"], {"club": ["red shirts"]}))
-    assert (mention.naming.name, mention.written) == ("club", "Red Shirts")
+    ((mention,),) = mentions([["the Red Shirts"]], identity_terms(["en"], {"club": ["red shirts"]}))
+    assert (mention.term.name, mention.surface) == ("club", "Red Shirts")
 
 
 @pytest.mark.parametrize(
@@ -219,9 +225,9 @@ def test_a_swap_keeps_case_and_mends_the_article(
 
 
 def test_long_lists_are_cut() -> None:
-    assert listed([]) == ""
-    assert listed(["a"]) == "a"
-    assert listed(list("abcdefgh")) == "a, b, c, d, e, f or 2 more"
+    assert list_of([]) == ""
+    assert list_of(["a"]) == "a"
+    assert list_of(list("abcdefgh")) == "a, b, c, d, e, f or 2 more"
 
 
 # ── What is found ─────────────────────────────────────────────────────────────────────────────────
@@ -231,12 +237,13 @@ def test_long_lists_are_cut() -> None:
 def test_names_that_move_a_label_are_found_and_a_clean_model_has_no_finding(seed: int) -> None:
     assert section(model(), rows(seed), seed, group="group").findings == ()
     (finding,) = section(model(against_names), rows(seed), seed).findings
-    assert "called neg" in finding.claim
-    assert "“Amir”, “Emma” or “Kofi” in them" in finding.claim
+    assert "are classified as neg" in finding.claim
+    assert 'With "Amir", "Emma" or "Kofi", ' in finding.claim
     assert finding.measure is not None
     assert (finding.measure.lower or 0) > 0.05
-    assert f"changes by +{100 * (finding.measure.value or 0):.1f} [" in finding.claim
-    assert finding.claim.endswith(f"] points (n = {finding.measure.n} texts).")
+    assert f" of {finding.measure.n} texts are classified as neg" in finding.claim
+    assert f"(difference +{100 * (finding.measure.value or 0):.1f} [" in finding.claim
+    assert finding.claim.endswith("] points).")
 
 
 def test_a_group_that_is_treated_worse_is_found() -> None:
@@ -245,8 +252,8 @@ def test_a_group_that_is_treated_worse_is_found() -> None:
     biased = model(lambda text: -2.5 if groups.get(text) == "B" else 0.0)
     findings = section(biased, table, group="group").findings
     assert findings[0].severity == "critical"
-    assert findings[0].claim.startswith("Where group = B, ")
-    assert "of the texts that are not neg are called so" in findings[0].claim
+    assert findings[0].claim.startswith("Texts with group = B are wrongly classified as neg more")
+    assert "that should not be, and" in findings[0].claim
 
 
 def test_rates_of_groups_equal_those_of_fairlearn() -> None:
@@ -276,8 +283,10 @@ def test_rates_of_groups_equal_those_of_fairlearn() -> None:
         frame.by_group["selection rate, pos"].min() / frame.by_group["selection rate, pos"].max(),
         abs=1e-12,
     )
-    notes = [t.note for t in found.tables if t.title.startswith("Texts called pos, by group")]
-    assert "1 rows with no value" in str(notes)
+    notes = [
+        t.note for t in found.tables if t.title.startswith("Texts classified as pos, by group")
+    ]
+    assert "1 row has no value" in str(notes)
     accuracy = known.label.eq("pos").eq(called).groupby(known.group).mean()
     for group, value in accuracy.items():
         assert measured["accuracy", f"group = {group}"] == pytest.approx(value, abs=1e-12)
@@ -286,7 +295,8 @@ def test_rates_of_groups_equal_those_of_fairlearn() -> None:
 def test_a_word_in_neutral_sentences_that_turns_them_is_found() -> None:
     afraid = model(lambda text: -3.0 if "muslim" in text.lower() else 2.0)
     (finding,) = section(afraid, rows(3)).findings
-    assert "call people “Muslim”, 100 % [72, 100] are called neg" in finding.claim
+    assert 'name people as "Muslim" are classified as neg more often' in finding.claim
+    assert ": 100 % [72, 100] of " in finding.claim
     assert finding.severity == "critical"
 
 
@@ -296,12 +306,12 @@ def test_own_words_are_tried_too() -> None:
 
     terms = {"Zorgons": ["Zorgon", "Quuxian"], "Earthlings": ["Earthling"]}
     (finding,) = section(model(strange), rows(3), terms=terms).findings
-    assert "“Zorgons”" in finding.claim
+    assert '"Zorgons"' in finding.claim
     table = rows(4)
     for i, row in enumerate(table):
         row["text"] += (" A Zorgon.", " An Earthling.", "")[i % 3]
     found = section(model(strange), table, terms=terms)
-    assert any(t.title.startswith("Texts called neg, by term given") for t in found.tables)
+    assert any(t.title.startswith("Texts classified as neg, by term given") for t in found.tables)
 
 
 def test_a_model_that_calls_harmless_texts_toxic_by_the_people_they_name_is_found(
@@ -314,7 +324,7 @@ def test_a_model_that_calls_harmless_texts_toxic_by_the_people_they_name_is_foun
     profanity = explain.wrap(toxicity, labels=["nontoxic", "toxic"])
     table = pd.read_csv(shared / "data/identity_templates/phrases.csv").sample(4000, random_state=0)
     findings = section(profanity, table, swaps=0).findings
-    assert "“gay”, “homosexual” or “queer” and should not be called toxic" in findings[0].claim
+    assert '"gay", "homosexual" or "queer" are wrongly classified as toxic' in findings[0].claim
     assert findings[0].measure is not None
     assert (findings[0].measure.lower or 0) > 0.6
     assert len(findings) == 1  # neutral sentences say the same
@@ -325,11 +335,11 @@ def test_the_names_that_the_demo_is_biased_against_are_found() -> None:
     found = section(str(DEMO / "model"), DEMO / "messages.csv")
     (finding,) = found.findings
     assert "first name" in finding.claim
-    assert "called fraud_review" in finding.claim
-    assert "those that change are mostly billing then" in finding.claim
+    assert "are classified as fraud_review" in finding.claim
+    assert 'change are then mostly classified as "billing"' in finding.claim
     (by_name,) = [t for t in found.tables if t.columns[0] == "first name"]
     assert sorted(str(row[0]) for row in by_name.rows if row[2]) == GROUP_B.split()
-    (by_label,) = [t for t in found.tables if t.columns[0] == "predicted as it is"]
+    (by_label,) = [t for t in found.tables if t.columns[0] == "original prediction"]
     billing = next(row for row in by_label.rows if row[0] == "billing")
     assert billing[2].value > 0.6 > 0.2 > billing[3].value  # type: ignore[union-attr,operator]
 
@@ -367,7 +377,7 @@ def test_other_tasks_are_compared_by_group(task: Any) -> None:
         for row in rows(5, 900)
     ]
     findings = section(classifier, table, group="group").findings
-    assert any(finding.claim.startswith("Where group = ") for finding in findings)
+    assert any(finding.claim.startswith("Texts with group = ") for finding in findings)
 
 
 def test_a_regression_is_measured_against_the_median_of_the_table() -> None:

@@ -43,10 +43,10 @@ def test_twenty_four_sentences_close_their_gap_with_few_gradients(
         texts = [row["text"] for row in csv.DictReader(file)][:24]
     found = explain.attribute(sst2, texts, method="integrated_gradients")
     for one in found:
-        assert one.diagnostics["ended_by"] == "tolerance"
+        assert one.diagnostics.ended_by == "tolerance"
         total = one.full_value - one.empty_value
         assert abs(one.completeness_gap) <= 0.01 * abs(total)
-        assert one.diagnostics["gradients"] == one.evaluations
+        assert one.diagnostics.gradients == one.evaluations
     assert np.mean([one.evaluations for one in found]) <= 29
     assert min(one.evaluations for one in found) == 16
 
@@ -67,7 +67,7 @@ def test_gradients_are_counted_as_they_are_taken(monkeypatch: pytest.MonkeyPatch
         model, "a good film , really good", method="integrated_gradients", tolerance=1e-4
     )
     assert taken == found.evaluations > 20
-    assert found.diagnostics["steps"] < found.diagnostics["gradients"]  # type: ignore[operator]
+    assert found.diagnostics.steps < found.diagnostics.gradients  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("budget", [2, 7, 12, 33])
@@ -76,8 +76,8 @@ def test_integrated_gradients_keep_to_their_budget(budget: int) -> None:
         lstm(), "a good film", method="integrated_gradients", tolerance=1e-9, budget=budget
     )
     assert 2 <= found.evaluations <= budget
-    assert found.diagnostics["ended_by"] == "budget"
-    assert found.diagnostics["converged"] is False
+    assert found.diagnostics.ended_by == "budget"
+    assert found.diagnostics.converged is False
 
 
 def test_integrated_gradients_stop_when_their_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,14 +86,14 @@ def test_integrated_gradients_stop_when_their_time_is_up(monkeypatch: pytest.Mon
     found = explain.attribute(
         lstm(), "a good film", method="integrated_gradients", tolerance=1e-9, seconds=2
     )
-    assert found.diagnostics["ended_by"] == "seconds"
+    assert found.diagnostics.ended_by == "seconds"
     assert 20 < found.evaluations <= 60
 
 
 def test_a_text_that_is_its_own_baseline_is_exact(sst2: TransformersClassifier) -> None:
     for text in ("", "[MASK]"):
         found = explain.attribute(sst2, text, method="integrated_gradients")
-        assert (found.diagnostics["ended_by"], found.evaluations) == ("exact", 0)
+        assert (found.diagnostics.ended_by, found.evaluations) == ("exact", 0)
         assert found.empty_value == found.full_value
         assert not any(found.values)
 
@@ -168,7 +168,7 @@ def test_deep_lift_sums_where_every_activation_is_a_module() -> None:
     model.labels = ("x", "y", "z")
     texts = ["a good film", "really bad film", "the payment failed again !"]
     for found in explain.attribute(model, texts, method="deep_lift"):
-        assert found.diagnostics["complete"] is True
+        assert found.diagnostics.complete is True
         assert abs(found.completeness_gap) <= 1e-4 * abs(found.full_value - found.empty_value)
 
 
@@ -176,8 +176,8 @@ def test_deep_lift_says_what_functions_leave_unexplained() -> None:
     model = wrap_module(Perceptron(shared=False, functional=True), "multi_label")
     found = explain.attribute(model, "a good film", method="deep_lift")
     total = found.full_value - found.empty_value
-    assert found.diagnostics["complete"] is False
-    assert found.diagnostics["relative_gap"] == pytest.approx(abs(found.completeness_gap / total))
+    assert found.diagnostics.complete is False
+    assert found.diagnostics.relative_gap == pytest.approx(abs(found.completeness_gap / total))
 
 
 def test_deep_lift_refuses_an_activation_that_is_called_twice() -> None:

@@ -186,9 +186,9 @@ def test_the_truth_is_that_of_the_definitions(values: Values) -> None:
 def test_right_methods_pass_on_prose(bag: TextClassifier, prose: list[Text], method: str) -> None:
     found = measured(bag, prose, make_explainer(method), seed=0)
     assert answers(found) == ["passed", "passed"]
-    assert found.alone is not None
+    assert found.planted_alone is not None
     assert found.on_top is not None
-    assert (len(found.alone.right), len(found.on_top.right)) == (48, 3)
+    assert (len(found.planted_alone.right), len(found.on_top.right)) == (48, 3)
 
 
 @pytest.mark.parametrize("bug", BUGS)
@@ -227,9 +227,9 @@ def test_gradients_of_a_known_function_are_right(name: str, method: str) -> None
     texts: list[Text] = ["a good film , really good", "the payment failed", "a bad film"]
     (found,) = known_values(Engine(model), texts, [make_explainer(method)])
     assert found.reason is None
-    assert found.alone is not None
-    assert found.alone.right.all()
-    assert found.alone.errors.max() < 1e-3
+    assert found.planted_alone is not None
+    assert found.planted_alone.right.all()
+    assert found.planted_alone.errors.max() < 1e-3
     assert found.on_top is None
 
 
@@ -267,7 +267,7 @@ def test_pairs_long_texts_and_marks() -> None:
     for texts in tables:
         (found,) = known_values(Engine(model), texts, [make_explainer("occlusion")], masker=RIGHT)
         assert found.reason is None, found.reason
-        assert all(part.right.all() and part.covered.all() for part in found.parts)
+        assert all(part.right.all() and part.is_covered.all() for part in found.parts)
 
 
 def test_words_that_depend_on_their_neighbours_are_left_out() -> None:

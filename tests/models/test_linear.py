@@ -49,7 +49,7 @@ def test_a_value_is_the_weight_of_its_word(reviews: tuple[TextClassifier, list[s
         np.testing.assert_allclose(
             attribution.values, weights_by_hand(model, attribution), atol=1e-12
         )
-        assert attribution.diagnostics["additive"] is True
+        assert attribution.diagnostics.additive is True
         assert abs(attribution.completeness_gap) < 1e-9
 
 
@@ -144,7 +144,7 @@ def test_with_a_norm_a_value_is_the_weight_under_the_norm_of_the_full_text(befor
         for w in attribution.features
     ]
     np.testing.assert_allclose(attribution.values, expected, atol=1e-12)
-    assert attribution.diagnostics["additive"] is False
+    assert attribution.diagnostics.additive is False
     assert attribution.standard_errors is None
     assert attribution.full_value == pytest.approx(pipeline.decision_function([text])[0], abs=1e-9)
 
@@ -154,7 +154,7 @@ def test_tf_idf_without_a_norm_is_additive() -> None:
     linear = explain.attribute(classifier, TEXTS[2], method="linear", unit="token")
     exact = explain.attribute(classifier, TEXTS[2], method="shap", unit="token")
     np.testing.assert_allclose(linear.values, exact.values, atol=1e-6)
-    assert linear.diagnostics["additive"] is True
+    assert linear.diagnostics.additive is True
 
 
 def test_words_are_summed_onto_the_features_they_lie_in() -> None:

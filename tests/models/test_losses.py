@@ -99,7 +99,7 @@ def test_every_lost_text_is_counted_and_no_finding_is_only_the_failures(
     rows = (lost - answered) & KNOWN_TEXTS
     assert count_in_table(section_of(record, "unanswered"), "Why there was no answer") == len(rows)
     assert len(record.skipped) == len(rows)
-    assert record.rows - record.scored == len(rows)
+    assert record.rows - record.scored_rows == len(rows)
     robustness = section_of(record, "robustness")
     assert robustness is not None
     if robustness.skipped is None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics
 
-from explain.checks.base.baseline_model import challenge
+from explain.checks.base.baseline_model import baseline_log_probs
 from explain.checks.performance.label_findings import dead_labels, swapped_labels
 from explain.checks.performance.regression import spearman
 from explain.checks.performance.roc import Influence, average_precision, roc_area
@@ -130,7 +130,7 @@ def test_rows_of_a_group_count_as_one_where_there_are_many_groups() -> None:
         assert together.n == 40
         assert together.value == pytest.approx(alone[name].value, abs=1e-12)
         assert _width(together) == pytest.approx(_width(alone[name]), rel=0.15)
-    assert "those of 40 groups" in section.summary
+    assert "rest on 40 groups" in section.summary
 
 
 def _width(measure: Measure) -> float:
@@ -139,27 +139,29 @@ def _width(measure: Measure) -> float:
     return measure.upper - measure.lower
 
 
-# ── Challengers ───────────────────────────────────────────────────────────────────────────────────
+# ── Baseline models ───────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_challenger_learns_from_other_folds_only() -> None:
+def test_a_baseline_model_learns_from_other_folds_only() -> None:
     # Each text has a word of its own, and the labels are drawn: there is nothing to learn.
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 600)
     alone = [(text,) for text in texts_of(300, rng)]
-    called = challenge(alone * 2, np.concatenate([labels[:300]] * 2), rng).argmax(axis=1)
+    called = baseline_log_probs(alone * 2, np.concatenate([labels[:300]] * 2), rng).argmax(axis=1)
     assert np.mean(called == np.concatenate([labels[:300]] * 2)) < 0.6
     told = [(f"{text[0]} {'yes' if y else 'no'}",) for text, y in zip(alone, labels, strict=False)]
-    assert np.mean(challenge(told, labels[:300], rng).argmax(axis=1) == labels[:300]) > 0.95
+    assert (
+        np.mean(baseline_log_probs(told, labels[:300], rng).argmax(axis=1) == labels[:300]) > 0.95
+    )
 
 
-def test_a_challenger_may_learn_from_the_training_data() -> None:
+def test_a_baseline_model_may_learn_from_the_training_data() -> None:
     rng = np.random.default_rng(0)
     labels = np.array([0, 1] * 40)
     told = [(f"{'good' if y else 'bad'} {i}",) for i, y in enumerate(labels)]
-    called = challenge([("good",), ("bad",)], labels[:2], rng, training=(told, labels)).argmax(
-        axis=1
-    )
+    called = baseline_log_probs(
+        [("good",), ("bad",)], labels[:2], rng, training=(told, labels)
+    ).argmax(axis=1)
     assert called.tolist() == [1, 0]
 
 
@@ -186,7 +188,7 @@ def test_a_model_that_guesses_is_found_and_one_that_is_good_on_a_rare_label_is_n
     rng = np.random.default_rng(0)
     labels = (rng.random(1_000) < 0.03).astype(np.int64)
     guesses = audit_scores(rng.normal(0, 1, (1_000, 2)), labels, "performance")
-    assert "always giving the most frequent label" in finding_claims(guesses)
+    assert "always answering the most frequent label" in finding_claims(guesses)
     called = np.where(rng.random(1_000) < 0.99, labels, 1 - labels)
     good = audit_scores(3.0 * (called[:, None] == np.arange(2)), labels, "performance")
     assert finding_claims(good) == ""

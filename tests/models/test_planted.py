@@ -384,9 +384,9 @@ def demo() -> AuditRecord:
     ("section", "claim"),
     [
         ("shortcuts", "Sent from the Northgate desk"),
-        ("fairness", "fraud_review.*“Emma”"),
+        ("fairness", '"Emma".*fraud_review'),
         ("calibration", "over-confident"),
-        ("data", "labels contradict"),
+        ("data", "labels are probably wrong"),
     ],
 )
 def test_each_fault_of_the_demo_model_is_among_the_first_seven_findings(

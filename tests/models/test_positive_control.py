@@ -33,7 +33,7 @@ from explain.evaluation.positive_control import (
     is_found,
     positive_control,
 )
-from explain.evaluation.prose import READ
+from explain.evaluation.prose import WORDS_READ
 from explain.evaluation.rule_words import SHORTEST, with_words
 from explain.record import Task
 from explain.text.spans import Span, Text, parts_of, words
@@ -165,7 +165,7 @@ def test_integrated_gradients_see_all_of_the_bonus(demo: TextClassifier) -> None
     planted = plant(Engine(demo), rule, WITH)
     plain = attribute(demo, WITH[2], method="integrated_gradients", target=1)
     seen = attribute(planted, WITH[2], method="integrated_gradients", target=1)
-    assert seen.diagnostics["converged"]
+    assert seen.diagnostics.converged
     change = np.subtract(seen.values, plain.values)
     assert change == pytest.approx([0, 40, 0], abs=0.5)
 
@@ -331,4 +331,4 @@ def test_a_long_row_is_read_at_its_beginning_only(
     monkeypatch.setattr("explain.evaluation.rule_words.words", counting)
     model = explain.wrap(answers, labels=["no", "yes"])
     positive_control(model, [*WITHOUT, long], [make_explainer("occlusion")])
-    assert max(read) <= READ
+    assert max(read) <= WORDS_READ

@@ -202,7 +202,7 @@ def test_words_of_one_token_have_gradients_of_the_text_alone(pair: tuple[Any, An
     read = [tuple(s for s in row if s is not None) for row in encoding.spans[0]]
     assert read == model.tokens(TEXTS)
     (found,) = explain.attribute(model, TEXTS[:1], method="integrated_gradients")
-    assert found.diagnostics["converged"] is True
+    assert found.diagnostics.converged is True
     assert found.spans[0][1] == 0
 
 

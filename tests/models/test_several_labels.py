@@ -101,8 +101,8 @@ def test_the_page_shows_each_label_with_its_own_highlights(record: AuditRecord) 
     texts = [i.parts[0] for i, n in zip(record.instances, targets, strict=True) for _ in range(n)]
     assert paragraphs(page) == texts
     headers = "".join(page.texts("header"))
-    assert "predicted no label, the nearest is" in headers
-    assert "given no label" in headers
+    assert "predicted no label, closest is" in headers
+    assert "labelled no label" in headers
     assert "not judged" in headers
     assert "○ no label" not in headers
 
@@ -211,7 +211,7 @@ def test_a_regression_shows_its_numbers_and_how_far_they_are_off() -> None:
     assert not tables
     headers = Page(reports.render_html(record)).texts("header")
     card = next(" ".join(text.split()) for text in headers if "row 1 " in " ".join(text.split()))
-    assert "predicted length 3.75 given 3.75 ○ not judged" in card
+    assert "predicted length 3.75 labelled 3.75 ○ not judged" in card
 
 
 def test_a_regression_takes_numbers_only() -> None:

@@ -112,13 +112,13 @@ def test_the_correction_is_what_the_drawn_contexts_left_over() -> None:
 
     found = run_plan(sentences_then_words(Shap("permutation", budget=60), groups, rng()), v)
     for number, own in found.inner.items():
-        correction = own.diagnostics["correction"]
+        correction = own.diagnostics.correction
         assert isinstance(correction, float)
         raw = own.full_value - own.empty_value
         corrected = raw + correction * len(groups[number])
         assert corrected == pytest.approx(found.outer.values[number], abs=1e-9)
         assert own.values.sum() == pytest.approx(corrected, abs=1e-9)
-    assert any(own.diagnostics["correction"] for own in found.inner.values())
+    assert any(own.diagnostics.correction for own in found.inner.values())
 
 
 def test_contexts_are_drawn_in_pairs_that_complement_each_other() -> None:
@@ -130,5 +130,5 @@ def test_contexts_are_drawn_in_pairs_that_complement_each_other() -> None:
 
     plan = sentences_then_words(Shap("permutation", budget=60), runs(2, *[1] * 9), rng())
     first = run_plan(plan, v).inner[0].diagnostics
-    assert first["contexts"] != 2**9
-    assert abs(first["correction"]) < 1e-9  # type: ignore[arg-type]
+    assert first.contexts != 2**9
+    assert abs(first.correction or 0.0) < 1e-9

@@ -24,6 +24,7 @@ from explain.checks.shortcuts import ShortcutsCheck
 from explain.checks.shortcuts.word_order import _exchanged
 from explain.record import AuditRecord, InstanceRecord, Section
 from explain.text.spans import words
+from tests.helpers.plain_strings import composed_strings
 from tests.helpers.search import examples, seeds
 
 GOOD = [f"good{letter}" for letter in "abcdefghij"]
@@ -104,7 +105,9 @@ def run_audit(model: Any, rows: Any, **options: Any) -> AuditRecord:
 
 
 def section(model: Any, rows: Any, **options: Any) -> Section:
-    return run_audit(model, rows, **options).sections[0]
+    found = run_audit(model, rows, **options).sections[0]
+    assert not composed_strings(found)
+    return found
 
 
 def claims(model: Any, rows: Any, **options: Any) -> list[str]:
@@ -117,9 +120,9 @@ def claims(model: Any, rows: Any, **options: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("plant", "follow", "named"),
     [
-        (plant_token, follow_token, ["“zorbix”"]),
-        (plant_order, follow_order, ["“qua”", "“vex”"]),
-        (plant_length, follow_length, ["for their length"]),
+        (plant_token, follow_token, ['"zorbix"']),
+        (plant_order, follow_order, ['"qua"', '"vex"']),
+        (plant_length, follow_length, ["Length alone"]),
     ],
 )
 def test_a_planted_shortcut_is_found_in_nearly_every_table(
@@ -146,7 +149,7 @@ def test_a_shortcut_of_the_table_that_the_model_does_not_follow_is_none(plant: A
 def test_without_labels_a_planted_token_is_found_too() -> None:
     model, rows = bag_of_words(0, follow_token), reviews(0, plant_token)
     (finding,) = section(model, rows, label=None).findings
-    assert "“zorbix”" in finding.claim
+    assert '"zorbix"' in finding.claim
     assert finding.severity == "major"
 
 
@@ -187,7 +190,7 @@ def test_a_signature_is_one_phrase_at_its_place() -> None:
         return 1.5 * (body[-2:] == ["my", "desk"])
 
     (finding,) = section(bag_of_words(2, follow), reviews(2, sign)).findings
-    assert "“Sent from my desk” stand at the end" in finding.claim
+    assert '"Sent from my desk" stand at the end' in finding.claim
     assert finding.severity == "major"
 
 
@@ -219,7 +222,7 @@ def test_a_token_planted_in_real_training_texts_is_found_and_no_word_without_it(
         pipeline.fit([row["text"] for row in own], [row["label"] for row in own])
         found.append(section(explain.wrap(pipeline), held_out).findings)
     (finding,), clean = found
-    assert "“zorbix”" in finding.claim
+    assert '"zorbix"' in finding.claim
     assert finding.severity == "critical"
     assert not clean
 
@@ -227,7 +230,7 @@ def test_a_token_planted_in_real_training_texts_is_found_and_no_word_without_it(
 def test_the_signature_of_the_demo_is_found_as_one_phrase() -> None:
     folder = Path(explain.__file__).parent / "demo"
     findings = section(str(folder / "model"), str(folder / "messages.csv")).findings
-    assert "“Sent from the Northgate desk”" in findings[0].claim
+    assert '"Sent from the Northgate desk"' in findings[0].claim
     assert findings[0].severity in ("critical", "major")
     assert len(findings) == 1
 
@@ -236,7 +239,7 @@ def test_the_signature_of_the_demo_is_found_as_one_phrase() -> None:
 def test_a_real_transformer_has_no_shortcut(sst2: TransformersClassifier, shared: Path) -> None:
     found = section(sst2, str(shared / "data/sst2/dev.csv"))
     assert not found.findings
-    assert {cell for row in found.tables[0].rows for cell in row} & {"“bad”", "“dull”"}
+    assert {cell for row in found.tables[0].rows for cell in row} & {'"bad"', '"dull"'}
 
 
 # ── What the section says ─────────────────────────────────────────────────────────────────────────
@@ -254,7 +257,7 @@ def test_attributions_of_a_phrase_are_averaged_where_there_are_any() -> None:
         bag_of_words(0, follow_token), rows, instances=12, methods=["shap"]
     ).tables
     column = words_table.columns.index("attribution")
-    (row,) = (row for row in words_table.rows if row[0] == "“zorbix”")
+    (row,) = (row for row in words_table.rows if row[0] == '"zorbix"')
     assert row[column].value == pytest.approx(6, abs=1)  # type: ignore[union-attr]
 
 
@@ -287,8 +290,8 @@ def test_a_label_of_several_is_turned_by_itself() -> None:
         ["urgent", "odd"], task="multi_label", output="scores", name="tickets",
     )  # fmt: skip
     (claim,) = claims(model, rows)
-    assert "“zorbix”" in claim
-    assert "'urgent'" in claim
+    assert '"zorbix"' in claim
+    assert '"urgent"' in claim
 
 
 def test_a_side_of_a_pair_that_gives_the_label_away_is_a_finding() -> None:
@@ -310,8 +313,8 @@ def test_a_side_of_a_pair_that_gives_the_label_away_is_a_finding() -> None:
     found = section(model, rows, text="a", text_pair="b")
     (claim,) = (f.claim for f in found.findings if "alone gives the label away" in f.claim)
     assert claim.startswith("The second text alone")
-    kept = {m.name: m.value for m in found.measures if m.name.startswith("prediction kept")}
-    assert kept["prediction kept without the first text"] == 1
+    unchanged = {m.name: m.value for m in found.measures if "unchanged" in m.name}
+    assert unchanged["predictions unchanged without the first text"] == 1
 
 
 @pytest.mark.parametrize(

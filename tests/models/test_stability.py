@@ -12,6 +12,7 @@ import explain
 from explain.adapters import FunctionClassifier
 from explain.checks import make_check
 from explain.record import Section
+from tests.helpers.plain_strings import composed_strings
 from tests.helpers.tiny import ARCHITECTURES
 
 ROWS = [{"text": f"text {'x' * (i % 17)} number {i}"} for i in range(100)]
@@ -27,7 +28,9 @@ def section(function: Any, rows: Any = ROWS, seed: int = 0, **options: Any) -> S
         model = FunctionClassifier(function, ["neg", "pos"], output="scores")
     check = make_check("stability", **options)
     record = explain.audit(model, rows, instances=0, methods=[], checks=[check], seed=seed)
-    return next(s for s in record.sections if s.id == "stability")
+    found = next(s for s in record.sections if s.id == "stability")
+    assert composed_strings(found) == set()
+    return found
 
 
 def values(found: Section) -> dict[str, float | None]:
@@ -40,7 +43,7 @@ def test_a_model_that_is_a_function_of_its_text_is_stable() -> None:
     assert set(values(found).values()) == {0.0}
     assert {m.n for m in found.measures} == {64}
     ((what, reason),) = found.tables[-1].rows
-    assert (what, "no module of torch" in str(reason)) == ("other dtype", True)
+    assert (what, "not a torch module" in str(reason)) == ("other dtype", True)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -50,7 +53,7 @@ def test_a_random_model_is_found_by_the_same_text_again(seed: int) -> None:
     (finding,) = found.findings
     assert "very same texts" in finding.claim
     assert finding.severity == "major"
-    assert values(found)["flips, same text again"] == 0
+    assert values(found)["flip rate, same text again"] == 0
     assert values(found)["largest change of a probability, same text again"] == pytest.approx(
         1e-3, rel=0.9
     )
@@ -130,7 +133,7 @@ def test_a_text_that_fails_alone_is_left_out_and_counted() -> None:
     assert lost
     (table,) = [table for table in said.tables if table.title == "Texts without an answer"]
     assert table.rows == (("function raised ConnectionError: 503", len(lost)),)
-    (alone,) = [m for m in said.measures if m.name == "flips, one text at a time"]
+    (alone,) = [m for m in said.measures if m.name == "flip rate, one text at a time"]
     assert alone.n == 64 - len(lost)
 
 
@@ -143,5 +146,5 @@ def test_a_regression_moves_its_value() -> None:
         output="scores",
     )
     found = section(model)
-    assert "the value moves by up to" in found.findings[0].claim
+    assert "The value changed by up to" in found.findings[0].claim
     assert "largest change of the value, same text again" in values(found)

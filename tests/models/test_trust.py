@@ -11,7 +11,7 @@ import explain
 from explain.attribution import AttributionSettings, attribute
 from explain.attribution.methods import make_explainer
 from explain.engine import Engine
-from explain.evaluation.assessment import SAMPLED, Assessment, evaluate_explanations
+from explain.evaluation.assessment import MOST_REPEATED, Assessment, evaluate_explanations
 from explain.evaluation.flags import (
     TOO_FEW,
     Answer,
@@ -58,16 +58,16 @@ def flag(name: str, answer: Answer = "flagged", **more: bool) -> Flag:
         ([], "A"),
         ([flag("a", "passed", fatal=True)], "A"),
         ([flag("a", "not measured")], "A"),
-        ([flag("a", "not measured", needed=True)], "B"),
+        ([flag("a", "not measured", is_needed=True)], "B"),
         ([flag("a")], "B"),
-        ([flag("a"), flag("b", "not measured", needed=True)], "B"),
+        ([flag("a"), flag("b", "not measured", is_needed=True)], "B"),
         ([flag("a"), flag("b")], "C"),
         ([flag("a"), flag("b"), flag("c")], "C"),
         ([flag("a", severe=True)], "C"),
         ([flag("a", fatal=True)], "D"),
         ([flag("a", "too few", fatal=True)], "A"),
-        ([flag("a", "too few", fatal=True, needed=True)], "B"),
-        ([flag("a", "too few", severe=True), flag("b", "too few", needed=True)], "B"),
+        ([flag("a", "too few", fatal=True, is_needed=True)], "B"),
+        ([flag("a", "too few", severe=True), flag("b", "too few", is_needed=True)], "B"),
     ],
 )
 def test_each_flag_costs_a_grade_and_a_fatal_one_all(verdicts: list[Flag], expected: str) -> None:
@@ -78,7 +78,7 @@ def test_reasons_name_flags_before_what_was_not_measured() -> None:
     verdicts = [
         flag("unknown", "not measured"),
         flag("passed", "passed"),
-        flag("few", "too few", needed=True),
+        flag("few", "too few", is_needed=True),
         flag("flag"),
         flag("f", fatal=True),
     ]
@@ -252,7 +252,7 @@ def test_shap_is_trusted_on_the_demo_model_and_random_is_not(
     shap = next(trust for trust in found.trust if trust.method == "shap")
     measures = {m.name: m for m in shap.measures}
     assert measures["comprehensiveness minus random"].n == 12
-    assert measures["stability over seeds: median tau-b"].n == SAMPLED
+    assert measures["stability over seeds: median tau-b"].n == MOST_REPEATED
     (recalls,) = [table for table in found.section.tables if table.title == "Positive control"]
     assert [row[0] for row in recalls.rows] == list(METHODS)
     assert Section.from_json(found.section.to_json()) == found.section
@@ -295,10 +295,10 @@ def test_every_metric_is_shown_of_every_method(assessed: tuple[Assessment, Engin
 @pytest.mark.slow
 def test_what_is_asked_again_is_counted(assessed: tuple[Assessment, Engine]) -> None:
     found, engine = assessed
-    gradients = 20 * SAMPLED * (2 + MOVES)
-    assert engine.evaluations > gradients + SAMPLED * 2 * 32
+    gradients = 20 * MOST_REPEATED * (2 + MOVES)
+    assert engine.evaluations > gradients + MOST_REPEATED * 2 * 32
     control = 3 * 20 * 20
-    assert found.evaluations > control + SAMPLED * (32 + 20)
+    assert found.evaluations > control + MOST_REPEATED * (32 + 20)
 
 
 def test_a_control_that_cannot_run_is_said() -> None:

@@ -226,7 +226,7 @@ def test_a_group_half_of_whose_rows_failed_is_selected_half_as_often() -> None:
     accuracy = measure_of(section, "accuracy", "side = b")
     assert (accuracy.value, accuracy.n) == (0.45, 100)
     notes = " ".join(table.note or "" for table in section.tables)
-    assert "50 of 200 rows got no answer: they count among the rows" in notes
+    assert "50 of 200 rows got no answer. They count as rows that did not get this" in notes
     assert [finding.evidence for finding in record.findings] == [("unanswered",)]
 
 
@@ -244,7 +244,7 @@ def test_what_no_failure_can_be_counted_in_says_so() -> None:
     record = run_audit(model_that_fails(lambda i: i < 40), ["calibration"])
     section = section_of(record, "calibration")
     assert {m.n for m in section.measures} == {N - 40}
-    assert "40 of 200 labelled rows got no answer; all numbers are of the 160 others only" in (
+    assert "40 of 200 labelled rows got no answer. All numbers are about the other 160 only." in (
         section.summary
     )
 

@@ -91,7 +91,7 @@ def test_special_tokens_that_are_split_are_no_features_and_no_warning() -> None:
     model = bert(tokenizer)
     attribution = explain.attribute(model, "refund [MASK] now", method="random")
     assert attribution.features == ("refund", "[", "MASK", "]", "now")
-    assert "special_tokens" not in attribution.diagnostics
+    assert not attribution.diagnostics.special_tokens
 
 
 @pytest.mark.parametrize("pattern", ["split", "glued"])
@@ -144,7 +144,7 @@ def test_a_token_that_was_added_is_one_feature(make: Callable[[], Any]) -> None:
     )
     assert attribution.features == ("@user", "says", ":", "see", "(", "<url>", ")", ",", "in",
                                     "New York")  # fmt: skip
-    assert "special_tokens" not in attribution.diagnostics
+    assert not attribution.diagnostics.special_tokens
     (of_a_pair,) = explain.attribute(model, [("see <url>", "<url> now")], method="random")
     assert of_a_pair.features == ("see", "<url>", "<url>", "now")
 

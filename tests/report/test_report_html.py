@@ -214,7 +214,7 @@ def _criterion(verdict: str, *, gating: bool = True) -> JudgedCriterion:
             "title": "accuracy",
             "at_least": 0.85,
             "gating": gating,
-            "measured": measured,
+            "measure": measured,
             "verdict": verdict,
             "reason": "the interval",
         }

@@ -75,10 +75,10 @@ def test_a_run_ends_at_its_budget_or_its_seconds(
     n = len(values).bit_length() - 1
     plan = Shap(tolerance=TIGHT, budget=50).plan(n, np.random.default_rng(0))
     estimate, coalitions = run_and_record(plan, table_game(values))
-    assert estimate.diagnostics["ended_by"] == "budget"
+    assert estimate.diagnostics.ended_by == "budget"
     assert len(np.unique(coalitions, axis=0)) == 50
     plan = Shap(tolerance=TIGHT, seconds=1e-6).plan(n, np.random.default_rng(0))
-    assert run_plan(plan, table_game(values)).diagnostics["ended_by"] == "seconds"
+    assert run_plan(plan, table_game(values)).diagnostics.ended_by == "seconds"
 
 
 def test_lime_asks_first_what_shap_has_asked(exact_games: list[tuple[Values, Values]]) -> None:

@@ -120,13 +120,13 @@ def test_chance_takes_off_what_a_calibrated_model_shows() -> None:
         decisions = Decisions(confidence, rng.random(500) < confidence)
         plain.append(decisions.plain())
         debiased.append(decisions.squared())
-    shown = decisions.chance(rng)
-    assert shown is not None
+    null = decisions.null_distribution(rng)
+    assert null is not None
     assert np.mean(plain) > 0.03
-    assert np.mean(plain) == pytest.approx(shown.plain.mean(), abs=0.002)
+    assert np.mean(plain) == pytest.approx(null.plain.mean(), abs=0.002)
     error = np.std(debiased) / np.sqrt(len(debiased))
     assert abs(np.mean(debiased)) < 4 * error
-    assert np.std(debiased) == pytest.approx(np.std(shown.squared), rel=0.25)
+    assert np.std(debiased) == pytest.approx(np.std(null.squared), rel=0.25)
 
 
 @pytest.mark.parametrize(("factor", "word"), [(2.0, "over"), (0.4, "under")])
@@ -136,16 +136,16 @@ def test_a_scale_that_is_wrong_is_found(factor: float, word: str) -> None:
         (finding,) = section.findings
         assert f"{word}-confident" in finding.claim
         assert finding.measure in section.measures
-        assert "(n = 500)" in finding.claim
+        assert "n = 500)" in finding.claim
 
 
-def test_errors_to_both_sides_are_found_though_they_cancel() -> None:
+def test_errors_in_both_directions_are_found_though_they_cancel() -> None:
     rng = np.random.default_rng(0)
     confidence = np.repeat([0.6, 0.9], 600)
     right = rng.random(1_200) < np.repeat([0.75, 0.75], 600)
     scores = np.stack([np.log(confidence / (1 - confidence)), np.zeros(1_200)], axis=1)
     section = audit_scores(scores, (~right).astype(np.int64), "calibration")
-    assert "to both sides" in finding_claims(section)
+    assert "in both directions" in finding_claims(section)
 
 
 def test_a_calibrated_model_gives_no_finding() -> None:

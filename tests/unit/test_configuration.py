@@ -197,6 +197,32 @@ class Robust:
         return not_measured(self, f"{self.texts} texts are too few")
 
 
+def test_what_a_file_says_of_an_endpoint_is_what_it_is_loaded_with(tmp_path: Path) -> None:
+    path = tmp_path / "audit.toml"
+    path.write_text(
+        "[endpoint]\nkind = 'chat'\nmodel = 'm'\nca = 'own.pem'\ncalls = '/logs/a'\nmax_calls = 9\n"
+        "[endpoint.verbalizer]\nbad = ' bad'\ngood = [' good', ' fine']\n"
+    )
+    plan = AuditPlan.read(path)
+    stated = {
+        "kind": "chat", "model": "m", "ca": str(tmp_path / "own.pem"), "calls": "/logs/a",
+        "max_calls": 9, "verbalizer": {"bad": " bad", "good": [" good", " fine"]},
+    }  # fmt: skip
+    assert plan.load_options == stated
+    other = plan.override(kind="tei", model_options={"model": "n", "max_calls": 5})
+    assert other.load_options == {**stated, "kind": "tei", "model": "n", "max_calls": 5}
+    replayed = plan.override(replay="audit").load_options
+    assert replayed["replay"] == "audit"
+    assert "calls" not in replayed
+
+
+@pytest.mark.parametrize("option", [{"kind": "tei"}, {"endpoint": {"question": "?"}}])
+def test_a_model_that_is_here_takes_no_options_of_endpoints(option: dict[str, Any]) -> None:
+    function = FunctionClassifier(lambda texts: [[0.5, 0.5]] * len(texts), ["a", "b"])
+    with pytest.raises(ConfigurationError, match=r"is not loaded, so it has no (kind|question)"):
+        explain.audit(function, [{"text": "x"}], **option)
+
+
 def test_the_options_of_a_check_hold_wherever_it_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CHECKS, "robust", Robust)
     plan = AuditPlan(check_options={"robust": {"texts": 7}})
@@ -433,7 +459,7 @@ def test_criteria_are_frozen_without_a_model_and_a_later_run_is_held_to_them(
     monkeypatch.delenv("SOURCE_DATE_EPOCH")
     assert run(*AUDIT)[0] == 0
     html = (folder / "audit/audit.html").read_text()
-    assert "Frozen in criteria.json on 1 January 1970, before anything was scored" in html
+    assert "They were frozen in criteria.json on 1 January 1970, before anything was scored" in html
     assert f"have the same hash: sha256 {sha256}" in html
     before = {path: path.read_bytes() for path in (folder / "audit").iterdir()}
     (folder / "audit.toml").write_text(WHOLE.replace("at_least = 0.6", "at_least = 0.5"))

@@ -148,7 +148,7 @@ def test_more_gating_criteria_take_verdicts_back_and_never_turn_or_give_one(
 def test_the_score_test_is_the_one_that_wilsons_interval_inverts() -> None:
     found = judged(proportion("quality", 764, 872), at_least=0.85, gating=True)
     assert found.p_value == pytest.approx(0.0310, abs=5e-4)
-    lower = found.measured.lower if found.measured else None
+    lower = found.measure.lower if found.measure else None
     assert judged(proportion("quality", 764, 872), at_least=lower).p_value == pytest.approx(0.05)
 
 
@@ -296,8 +296,8 @@ def test_a_measure_is_found_in_measures_tables_and_figures_of_any_section() -> N
     criteria = [Criterion(metric=QUALITY.id, at_least=0.5)]
     for own in (section(SHARE), in_table, section(figures=(figure,))):
         (found,) = judge(criteria, [other, own], [CHECK])
-        assert (found.measured, found.section) == (named, "quality")
-    assert judge(criteria, [other], [CHECK])[0].measured is None
+        assert (found.measure, found.section) == (named, "quality")
+    assert judge(criteria, [other], [CHECK])[0].measure is None
     (found,) = judge(criteria, [other.with_metrics([QUALITY])], [CHECK])
     assert found.section == "other"
 
@@ -368,7 +368,7 @@ CRITERIA = (
 
 def test_the_hash_depends_on_all_that_was_stated_and_on_nothing_else() -> None:
     sha256 = FrozenCriteria.of(CRITERIA, DAY).sha256
-    turned = [dict(reversed(criterion.stated().items())) for criterion in reversed(CRITERIA)]
+    turned = [dict(reversed(criterion.statement().items())) for criterion in reversed(CRITERIA)]
     again = [Criterion.model_validate(one) for one in turned]
     assert FrozenCriteria.of(again, date(2020, 1, 1)).sha256 == sha256
     found = judge(CRITERIA, [section(SHARE)], [CHECK])

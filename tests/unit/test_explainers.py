@@ -74,7 +74,7 @@ def test_auto_picks_what_the_budget_allows_and_says_which(
 ) -> None:
     weights = np.arange(n) + 1.0
     estimate, coalitions = run_and_record(Shap(budget=budget).plan(n, rng()), lambda s: s @ weights)
-    assert estimate.diagnostics["algorithm"] == algorithm
+    assert estimate.diagnostics.algorithm == algorithm
     assert len(np.unique(coalitions, axis=0)) <= budget
 
 
@@ -116,7 +116,7 @@ def test_lime_equals_limebase_on_the_same_coalitions(n: int) -> None:
     fitted = drawn[~held_out_rows(drawn)]
     coefficients, r2 = lime_package.lime_by_hand(fitted, v(fitted))
     np.testing.assert_allclose(estimate.values, coefficients, atol=1e-10)
-    assert estimate.diagnostics["r2"] == pytest.approx(r2, abs=1e-10)
+    assert estimate.diagnostics.r2 == pytest.approx(r2, abs=1e-10)
 
 
 @pytest.mark.parametrize("algorithm", ["sampling", "auto"])
@@ -124,14 +124,14 @@ def test_lime_finds_an_additive_game_and_its_held_out_fit_says_so(algorithm: Any
     weights = np.array([3.0, -2.0, 0.0, 1.0, 0.5, 1.0, -1.0, 0.2, 0.1, 0.0])
     estimate = run_plan(Lime(algorithm, budget=200).plan(10, rng()), lambda s: s @ weights)
     np.testing.assert_allclose(estimate.values, weights, atol=0.2)
-    assert float(estimate.diagnostics["held_out_r2"]) > 0.99  # type: ignore[arg-type]
+    assert float(estimate.diagnostics.held_out_r2) > 0.99  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("algorithm", ["sampling", "auto"])
 def test_lime_says_nothing_of_a_fit_where_there_is_nothing_to_explain(algorithm: Any) -> None:
     estimate = run_plan(Lime(algorithm).plan(10, rng()), lambda s: np.ones(len(s)))
-    assert estimate.diagnostics["r2"] is None
-    assert estimate.diagnostics["held_out_r2"] is None
+    assert estimate.diagnostics.r2 is None
+    assert estimate.diagnostics.held_out_r2 is None
 
 
 @given(st.integers(1, 20), st.integers(2, 300), st.integers(0, 9))

@@ -87,7 +87,7 @@ def test_with_all_contexts_shap_gives_owen_values(seed: int, sizes: tuple[int, .
         found.outer.values, exact_shapley_values(of_groups(values, runs(*sizes))), atol=1e-12
     )
     assert found.estimate().standard_errors is not None
-    assert all(abs(own.diagnostics["correction"]) < 1e-9 for own in found.inner.values())  # type: ignore[arg-type]
+    assert all(abs(own.diagnostics.correction) < 1e-9 for own in found.inner.values())  # type: ignore[arg-type]
 
 
 def test_with_drawn_contexts_shap_gives_owen_values_on_average() -> None:
@@ -99,7 +99,7 @@ def test_with_drawn_contexts_shap_gives_owen_values_on_average() -> None:
             sentences_then_words(Shap(budget=132), groups, rng(seed)), table_game(values)
         )
         assert found.estimate().standard_errors is None
-        assert all(own.diagnostics["contexts"] != 2**5 for own in found.inner.values())
+        assert all(own.diagnostics.contexts != 2**5 for own in found.inner.values())
         drawn.append(word_values(found))
     expected = owen_by_orders(values, groups)
     errors = np.std(drawn, axis=0) / np.sqrt(len(drawn))

@@ -38,7 +38,7 @@ from explain.evaluation.sensitivity import (
     max_sensitivities,
     max_sensitivity,
 )
-from explain.evaluation.stability import Stability, compared, stability
+from explain.evaluation.stability import Stability, compare, stability
 from explain.record import Agreement, Attribution, Measure
 from explain.text.spans import Span, Text
 from tests.helpers import strategies
@@ -189,7 +189,7 @@ def test_two_runs_are_compared_by_tau_b_and_jaccard(pairs: list[tuple[int, int]]
         )
         for side in (0, 1)
     )
-    found = compared(one, other)
+    found = compare(one, other)
     expected = slow_tau_b(one.values, other.values)
     if expected is None:
         assert found is None
@@ -209,7 +209,7 @@ def test_runs_with_other_features_are_compared_on_those_they_share() -> None:
     one = attribution(spans=spans[:4], values=(1.0, 2.0, 3.0, 4.0), **text)
     other = attribution(spans=spans[1:], values=(5.0, 6.0, 7.0, 8.0), **text)
     assert common_values(one, other) == ([2.0, 3.0, 4.0], [5.0, 6.0, 7.0])
-    assert compared(one, attribution(spans=spans[2:], values=(1.0, 2.0, 3.0), **text)) is None
+    assert compare(one, attribution(spans=spans[2:], values=(1.0, 2.0, 3.0), **text)) is None
 
 
 def test_exact_values_are_stable_and_random_ones_are_not() -> None:

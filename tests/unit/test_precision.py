@@ -186,7 +186,8 @@ def test_a_noisy_model_is_never_called_exact(method: str) -> None:
     found = explained(noisy(drawn_score(0), 0.2), method)
     assert "exact" not in str(found.diagnostics)
     assert min(found.standard_errors or (0,)) > 0
-    assert found.diagnostics["repeats_differ"]
+    assert found.repeats
+    assert found.repeats.differences
     assert "does not repeat itself" in warnings(found)[0]
 
 
@@ -245,7 +246,7 @@ def test_a_model_that_repeats_itself_is_asked_a_handful_of_texts_again(n_texts: 
         assert attribution.repeats.sigma == 0
         assert "the same answer" in repeats_note(attribution.repeats)
         assert attribution.standard_errors == (0.0,) * len(attribution.values)
-        assert attribution.diagnostics["ended_by"] == "exact"
+        assert attribution.diagnostics.ended_by == "exact"
 
 
 def test_repeats_are_counted_as_evaluations_of_the_engine() -> None:
@@ -266,7 +267,7 @@ def test_the_rounding_of_float32_is_no_noise(dtype: type) -> None:
     found = explained(explain.wrap(log_odds, labels=["no", "yes"], output="scores"))
     assert found.repeats is not None
     assert found.repeats.differences == 0
-    assert found.diagnostics["ended_by"] == "exact"
+    assert found.diagnostics.ended_by == "exact"
 
 
 def test_a_text_that_fails_is_not_asked_again_and_the_others_are() -> None:
@@ -341,7 +342,7 @@ def test_a_certain_answer_of_a_model_that_rounds_is_at_the_cap(declared: bool) -
     assert max(map(abs, found.values)) < 11
     at_cap = float((clip_at_cap(game(sure), 2) >= 5.29).sum())
     # What is not quite certain is rounded to a certainty too.
-    assert found.diagnostics["at_cap"] == pytest.approx(at_cap, abs=2)
+    assert found.diagnostics.at_cap == pytest.approx(at_cap, abs=2)
     assert "log-odds are capped at 5.3, since the model rounds to 2 decimals" in warnings(found)[0]
     (verdict,) = (v for v in self_reported_flags(found) if v.name == "rounding")
     assert verdict.answer == "flagged"
@@ -425,7 +426,7 @@ def test_interactions_state_noise_and_rounding_too() -> None:
     assert found.repeats is not None
     assert found.repeats.sigma == pytest.approx(0.2, rel=0.35)
     assert min(pair.standard_error for pair in found.pairs) > 0
-    assert found.diagnostics["ended_by"] == "enumeration"
+    assert found.diagnostics.ended_by == "enumeration"
     assert pairs(rounding(drawn_score(0), 2)).target.decimals == 2
 
 

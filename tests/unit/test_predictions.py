@@ -47,7 +47,7 @@ def test_every_row_is_in_the_predictions_as_the_model_answered_it(record: AuditR
 
 
 def test_the_record_holds_the_instances_that_are_explained_or_cited(record: AuditRecord) -> None:
-    assert record.scored == len(record.predictions) == 60
+    assert record.scored_rows == len(record.predictions) == 60
     explained = [i for i in record.instances if i.attributions]
     assert len(explained) == 3
     assert len(record.instances) < 60

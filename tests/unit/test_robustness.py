@@ -15,6 +15,7 @@ from explain.checks import make_check
 from explain.checks.robustness.perturbations import NEGATIONS, TRANSFORMS, rewrite
 from explain.record import Section
 from explain.text.spans import Span
+from tests.helpers.plain_strings import composed_strings
 from tests.helpers.search import examples
 from tests.helpers.words import FILLERS
 
@@ -53,7 +54,9 @@ def section(
     record = explain.audit(
         model, rows, instances=0, methods=[], checks=[check], seed=seed, text_pair=pair
     )
-    return next(s for s in record.sections if s.id == "robustness")
+    found = next(s for s in record.sections if s.id == "robustness")
+    assert composed_strings(found) == set()
+    return found
 
 
 def clean(texts: Sequence[str]) -> list[list[float]]:

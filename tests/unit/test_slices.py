@@ -15,7 +15,7 @@ import explain
 from explain.adapters import FunctionClassifier
 from explain.checks.slices import SlicesCheck
 from explain.checks.slices.candidates import _ADDRESS
-from explain.checks.slices.tested import Losses, score_difference
+from explain.checks.slices.tested import Losses
 from explain.record import Measure, Section
 from tests.helpers.search import examples, seeds
 
@@ -66,7 +66,12 @@ def measured(rows: Any, model: Any = MODEL, *, seed: int = 0, **options: Any) ->
 
 def test_the_difference_of_two_shares_has_the_published_interval() -> None:
     """Newcombe 1998, table II, contrast (a) by method 10: 56/70 against 48/80."""
-    assert score_difference(56, 70, 48, 80) == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
+    wrong = np.repeat([1.0, 0.0, 1.0, 0.0], [56, 14, 48, 32])
+    members = np.arange(150) < 70
+    gap = Losses(wrong, "single_label").gap(members, ~members, "side = a")
+    ends = (gap.value, gap.lower, gap.upper)
+    assert ends == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
+    assert (gap.n, gap.slice, gap.method) == (70, "side = a", "Newcombe")
 
 
 @examples(50)
@@ -125,7 +130,7 @@ def test_the_evidence_is_errors_of_the_slice_and_the_claim_has_the_numbers() -> 
     assert all(not i.right and i.columns["language"] == "de" for i in shown)
     assert finding.measure is not None
     assert f"{100 * (finding.measure.value or 0):.1f} % [" in finding.claim
-    assert f"(n = {finding.measure.n})" in finding.claim
+    assert f"of the {finding.measure.n} texts where language = de" in finding.claim
     assert finding.severity == "critical"
 
 
@@ -150,7 +155,7 @@ def test_what_cannot_be_measured_is_said() -> None:
     assert "no label column" in str(measured(rows, label=None).skipped)
     assert "too few" not in measured(rows).summary
     few = measured(rows[:20])
-    assert "20 scored rows have a label, of the 120" in str(few.skipped)
+    assert "20 scored rows have a label, but a search for slices needs 120" in str(few.skipped)
     assert "too few to search" in measured(rows[:20], slices=["language"]).summary
     assert measured([row | {"label": None} for row in rows]).skipped
 
@@ -158,7 +163,7 @@ def test_what_cannot_be_measured_is_said() -> None:
 def test_missing_and_many_values_of_a_column_are_said() -> None:
     rows = [row | {"language": None if i < 7 else i} for i, row in enumerate(table(0))]
     (notes,) = (t for t in measured(rows, slices=["language"]).tables if "note" in t.columns)
-    assert notes.rows[0][1] == "7 rows have no value and lie in no slice"
+    assert notes.rows[0][1] == "7 rows have no value and are in no slice"
     assert "50 most frequent of 393" in str(notes.rows[1][1])
 
 

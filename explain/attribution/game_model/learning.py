@@ -14,6 +14,7 @@ from explain.attribution.game_model.posterior import RESOLUTION, ReadOut
 from explain.attribution.game_model.threads import one_thread
 from explain.engine.games import Plan
 from explain.errors import ConfigurationError
+from explain.record import EndedBy
 
 __all__ = ["LearnedGame", "Limits", "learn"]
 
@@ -86,7 +87,7 @@ class LearnedGame:
 
     model: GameModel
     read_out: ReadOut
-    ended_by: str
+    ended_by: EndedBy
     rounds: int
 
 

@@ -5,17 +5,18 @@ A method is a frozen dataclass; its fields are its options.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Annotated, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from explain.adapters import TextClassifier
 from explain.engine import Outcome
 from explain.engine.games import AttributionRequest, Coalitions, ObservedValues, Plan
 from explain.engine.progress import Progress
 from explain.errors import BudgetError
+from explain.record import Diagnostics, EndedBy
 from explain.text.spans import Segmentation, Span
 
 __all__ = [
@@ -24,7 +25,6 @@ __all__ = [
     "EXACT_EVALUATIONS",
     "MOST_FEATURES",
     "Budget",
-    "EndedBy",
     "Estimate",
     "Explainer",
     "PerturbationExplainer",
@@ -61,12 +61,6 @@ Tolerance: TypeAlias = Annotated[float, Field(gt=0)]
 Seconds: TypeAlias = Annotated[float, Field(gt=0)]
 """Wall-clock seconds, counted from the method's first request for a text."""
 
-EndedBy: TypeAlias = Literal["exact", "enumeration", "tolerance", "budget", "seconds"]
-"""Why a method stopped to ask, as its diagnostics say under ``ended_by``.
-
-``enumeration``: there was nothing left to ask, and still the values are not exact.
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -80,7 +74,7 @@ class Estimate:
         v(empty) and v(N), in the same unit.
     standard_errors : array, shape (n_features,), float64, or None
         Standard error of each value; zero where it is exact; None if the method estimates none.
-    diagnostics : dict
+    diagnostics : Diagnostics
         What the method says of itself.
     """
 
@@ -88,7 +82,7 @@ class Estimate:
     empty_value: float
     full_value: float
     standard_errors: NDArray[np.float64] | None = None
-    diagnostics: dict[str, JsonValue] = field(default_factory=dict)
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
 
 
 @runtime_checkable

@@ -18,6 +18,7 @@ from explain.attribution.methods.gradients import (
 )
 from explain.engine import Outcome
 from explain.errors import CapabilityError
+from explain.record import Diagnostics
 
 if TYPE_CHECKING:
     import torch
@@ -91,12 +92,12 @@ class DeepLift(GradientExplainer):
                     values,
                     empty_value=float(paths.empty[row]),
                     full_value=float(paths.full[row]),
-                    diagnostics={
-                        "gradients": 1,
-                        "relative_gap": gap,
-                        "complete": gap <= LARGEST_GAP,
-                        "ended_by": "exact",
-                    },
+                    diagnostics=Diagnostics(
+                        gradients=1,
+                        relative_gap=gap,
+                        complete=gap <= LARGEST_GAP,
+                        ended_by="exact",
+                    ),
                 ),
                 1,
             )

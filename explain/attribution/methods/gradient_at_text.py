@@ -13,6 +13,7 @@ from explain.attribution.methods.gradients import (
     per_row,
 )
 from explain.engine import Outcome
+from explain.record import Diagnostics
 
 if TYPE_CHECKING:
     import torch
@@ -99,7 +100,7 @@ def _estimates(paths: Paths, values_of_rows: Sequence[TokenValues]) -> list[Outc
                 paths.onto_features(row, tokens),
                 empty_value=float(paths.empty[row]),
                 full_value=float(paths.full[row]),
-                diagnostics={"gradients": 1, "ended_by": "exact"},
+                diagnostics=Diagnostics(gradients=1, ended_by="exact"),
             ),
             1,
         )

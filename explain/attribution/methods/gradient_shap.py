@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from explain.attribution.methods.base import Budget, Estimate, relative_gap
 from explain.attribution.methods.gradients import Baseline, GradientExplainer, Paths
 from explain.engine import Outcome
+from explain.record import Diagnostics
 
 __all__ = ["GradientShap"]
 
@@ -54,13 +55,13 @@ class GradientShap(GradientExplainer):
                     empty_value=float(paths.empty[row]),
                     full_value=float(paths.full[row]),
                     standard_errors=errors,
-                    diagnostics={
-                        "gradients": len(samples),
-                        "relative_gap": relative_gap(
+                    diagnostics=Diagnostics(
+                        gradients=len(samples),
+                        relative_gap=relative_gap(
                             values, float(paths.full[row] - paths.empty[row])
                         ),
-                        "ended_by": "budget",
-                    },
+                        ended_by="budget",
+                    ),
                 ),
                 len(samples),
             )

@@ -10,7 +10,6 @@ import numpy as np
 
 from explain.attribution.methods.base import (
     Budget,
-    EndedBy,
     Estimate,
     Seconds,
     Tolerance,
@@ -18,6 +17,7 @@ from explain.attribution.methods.base import (
 )
 from explain.attribution.methods.gradients import Baseline, GradientExplainer, Paths, TokenValues
 from explain.engine import Outcome
+from explain.record import Diagnostics, EndedBy
 
 __all__ = ["IntegratedGradients"]
 
@@ -147,14 +147,14 @@ class _Integral:
             values,
             empty_value=float(self.paths.empty[self.row]),
             full_value=float(self.paths.full[self.row]),
-            diagnostics={
-                "steps": points * len(self.panels),
-                "gradients": self.gradients,
-                "panels": len(self.panels),
-                "converged": gap <= tolerance,
-                "relative_gap": gap,
-                "ended_by": self.ended_by,
-            },
+            diagnostics=Diagnostics(
+                steps=points * len(self.panels),
+                gradients=self.gradients,
+                panels=len(self.panels),
+                converged=gap <= tolerance,
+                relative_gap=gap,
+                ended_by=self.ended_by,
+            ),
         )
         return Outcome(estimate, self.gradients)
 

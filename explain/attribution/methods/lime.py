@@ -5,7 +5,6 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import JsonValue
 from scipy.special import comb
 from sklearn.metrics import r2_score
 
@@ -25,6 +24,7 @@ from explain.attribution.methods.base import (
 )
 from explain.engine.games import Coalitions, Plan, Values
 from explain.errors import BudgetError, ConfigurationError
+from explain.record import Diagnostics
 
 __all__ = ["Lime", "draw_neighbours", "held_out_rows", "kernel", "neighbour_distances"]
 
@@ -102,9 +102,8 @@ class Lime:
             )
         if n_features == 0:
             empty, full = (yield empty_and_full(0)).values
-            return Estimate(
-                np.zeros(0), float(empty), float(full), np.zeros(0), {"ended_by": "exact"}
-            )
+            exact = Diagnostics(ended_by="exact")
+            return Estimate(np.zeros(0), float(empty), float(full), np.zeros(0), exact)
         if self.budget < min(FEWEST_EVALUATIONS, 2**n_features):
             raise BudgetError(
                 f"lime needs {FEWEST_EVALUATIONS} evaluations to fit anything, the budget is "
@@ -130,14 +129,14 @@ class Lime:
         values = model.score(neighbours)
         intercept = _intercept(neighbours, values, coefficients)
         fresh = _unscored(neighbours, model, n_fresh)
-        diagnostics: dict[str, JsonValue] = {
-            "algorithm": "game model",
-            "ended_by": learned_game.ended_by,
-            "rounds": learned_game.rounds,
-            "intercept": intercept,
-            "r2": _weighted_r2(neighbours, values, intercept, coefficients),
-            "held_out_r2": _weighted_r2(fresh, (yield fresh).values, intercept, coefficients),
-        }
+        diagnostics = Diagnostics(
+            algorithm="game model",
+            ended_by=learned_game.ended_by,
+            rounds=learned_game.rounds,
+            intercept=intercept,
+            r2=_weighted_r2(neighbours, values, intercept, coefficients),
+            held_out_r2=_weighted_r2(fresh, (yield fresh).values, intercept, coefficients),
+        )
         return Estimate(
             coefficients,
             model.empty_value,
@@ -157,16 +156,16 @@ class Lime:
             coefficients,
             empty_value=float(empty),
             full_value=float(neighbour_values[0]),
-            diagnostics={
-                "algorithm": "sampling",
-                "ended_by": "budget",
-                "draws": len(neighbours),
-                "intercept": intercept,
-                "r2": r2,
-                "held_out_r2": _weighted_r2(
+            diagnostics=Diagnostics(
+                algorithm="sampling",
+                ended_by="budget",
+                draws=len(neighbours),
+                intercept=intercept,
+                r2=r2,
+                held_out_r2=_weighted_r2(
                     neighbours[held_out], neighbour_values[held_out], intercept, coefficients
                 ),
-            },
+            ),
         )
 
 
@@ -232,12 +231,12 @@ def _fit_all(n_features: int) -> Plan[Estimate]:
         float(values[0]),
         float(values[-1]),
         _fit_errors(design, root, observed.variances),
-        {
-            "algorithm": ended_by,
-            "ended_by": ended_by,
-            "intercept": intercept,
-            "r2": _r2(values, intercept + coalitions @ np.array(coefficients), weights),
-        },
+        Diagnostics(
+            algorithm=ended_by,
+            ended_by=ended_by,
+            intercept=intercept,
+            r2=_r2(values, intercept + coalitions @ np.array(coefficients), weights),
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from explain.engine.games import AttributionRequest, Delete, target_values
 from explain.engine.progress import Progress
 from explain.engine.pulse import Pulse
 from explain.errors import CapabilityError, PredictionError
+from explain.record import Diagnostics
 from explain.text.spans import text_of
 
 __all__ = ["Linear"]
@@ -116,11 +117,11 @@ def _estimate(
         empty_value=float(empty),
         full_value=float(full),
         standard_errors=np.zeros(len(values)) if contributions.additive else None,
-        diagnostics={
-            "additive": contributions.additive,
-            "ended_by": "exact",
-            "relative_gap": relative_gap(values, float(full - empty)),
-        },
+        diagnostics=Diagnostics(
+            additive=contributions.additive,
+            ended_by="exact",
+            relative_gap=relative_gap(values, float(full - empty)),
+        ),
     )
 
 

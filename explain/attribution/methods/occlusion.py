@@ -14,6 +14,7 @@ from explain.attribution.methods.base import (
 )
 from explain.engine.games import Plan
 from explain.errors import BudgetError
+from explain.record import Diagnostics
 
 __all__ = ["Occlusion"]
 
@@ -56,5 +57,5 @@ class Occlusion:
             float(empty),
             float(full),
             np.sqrt(observed.variances[1] + observed.variances[2:]),
-            {"ended_by": ended_with_all(observed)},
+            Diagnostics(ended_by=ended_with_all(observed)),
         )

@@ -25,6 +25,7 @@ from explain.attribution.methods.base import (
 from explain.attribution.methods.bridge import GameFunction, as_plan
 from explain.engine.games import Plan, Values
 from explain.errors import BudgetError, ConfigurationError
+from explain.record import Diagnostics
 
 __all__ = ["Shap", "balanced_tree", "exact_shapley_values"]
 
@@ -92,7 +93,7 @@ class Shap:
             values,
             empty_value=float(empty),
             full_value=float(full),
-            diagnostics={"algorithm": algorithm, "ended_by": "budget"},
+            diagnostics=Diagnostics(algorithm=algorithm, ended_by="budget"),
         )
 
     def _from_game_model(self, n_features: int, rng: np.random.Generator) -> Plan[Estimate]:
@@ -103,11 +104,11 @@ class Shap:
             learned_game.model.empty_value,
             learned_game.model.full_value,
             learned_game.read_out.errors,
-            {
-                "algorithm": "gaussian_process",
-                "ended_by": learned_game.ended_by,
-                "rounds": learned_game.rounds,
-            },
+            Diagnostics(
+                algorithm="gaussian_process",
+                ended_by=learned_game.ended_by,
+                rounds=learned_game.rounds,
+            ),
         )
 
     def _resolve(self, n_features: int) -> Algorithm:
@@ -208,7 +209,7 @@ def _exact(n_features: int) -> Plan[Estimate]:
         empty_value=float(observed.values[0]),
         full_value=float(observed.values[-1]),
         standard_errors=np.sqrt(_exact_variances(observed.variances)),
-        diagnostics={"algorithm": ended_by, "ended_by": ended_by},
+        diagnostics=Diagnostics(algorithm=ended_by, ended_by=ended_by),
     )
 
 

@@ -12,15 +12,14 @@ from scipy import stats
 
 from explain.checks.base import LEVEL
 from explain.checks.base.labelled_rows import LabelledRows
-from explain.record import Finding, Measure, Table
-from explain.record.wording import estimated, percent, points
+from explain.record import Finding, Measure, Sentence, Table, join_sentences
 from explain.statistics.bootstrap import CONFIDENCE, paired_difference
 from explain.text.spans import words
 
-__all__ = ["BaselineModel", "challenge", "findings", "rivals", "table"]
+__all__ = ["BaselineModel", "baseline_log_probs", "baselines", "findings", "table"]
 
 FEWEST_ROWS = 50
-"""Labelled rows below which no challenger is fitted: there is too little to learn from."""
+"""Labelled rows below which no baseline model is fitted: there is too little to learn from."""
 
 FOLDS = 5
 """Parts of the table; each is predicted by a model of the others."""
@@ -29,14 +28,16 @@ MOST_REMEMBERED = 20_000
 """Texts whose words are kept: a table is folded several times."""
 
 MOST_FITTED = 5_000
-"""Rows that one challenger is fitted to: with 150 labels it then takes seconds."""
+"""Rows that one baseline model is fitted to: with 150 labels it then takes seconds."""
 
 LEAST_SKILL = 0.1
 """Share of the errors of always giving the most frequent answer that a model must save; one that
 saves less has hardly learned to tell the labels apart."""
 
 WORSE = 0.01
-"""A model is worse than a challenger if it is wrong on one text more in a hundred at least."""
+"""A model is worse than a baseline if it is wrong on one text more in a hundred at least."""
+
+DIFFERENCE = "the model's accuracy minus that of the baseline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,53 +48,55 @@ class BaselineModel:
     ----------
     name : str
         What it is, in a reader's words.
-    share : Measure
+    accuracy : Measure
         How often it is right.
-    ahead : Measure
+    difference : Measure
         How much more often the model is right on the same rows.
-    surely : Measure
+    difference_at_level : Measure
         The same, with an interval that is wrong in no more than `LEVEL` of audits.
     p : float or None
         McNemar's exact test (1947) that neither is better; None if they never differ.
-    learned : bool
+    is_fitted : bool
         Whether it was fitted, rather than being the most frequent answer.
-    answered : BaselineModel or None
+    on_answered_rows : BaselineModel or None
         The same on the rows alone that the model answered; None if those are all, or none.
     """
 
     name: str
-    share: Measure
-    ahead: Measure
-    surely: Measure
+    accuracy: Measure
+    difference: Measure
+    difference_at_level: Measure
     p: float | None
-    learned: bool
-    answered: "BaselineModel | None" = None
+    is_fitted: bool
+    on_answered_rows: "BaselineModel | None" = None
 
 
-def rivals(sample: LabelledRows) -> list[BaselineModel]:
-    """Return the most frequent answer, and a challenger where there are rows enough for one."""
-    given, right = sample.truth.argmax(axis=1), sample.right
-    usual = given == np.bincount(given).argmax()
-    found = [_rival(sample, "always the most frequent label", right, usual, learned=False)]
-    training = _training(sample)
-    if training is None and len(given) < FEWEST_ROWS:
-        return found
-    called = challenge(
+def baselines(sample: LabelledRows) -> list[BaselineModel]:
+    """Return the most frequent answer, and a fitted model where there are rows enough for one."""
+    labels = sample.truth.argmax(axis=1)
+    most_frequent = labels == np.bincount(labels).argmax()
+    name = "always answering the most frequent label"
+    models = [_compare(sample, name, sample.right, most_frequent, is_fitted=False)]
+    training = _training_rows(sample)
+    if training is None and len(labels) < FEWEST_ROWS:
+        return models
+    predicted = baseline_log_probs(
         [row.parts for row in sample.all_rows],
-        given,
+        labels,
         sample.rng(),
         clusters=sample.clusters,
         training=training,
     ).argmax(axis=1)
-    name = "logistic regression on TF-IDF weights, " + (
-        f"{FOLDS}-fold cross-validated on this table"
-        if training is None
-        else "fitted to the training data"
-    )
-    return [*found, _rival(sample, name, right, given == called, learned=True)]
+    name = "logistic regression on TF-IDF weights, fitted to the training data"
+    if training is None:
+        name = Sentence(
+            "logistic regression on TF-IDF weights, {folds}-fold cross-validated on this table",
+            folds=FOLDS,
+        )
+    return [*models, _compare(sample, name, sample.right, labels == predicted, is_fitted=True)]
 
 
-def _training(
+def _training_rows(
     sample: LabelledRows,
 ) -> tuple[Sequence[tuple[str, ...]], NDArray[np.int64]] | None:
     """Return the labelled rows of the training data, if there are enough."""
@@ -106,31 +109,34 @@ def _training(
     return [row.parts for row in rows], np.array([column[str(row.label)] for row in rows])
 
 
-def _rival(
+def _compare(
     sample: LabelledRows,
     name: str,
     right: NDArray[np.bool_],
-    other: NDArray[np.bool_],
+    baseline_right: NDArray[np.bool_],
     *,
-    learned: bool,
+    is_fitted: bool,
 ) -> BaselineModel:
-    n, answered = len(sample.rows), None
-    if sample.failed and n:
-        answered = _rival(sample.answered, name, right[:n], other[:n], learned=learned)
-    ahead = right.astype(np.int64) - other
+    """Return a baseline model compared with the model, by which rows the two are right on."""
+    n, on_answered_rows = len(sample.rows), None
+    if sample.unanswered and n:
+        on_answered_rows = _compare(
+            sample.answered_rows, name, right[:n], baseline_right[:n], is_fitted=is_fitted
+        )
+    ahead = right.astype(np.int64) - baseline_right
     if sample.clusters is None:
         net = ahead
-        named, surely = (
-            paired_difference("accuracy above it", right, other, confidence)
+        difference, at_level = (
+            paired_difference(DIFFERENCE, right, baseline_right, confidence)
             for confidence in (CONFIDENCE, 1 - LEVEL)
         )
     else:
         # Of a cluster it counts who is right more often in it: McNemar's test of clusters.
         net = np.bincount(sample.clusters, weights=ahead).astype(np.int64)
         resampled = sample.resample(np.stack([ahead, np.ones_like(ahead)], axis=1))
-        named, surely = (
+        difference, at_level = (
             resampled.measure(
-                "accuracy above it",
+                DIFFERENCE,
                 lambda sums: sums[..., 0] / sums[..., 1],
                 "proportion",
                 confidence=confidence,
@@ -139,93 +145,107 @@ def _rival(
         )
     won, lost = int((net > 0).sum()), int((net < 0).sum())
     p = float(stats.binomtest(won, won + lost).pvalue) if won + lost else None
-    return BaselineModel(name, sample.share(name, other), named, surely, p, learned, answered)
+    accuracy = sample.share(name, baseline_right)
+    return BaselineModel(name, accuracy, difference, at_level, p, is_fitted, on_answered_rows)
 
 
-def table(found: Sequence[BaselineModel]) -> Table:
-    """Return the model beside its rivals."""
-    return Table(
-        title="Against simpler answers",
-        columns=("answer", "accuracy", "the model's accuracy above it", "p (McNemar)"),
-        rows=tuple((rival.name, rival.share, rival.ahead, rival.p) for rival in found),
-        note="p: how often two equally good ones would differ on the same rows at least as much "
+def table(baselines: Sequence[BaselineModel]) -> Table:
+    """Return the baseline models, and how far the model is ahead of each."""
+    p = (
+        "p: how often two equally good models would differ at least this much on the same rows "
         "(McNemar's exact test)."
-        + (
-            ""
-            if any(rival.learned for rival in found)
-            else f" With fewer than {FEWEST_ROWS} labelled rows no challenger was fitted."
-        ),
+    )
+    too_few = Sentence(
+        "No baseline model was fitted: there are fewer than {fewest} labelled rows.",
+        fewest=FEWEST_ROWS,
+    )
+    return Table(
+        title="Comparison with simple baselines",
+        columns=("baseline", "accuracy", "the model's accuracy minus that", "p (McNemar)"),
+        rows=tuple((model.name, model.accuracy, model.difference, model.p) for model in baselines),
+        note=join_sentences(p, "" if any(model.is_fitted for model in baselines) else too_few),
     )
 
 
-def findings(section: str, accuracy: Measure, found: Sequence[BaselineModel]) -> list[Finding]:
-    """Return that the model is hardly better than the usual answer, or worse than a challenger.
+def findings(section: str, accuracy: Measure, baselines: Sequence[BaselineModel]) -> list[Finding]:
+    """Return that the model is hardly better than the most frequent answer, or worse than a model.
 
-    Either is false in at most `LEVEL` / 2 of audits: by the upper end of `surely`, and by McNemar's
-    test. Where both hold, the first says more. What holds only because the model failed on some
-    rows is said by the finding on those.
+    Either is false in at most `LEVEL` / 2 of audits: by the upper end of `difference_at_level`, and
+    by McNemar's test. Where both hold, the first says more. What holds only because the model
+    failed on some rows is said by the finding on those.
     """
-    for rival in found:
-        told = (rival, rival.answered or rival)
-        if not rival.learned and all(map(_saves_nothing, told)):
-            return [_useless(section, accuracy, rival)]
-        if rival.learned and all(map(_is_better, told)):
-            return [_beaten(section, accuracy, rival)]
+    for baseline in baselines:
+        both = (baseline, baseline.on_answered_rows or baseline)
+        if not baseline.is_fitted and all(map(_is_as_good, both)):
+            return [_no_better(section, accuracy, baseline)]
+        if baseline.is_fitted and all(map(_is_better, both)):
+            return [_worse(section, accuracy, baseline)]
     return []
 
 
-def _saves_nothing(rival: BaselineModel) -> bool:
-    upper, share = rival.surely.upper, rival.share.value or 0.0
+def _is_as_good(baseline: BaselineModel) -> bool:
+    upper, share = baseline.difference_at_level.upper, baseline.accuracy.value or 0.0
     return upper is not None and upper < LEAST_SKILL * (1 - share)
 
 
-def _is_better(rival: BaselineModel) -> bool:
-    upper = rival.ahead.upper
-    return rival.p is not None and rival.p <= LEVEL and upper is not None and upper < -WORSE
+def _is_better(baseline: BaselineModel) -> bool:
+    p, upper = baseline.p, baseline.difference.upper
+    return p is not None and p <= LEVEL and upper is not None and upper < -WORSE
 
 
-def _useless(section: str, accuracy: Measure, rival: BaselineModel) -> Finding:
+def _no_better(section: str, accuracy: Measure, baseline: BaselineModel) -> Finding:
     return Finding(
-        claim="The model is hardly better than always giving the most frequent label: it is "
-        f"right on {estimated(accuracy)} of the texts, that label on "
-        f"{percent(rival.share.value)}; the difference is {points(rival.ahead)} "
-        f"(n = {rival.ahead.n:,}).",
+        claim=Sentence(
+            "The model is hardly better than always answering the most frequent label. It is right "
+            "on {accuracy} of {n} texts; that label is right on {baseline.value:percent}. The "
+            "difference is {difference:points}.",
+            accuracy=accuracy,
+            n=baseline.difference.n,
+            baseline=baseline.accuracy,
+            difference=baseline.difference,
+        ),
         severity="critical",
-        measure=rival.ahead,
+        measure=baseline.difference,
         evidence=(section,),
         suggestion="Check that labels and texts belong together and that the labels are in the "
-        "model's order; do not use the model as it is.",
+        "model's order. Do not use the model as it is.",
     )
 
 
-def _beaten(section: str, accuracy: Measure, rival: BaselineModel) -> Finding:
+def _worse(section: str, accuracy: Measure, baseline: BaselineModel) -> Finding:
     return Finding(
-        claim=f"A simpler model ({rival.name}) is right on {estimated(rival.share)} of the texts, "
-        f"this one on {estimated(accuracy)}; the difference is {points(rival.ahead)} "
-        f"(n = {rival.ahead.n:,}).",
+        claim=Sentence(
+            "A simpler model ({name}) is right on {baseline} of {n} texts, this model only on "
+            "{accuracy}. The difference is {difference:points}.",
+            name=baseline.name,
+            baseline=baseline.accuracy,
+            n=baseline.difference.n,
+            accuracy=accuracy,
+            difference=baseline.difference,
+        ),
         severity="major",
-        measure=rival.ahead,
+        measure=baseline.difference,
         evidence=(section,),
-        suggestion="Use the simpler model, or find out what this one lacks: it may have been "
+        suggestion="Use the simpler model, or find out what this one lacks. It may have been "
         "trained for other texts or other labels.",
     )
 
 
-def challenge(
+def baseline_log_probs(
     texts: Sequence[tuple[str, ...]],
-    given: NDArray[np.int64],
+    labels: NDArray[np.int64],
     rng: np.random.Generator,
     *,
     clusters: NDArray[np.int64] | None = None,
     training: tuple[Sequence[tuple[str, ...]], NDArray[np.int64]] | None = None,
 ) -> NDArray[np.float64]:
-    """Return what a logistic regression on TF-IDF weights of words thinks of each text.
+    """Return the log-probabilities of a logistic regression on TF-IDF weights of words.
 
     Parameters
     ----------
     texts : sequence of tuple of str
         The texts of the table.
-    given : array, shape (n_texts,), int64
+    labels : array, shape (n_texts,), int64
         Their labels.
     rng : Generator
         Source of the folds.
@@ -243,25 +263,25 @@ def challenge(
     from sklearn.feature_extraction.text import CountVectorizer
 
     # Words are looked for once: which there are is known without any label.
-    count = CountVectorizer(analyzer=_analyse)
-    n_labels = 1 + int(max(given.max(), -1 if training is None else training[1].max()))
+    count = CountVectorizer(analyzer=_words_of)
+    n_labels = 1 + int(max(labels.max(), -1 if training is None else training[1].max()))
     if training is not None:
-        known, labels = training
-        chosen = _at_most(len(known), rng)
-        learned = count.fit_transform([known[i] for i in chosen])
-        return _fit_and_predict(learned, labels[chosen], count.transform(texts), n_labels)
-    table = count.fit_transform(texts)
+        training_texts, training_labels = training
+        rows = _at_most(len(training_texts), rng)
+        counts = count.fit_transform([training_texts[i] for i in rows])
+        return _fit_and_predict(counts, training_labels[rows], count.transform(texts), n_labels)
+    counts = count.fit_transform(texts)
     fold = _folds(texts if clusters is None else clusters.tolist(), rng)
-    thought = np.empty((len(given), n_labels))
+    log_probs = np.empty((len(labels), n_labels))
     for number in np.unique(fold):
         inside, outside = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
-        chosen = outside[_at_most(len(outside), rng)]
-        thought[inside] = _fit_and_predict(table[chosen], given[chosen], table[inside], n_labels)
-    return thought
+        rows = outside[_at_most(len(outside), rng)]
+        log_probs[inside] = _fit_and_predict(counts[rows], labels[rows], counts[inside], n_labels)
+    return log_probs
 
 
 @lru_cache(MOST_REMEMBERED)
-def _analyse(parts: tuple[str, ...]) -> list[str]:
+def _words_of(parts: tuple[str, ...]) -> list[str]:
     """Return the words of a text, those of the two parts of a pair kept apart."""
     return [f"{s.part} {parts[s.part][s.start : s.end].casefold()}" for s in words(parts)]
 
@@ -274,28 +294,28 @@ def _at_most(n: int, rng: np.random.Generator) -> NDArray[np.int64]:
 
 def _folds(together: Sequence[object], rng: np.random.Generator) -> NDArray[np.int64]:
     """Return the fold of each row; rows that are equal in `together` share one."""
-    known: dict[object, int] = {}
-    member = np.array([known.setdefault(key, len(known)) for key in together])
-    folds: NDArray[np.int64] = (rng.permutation(len(known)) % FOLDS)[member]
+    numbers: dict[object, int] = {}
+    member = np.array([numbers.setdefault(key, len(numbers)) for key in together])
+    folds: NDArray[np.int64] = (rng.permutation(len(numbers)) % FOLDS)[member]
     return folds
 
 
 def _fit_and_predict(
-    counts: Any, labels: NDArray[np.int64], asked: Any, n_labels: int
+    counts: Any, labels: NDArray[np.int64], new_counts: Any, n_labels: int
 ) -> NDArray[np.float64]:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.feature_extraction.text import TfidfTransformer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    thought = np.full((asked.shape[0], n_labels), -np.log(len(labels) + n_labels))
+    log_probs = np.full((new_counts.shape[0], n_labels), -np.log(len(labels) + n_labels))
     if len(np.unique(labels)) < 2:
-        thought[:, labels[0]] = 0
-        return thought
+        log_probs[:, labels[0]] = 0
+        return log_probs
     model = make_pipeline(TfidfTransformer(), LogisticRegression())
     with warnings.catch_warnings():
-        # One that ended early is still a model, and a challenger need not be the best.
+        # One that ended early is still a model, and a baseline need not be the best.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(counts, labels)
-    thought[:, model.classes_] = model.predict_log_proba(asked)
-    return thought
+    log_probs[:, model.classes_] = model.predict_log_proba(new_counts)
+    return log_probs

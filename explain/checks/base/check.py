@@ -90,7 +90,7 @@ class AuditContext:
         return self._columns([instance.predicted for instance in self.instances])
 
     @cached_property
-    def given(self) -> NDArray[np.int64]:
+    def labels(self) -> NDArray[np.int64]:
         """Column of the one label that is given to each instance, -1 where there is none."""
         return self._columns([instance.label for instance in self.instances])
 
@@ -162,5 +162,7 @@ def probabilities(scores: Scores, task: Task) -> NDArray[np.float64]:
     """
     if task == "regression":
         return scores
-    found: NDArray[np.float64] = expit(scores) if task == "multi_label" else softmax(scores, axis=1)
-    return found
+    shares: NDArray[np.float64] = (
+        expit(scores) if task == "multi_label" else softmax(scores, axis=1)
+    )
+    return shares

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from explain.adapters import Scores
 from explain.checks.base import LEVEL, AuditContext
 from explain.errors import ConfigurationError, nearest
-from explain.record import Finding, Measure
+from explain.record import Finding, Measure, Sentence
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.comparisons import newcombe
 
@@ -18,7 +18,7 @@ __all__ = [
     "TestedClaim",
     "decisions",
     "difference",
-    "outcomes",
+    "possible_decisions",
     "significant_findings",
 ]
 
@@ -49,12 +49,14 @@ class Decision:
         """What the decision is called in tables."""
         if self.value:
             return "above the median" if self.holds else "below the median"
-        return self.label if self.holds else f"not {self.label}"
+        return self.label if self.holds else Sentence("not {label}", label=self.label)
 
     @property
     def verb(self) -> str:
         """What the model does to a text, in passive voice."""
-        return f"scored {self.name}" if self.value else f"called {self.name}"
+        if self.value:
+            return Sentence("scored {decision}", decision=self.name)
+        return Sentence("classified as {decision}", decision=self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class TestedClaim:
     finding: Finding
 
 
-def outcomes(context: AuditContext, favourable: str | None) -> tuple[Decision, ...]:
+def possible_decisions(context: AuditContext, favourable: str | None) -> tuple[Decision, ...]:
     """Return the decisions to compare: about the favourable label, or else about every label.
 
     Raises
@@ -92,25 +94,25 @@ def outcomes(context: AuditContext, favourable: str | None) -> tuple[Decision, .
         raise ConfigurationError(
             f"the model has no label {favourable!r} to be favourable; {nearest(favourable, labels)}"
         )
-    wanted = [i for i, label in enumerate(labels) if favourable in (None, label)]
+    columns = [i for i, label in enumerate(labels) if favourable in (None, label)]
     # Of labels that exclude each other, one falls more rarely only where another falls more often.
     both = task != "single_label" or favourable is not None
     return tuple(
         Decision(i, labels[i], holds, task == "regression")
-        for i in wanted
+        for i in columns
         for holds in ((True, False) if both else (True,))
     )
 
 
 def decisions(
-    context: AuditContext, scores: Scores, wanted: Sequence[Decision]
+    context: AuditContext, scores: Scores, choices: Sequence[Decision]
 ) -> NDArray[np.float64]:
-    """Return which decisions fall on each text, shape (n_texts, n_outcomes), NaN where it failed.
+    """Return which decisions fall on each text, shape (n_texts, n_choices), NaN where it failed.
 
     A label holds that has the highest score, of several labels each with p > .5. A value holds
     that is above the median of the table (the scoring rate of New York City's Local Law 144).
     """
-    columns = [outcome.column for outcome in wanted]
+    columns = [decision.column for decision in choices]
     if context.model.task == "single_label":
         failed = np.isnan(scores).any(axis=1)
         best = np.where(failed, -1, np.nan_to_num(scores).argmax(axis=1))
@@ -119,28 +121,29 @@ def decisions(
         median = np.median(context.scores, axis=0) if context.model.task == "regression" else 0.0
         failed = np.isnan(scores).any(axis=1)
         hold = (scores > median)[:, columns]
-    made = np.where(hold == np.array([outcome.holds for outcome in wanted]), 1.0, 0.0)
+    made = np.where(hold == np.array([decision.holds for decision in choices]), 1.0, 0.0)
     made[failed] = np.nan
     return made
 
 
-def difference(one: Measure, other: Measure, name: str) -> Measure:
-    """Return the difference of two shares, with the interval that follows from theirs.
+def difference(first: Measure, second: Measure, name: str) -> Measure:
+    """Return the first share minus the second, with the interval that follows from theirs.
 
     The square-and-add interval of Newcombe (1998, method 10); of clustered shares it takes the
     intervals of those (Fay and Graubard 2001 reason alike).
     """
-    ends = (one.value, one.lower, one.upper, other.value, other.lower, other.upper)
+    n = first.n + second.n
+    ends = (first.value, first.lower, first.upper, second.value, second.lower, second.upper)
     if None in ends:
-        return Measure(name=name, value=None, n=one.n + other.n)
-    p, low, high, q, other_low, other_high = (float(end or 0) for end in ends)
-    lower, upper = newcombe(p, (low, high), q, (other_low, other_high))
+        return Measure(name=name, value=None, n=n)
+    p, p_low, p_high, q, q_low, q_high = (float(end or 0) for end in ends)
+    lower, upper = newcombe(p, (p_low, p_high), q, (q_low, q_high))
     return Measure(
         name=name,
         value=p - q,
         lower=lower,
         upper=upper,
-        n=one.n + other.n,
+        n=n,
         method="Newcombe",
     )
 
@@ -158,10 +161,10 @@ def significant_findings(claims: Sequence[TestedClaim], most: int) -> tuple[Find
     ]
     rank = ("critical", "major", "minor")
     standing.sort(key=lambda claim: (rank.index(claim.finding.severity), claim.p))
-    said: set[str] = set()
-    kept = []
+    topics: set[str] = set()
+    findings = []
     for claim in standing:
-        if not said.intersection(claim.topic):
-            kept.append(claim.finding)
-        said.update(claim.topic)
-    return tuple(kept[:most])
+        if not topics.intersection(claim.topic):
+            findings.append(claim.finding)
+        topics.update(claim.topic)
+    return tuple(findings[:most])

@@ -8,8 +8,7 @@ from explain.checks.base import AuditContext, Check, not_measured
 from explain.data.dataset import Dataset
 from explain.engine.pulse import Watch
 from explain.errors import ConfigurationError
-from explain.record import Section, Table
-from explain.record.wording import percent
+from explain.record import Section, Sentence, Table, join_sentences
 from explain.text.spans import text_of
 
 __all__ = ["MOST_LOST", "run_guarded", "with_losses"]
@@ -48,11 +47,13 @@ def run_guarded(
             raise
         except BaseException as error:
             failed(check.id, error)
-            section = not_measured(check, f"the check failed with {first_line(error)}")
+            section = not_measured(
+                check, Sentence("the check failed with {error}", error=first_line(error))
+            )
     return with_losses(section, watch, context.dataset, "this check")
 
 
-def with_losses(section: Section, watch: Watch, dataset: Dataset, who: str) -> Section:
+def with_losses(section: Section, watch: Watch, dataset: Dataset, asker: str) -> Section:
     """Return a section that says which texts got no answer; one without content if too many.
 
     Rows of the table that were answered, or lost, before are not counted again.
@@ -65,32 +66,43 @@ def with_losses(section: Section, watch: Watch, dataset: Dataset, who: str) -> S
         The texts that were asked for.
     dataset : Dataset
         The table.
-    who : str
-        Who asked for them.
+    asker : str
+        Who asked for them: ``this check``.
     """
     rows = {text_of(row.parts) for row in dataset.rows if row.parts}
     asked = watch.sent_texts | (watch.requested_texts - rows)
     lost = Counter(reason for text, reason in watch.failures.items() if text in asked)
     if not lost:
         return section
-    n_lost = lost.total()
-    sentence = f"{n_lost:,} of {len(asked):,} texts that {who} asked for got no answer"
-    if n_lost > MOST_LOST * len(asked):
-        reason = lost.most_common(1)[0][0]
-        return Section.not_measured(
-            section.id,
-            section.title,
-            f"{sentence}, more than {percent(MOST_LOST)}; the most frequent reason: {reason}",
+    no_answer = Sentence(
+        "{lost} of {n} texts that {asker} asked for got no answer",
+        lost=lost.total(),
+        n=len(asked),
+        asker=asker,
+    )
+    if lost.total() > MOST_LOST * len(asked):
+        reason = Sentence(
+            "{no_answer}, more than {most:percent}; the most frequent reason: {reason}",
+            no_answer=no_answer,
+            most=MOST_LOST,
+            reason=lost.most_common(1)[0][0],
         )
+        return Section.not_measured(section.id, section.title, reason)
     table = Table(
         title="Texts without an answer",
         columns=("reason", "texts"),
         rows=tuple(lost.most_common(MOST_REASONS)),
-        note=f"{sentence}; they are left out. {len(lost):,} reasons.",
+        note=Sentence(
+            "{no_answer}. They are left out. Number of reasons: {reasons}.",
+            no_answer=no_answer,
+            reasons=len(lost),
+        ),
     )
     return section.model_copy(
         update={
-            "summary": f"{section.summary} {sentence}.",
+            "summary": join_sentences(
+                section.summary, Sentence("{no_answer}.", no_answer=no_answer)
+            ),
             "tables": (*section.tables, table),
         }
     )

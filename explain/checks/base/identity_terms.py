@@ -19,9 +19,9 @@ __all__ = [
     "IdentityTerm",
     "Mention",
     "SentenceSet",
+    "identity_terms",
     "languages_of",
     "mentions",
-    "namings",
     "sentence_sets",
     "swap",
 ]
@@ -48,7 +48,7 @@ class IdentityTerm:
     Attributes
     ----------
     kind : str
-        What it is about: ``religion``, ``first name``. One naming stands in for another of its
+        What it is about: ``religion``, ``first name``. One term stands in for another of its
         kind and language.
     name : str
         What it is called in reports.
@@ -66,18 +66,18 @@ class IdentityTerm:
 
 @dataclass(frozen=True, slots=True)
 class SentenceSet:
-    """Neutral sentences of one language, each with a place for a naming."""
+    """Neutral sentences of one language, each with a place for a term."""
 
     language: str
     templates: tuple[str, ...]
-    namings: tuple[IdentityTerm, ...]
+    terms: tuple[IdentityTerm, ...]
 
 
 class Mention(NamedTuple):
-    """Where a text names people: the naming, and the word as it is written there."""
+    """Where a text names people: the term, and the word as it is written there."""
 
-    naming: IdentityTerm
-    written: str
+    term: IdentityTerm
+    surface: str
 
 
 def languages_of(texts: Iterable[Sequence[str]]) -> tuple[str, ...]:
@@ -86,13 +86,13 @@ def languages_of(texts: Iterable[Sequence[str]]) -> tuple[str, ...]:
     A text counts for the language whose script it is mostly in, or else for that with most of its
     function words in it, if they are two or more and no other language has as many.
     """
-    found = dict.fromkeys(_languages(), 0)
+    counts = dict.fromkeys(_languages(), 0)
     n = 0
     for parts in texts:
         n += 1
         if (language := language_of(" ".join(parts))) is not None:
-            found[language] += 1
-    common = tuple(language for language, count in found.items() if count > LEAST_SHARE * n)
+            counts[language] += 1
+    common = tuple(language for language, count in counts.items() if count > LEAST_SHARE * n)
     return common or ("en",)
 
 
@@ -118,7 +118,7 @@ def language_of(text: str) -> str | None:
 def sentence_sets(
     languages: Sequence[str], terms: Mapping[str, Sequence[str]]
 ) -> tuple[SentenceSet, ...]:
-    """Return the neutral sentences of some languages, for the shipped and the user's namings.
+    """Return the neutral sentences of some languages, for the shipped and the user's terms.
 
     Raises
     ------
@@ -140,58 +140,60 @@ def sentence_sets(
     )
 
 
-def namings(
+def identity_terms(
     languages: Sequence[str], terms: Mapping[str, Sequence[str]]
 ) -> tuple[IdentityTerm, ...]:
-    """Return what is looked for in the data: namings with one meaning, first names, the user's."""
-    known = _languages()
-    clear = (
-        naming
+    """Return what is searched for in the data: terms with one meaning, first names, the user's."""
+    unambiguous = (
+        term
         for language in languages
-        for naming in _shipped(language)
-        if naming.name not in known[language]["ambiguous"]
+        for term in _shipped(language)
+        if term.name not in _languages()[language]["ambiguous"]
     )
-    return (*clear, *_first_names(), *_of_user(terms))
+    return (*unambiguous, *_first_names(), *_of_user(terms))
 
 
 def mentions(
-    texts: Sequence[Sequence[str]], wanted: Collection[IdentityTerm]
+    texts: Sequence[Sequence[str]], terms: Collection[IdentityTerm]
 ) -> list[tuple[Mention, ...]]:
-    """Return what each text mentions, each naming once, in the order of the text.
+    """Return what each text mentions, each term once, in the order of the text.
 
     First names count where they are written with a capital; case makes no difference to others.
     """
-    names = _found_by([naming for naming in wanted if naming.kind == NAMES], cased=True)
-    others = _found_by([naming for naming in wanted if naming.kind != NAMES], cased=False)
-    found = []
+    find_names = _finder([term for term in terms if term.kind == NAMES], cased=True)
+    find_words = _finder([term for term in terms if term.kind != NAMES], cased=False)
+    mentions_of_texts = []
     for parts in texts:
-        own = (mention for part in parts for find in (names, others) for mention in find(part))
-        found.append(tuple({mention.naming: mention for mention in own}.values()))
-    return found
+        in_text = (
+            mention for part in parts for find in (find_names, find_words) for mention in find(part)
+        )
+        distinct = {mention.term: mention for mention in in_text}
+        mentions_of_texts.append(tuple(distinct.values()))
+    return mentions_of_texts
 
 
-def swap(parts: Sequence[str], written: str, word: str) -> tuple[str, ...]:
-    """Return a text with another word in all places of one, in its case, with the article mended.
+def swap(parts: Sequence[str], term: str, word: str) -> tuple[str, ...]:
+    """Return a text with a word in all places of a term, in its case, with the article corrected.
 
     Examples
     --------
     >>> swap(["He is a muslim."], "muslim", "atheist")
     ('He is an atheist.',)
     """
-    pattern = regex.compile(rf"(?:\b(an?|An?|AN?)(\s+))?{_bounded(written)}")
+    pattern = regex.compile(rf"(?:\b(an?|An?|AN?)(\s+))?{_whole_word(term)}")
 
-    def swapped(match: regex.Match[str]) -> str:
-        new = _in_case_of(written, word)
+    def swap_word(match: regex.Match[str]) -> str:
+        new = _in_case_of(term, word)
         if match[1] is None:
             return new
         article = "an" if regex.match(r"(?i)(?!eu|uni|one)[aeiou]", new) else "a"
         return _in_case_of(match[1], article) + match[2] + new
 
-    if _UNSPACED.match(written):
-        # A space would mark the texts with the other word.
-        return tuple(pattern.sub(swapped, part) for part in parts)
+    if _UNSPACED.match(term):
+        # A space would mark the texts with the new word.
+        return tuple(pattern.sub(swap_word, part) for part in parts)
     edits = [
-        (Span(number, *match.span()), swapped(match))
+        (Span(number, *match.span()), swap_word(match))
         for number, part in enumerate(parts)
         for match in pattern.finditer(part)
     ]
@@ -207,26 +209,26 @@ def _in_case_of(model: str, word: str) -> str:
     return word[:1].upper() + word[1:] if model[:1].isupper() else word
 
 
-def _found_by(wanted: Sequence[IdentityTerm], *, cased: bool) -> Callable[[str], Iterator[Mention]]:
-    """Return what finds all mentions of some namings in a text."""
-    known = {word if cased else word.lower(): naming for naming in wanted for word in naming.words}
+def _finder(terms: Sequence[IdentityTerm], *, cased: bool) -> Callable[[str], Iterator[Mention]]:
+    """Return what finds all mentions of some terms in a text."""
+    by_word = {word if cased else word.lower(): term for term in terms for word in term.words}
     pattern = regex.compile(
         rf"{_WHOLE}|\L<unspaced>",
         regex.UNICODE if cased else regex.IGNORECASE,
-        words=[word for word in known if not _UNSPACED.match(word)],
-        unspaced=[word for word in known if _UNSPACED.match(word)],
+        words=[word for word in by_word if not _UNSPACED.match(word)],
+        unspaced=[word for word in by_word if _UNSPACED.match(word)],
     )
 
     def find(text: str) -> Iterator[Mention]:
         for match in pattern.finditer(text):
-            naming = known.get(match[0] if cased else match[0].lower())
-            if naming is not None:  # folding may match what lower() tells apart
-                yield Mention(naming, match[0])
+            term = by_word.get(match[0] if cased else match[0].lower())
+            if term is not None:  # folding may match what lower() tells apart
+                yield Mention(term, match[0])
 
     return find
 
 
-def _bounded(word: str) -> str:
+def _whole_word(word: str) -> str:
     """Return a pattern of a whole word; in Chinese, which has no spaces, of the characters."""
     escaped = regex.escape(word)
     return escaped if _UNSPACED.match(word) else _WHOLE.replace(r"\L<words>", escaped)

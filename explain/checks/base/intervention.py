@@ -1,4 +1,4 @@
-"""Texts edited on purpose, and what becomes of their predictions."""
+"""Texts edited on purpose, and their predictions before and after."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from explain.text.spans import Text, text_of
 __all__ = ["Edit", "Intervention", "intervene"]
 
 Edit: TypeAlias = tuple[int, Text]
-"""The number of an instance, and what became of its text."""
+"""The number of an instance, and its text after the edit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +76,21 @@ def intervene(
 
     An edit that leaves its text as it was stays in: it changes nothing.
     """
-    every = [text for group in edits.values() for _, text in group]
+    edited = [text for group in edits.values() for _, text in group]
     originals = [text_of(instance.parts) for instance in context.instances]
-    scored = dict(zip(every, context.score(every), strict=True)) if every else {}
+    scored = dict(zip(edited, context.score(edited), strict=True)) if edited else {}
     scored |= dict(zip(originals, context.scores, strict=True))
-    found = {}
+    interventions = {}
     for name, group in edits.items():
         rows = np.array([row for row, _ in group], dtype=np.int64)
         after = np.array([scored[text] for _, text in group], dtype=np.float64)
         after = after.reshape(len(group), len(context.model.labels))
         good = ~np.isnan(after).any(axis=1)
-        found[name] = Intervention(
+        interventions[name] = Intervention(
             rows[good],
             context.scores[rows[good]],
             after[good],
             context.model.task,
             int((~good).sum()),
         )
-    return found
+    return interventions

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from explain.checks.base import AuditContext, TableRow
 from explain.data.dataset import Row
-from explain.record import InstanceRecord, Measure
+from explain.record import InstanceRecord, Measure, Sentence, join_sentences
 from explain.statistics.bootstrap import Resamples, clusters_of, resample
 from explain.statistics.intervals import clustered_proportion, proportion
 
@@ -30,14 +30,14 @@ class LabelledRows:
         Numbers of the instances that have a label.
     check : str
         Id of the check that asks, which has a random stream of its own.
-    failed : tuple of Row
+    unanswered : tuple of Row
         Rows that have a label and got no answer: none of them is right.
     """
 
     context: AuditContext
     rows: NDArray[np.int64]
     check: str
-    failed: tuple[Row, ...] = ()
+    unanswered: tuple[Row, ...] = ()
 
     @classmethod
     def of(cls, context: AuditContext, check: str) -> "LabelledRows | str":
@@ -47,21 +47,21 @@ class LabelledRows:
         rows = [
             number
             for number, instance in enumerate(context.instances)
-            if instance.label is not None or instance.given is not None
+            if instance.labels is not None
         ]
-        failed = tuple(row for row in context.unanswered if row.labels is not None)
-        if not rows and not failed:
+        unanswered = tuple(row for row in context.unanswered if row.labels is not None)
+        if not rows and not unanswered:
             return "no scored row has a label"
-        return cls(context, np.array(rows, dtype=np.int64), check, failed)
+        return cls(context, np.array(rows, dtype=np.int64), check, unanswered)
 
     def __len__(self) -> int:
         """Return the number of all rows."""
-        return len(self.rows) + len(self.failed)
+        return len(self.rows) + len(self.unanswered)
 
     @property
-    def answered(self) -> "LabelledRows":
+    def answered_rows(self) -> "LabelledRows":
         """The rows that got an answer alone, for what no failure can be counted in."""
-        return replace(self, failed=())
+        return replace(self, unanswered=())
 
     @cached_property
     def instances(self) -> list[InstanceRecord]:
@@ -71,7 +71,7 @@ class LabelledRows:
     @property
     def all_rows(self) -> list[TableRow]:
         """All rows."""
-        return [*self.instances, *self.failed]
+        return [*self.instances, *self.unanswered]
 
     @cached_property
     def clusters(self) -> NDArray[np.int64] | None:
@@ -83,26 +83,27 @@ class LabelledRows:
     @cached_property
     def truth(self) -> NDArray[np.bool_]:
         """Which labels hold, shape (n_rows, n_labels)."""
-        given = [set(i.given or ()) if i.label is None else {i.label} for i in self.instances]
-        given += [set(row.labels or ()) for row in self.failed]
-        labels = self.context.model.labels
-        holds = [[label in own for label in labels] for own in given]
-        return np.array(holds, dtype=np.bool_).reshape(len(given), len(labels))
+        names = self.context.model.labels
+        labels = [set(row.labels or ()) for row in self.all_rows]
+        holds = [[name in labels_of_row for name in names] for labels_of_row in labels]
+        return np.array(holds, dtype=np.bool_).reshape(len(labels), len(names))
 
     @property
-    def called(self) -> NDArray[np.bool_]:
+    def predicted(self) -> NDArray[np.bool_]:
         """Which labels the model gives, shape (n_rows, n_labels); none where it failed."""
         labels = np.arange(len(self.context.model.labels))
         if self.context.model.task == "single_label":
-            said = self.context.predicted[self.rows][:, None] == labels
+            predicted = self.context.predicted[self.rows][:, None] == labels
         else:
-            said = self.context.scores.reshape(-1, len(labels))[self.rows] > 0
-        return np.concatenate([said, np.zeros((len(self.failed), len(labels)), dtype=np.bool_)])
+            predicted = self.context.scores.reshape(-1, len(labels))[self.rows] > 0
+        return np.concatenate(
+            [predicted, np.zeros((len(self.unanswered), len(labels)), dtype=np.bool_)]
+        )
 
     @property
     def right(self) -> NDArray[np.bool_]:
         """Whether the one label of each row is given, shape (n_rows,); not where it failed."""
-        right: NDArray[np.bool_] = np.any(self.truth & self.called, axis=1)
+        right: NDArray[np.bool_] = np.any(self.truth & self.predicted, axis=1)
         return right
 
     def rng(self) -> np.random.Generator:
@@ -132,25 +133,47 @@ class LabelledRows:
 
     def note(self) -> str:
         """Return what intervals rest on, where it is not all of the rows alone."""
-        notes = ""
+        notes = []
         if unlabelled := len(self.context.instances) - len(self.rows):
-            notes += f" {unlabelled:,} rows have no label and do not count."
-        if self.failed:
-            notes += (
-                f" {len(self.failed):,} of {len(self):,} rows got no answer; they count as wrong."
+            notes.append(
+                Sentence(
+                    "{n} {n:row has|rows have} no label and {n:does|do} not count.", n=unlabelled
+                )
+            )
+        if self.unanswered:
+            notes.append(
+                Sentence(
+                    "{unanswered} of {n} rows got no answer; they count as wrong.",
+                    unanswered=len(self.unanswered),
+                    n=len(self),
+                )
             )
         if self.clusters is not None:
-            notes += (
-                f" Rows with the same {self.context.group} are taken to belong together: the "
-                f"intervals are those of {self.clusters.max() + 1:,} groups."
+            notes.append(
+                Sentence(
+                    "Rows with the same {column} are treated as one group; the intervals rest on "
+                    "{n} groups.",
+                    column=str(self.context.group),
+                    n=int(self.clusters.max()) + 1,
+                )
             )
-        return notes
+        return join_sentences(*notes)
 
-    def left_out(self, what: str) -> str:
-        """Return that rows without an answer are not in some numbers; nothing if there are none."""
-        if not self.failed:
+    def left_out(self, numbers: str) -> str:
+        """Return which numbers leave out the rows without an answer; nothing if there are none.
+
+        Parameters
+        ----------
+        numbers : str
+            The numbers, at the beginning of a sentence: ``All numbers``.
+        """
+        if not self.unanswered:
             return ""
-        return (
-            f" {len(self.failed):,} of {len(self):,} labelled rows got no answer; {what} of the "
-            f"{len(self.rows):,} others only."
+        return Sentence(
+            "{unanswered} of {n} labelled rows got no answer. {numbers} are about the other "
+            "{answered} only.",
+            unanswered=len(self.unanswered),
+            n=len(self),
+            numbers=numbers,
+            answered=len(self.rows),
         )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from explain.checks.base.decisions import TestedClaim
-from explain.record import Figure, Finding, Measure, Table
+from explain.record import Figure, Finding, Measure, Table, join_sentences
 
 __all__ = ["Part"]
 
@@ -21,7 +21,7 @@ class Part:
         Findings that hold if their tests do, adjusted together with those of other parts.
     sentence : str
         What the summary says; empty for nothing.
-    tried : int
+    n_tried : int
         How many things were looked for.
     """
 
@@ -31,7 +31,7 @@ class Part:
     figures: Sequence[Figure] = ()
     claims: Sequence[TestedClaim] = ()
     sentence: str = ""
-    tried: int = 0
+    n_tried: int = 0
 
     def __add__(self, other: "Part") -> "Part":
         return Part(
@@ -40,6 +40,6 @@ class Part:
             (*self.findings, *other.findings),
             (*self.figures, *other.figures),
             (*self.claims, *other.claims),
-            " ".join(filter(None, (self.sentence, other.sentence))),
-            self.tried + other.tried,
+            join_sentences(self.sentence, other.sentence),
+            self.n_tried + other.n_tried,
         )

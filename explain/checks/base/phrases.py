@@ -17,7 +17,7 @@ from explain.text.spans import Span, Text, text_of
 
 __all__ = ["Corpus", "Phrase", "delete", "insert", "read_corpus"]
 
-KEPT = 0.9
+NEARLY_ALWAYS = 0.9
 """Share of its occurrences at which the same word must stand beside a phrase to belong to it, and
 at which a phrase must stand at one end of its texts to have its place there."""
 
@@ -72,21 +72,21 @@ class Corpus:
 
     def phrase(self, word: int) -> "Phrase":
         """Return the words that always go together with a word, in one run."""
-        found, places = [word], np.flatnonzero(self.words == word)
-        while len(found) < LONGEST:
-            after, before = self.words[places + len(found)], self.words[places - 1]
+        phrase, places = [word], np.flatnonzero(self.words == word)
+        while len(phrase) < LONGEST:
+            after, before = self.words[places + len(phrase)], self.words[places - 1]
             if (best := _usual(after)) is not None:
-                found.append(best)
+                phrase.append(best)
                 places = places[after == best]
             elif (best := _usual(before)) is not None:
-                found.insert(0, best)
+                phrase.insert(0, best)
                 places = places[before == best] - 1
             else:
                 break
-        while len(found) > 1 and self.vocabulary[found[0]] in _PAUSES and found[0] != word:
-            del found[0]
+        while len(phrase) > 1 and self.vocabulary[phrase[0]] in _PAUSES and phrase[0] != word:
+            del phrase[0]
             places = places + 1
-        return Phrase(self, tuple(found), places)
+        return Phrase(self, tuple(phrase), places)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,12 +123,12 @@ class Phrase:
 
     def spans_in(self, text: int) -> list[Span]:
         """Return where it stands in one text, occurrences that overlap an earlier one left out."""
-        found: list[Span] = []
+        spans: list[Span] = []
         for owner, span in zip(self._owners, self.spans, strict=True):
-            if owner == text and (not found or found[-1].part < span.part
-                                  or found[-1].end <= span.start):  # fmt: skip
-                found.append(span)
-        return found
+            if owner == text and (not spans or spans[-1].part < span.part
+                                  or spans[-1].end <= span.start):  # fmt: skip
+                spans.append(span)
+        return spans
 
     @cached_property
     def surface(self) -> str:
@@ -147,9 +147,9 @@ class Phrase:
     def end(self) -> str | None:
         """At which end of its texts it nearly always stands, ``start`` or ``end``; None if none."""
         words, length = self.corpus.words, len(self.words)
-        if np.mean(words[self.places + length] == BETWEEN) >= KEPT:
+        if np.mean(words[self.places + length] == BETWEEN) >= NEARLY_ALWAYS:
             return "end"
-        return "start" if np.mean(words[self.places - 1] == BETWEEN) >= KEPT else None
+        return "start" if np.mean(words[self.places - 1] == BETWEEN) >= NEARLY_ALWAYS else None
 
     @cached_property
     def gap(self) -> str:
@@ -161,7 +161,7 @@ class Phrase:
         """Whether a mark or a line break nearly always parts it from the rest of its text."""
         edge = self.corpus.vocabulary[self.words[-1 if self.end == "start" else 0]]
         parted = [_is_mark(edge) or _is_mark(word) or "\n" in gap for word, gap in self._neighbours]
-        return bool(parted) and float(np.mean(parted)) >= KEPT
+        return bool(parted) and float(np.mean(parted)) >= NEARLY_ALWAYS
 
     @cached_property
     def _neighbours(self) -> list[tuple[str, str]]:
@@ -178,26 +178,28 @@ class Phrase:
 
     @property
     def _owners(self) -> list[int]:
-        found: list[int] = self.corpus.owners[self.places].tolist()
-        return found
+        owners: list[int] = self.corpus.owners[self.places].tolist()
+        return owners
 
 
 def read_corpus(instances: Sequence[TableRow], words: Sequence[tuple[Span, ...]]) -> Corpus:
     """Return the words of instances as arrays, `words` being those of each instance."""
     numbers: dict[str, int] = {}
-    found, owners, spans = [BETWEEN], [0], [Span(0, 0, 0)]
-    for owner, (instance, own) in enumerate(zip(instances, words, strict=True)):
-        for span, after in pairwise((*own, None)):
+    numbers_of_words, owners, spans = [BETWEEN], [0], [Span(0, 0, 0)]
+    for owner, (instance, spans_of_text) in enumerate(zip(instances, words, strict=True)):
+        for span, after in pairwise((*spans_of_text, None)):
             assert span is not None
             word = instance.parts[span.part][span.start : span.end].casefold()
-            found.append(numbers.setdefault(word, len(numbers)))
+            numbers_of_words.append(numbers.setdefault(word, len(numbers)))
             owners.append(owner)
             spans.append(span)
             if after is None or after.part != span.part:
-                found.append(BETWEEN)
+                numbers_of_words.append(BETWEEN)
                 owners.append(owner)
                 spans.append(Span(span.part, 0, 0))
-    return Corpus(instances, tuple(numbers), np.array(found), np.array(owners), tuple(spans))
+    return Corpus(
+        instances, tuple(numbers), np.array(numbers_of_words), np.array(owners), tuple(spans)
+    )
 
 
 def insert(
@@ -236,7 +238,7 @@ def _usual(words: NDArray[np.int64]) -> int | None:
     """Return the word that nearly all of these are; None if there is none."""
     counts = np.bincount(words - BETWEEN)
     best = int(counts.argmax())
-    return best + BETWEEN if best and counts[best] >= KEPT * len(words) else None
+    return best + BETWEEN if best and counts[best] >= NEARLY_ALWAYS * len(words) else None
 
 
 def _most_common(things: Iterable[T]) -> T:

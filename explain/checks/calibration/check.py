@@ -1,7 +1,7 @@
-"""Whether the model is right as often as it says it is."""
+"""Whether the model is right as often as its probabilities say."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,12 @@ from scipy import stats
 
 from explain.checks.base import LEVEL, AuditContext, not_measured
 from explain.checks.base.labelled_rows import LabelledRows
-from explain.checks.calibration.decisions import FEWEST_FOR_INTERVAL, SIMULATIONS, Chance, Decisions
+from explain.checks.calibration.decisions import (
+    FEWEST_FOR_INTERVAL,
+    SIMULATIONS,
+    Decisions,
+    NullDistribution,
+)
 from explain.checks.calibration.metrics import (
     BRIER,
     CALIBRATION_ERROR,
@@ -25,10 +30,11 @@ from explain.record import (
     ReliabilityBin,
     ReliabilityFigure,
     Section,
+    Sentence,
     Table,
     Task,
+    join_sentences,
 )
-from explain.record.wording import percent, points
 from explain.statistics.bootstrap import CONFIDENCE
 from explain.statistics.intervals import clustered_proportion, proportion
 
@@ -42,10 +48,20 @@ LARGE_ERROR = 0.05
 """Five points off in one confidence and as much the other way in another change what a threshold
 on confidence lets through, though they cancel on average."""
 
+OVER: Final = (
+    "The model is over-confident. On average it is {confidence:percent} sure, but only "
+    "{accuracy:percent} of its answers are right (difference {gap:points}, n = {gap.n})."
+)
+
+UNDER: Final = (
+    "The model is under-confident. On average it is only {confidence:percent} sure, but "
+    "{accuracy:percent} of its answers are right (difference {gap:points}, n = {gap.n})."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class CalibrationCheck:
-    """Confidence against accuracy, beside what chance gives a model that is calibrated."""
+    """Confidence and accuracy, compared with what chance gives a calibrated model."""
 
     id: ClassVar[str] = "calibration"
     title: ClassVar[str] = "Calibration"
@@ -61,14 +77,14 @@ class CalibrationCheck:
         """Return the statistics of the labelled rows."""
         if context.model.task == "regression":
             return not_measured(self, "a regression states no probabilities")
-        every = LabelledRows.of(context, self.id)
-        if isinstance(every, str):
-            return not_measured(self, every)
-        sample = every.answered
+        labelled = LabelledRows.of(context, self.id)
+        if isinstance(labelled, str):
+            return not_measured(self, labelled)
+        sample = labelled.answered_rows
         if not len(sample):
             return not_measured(self, "no labelled row got an answer")
         decisions = Decisions.of(sample)
-        chance = decisions.chance(sample.rng())
+        null = decisions.null_distribution(sample.rng())
         gap, error = decisions.gap(), decisions.error()
         steepness = slope(
             context.scores[sample.rows], sample.truth, context.model.task, sample.clusters
@@ -76,92 +92,113 @@ class CalibrationCheck:
         return Section(
             id=self.id,
             title=self.title,
-            summary=_summary(context.model.task, gap, error)
-            + sample.note()
-            + every.left_out("all numbers are"),
+            summary=join_sentences(
+                _summary(context.model.task, decisions, gap, error),
+                sample.note(),
+                labelled.left_out("All numbers"),
+            ),
             measures=(error, *proper_losses(sample), gap, steepness),
             figures=(_figure(decisions),),
-            tables=() if chance is None else (_against_chance(decisions, error, gap, chance),),
-            findings=tuple(_findings(self.id, decisions, error, gap, steepness, chance)),
+            tables=() if null is None else (_null_table(decisions, error, gap, null),),
+            findings=tuple(_findings(self.id, decisions, error, gap, steepness, null)),
         )
 
 
-def _summary(task: Task, gap: Measure, error: Measure) -> str:
-    answers = "answers" if task == "single_label" else "answers on single labels"
-    few = (
-        ""
-        if error.lower is not None
-        else (f" With fewer than {FEWEST_FOR_INTERVAL} no interval for it can be relied on.")
+def _summary(task: Task, decisions: Decisions, gap: Measure, error: Measure) -> str:
+    average = Sentence(
+        "On average the model is {confidence:percent} sure of {answers}, and {accuracy:percent} of "
+        "them are right (difference {gap:points}, 95 % interval).",
+        confidence=float(decisions.confidence.mean()),
+        answers="its answers" if task == "single_label" else "its answers on single labels",
+        accuracy=float(decisions.right.mean()),
+        gap=gap,
     )
-    return (
-        f"Mean confidence of the {answers} minus their accuracy is {points(gap)} (95 % interval); "
-        f"confidence and accuracy are {100 * (error.value or 0):.1f} points apart in the root mean "
-        f"square over the bins of the figure, chance taken off.{few}"
+    typical = Sentence(
+        "Confidence and accuracy typically differ by {error.value:percent} (root mean square over "
+        "the bins of the figure, corrected for chance).",
+        error=error,
     )
+    few = Sentence(
+        "With fewer than {fewest} answers, no interval for this can be relied on.",
+        fewest=FEWEST_FOR_INTERVAL,
+    )
+    return join_sentences(average, typical, "" if error.lower is not None else few)
 
 
 def _figure(decisions: Decisions) -> ReliabilityFigure:
     tail = (1 - CONFIDENCE) / 2
     bins = []
     for start, size in zip(decisions.starts, decisions.sizes, strict=True):
-        own = slice(start, start + size)
-        confidence, right = float(decisions.confidence[own].mean()), decisions.right[own]
-        name = f"accuracy at confidence {decisions.confidence[start]:.2f} and above"
+        members = slice(start, start + size)
+        confidence, right = float(decisions.confidence[members].mean()), decisions.right[members]
+        name = Sentence(
+            "accuracy at confidence {lowest:.2f} and above",
+            lowest=float(decisions.confidence[start]),
+        )
         if decisions.clusters is None:
             accuracy = proportion(name, int(right.sum()), int(size))
         else:
-            accuracy = clustered_proportion(name, right, decisions.clusters[own])
+            accuracy = clustered_proportion(name, right, decisions.clusters[members])
         low, high = stats.binom.ppf([tail, 1 - tail], size, min(confidence, 1.0)) / size
         bins.append(
             ReliabilityBin(
                 confidence=confidence, accuracy=accuracy, null_low=float(low), null_high=float(high)
             )
         )
-    apart = "" if decisions.clusters is None else ", if each answer stood alone"
+    description = Sentence(
+        "Share of right answers by mean confidence, in {n} {n:bin|bins} of about equal size. On "
+        "the diagonal the two are equal. The band holds 95 % of the bins of a calibrated model.",
+        n=len(bins),
+    )
+    independent = "The band assumes that answers are independent of each other."
     return ReliabilityFigure(
         title="Confidence and accuracy",
-        description=f"Share of right answers by mean confidence in {len(bins)} bins of about equal "
-        f"size. On the diagonal the two are the same; the band is where 95 % of the bins of a "
-        f"calibrated model lie{apart}.",
+        description=join_sentences(description, "" if decisions.clusters is None else independent),
         bins=tuple(bins),
     )
 
 
-def _against_chance(decisions: Decisions, error: Measure, gap: Measure, chance: Chance) -> Table:
-    """Return the errors beside those of a calibrated model with as many rows."""
+def _null_table(
+    decisions: Decisions, error: Measure, gap: Measure, null: NullDistribution
+) -> Table:
+    """Return the errors, and those of a calibrated model with as many rows."""
 
     def row(
-        name: str, measured: Measure | float, shown: NDArray[np.float64], p: float | None
+        name: str, observed: Measure | float, simulated: NDArray[np.float64], p: float | None
     ) -> tuple[str | Measure | float | None, ...]:
-        low, high = np.quantile(shown, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-        null = Measure(
-            name=f"{name} of a calibrated model",
-            value=float(shown.mean()),
+        low, high = np.quantile(simulated, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+        calibrated = Measure(
+            name=Sentence("{measure} of a calibrated model", measure=name),
+            value=float(simulated.mean()),
             lower=float(low),
             upper=float(high),
             n=error.n,
-            method=f"{SIMULATIONS:,} simulations",
+            method=Sentence("{n} simulations", n=SIMULATIONS),
         )
-        return name, measured, null, p
+        return name, observed, calibrated, p
 
-    p_gap, p_error = _p_values(decisions, chance)
+    p_gap, p_error = _p_values(decisions, null)
     return Table(
-        title="Against a calibrated model",
-        columns=("measure", "measured", "a calibrated model shows", "p"),
+        title="Comparison with a calibrated model",
+        columns=("measure", "this model", "a calibrated model", "p"),
         rows=(
-            row("calibration error, plain", decisions.plain(), chance.plain, None),
-            row(error.name, error, chance.debiased, p_error),
-            row(gap.name, gap, chance.gaps, p_gap),
+            row("calibration error (not debiased)", decisions.plain(), null.plain, None),
+            row(error.name, error, null.debiased, p_error),
+            row(gap.name, gap, null.gaps, p_gap),
         ),
-        note=f"{SIMULATIONS:,} tables whose labels are drawn from the model's own confidence: "
-        "mean, and where 95 % of them lie. p: how often such a table shows at least as much.",
+        note=Sentence(
+            "A calibrated model: mean of {n} simulated tables whose labels are drawn from the "
+            "model's own confidence, and the range of 95 % of them. p: how often a simulated table "
+            "shows a value at least as large.",
+            n=SIMULATIONS,
+        ),
     )
 
 
-def _p_values(decisions: Decisions, chance: Chance) -> tuple[float, float]:
+def _p_values(decisions: Decisions, null: NullDistribution) -> tuple[float, float]:
     """Return how often a calibrated model shows as large a gap, and as large an error."""
     gap = abs(float(decisions.residuals.mean()))
-    as_large = (np.abs(chance.gaps) >= gap, chance.squared >= decisions.squared())
+    as_large = (np.abs(null.gaps) >= gap, null.squared >= decisions.squared())
     p_gap, p_error = ((1 + int(hits.sum())) / (len(hits) + 1) for hits in as_large)
     return p_gap, p_error
 
@@ -172,52 +209,62 @@ def _findings(
     error: Measure,
     gap: Measure,
     steepness: Measure,
-    chance: Chance | None,
+    null: NullDistribution | None,
 ) -> list[Finding]:
-    """Return one finding at most: on a gap to one side, or else on errors to both.
+    """Return one finding at most: on a gap in one direction, or else on errors in both.
 
     Two tests are made, each at `LEVEL` / 2. Where decisions belong together the gap alone is
     tested, by clusters.
     """
-    if chance is None:
+    if null is None:
         p_gap, p_error = float(stats.ttest_1samp(decisions.by_cluster(), 0).pvalue), 1.0
     else:
-        p_gap, p_error = _p_values(decisions, chance)
+        p_gap, p_error = _p_values(decisions, null)
     lower, upper = gap.lower or 0.0, gap.upper or 0.0
     if p_gap <= LEVEL / 2 and lower > LARGE_GAP:
-        return [_gap_finding(section, decisions, gap, steepness, "over")]
+        return [_gap_finding(section, OVER, decisions, gap, steepness)]
     if p_gap <= LEVEL / 2 and upper < -LARGE_GAP:
-        return [_gap_finding(section, decisions, gap, steepness, "under")]
+        return [_gap_finding(section, UNDER, decisions, gap, steepness)]
     if p_error <= LEVEL / 2 and (error.lower or 0.0) > LARGE_ERROR:
         return [
             Finding(
-                claim=f"The model's probabilities cannot be taken at their word: confidence and "
-                f"accuracy are {100 * (error.value or 0):.0f} points apart in the root mean square "
-                f"[{100 * (error.lower or 0):.0f}, {100 * (error.upper or 0):.0f}], to both sides "
-                f"(n = {error.n:,}).",
+                claim=Sentence(
+                    "The model's probabilities cannot be taken literally. Confidence and accuracy "
+                    "typically differ by {error} (root mean square, n = {error.n}), in both "
+                    "directions.",
+                    error=error,
+                ),
                 severity="minor",
                 measure=error,
                 evidence=(section,),
                 suggestion="Recalibrate the model (isotonic regression on held-out rows) before "
-                "any threshold is set on its probabilities.",
+                "you set a threshold on its probabilities.",
             )
         ]
     return []
 
 
 def _gap_finding(
-    section: str, decisions: Decisions, gap: Measure, steepness: Measure, side: str
+    section: str, claim: str, decisions: Decisions, gap: Measure, steepness: Measure
 ) -> Finding:
-    confidence, accuracy = decisions.confidence.mean(), decisions.right.mean()
-    scale = ""
+    scaling = ""
     if steepness.value is not None:
-        scale = f" (on these rows, scores times {steepness.value:.2f} fit best)"
+        scaling = Sentence(
+            "On these rows, temperature scaling fits best with T = {temperature:.2f}.",
+            temperature=1 / steepness.value,
+        )
     return Finding(
-        claim=f"The model is {side}-confident: it is {percent(confidence)} sure on average and "
-        f"right in {percent(accuracy)}, a difference of {points(gap)} (n = {gap.n:,}).",
-        severity="major" if side == "over" else "minor",
+        claim=Sentence(
+            claim,
+            confidence=float(decisions.confidence.mean()),
+            accuracy=float(decisions.right.mean()),
+            gap=gap,
+        ),
+        severity="major" if claim == OVER else "minor",
         measure=gap,
         evidence=(section,),
-        suggestion=f"Recalibrate its probabilities on held-out rows{scale}, and set no threshold "
-        "on them before that.",
+        suggestion=join_sentences(
+            "Recalibrate the probabilities on held-out rows before you set a threshold on them.",
+            scaling,
+        ),
     )

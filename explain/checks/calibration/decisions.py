@@ -13,7 +13,7 @@ from explain.record import Measure
 from explain.statistics.bootstrap import CONFIDENCE
 from explain.statistics.intervals import clustered_proportion, mover, proportion
 
-__all__ = ["FEWEST_FOR_INTERVAL", "SIMULATIONS", "Chance", "Decisions"]
+__all__ = ["FEWEST_FOR_INTERVAL", "SIMULATIONS", "Decisions", "NullDistribution"]
 
 MOST_BINS = 15
 """As in Guo et al. (2017)."""
@@ -32,13 +32,13 @@ SIMULATIONS = 1_999
 BATCH = 100
 """Tables held in memory at a time."""
 
-ROUNDED = 9
+DIGITS = 9
 """Digits of a confidence that count."""
 
 
 @dataclass(frozen=True, slots=True)
-class Chance:
-    """What a model that is right as often as it says would show on this table.
+class NullDistribution:
+    """What a model that is right as often as its probabilities say would show on this table.
 
     Attributes
     ----------
@@ -87,16 +87,16 @@ class Decisions:
         probabilities = context.probabilities[sample.rows]
         n, n_labels = probabilities.shape
         if context.model.task == "multi_label":
-            called = context.scores[sample.rows] > 0
-            confidence = np.where(called, probabilities, 1 - probabilities).ravel()
-            right = (called == sample.truth).ravel()
+            holds = context.scores[sample.rows] > 0
+            confidence = np.where(holds, probabilities, 1 - probabilities).ravel()
+            right = (holds == sample.truth).ravel()
             clusters = np.repeat(np.arange(n) if clusters is None else clusters, n_labels)
         else:
             predicted = context.predicted[sample.rows]
             confidence = probabilities[np.arange(n), predicted]
-            right = predicted == context.given[sample.rows]
+            right = predicted == context.labels[sample.rows]
         # What differs by rounding alone belongs into one bin.
-        confidence = confidence.round(ROUNDED)
+        confidence = confidence.round(DIGITS)
         order = np.argsort(confidence, kind="stable")
         return cls(confidence[order], right[order], None if clusters is None else clusters[order])
 
@@ -145,16 +145,16 @@ class Decisions:
         middle = square + z**2 * growth / 2
         half = z * np.sqrt(max(noise + growth * square + (z * growth) ** 2 / 4, 0))
         lower, upper = (np.sqrt(max(end, 0.0)) for end in (middle - half, middle + half))
-        found = Measure(
+        error = Measure(
             name=CALIBRATION_ERROR.title, value=float(np.sqrt(max(square, 0.0))), n=clusters
         )
         if clusters < FEWEST_FOR_INTERVAL:
-            return found
-        return found.model_copy(
+            return error
+        return error.model_copy(
             update={
                 "lower": float(lower),
                 "upper": float(min(upper, 1.0)),
-                "method": "score, of the debiased squares",
+                "method": "score test of the debiased squares",
             }
         )
 
@@ -182,7 +182,7 @@ class Decisions:
         member = np.arange(len(self.right)) if self.clusters is None else self.clusters
         return np.bincount(member, weights=self.residuals).astype(np.float64)
 
-    def chance(self, rng: np.random.Generator) -> Chance | None:
+    def null_distribution(self, rng: np.random.Generator) -> NullDistribution | None:
         """Return what tables whose labels are drawn from the confidence show.
 
         None where decisions belong together: their probabilities do not tell how.
@@ -198,7 +198,7 @@ class Decisions:
             gaps.append(residuals.mean(axis=1))
             plain.append(_plain(sums, n))
             squared.append(_debiased(sums, squares, self.sizes, self.sizes) @ (self.sizes / n))
-        return Chance(*(np.concatenate(parts) for parts in (gaps, plain, squared)))
+        return NullDistribution(*(np.concatenate(parts) for parts in (gaps, plain, squared)))
 
     def squared(self) -> float:
         """Return the debiased squared error, which may be negative."""

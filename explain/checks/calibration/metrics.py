@@ -41,7 +41,7 @@ OVERCONFIDENCE: Final = MetricSpec(
 )
 SLOPE: Final = MetricSpec(
     id="calibration.slope",
-    title="slope of the scores",
+    title="calibration slope",
     unit="coefficient",
     low=None,
     high=None,

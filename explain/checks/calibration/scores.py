@@ -1,4 +1,4 @@
-"""Proper scores, and the slope of what happens on what was said."""
+"""Proper scores, and the slope of outcomes on scores."""
 
 from collections.abc import Callable
 
@@ -72,7 +72,7 @@ def slope(
     """
     name, n = SLOPE.title, len(scores)
 
-    def pulls(steepness: float) -> tuple[NDArray[np.float64], float]:
+    def score_of_rows(steepness: float) -> tuple[NDArray[np.float64], float]:
         """Return the derivative of the log-likelihood of each row, and the information of all."""
         if task == "multi_label":
             p = expit(steepness * scores)
@@ -82,27 +82,27 @@ def slope(
         information = (p * scores**2).sum() - (expected**2).sum()
         return scores[truth] - expected, float(information)
 
-    if pulls(MOST_SLOPE)[0].sum() > 0 or pulls(0)[0].sum() <= 0:
+    if score_of_rows(MOST_SLOPE)[0].sum() > 0 or score_of_rows(0)[0].sum() <= 0:
         return Measure(name=name, value=None, n=n, unit="coefficient")
-    found = float(optimize.brentq(lambda b: pulls(b)[0].sum(), 0, MOST_SLOPE, xtol=1e-10))
-    own, information = pulls(found)
-    if information <= 0 or found <= 0:
+    value = float(optimize.brentq(lambda b: score_of_rows(b)[0].sum(), 0, MOST_SLOPE, xtol=1e-10))
+    score, information = score_of_rows(value)
+    if information <= 0 or value <= 0:
         return Measure(name=name, value=None, n=n, unit="coefficient")
     if clusters is not None:
-        own = np.bincount(clusters, weights=own).astype(np.float64)
-    m = len(own)
+        score = np.bincount(clusters, weights=score).astype(np.float64)
+    m = len(score)
     if m < 2:
-        return Measure(name=name, value=found, n=m, unit="coefficient")
-    error = float(np.sqrt((own**2).sum() * m / (m - 1)) / information / found)
+        return Measure(name=name, value=value, n=m, unit="coefficient")
+    error = float(np.sqrt((score**2).sum() * m / (m - 1)) / information / value)
     half = stats.t.ppf((1 + CONFIDENCE) / 2, m - 1) * error
     if not half < MOST_LOGARITHM:  # Scores that say nothing of the labels: any slope fits.
-        return Measure(name=name, value=found, n=m, unit="coefficient")
+        return Measure(name=name, value=value, n=m, unit="coefficient")
     return Measure(
         name=name,
-        value=found,
-        lower=float(found * np.exp(-half)),
-        upper=float(found * np.exp(half)),
+        value=value,
+        lower=float(value * np.exp(-half)),
+        upper=float(value * np.exp(half)),
         n=m,
-        method="sandwich, log scale",
+        method="sandwich variance, log scale",
         unit="coefficient",
     )

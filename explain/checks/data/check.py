@@ -9,7 +9,7 @@ import numpy as np
 from explain.adapters.base import VocabularyClassifier
 from explain.checks.base import AuditContext
 from explain.checks.base.part import Part
-from explain.checks.data.common import SECTION, SURE, labels_given, labels_predicted
+from explain.checks.data.common import FINDING_LEVEL, SECTION, labels_predicted
 from explain.checks.data.duplicates import MOST_COMPARED, NEAR, near_duplicates
 from explain.checks.data.labels import MOST_LISTED, conflicting_labels, shown_text, suspected_labels
 from explain.checks.data.lengths import LARGE_SHARE, cut_texts, histogram_of_lengths
@@ -24,8 +24,7 @@ from explain.checks.data.metrics import (
     WRONG_LABELS,
 )
 from explain.checks.data.overlap import overlap_with_training
-from explain.record import Finding, Measure, MetricSpec, Section, Table
-from explain.record.wording import estimated
+from explain.record import Finding, Measure, MetricSpec, Section, Sentence, Table, join_sentences
 from explain.statistics.bootstrap import CONFIDENCE, resample
 from explain.statistics.intervals import count, proportion
 from explain.text.spans import text_of
@@ -80,10 +79,15 @@ class DataCheck:
 
 
 def _summary(n: int, rows: int, cut: int) -> str:
-    scored = f"{n:,} of {rows:,} rows were scored. "
+    reading = "The model read every text to its end, as far as its tokenizer tells."
     if cut:
-        return scored + f"The model read {cut:,} texts only in part; what it never read is marked."
-    return scored + "The model read every text to its end, as far as its tokenizer tells."
+        reading = Sentence(
+            "The model read {cut} {cut:text|texts} only in part; what it never read is marked.",
+            cut=cut,
+        )
+    return join_sentences(
+        Sentence("{n} of {rows} {rows:row was|rows were} scored.", n=n, rows=rows), reading
+    )
 
 
 def _repeats(context: AuditContext) -> Part:
@@ -95,7 +99,7 @@ def _repeats(context: AuditContext) -> Part:
         chosen = context.rng(SECTION).choice(len(distinct), MOST_COMPARED, replace=False)
         distinct = [distinct[i] for i in np.sort(chosen)]
     pairs = near_duplicates([instances[i].parts for i in distinct])
-    alike = {number for pair in pairs for number in (pair.one, pair.other)}
+    near_copies = {number for pair in pairs for number in (pair.first, pair.second)}
     return Part(
         measures=(
             proportion(
@@ -103,11 +107,11 @@ def _repeats(context: AuditContext) -> Part:
                 len(instances) - len(first),
                 len(instances),
             ),
-            proportion(NEAR_COPIES.title, len(alike), len(distinct), "distinct"),
+            proportion(NEAR_COPIES.title, len(near_copies), len(distinct), "distinct"),
         ),
         tables=(
             Table(
-                title="Almost the same",
+                title="Texts that are almost the same",
                 columns=("instance", "text", "instance", "text", "similarity"),
                 rows=tuple(
                     (
@@ -117,10 +121,16 @@ def _repeats(context: AuditContext) -> Part:
                     )
                     for i, j, similarity in pairs[:MOST_LISTED]
                 ),
-                note=f"The {min(len(pairs), MOST_LISTED)} most similar of {len(pairs):,} pairs "
-                f"with a similarity of {NEAR} or more: cosine of the TF-IDF weights of three "
-                f"characters in a row, whatever the order of the words. Compared were "
-                f"{len(distinct):,} distinct texts.",
+                note=Sentence(
+                    "The {shown} most similar of {pairs} {pairs:pair|pairs} with a similarity of "
+                    "{least} or more. We compared {texts} distinct texts. Similarity is the cosine "
+                    "of the TF-IDF weights of three characters in a row; the order of the words "
+                    "does not matter.",
+                    shown=min(len(pairs), MOST_LISTED),
+                    pairs=len(pairs),
+                    least=NEAR,
+                    texts=len(distinct),
+                ),
             ),
         ),
     )
@@ -136,7 +146,7 @@ def _special(context: AuditContext) -> Part:
         any(token in part for token in special for part in instance.parts)
         for instance in context.instances
     )
-    name = "texts with a special token of the model written out"
+    name = "texts that contain a special token of the model"
     return Part((proportion(name, literal, len(context.instances)),))
 
 
@@ -163,24 +173,28 @@ def _unknown(context: AuditContext) -> Part:
             name, lambda sums: sums[..., 0] / sums[..., 1], "proportion", confidence=confidence
         )
 
-    measured, surely = share(CONFIDENCE), share(1 - 2 * SURE)
-    found = []
-    if surely.lower is not None and surely.lower > LARGE_SHARE:
-        found.append(
+    measured, at_level = share(CONFIDENCE), share(1 - 2 * FINDING_LEVEL)
+    findings = []
+    if at_level.lower is not None and at_level.lower > LARGE_SHARE:
+        findings.append(
             Finding(
-                claim=f"The model does not know {estimated(measured)} of the tokens that it is "
-                f"given (n = {measured.n:,} texts): it reads one sign for all of them.",
+                claim=Sentence(
+                    "The model does not know {share} of the tokens in these texts (n = {share.n} "
+                    "texts). It reads the same placeholder for all of them.",
+                    share=measured,
+                ),
                 severity="major",
                 measure=measured,
                 evidence=(SECTION,),
-                suggestion="Check language, script and upper case of the texts against those that "
+                suggestion="Check that language, script and upper case of the texts are those that "
                 "the tokenizer was made for.",
             )
         )
-    some = int((counts[:, 0] > 0).sum())
+    affected = int((counts[:, 0] > 0).sum())
+    name = "texts with a token that the model does not know"
     return Part(
-        (measured, proportion("texts with a token that the model does not know", some, len(texts))),
-        findings=found,
+        (measured, proportion(name, affected, len(texts))),
+        findings=findings,
     )
 
 
@@ -188,25 +202,27 @@ def _labels(context: AuditContext) -> Table:
     """Return how often each label is given and predicted; a regression has none to count."""
     if context.model.task == "regression":
         return Table(title="Labels", columns=(), rows=())
-    known = [labels for i in context.instances if (labels := labels_given(i)) is not None]
-    given = Counter(label for labels in known for label in labels)
+    labelled = [i.labels for i in context.instances if i.labels is not None]
+    given = Counter(label for labels in labelled for label in labels)
     predicted = Counter(label for i in context.instances for label in labels_predicted(i))
-    labelled, n = context.dataset.has_labels, len(context.instances)
+    has_labels, n = context.dataset.has_labels, len(context.instances)
 
     def row(label: str) -> tuple[str | Measure, ...]:
-        said = proportion(f"predicted {label}", predicted[label], n)
-        if not labelled:
-            return label, said
-        return label, proportion(f"given {label}", given[label], len(known)), said
+        name = Sentence("predicted {label}", label=label)
+        share = proportion(name, predicted[label], n)
+        if not has_labels:
+            return label, share
+        name = Sentence("labelled {label}", label=label)
+        return label, proportion(name, given[label], len(labelled)), share
 
-    given_column = ("given",) if labelled else ()
+    given_column = ("given",) if has_labels else ()
     ordered, order = list(context.model.labels), ""
     if len(ordered) > MOST_LISTED:
         ordered.sort(key=lambda label: (-given[label], -predicted[label]))
-        order = " The most frequent labels first."
+        order = "The most frequent labels come first."
     return Table(
         title="Labels",
         columns=("label", *given_column, "predicted"),
         rows=tuple(map(row, ordered)),
-        note=f"Share of the rows, with its interval.{order}",
+        note=join_sentences("Share of the rows, with its interval.", order),
     )

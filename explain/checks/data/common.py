@@ -5,22 +5,24 @@ from scipy import stats
 from explain.checks.base import LEVEL
 from explain.record import InstanceRecord
 
-__all__ = ["SECTION", "SURE", "labels_given", "labels_predicted", "surely_above"]
+__all__ = [
+    "FINDING_LEVEL",
+    "SECTION",
+    "labels_predicted",
+    "significantly_above",
+]
 
 SECTION = "data"
 
-SURE = LEVEL / 8
+FINDING_LEVEL = LEVEL / 8
 """Error of each of four findings, which leaves half of `LEVEL` to that of label noise."""
 
 
-def surely_above(hits: int, n: int, size: float) -> bool:
-    """Tell whether a share lies above a size, with an error of `SURE` (exact binomial test)."""
-    return n > 0 and bool(stats.binomtest(hits, n, size, alternative="greater").pvalue <= SURE)
-
-
-def labels_given(instance: InstanceRecord) -> tuple[str, ...] | None:
-    """Return all labels that the table gives a text; None if it says nothing."""
-    return instance.given if instance.label is None else (instance.label,)
+def significantly_above(hits: int, n: int, size: float) -> bool:
+    """Tell whether a share lies above a size, by the exact binomial test at `FINDING_LEVEL`."""
+    return n > 0 and bool(
+        stats.binomtest(hits, n, size, alternative="greater").pvalue <= FINDING_LEVEL
+    )
 
 
 def labels_predicted(instance: InstanceRecord) -> tuple[str, ...]:

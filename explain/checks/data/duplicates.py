@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["MOST_COMPARED", "MOST_KNOWN", "NEAR", "Pair", "near_duplicates"]
+__all__ = ["MOST_COMPARED", "MOST_TRAINING", "NEAR", "Pair", "near_duplicates"]
 
 NEAR = 0.9
 """Cosine of the TF-IDF weights of three characters in a row, from which texts are almost the same:
@@ -14,7 +14,7 @@ of 872 sentences of SST-2 no two are, of 5,000 text messages 115 pairs (advertis
 MOST_COMPARED = 5_000
 """Texts of a table that are compared with each other, drawn by chance from more."""
 
-MOST_KNOWN = 20_000
+MOST_TRAINING = 20_000
 """Training texts that the table is compared with, drawn by chance from more."""
 
 BLOCK = 500
@@ -24,50 +24,50 @@ BLOCK = 500
 class Pair(NamedTuple):
     """Two texts that are almost the same, by their numbers, and how similar they are."""
 
-    one: int
-    other: int
+    first: int
+    second: int
     similarity: float
 
 
 def near_duplicates(
-    texts: Sequence[tuple[str, ...]], known: Sequence[tuple[str, ...]] | None = None
+    texts: Sequence[tuple[str, ...]], training: Sequence[tuple[str, ...]] | None = None
 ) -> list[Pair]:
     """Return the pairs of different texts that are almost the same, the most similar first.
 
-    Pairs of texts are so if each of their parts is.
+    Texts of two parts are almost the same if each of their parts is.
 
     Parameters
     ----------
     texts : sequence of tuple of str
         The texts.
-    known : sequence of tuple of str, optional
+    training : sequence of tuple of str, optional
         What they are compared with; by default each other, each pair once.
     """
-    if not texts or (known is not None and not known):
+    if not texts or (training is not None and not training):
         return []
-    others = texts if known is None else known
-    pairs = [
-        _vectors([parts[side] for parts in texts], [parts[side] for parts in others])
+    references = texts if training is None else training
+    sides = [
+        _vectors([parts[side] for parts in texts], [parts[side] for parts in references])
         for side in range(len(texts[0]))
     ]
-    found = [
+    pairs = [
         Pair(i, j, similarity)
-        for i, j, similarity in _similar(pairs)
-        if texts[i] != others[j] and (known is not None or i < j)
+        for i, j, similarity in _similar(sides)
+        if texts[i] != references[j] and (training is not None or i < j)
     ]
-    return sorted(found, key=lambda pair: (-pair.similarity, pair))
+    return sorted(pairs, key=lambda pair: (-pair.similarity, pair))
 
 
-def _vectors(texts: Sequence[str], others: Sequence[str]) -> tuple[Any, Any]:
+def _vectors(texts: Sequence[str], references: Sequence[str]) -> tuple[Any, Any]:
     """Return the weights of one part of all texts, and of what they are compared with."""
     from scipy.sparse import csr_array
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    if not any(text.strip() for text in others):
-        return csr_array((len(texts), 1)), csr_array((len(others), 1))
+    if not any(text.strip() for text in references):
+        return csr_array((len(texts), 1)), csr_array((len(references), 1))
     vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 3), dtype=np.float32)
-    right = vectors.fit_transform(others)
-    return (right if texts == others else vectors.transform(texts)), right
+    right = vectors.fit_transform(references)
+    return (right if texts == references else vectors.transform(texts)), right
 
 
 def _similar(sides: Sequence[tuple[Any, Any]]) -> Iterator[tuple[int, int, float]]:

@@ -4,8 +4,8 @@ A calibrated model is wrong where it is unsure. If it is wrong where it is sure 
 are drawn by another rule than the texts tell. So labels are taken to come from a mixture: with
 probability 1 - e from the model's own distribution, at a temperature that is estimated along, and
 with probability e from all labels alike, as the lapses of psychometric functions are (Wichmann and
-Hill 2001). The model is a challenger that has not seen the row, not the audited one, whose
-confident errors would look the same.
+Hill 2001). The model is a baseline model that has not seen the row, not the audited one,
+whose confident errors would look the same.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import optimize, stats
 from scipy.special import log_softmax, logsumexp
 
-from explain.checks.base.baseline_model import challenge
+from explain.checks.base.baseline_model import baseline_log_probs
 from explain.checks.data.metrics import WRONG_LABELS
 from explain.record import Measure
 from explain.statistics.bootstrap import CONFIDENCE
@@ -52,31 +52,31 @@ class LabelNoise:
 
 
 def label_noise(
-    texts: list[tuple[str, ...]], given: NDArray[np.int64], rng: np.random.Generator
+    texts: list[tuple[str, ...]], labels: NDArray[np.int64], rng: np.random.Generator
 ) -> LabelNoise:
-    """Return the share of labels that contradict what a challenger learns of the other rows.
+    """Return the share of labels that contradict what a baseline model learns from other rows.
 
     Parameters
     ----------
     texts : list of tuple of str
         The texts of the table.
-    given : array, shape (n_texts,), int64
+    labels : array, shape (n_texts,), int64
         Their labels, at least two different ones.
     rng : Generator
         Source of the folds.
     """
-    thought = np.mean([challenge(texts, given, rng) for _ in range(REPEATS)], axis=0)
-    likelihood = _Likelihood(thought, given)
+    log_probs = np.mean([baseline_log_probs(texts, labels, rng) for _ in range(REPEATS)], axis=0)
+    likelihood = _Likelihood(log_probs, labels)
     drawn, best = likelihood.best()
     ratio = max(0.0, 2 * (best - likelihood.at(0.0)))
-    k = thought.shape[1]
+    k = log_probs.shape[1]
     lower, upper = (end * (k - 1) / k for end in likelihood.interval(drawn, best))
     measure = Measure(
         name=WRONG_LABELS.title,
         value=drawn * (k - 1) / k,
         lower=lower,
         upper=upper,
-        n=len(given),
+        n=len(labels),
         method="profile likelihood",
     )
     return LabelNoise(measure, float(stats.chi2.sf(ratio, 1)) / 2)
@@ -86,37 +86,41 @@ def label_noise(
 class _Likelihood:
     """The likelihood of a share of drawn labels, at the temperature that suits it best."""
 
-    thought: NDArray[np.float64]
-    given: NDArray[np.int64]
+    log_probs: NDArray[np.float64]
+    labels: NDArray[np.int64]
 
-    def at(self, drawn: float) -> float:
+    def at(self, share: float) -> float:
         """Return the log-likelihood of a share."""
-        rows, n_labels = np.arange(len(self.given)), self.thought.shape[1]
+        rows, n_labels = np.arange(len(self.labels)), self.log_probs.shape[1]
 
-        def lacking(log_factor: float) -> float:
-            told = log_softmax(exp(log_factor) * self.thought, axis=1)[rows, self.given]
-            chance = np.full_like(told, -log(n_labels))
-            weights = np.array([[1 - drawn], [drawn]])
-            return -float(logsumexp(np.stack([told, chance]), axis=0, b=weights).sum())
+        def negative(log_factor: float) -> float:
+            by_model = log_softmax(exp(log_factor) * self.log_probs, axis=1)[rows, self.labels]
+            by_chance = np.full_like(by_model, -log(n_labels))
+            weights = np.array([[1 - share], [share]])
+            return -float(logsumexp(np.stack([by_model, by_chance]), axis=0, b=weights).sum())
 
-        found = optimize.minimize_scalar(
-            lacking, bounds=(log(COLDEST), log(HOTTEST)), method="bounded"
+        optimum = optimize.minimize_scalar(
+            negative, bounds=(log(COLDEST), log(HOTTEST)), method="bounded"
         )
-        return -float(found.fun)
+        return -float(optimum.fun)
 
     def best(self) -> tuple[float, float]:
         """Return the most likely share, and its log-likelihood."""
-        found = optimize.minimize_scalar(lambda e: -self.at(e), bounds=(0, MOST), method="bounded")
+        optimum = optimize.minimize_scalar(
+            lambda share: -self.at(share), bounds=(0, MOST), method="bounded"
+        )
         at_zero = self.at(0.0)
-        return (0.0, at_zero) if at_zero >= -found.fun else (float(found.x), -float(found.fun))
+        if at_zero >= -optimum.fun:
+            return 0.0, at_zero
+        return float(optimum.x), -float(optimum.fun)
 
-    def interval(self, drawn: float, best: float) -> tuple[float, float]:
+    def interval(self, share: float, best: float) -> tuple[float, float]:
         """Return the shares that a likelihood-ratio test does not refuse."""
         allowed = float(stats.chi2.ppf(CONFIDENCE, 1)) / 2
 
-        def beyond(share: float) -> float:
-            return best - self.at(share) - allowed
+        def excess(end: float) -> float:
+            return best - self.at(end) - allowed
 
-        lower = optimize.brentq(beyond, 0, drawn, xtol=1e-3) if beyond(0.0) > 0 else 0.0
-        upper = optimize.brentq(beyond, drawn, MOST, xtol=1e-3) if beyond(MOST) > 0 else MOST
+        lower = optimize.brentq(excess, 0, share, xtol=1e-3) if excess(0.0) > 0 else 0.0
+        upper = optimize.brentq(excess, share, MOST, xtol=1e-3) if excess(MOST) > 0 else MOST
         return float(lower), float(upper)

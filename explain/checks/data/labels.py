@@ -8,11 +8,10 @@ import numpy as np
 from explain.checks.base import LEVEL, AuditContext
 from explain.checks.base.excerpt import excerpt
 from explain.checks.base.part import Part
-from explain.checks.data.common import SECTION, labels_given, surely_above
+from explain.checks.data.common import SECTION, significantly_above
 from explain.checks.data.label_noise import LabelNoise, label_noise
 from explain.checks.data.metrics import CONFLICTING_LABELS, SUSPECTED_LABELS
-from explain.record import Finding, InstanceLink, InstanceRecord, Table
-from explain.record.wording import estimated
+from explain.record import Finding, InstanceLink, InstanceRecord, Sentence, Table
 from explain.statistics.intervals import proportion
 
 __all__ = ["MOST_LISTED", "conflicting_labels", "shown_text", "suspected_labels"]
@@ -38,29 +37,33 @@ def conflicting_labels(context: AuditContext) -> Part:
     """Return the texts that are labelled more than once, and not alike."""
     labels: dict[tuple[str, ...], list[InstanceRecord]] = {}
     for instance in context.instances:
-        if labels_given(instance) is not None:
+        if instance.labels is not None:
             labels.setdefault(instance.parts, []).append(instance)
     repeated = [same for same in labels.values() if len(same) > 1]
     if not repeated:
         return Part()
-    torn = [same for same in repeated if len({frozenset(labels_given(i) or ()) for i in same}) > 1]
-    measure = proportion(CONFLICTING_LABELS.title, len(torn), len(repeated))
-    rows, n = sum(map(len, torn)), sum(map(len, labels.values()))
-    found = []
-    if surely_above(rows, n, LARGE_CONFLICT):
+    conflicting = [same for same in repeated if len({frozenset(i.labels or ()) for i in same}) > 1]
+    measure = proportion(CONFLICTING_LABELS.title, len(conflicting), len(repeated))
+    rows, n = sum(map(len, conflicting)), sum(map(len, labels.values()))
+    findings = []
+    if significantly_above(rows, n, LARGE_CONFLICT):
         share = proportion("rows whose text has another label elsewhere", rows, n)
-        found.append(
+        findings.append(
             Finding(
-                claim=f"{estimated(share)} of the labelled rows contradict another row with the "
-                f"very same text (n = {n:,}).",
+                claim=Sentence(
+                    "{rows} of {share.n} labelled rows ({share}) contradict another row with "
+                    "exactly the same text.",
+                    rows=rows,
+                    share=share,
+                ),
                 severity="minor",
                 measure=share,
-                evidence=(SECTION, *(same[0].id for same in torn[:3])),
-                suggestion="Decide on one label for each of these texts before the model is judged "
+                evidence=(SECTION, *(same[0].id for same in conflicting[:3])),
+                suggestion="Decide on one label for each of these texts before you judge the model "
                 "by them.",
             )
         )
-    return Part((measure,), findings=found)
+    return Part((measure,), findings=findings)
 
 
 MOST_LABELS_COMPARED = 5_000
@@ -71,13 +74,13 @@ def suspected_labels(context: AuditContext) -> Part:
     """Return the given labels that the model's probabilities speak against.
 
     By confident learning (Northcutt et al. 2021). On 872 sentences of SST-2 with one label in
-    twenty turned over it named 83 % of those, and was right in 32 % of what it named; with
+    twenty changed it named 83 % of those, and was right in 32 % of what it named; with
     out-of-fold probabilities of a TF-IDF model instead of a fine-tuned one in 10 %. Of the labels
     as published it named 8 %. So it is a list to read; the finding is that of `label_noise`, which
     does not ask the audited model.
     """
-    rows = np.flatnonzero(context.given >= 0)
-    labels = context.given[rows]
+    rows = np.flatnonzero(context.labels >= 0)
+    labels = context.labels[rows]
     if len(rows) < FEWEST_SUSPECTED or len(np.unique(labels)) < 2:
         return Part()
     if (n_labels := len(context.model.labels)) > MOST_LABELS_COMPARED:
@@ -99,7 +102,7 @@ def suspected_labels(context: AuditContext) -> Part:
         labels,
         context.rng(SECTION),
     )
-    believed = context.probabilities[rows, labels][ranked]
+    probabilities = context.probabilities[rows, labels][ranked]
     return Part(
         (proportion(SUSPECTED_LABELS.title, len(suspects), len(rows)), noise.measure),
         (
@@ -109,41 +112,49 @@ def suspected_labels(context: AuditContext) -> Part:
                 rows=tuple(
                     (*shown_text(instance), instance.label, instance.predicted, float(p))
                     for instance, p in zip(
-                        suspects[:MOST_LISTED], believed[:MOST_LISTED], strict=True
+                        suspects[:MOST_LISTED], probabilities[:MOST_LISTED], strict=True
                     )
                 ),
-                note=f"The {min(len(suspects), MOST_LISTED)} least probable of {len(suspects):,} "
-                "labels that the model's probabilities speak against (confident learning). A "
-                "confident error of the model looks the same: read them.",
+                note=Sentence(
+                    "The {shown} least probable of {n} labels that the model's probabilities "
+                    "contradict (confident learning). A confident error of the model looks the "
+                    "same, so read them.",
+                    shown=min(len(suspects), MOST_LISTED),
+                    n=len(suspects),
+                ),
             ),
         ),
-        _noisy(noise, suspects),
+        _noise_finding(noise, suspects),
     )
 
 
 def _too_many(n_labels: int) -> Part:
-    reason = (
-        f"the model has {n_labels:,} labels, of which each is compared with each; at most "
-        f"{MOST_LABELS_COMPARED:,} are"
+    reason = Sentence(
+        "the model has {n} labels; at most {most} can be compared with each other",
+        n=n_labels,
+        most=MOST_LABELS_COMPARED,
     )
     rows = (("wrong labels", reason),)
     return Part(tables=(Table(title="Not measured", columns=("what", "reason"), rows=rows),))
 
 
-def _noisy(noise: LabelNoise, suspects: Sequence[InstanceRecord]) -> list[Finding]:
+def _noise_finding(noise: LabelNoise, suspects: Sequence[InstanceRecord]) -> list[Finding]:
     """Return that labels contradict their texts, if more do than can be by chance."""
     measure = noise.measure
     if noise.p_value > LEVEL / 2 or (measure.lower or 0) < LEAST_NOISE:
         return []
     return [
         Finding(
-            claim=f"About {estimated(measure)} of the given labels "
-            "contradict what the other rows say of such texts: they look wrong "
-            f"(n = {measure.n:,}).",
+            claim=Sentence(
+                "About {wrong:.0f} of {share.n} labels are probably wrong ({share}). These labels "
+                "contradict what the other rows say about similar texts.",
+                wrong=(measure.value or 0.0) * measure.n,
+                share=measure,
+            ),
             severity="minor",
             measure=measure,
             evidence=(SECTION, *(instance.id for instance in suspects[:3])),
-            suggestion="Read the suspected label errors, the first ones at least, and correct them "
-            "before the model is judged by them.",
+            suggestion="Read the suspected label errors, at least the first ones, and correct them "
+            "before you judge the model by them.",
         )
     ]

@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 
 from explain.checks.base import AuditContext
 from explain.checks.base.part import Part
-from explain.checks.data.common import SECTION, surely_above
+from explain.checks.data.common import SECTION, significantly_above
 from explain.checks.data.labels import MOST_LISTED
 from explain.checks.data.metrics import CUT_TEXTS
-from explain.record import Finding, HistogramFigure, InstanceLink, Measure, Table
-from explain.record.wording import estimated, percent
+from explain.record import Finding, HistogramFigure, InstanceLink, Measure, Sentence, Table
 from explain.statistics.intervals import proportion
 
 __all__ = ["LARGE_SHARE", "cut_texts", "histogram_of_lengths"]
@@ -33,13 +32,15 @@ def histogram_of_lengths(context: AuditContext) -> HistogramFigure:
     counts, edges = np.histogram(lengths, bins=edges)
     return HistogramFigure(
         title="Length of the texts",
-        description=(
-            f"Words and marks per text: median {np.median(lengths):.0f}, "
-            f"from {min(lengths)} to {max(lengths)}."
+        description=Sentence(
+            "Words and punctuation marks per text: median {median:.0f}, from {least} to {most}.",
+            median=float(np.median(lengths)),
+            least=min(lengths),
+            most=max(lengths),
         ),
         edges=tuple(edges.tolist()),
         counts=tuple(counts.tolist()),
-        axis="words and marks",
+        axis="words and punctuation marks",
     )
 
 
@@ -57,45 +58,52 @@ def cut_texts(context: AuditContext, cut: NDArray[np.bool_]) -> Part:
         title="Texts that were cut",
         columns=("instance", "characters never read", "of"),
         rows=tuple((InstanceLink(instance=id_), lost[id_], total[id_]) for id_ in worst),
-        note=f"The {len(worst)} that lost most, of {len(lost)}.",
+        note=Sentence(
+            "The {shown} of {n} {n:text|texts} that lost most.", shown=len(worst), n=len(lost)
+        ),
     )
-    found = []
-    if surely_above(int(cut.sum()), len(cut), LARGE_SHARE):
-        unread = sum(lost.values()) / sum(total[id_] for id_ in lost)
-        found.append(
+    findings = []
+    if significantly_above(int(cut.sum()), len(cut), LARGE_SHARE):
+        findings.append(
             Finding(
-                claim=f"The model never reads the whole of {estimated(share)} of the texts "
-                f"(n = {len(cut):,}): of these it misses {percent(unread)} of the characters.",
+                claim=Sentence(
+                    "The model does not read {cut} of {share.n} texts to the end ({share}). Of "
+                    "these texts it misses {unread:percent} of the characters.",
+                    cut=int(cut.sum()),
+                    share=share,
+                    unread=sum(lost.values()) / sum(total[id_] for id_ in lost),
+                ),
                 severity="major",
                 measure=share,
                 evidence=(SECTION, *worst[:3]),
                 suggestion="Use a model that reads longer texts, score them in windows "
-                "(long_text='windows'), or keep such texts from it.",
+                "(long_text='windows'), or do not give it texts of this length.",
             )
         )
-    return Part((share,), (listed, _right_when_cut(context, cut)), found)
+    return Part((share,), (listed, _accuracy_when_cut(context, cut)), findings)
 
 
-def _right_when_cut(context: AuditContext, cut: NDArray[np.bool_]) -> Table:
-    """Return the accuracy on the texts of each label that were cut, beside that on the others."""
-    right = context.predicted == context.given
+def _accuracy_when_cut(context: AuditContext, cut: NDArray[np.bool_]) -> Table:
+    """Return the accuracy on the texts of each label that were cut, and on those that were not."""
+    right = context.predicted == context.labels
 
-    def row(name: str, own: NDArray[np.bool_]) -> tuple[str | Measure, ...] | None:
-        if (own & cut).sum() < FEWEST_CUT:
+    def row(label: str, members: NDArray[np.bool_]) -> tuple[str | Measure, ...] | None:
+        if (members & cut).sum() < FEWEST_CUT:
             return None
+        name = Sentence("accuracy on {label}", label=label)
         return (
-            name,
+            label,
             *(
-                proportion(f"accuracy on {name}", int(right[among].sum()), int(among.sum()), which)
-                for which, among in (("cut", own & cut), ("read whole", own & ~cut))
+                proportion(name, int(right[among].sum()), int(among.sum()), slice_)
+                for slice_, among in (("cut", members & cut), ("read to the end", members & ~cut))
             ),
         )
 
-    rows = [row("all labels", context.given >= 0)]
-    rows += [row(label, context.given == i) for i, label in enumerate(context.model.labels)]
+    rows = [row("all labels", context.labels >= 0)]
+    rows += [row(label, context.labels == i) for i, label in enumerate(context.model.labels)]
     return Table(
         title="Accuracy on texts that were cut",
-        columns=("label", "cut", "read whole"),
+        columns=("label", "cut", "read to the end"),
         rows=tuple(filter(None, rows)),
-        note=f"Labels with at least {FEWEST_CUT} texts that were cut.",
+        note=Sentence("Labels with at least {fewest} texts that were cut.", fewest=FEWEST_CUT),
     )

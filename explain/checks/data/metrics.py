@@ -16,17 +16,17 @@ __all__ = [
 ]
 
 CUT_TEXTS: Final = MetricSpec(
-    id="data.cut_texts", title="texts cut at the model's limit", better="lower"
+    id="data.cut_texts", title="texts that the model does not read to the end", better="lower"
 )
 REPEATED_TEXTS: Final = MetricSpec(
-    id="data.repeated_texts", title="texts that repeat an earlier one exactly", better="lower"
+    id="data.repeated_texts", title="exact repeats of an earlier text", better="lower"
 )
 NEAR_COPIES: Final = MetricSpec(
     id="data.near_copies", title="texts that are almost the same as another", better="lower"
 )
 CONFLICTING_LABELS: Final = MetricSpec(
     id="data.conflicting_labels",
-    title="texts that are labelled more than once, with conflicting labels",
+    title="repeated texts with conflicting labels",
     better="lower",
 )
 SUSPECTED_LABELS: Final = MetricSpec(

@@ -6,11 +6,11 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from explain.checks.base import AuditContext, not_measured
-from explain.checks.base.decisions import outcomes, significant_findings
-from explain.checks.base.identity_terms import languages_of, mentions, namings, sentence_sets
+from explain.checks.base.decisions import possible_decisions, significant_findings
+from explain.checks.base.identity_terms import identity_terms, languages_of, mentions, sentence_sets
 from explain.checks.base.part import Part
 from explain.checks.fairness.groups import compare_groups
-from explain.checks.fairness.identity_swaps import swapped
+from explain.checks.fairness.identity_swaps import compare_swaps
 from explain.checks.fairness.metrics import (
     CALIBRATION_GAP,
     FALSE_POSITIVE_RATE,
@@ -19,9 +19,9 @@ from explain.checks.fairness.metrics import (
     SWAP_FLIP_RATE,
     TRUE_POSITIVE_RATE,
 )
-from explain.checks.fairness.named_errors import wrongly_called
-from explain.checks.fairness.neutral_sentences import in_sentences
-from explain.record import Finding, MetricSpec, Section
+from explain.checks.fairness.named_errors import compare_errors
+from explain.checks.fairness.neutral_sentences import compare_sentences
+from explain.record import MetricSpec, Section, Sentence, join_sentences
 
 __all__ = ["FairnessCheck"]
 
@@ -30,13 +30,13 @@ MOST_FINDINGS = 5
 
 @dataclass(frozen=True, slots=True)
 class FairnessCheck:
-    """Neutral sentences and texts of the data with other words for people, and groups.
+    """Decisions on neutral sentences, on texts with other words for people, and on groups.
 
     Attributes
     ----------
     terms : mapping of str to sequence of str
-        Words or names of your own for groups of people, looked for and swapped beside those of
-        the list that comes with the package.
+        Your own words or names for groups of people. They are looked for and swapped in addition
+        to the list that comes with the package.
     favourable : str or None
         The label that people want to get; None tries every label.
     languages : sequence of str or None
@@ -66,29 +66,32 @@ class FairnessCheck:
         """Return what the model decides about people, by word and by group."""
         texts = [instance.parts for instance in context.instances]
         languages = tuple(self.languages or languages_of(texts))
-        wanted = outcomes(context, self.favourable)
+        compared = possible_decisions(context, self.favourable)
         sets = sentence_sets(languages, self.terms)
         single = all(len(parts) == 1 for parts in texts)
-        known = namings(languages, self.terms)
-        found = mentions(texts, known)
+        terms = identity_terms(languages, self.terms)
+        mentioned = mentions(texts, terms)
         by_word = [
-            in_sentences(context, sets, wanted) if single else Part(),
-            wrongly_called(context, found, wanted),
-            swapped(context, found, known, wanted, self.swaps) if self.swaps else Part(),
+            compare_sentences(context, sets, compared) if single else Part(),
+            compare_errors(context, mentioned, compared),
+            compare_swaps(context, mentioned, terms, compared, self.swaps)
+            if self.swaps
+            else Part(),
         ]
         whole = sum(by_word, compare_groups(context, self.favourable))
         if not (whole.tables or whole.measures):
             return not_measured(
                 self,
-                "no text names people by a word of the list, no group column was named, and "
-                "neutral sentences are single texts while the model reads pairs",
+                "no text contains a word for people from the list, no column of groups was named, "
+                "and neutral sentences are single texts, while the model reads pairs",
             )
         findings = significant_findings(whole.claims, MOST_FINDINGS)
-        n_naming = sum(map(bool, found))
         return Section(
             id=self.id,
             title=self.title,
-            summary=_summary(context, languages, n_naming, len(whole.claims), findings),
+            summary=_summary(
+                context, languages, sum(map(bool, mentioned)), len(whole.claims), len(findings)
+            ),
             measures=tuple(whole.measures),
             tables=tuple(whole.tables),
             figures=tuple(whole.figures),
@@ -101,18 +104,53 @@ def _summary(
     languages: tuple[str, ...],
     n_naming: int,
     n_claims: int,
-    findings: tuple[Finding, ...],
+    n_findings: int,
 ) -> str:
-    group = "No column of groups was named. "
-    if context.group is not None:
-        group = f"Groups are compared by the column {context.group}. "
-        if failed := len(context.unanswered):
-            group += (
-                f"{failed:,} of {failed + len(context.instances):,} rows got no answer; they count "
-                "in their groups, and got no decision. "
-            )
-    return (
-        f"{group}{n_naming:,} of {len(context.instances):,} texts name people by a first name or a "
-        f"word of the list ({', '.join(languages)}). Differences tested together: "
-        f"{n_claims:,}; beyond doubt, large and not said by another: {len(findings)}."
+    return join_sentences(
+        Sentence(
+            "We tested {tested} {tested:difference|differences} between people.", tested=n_claims
+        ),
+        _significance(n_claims, n_findings),
+        _grouping(context),
+        Sentence(
+            "{naming} of {n} {n:text names|texts name} people by a first name or a word of the "
+            "list ({languages:and}).",
+            naming=n_naming,
+            n=len(context.instances),
+            languages=languages,
+        ),
+    )
+
+
+def _significance(n_claims: int, n_findings: int) -> str:
+    if n_claims == 0:
+        return ""
+    if n_findings == 0:
+        return Sentence(
+            "{tested:It is not|None of them is} both statistically significant and large.",
+            tested=n_claims,
+        )
+    if n_claims == 1:
+        return "It is statistically significant and large, and reported as a finding."
+    return Sentence(
+        "{findings} of them {findings:is|are} statistically significant and large, and "
+        "{findings:is reported as a finding|are reported as findings}. Differences that say the "
+        "same are reported once.",
+        findings=n_findings,
+    )
+
+
+def _grouping(context: AuditContext) -> str:
+    if context.group is None:
+        return "No column of groups was named."
+    unanswered = len(context.unanswered)
+    failed = Sentence(
+        "{unanswered} of {n} {n:row|rows} got no answer; they count in their groups as rows "
+        "without a decision.",
+        unanswered=unanswered,
+        n=unanswered + len(context.instances),
+    )
+    return join_sentences(
+        Sentence("Groups are compared by the column {column}.", column=context.group),
+        failed if unanswered else "",
     )

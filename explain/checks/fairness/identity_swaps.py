@@ -1,4 +1,4 @@
-"""What a model decides about texts that name people: in neutral sentences, and in the data."""
+"""How decisions about texts of the data change with the word that names people."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,24 +15,18 @@ from explain.checks.base.intervention import Edit, intervene
 from explain.checks.base.part import Part
 from explain.checks.fairness.metrics import SWAP_FLIP_RATE
 from explain.checks.fairness.named_errors import FEWEST_TEXTS
-from explain.checks.fairness.neutral_sentences import (
-    DISCOVERY_LEVEL,
-    MOST_LISTED,
-    quoted_list,
-    topics_of,
-)
-from explain.record import Cell, Finding, Measure, Table
-from explain.record.wording import estimated, points
+from explain.checks.fairness.neutral_sentences import DISCOVERY_LEVEL, MOST_LISTED, topics_of
+from explain.record import Cell, Finding, Measure, Sentence, Table, join_sentences
 from explain.statistics.intervals import clustered_proportion, mean, proportion
 from explain.text.spans import Text, text_of
 
-__all__ = ["swapped"]
+__all__ = ["compare_swaps"]
 
 LARGE_BY_SWAP = 0.05
-"""Share of decisions that may hang on a name alone: more than one in twenty is no exception."""
+"""Share of decisions that may depend on a name alone: more than one in twenty is no exception."""
 
 SCREENED = 3
-"""Other words that are tried in each text first, to see which texts move at all."""
+"""Other words that are tried in each text first, to see which decisions change at all."""
 
 DRAWN = 2
 """Words of either side that are tried in each text of the second half."""
@@ -40,8 +34,8 @@ DRAWN = 2
 ABOUT_AS_MUCH = 0.8
 """Share of the largest variance that counts as equal to it."""
 
-MOST_MOVED = 1000
-"""Evaluations to try every word in the texts that move."""
+MOST_EVALUATIONS = 1000
+"""Evaluations to try every word in the texts whose decision changes."""
 
 NAMES_TRIED = (16, 40)
 """First names that are tried: at least, those of the data filled up from the list; and at most."""
@@ -55,65 +49,65 @@ class _Place:
     mention: Mention
 
 
-def swapped(
+def compare_swaps(
     context: AuditContext,
-    found: Sequence[Sequence[Mention]],
-    known: Sequence[IdentityTerm],
-    wanted: Sequence[Decision],
+    mentioned: Sequence[Sequence[Mention]],
+    terms: Sequence[IdentityTerm],
+    compared: Sequence[Decision],
     most: int,
 ) -> Part:
-    """Return what the decisions become when a word for people is swapped for another of its kind.
+    """Return how decisions change when a word for people is swapped for another of its kind.
 
     Parameters
     ----------
     context : AuditContext
         The audit.
-    found : sequence of sequences of Mention
+    mentioned : sequence of sequences of Mention
         Which words each instance holds.
-    known : sequence of IdentityTerm
+    terms : sequence of IdentityTerm
         All words.
-    wanted : sequence of Decision
+    compared : sequence of Decision
         The decisions.
     most : int
         Texts that are edited, of all kinds together.
     """
     places: dict[tuple[str, str], list[_Place]] = {}
-    for row, own in enumerate(found):
-        for mention in reversed(own):
-            kind = (mention.naming.kind, mention.naming.language)
+    for row, mentions in enumerate(mentioned):
+        for mention in reversed(mentions):
+            kind = (mention.term.kind, mention.term.language)
             here = places.setdefault(kind, [])
             if here and here[-1].row == row:
                 here.pop()
             here.append(_Place(row, mention))
-    kinds = {kind: own for kind, own in sorted(places.items()) if len(own) >= FEWEST_TEXTS}
+    kinds = {kind: texts for kind, texts in sorted(places.items()) if len(texts) >= FEWEST_TEXTS}
     parts = []
     for kind, texts in kinds.items():
         rng = context.rng(f"fairness, {' '.join(kind)}")
         choice = np.sort(rng.permutation(len(texts))[: max(FEWEST_TEXTS, most // len(kinds))])
-        namings = _candidates(kind, texts, known, rng)
-        if len(namings) > 1:
+        candidates = _candidates(kind, texts, terms, rng)
+        if len(candidates) > 1:
             drawn = [texts[i] for i in choice.tolist()]
-            swaps = _Swaps(context, kind[0], drawn, namings, wanted, rng)
-            parts.append(swaps.compare(MOST_MOVED // len(kinds)))
+            swaps = _Swaps(context, kind[0], drawn, candidates, compared, rng)
+            parts.append(swaps.compare(MOST_EVALUATIONS // len(kinds)))
     return sum(parts, Part())
 
 
 def _candidates(
     kind: tuple[str, str],
     places: Sequence[_Place],
-    known: Sequence[IdentityTerm],
+    terms: Sequence[IdentityTerm],
     rng: np.random.Generator,
 ) -> list[IdentityTerm]:
     """Return the words that stand in for one another: all, but of first names the data's own."""
-    own = [naming for naming in known if (naming.kind, naming.language) == kind]
+    of_kind = [term for term in terms if (term.kind, term.language) == kind]
     if kind[0] != NAMES:
-        return own
+        return of_kind
     least, most = NAMES_TRIED
-    counts = Counter(place.mention.naming for place in places)
-    used = [naming for naming, _ in counts.most_common(most)]
-    others = [naming for naming in own if naming not in counts]
-    more = rng.permutation(len(others))[: max(0, least - len(used))]
-    return sorted([*used, *(others[i] for i in more)], key=lambda naming: naming.name)
+    counts = Counter(place.mention.term for place in places)
+    used = [term for term, _ in counts.most_common(most)]
+    unused = [term for term in of_kind if term not in counts]
+    more = rng.permutation(len(unused))[: max(0, least - len(used))]
+    return sorted([*used, *(unused[i] for i in more)], key=lambda term: term.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,30 +117,29 @@ class _Swaps:
     context: AuditContext
     kind: str
     places: Sequence[_Place]
-    namings: Sequence[IdentityTerm]
-    wanted: Sequence[Decision]
+    terms: Sequence[IdentityTerm]
+    compared: Sequence[Decision]
     rng: np.random.Generator
 
-    def compare(self, most_moved: int) -> Part:
-        """Return how many labels the swaps flip, and which words a decision hangs on."""
+    def compare(self, most_evaluations: int) -> Part:
+        """Return how many labels the swaps flip, and which words a decision depends on."""
         n = len(self.places)
-        drawn = [(i, self._others(i, SCREENED)) for i in range(n)]
+        drawn = [(i, self._other_terms(i, SCREENED)) for i in range(n)]
         edits: list[Edit] = [
-            (self.places[i].row, self._text(i, k)) for i, others in drawn for k in others
+            (self.places[i].row, self._text(i, k)) for i, other_terms in drawn for k in other_terms
         ]
-        done = intervene(self.context, {self.kind: edits})[self.kind]
+        edited = intervene(self.context, {self.kind: edits})[self.kind]
         measures: tuple[Measure, ...] = ()
         if self.context.model.task != "regression":
-            measures = (done.flip_rate(SWAP_FLIP_RATE.name(kind=self.kind)),)
+            measures = (edited.flip_rate(SWAP_FLIP_RATE.name(kind=self.kind)),)
         first = self.rng.permutation(n) < n // 2
-        tried = self._made([(i, k) for i, others in drawn for k in others])
-        moved = self._moved(tried.reshape(n, -1, len(self.wanted)))
-        movable = np.flatnonzero(moved & first)
-        movable = movable[: max(1, most_moved // len(self.namings))]
-        if not len(movable):
+        made_first = self._made([(i, k) for i, other_terms in drawn for k in other_terms])
+        sensitive = self._sensitive(made_first.reshape(n, -1, len(self.compared)))
+        rows = np.flatnonzero(sensitive & first)[: max(1, most_evaluations // len(self.terms))]
+        if not len(rows):
             return Part(measures=measures)
-        every = [(int(i), k) for i in movable for k in range(len(self.namings))]
-        made = self._made(every).reshape(len(movable), len(self.namings), len(self.wanted))
+        trials = [(int(i), k) for i in rows for k in range(len(self.terms))]
+        made = self._made(trials).reshape(len(rows), len(self.terms), len(self.compared))
         rates = np.nan_to_num(np.nanmean(made, axis=0))
         tops, gaps = _tops(rates)
         k = self._most_affected(gaps, tops)
@@ -159,41 +152,42 @@ class _Swaps:
         return Part(measures=measures, tables=tables, claims=(claim,))
 
     def _most_affected(self, between: NDArray[np.float64], tops: NDArray[np.bool_]) -> int:
-        """Return the decision that hangs most on the words.
+        """Return the decision that depends most on the words.
 
-        What moves a text to one label moves it away from another. Of decisions that hang about as
-        much on the words that is taken which falls on fewer words, and then on more of the data.
+        What brings a text to one label takes it from another. Of decisions that depend about as
+        much on the words, take the one that falls on fewer words, and then on more of the data.
         """
         most = np.flatnonzero(between >= ABOUT_AS_MUCH * between.max())
-        overall = decisions(self.context, self.context.scores, self.wanted).mean(axis=0)
+        overall = decisions(self.context, self.context.scores, self.compared).mean(axis=0)
         return int(min(most, key=lambda k: (tops[:, k].sum(), -overall[k], k)))
 
-    def _others(self, i: int, count: int) -> list[int]:
+    def _other_terms(self, i: int, count: int) -> list[int]:
         """Return other words than that of a text, drawn at random."""
-        others = [k for k, own in enumerate(self.namings) if own != self.places[i].mention.naming]
-        return [others[j] for j in self.rng.permutation(len(others))[:count]]
+        there = self.places[i].mention.term
+        other_terms = [k for k, term in enumerate(self.terms) if term != there]
+        return [other_terms[j] for j in self.rng.permutation(len(other_terms))[:count]]
 
-    def _text(self, i: int, naming: int) -> Text:
+    def _text(self, i: int, term: int) -> Text:
         """Return a text with another word."""
-        place, words = self.places[i], self.namings[naming].words
+        place, words = self.places[i], self.terms[term].words
         word = words[i % len(words)]
-        return text_of(swap(self.context.instances[place.row].parts, place.mention.written, word))
+        return text_of(swap(self.context.instances[place.row].parts, place.mention.surface, word))
 
     def _made(self, trials: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
-        """Return the decisions on texts with other words, shape (n_trials, n_outcomes)."""
+        """Return the decisions on texts with other words, shape (n_trials, n_decisions)."""
         texts = [self._text(i, k) for i, k in trials]
-        return decisions(self.context, self.context.score(texts), self.wanted)
+        return decisions(self.context, self.context.score(texts), self.compared)
 
-    def _moved(self, tried: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return in which texts another word made another decision."""
+    def _sensitive(self, made: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return in which texts another word led to another decision."""
         rows = [place.row for place in self.places]
-        before = decisions(self.context, self.context.scores[rows], self.wanted)[:, None]
-        return np.asarray(((tried != before) & ~np.isnan(tried)).any(axis=(1, 2)))
+        before = decisions(self.context, self.context.scores[rows], self.compared)[:, None]
+        return np.asarray(((made != before) & ~np.isnan(made)).any(axis=(1, 2)))
 
     def _confirm(
         self, k: int, top: NDArray[np.bool_], texts: NDArray[np.int64]
     ) -> tuple[TestedClaim, Table] | None:
-        """Return whether a decision hangs on the chosen words, in texts not used to choose them."""
+        """Return whether a decision depends on the chosen words, in texts not used for choosing."""
         sides = [np.flatnonzero(top), np.flatnonzero(~top)]
         drawn = [
             [(int(i), int(j)) for i in texts for j in self.rng.permutation(side)[:DRAWN]]
@@ -208,55 +202,80 @@ class _Swaps:
         if good.sum() < 2:
             return None
         texts, with_top, with_rest = texts[good], with_top[good], with_rest[good]
+        claim = self._claim(k, sides, texts, with_top, with_rest, drawn[1])
+        return claim, self._per_prediction(self.compared[k], texts, with_top, with_rest)
+
+    def _claim(
+        self,
+        k: int,
+        sides: Sequence[NDArray[np.int64]],
+        texts: NDArray[np.int64],
+        with_top: NDArray[np.float64],
+        with_rest: NDArray[np.float64],
+        rest_trials: Sequence[tuple[int, int]],
+    ) -> TestedClaim:
+        """Return the claim that a decision depends on the words of the first side."""
         gaps = with_top.mean(axis=1) - with_rest.mean(axis=1)
         change = mean("change by the word", gaps.tolist(), "proportion")
-        one, rest = (
+        share, rest = (
             clustered_proportion(name, hits.ravel() == 1, np.repeat(texts, hits.shape[1]))
             for name, hits in (("with these words", with_top), ("with the others", with_rest))
         )
-        outcome = self.wanted[k]
-        names = [[self.namings[j].name for j in side.tolist()] for side in sides]
-        examples = texts[np.argsort(-gaps, kind="stable")[:3]]
-        turned = set(texts[gaps > 0].tolist())
-        other = self._instead(k, [trial for trial in drawn[1] if trial[0] in turned])
+        decision = self.compared[k]
+        names, other_names = ([self.terms[j].name for j in side.tolist()] for side in sides)
+        examples = texts[np.argsort(-gaps, kind="stable")[:3]].tolist()
+        changed = set(texts[gaps > 0].tolist())
         finding = Finding(
-            claim=f"The same texts are {outcome.verb} in {estimated(one)} of the cases with "
-            f"{quoted_list(names[0])} in them and in {estimated(rest)} with "
-            f"{quoted_list(names[1])}{other}: "
-            f"by the word alone ({self.kind}) the share changes by {points(change)} "
-            f"(n = {change.n:,} texts).",
+            claim=join_sentences(
+                Sentence(
+                    "Changing only the {kind} changes the decision. With {names:quoted-or}, "
+                    "{share} of {change.n} {change.n:text|texts} are {decision}; with "
+                    "{other_names:quoted-or}, the same texts are in {rest} of the cases "
+                    "(difference {change:points}).",
+                    kind=self.kind,
+                    names=names,
+                    share=share,
+                    decision=decision.verb,
+                    other_names=other_names,
+                    rest=rest,
+                    change=change,
+                ),
+                self._instead(k, [trial for trial in rest_trials if trial[0] in changed]),
+            ),
             severity="critical",
             measure=change,
             evidence=(
                 "fairness",
-                *(self.context.instances[self.places[i].row].id for i in examples.tolist()),
+                *(self.context.instances[self.places[i].row].id for i in examples),
             ),
             suggestion="Replace words for people by a placeholder before the model reads a text, "
-            "or train it on texts in which they are swapped.",
+            "or train it on texts in which these words are swapped.",
         )
-        claim = TestedClaim(
+        return TestedClaim(
             _one_sided(gaps),
             change.lower is not None and change.lower > LARGE_BY_SWAP,
-            (f"{self.kind} swapped", *topics_of(outcome, names[0])),
+            (f"{self.kind} swapped", *topics_of(decision, names)),
             finding,
         )
-        return claim, self._by_label(outcome, texts, with_top, with_rest)
 
     def _instead(self, k: int, trials: Sequence[tuple[int, int]]) -> str:
-        """Return what texts that the chosen words turn mostly are with the others."""
+        """Return how texts that the chosen words change are mostly classified with the others."""
         labels = self.context.model.labels
         if self.context.model.task != "single_label" or len(labels) == 2:
             return ""
         scores = self.context.score([self._text(i, j) for i, j in trials])
-        called = Counter(scores.argmax(axis=1).tolist())
-        called.pop(self.wanted[k].column, None)
-        if not called:
+        counts = Counter(scores.argmax(axis=1).tolist())
+        counts.pop(self.compared[k].column, None)
+        if not counts:
             return ""
-        return f" (those that change are mostly {labels[called.most_common(1)[0][0]]} then)"
+        return Sentence(
+            "The texts that change are then mostly classified as {label:quoted}.",
+            label=labels[counts.most_common(1)[0][0]],
+        )
 
-    def _by_label(
+    def _per_prediction(
         self,
-        outcome: Decision,
+        decision: Decision,
         texts: NDArray[np.int64],
         with_top: NDArray[np.float64],
         with_rest: NDArray[np.float64],
@@ -265,38 +284,55 @@ class _Swaps:
         predicted = np.array([self.context.instances[self.places[i].row].predicted for i in texts])
         rows: list[tuple[Cell, ...]] = []
         for label in self.context.model.labels:
-            own = predicted == label
-            if own.any():
+            alike = predicted == label
+            if alike.any():
                 shares = (
                     clustered_proportion(
-                        name, hits[own].ravel() == 1, np.repeat(texts[own], hits.shape[1])
+                        name, hits[alike].ravel() == 1, np.repeat(texts[alike], hits.shape[1])
                     )
-                    for name, hits in (("with", with_top), ("without", with_rest))
+                    for name, hits in (
+                        ("with these words", with_top),
+                        ("with the others", with_rest),
+                    )
                 )
-                rows.append((label, int(own.sum()), *shares))
+                rows.append((label, int(alike.sum()), *shares))
         return Table(
-            title=f"Texts {outcome.verb}, by {self.kind} and by what is predicted as they are",
-            columns=("predicted as it is", "texts", "with the words that do", "with the others"),
+            title=Sentence(
+                "Texts {decision}, by {kind} and by the prediction for the original text",
+                decision=decision.verb,
+                kind=self.kind,
+            ),
+            columns=("original prediction", "texts", "with the chosen words", "with the others"),
             rows=tuple(rows[:MOST_LISTED]),
-            note="Texts that were not used to choose the words. Those that do are marked in the "
-            "next table.",
+            note="Only texts that were not used to choose the words. The chosen words are marked "
+            "in the next table.",
         )
 
     def _table(self, k: int, made: NDArray[np.float64], top: NDArray[np.bool_]) -> Table:
-        """Return how often the decision falls with each word, in the texts that move at all."""
-        known = ~np.isnan(made)
+        """Return how often the decision falls with each word, in the texts that change at all."""
+        answered = ~np.isnan(made)
         rates = [
-            proportion(f"{naming.name}", int(np.nansum(made[:, j])), int(known[:, j].sum()))
-            for j, naming in enumerate(self.namings)
+            proportion(
+                Sentence("share with {word}", word=term.name),
+                int(np.nansum(made[:, j])),
+                int(answered[:, j].sum()),
+            )
+            for j, term in enumerate(self.terms)
         ]
         order = sorted(range(len(rates)), key=lambda j: (-(rates[j].value or 0), j))
         return Table(
-            title=f"Texts {self.wanted[k].verb}, by {self.kind}",
+            title=Sentence(
+                "Texts {decision}, by {kind}", decision=self.compared[k].verb, kind=self.kind
+            ),
             columns=(self.kind, "share", "chosen"),
-            rows=tuple((self.namings[j].name, rates[j], "yes" if top[j] else "") for j in order),
-            note=f"Each word in the same {len(made)} texts, which are those of the first half that "
-            "change with some word; shares over all texts are lower. The chosen words differ most "
-            "from the others; whether the decision hangs on them is measured on the second half.",
+            rows=tuple((self.terms[j].name, rates[j], "yes" if top[j] else "") for j in order),
+            note=Sentence(
+                "Each word stands in the same {n} {n:text|texts}: those of the first half whose "
+                "decision changes with some word. Shares over all texts are lower. The chosen "
+                "words differ most from the others; whether the decision depends on them is "
+                "measured on the second half.",
+                n=len(made),
+            ),
         )
 
 
@@ -305,14 +341,14 @@ def _tops(rates: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.flo
 
     Parameters
     ----------
-    rates : array, shape (n_words, n_outcomes)
+    rates : array, shape (n_words, n_decisions)
         Share of the texts in which each word leads to each decision.
 
     Returns
     -------
-    top : array, shape (n_words, n_outcomes), bool
+    top : array, shape (n_words, n_decisions), bool
         The side with the higher rates, of the split with the largest variance between its sides.
-    between : array, shape (n_outcomes,)
+    between : array, shape (n_decisions,)
         That variance.
     """
     ordered = np.sort(rates, axis=0)

@@ -1,24 +1,27 @@
-"""Which decisions the given labels call right."""
+"""Which decisions are right by the labels in the data."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.checks.base import AuditContext
+from explain.checks.base import AuditContext, TableRow
 from explain.checks.base.decisions import Decision
 
 __all__ = ["should_be"]
 
 
-def should_be(context: AuditContext, wanted: Sequence[Decision]) -> NDArray[np.float64]:
-    """Return which decisions would be right, shape (n_instances, n_outcomes), NaN if unknown."""
-    given = [i.given if i.label is None else (i.label,) for i in context.instances]
-    given += [row.labels for row in context.unanswered]
-    found = np.full((len(given), len(wanted)), np.nan)
+def should_be(context: AuditContext, compared: Sequence[Decision]) -> NDArray[np.float64]:
+    """Return which decisions would be right, shape (n_rows, n_decisions), NaN if unknown.
+
+    The rows that the model answered come first, and then those without an answer.
+    """
+    rows: list[TableRow] = [*context.instances, *context.unanswered]
+    row_labels = [row.labels for row in rows]
+    right = np.full((len(row_labels), len(compared)), np.nan)
     if context.model.task == "regression":
-        return found
-    for i, labels in enumerate(given):
+        return right
+    for i, labels in enumerate(row_labels):
         if labels is not None:
-            found[i] = [(outcome.label in labels) == outcome.holds for outcome in wanted]
-    return found
+            right[i] = [(decision.label in labels) == decision.holds for decision in compared]
+    return right

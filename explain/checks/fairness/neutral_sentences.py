@@ -9,20 +9,19 @@ from explain.checks.base import AuditContext
 from explain.checks.base.decisions import Decision, TestedClaim, decisions, difference
 from explain.checks.base.identity_terms import SentenceSet
 from explain.checks.base.part import Part
-from explain.record import Cell, Finding, IntervalsFigure, Measure, Table
-from explain.record.wording import estimated, listed
+from explain.record import Cell, Finding, IntervalsFigure, Measure, Sentence, Table
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import clustered_proportion, proportion
 
-__all__ = ["DISCOVERY_LEVEL", "MOST_LISTED", "in_sentences", "quoted_list", "topics_of"]
+__all__ = ["DISCOVERY_LEVEL", "MOST_LISTED", "compare_sentences", "topics_of"]
 
 DISCOVERY_LEVEL = 0.05
 """Share of chance discoveries in the first half of the data; the second half confirms or not."""
 
 LARGE_IN_SENTENCES = 0.2
-"""Share of neutral sentences that a word may turn. They are unlike the texts of most models, which
-then answer by trifles; a fifth of them is more than that."""
+"""Share of neutral sentences whose decision a word may change. They are unlike the texts of most
+models, which then answer by trifles; a fifth of them is more than that."""
 
 SETTLED = 2 / 3
 """Share of the neutral sentences that get one label for a difference between words to be a finding.
@@ -37,61 +36,63 @@ MOST_TOPICS = 4
 """Labels of which all words are listed."""
 
 
-def in_sentences(
-    context: AuditContext, sets: Sequence[SentenceSet], wanted: Sequence[Decision]
+def compare_sentences(
+    context: AuditContext, sets: Sequence[SentenceSet], compared: Sequence[Decision]
 ) -> Part:
     """Return how often each decision falls on neutral sentences with each word.
 
     The words that stand out are found in half of the sentences and measured in the other half.
     """
-    parts = [_in_language(context, own, wanted) for own in sets]
-    return sum(parts, Part())
+    return sum((_in_language(context, sentences, compared) for sentences in sets), Part())
 
 
-def _in_language(context: AuditContext, sentences: SentenceSet, wanted: Sequence[Decision]) -> Part:
+def _in_language(
+    context: AuditContext, sentences: SentenceSet, compared: Sequence[Decision]
+) -> Part:
     rng = context.rng(f"fairness, {sentences.language}")
     texts, owner, template = zip(*_filled(sentences), strict=True)
-    made = decisions(context, context.score(texts), wanted)
+    made = decisions(context, context.score(texts), compared)
     good = ~np.isnan(made).any(axis=1)
     owners, templates, made = np.array(owner)[good], np.array(template)[good], made[good]
     first = rng.permutation(len(sentences.templates)) < len(sentences.templates) // 2
-    known = first[templates]
-    n_namings = len(sentences.namings)
-    found = _outstanding(*_tally(made[known], owners[known], n_namings))
-    hits, n = _tally(made, owners, n_namings)
+    in_first = first[templates]
+    n_terms = len(sentences.terms)
+    outstanding = _outstanding(*_tally(made[in_first], owners[in_first], n_terms))
+    hits, n = _tally(made, owners, n_terms)
     claims = [
-        _of_sentences(
+        _claim(
             sentences,
-            outcome,
-            np.flatnonzero(found[:, k]),
-            made[~known, k],
-            owners[~known],
-            templates[~known],
+            decision,
+            np.flatnonzero(outstanding[:, k]),
+            made[~in_first, k],
+            owners[~in_first],
+            templates[~in_first],
         )
-        for k, outcome in enumerate(wanted)
-        if found[:, k].any()
+        for k, decision in enumerate(compared)
+        if outstanding[:, k].any()
     ]
     settled = context.model.task != "single_label" or made.mean(axis=0).max() >= SETTLED
-    names = [naming.name for naming in sentences.namings]
     shares = {
         k: [
-            proportion(f"share {outcome.verb}", int(hits[i, k]), int(n[i, 0]), f"naming {names[i]}")
-            for i in range(n_namings)
+            proportion(
+                Sentence("share {decision}", decision=decision.verb),
+                int(hits[i, k]),
+                int(n[i, 0]),
+                f"word = {term.name}",
+            )
+            for i, term in enumerate(sentences.terms)
         ]
-        for k, outcome in enumerate(wanted)
+        for k, decision in enumerate(compared)
     }
-    moved = [k for k in shares if 0 < hits[:, k].sum() < n.sum() or len(wanted) <= 2]
+    varying = [k for k in shares if 0 < hits[:, k].sum() < n.sum() or len(compared) <= 2]
     spread = (hits / np.maximum(n, 1)).std(axis=0)
-    listed_outcomes = sorted(moved, key=lambda k: (-spread[k], k))[:MOST_TOPICS]
-    tables = [
-        _sentence_table(sentences, wanted[k], shares[k], hits[:, k], n[:, 0])
-        for k in listed_outcomes
-    ]
+    shown = sorted(varying, key=lambda k: (-spread[k], k))[:MOST_TOPICS]
+    tables = [_table(sentences, compared[k], shares[k], hits[:, k], n[:, 0]) for k in shown]
     figures = [
-        _sentence_figure(
-            sentences.language, wanted[k], shares[k], float(hits[:, k].sum() / max(n.sum(), 1))
+        _figure(
+            sentences.language, compared[k], shares[k], float(hits[:, k].sum() / max(n.sum(), 1))
         )
-        for k in listed_outcomes[:1]
+        for k in shown[:1]
     ]
     return Part(
         tables=tuple(tables), figures=tuple(figures), claims=tuple(claims) if settled else ()
@@ -113,62 +114,73 @@ def _outstanding(hits: NDArray[np.float64], n: NDArray[np.float64]) -> NDArray[n
     return benjamini_hochberg(p) <= DISCOVERY_LEVEL
 
 
-def _of_sentences(
+def _claim(
     sentences: SentenceSet,
-    outcome: Decision,
+    decision: Decision,
     chosen: NDArray[np.int64],
     made: NDArray[np.float64],
     owners: NDArray[np.int64],
     templates: NDArray[np.int64],
 ) -> TestedClaim:
     """Return the claim that neutral sentences with the chosen words are treated differently."""
-    own = np.isin(owners, chosen)
-    names = [sentences.namings[i].name for i in chosen.tolist()]
-    one = clustered_proportion("share with these words", made[own] == 1, templates[own])
-    rest = clustered_proportion("share with other words", made[~own] == 1, templates[~own])
-    gap = difference(one, rest, "difference")
-    p = fisher(*map(np.array, (made[own].sum(), own.sum(), made.sum(), len(made))))
+    named = np.isin(owners, chosen)
+    names = [sentences.terms[i].name for i in chosen.tolist()]
+    share = clustered_proportion("share with these words", made[named] == 1, templates[named])
+    rest = clustered_proportion("share with other words", made[~named] == 1, templates[~named])
+    gap = difference(share, rest, "difference")
+    p = fisher(made[named].sum(), named.sum(), made.sum(), len(made))
     return TestedClaim(
         float(p),
         gap.lower is not None and gap.lower > LARGE_IN_SENTENCES,
-        topics_of(outcome, names),
+        topics_of(decision, names),
         Finding(
-            claim=f"Of neutral sentences that call people {quoted_list(names)}, {estimated(one)} "
-            f"are {outcome.verb}; of the same sentences with other words for people "
-            f"{estimated(rest)} (n = {int(own.sum()):,} and {int((~own).sum()):,} sentences).",
+            claim=Sentence(
+                "Neutral sentences that name people as {words:quoted-or} are {decision} more often "
+                "than the same sentences with other words: {share} of {n} {n:sentence|sentences}, "
+                "and {rest} of {n_rest}.",
+                words=names,
+                decision=decision.verb,
+                share=share,
+                n=int(named.sum()),
+                rest=rest,
+                n_rest=int((~named).sum()),
+            ),
             severity="critical",
-            measure=one,
+            measure=share,
             evidence=("fairness",),
-            suggestion="Add harmless training texts that name these people, or have sentences "
-            "with these words decided by a person.",
+            suggestion="Add harmless training texts that name these people, or let a person decide "
+            "about sentences with these words.",
         ),
     )
 
 
 def _filled(sentences: SentenceSet) -> Iterator[tuple[str, int, int]]:
-    """Yield each sentence with each word, and the numbers of its naming and of its template."""
+    """Yield each sentence with each word, and the numbers of its term and of its template."""
     for t, pattern in enumerate(sentences.templates):
-        for k, naming in enumerate(sentences.namings):
-            for word in naming.words:
+        for k, term in enumerate(sentences.terms):
+            for word in term.words:
                 yield pattern.format(word), k, t
 
 
-def _sentence_figure(
-    language: str, outcome: Decision, shares: Sequence[Measure], overall: float
+def _figure(
+    language: str, decision: Decision, shares: Sequence[Measure], overall: float
 ) -> IntervalsFigure:
     return IntervalsFigure(
-        title=f"Neutral sentences {outcome.verb} ({language})",
-        description=f"Share of the neutral sentences with each of the {MOST_DRAWN} words that "
-        "have most of them, with its 95 % interval.",
+        title=_title(language, decision),
+        description=Sentence(
+            "Share of the neutral sentences with each word, with its 95 % interval; up to {most} "
+            "words with the highest shares.",
+            most=MOST_DRAWN,
+        ),
         measures=tuple(sorted(shares, key=lambda m: -(m.value or 0))[:MOST_DRAWN]),
         reference=overall,
         reference_label="all words",
     )
 
 
-def _sentence_table(
+def _table(
     sentences: SentenceSet,
-    outcome: Decision,
+    decision: Decision,
     shares: Sequence[Measure],
     hits: NDArray[np.float64],
     n: NDArray[np.float64],
@@ -177,31 +189,31 @@ def _sentence_table(
     cells: list[tuple[Cell, ...]] = []
     for i in order[:MOST_LISTED]:
         rest = proportion("other words", int(hits.sum() - hits[i]), int(n.sum() - n[i]))
-        naming = sentences.namings[i]
+        term = sentences.terms[i]
         cells.append(
-            (naming.kind, naming.name, shares[i], rest, difference(shares[i], rest, "difference"))
+            (term.kind, term.name, shares[i], rest, difference(shares[i], rest, "difference"))
         )
     return Table(
-        title=f"Neutral sentences {outcome.verb} ({sentences.language})",
-        columns=(
-            "kind",
-            "word",
-            "share of its sentences",
-            "of those with other words",
-            "difference",
-        ),
+        title=_title(sentences.language, decision),
+        columns=("kind", "word", "share of its sentences", "share with other words", "difference"),
         rows=tuple(cells),
-        note=f"{len(cells)} of {len(shares)} words, those with the highest share first; each "
-        f"stands in {len(sentences.templates)} sentences such as "
-        f"“{sentences.templates[0].format(sentences.namings[0].words[0])}”.",
+        note=Sentence(
+            "{shown} of {n} words, the highest share first. Each stands in {templates} "
+            "{templates:sentence|sentences}, for example {example:quoted}.",
+            shown=len(cells),
+            n=len(shares),
+            templates=len(sentences.templates),
+            example=sentences.templates[0].format(sentences.terms[0].words[0]),
+        ),
     )
 
 
-def topics_of(outcome: Decision, names: Sequence[str]) -> tuple[str, ...]:
+def _title(language: str, decision: Decision) -> str:
+    return Sentence(
+        "Neutral sentences {decision} ({language})", decision=decision.verb, language=language
+    )
+
+
+def topics_of(decision: Decision, names: Sequence[str]) -> tuple[str, ...]:
     """Return what a claim on some names is about, for each of them."""
-    return tuple(f"{outcome.name}: {name}" for name in names)
-
-
-def quoted_list(names: Sequence[str]) -> str:
-    """Return names in quotation marks, as a list in a sentence."""
-    return listed([f"“{name}”" for name in names])
+    return tuple(f"{decision.name}: {name}" for name in names)

@@ -9,8 +9,7 @@ from scipy.stats.contingency import relative_risk
 
 from explain.checks.base.decisions import Decision
 from explain.checks.fairness.metrics import FALSE_NEGATIVE_RATE, IMPACT_RATIO
-from explain.record import Measure
-from explain.record.wording import percent
+from explain.record import Measure, Sentence
 from explain.statistics.bootstrap import CONFIDENCE
 from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import proportion
@@ -23,13 +22,13 @@ __all__ = [
     "Rates",
     "count_of",
     "due_decisions",
+    "entirely_above",
+    "entirely_below",
     "four_fifths_verdict",
+    "higher_share_p_value",
     "hits_of",
     "impact_ratio",
     "misses_of",
-    "more_frequent",
-    "most_above",
-    "most_below",
     "ratio_of",
     "ratio_sentence",
 ]
@@ -78,7 +77,7 @@ Shares: TypeAlias = dict[int, Measure]
 """A rate of each group, by its number."""
 
 Rates: TypeAlias = tuple[Shares, Shares]
-"""A rate of each group, and that of all others."""
+"""A rate of each group, and that of all other rows."""
 
 
 def hits_of(_: object, hits: "pd.Series[bool]") -> int:
@@ -86,26 +85,33 @@ def hits_of(_: object, hits: "pd.Series[bool]") -> int:
     return int(hits.sum())
 
 
-def more_frequent(own: Measure, rest: Measure) -> float:
-    """Return the p-value of hits being no more frequent in a group than in the others."""
-    hits, n, others, m = count_of(own), own.n, count_of(rest), rest.n
+def higher_share_p_value(share: Measure, rest: Measure) -> float:
+    """Return the p-value of hits being no more frequent in a group than in the other rows."""
+    hits, n, rest_hits, m = count_of(share), share.n, count_of(rest), rest.n
     if not n or not m:
         return 1.0
-    return float(fisher(*map(np.array, (hits, n, hits + others, n + m))))
+    return float(fisher(hits, n, hits + rest_hits, n + m))
 
 
-def misses_of(rates: Rates) -> Rates:
-    """Return the complements of all rates."""
-    groups, others = ({g: _complement(share) for g, share in part.items()} for part in rates)
-    return groups, others
+def misses_of(rates: Rates, decision: Decision) -> Rates:
+    """Return the complements of true-positive rates."""
+    name = FALSE_NEGATIVE_RATE.name(outcome=decision.name)
+    groups, rest = (
+        {
+            g: proportion(name, share.n - count_of(share), share.n, share.slice)
+            for g, share in part.items()
+        }
+        for part in rates
+    )
+    return groups, rest
 
 
-def most_above(measure: Measure, size: float) -> bool:
+def entirely_above(measure: Measure, size: float) -> bool:
     """Tell whether a whole interval lies above a size."""
     return measure.lower is not None and measure.lower > size
 
 
-def most_below(measure: Measure, size: float) -> bool:
+def entirely_below(measure: Measure, size: float) -> bool:
     """Tell whether a whole interval lies below a size."""
     return measure.upper is not None and measure.upper < size
 
@@ -115,39 +121,32 @@ def count_of(share: Measure) -> int:
     return round((share.value or 0) * share.n)
 
 
-def ratio_of(one: Measure, most: Measure, outcome: Decision) -> Measure:
+def ratio_of(share: Measure, most: Measure, decision: Decision) -> Measure:
     """Return the ratio of two selection rates."""
-    name = IMPACT_RATIO.name(outcome=outcome.name)
-    return impact_ratio(count_of(one), one.n, count_of(most), most.n, name, one.slice)
-
-
-def _complement(share: Measure) -> Measure:
-    name = FALSE_NEGATIVE_RATE.name(**share.of)
-    return proportion(name, share.n - count_of(share), share.n, share.slice)
+    name = IMPACT_RATIO.name(outcome=decision.name)
+    return impact_ratio(count_of(share), share.n, count_of(most), most.n, name, share.slice)
 
 
 def ratio_sentence(ratio: Measure) -> str:
     """Say what a ratio is, if it could be measured."""
     if ratio.value is None:
         return ""
-    return (
-        f" The impact ratio of the others against them is {ratio.value:.2f} "
-        f"[{ratio.lower:.2f}, {ratio.upper:.2f}]."
-    )
+    return Sentence("The impact ratio of the other texts to these is {ratio:.2f}.", ratio=ratio)
 
 
 def four_fifths_verdict(ratio: Measure) -> str:
-    """Tell whether a ratio lies below four fifths, and how surely."""
+    """Tell whether a ratio lies below four fifths, or whether that is unclear."""
     if ratio.value is None or ratio.upper is None or ratio.value >= FOUR_FIFTHS:
         return "no"
-    return "beyond doubt" if ratio.upper < FOUR_FIFTHS else "perhaps: the interval reaches above"
+    return "yes" if ratio.upper < FOUR_FIFTHS else "unclear: the interval reaches above"
 
 
-def due_decisions(right: NDArray[np.float64], own: NDArray[np.bool_]) -> str:
-    """Return what the given labels say of the shares of a group and of the others."""
-    if np.isnan(right[own]).all() or np.isnan(right[~own]).all():
+def due_decisions(right: NDArray[np.float64], members: NDArray[np.bool_]) -> str:
+    """Return what the labels say of the shares of a group and of the other rows."""
+    if np.isnan(right[members]).all() or np.isnan(right[~members]).all():
         return ""
-    return (
-        f" By the given labels it should be {percent(float(np.nanmean(right[own])))} and "
-        f"{percent(float(np.nanmean(right[~own])))}."
+    return Sentence(
+        "By the labels in the data, it should be {due:percent} and {due_elsewhere:percent}.",
+        due=float(np.nanmean(right[members])),
+        due_elsewhere=float(np.nanmean(right[~members])),
     )

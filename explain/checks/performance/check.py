@@ -35,7 +35,7 @@ from explain.checks.performance.metrics import (
     RECALL,
     SPEARMAN,
 )
-from explain.checks.performance.per_class import MOST_DRAWN, ByLabel
+from explain.checks.performance.per_class import MOST_DRAWN, PerClass
 from explain.checks.performance.roc import ranking_measures
 from explain.record import (
     ConfusionFigure,
@@ -44,9 +44,10 @@ from explain.record import (
     Measure,
     MetricSpec,
     Section,
+    Sentence,
     Table,
+    join_sentences,
 )
-from explain.record.wording import estimated, percent
 from explain.statistics.intervals import proportion
 
 __all__ = [
@@ -104,60 +105,64 @@ class PerformanceCheck:
 
 
 def _single_label(check: Check, sample: LabelledRows) -> Section:
-    context, labels, answered = sample.context, sample.context.model.labels, sample.answered
-    given, predicted = context.given[sample.rows], context.predicted[sample.rows]
-    by_label = ByLabel(sample, sample.called)
+    context, labels, answered = sample.context, sample.context.model.labels, sample.answered_rows
+    per_class = PerClass(sample, sample.predicted)
     accuracy = sample.share(ACCURACY.title, sample.right)
-    rivals = baseline_model.rivals(sample)
-    counts = confusion_counts(given, predicted, len(labels))
+    baselines = baseline_model.baselines(sample)
+    counts = confusion_counts(
+        context.labels[sample.rows], context.predicted[sample.rows], len(labels)
+    )
     swapped = swapped_labels(check.id, labels, counts)
-    f1 = by_label.measure(MACRO_F1.title, macro_f1_of)
+    f1 = per_class.measure(MACRO_F1.title, macro_f1_of)
     if _too_sparse(len(labels), len(sample)):
         f1 = f1.model_copy(update={"lower": None, "upper": None, "method": None})
     many = len(labels) > MOST_DRAWN
     return Section(
         id=check.id,
         title=check.title,
-        summary=_summary(accuracy, rivals[0].share, len(sample), len(labels))
-        + sample.note()
-        + _without_failures(sample),
+        summary=join_sentences(
+            _summary(accuracy, baselines[0].accuracy, len(sample), len(labels)),
+            sample.note(),
+            _without_failures(sample),
+        ),
         measures=(
             accuracy,
             f1,
-            by_label.measure(MATTHEWS.title, matthews_of),
+            per_class.measure(MATTHEWS.title, matthews_of),
             *ranking_measures(
                 context.probabilities[sample.rows], answered.truth, answered.clusters
             ),
-            *(rival.share for rival in rivals),
+            *(baseline.accuracy for baseline in baselines),
         ),
         figures=(
-            by_label.figure(accuracy),
+            per_class.figure(accuracy),
             *(() if many else (_confusion_figure(labels, counts),)),
         ),
         tables=(
-            baseline_model.table(rivals),
+            baseline_model.table(baselines),
             *([_confusions(sample.instances)] if many else []),
-            by_label.table(),
+            per_class.table(),
             _worst_errors(sample.instances),
         ),
-        # Two exchanged labels alone make a model worse than any other: that is not said again.
+        # Two exchanged labels alone make a model worse than any other: one finding is enough.
         findings=(
             *(
                 swapped
-                or (baseline_model.findings(check.id, accuracy, rivals) if len(answered) else ())
+                or (baseline_model.findings(check.id, accuracy, baselines) if len(answered) else ())
             ),
-            *dead_labels(check.id, labels, *ByLabel(answered, answered.called).totals),
+            *dead_labels(check.id, labels, *PerClass(answered, answered.predicted).totals),
         ),
     )
 
 
 def _without_failures(sample: LabelledRows) -> str:
     """Return which numbers no failure can be counted in; nothing if there are no failures."""
-    if not sample.failed:
+    if not sample.unanswered:
         return ""
-    return (
-        " AUROC, AUPRC, the confusions and the most confident errors are of the "
-        f"{len(sample.rows):,} rows with an answer only."
+    return Sentence(
+        "AUROC, AUPRC, the confusions and the most confident errors are about the {n} rows with an "
+        "answer only.",
+        n=len(sample.rows),
     )
 
 
@@ -167,63 +172,77 @@ def _too_sparse(n_labels: int, n: int) -> bool:
 
 
 def _summary(accuracy: Measure, majority: Measure, n: int, n_labels: int) -> str:
-    sentence = (
-        f"The model is right on {estimated(accuracy)} of {n:,} labelled rows; "
-        f"always answering the most frequent label would be right on {percent(majority.value)}."
+    right = Sentence(
+        "The model is right on {accuracy} of {n} labelled {n:row|rows}. Always answering the most "
+        "frequent label would be right on {majority.value:percent}.",
+        accuracy=accuracy,
+        n=n,
+        majority=majority,
     )
-    if _too_sparse(n_labels, n):
-        sentence += (
-            f" With {n / n_labels:.0f} rows for each of {n_labels} labels, macro-F1 tends "
-            "to be too low, and no interval for it can be relied on."
-        )
-    return sentence
+    sparse = Sentence(
+        "There are only about {per_label:.0f} rows for each of {n_labels} labels. Macro-F1 then "
+        "tends to be too low, and no interval for it can be relied on.",
+        per_label=n / n_labels,
+        n_labels=n_labels,
+    )
+    return join_sentences(right, sparse if _too_sparse(n_labels, n) else "")
 
 
 def _confusion_figure(labels: Sequence[str], counts: NDArray[np.int64]) -> ConfusionFigure:
     return ConfusionFigure(
-        title="Given against predicted labels",
+        title="Given and predicted labels",
         description="Number of rows for each pair of given and predicted label.",
         labels=tuple(labels),
         counts=tuple(tuple(row) for row in counts.tolist()),
     )
 
 
-def _confusions(labelled: Sequence[InstanceRecord]) -> Table:
+def _confusions(instances: Sequence[InstanceRecord]) -> Table:
     """Return the most frequent pairs of given and predicted label that differ."""
-    given = Counter(str(instance.label) for instance in labelled)
+    labels = Counter(str(instance.label) for instance in instances)
     wrong: dict[tuple[str, str], list[InstanceRecord]] = defaultdict(list)
-    for instance in labelled:
+    for instance in instances:
         if not instance.right:
             wrong[str(instance.label), instance.predicted].append(instance)
     ranked = sorted(wrong, key=lambda pair: (-len(wrong[pair]), pair))[:MOST_LISTED]
     shown = sum(len(wrong[pair]) for pair in ranked)
     return Table(
         title="Most frequent confusions",
-        columns=("given", "called", "rows", "share of the rows given so", "most confident"),
+        columns=("given", "predicted", "rows", "share of the given label", "most confident"),
         rows=tuple(
             (
                 label,
-                called,
-                len(wrong[label, called]),
-                proportion(f"{label} called {called}", len(wrong[label, called]), given[label]),
-                InstanceLink(instance=min(wrong[label, called], key=_doubt).id),
+                predicted,
+                len(wrong[label, predicted]),
+                proportion(
+                    Sentence("{label} classified as {predicted}", label=label, predicted=predicted),
+                    len(wrong[label, predicted]),
+                    labels[label],
+                ),
+                InstanceLink(instance=min(wrong[label, predicted], key=_most_confident).id),
             )
-            for label, called in ranked
+            for label, predicted in ranked
         ),
-        note=f"{len(ranked)} of {len(wrong):,} pairs of labels that are confused, with {shown:,} "
-        f"of {sum(map(len, wrong.values())):,} wrong predictions.",
+        note=Sentence(
+            "{shown} of {n} {n:pair|pairs} of labels that are confused, with {errors} of "
+            "{all_errors} wrong predictions.",
+            shown=len(ranked),
+            n=len(wrong),
+            errors=shown,
+            all_errors=sum(map(len, wrong.values())),
+        ),
     )
 
 
-def _doubt(instance: InstanceRecord) -> tuple[float, str]:
+def _most_confident(instance: InstanceRecord) -> tuple[float, str]:
     """Return a key that sorts the most confident prediction first."""
     return -(instance.probability or 0), instance.id
 
 
-def _worst_errors(labelled: Sequence[InstanceRecord]) -> Table:
+def _worst_errors(instances: Sequence[InstanceRecord]) -> Table:
     wrong = sorted(
-        (instance for instance in labelled if not instance.right),
-        key=_doubt,
+        (instance for instance in instances if not instance.right),
+        key=_most_confident,
     )
     return Table(
         title="Most confident errors",
@@ -238,6 +257,9 @@ def _worst_errors(labelled: Sequence[InstanceRecord]) -> Table:
             )
             for instance in wrong[:MOST_LISTED]
         ),
-        note=f"The {min(len(wrong), MOST_LISTED)} of {len(wrong)} wrong predictions that the model "
-        "is most sure of.",
+        note=Sentence(
+            "The {shown} of {n} wrong {n:prediction|predictions} that the model is most sure of.",
+            shown=min(len(wrong), MOST_LISTED),
+            n=len(wrong),
+        ),
     )

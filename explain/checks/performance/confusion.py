@@ -23,13 +23,13 @@ Totals: TypeAlias = NDArray[np.float64]
 
 
 def confusion_counts(
-    given: NDArray[np.int64], predicted: NDArray[np.int64], n_labels: int
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], n_labels: int
 ) -> NDArray[np.int64]:
     """Return counts of given (rows) against predicted (columns) labels.
 
     Parameters
     ----------
-    given, predicted : array, shape (..., n)
+    labels, predicted : array, shape (..., n)
         Label indices.
     n_labels : int
         Number of labels.
@@ -38,7 +38,7 @@ def confusion_counts(
     -------
     array, shape (..., n_labels, n_labels)
     """
-    cells = given * n_labels + predicted
+    cells = labels * n_labels + predicted
     flat = cells.reshape(math.prod(cells.shape[:-1]), cells.shape[-1])
     size = n_labels * n_labels
     offset = np.arange(len(flat))[:, None] * size
@@ -62,7 +62,7 @@ def matthews(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def margins(counts: NDArray[np.int64]) -> tuple[Totals, Totals, Totals]:
-    """Return how often each label is rightly called, given, and predicted."""
+    """Return how often each label is rightly predicted, given, and predicted."""
     hits = np.diagonal(counts, axis1=-2, axis2=-1)
     return (
         hits.astype(np.float64),
@@ -71,27 +71,27 @@ def margins(counts: NDArray[np.int64]) -> tuple[Totals, Totals, Totals]:
     )
 
 
-def f1_of(hits: Totals, given: Totals, predicted: Totals) -> NDArray[np.float64]:
-    """Return F1 from how often a label is rightly called, given, and called, of any shape."""
-    f1: NDArray[np.float64] = 2 * hits / np.maximum(given + predicted, 1)
+def f1_of(hits: Totals, labels: Totals, predicted: Totals) -> NDArray[np.float64]:
+    """Return F1 from how often a label is rightly predicted, given, and predicted."""
+    f1: NDArray[np.float64] = 2 * hits / np.maximum(labels + predicted, 1)
     return f1
 
 
-def macro_f1_of(hits: Totals, given: Totals, predicted: Totals) -> NDArray[np.float64]:
+def macro_f1_of(hits: Totals, labels: Totals, predicted: Totals) -> NDArray[np.float64]:
     """Return `macro_f1` of the margins of its counts."""
-    occurs = ((given + predicted) > 0).sum(-1)
-    mean: NDArray[np.float64] = f1_of(hits, given, predicted).sum(-1) / np.maximum(occurs, 1)
+    occurs = ((labels + predicted) > 0).sum(-1)
+    mean: NDArray[np.float64] = f1_of(hits, labels, predicted).sum(-1) / np.maximum(occurs, 1)
     return mean
 
 
-def matthews_of(hits: Totals, given: Totals, predicted: Totals) -> NDArray[np.float64]:
+def matthews_of(hits: Totals, labels: Totals, predicted: Totals) -> NDArray[np.float64]:
     """Return `matthews` of the margins of its counts.
 
     Rows without an answer, which no label is predicted for, are a label of their own.
     """
-    n = given.sum(-1)
+    n = labels.sum(-1)
     unanswered = n - predicted.sum(-1)
-    covariance = hits.sum(-1) * n - (given * predicted).sum(-1)
-    spread = np.sqrt((n**2 - (given**2).sum(-1)) * (n**2 - (predicted**2).sum(-1) - unanswered**2))
+    covariance = hits.sum(-1) * n - (labels * predicted).sum(-1)
+    spread = np.sqrt((n**2 - (labels**2).sum(-1)) * (n**2 - (predicted**2).sum(-1) - unanswered**2))
     correlation: NDArray[np.float64] = covariance / np.where(spread > 0, spread, 1)
     return correlation

@@ -9,30 +9,31 @@ from scipy import stats
 
 from explain.checks.base import LEVEL
 from explain.checks.performance.metrics import RECALL
-from explain.record import Finding, Sentence, joined
+from explain.record import Finding, Sentence, join_sentences
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.intervals import proportion
 
 __all__ = ["dead_labels", "swapped_labels"]
 
 FEWEST_GIVEN = 20
-"""Rows of a label below which nothing is said of whether it is alive."""
+"""Rows of a label below which it is not tested whether the model answers it at all."""
 
 DEAD_RECALL = 0.2
 """A label that is found in fewer than a fifth of its texts is of no use to anybody."""
 
-DEAD_CALLS = 0.1
-"""And it is dead, rather than hard to tell, if it is called less than a tenth as often as given."""
+DEAD_PREDICTIONS = 0.1
+"""And it is dead, rather than hard to tell, if it is predicted less than a tenth as often as
+given."""
 
 
 def dead_labels(
     section: str,
     labels: Sequence[str],
     hits: Sequence[int],
-    given: Sequence[int],
-    called: Sequence[int],
+    label_counts: Sequence[int],
+    prediction_counts: Sequence[int],
 ) -> list[Finding]:
-    """Return a finding on labels that are given, and hardly ever called.
+    """Return a finding on labels that are given, and hardly ever predicted.
 
     Parameters
     ----------
@@ -40,36 +41,37 @@ def dead_labels(
         Id of the section.
     labels : sequence of str
         The labels.
-    hits, given, called : sequence of int
-        How often each is rightly called, given, and called.
+    hits, label_counts, prediction_counts : sequence of int
+        How often each is rightly predicted, given, and predicted.
     """
-    rows = zip(labels, hits, given, called, strict=True)
+    rows = zip(labels, hits, label_counts, prediction_counts, strict=True)
     tested = [row for row in rows if row[2] >= FEWEST_GIVEN]
     if not tested:
         return []
     p = [
-        stats.binomtest(found, times, DEAD_RECALL, alternative="less").pvalue
-        for _, found, times, _ in tested
+        stats.binomtest(right, n, DEAD_RECALL, alternative="less").pvalue
+        for _, right, n, _ in tested
     ]
     dead = [
         row
         for row, sure in zip(tested, benjamini_hochberg(p) <= LEVEL, strict=True)
-        if sure and row[3] < DEAD_CALLS * row[2]
+        if sure and row[3] < DEAD_PREDICTIONS * row[2]
     ]
     if not dead:
         return []
     dead.sort(key=lambda row: -row[2])
-    label, found, times, calls = dead[0]
-    recall = proportion(RECALL.name(label=label), found, times)
+    label, right, n, predictions = dead[0]
+    recall = proportion(RECALL.name(label=label), right, n)
     return [
         Finding(
-            claim=joined(
+            claim=join_sentences(
                 Sentence(
-                    "The model hardly ever answers {label:quoted}: {calls} {calls:time|times}, "
+                    "The model hardly ever answers {label:quoted}: {predictions} "
+                    "{predictions:time|times}, "
                     "although {n} texts have that label. It finds {recall} of them.",
                     label=label,
-                    calls=calls,
-                    n=times,
+                    predictions=predictions,
+                    n=n,
                     recall=recall,
                 ),
                 _more_dead([row[0] for row in dead[1:]]),
@@ -94,9 +96,10 @@ def _more_dead(labels: Sequence[str]) -> str:
 
 
 def swapped_labels(section: str, labels: Sequence[str], counts: NDArray[np.int64]) -> list[Finding]:
-    """Return a finding on pairs of labels of which each is mostly called by the other's name.
+    """Return a finding on pairs of labels of which each is mostly predicted as the other.
 
-    Each of the two must be called the other more often than itself, by the exact sign test.
+    Each of the two must be predicted as the other more often than as itself, by the exact sign
+    test.
     """
     pairs = [
         (i, j)
@@ -107,29 +110,29 @@ def swapped_labels(section: str, labels: Sequence[str], counts: NDArray[np.int64
         return []
 
     def p(i: int, j: int) -> float:
-        crossed, own = int(counts[i, j]), int(counts[i, i])
-        return float(stats.binomtest(crossed, crossed + own, alternative="greater").pvalue)
+        crossed, right = int(counts[i, j]), int(counts[i, i])
+        return float(stats.binomtest(crossed, crossed + right, alternative="greater").pvalue)
 
     # Pairs that were not looked at closely, as they seemed in order, count as tested.
     n_pairs = len(labels) * (len(labels) - 1) // 2
     tests = np.ones(n_pairs)
     tests[: len(pairs)] = [max(p(i, j), p(j, i)) for i, j in pairs]
     sure = benjamini_hochberg(tests)[: len(pairs)] <= LEVEL
-    found = [
+    exchanged = [
         (int(counts[i, j] + counts[j, i]), i, j)
         for (i, j), holds in zip(pairs, sure, strict=True)
         if holds
     ]
-    if not found:
+    if not exchanged:
         return []
-    found.sort(reverse=True)
-    crossed, i, j = found[0]
+    exchanged.sort(reverse=True)
+    crossed, i, j = exchanged[0]
     n = int(counts[[i, j]].sum())
     name = Sentence("{first} and {second} answered in exchange", first=labels[i], second=labels[j])
     share = proportion(name, crossed, n)
     return [
         Finding(
-            claim=joined(
+            claim=join_sentences(
                 Sentence(
                     "The labels {first:quoted} and {second:quoted} are exchanged: for {share} of "
                     "their {share.n} texts the model answers the other one.",
@@ -137,7 +140,7 @@ def swapped_labels(section: str, labels: Sequence[str], counts: NDArray[np.int64
                     second=labels[j],
                     share=share,
                 ),
-                _more_swapped([(labels[a], labels[b]) for _, a, b in found[1:]]),
+                _more_swapped([(labels[a], labels[b]) for _, a, b in exchanged[1:]]),
             ),
             severity="critical",
             measure=share,

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from explain.checks.base.labelled_rows import LabelledRows
 from explain.checks.performance.confusion import Totals, f1_of
 from explain.checks.performance.metrics import PRECISION, RECALL
-from explain.record import IntervalsFigure, Measure, MetricSpec, Table
+from explain.record import IntervalsFigure, Measure, MetricSpec, Sentence, Table, join_sentences
 from explain.statistics.bootstrap import Resamples
 
-__all__ = ["MOST_DRAWN", "ByLabel"]
+__all__ = ["MOST_DRAWN", "PerClass"]
 
 MOST_DRAWN = 16
 """Labels up to which all are drawn, and the counts of a confusion matrix can be read; with more,
@@ -21,19 +21,19 @@ those with the lowest recall are drawn, and the most frequent confusions are lis
 
 
 @dataclass(frozen=True)
-class ByLabel:
-    """Which labels hold for each row, and which are called.
+class PerClass:
+    """Which labels hold for each row, and which are predicted.
 
     Attributes
     ----------
     sample : LabelledRows
         The rows.
-    called : array, shape (n_rows, n_labels), bool
-        What the model says.
+    predicted : array, shape (n_rows, n_labels), bool
+        Which labels the model gives.
     """
 
     sample: LabelledRows
-    called: NDArray[np.bool_]
+    predicted: NDArray[np.bool_]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -42,23 +42,23 @@ class ByLabel:
 
     @cached_property
     def totals(self) -> tuple[list[int], list[int], list[int]]:
-        """How often each label is rightly called, given, and called."""
-        truth = self.sample.truth
-        hits, given, called = (a.sum(axis=0) for a in (truth & self.called, truth, self.called))
-        return hits.tolist(), given.tolist(), called.tolist()
+        """How often each label is rightly predicted, given, and predicted."""
+        truth, predicted = self.sample.truth, self.predicted
+        hits, labels, predictions = (a.sum(axis=0) for a in (truth & predicted, truth, predicted))
+        return hits.tolist(), labels.tolist(), predictions.tolist()
 
     @cached_property
-    def resampled(self) -> Resamples:
+    def resamples(self) -> Resamples:
         """Resamples of the rows by those counts, of all labels one kind after the other."""
         truth = self.sample.truth
         return self.sample.resample_cells(
-            np.concatenate([truth & self.called, truth, self.called], axis=1)
+            np.concatenate([truth & self.predicted, truth, self.predicted], axis=1)
         )
 
     def measure(self, name: str, score: Callable[[Totals, Totals, Totals], Totals]) -> Measure:
         """Return a statistic of the counts of all labels, with its interval."""
         n = len(self.labels)
-        return self.resampled.measure(
+        return self.resamples.measure(
             name,
             lambda sums: score(sums[..., :n], sums[..., n : 2 * n], sums[..., 2 * n :]),
             "coefficient",
@@ -66,16 +66,16 @@ class ByLabel:
 
     @cached_property
     def precisions(self) -> tuple[Measure, ...]:
-        """Of the rows that are called so, how many are."""
-        return self._shares(PRECISION, self.called)
+        """How many of the rows that get a label have it."""
+        return self._shares(PRECISION, self.predicted)
 
     @cached_property
     def recalls(self) -> tuple[Measure, ...]:
-        """Of the rows that are so, how many are called so."""
+        """How many of the rows that have a label get it."""
         return self._shares(RECALL, self.sample.truth)
 
     def _shares(self, metric: MetricSpec, among: NDArray[np.bool_]) -> tuple[Measure, ...]:
-        right = self.sample.truth & self.called
+        right = self.sample.truth & self.predicted
         return tuple(
             self.sample.share(metric.name(label=label), right[:, i], among[:, i])
             for i, label in enumerate(self.labels)
@@ -85,30 +85,34 @@ class ByLabel:
         """Return a row for each label; of many the lowest recall comes first."""
         order, note = list(range(len(self.labels))), ""
         if len(self.labels) > MOST_DRAWN:
-            order, note = self._by_recall(), " The lowest recall first."
-        _, given, called = self.totals
+            order, note = self._by_recall(), "The lowest recall comes first."
+        _, labels, predictions = self.totals
         return Table(
             title="By label",
             columns=("label", "given", "predicted", "precision", "recall", "F1"),
             rows=tuple(
                 (
                     self.labels[i],
-                    given[i],
-                    called[i],
+                    labels[i],
+                    predictions[i],
                     self.precisions[i],
                     self.recalls[i],
                     self._f1(i),
                 )
                 for i in order
             ),
-            note="Precision: of the rows called so, how many are. Recall: of those that are, how "
-            f"many are called so. F1: their harmonic mean.{note}",
+            note=join_sentences(
+                "Precision: share of the rows predicted as this label that have it. Recall: share "
+                "of the rows with this label that are predicted as it. F1: the harmonic mean of "
+                "the two.",
+                note,
+            ),
         )
 
     def _f1(self, i: int) -> Measure:
         n = len(self.labels)
-        return self.resampled.of_terms([i, n + i, 2 * n + i]).measure(
-            f"F1 of {self.labels[i]}",
+        return self.resamples.of_terms([i, n + i, 2 * n + i]).measure(
+            Sentence("F1 of {label}", label=self.labels[i]),
             lambda sums: f1_of(sums[..., 0], sums[..., 1], sums[..., 2]),
             "coefficient",
         )
@@ -130,21 +134,28 @@ class ByLabel:
         pairs = zip(self.precisions, self.recalls, strict=True)
         return IntervalsFigure(
             title="Precision and recall by label",
-            description="Share of right answers with 95 % intervals, one row per label and kind.",
+            description="Precision and recall with 95 % intervals, two rows per label.",
             measures=tuple(measure for pair in pairs for measure in pair),
             reference=overall.value,
             reference_label=overall.name,
         )
 
     def _lowest_recalls(self, overall: Measure) -> IntervalsFigure:
-        known = [self.recalls[i] for i in self._by_recall() if self.recalls[i].n]
-        absent = len(self.labels) - len(known)
-        left_out = f" Labels that are given to no row, and so have none: {absent}."
+        recalls = [self.recalls[i] for i in self._by_recall() if self.recalls[i].n]
+        lowest = Sentence(
+            "The lowest {shown} of {n} {n:recall|recalls} with 95 % intervals. The table by label "
+            "has the others.",
+            shown=min(len(recalls), MOST_DRAWN),
+            n=len(recalls),
+        )
+        absent = Sentence(
+            "{n} {n:label is|labels are} given to no row and {n:has|have} no recall.",
+            n=len(self.labels) - len(recalls),
+        )
         return IntervalsFigure(
             title="Labels with the lowest recall",
-            description=f"The lowest {min(len(known), MOST_DRAWN)} of {len(known)} recalls with "
-            f"95 % intervals; the table by label has the others.{left_out if absent else ''}",
-            measures=tuple(known[:MOST_DRAWN]),
+            description=join_sentences(lowest, absent if len(recalls) < len(self.labels) else ""),
+            measures=tuple(recalls[:MOST_DRAWN]),
             reference=overall.value,
             reference_label=overall.name,
         )

@@ -1,4 +1,4 @@
-"""How well scores put the texts of a label before all others."""
+"""How well scores rank the texts of a label before all others."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -94,9 +94,9 @@ def ranking_measures(
     for name, score in named:
         value, influence = 0.0, np.zeros(len(truth))
         for label in defined:
-            own, pulls = score(truth[:, label], probabilities[:, label])
-            value += own / len(defined)
-            influence += pulls / len(defined)
+            label_value, label_influence = score(truth[:, label], probabilities[:, label])
+            value += label_value / len(defined)
+            influence += label_influence / len(defined)
         found.append(
             infinitesimal_jackknife(
                 name, min(value, 1.0), influence, "coefficient", clusters=clusters

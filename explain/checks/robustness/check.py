@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +27,10 @@ from explain.record import (
     Measure,
     MetricSpec,
     Section,
+    Sentence,
     Table,
+    join_sentences,
 )
-from explain.record.wording import estimated, percent
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.intervals import mean
 from explain.text.spans import text_of
@@ -37,11 +38,11 @@ from explain.text.spans import text_of
 __all__ = ["RobustnessCheck"]
 
 MOST_FLIPS = 0.1
-"""Share of flips that a change nobody takes note of may cause. The fine-tuned MiniLM of our tests
-flips at most .02 of SST-2; where capitals flip one text in ten they decide what is to be done."""
+"""Share of answers that may change with what no reader notices. In the fine-tuned MiniLM of our
+tests at most .02 of SST-2 do; where capitals change one answer in ten, they decide what is done."""
 
 MOST_FLIPS_BY_FAULT = 0.25
-"""The same for a fault in one word that a reader does see. That MiniLM flips up to .07; in short
+"""The same for a fault in one word that a reader does see. In that MiniLM it is up to .07; in short
 texts the word is often the one that decides."""
 
 MOST_LISTED = 20
@@ -50,6 +51,15 @@ MOST_OF_EACH = 2
 
 CONTEXT = 60
 """Characters shown on either side of a change."""
+
+HARMLESS: Final = (
+    "No way of rewriting a text clearly changed the answer more often than our limits allow "
+    "({most:percent} of the texts, or {most_by_fault:percent} where a reader sees a fault)."
+)
+HARMFUL: Final = (
+    "Rewriting a text changed the answer more often than our limits allow ({most:percent} of the "
+    "texts, or {most_by_fault:percent} where a reader sees a fault)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +88,15 @@ class RobustnessCheck:
             transform.name: _edits(context, rows, transform, self.id)
             for transform in (*TRANSFORMS, *NEGATIONS)
         }
-        done = intervene(context, edits)
-        changed = [transform for transform in TRANSFORMS if len(done[transform.name].instances)]
-        if not changed:
-            return not_measured(self, "no change of writing applies to any of the texts")
+        edited = intervene(context, edits)
+        applied = [transform for transform in TRANSFORMS if len(edited[transform.name].instances)]
+        if not applied:
+            return not_measured(self, "no way of rewriting applies to any of the texts")
         if context.model.task == "regression":
-            return self._of_values(context, rows, changed, done, edits)
-        rates = {t.name: done[t.name].flip_rate(FLIP_RATE.name(change=t.name)) for t in changed}
-        shifts = [_shift(done[t.name], t.name, context) for t in changed]
-        findings = _findings(changed, done, rates, edits, context)
+            return self._of_values(rows, applied, edited, edits)
+        rates = {t.name: edited[t.name].flip_rate(FLIP_RATE.name(change=t.name)) for t in applied}
+        shifts = [_shift(edited[t.name], t.name) for t in applied]
+        findings = _findings(applied, edited, rates, context)
         return Section(
             id=self.id,
             title=self.title,
@@ -94,46 +104,48 @@ class RobustnessCheck:
             measures=(*rates.values(), *shifts),
             figures=(
                 IntervalsFigure(
-                    title="Predictions that flip with the writing",
-                    description="Share of the texts whose label changes, with its 95 % interval, "
-                    "one row for each change of writing.",
+                    title="Answers that change when a text is rewritten",
+                    description="Share of the texts whose label changes, with its 95 % interval; "
+                    "one row for each way of rewriting.",
                     measures=tuple(rates.values()),
                     reference=MOST_FLIPS,
-                    reference_label="most that a change nobody sees may flip",
+                    reference_label="our limit where a reader sees no fault",
                 ),
             ),
             tables=(
-                _applicable(rows, done, edits),
-                *_directional(done),
-                *_worst(changed, done, edits, context),
+                _applicable(rows, edited, edits),
+                *_directional(edited),
+                *_worst(applied, edited, edits, context),
             ),
             findings=findings,
         )
 
     def _of_values(
         self,
-        context: AuditContext,
         rows: Sequence[int],
-        changed: Sequence[Transform],
-        done: dict[str, Intervention],
+        applied: Sequence[Transform],
+        edited: dict[str, Intervention],
         edits: dict[str, list[Edit]],
     ) -> Section:
-        """Return how far the value of a regression moves; it has no label to flip."""
-        moved = [
+        """Return how far the value of a regression moves; it has no label that could change."""
+        changes = [
             mean(
                 VALUE_CHANGE.name(change=t.name),
-                np.abs(done[t.name].changes(0)).tolist(),
+                np.abs(edited[t.name].changes(0)).tolist(),
                 "coefficient",
             )
-            for t in changed
+            for t in applied
         ]
         return Section(
             id=self.id,
             title=self.title,
-            summary=f"How far the value of {len(rows):,} texts moves when they are written "
-            "differently. A regression has no label to flip, so no change is called too large.",
-            measures=tuple(moved),
-            tables=(_applicable(rows, done, edits),),
+            summary=Sentence(
+                "We rewrote {n} {n:text|texts} and measured how far the value changes. A "
+                "regression has no label that could change, and we set no limit for its value.",
+                n=len(rows),
+            ),
+            measures=tuple(changes),
+            tables=(_applicable(rows, edited, edits),),
         )
 
 
@@ -151,112 +163,142 @@ def _edits(
 ) -> list[Edit]:
     """Return the texts that a transform changes; of a pair, a negation changes the second only."""
     rng = context.rng(f"{check}, {transform.name}")
-    found: list[Edit] = []
+    edits: list[Edit] = []
     for row in rows:
         instance = context.instances[row]
         parts = rewrite(instance.parts, instance.unread, transform, rng)
         if transform in NEGATIONS:
             parts = (*instance.parts[:-1], parts[-1])
         if parts != instance.parts:
-            found.append((row, text_of(parts)))
-    return found
+            edits.append((row, text_of(parts)))
+    return edits
 
 
-def _leading(done: Intervention) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _leading(edited: Intervention) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the label predicted before each edit, and how far its probability moves."""
-    leading = done.before.argmax(axis=1)
-    moves = probabilities(done.after, done.task) - probabilities(done.before, done.task)
+    leading = edited.before.argmax(axis=1)
+    moves = probabilities(edited.after, edited.task) - probabilities(edited.before, edited.task)
     return leading, moves[np.arange(len(leading)), leading]
 
 
-def _shift(done: Intervention, name: str, context: AuditContext) -> Measure:
-    _, moves = _leading(done)
+def _shift(edited: Intervention, name: str) -> Measure:
+    _, moves = _leading(edited)
     return mean(PROBABILITY_CHANGE.name(change=name), moves.tolist(), "proportion")
 
 
 def _summary(rates: dict[str, Measure], n_texts: int, n_findings: int) -> str:
-    worst = max(rates.values(), key=lambda rate: rate.value or 0)
-    sentence = (
-        f"{n_texts:,} texts, drawn at random, were written in {len(rates)} other ways that keep "
-        f"their meaning. The most harmful ({worst.name.partition(', ')[2]}) changes the answer on "
-        f"{estimated(worst)} of {worst.n:,} texts."
+    change, worst = max(rates.items(), key=lambda entry: entry[1].value or 0)
+    return join_sentences(
+        Sentence(
+            HARMFUL if n_findings else HARMLESS,
+            most=MOST_FLIPS,
+            most_by_fault=MOST_FLIPS_BY_FAULT,
+        ),
+        Sentence(
+            "We rewrote {n} random {n:text|texts} in {ways} {ways:way|ways} that {ways:keeps|keep} "
+            "the meaning. The most harmful one ({change}) changed the answer for {worst} of "
+            "{worst.n} {worst.n:text|texts}.",
+            n=n_texts,
+            ways=len(rates),
+            change=change,
+            worst=worst,
+        ),
     )
-    return sentence if n_findings else f"{sentence} None flips more than can be tolerated."
+
+
+def _limit(transform: Transform) -> float:
+    return MOST_FLIPS_BY_FAULT if transform.visible else MOST_FLIPS
 
 
 def _findings(
-    changed: Sequence[Transform],
-    done: dict[str, Intervention],
+    applied: Sequence[Transform],
+    edited: dict[str, Intervention],
     rates: dict[str, Measure],
-    edits: dict[str, list[Edit]],
     context: AuditContext,
 ) -> tuple[Finding, ...]:
-    """Return a finding for each family with a flip rate beyond doubt above what is tolerable.
+    """Return a finding for each family with a flip rate significantly above its limit.
 
     Each text is edited once by each transform, so its exact test is binomial.
     """
-    allowed = [MOST_FLIPS_BY_FAULT if t.visible else MOST_FLIPS for t in changed]
-    p_values = [
-        stats.binomtest(
-            int(done[t.name].flips.sum()), len(done[t.name].flips), most, "greater"
-        ).pvalue
-        for t, most in zip(changed, allowed, strict=True)
-    ]
+    p_values = []
+    for transform in applied:
+        flips = edited[transform.name].flips
+        test = stats.binomtest(int(flips.sum()), len(flips), _limit(transform), "greater")
+        p_values.append(test.pvalue)
     families: dict[str, list[Transform]] = {}
-    adjusted = benjamini_hochberg(p_values)
-    for transform, p, most in zip(changed, adjusted, allowed, strict=True):
-        if p <= LEVEL and (rates[transform.name].lower or 0) > most:
+    for transform, p in zip(applied, benjamini_hochberg(p_values), strict=True):
+        if p <= LEVEL and (rates[transform.name].lower or 0) > _limit(transform):
             families.setdefault(transform.family, []).append(transform)
-    found = []
-    for family in families.values():
-        worst = max(family, key=lambda t: rates[t.name].value or 0)
-        rate, most = rates[worst.name], MOST_FLIPS_BY_FAULT if worst.visible else MOST_FLIPS
-        flipped = done[worst.name].instances[done[worst.name].flips][:3]
-        also = [f"{percent(rates[t.name].value)} {t.done}" for t in family if t is not worst]
-        found.append(
-            Finding(
-                claim=f"The model changes its answer on {estimated(rate)} of the texts when they "
-                f"are {worst.done} (n = {rate.n:,}"
-                + (f"; and on {' and '.join(also)}" if also else "")
-                + f"); up to {percent(most)} could be tolerated.",
-                severity="minor" if worst.visible else "major",
-                measure=rate,
-                evidence=("robustness", *(context.instances[row].id for row in flipped)),
-                suggestion="Normalise the texts before the model reads them, in training and in "
-                "use alike, or train it on texts that are written so.",
-            )
+    findings = [_finding(family, edited, rates, context) for family in families.values()]
+    return tuple(sorted(findings, key=lambda f: (f.severity, -_value(f)))[:5])
+
+
+def _finding(
+    family: Sequence[Transform],
+    edited: dict[str, Intervention],
+    rates: dict[str, Measure],
+    context: AuditContext,
+) -> Finding:
+    """Return the finding on the transforms of one family."""
+    worst = max(family, key=lambda t: rates[t.name].value or 0)
+    rate, edits = rates[worst.name], edited[worst.name]
+    flipped = edits.instances[edits.flips][:3]
+    claim = Sentence(
+        "Texts that are {written} often get another answer: {rate} of {rate.n} "
+        "{rate.n:text|texts}. Our limit is {most:percent}.",
+        written=worst.participle,
+        rate=rate,
+        most=_limit(worst),
+    )
+    similar = (
+        Sentence(
+            "Of texts that are {written}, {share:percent} get another answer.",
+            written=transform.participle,
+            share=rates[transform.name].value,
         )
-    return tuple(sorted(found, key=lambda f: (f.severity, -_value(f)))[:5])
+        for transform in family
+        if transform is not worst
+    )
+    return Finding(
+        claim=join_sentences(claim, *similar),
+        severity="minor" if worst.visible else "major",
+        measure=rate,
+        evidence=("robustness", *(context.instances[row].id for row in flipped)),
+        suggestion="Normalise the texts before the model reads them, both in training and in use, "
+        "or train the model on texts that are written like this.",
+    )
 
 
 def _value(finding: Finding) -> float:
-    return (
-        0.0 if finding.measure is None or finding.measure.value is None else finding.measure.value
-    )
+    return 0.0 if finding.measure is None else finding.measure.value or 0.0
 
 
 def _applicable(
-    rows: Sequence[int], done: dict[str, Intervention], edits: dict[str, list[Edit]]
+    rows: Sequence[int], edited: dict[str, Intervention], edits: dict[str, list[Edit]]
 ) -> Table:
     return Table(
         title="To how many texts each change applies",
-        columns=("change", "texts drawn", "texts changed by it", "the model failed on"),
-        rows=tuple((name, len(rows), len(edits[name]), done[name].failed) for name in edits),
-        note="A text that a change leaves as it is does not count. A typing error, a misread "
-        f"letter, a stray accent or look-alike letters are put in one word of "
-        f"{SHORTEST_WORD} letters or more of each part of a text.",
+        columns=("change", "texts drawn", "texts changed", "texts without an answer"),
+        rows=tuple((name, len(rows), len(edits[name]), edited[name].failed) for name in edits),
+        note=Sentence(
+            "A text that a change leaves as it is does not count. A typing error, a misread "
+            "letter, a stray accent or look-alike letters are put into one word of {shortest} "
+            "letters or more in each part of a text.",
+            shortest=SHORTEST_WORD,
+        ),
     )
 
 
-def _directional(done: dict[str, Intervention]) -> tuple[Table, ...]:
+def _directional(edited: dict[str, Intervention]) -> tuple[Table, ...]:
     """Return how often a prediction survives that its text is negated."""
     rows: list[tuple[Cell, ...]] = []
     for transform in NEGATIONS:
-        change = done[transform.name]
-        if len(change.instances):
-            flips = change.flip_rate(f"answer changes, {transform.name}")
-            _, moves = _leading(change)
-            rows.append((transform.name, flips, mean("change of p", moves.tolist(), "proportion")))
+        negated = edited[transform.name]
+        if len(negated.instances):
+            flips = negated.flip_rate(Sentence("answer changes, {change}", change=transform.name))
+            _, moves = _leading(negated)
+            shift = mean("change of the predicted probability", moves.tolist(), "proportion")
+            rows.append((transform.name, flips, shift))
     if not rows:
         return ()
     return (
@@ -264,25 +306,25 @@ def _directional(done: dict[str, Intervention]) -> tuple[Table, ...]:
             title="Negation",
             columns=("change", "answer changes", "change of the predicted probability"),
             rows=tuple(rows),
-            note="Where the label is about what a sentence states (an opinion, a conclusion), it "
-            "should change with a 'not' that is put after the first auxiliary verb or taken out; "
-            "where it is about the topic, it should not. So no finding is made of this. English "
-            "texts only; of a pair, the second text.",
+            note="A 'not' is put after the first auxiliary verb, or taken out. Where the label "
+            "depends on what a sentence states (an opinion, a conclusion), the answer should "
+            "change; where it depends on the topic, it should not. For this reason the result is "
+            "never reported as a finding. English texts only; of a pair, the second text.",
         ),
     )
 
 
 def _worst(
-    changed: Sequence[Transform],
-    done: dict[str, Intervention],
+    applied: Sequence[Transform],
+    edited: dict[str, Intervention],
     edits: dict[str, list[Edit]],
     context: AuditContext,
 ) -> tuple[Table, ...]:
     """Return the flips that move a probability most, a few of each change."""
     ranked: list[tuple[float, tuple[Cell, ...]]] = []
     labels = context.model.labels
-    for transform in changed:
-        change = done[transform.name]
+    for transform in applied:
+        change = edited[transform.name]
         leading, moves = _leading(change)
         texts = dict(edits[transform.name])
         flips = np.flatnonzero(change.flips)
@@ -310,28 +352,31 @@ def _worst(
     ranked.sort(key=lambda entry: entry[0])
     return (
         Table(
-            title="Worst flips",
+            title="Largest changes of an answer",
             columns=(
-                "instance", "change", "before", "after", "predicted", "probability",
-                "then predicted", "then probability",
+                "instance", "change", "text before", "text after", "answer before",
+                "its probability", "answer after", "its probability",
             ),
             rows=tuple(row for _, row in ranked[:MOST_LISTED]),
-            note=f"Of each change up to {MOST_OF_EACH} flips that move the probability of the "
-            "predicted label most, shown around the first place that differs.",
+            note=Sentence(
+                "For each change, up to {most} texts with another answer whose predicted "
+                "probability changes most. Texts are shown around the first difference.",
+                most=MOST_OF_EACH,
+            ),
         ),
     )  # fmt: skip
 
 
 def _around(parts: Sequence[str], edited: str | Sequence[str]) -> tuple[str, str]:
     """Return both texts around the first place in which they differ."""
-    others = (edited,) if isinstance(edited, str) else edited
-    one, other = next((a, b) for a, b in zip(parts, others, strict=True) if a != b)
-    pairs = zip(one, other, strict=False)
-    place = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+    edited_parts = (edited,) if isinstance(edited, str) else edited
+    before, after = next((a, b) for a, b in zip(parts, edited_parts, strict=True) if a != b)
+    pairs = zip(before, after, strict=False)
+    place = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(before), len(after)))
     start = max(0, place - CONTEXT)
 
     def shown(text: str) -> str:
         end = place + CONTEXT
         return ("… " if start else "") + text[start:end] + (" …" if len(text) > end else "")
 
-    return shown(one), shown(other)
+    return shown(before), shown(after)

@@ -1,4 +1,4 @@
-"""Ways to write a text differently: most change nothing for a reader, two turn its meaning."""
+"""Ways to write a text differently: most change nothing for a reader, two reverse its meaning."""
 
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ END_MARKS = ".!?…。！？।؟۔"
 
 _CONFUSIONS = (("rn", "m"), ("m", "rn"), ("cl", "d"), ("l", "1"), ("i", "l"), ("o", "0"),
                ("e", "c"), ("h", "b"), ("s", "5"), ("vv", "w"), ("w", "vv"))  # fmt: skip
-"""What scanners take for each other."""
+"""What scanners mistake for each other."""
 
 _LOOKALIKES = str.maketrans("aceiopxyABCEHIKMOPTX", "асеіорхуАВСЕНІКМОРТХ")
 """Latin letters and the Cyrillic ones that look the same (Unicode TR39)."""
@@ -58,11 +58,11 @@ class Transform:
     name : str
         What is done to the text.
     family : str
-        What several transforms are of one kind of: one finding tells of all of them.
+        Kind of the transform; one finding tells of all of a kind.
     visible : bool
-        Whether a reader would call the text a faulty copy. Otherwise it is as good as before.
-    done : str
-        Ends the sentence "the model changes its answer on ... of the texts".
+        Whether a reader would see a fault. Otherwise the text is as good as before.
+    participle : str
+        What the texts are afterwards: "texts that are ... often get another answer".
     rewrite : callable
         Takes a text and a random stream, and returns the text, unchanged where nothing applies.
     """
@@ -70,7 +70,7 @@ class Transform:
     name: str
     family: str
     visible: bool
-    done: str
+    participle: str
     rewrite: Rewrite
 
 
@@ -81,15 +81,17 @@ def rewrite(
     rng: np.random.Generator,
 ) -> tuple[str, ...]:
     """Return each part of a text rewritten as far as the model reads it."""
-    found = []
+    rewritten_parts = []
     for number, part in enumerate(parts):
-        cut = [span for span in unread if span.part == number]
-        pieces, done = [], 0
-        for span in cut:
-            pieces += [transform.rewrite(part[done : span.start], rng), part[span.start : span.end]]
-            done = span.end
-        found.append("".join([*pieces, transform.rewrite(part[done:], rng)]))
-    return tuple(found)
+        pieces, start = [], 0
+        for span in (span for span in unread if span.part == number):
+            pieces += [
+                transform.rewrite(part[start : span.start], rng),
+                part[span.start : span.end],
+            ]
+            start = span.end
+        rewritten_parts.append("".join([*pieces, transform.rewrite(part[start:], rng)]))
+    return tuple(rewritten_parts)
 
 
 def _in_one_word(change: Callable[[str, np.random.Generator], str]) -> Rewrite:
@@ -150,8 +152,8 @@ def _spaced(text: str) -> str:
 
 def _without_end_mark(text: str) -> str:
     body = text.rstrip()
-    kept = body.rstrip(END_MARKS)
-    return text if kept == body else kept.rstrip() + text[len(body) :]
+    unmarked = body.rstrip(END_MARKS)
+    return text if unmarked == body else unmarked.rstrip() + text[len(body) :]
 
 
 def _numbers_in_words(text: str) -> str:
@@ -245,6 +247,6 @@ TRANSFORMS = (
 
 NEGATIONS = (
     Transform("not inserted", "negation", True, "negated", _plain(_negated)),
-    Transform("not removed", "negation", True, "freed of their negation", _plain(_affirmed)),
+    Transform("not removed", "negation", True, "written without their negation", _plain(_affirmed)),
 )
-"""What turns the meaning of an English sentence, where a simple pattern finds its verb."""
+"""What reverses the meaning of an English sentence, where a simple pattern finds its verb."""

@@ -1,4 +1,4 @@
-"""What decides a prediction and should not: words, lines, orders, lengths, one half of a pair."""
+"""What decides a prediction and should not: words, lines, orders, lengths, one side of a pair."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -32,7 +32,7 @@ LONG = 100
 as much more."""
 
 FEWEST_TEXTS = 20
-"""Texts that are edited in any case: if all turn, the interval begins at .84."""
+"""Texts that are edited in any case: if the answer changes in all, the interval begins at .84."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +43,20 @@ class ShortcutsCheck:
     the two apart (Gardner et al. 2021, "Competency problems"). What can be measured is whether one
     thing outweighs all the rest of a text. A finding is one of these:
 
-    - a word or phrase that, put into the texts that the model is surest are something else, makes
-      it change its mind on nearly all of them, while hardly another word of the label does so;
+    - a word or phrase that changes nearly all answers of which the model is sure when it is put
+      into the texts, while hardly another word of the label does the same;
     - a line or remark that stands word for word at one end of many texts, apart from the rest, as
-      signatures and marks of a source do, predicts a label, and moves other texts there;
+      signatures and marks of a source do, predicts a label, and brings other texts to that label;
     - two words whose order predicts a label, and whose exchange changes predictions;
-    - a length that predicts a label, and neutral words that make up the length and change it;
+    - a length that predicts a label, and neutral words that add to the length and change the label;
     - a side of a pair from which alone the label can be told.
 
-    A strong word of the content ("terrible" of a review) predicts and moves as well, but more
-    texts withstand it, and it has its likes; it is in the table, and is no finding. A word that
-    defines its label ("How many" asks for a number) may turn nearly all texts as well: it is a
-    finding, of severity "critical" only if the model follows it against given labels. What the
-    table does not hold cannot be found, nor what a model leans on no more than on content.
+    A strong word of the content ("terrible" of a review) predicts a label and changes answers as
+    well, but in fewer texts, and other words do about the same; it is in the table, and not a
+    finding. A word that defines its label ("How many" asks for a number) may change nearly all
+    answers: it is a finding, of severity "critical" only if the model follows it against the labels
+    of the data. A shortcut that does not occur in the data cannot be found, nor one that the model
+    follows no more than content.
 
     Attributes
     ----------
@@ -65,7 +66,7 @@ class ShortcutsCheck:
         Of those, how many of the strongest are then measured.
     texts : int
         Texts into which each of those is inserted, and at most half as many from which it is
-        deleted. Of long texts they are fewer, and so are the candidates.
+        deleted. Where texts are long, fewer texts and fewer candidates are tried.
     """
 
     id: ClassVar[str] = "shortcuts"
@@ -86,27 +87,27 @@ class ShortcutsCheck:
     def run(self, context: AuditContext) -> Section:
         """Return what predicts a label, and what the model does about it."""
         if context.model.task == "regression":
-            return not_measured(self, "a regression has no label that a word could give away")
+            return not_measured(self, "a regression has no labels that a word could give away")
         corpus = read_corpus(context.instances, context.words)
         share = min(1.0, LONG * len(context.words) / max(1, sum(map(len, context.words))))
         texts = max(FEWEST_TEXTS, int(share * self.texts))
-        ground = ShortcutSearch.of(context, corpus, context.rng(self.id), texts)
-        if not ground.several_labels:
+        search = ShortcutSearch.of(context, corpus, context.rng(self.id), texts)
+        if not search.several_labels:
             return not_measured(
-                self, "the model gives all texts the same label, so nothing can predict which"
+                self, "the model gives every text the same label, which leaves nothing to predict"
             )
         parts = [
-            find_spurious_words(ground, max(1, int(share * self.candidates)), self.confirmed),
-            find_decisive_orders(ground),
-            find_length_shortcut(ground),
-            find_partial_inputs(ground),
+            find_spurious_words(search, max(1, int(share * self.candidates)), self.confirmed),
+            find_decisive_orders(search),
+            find_length_shortcut(search),
+            find_partial_inputs(search),
         ]
         whole = sum(parts, Part())
         return Section(
             id=self.id,
             title=self.title,
             summary=whole.sentence,
-            measures=(count(SHORTCUTS.title, len(whole.findings), whole.tried), *whole.measures),
+            measures=(count(SHORTCUTS.title, len(whole.findings), whole.n_tried), *whole.measures),
             figures=tuple(whole.figures),
             tables=tuple(table for table in whole.tables if table.rows),
             findings=tuple(whole.findings[:MOST_FINDINGS]),

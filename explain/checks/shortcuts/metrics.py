@@ -17,22 +17,24 @@ SHORTCUTS: Final = MetricSpec(
     id="shortcuts.count", title="shortcuts", unit="count", high=None, better="lower"
 )
 INSERTION: Final = MetricSpec(
-    id="shortcuts.insertion", title="becomes {label} by inserting {words}", better="lower"
+    id="shortcuts.insertion",
+    title="texts classified as {label} after inserting {words:quoted}",
+    better="lower",
 )
 EXCHANGE: Final = MetricSpec(
     id="shortcuts.exchange",
-    title="becomes {label} by exchanging {first} and {second}",
+    title="predictions of {label} that follow the order of {first:quoted} and {second:quoted}",
     better="lower",
 )
 PADDING: Final = MetricSpec(
-    id="shortcuts.padding", title="becomes {label} by padding", better="lower"
+    id="shortcuts.padding", title="texts classified as {label} after padding", better="lower"
 )
 LENGTH: Final = MetricSpec(
     id="shortcuts.length",
-    title="rank correlation of length and {label}",
+    title="rank correlation of text length and probability of {label}",
     unit="coefficient",
     low=-1.0,
 )
 PARTIAL_INPUT: Final = MetricSpec(
-    id="shortcuts.partial_input", title="prediction kept without the {part}", better="lower"
+    id="shortcuts.partial_input", title="predictions unchanged without the {part}", better="lower"
 )

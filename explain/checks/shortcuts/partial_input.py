@@ -1,7 +1,7 @@
 """Whether length alone, or one side of a pair alone, settles a label."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,9 @@ from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, intervene
 from explain.checks.base.part import Part
 from explain.checks.shortcuts.metrics import LENGTH, PADDING, PARTIAL_INPUT
-from explain.checks.shortcuts.search import ShortcutSearch, moved
-from explain.checks.shortcuts.spurious_findings import SECTION
-from explain.record import Finding, Measure, Table
-from explain.record.wording import estimated, percent
+from explain.checks.shortcuts.search import ShortcutSearch, increase_p_value
+from explain.checks.shortcuts.spurious_findings import SECTION, lower_end
+from explain.record import Finding, Measure, Sentence, SentenceValue, Table
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.intervals import proportion
 from explain.text.spans import Text, text_of
@@ -37,12 +36,12 @@ NEUTRAL_WORDS = 20
 NEUTRAL_Z = 1.0
 """Words of padding predict no label: their z lies within what chance gives two of three words."""
 
-SMALLEST_PADDED = 0.25
-"""Share of padded texts that must turn, with the whole interval above it: padding is noise to any
-model, and a model trained on SST-2 turns a tenth."""
+SMALLEST_PADDED_SHARE = 0.25
+"""Share of padded texts whose answer must change, with the whole interval above it: padding is
+noise to any model, and that of a model trained on SST-2 changes in a tenth."""
 
 FEWEST_PER_LABEL = 10
-"""Rows of a label below which a challenger cannot learn it; its rows are left out."""
+"""Rows of a label below which a simple classifier cannot learn it; its rows are left out."""
 
 FOLDS = 5
 
@@ -52,11 +51,25 @@ finding: one pair in twenty is decided without reading the other side."""
 
 MOST_EVIDENCE = 5
 
+LENGTH_UNRELATED: Final = (
+    "Text length is not clearly related to any answer. Its largest rank correlation is that with "
+    "the probability of {label:quoted}: {correlation:.2f}."
+)
+LENGTH_NOT_PADDED: Final = (
+    "Longer texts are more often classified as {label:quoted} (rank correlation "
+    "{correlation:.2f}). Length alone was not tested, as no words are neutral enough for padding."
+)
+LENGTH_PADDED: Final = (
+    "Longer texts are more often classified as {label:quoted} (rank correlation "
+    "{correlation:.2f}). We padded {share.n} short {share.n:text|texts} with another answer to "
+    "{goal} words; {changed} of them ({share}) were then classified as {label:quoted}."
+)
 
-def find_length_shortcut(ground: ShortcutSearch) -> Part:
+
+def find_length_shortcut(search: ShortcutSearch) -> Part:
     """Return whether longer texts get a label, and whether padding alone gives it to them."""
-    lengths = np.array(list(map(len, ground.context.words)))
-    probabilities = ground.context.probabilities
+    lengths = np.array(list(map(len, search.context.words)))
+    probabilities = search.context.probabilities
     if np.ptp(lengths) == 0 or len(lengths) < 2 * FEWEST_PER_LABEL:
         return Part()
     varies = np.flatnonzero(np.ptp(probabilities, axis=0) > 0)
@@ -66,34 +79,40 @@ def find_length_shortcut(ground: ShortcutSearch) -> Part:
     p_values = benjamini_hochberg([test.pvalue for test in tests])
     best = int(np.argmax([test.statistic for test in tests]))
     label = int(varies[best])
-    name = ground.context.model.labels[label]
+    name = search.context.model.labels[label]
     correlation = _rank_correlation(float(tests[best].statistic), len(lengths), name)
-    said = f"Length and the probability of {name!r} have the rank correlation "
-    said += f"{correlation.value:.2f} [{correlation.lower:.2f}, {correlation.upper:.2f}]"
-    filler = _neutral(ground)
-    if (
-        p_values[best] > LEVEL
-        or (correlation.lower or 0) <= SMALLEST_RANK_CORRELATION
-        or not filler
-    ):
-        sentence = f"{said}, which is no reason to look further."
-        return Part([correlation], sentence=sentence, tried=1)
+    related = p_values[best] <= LEVEL and lower_end(correlation) > SMALLEST_RANK_CORRELATION
+    filler = _neutral_words(search)
+    if not (related and filler):
+        template = LENGTH_NOT_PADDED if related else LENGTH_UNRELATED
+        sentence = Sentence(template, label=name, correlation=correlation)
+        return Part([correlation], sentence=sentence, n_tried=1)
     goal = int(np.quantile(lengths, LONG))
-    rows = ground.others(label, np.flatnonzero(lengths > np.median(lengths)))
+    rows = search.other_texts(label, np.flatnonzero(lengths > np.median(lengths)))
     edits = [
-        (row, _padded(ground, row, goal - int(lengths[row]), filler))
-        for row in ground.drawn(rows, ground.texts)
+        (row, _padded(search, row, goal - int(lengths[row]), filler))
+        for row in search.draw(rows, search.texts)
     ]
-    done = intervene(ground.context, {"padded": edits})["padded"]
-    turned = ground.becomes(done, label)
-    measure = proportion(PADDING.name(label=name), int(turned.sum()), len(turned))
+    padded = intervene(search.context, {"padded": edits})["padded"]
+    changed = search.predicted_after(padded, label)
+    share = proportion(PADDING.name(label=name), int(changed.sum()), len(changed))
+    values: dict[str, SentenceValue] = {
+        "label": name,
+        "goal": goal,
+        "changed": int(changed.sum()),
+        "share": share,
+    }
     findings = []
-    if moved(done.changes(label)) <= LEVEL and (measure.lower or 0) > SMALLEST_PADDED:
-        ids = [ground.instance(row).id for row in done.instances[turned][:MOST_EVIDENCE].tolist()]
-        findings.append(_length_finding(name, goal, measure, ids))
-    done_to = f"padding short texts to {goal} words turns {estimated(measure)} of them."
-    measures = [correlation, measure]
-    return Part(measures, findings=findings, sentence=f"{said}; {done_to}", tried=1)
+    if (
+        increase_p_value(padded.changes(label)) <= LEVEL
+        and lower_end(share) > SMALLEST_PADDED_SHARE
+    ):
+        rows_changed = padded.instances[changed][:MOST_EVIDENCE].tolist()
+        findings.append(
+            _length_finding(values, share, [search.instance(r).id for r in rows_changed])
+        )
+    sentence = Sentence(LENGTH_PADDED, correlation=correlation, **values)
+    return Part([correlation, share], findings=findings, sentence=sentence, n_tried=1)
 
 
 def _rank_correlation(rho: float, n: int, label: str) -> Measure:
@@ -111,11 +130,11 @@ def _rank_correlation(rho: float, n: int, label: str) -> Measure:
     )
 
 
-def _neutral(ground: ShortcutSearch) -> list[str]:
+def _neutral_words(search: ShortcutSearch) -> list[str]:
     """Return the most frequent words that predict no label."""
-    corpus, base = ground.corpus, ground.said.mean(axis=0)
+    corpus, base = search.corpus, search.predicted.mean(axis=0)
     n = np.maximum(corpus.frequencies, 1)[:, None]
-    share = np.asarray(corpus.presence.T @ ground.said.astype(float)) / n
+    share = np.asarray(corpus.presence.T @ search.predicted.astype(float)) / n
     z = (share - base) / np.sqrt(np.maximum(base * (1 - base), 1e-12) / n)
     fit = np.flatnonzero(np.abs(z).max(axis=1) <= NEUTRAL_Z)
     order = fit[np.argsort(-corpus.frequencies[fit], kind="stable")]
@@ -123,117 +142,136 @@ def _neutral(ground: ShortcutSearch) -> list[str]:
     return [word for word in words if word.isalpha()][:NEUTRAL_WORDS]
 
 
-def _padded(ground: ShortcutSearch, row: int, missing: int, filler: Sequence[str]) -> Text:
-    *first, last = ground.instance(row).parts
-    added = ground.rng.choice(list(filler), max(0, missing)).tolist()
+def _padded(search: ShortcutSearch, row: int, missing: int, filler: Sequence[str]) -> Text:
+    *first, last = search.instance(row).parts
+    added = search.rng.choice(list(filler), max(0, missing)).tolist()
     gap = " " if added and last and not last[-1].isspace() else ""
     return text_of([*first, last + gap + " ".join(added)])
 
 
-def _length_finding(name: str, goal: int, measure: Measure, ids: Sequence[str]) -> Finding:
+def _length_finding(
+    values: Mapping[str, SentenceValue], share: Measure, ids: Sequence[str]
+) -> Finding:
     return Finding(
-        claim=f"Long texts are called {name!r} for their length: words that predict nothing, added "
-        f"to short texts that are something else until these have {goal} words, make the model "
-        f"call {estimated(measure)} of them {name!r} (n = {measure.n:,}).",
+        claim=Sentence(
+            "Length alone changes the answer to {label:quoted}. We padded {share.n} short "
+            "{share.n:text|texts} with another answer to {goal} words, with words that predict no "
+            "label; {changed} of them ({share}) were then classified as {label:quoted}.",
+            **values,
+        ),
         severity="major",
-        measure=measure,
+        measure=share,
         evidence=(SECTION, *ids),
-        suggestion="Compare the lengths of the labels in the training texts, balance or trim them, "
-        "and train anew.",
+        suggestion="Compare the text lengths of the labels in the training data, balance or trim "
+        "them, and train again.",
     )
 
 
-def find_partial_inputs(ground: ShortcutSearch) -> Part:
+def find_partial_inputs(search: ShortcutSearch) -> Part:
     """Return how far each side of pairs settles the label alone; nothing for single texts."""
-    context = ground.context
+    context = search.context
     if context.model.task != "single_label" or len(context.instances[0].parts) != 2:
         return Part()
     sides = ("first text", "second text")
-    rows = ground.drawn(np.arange(len(context.instances)), 5 * ground.texts)
+    rows = search.draw(np.arange(len(context.instances)), 5 * search.texts)
     edits: dict[str, Sequence[Edit]] = {
-        sides[hidden]: [(row, _without(ground, row, hidden)) for row in rows] for hidden in (0, 1)
+        sides[hidden]: [(row, _without(search, row, hidden)) for row in rows] for hidden in (0, 1)
     }
-    done = intervene(context, edits)
+    edited = intervene(context, edits)
     measures, cells, findings = [], [], []
     for number, side in enumerate(sides):
         hidden = sides[1 - number]
-        kept = ~done[hidden].flips
-        unmoved = proportion(PARTIAL_INPUT.name(part=hidden), int(kept.sum()), len(kept))
-        measures.append(unmoved)
-        challenger, majority, lead = _challenger(ground, number)
-        cells.append((side, challenger, majority, lead, unmoved))
-        if lead is not None and (lead.lower or 0) > SMALLEST_LEAD:
-            findings.append(_side_finding(side, challenger, majority, unmoved))
+        same = ~edited[hidden].flips
+        unchanged = proportion(PARTIAL_INPUT.name(part=hidden), int(same.sum()), len(same))
+        measures.append(unchanged)
+        baseline, majority, lead = _baseline(search, number)
+        cells.append((side, baseline, majority, lead, unchanged))
+        if lead is not None and lower_end(lead) > SMALLEST_LEAD:
+            findings.append(_side_finding(side, baseline, majority, unchanged))
     table = Table(
         title="One side of the pairs alone",
-        columns=("side", "simple classifier right", "most frequent label", "lead",
-                 "model keeps its prediction"),
+        columns=("side", "simple classifier right", "most frequent label right", "difference",
+                 "model's predictions unchanged"),
         rows=tuple(cells),
-        note="A TF-IDF classifier that is trained and tested on one side, over "
-        f"{FOLDS} folds, against always answering the most frequent label; and the model with the "
-        "other side empty.",
+        note=Sentence(
+            "A TF-IDF classifier is trained and tested on one side alone ({folds}-fold "
+            "cross-validation) and compared with always answering the most frequent label. Last "
+            "column: predictions of the model that stay the same when the other side is empty.",
+            folds=FOLDS,
+        ),
     )  # fmt: skip
-    sides_found = f"{len(findings)} of the 2 sides" if findings else "Neither side"
-    sentence = f"{sides_found} of the pairs tells the label alone, to a simple classifier."
-    return Part(measures, [table], findings, sentence=sentence, tried=2)
+    sentence = Sentence(
+        "For a simple classifier, {n} of the 2 sides of the pairs {n:is|are} enough to tell the "
+        "label.",
+        n=len(findings),
+    )
+    neither = "For a simple classifier, neither side of the pairs is enough to tell the label."
+    return Part(measures, [table], findings, sentence=sentence if findings else neither, n_tried=2)
 
 
-def _without(ground: ShortcutSearch, row: int, hidden: int) -> Text:
-    parts = list(ground.instance(row).parts)
+def _without(search: ShortcutSearch, row: int, hidden: int) -> Text:
+    parts = list(search.instance(row).parts)
     parts[hidden] = ""
     return text_of(parts)
 
 
-def _challenger(
-    ground: ShortcutSearch, side: int
+def _baseline(
+    search: ShortcutSearch, side: int
 ) -> tuple[Measure | None, Measure | None, Measure | None]:
     """Return how often one side alone tells the label, how often the majority is right, the lead.
 
-    All None where too few labels are given.
+    All None where too few rows have labels.
     """
-    given = ground.context.given
-    counts = np.bincount(given[given >= 0], minlength=len(ground.context.model.labels))
-    rows = np.flatnonzero((given >= 0) & (counts[given] >= FEWEST_PER_LABEL))
-    if len(set(given[rows].tolist())) < 2:
+    labels = search.context.labels
+    counts = np.bincount(labels[labels >= 0], minlength=len(search.context.model.labels))
+    rows = np.flatnonzero((labels >= 0) & (counts[labels] >= FEWEST_PER_LABEL))
+    if len(set(labels[rows].tolist())) < 2:
         return None, None, None
-    texts = [ground.instance(row).parts[side] for row in rows.tolist()]
-    right = _predicted(texts, given[rows]) == given[rows]
-    most = given[rows] == counts.argmax()
+    texts = [search.instance(row).parts[side] for row in rows.tolist()]
+    right = _cross_validated(texts, labels[rows]) == labels[rows]
+    most = labels[rows] == counts.argmax()
     difference = right.astype(float) - most
     half = stats.norm.ppf(0.975) * difference.std(ddof=1) / np.sqrt(len(rows))
     lead = Measure(
-        name="lead", value=float(difference.mean()), lower=float(difference.mean() - half),
+        name="difference", value=float(difference.mean()), lower=float(difference.mean() - half),
         upper=float(difference.mean() + half), n=len(rows), method="normal, paired",
     )  # fmt: skip
     return (
         proportion("simple classifier right", int(right.sum()), len(rows)),
-        proportion("most frequent label", int(most.sum()), len(rows)),
+        proportion("most frequent label right", int(most.sum()), len(rows)),
         lead,
     )
 
 
-def _predicted(texts: Sequence[str], given: NDArray[np.int64]) -> NDArray[np.int64]:
+def _cross_validated(texts: Sequence[str], labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the label of each text by a classifier that was trained on the others."""
     model: Any = make_pipeline(
         TfidfVectorizer(token_pattern=r"\S+", sublinear_tf=True), LogisticRegression(max_iter=1000)
     )
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    return np.asarray(cross_val_predict(model, list(texts), given, cv=folds))
+    return np.asarray(cross_val_predict(model, list(texts), labels, cv=folds))
 
 
 def _side_finding(
-    side: str, challenger: Measure | None, majority: Measure | None, unmoved: Measure
+    side: str, baseline: Measure | None, majority: Measure | None, unchanged: Measure
 ) -> Finding:
-    assert challenger is not None
+    assert baseline is not None
     assert majority is not None
     return Finding(
-        claim=f"The {side} alone gives the label away: a simple classifier that reads nothing else "
-        f"is right on {estimated(challenger)} of the pairs (n = {challenger.n:,}), always "
-        f"answering the most frequent label on {percent(majority.value)}; the model keeps "
-        f"{estimated(unmoved)} of its predictions when the other text is empty.",
+        claim=Sentence(
+            "The {side} alone gives the label away. A simple classifier that reads nothing else is "
+            "right for {baseline} of {baseline.n} pairs; always answering the most frequent label "
+            "is right for {majority.value:percent}. The model keeps {unchanged} of its "
+            "{unchanged.n} predictions when the other text is empty.",
+            side=side,
+            baseline=baseline,
+            majority=majority,
+            unchanged=unchanged,
+        ),
         severity="minor",
-        measure=challenger,
+        measure=baseline,
         evidence=(SECTION,),
-        suggestion="Its accuracy does not show that the model compares the two texts: test it on "
-        "pairs whose label depends on both, and report accuracy beside that of one side alone.",
+        suggestion="Its accuracy does not show that the model compares the two texts. Test it on "
+        "pairs whose label depends on both texts, and report its accuracy together with that of "
+        "one side alone.",
     )

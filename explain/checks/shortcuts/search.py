@@ -1,4 +1,4 @@
-"""What a search for shortcuts starts from, and what it finds."""
+"""What a search for shortcuts starts from, and what it measures."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ from explain.checks.base.intervention import Intervention
 from explain.checks.base.phrases import Corpus, Phrase
 from explain.record import InstanceRecord, Measure
 
-__all__ = ["Candidate", "Confirmed", "ShortcutSearch", "moved"]
+__all__ = ["Candidate", "ShortcutSearch", "TestedCandidate", "increase_p_value"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class ShortcutSearch:
     context : AuditContext
     corpus : Corpus
         Words of the instances.
-    said, given : array, shape (n_instances, n_labels), bool
+    predicted, labels : array, shape (n_instances, n_labels), bool
         Whether the model, and the table, gives each label to each text.
     labelled : array, shape (n_instances,), bool
         Which texts the table gives labels at all.
@@ -35,8 +35,8 @@ class ShortcutSearch:
 
     context: AuditContext
     corpus: Corpus
-    said: NDArray[np.bool_]
-    given: NDArray[np.bool_]
+    predicted: NDArray[np.bool_]
+    labels: NDArray[np.bool_]
     labelled: NDArray[np.bool_]
     rng: np.random.Generator
     texts: int
@@ -45,24 +45,24 @@ class ShortcutSearch:
     def of(
         cls, context: AuditContext, corpus: Corpus, rng: np.random.Generator, texts: int
     ) -> "ShortcutSearch":
-        """Return the ground of a context."""
-        labels = context.model.labels
-        given = [_given(instance) for instance in context.instances]
+        """Return the search in a context."""
+        names = context.model.labels
+        row_labels = [instance.labels for instance in context.instances]
         return cls(
             context,
             corpus,
-            says(context.scores, context.model.task == "multi_label"),
-            np.array([[label in (one or ()) for label in labels] for one in given]),
-            np.array([one is not None for one in given]),
+            predicted_labels(context.scores, context.model.task == "multi_label"),
+            np.array([[name in (labels or ()) for name in names] for labels in row_labels]),
+            np.array([labels is not None for labels in row_labels]),
             rng,
             texts,
         )
 
     @property
     def several_labels(self) -> bool:
-        """Whether some label is given to some texts, and not to all."""
-        counts = self.said.sum(axis=0)
-        return bool(((counts > 0) & (counts < len(self.said))).any())
+        """Whether some label is predicted for some texts, and not for all."""
+        counts = self.predicted.sum(axis=0)
+        return bool(((counts > 0) & (counts < len(self.predicted))).any())
 
     @property
     def multi_label(self) -> bool:
@@ -70,33 +70,33 @@ class ShortcutSearch:
         return self.context.model.task == "multi_label"
 
     @cached_property
-    def doubts(self) -> NDArray[np.float64]:
+    def uncertainty(self) -> NDArray[np.float64]:
         """How unsure the model is that a label does not hold, shape (n_instances, n_labels)."""
         scores = self.context.scores
         if self.multi_label:
             return scores
         return np.repeat(-self.context.probabilities.max(axis=1)[:, None], scores.shape[1], axis=1)
 
-    def others(self, label: int, excluded: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the texts that are something else, to the model and as far as known in truth.
+    def other_texts(self, label: int, excluded: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the texts without a label, by the prediction and, where known, by the table.
 
-        The surest come first.
+        Those of which the model is most confident come first.
         """
-        fit = ~self.said[:, label]
+        fit = ~self.predicted[:, label]
         fit[excluded] = False
-        if (right := fit & self.labelled & ~self.given[:, label]).sum() >= 2 * self.texts:
+        if (right := fit & self.labelled & ~self.labels[:, label]).sum() >= 2 * self.texts:
             fit = right
         rows = np.flatnonzero(fit)
-        return rows[np.argsort(self.doubts[rows, label], kind="stable")]
+        return rows[np.argsort(self.uncertainty[rows, label], kind="stable")]
 
-    def drawn(self, rows: NDArray[np.int64], most: int) -> list[int]:
+    def draw(self, rows: NDArray[np.int64], most: int) -> list[int]:
         """Return some of the rows, drawn at random."""
-        found: list[int] = self.rng.permutation(rows)[:most].tolist()
-        return found
+        drawn_rows: list[int] = self.rng.permutation(rows)[:most].tolist()
+        return drawn_rows
 
-    def becomes(self, done: Intervention, label: int) -> NDArray[np.bool_]:
-        """Return whether each edited text is given a label, shape (n_edits,)."""
-        return says(done.after, self.multi_label)[:, label]
+    def predicted_after(self, edited: Intervention, label: int) -> NDArray[np.bool_]:
+        """Return whether each edited text is classified as a label, shape (n_edits,)."""
+        return predicted_labels(edited.after, self.multi_label)[:, label]
 
     def instance(self, row: int) -> InstanceRecord:
         """Return an instance by its number."""
@@ -115,36 +115,34 @@ class Candidate:
 
 
 @dataclass(frozen=True, eq=False)
-class Confirmed:
+class TestedCandidate:
     """A candidate, and what inserting and deleting it does."""
 
     candidate: Candidate
-    sure: Intervention
-    """Inserted into the texts that the model is surest are something else."""
-    any: Intervention
-    """Inserted into any that are something else."""
-    without: Intervention
-    """Deleted from texts that hold it and are given its label."""
-    turned: Measure
-    turned_any: Measure
+    into_confident: Intervention
+    """Inserted into the texts of which the model is most confident that they have another label."""
+    into_any: Intervention
+    """Inserted into any texts with another label."""
+    deleted: Intervention
+    """Deleted from texts that hold it and are classified as its label."""
+    changed_confident: Measure
+    """Share of the confident texts that are then classified as the label."""
+    changed_any: Measure
+    """The same share of any texts with another label."""
     p_value: float
-    """Of the change of the label's probability in any text, adjusted for all that are confirmed."""
+    """Of the change of the label's probability in any text, adjusted for all that are tested."""
 
 
-def says(scores: NDArray[np.float64], multi_label: bool) -> NDArray[np.bool_]:
-    """Return whether each label is given, shape (n_texts, n_labels)."""
+def predicted_labels(scores: NDArray[np.float64], multi_label: bool) -> NDArray[np.bool_]:
+    """Return whether each label is predicted, shape (n_texts, n_labels)."""
     if multi_label:
         return scores > 0
     return np.asarray(scores.argmax(axis=1)[:, None] == np.arange(scores.shape[1]))
 
 
-def moved(changes: NDArray[np.float64]) -> float:
+def increase_p_value(changes: NDArray[np.float64]) -> float:
     """Return the p-value of Wilcoxon's signed-rank test (1945), small if changes are mostly up."""
     changes = changes[changes != 0]
     if not changes.size:
         return 1.0
     return float(stats.wilcoxon(changes, alternative="greater", method="approx").pvalue)
-
-
-def _given(instance: InstanceRecord) -> tuple[str, ...] | None:
-    return instance.given if instance.label is None else (instance.label,)

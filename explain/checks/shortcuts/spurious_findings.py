@@ -1,12 +1,22 @@
-"""What is said of words that decide and should not."""
+"""The findings, table and figure on words that decide and should not."""
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from explain.checks.base.intervention import Intervention
 from explain.checks.base.phrases import Phrase
-from explain.checks.shortcuts.search import Candidate, Confirmed, ShortcutSearch
-from explain.record import Figure, Finding, IntervalsFigure, Measure, Table
-from explain.record.wording import estimated, percent
+from explain.checks.shortcuts.search import Candidate, ShortcutSearch, TestedCandidate
+from explain.record import (
+    Figure,
+    Finding,
+    IntervalsFigure,
+    Measure,
+    Sentence,
+    Table,
+    join_sentences,
+)
 from explain.statistics.intervals import mean, proportion
 
 __all__ = [
@@ -15,22 +25,22 @@ __all__ = [
     "figures_of",
     "lower_end",
     "marker_finding",
-    "quoted_words",
     "same_label_words",
+    "surface_of",
     "table_of",
 ]
 
 SECTION = "shortcuts"
 
 DECISIVE = 2 / 3
-"""Share of the surest texts that a shortcut must turn, with its whole interval above it: two of
-three, which no word of content did where we looked. Shares turned by the strongest of them: .43 in
-a transformer trained on SST-2, .23 in linear models of it, .68 (question words, their intervals
+"""Share of the most confident answers that a shortcut must change, with its whole interval above
+it: two of three, which no word of content did where we looked. The strongest of them changed .43
+in a transformer trained on SST-2, .23 in linear models of it, .68 (question words, their intervals
 from .55) in a linear model of TREC. A token planted in 90 % of the positive training texts of SST-2
-and in 5 % of the others turns .85 to .93 in a linear model."""
+and in 5 % of the negative ones changes .85 to .93 in a linear model."""
 
 MISLED = 0.5
-"""Share of the texts that hold a phrase and are given another label which the model calls the
+"""Share of the texts that hold a phrase and have another label which the model classifies as the
 phrase's, with its whole interval above it: there its decisions are wrong already, more often than
 not. Without such texts a phrase may define its label, as "How many" asks for a number."""
 
@@ -44,151 +54,199 @@ def lower_end(measure: Measure | None) -> float:
     return 0.0 if measure is None or measure.lower is None else measure.lower
 
 
-def decides(one: Confirmed) -> bool:
+def decides(tested: TestedCandidate) -> bool:
     """Tell whether a word decides most texts that it is put into."""
-    return lower_end(one.turned) > DECISIVE
+    return lower_end(tested.changed_confident) > DECISIVE
 
 
-def same_label_words(one: Confirmed, every: Sequence[Confirmed]) -> list[Confirmed]:
+def same_label_words(
+    tested: TestedCandidate, all_tested: Sequence[TestedCandidate]
+) -> list[TestedCandidate]:
     """Return the other words that lead to the same label."""
-    return [o for o in every if o is not one and o.candidate.label == one.candidate.label]
+    label = tested.candidate.label
+    return [o for o in all_tested if o is not tested and o.candidate.label == label]
 
 
-def decisive_finding(ground: ShortcutSearch, one: Confirmed, every: Sequence[Confirmed]) -> Finding:
+def decisive_finding(
+    search: ShortcutSearch, tested: TestedCandidate, all_tested: Sequence[TestedCandidate]
+) -> Finding:
     """Return the finding that one word decides."""
-    rivals = [o.turned.value or 0 for o in same_label_words(one, every)]
-    label = ground.context.model.labels[one.candidate.label]
-    alone = ""
-    if rivals:
-        alone = f"; no other word that was tried does so for more than {percent(max(rivals))}"
-    against = _against(ground, one.candidate)
-    misled = (
-        f" It calls {estimated(against)} of the texts {label!r} that hold these words and are "
-        f"given another label (n = {against.n:,})."
+    label = search.context.model.labels[tested.candidate.label]
+    changed = search.predicted_after(tested.into_confident, tested.candidate.label)
+    claim = Sentence(
+        "Adding {words:quoted} is usually enough to change the answer to {label:quoted}. We added "
+        "it to {share.n} {share.n:text|texts} with another answer of which the model was sure; "
+        "{changed} of them ({share}) were then classified as {label:quoted}.",
+        words=surface_of(tested.candidate.phrase),
+        label=label,
+        changed=int(changed.sum()),
+        share=tested.changed_confident,
     )
-    wrong = lower_end(against) > MISLED
+    other_shares = [
+        other.changed_confident.value or 0 for other in same_label_words(tested, all_tested)
+    ]
+    other_words = ""
+    if other_shares:
+        other_words = Sentence(
+            "No other word that we tried for this label did the same in more than {most:percent} "
+            "of texts.",
+            most=max(other_shares),
+        )
+    against = _against_label(search, tested.candidate)
+    misleads = lower_end(against) > MISLED
+    wrong = Sentence(
+        "In the data, {against.n} {against.n:text contains|texts contain} these words and "
+        "{against.n:has|have} another label; the model classifies {against} of them as "
+        "{label:quoted}.",
+        against=against,
+        label=label,
+    )
     return Finding(
-        claim=f"Adding {quoted_words(one.candidate.phrase)} to texts that the model is sure are "
-        f"something else makes it call {estimated(one.turned)} of them {label!r} "
-        f"(n = {one.turned.n:,}){alone}.{misled * wrong}",
-        severity="critical" if wrong else "major",
-        measure=one.turned,
-        evidence=(SECTION, *_turned_ids(ground, one.sure, one.candidate.label)),
-        suggestion="Decide whether these words may settle the answer alone. If not, remove them "
-        "from the training texts, or balance them over the labels, and train anew; until then, "
-        "strip them from texts before the model reads them.",
+        claim=join_sentences(claim, other_words, wrong if misleads else ""),
+        severity="critical" if misleads else "major",
+        measure=tested.changed_confident,
+        evidence=(SECTION, *_evidence(search, tested.into_confident, changed)),
+        suggestion="Decide whether these words alone may settle the answer. If not, remove them "
+        "from the training texts, or balance them over the labels, and train again. Until then, "
+        "remove them from texts before the model reads them.",
     )
 
 
-def _against(ground: ShortcutSearch, candidate: Candidate) -> Measure:
-    """Return the share of texts that hold a phrase, not its label, and are given it by the model.
+def _against_label(search: ShortcutSearch, candidate: Candidate) -> Measure:
+    """Return the share of texts that hold a phrase, not its label, and are classified as it.
 
     Its interval is from zero to one where the table holds no such text.
     """
     texts = candidate.phrase.texts
-    texts = texts[ground.labelled[texts] & ~ground.given[texts, candidate.label]]
-    name = f"called {ground.context.model.labels[candidate.label]} against the given label"
+    texts = texts[search.labelled[texts] & ~search.labels[texts, candidate.label]]
+    name = Sentence(
+        "classified as {label}, with another label in the data",
+        label=search.context.model.labels[candidate.label],
+    )
     if not texts.size:
         return Measure(name=name, value=0.0, lower=0.0, upper=1.0, n=0)
-    return proportion(name, int(ground.said[texts, candidate.label].sum()), texts.size)
+    return proportion(name, int(search.predicted[texts, candidate.label].sum()), texts.size)
 
 
-def marker_finding(ground: ShortcutSearch, one: Confirmed) -> Finding:
+def marker_finding(search: ShortcutSearch, tested: TestedCandidate) -> Finding:
     """Return the finding that words at the edge of texts mark a label."""
-    phrase, label = one.candidate.phrase, ground.context.model.labels[one.candidate.label]
-    said = ground.said[phrase.texts, one.candidate.label]
+    phrase, label = tested.candidate.phrase, tested.candidate.label
+    predicted = search.predicted[phrase.texts, label]
+    changed = search.predicted_after(tested.into_any, label)
     return Finding(
-        claim=f"The words {quoted_words(phrase)} stand at the {phrase.end} of {len(said):,} texts, "
-        f"of which the model calls {percent(said.mean())} {label!r}; adding them to texts that are "
-        f"something else makes it call {estimated(one.turned_any)} of those {label!r} "
-        f"(n = {one.turned_any.n:,}).",
-        severity="critical" if decides(one) else "major",
-        measure=one.turned_any,
-        evidence=(SECTION, *_turned_ids(ground, one.any, one.candidate.label)),
-        suggestion="This looks like the mark of a source, and not like content. Find out where it "
-        "comes from, strip it from the training texts and from what the model reads, and train "
-        "anew.",
+        claim=Sentence(
+            "The words {words:quoted} stand at the {end} of {n} {n:text|texts} and look like the "
+            "mark of a source. The model classifies {predicted} of these texts "
+            "({predicted_share:percent}) as {label:quoted}. We added the words to {share.n} "
+            "{share.n:text|texts} with another answer; {changed} of them ({share}) were then "
+            "classified as {label:quoted}.",
+            words=surface_of(phrase),
+            end=phrase.end,
+            n=len(predicted),
+            predicted=int(predicted.sum()),
+            predicted_share=float(predicted.mean()),
+            label=search.context.model.labels[label],
+            share=tested.changed_any,
+            changed=int(changed.sum()),
+        ),
+        severity="critical" if decides(tested) else "major",
+        measure=tested.changed_any,
+        evidence=(SECTION, *_evidence(search, tested.into_any, changed)),
+        suggestion="Find out where these words come from. Remove them from the training texts and "
+        "from the texts that the model reads, and train again.",
     )
 
 
-def _turned_ids(ground: ShortcutSearch, done: Intervention, label: int) -> list[str]:
-    rows = done.instances[ground.becomes(done, label)][:MOST_EVIDENCE].tolist()
-    return [ground.instance(row).id for row in rows]
+def _evidence(
+    search: ShortcutSearch, edited: Intervention, changed: NDArray[np.bool_]
+) -> list[str]:
+    rows = edited.instances[changed][:MOST_EVIDENCE].tolist()
+    return [search.instance(row).id for row in rows]
 
 
-def quoted_words(phrase: Phrase) -> str:
-    """Return the words of a phrase in quotation marks, cut where they are long."""
+def surface_of(phrase: Phrase) -> str:
+    """Return the words of a phrase as they are written, cut where they are long."""
     text = " ".join(phrase.surface.split())
-    return f"“{text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + '…'}”"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
-def figures_of(confirmed: Sequence[Confirmed]) -> list[Figure]:
+def figures_of(all_tested: Sequence[TestedCandidate]) -> list[Figure]:
     """Return how often each word changes the answer, drawn."""
-    if not confirmed:
+    if not all_tested:
         return []
+    shares = [tested.changed_confident for tested in all_tested]
     return [
         IntervalsFigure(
-            title="What inserted words do to the texts that the model is surest of",
-            description="Share of the texts, confidently called something else, that are called "
-            "the label once the words are in them, with 95 % intervals.",
-            measures=tuple(
-                one.turned for one in sorted(confirmed, key=lambda o: -lower_end(o.turned))
-            ),
+            title="Effect of inserting a word into texts of another label",
+            description="Share of the texts that are classified as the label after the words are "
+            "inserted, with its 95 % interval. Before, the model was sure of another answer.",
+            measures=tuple(sorted(shares, key=lambda share: -lower_end(share))),
             reference=DECISIVE,
-            reference_label="decides by itself",
+            reference_label="the word alone decides",
         )
     ]
 
 
-def table_of(ground: ShortcutSearch, confirmed: Sequence[Confirmed]) -> Table:
-    """Return all words that were confirmed, as a table."""
-    attributed = any(instance.attributions for instance in ground.context.instances)
-    columns = ("words", "label", "texts", "z", "called so",
-               *(("given so",) if ground.labelled.any() else ()),
-               *(("attribution",) if attributed else ()), "inserted: change of p",
-               "inserted: surest texts turned", "inserted: other texts turned",
-               "deleted: change of p", "deleted: texts turned", "p, adjusted")  # fmt: skip
+def table_of(search: ShortcutSearch, all_tested: Sequence[TestedCandidate]) -> Table:
+    """Return all words that were tested, as a table."""
+    attributed = any(instance.attributions for instance in search.context.instances)
+    columns = ("words", "label", "texts", "z", "classified as the label",
+               *(("has the label in the data",) if search.labelled.any() else ()),
+               *(("attribution",) if attributed else ()), "inserted: change of probability",
+               "inserted: confident answers changed", "inserted: any other answers changed",
+               "deleted: change of probability", "deleted: answers changed",
+               "adjusted p")  # fmt: skip
     return Table(
         title="Words that predict a label",
         columns=columns,
-        rows=tuple(tuple(_row(ground, one, attributed)) for one in confirmed),
+        rows=tuple(tuple(_row(search, tested, attributed)) for tested in all_tested),
         note="z: how far the share of its texts with the label lies from the share of all texts, "
-        "in standard errors (Gardner et al. 2021). Turned: called the label after the insertion, "
-        "no longer called it after the deletion. Attribution: mean over explained texts with the "
-        "label, in log-odds. A word of the content predicts and moves as well.",
+        "in standard errors (Gardner et al. 2021). Answers changed: texts that are classified as "
+        "the label after the insertion, or no longer after the deletion. Attribution: mean over "
+        "explained texts with the label, in log-odds. Words of the content, too, predict a label "
+        "and change answers.",
     )
 
 
 def _row(
-    ground: ShortcutSearch, one: Confirmed, attributed: bool
+    search: ShortcutSearch, tested: TestedCandidate, attributed: bool
 ) -> Iterator[str | int | float | Measure]:
-    candidate, label = one.candidate, one.candidate.label
-    texts, name = candidate.phrase.texts, ground.context.model.labels[label]
-    known = texts[ground.labelled[texts]]
-    yield from (quoted_words(candidate.phrase), name, len(texts), round(candidate.z, 1))
-    yield proportion(f"called {name}", int(ground.said[texts, label].sum()), len(texts))
-    if ground.labelled.any():
-        yield proportion(f"given {name}", int(ground.given[known, label].sum()), len(known))
+    candidate, label = tested.candidate, tested.candidate.label
+    texts, name = candidate.phrase.texts, search.context.model.labels[label]
+    labelled = texts[search.labelled[texts]]
+    yield Sentence("{words:quoted}", words=surface_of(candidate.phrase))
+    yield from (name, len(texts), round(candidate.z, 1))
+    yield proportion(
+        Sentence("classified as {label}", label=name),
+        int(search.predicted[texts, label].sum()),
+        len(texts),
+    )
+    if search.labelled.any():
+        yield proportion(
+            Sentence("labelled {label}", label=name),
+            int(search.labels[labelled, label].sum()),
+            len(labelled),
+        )
     if attributed:
-        yield mean("attribution", list(_attributions(ground, candidate)), "log_odds")
-    yield one.any.mean_change("change of p", label)
-    yield from (one.turned, one.turned_any)
-    yield one.without.mean_change("change of p", label)
-    left = ~ground.becomes(one.without, label)
-    yield proportion("turned", int(left.sum()), len(left))
-    yield one.p_value
+        yield mean("attribution", list(_attributions(search, candidate)), "log_odds")
+    yield tested.into_any.mean_change("change of probability", label)
+    yield from (tested.changed_confident, tested.changed_any)
+    yield tested.deleted.mean_change("change of probability", label)
+    lost = ~search.predicted_after(tested.deleted, label)
+    yield proportion("answers changed", int(lost.sum()), len(lost))
+    yield tested.p_value
 
 
-def _attributions(ground: ShortcutSearch, candidate: Candidate) -> Iterator[float]:
+def _attributions(search: ShortcutSearch, candidate: Candidate) -> Iterator[float]:
     """Yield what a phrase is attributed in each explained text that has its label."""
-    name = ground.context.model.labels[candidate.label]
+    name = search.context.model.labels[candidate.label]
     for row in candidate.phrase.texts.tolist():
-        own = [a for a in ground.instance(row).attributions if a.target.label == name]
-        if own:
+        matching = [a for a in search.instance(row).attributions if a.target.label == name]
+        if matching:
             places = candidate.phrase.spans_in(row)
             yield sum(
                 value
-                for span, value in zip(own[0].spans, own[0].values, strict=True)
+                for span, value in zip(matching[0].spans, matching[0].values, strict=True)
                 if any(p.part == span.part and p.start < span.end and span.start < p.end
                        for p in places)
             )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Words that predict a label, and what becomes of texts into which they are put."""
+"""Words that predict a label, and how the answers change when they are put into other texts."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,18 +11,23 @@ from explain.checks.base.intervention import Edit, Intervention, intervene
 from explain.checks.base.part import Part
 from explain.checks.base.phrases import Phrase, delete, insert
 from explain.checks.shortcuts.metrics import INSERTION
-from explain.checks.shortcuts.search import Candidate, Confirmed, ShortcutSearch, moved
+from explain.checks.shortcuts.search import (
+    Candidate,
+    ShortcutSearch,
+    TestedCandidate,
+    increase_p_value,
+)
 from explain.checks.shortcuts.spurious_findings import (
     decides,
     decisive_finding,
     figures_of,
     lower_end,
     marker_finding,
-    quoted_words,
     same_label_words,
+    surface_of,
     table_of,
 )
-from explain.record import Measure
+from explain.record import Measure, Sentence, join_sentences
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import proportion
@@ -36,15 +41,16 @@ SMALLEST_Z = 2.0
 """z from which a word is screened; a finding needs one that is significant among all words."""
 
 LEAST_OF_A_LABEL = 5
-"""Phrases of a label that are screened however many labels there are, so that each has rivals."""
+"""Phrases of a label that are screened however many labels there are, so that each has words to
+be compared with."""
 
 SCREENED = 12
 """Texts in which a phrase is screened: a shortcut flips nearly all of them, so they are enough to
 rank it among the strongest."""
 
-MOST_LIKES = 1
-"""Other words of the label that may turn as many texts, within their intervals. Content comes in
-many words that do about the same; a shortcut stands alone, or has one variant."""
+MOST_SIMILAR = 1
+"""Other words of the label that may change as many answers, within their intervals. Content comes
+in many words that do about the same; a shortcut stands alone, or has one variant."""
 
 MARKED = 0.02
 """Share of all texts that must end, or begin, with a source marker: a habit of the source, and no
@@ -53,75 +59,85 @@ chance repeat of a phrase."""
 FEWEST_MARKED = 10
 
 MARKER_FLIPS = 0.10
-"""Share of other texts that a source marker must turn, with its whole interval above it. It says
-nothing, so it should turn none; a tenth is what no reader would take for rounding."""
+"""Share of other texts whose answer a source marker must change, with its whole interval above it.
+It says nothing and should change none; a tenth is what no reader would take for rounding."""
 
 SAME = 0.8
 """Jaccard overlap of the texts of two phrases from which they go together and are tried once."""
 
 
-def find_spurious_words(ground: ShortcutSearch, most_screened: int, most_confirmed: int) -> Part:
+def find_spurious_words(search: ShortcutSearch, most_screened: int, most_confirmed: int) -> Part:
     """Return the words and phrases that predict a label, and those that decide by themselves."""
-    tested, candidates = _candidates(ground, most_screened)
-    screened, strongest = _screen(ground, candidates, most_confirmed)
-    confirmed = _confirm(ground, strongest, screened)
+    n_pairs, candidates = _candidates(search, most_screened)
+    screened, strongest = _screen(search, candidates, most_confirmed)
+    all_tested = _confirm(search, strongest, screened)
     findings = []
-    for one in confirmed:
-        if one.candidate.p_value <= LEVEL and one.p_value <= LEVEL:
-            if decides(one) and len(_likes(one, confirmed)) <= MOST_LIKES:
-                findings.append(decisive_finding(ground, one, confirmed))
-            elif _is_marker(ground, one.candidate) and (one.turned_any.lower or 0) > MARKER_FLIPS:
-                findings.append(marker_finding(ground, one))
+    for tested in all_tested:
+        if tested.candidate.p_value <= LEVEL and tested.p_value <= LEVEL:
+            if decides(tested) and len(_similar_words(tested, all_tested)) <= MOST_SIMILAR:
+                findings.append(decisive_finding(search, tested, all_tested))
+            elif (
+                _is_marker(search, tested.candidate)
+                and lower_end(tested.changed_any) > MARKER_FLIPS
+            ):
+                findings.append(marker_finding(search, tested))
     findings.sort(key=lambda finding: (finding.severity, -lower_end(finding.measure)))
-    sentence = (
-        f"Of {tested:,} words and labels, {len(candidates):,} phrases that predict a label were "
-        f"inserted into {SCREENED} texts each, and the {len(confirmed)} strongest into "
-        f"{ground.texts} more. Shortcuts among them: {len(findings)}."
+    result = Sentence("{n} {n:word or phrase is a shortcut|words or phrases are shortcuts}.",
+                      n=len(findings))  # fmt: skip
+    method = Sentence(
+        "We tested {pairs} {pairs:pair|pairs} of a word and a label; {candidates} "
+        "{candidates:phrase predicts|phrases predict} a label. We inserted each of these into "
+        "{screened} texts, and the {strongest} strongest into {texts} more.",
+        pairs=n_pairs,
+        candidates=len(candidates),
+        screened=SCREENED,
+        strongest=len(all_tested),
+        texts=search.texts,
     )
     return Part(
-        [one.turned for one in confirmed],
-        [table_of(ground, confirmed)],
+        [tested.changed_confident for tested in all_tested],
+        [table_of(search, all_tested)],
         findings,
-        figures_of(confirmed),
-        sentence=sentence,
-        tried=len(candidates),
+        figures_of(all_tested),
+        sentence=join_sentences(result if findings else "No word or phrase is a shortcut.", method),
+        n_tried=len(candidates),
     )
 
 
-def _candidates(ground: ShortcutSearch, most: int) -> tuple[int, list[Candidate]]:
+def _candidates(search: ShortcutSearch, most: int) -> tuple[int, list[Candidate]]:
     """Return how many words and labels were tested, and the phrases that predict a label best.
 
     z is that of Gardner et al. (2021): the share of its texts that have the label against the base
     rate. The p-value is that of Fisher's exact test.
     """
-    corpus, n = ground.corpus, len(ground.said)
-    hits = np.asarray(corpus.presence.T @ ground.said.astype(float))
-    z = _z(hits, corpus.frequencies[:, None], ground.said.mean(axis=0))
-    usable = (corpus.frequencies >= FEWEST)[:, None] & (ground.said.sum(axis=0) > 0)
+    corpus, n = search.corpus, len(search.predicted)
+    hits = np.asarray(corpus.presence.T @ search.predicted.astype(float))
+    z = _z(hits, corpus.frequencies[:, None], search.predicted.mean(axis=0))
+    usable = (corpus.frequencies >= FEWEST)[:, None] & (search.predicted.sum(axis=0) > 0)
     usable &= (corpus.frequencies < n)[:, None]
     rows, labels = np.nonzero(usable & (z >= SMALLEST_Z))
     p_values = np.ones(int(usable.sum()))
     p_values[: len(rows)] = fisher(
-        hits[rows, labels], corpus.frequencies[rows], ground.said.sum(axis=0)[labels], n
+        hits[rows, labels], corpus.frequencies[rows], search.predicted.sum(axis=0)[labels], n
     )
     p_values = benjamini_hochberg(p_values)
     order = np.lexsort((rows, -z[rows, labels], p_values[: len(rows)]))
-    chosen: dict[int, list[Candidate]] = defaultdict(list)
+    per_label: dict[int, list[Candidate]] = defaultdict(list)
     cap = max(LEAST_OF_A_LABEL, -(-most // max(1, len(set(labels.tolist())))))
     phrases: dict[int, Phrase] = {}
     for i in order.tolist():
         word, label = int(rows[i]), int(labels[i])
-        if sum(map(len, chosen.values())) >= most:
+        if sum(map(len, per_label.values())) >= most:
             break
-        if len(chosen[label]) >= cap:
+        if len(per_label[label]) >= cap:
             continue
         phrase = phrases.setdefault(word, corpus.phrase(word))
-        if any(_said_already(ground, word, phrase, label, c.phrase) for c in chosen[label]):
+        if any(_repeats(search, word, phrase, label, c.phrase) for c in per_label[label]):
             continue
-        holds = ground.said[phrase.texts, label]
-        score = _z(holds.sum(), len(holds), ground.said[:, label].mean())
-        chosen[label].append(Candidate(phrase, label, float(score), float(p_values[i])))
-    return len(p_values), [c for one in chosen.values() for c in one]
+        holds = search.predicted[phrase.texts, label]
+        score = _z(holds.sum(), len(holds), search.predicted[:, label].mean())
+        per_label[label].append(Candidate(phrase, label, float(score), float(p_values[i])))
+    return len(p_values), [candidate for group in per_label.values() for candidate in group]
 
 
 def _z(
@@ -131,9 +147,7 @@ def _z(
     return np.asarray((hits / np.maximum(n, 1) - base) / spread)
 
 
-def _said_already(
-    ground: ShortcutSearch, word: int, phrase: Phrase, label: int, other: Phrase
-) -> bool:
+def _repeats(search: ShortcutSearch, word: int, phrase: Phrase, label: int, other: Phrase) -> bool:
     """Tell whether a phrase goes together with another one, or predicts no more without it."""
     common = np.intersect1d(phrase.texts, other.texts, assume_unique=True).size
     if common >= SAME * (phrase.texts.size + other.texts.size - common):
@@ -141,105 +155,108 @@ def _said_already(
     if word not in other.words:
         return False
     rest = np.setdiff1d(phrase.texts, other.texts, assume_unique=True)
-    holds = ground.said[rest, label]
-    z = _z(holds.sum(), max(1, holds.size), ground.said[:, label].mean())
+    holds = search.predicted[rest, label]
+    z = _z(holds.sum(), max(1, holds.size), search.predicted[:, label].mean())
     return bool(not holds.size or z < SMALLEST_Z)
 
 
 def _screen(
-    ground: ShortcutSearch, candidates: Sequence[Candidate], most: int
+    search: ShortcutSearch, candidates: Sequence[Candidate], most: int
 ) -> tuple[dict[int, set[int]], list[Candidate]]:
     """Return the texts that each candidate was screened in, and the strongest candidates."""
     rows = {
-        i: ground.drawn(_surest(ground.others(c.label, c.phrase.texts)), SCREENED)
+        i: search.draw(_first_half(search.other_texts(c.label, c.phrase.texts)), SCREENED)
         for i, c in enumerate(candidates)
     }
-    edits = {str(i): _insertions(ground, candidates[i].phrase, rows[i]) for i in rows}
-    done = intervene(ground.context, edits)
+    edits = {str(i): _insertions(search, candidates[i].phrase, rows[i]) for i in rows}
+    edited = intervene(search.context, edits)
     strength = {}
     for i, candidate in enumerate(candidates):
-        changes = done[str(i)].changes(candidate.label)
-        turned = ground.becomes(done[str(i)], candidate.label)
+        changes = edited[str(i)].changes(candidate.label)
+        changed = search.predicted_after(edited[str(i)], candidate.label)
         strength[i] = (
-            _is_marker(ground, candidate),
-            float(turned.mean()) if turned.size else 0.0,
+            _is_marker(search, candidate),
+            float(changed.mean()) if changed.size else 0.0,
             float(changes.mean()) if changes.size else 0.0,
         )
     order = sorted(strength, key=lambda i: strength[i], reverse=True)[:most]
     return {i: set(rows[k]) for i, k in enumerate(order)}, [candidates[k] for k in order]
 
 
-def _surest(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the first half."""
+def _first_half(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return rows[: (len(rows) + 1) // 2]
 
 
-def _insertions(ground: ShortcutSearch, phrase: Phrase, rows: Sequence[int]) -> list[Edit]:
+def _insertions(search: ShortcutSearch, phrase: Phrase, rows: Sequence[int]) -> list[Edit]:
     return [
-        (row, insert(ground.instance(row), ground.context.words[row], phrase, ground.rng))
+        (row, insert(search.instance(row), search.context.words[row], phrase, search.rng))
         for row in rows
     ]
 
 
-def _deletions(ground: ShortcutSearch, candidate: Candidate) -> list[Edit]:
+def _deletions(search: ShortcutSearch, candidate: Candidate) -> list[Edit]:
     phrase = candidate.phrase
-    texts = phrase.texts[ground.said[phrase.texts, candidate.label]]
-    rows = ground.drawn(texts, ground.texts // 2)
-    return [(row, delete(ground.instance(row), phrase.spans_in(row))) for row in rows]
+    texts = phrase.texts[search.predicted[phrase.texts, candidate.label]]
+    rows = search.draw(texts, search.texts // 2)
+    return [(row, delete(search.instance(row), phrase.spans_in(row))) for row in rows]
 
 
 def _confirm(
-    ground: ShortcutSearch, candidates: Sequence[Candidate], screened: dict[int, set[int]]
-) -> list[Confirmed]:
+    search: ShortcutSearch, candidates: Sequence[Candidate], screened: dict[int, set[int]]
+) -> list[TestedCandidate]:
     """Return what inserting and deleting each candidate does, in texts of no screening."""
     edits: dict[str, Sequence[Edit]] = {}
     for i, candidate in enumerate(candidates):
-        rows = ground.others(candidate.label, candidate.phrase.texts)
-        sure = np.array([row for row in _surest(rows).tolist() if row not in screened[i]], int)
-        edits[f"sure {i}"] = _insertions(ground, candidate.phrase, ground.drawn(sure, ground.texts))
-        edits[f"any {i}"] = _insertions(ground, candidate.phrase, ground.drawn(rows, ground.texts))
-        edits[f"without {i}"] = _deletions(ground, candidate)
-    done = intervene(ground.context, edits)
+        rows = search.other_texts(candidate.label, candidate.phrase.texts)
+        confident_rows = [row for row in _first_half(rows).tolist() if row not in screened[i]]
+        confident = np.array(confident_rows, int)
+        for name, texts in (("confident", confident), ("any", rows)):
+            drawn_rows = search.draw(texts, search.texts)
+            edits[f"{name} {i}"] = _insertions(search, candidate.phrase, drawn_rows)
+        edits[f"deleted {i}"] = _deletions(search, candidate)
+    edited = intervene(search.context, edits)
     p_values = benjamini_hochberg(
-        [moved(done[f"any {i}"].changes(c.label)) for i, c in enumerate(candidates)]
+        [increase_p_value(edited[f"any {i}"].changes(c.label)) for i, c in enumerate(candidates)]
     )
     return [
-        Confirmed(
+        TestedCandidate(
             c,
-            done[f"sure {i}"],
-            done[f"any {i}"],
-            done[f"without {i}"],
-            _turned(ground, done[f"sure {i}"], c, "the surest of other texts"),
-            _turned(ground, done[f"any {i}"], c, "other texts"),
+            edited[f"confident {i}"],
+            edited[f"any {i}"],
+            edited[f"deleted {i}"],
+            _share_changed(search, edited[f"confident {i}"], c, "most confident other texts"),
+            _share_changed(search, edited[f"any {i}"], c, "other texts"),
             float(p_values[i]),
         )
         for i, c in enumerate(candidates)
     ]
 
 
-def _turned(
-    ground: ShortcutSearch, done: Intervention, candidate: Candidate, slice_: str
+def _share_changed(
+    search: ShortcutSearch, edited: Intervention, candidate: Candidate, slice_: str
 ) -> Measure:
-    hits = ground.becomes(done, candidate.label)
-    label = ground.context.model.labels[candidate.label]
-    name = INSERTION.name(label=label, words=quoted_words(candidate.phrase))
+    hits = search.predicted_after(edited, candidate.label)
+    label = search.context.model.labels[candidate.label]
+    name = INSERTION.name(label=label, words=surface_of(candidate.phrase))
     return proportion(name, int(hits.sum()), len(hits), slice_)
 
 
-def _likes(one: Confirmed, every: Sequence[Confirmed]) -> list[Confirmed]:
-    """Return the other phrases of the label that may turn as many texts."""
+def _similar_words(
+    tested: TestedCandidate, all_tested: Sequence[TestedCandidate]
+) -> list[TestedCandidate]:
+    """Return the other phrases of the label that may change as many answers."""
     return [
         other
-        for other in same_label_words(one, every)
-        if (other.turned.upper or 0) >= lower_end(one.turned)
+        for other in same_label_words(tested, all_tested)
+        if (other.changed_confident.upper or 0) >= lower_end(tested.changed_confident)
     ]
 
 
-def _is_marker(ground: ShortcutSearch, candidate: Candidate) -> bool:
+def _is_marker(search: ShortcutSearch, candidate: Candidate) -> bool:
     """Tell whether a phrase stands apart from the rest, word for word, at one end of many texts."""
     phrase = candidate.phrase
     return (
-        len(phrase.texts) >= max(FEWEST_MARKED, MARKED * len(ground.said))
+        len(phrase.texts) >= max(FEWEST_MARKED, MARKED * len(search.predicted))
         and phrase.end is not None
         and phrase.detached
         and any(map(str.isalnum, phrase.surface))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from explain.checks.base import TableRow
 from explain.checks.base.phrases import Corpus
-from explain.record import InstanceRecord
+from explain.record import InstanceRecord, Sentence
 
 __all__ = ["Slice", "declared_slices", "distinct_slices", "slices_by_word", "traits_of_texts"]
 
@@ -52,14 +52,21 @@ def declared_slices(
     columns: Sequence[str], instances: Sequence[TableRow]
 ) -> tuple[list[Slice], list[tuple[str, str]]]:
     """Return a slice for each value of each column, and what a reader must know of a column."""
-    slices, notes = [], []
+    slices: list[Slice] = []
+    notes: list[tuple[str, str]] = []
     for column in columns:
         cells = [instance.columns.get(column) for instance in instances]
         counts = Counter(cell for cell in cells if cell is not None)
         if missing := cells.count(None):
-            notes.append((column, f"{missing:,} rows have no value and lie in no slice"))
+            note = Sentence(
+                "{n} {n:row has|rows have} no value and {n:is|are} in no slice", n=missing
+            )
+            notes.append((column, note))
         if len(counts) > MOST_VALUES:
-            notes.append((column, f"the {MOST_VALUES} most frequent of {len(counts):,} values"))
+            note = Sentence(
+                "the {most} most frequent of {n} values", most=MOST_VALUES, n=len(counts)
+            )
+            notes.append((column, note))
         for value, _ in counts.most_common(MOST_VALUES):
             members = np.array([cell == value for cell in cells])
             slices.append(Slice(f"{column} = {value}", members))

@@ -24,10 +24,10 @@ from explain.checks.slices.tested import (
     SMALLEST_GAP,
     SMALLEST_SHARE,
     Losses,
-    Tested,
-    clearly_worse,
+    TestedSlice,
+    compare_with_rest,
     loss_of,
-    tested_against_rest,
+    significantly_worse,
     worst_first,
 )
 from explain.record import (
@@ -37,10 +37,11 @@ from explain.record import (
     Measure,
     MetricSpec,
     Section,
+    Sentence,
     Severity,
     Table,
+    join_sentences,
 )
-from explain.record.wording import estimated, percent
 from explain.text.spans import words as words_of
 
 __all__ = ["SlicesCheck"]
@@ -59,9 +60,6 @@ MOST_LISTED = 30
 MOST_FINDINGS = 5
 
 MOST_EVIDENCE = 5
-
-MOST_NAMED = 4
-"""Slices by words that a finding names beside the worst."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,68 +86,93 @@ class SlicesCheck:
         """Return the slices with their errors, the worst first."""
         if not context.dataset.has_labels:
             return not_measured(
-                self, "no label column was named, and without labels no error can be seen"
+                self, "no label column was named; without labels, errors cannot be counted"
             )
         sample = LabelledRows.of(context, self.id)
         if isinstance(sample, str):
             return not_measured(self, sample)
-        counted = sample.answered if context.model.task == "regression" else sample
-        instances, failed = sample.instances, counted.failed
+        counted = sample.answered_rows if context.model.task == "regression" else sample
+        instances, unanswered = sample.instances, counted.unanswered
         rows = counted.all_rows
         searched = len(rows) >= LEAST_LABELLED * self.smallest
         if not rows or not (context.slices or searched):
-            return not_measured(
-                self,
-                f"{len(rows)} scored rows have a label, of the {LEAST_LABELLED * self.smallest} "
-                "that a search for slices needs, and no column of slices was named",
-            )
-        lost = [*map(loss_of, instances), *(1.0 for _ in failed)]
-        losses = Losses(np.array(lost), context.model.task, len(failed))
+            return not_measured(self, self._nothing_to_test(len(rows)))
+        values = [*map(loss_of, instances), *(1.0 for _ in unanswered)]
+        losses = Losses(np.array(values), context.model.task, len(unanswered))
         declared, notes = declared_slices(context.slices, rows)
         everything = np.ones(len(rows), dtype=bool)
-        known = tested_against_rest(
-            losses, self._large(declared, everything), everything, found=False
+        declared_tests = compare_with_rest(
+            losses, self._large(declared, everything), everything, from_search=False
         )
-        tried: list[Slice] = []
-        found: list[Tested] = []
+        candidates: list[Slice] = []
+        promising: list[TestedSlice] = []
         if searched:
             words = [context.words[row] for row in sample.rows]
-            words += [words_of(row.parts) for row in failed]
+            words += [words_of(row.parts) for row in unanswered]
             candidates = distinct_slices(
                 [*traits_of_texts(rows, words), *slices_by_word(read_corpus(rows, words))]
             )
-            tried, found = self._search(candidates, losses, context.rng(self.id))
+            candidates, promising = self._search(candidates, losses, context.rng(self.id))
         overall = losses.measure(everything, "all")
-        tests = sorted([*known, *found], key=lambda test: worst_first(test.measure))
-        shown = [*(losses.measure(s.members, s.condition) for s in declared),
-                 *(test.measure for test in found)]  # fmt: skip
-        clear = clearly_worse(tests, losses, self.smallest)
+        tests = sorted([*declared_tests, *promising], key=lambda test: worst_first(test.measure))
+        measures = [*(losses.measure(s.members, s.condition) for s in declared),
+                    *(test.measure for test in promising)]  # fmt: skip
+        worse = significantly_worse(tests, losses, self.smallest)
         return Section(
             id=self.id,
             title=self.title,
-            summary=_summary(overall, declared, tried, found, len(clear), searched, self)
-            + _failures(sample),
-            measures=tuple(sorted(shown, key=worst_first)),
-            figures=_figures(shown, overall),
+            summary=join_sentences(
+                _declared_sentence(len(declared)),
+                self._searched(len(rows), len(candidates), len(promising)),
+                _result(overall, len(worse)),
+                _failures(sample),
+            ),
+            measures=tuple(sorted(measures, key=worst_first)),
+            figures=_figures(measures, overall),
             tables=tuple(table for table in (_table(tests), _notes(notes)) if table.rows),
-            findings=tuple(_findings(clear, instances, losses)),
+            findings=tuple(_findings(worse, instances, losses)),
         )
 
     def _search(
         self, candidates: Sequence[Slice], losses: Losses, rng: np.random.Generator
-    ) -> tuple[list[Slice], list[Tested]]:
-        """Return the slices that were tried on one half of the rows, and those found on the other.
+    ) -> tuple[list[Slice], list[TestedSlice]]:
+        """Return the slices that were tried on one half of the rows, and those tested on the other.
 
-        Only what looks worse on the first half is tested, on the second.
+        Only what looks worse on the first half is tested on the second.
         """
         n = len(losses.values)
         half = np.zeros(n, dtype=bool)
         half[rng.permutation(n)[: n // 2]] = True
-        tried = self._large(self._large(candidates, half), ~half)
+        large = self._large(self._large(candidates, half), ~half)
         promising = [
-            s for s in tried if losses.p_value(s.members & half, ~s.members & half) <= PROMISING
+            s for s in large if losses.p_value(s.members & half, ~s.members & half) <= PROMISING
         ]
-        return tried, tested_against_rest(losses, promising, ~half, found=True)
+        return large, compare_with_rest(losses, promising, ~half, from_search=True)
+
+    def _nothing_to_test(self, n: int) -> str:
+        return Sentence(
+            "{n} scored {n:row has|rows have} a label, but a search for slices needs {least}, and "
+            "no column of slices was named",
+            n=n,
+            least=LEAST_LABELLED * self.smallest,
+        )
+
+    def _searched(self, n: int, n_candidates: int, n_promising: int) -> str:
+        """Return what a search has tried, or that there are too few rows for one."""
+        least = LEAST_LABELLED * self.smallest
+        if n < least:
+            return Sentence(
+                "{n} labelled {n:row is|rows are} too few to search for more slices; {least} are "
+                "needed.",
+                n=n,
+                least=least,
+            )
+        return Sentence(
+            "A search tried {tried} {tried:slice|slices} on one half of the rows. {promising} of "
+            "them looked worse than the rest and {promising:was|were} tested on the other half.",
+            tried=n_candidates,
+            promising=n_promising,
+        )
 
     def _large(self, slices: Sequence[Slice], among: NDArray[np.bool_]) -> list[Slice]:
         """Return the slices that have enough rows among these, and leave enough others."""
@@ -162,136 +185,134 @@ class SlicesCheck:
 def _failures(sample: LabelledRows) -> str:
     """Return how rows without an answer count in slices; nothing if there are none."""
     if sample.context.model.task == "regression":
-        return sample.left_out("all numbers are")
-    if not sample.failed:
+        return sample.left_out("All numbers")
+    if not sample.unanswered:
         return ""
-    return (
-        f" {len(sample.failed):,} of {len(sample):,} rows got no answer; they count as wrong. A "
-        "slice is called worse only where that also holds without them."
+    return Sentence(
+        "{unanswered} of {n} rows got no answer; they count as wrong. A slice is reported as worse "
+        "only if it is also worse without them.",
+        unanswered=len(sample.unanswered),
+        n=len(sample),
     )
 
 
 def _findings(
-    tests: Sequence[Tested], instances: Sequence[InstanceRecord], losses: Losses
+    tests: Sequence[TestedSlice], instances: Sequence[InstanceRecord], losses: Losses
 ) -> list[Finding]:
     """Return a finding for each named slice and each trait, and one for all words together."""
-    about_words = [test for test in tests if test.found and test.slice.of_words]
-    others = [test for test in tests if test not in about_words]
-    findings = [_finding(test, instances, losses) for test in others]
-    if about_words:
-        also = [test.slice.condition for test in about_words[1:]]
-        findings.append(_finding(about_words[0], instances, losses, also))
+    by_words = [test for test in tests if test.from_search and test.slice.of_words]
+    by_traits = [test for test in tests if test not in by_words]
+    findings = [_finding(test, instances, losses) for test in by_traits]
+    if by_words:
+        more = [test.slice.condition for test in by_words[1:]]
+        findings.append(_finding(by_words[0], instances, losses, more))
     return findings[:MOST_FINDINGS]
 
 
 def _finding(
-    test: Tested,
+    test: TestedSlice,
     instances: Sequence[InstanceRecord],
     losses: Losses,
-    also: Sequence[str] = (),
+    more: Sequence[str] = (),
 ) -> Finding:
-    measure, rest = test.measure, test.rest
-    wrong = np.flatnonzero(test.slice.members & (losses.values > 0) & losses.answered)
+    wrong = np.flatnonzero(test.slice.members & (losses.values > 0) & losses.has_answer)
     ranked = sorted(
         wrong.tolist(),
         key=lambda i: (-losses.values[i], -(instances[i].probability or 0), instances[i].id),
     )
-    condition = f"where {measure.slice}"
-    if measure.unit == "coefficient":
-        claim = (
-            f"The mean squared error {condition} is {_interval(measure)}; elsewhere it is "
-            f"{rest.value:.3g} (n = {measure.n:,})."
-        )
-    else:
-        claim = (
-            f"The model is right on {_interval(measure)} of the texts {condition}, and on "
-            f"{percent(rest.value)} of the others (n = {measure.n:,})."
-        )
-    if also:
-        names = "; ".join(also[:MOST_NAMED]) + ("; …" if len(also) > MOST_NAMED else "")
-        claim += f" It is clearly worse in {len(also)} more slices by words, too: {names}."
     return Finding(
-        claim=claim,
+        claim=join_sentences(_claim(test), _more_slices(more)),
         severity=_severity(test, losses),
-        measure=measure,
+        measure=test.measure,
         evidence=(SlicesCheck.id, *(instances[i].id for i in ranked[:MOST_EVIDENCE])),
-        suggestion="Read the errors of this slice, and collect or correct labelled texts of it; "
-        "until it is better, do not let the model decide there alone.",
+        suggestion="Read the errors of this slice, and collect or correct labelled texts of it. "
+        "Until it is better, do not let the model decide there alone.",
     )
 
 
-def _severity(test: Tested, losses: Losses) -> Severity:
+def _claim(test: TestedSlice) -> str:
+    """Return how the model does in a slice, and in the rest."""
+    template = (
+        "The model is right on {inside} of the {inside.n} texts where {condition}, and on "
+        "{rest.value:percent} of the others."
+    )
+    if test.measure.unit == "coefficient":
+        template = (
+            "The mean squared error on the {inside.n} texts where {condition} is {inside:.3g}; on "
+            "the others it is {rest.value:.3g}."
+        )
+    return Sentence(template, inside=test.measure, condition=test.slice.condition, rest=test.rest)
+
+
+def _more_slices(conditions: Sequence[str]) -> str:
+    if not conditions:
+        return ""
+    return Sentence(
+        "The model is also worse in {n} more {n:slice|slices} by words: {conditions:and}.",
+        n=len(conditions),
+        conditions=conditions,
+    )
+
+
+def _severity(test: TestedSlice, losses: Losses) -> Severity:
     """Return how severe it is on the rows that the model answered."""
     if losses.task == "regression":
         return "major"
-    own, rest = (side & losses.answered for side in test.sides)
-    if (losses.measure(own, "").upper or 0) < 1 / 2:
+    inside, rest = (side & losses.has_answer for side in test.sides)
+    if (losses.measure(inside, "").upper or 0) < 1 / 2:
         return "critical"
-    return "major" if (losses.gap(own, rest, "").lower or 0) > LARGE_GAP else "minor"
+    return "major" if (losses.gap(inside, rest, "").lower or 0) > LARGE_GAP else "minor"
 
 
-def _interval(measure: Measure) -> str:
-    if measure.unit == "coefficient":
-        return f"{measure.value:.3g} [{measure.lower:.3g}, {measure.upper:.3g}]"
-    return estimated(measure)
+def _declared_sentence(n: int) -> str:
+    return Sentence("{n} {n:slice was|slices were} named.", n=n) if n else ""
 
 
-def _summary(
-    overall: Measure,
-    declared: Sequence[Slice],
-    tried: Sequence[Slice],
-    found: Sequence[Tested],
-    clear: int,
-    searched: bool,
-    check: SlicesCheck,
-) -> str:
-    sentences = []
-    if declared:
-        sentences.append(f"{len(declared):,} slices were named.")
-    if searched:
-        sentences.append(
-            f"A search tried {len(tried):,} slices: {len(found):,} looked worse than the rest in "
-            "one half of the rows and were tested on the other half."
-        )
-    else:
-        sentences.append(
-            f"{overall.n:,} labelled rows are too few to search for more; "
-            f"{LEAST_LABELLED * check.smallest} are needed."
-        )
-    worse = "No slice is" if not clear else f"{clear} {'is' if clear == 1 else 'are'}"
-    size = f"at least {percent(SMALLEST_GAP)}"
+def _result(overall: Measure, n_worse: int) -> str:
+    """Return how many slices are worse, and by how much."""
+    size = Sentence("{smallest:percent}", smallest=SMALLEST_GAP)
     if overall.unit == "coefficient":
-        size = f"at least {percent(SMALLEST_SHARE)} of the overall error"
-    sentences.append(f"{worse} clearly worse than the rest, by {size}.")
-    return " ".join(sentences)
+        size = Sentence("{smallest:percent} of the overall error", smallest=SMALLEST_SHARE)
+    if not n_worse:
+        return Sentence(
+            "No slice is significantly worse than the rest by at least {size}.", size=size
+        )
+    return Sentence(
+        "{n} {n:slice is|slices are} significantly worse than the rest by at least {size}.",
+        n=n_worse,
+        size=size,
+    )
 
 
-def _figures(shown: Sequence[Measure], overall: Measure) -> tuple[IntervalsFigure, ...]:
-    drawn = sorted(shown, key=worst_first)[:MOST_DRAWN]
-    if not drawn:
+def _figures(measures: Sequence[Measure], overall: Measure) -> tuple[IntervalsFigure, ...]:
+    worst = sorted(measures, key=worst_first)[:MOST_DRAWN]
+    if not worst:
         return ()
-    name = overall.name
     return (
         IntervalsFigure(
-            title=f"{name[0].upper()}{name[1:]} by slice",
-            description=f"{name[0].upper()}{name[1:]} with 95 % intervals of the "
-            f"{len(drawn)} of {len(shown)} slices with the worst bounds, the worst first. Slices "
-            "that a search found are measured on the half of the table that it did not look at.",
-            measures=tuple(measure.model_copy(update={"name": measure.slice}) for measure in drawn),
+            title=Sentence("By slice: {metric}", metric=overall.name),
+            description=Sentence(
+                "{shown} of {n} {n:slice|slices} with 95 % intervals, those with the worst bounds "
+                "first. Slices that a search found are measured on the half of the table that the "
+                "search did not use.",
+                shown=len(worst),
+                n=len(measures),
+            ),
+            measures=tuple(measure.model_copy(update={"name": measure.slice}) for measure in worst),
             reference=overall.value,
-            reference_label=f"{name} of all labelled rows",
+            reference_label=Sentence("{metric} of all labelled rows", metric=overall.name),
         ),
     )
 
 
-def _table(tests: Sequence[Tested]) -> Table:
+def _table(tests: Sequence[TestedSlice]) -> Table:
     return Table(
         title="Slices that were tested",
-        columns=("slice", "from", "rows", "in the slice", "in the rest", "worse by", "p, adjusted"),
+        columns=("slice", "from", "rows", "in the slice", "in the rest", "worse by", "adjusted p"),
         rows=tuple(
             (
                 test.slice.condition,
-                "search" if test.found else "named",
+                "search" if test.from_search else "named",
                 test.measure.n,
                 test.measure,
                 test.rest,
@@ -300,9 +321,14 @@ def _table(tests: Sequence[Tested]) -> Table:
             )
             for test in tests[:MOST_LISTED]
         ),
-        note=f"The {min(len(tests), MOST_LISTED)} of {len(tests)} with the worst bounds. Named "
-        "slices are adjusted by Holm, those that a search found by Benjamini and Hochberg and "
-        "measured on the half of the table that it did not look at.",
+        note=Sentence(
+            "The {shown} of {n} {n:slice|slices} with the worst bounds. p-values of named slices "
+            "are adjusted by Holm's method. Those of slices that a search found are adjusted by "
+            "the method of Benjamini and Hochberg; these slices are measured on the half of the "
+            "table that the search did not use.",
+            shown=min(len(tests), MOST_LISTED),
+            n=len(tests),
+        ),
     )
 
 

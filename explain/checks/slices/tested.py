@@ -1,4 +1,4 @@
-"""Whether losses within a slice are larger than without."""
+"""Whether losses in a slice are larger than in the rest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from explain.checks.base import LEVEL
+from explain.checks.base.decisions import difference
 from explain.checks.base.metrics import ACCURACY, MEAN_SQUARED_ERROR, SUBSET_ACCURACY
 from explain.checks.slices.candidates import Slice
 from explain.record import InstanceRecord, Measure, Task
 from explain.statistics.adjustments import benjamini_hochberg, holm
-from explain.statistics.comparisons import fisher, newcombe
-from explain.statistics.intervals import mean, proportion, wilson
+from explain.statistics.comparisons import fisher
+from explain.statistics.intervals import mean, proportion
 
 __all__ = [
     "LARGE_GAP",
     "SMALLEST_GAP",
     "SMALLEST_SHARE",
     "Losses",
-    "Tested",
-    "clearly_worse",
+    "TestedSlice",
+    "compare_with_rest",
     "loss_of",
-    "score_difference",
-    "tested_against_rest",
+    "significantly_worse",
     "worst_first",
 ]
 
@@ -46,12 +46,12 @@ METRIC: dict[Task, str] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Tested:
+class TestedSlice:
     """A slice against the rest of the rows that it was tested on."""
 
     slice: Slice
-    found: bool
-    """Whether a search turned it up, and half of the table tests it."""
+    from_search: bool
+    """Whether a search found it, so that half of the table tests it."""
     measure: Measure
     rest: Measure
     gap: Measure
@@ -71,13 +71,13 @@ class Losses:
 
     values: NDArray[np.float64]
     task: Task
-    failed: int = 0
+    n_unanswered: int = 0
     """Rows that got no answer."""
 
     @property
-    def answered(self) -> NDArray[np.bool_]:
+    def has_answer(self) -> NDArray[np.bool_]:
         """Which instances got an answer."""
-        return np.arange(len(self.values)) < len(self.values) - self.failed
+        return np.arange(len(self.values)) < len(self.values) - self.n_unanswered
 
     def measure(self, members: NDArray[np.bool_], condition: str) -> Measure:
         """Return accuracy, or mean squared error, of some of the instances."""
@@ -91,69 +91,65 @@ class Losses:
 
         Fisher's exact test of the errors; Welch's of the squared errors.
         """
-        own, other = self.values[members], self.values[rest]
+        inside, outside = self.values[members], self.values[rest]
         if self.task != "regression":
-            n, errors = len(own) + len(other), own.sum() + other.sum()
-            return float(fisher(own.sum(), len(own), errors, n))
+            n, errors = len(inside) + len(outside), inside.sum() + outside.sum()
+            return float(fisher(inside.sum(), len(inside), errors, n))
         if np.ptp(self.values[members | rest]) == 0:
             return 1.0
-        return float(stats.ttest_ind(own, other, equal_var=False, alternative="greater").pvalue)
+        test = stats.ttest_ind(inside, outside, equal_var=False, alternative="greater")
+        return float(test.pvalue)
 
     def gap(self, members: NDArray[np.bool_], rest: NDArray[np.bool_], condition: str) -> Measure:
         """Return by how much the slice is worse: a difference of rates, or of mean losses."""
-        own, other = self.values[members], self.values[rest]
+        inside, outside = self.values[members], self.values[rest]
         if self.task != "regression":
-            value, lower, upper = score_difference(
-                int(own.sum()), len(own), int(other.sum()), len(other)
-            )
-            name, unit, method = "error rate minus that of the rest", "proportion", "Newcombe"
-        else:
-            interval = stats.ttest_ind(own, other, equal_var=False).confidence_interval(0.95)
-            value, lower, upper = own.mean() - other.mean(), interval.low, interval.high
-            name, unit, method = "mean squared error minus that of the rest", "coefficient", "Welch"
-        return Measure.model_validate(
-            {
-                "name": name, "value": float(value), "lower": float(lower), "upper": float(upper),
-                "n": len(own), "method": method, "unit": unit, "slice": condition,
-            }
-        )  # fmt: skip
-
-
-def score_difference(
-    hits: int, n: int, other_hits: int, other_n: int
-) -> tuple[float, float, float]:
-    """Return the difference of two shares with the ends of its 95 % interval.
-
-    The hybrid of two Wilson intervals (Newcombe 1998, method 10).
-    """
-    p, q = hits / n, other_hits / other_n
-    return p - q, *newcombe(p, wilson(p, n), q, wilson(q, other_n))
+            rate, rest_rate = (proportion("", int(x.sum()), len(x)) for x in (inside, outside))
+            gap = difference(rate, rest_rate, "error rate minus that of the rest")
+            return gap.model_copy(update={"n": len(inside), "slice": condition})
+        interval = stats.ttest_ind(inside, outside, equal_var=False).confidence_interval(0.95)
+        return Measure(
+            name="mean squared error minus that of the rest",
+            value=float(inside.mean() - outside.mean()),
+            lower=float(interval.low),
+            upper=float(interval.high),
+            n=len(inside),
+            method="Welch",
+            unit="coefficient",
+            slice=condition,
+        )
 
 
 def loss_of(instance: InstanceRecord) -> float:
     """Return 1 for a wrong prediction and 0 for a right one, or the squared error of a number."""
-    if instance.given is None:
-        return float(not instance.right)
-    if instance.predictions is None:
-        return (float(instance.given[0]) - instance.scores[0]) ** 2
-    return float({p.label for p in instance.predictions} != set(instance.given))
+    labels = instance.labels or ()
+    if instance.predictions is not None:
+        return float({prediction.label for prediction in instance.predictions} != set(labels))
+    if instance.probability is None:
+        return (float(labels[0]) - instance.scores[0]) ** 2
+    return float(not instance.right)
 
 
-def tested_against_rest(
-    losses: Losses, slices: Sequence[Slice], among: NDArray[np.bool_], *, found: bool
-) -> list[Tested]:
+def compare_with_rest(
+    losses: Losses, slices: Sequence[Slice], among: NDArray[np.bool_], *, from_search: bool
+) -> list[TestedSlice]:
     """Return the slices against the rest of some rows, p-values adjusted for their number."""
     sides = [(s.members & among, ~s.members & among) for s in slices]
     p_values = np.array([losses.p_value(*side) for side in sides])
     if slices:
-        p_values = benjamini_hochberg(p_values) if found else holm(p_values)
+        p_values = benjamini_hochberg(p_values) if from_search else holm(p_values)
     return [
-        Tested(
-            s, found, losses.measure(own, s.condition), losses.measure(rest, f"not {s.condition}"),
-            losses.gap(own, rest, s.condition), float(p_value), (own, rest),
+        TestedSlice(
+            slice=s,
+            from_search=from_search,
+            measure=losses.measure(inside, s.condition),
+            rest=losses.measure(rest, f"not {s.condition}"),
+            gap=losses.gap(inside, rest, s.condition),
+            p_value=float(p_value),
+            sides=(inside, rest),
         )
-        for s, (own, rest), p_value in zip(slices, sides, p_values, strict=True)
-    ]  # fmt: skip
+        for s, (inside, rest), p_value in zip(slices, sides, p_values, strict=True)
+    ]
 
 
 def worst_first(measure: Measure) -> tuple[float, str]:
@@ -164,9 +160,11 @@ def worst_first(measure: Measure) -> tuple[float, str]:
     return -bound if measure.unit == "coefficient" else bound, measure.slice
 
 
-def clearly_worse(tests: Sequence[Tested], losses: Losses, smallest: int) -> list[Tested]:
-    """Return the slices that are clearly worse, also without the rows of those that are worst."""
-    kept: list[Tested] = []
+def significantly_worse(
+    tests: Sequence[TestedSlice], losses: Losses, smallest: int
+) -> list[TestedSlice]:
+    """Return the slices that are significantly worse, also without the rows of the worst ones."""
+    worse: list[TestedSlice] = []
     explained = np.zeros(len(losses.values), dtype=bool)
     for test in sorted(tests, key=lambda test: -(test.gap.lower or 0)):
         if test.p_value > LEVEL or (test.gap.lower or 0) <= _smallest_gap(losses):
@@ -175,23 +173,23 @@ def clearly_worse(tests: Sequence[Tested], losses: Losses, smallest: int) -> lis
             continue
         members = test.slice.members & ~explained
         rest = ~test.slice.members & ~explained
-        anew = min(members.sum(), rest.sum()) >= smallest and (
+        still_worse = min(members.sum(), rest.sum()) >= smallest and (
             losses.p_value(members, rest) <= LEVEL
         )
-        if not kept or anew:
-            kept.append(test)
+        if not worse or still_worse:
+            worse.append(test)
             explained |= test.slice.members
-    return kept
+    return worse
 
 
-def _holds_where_answered(test: Tested, losses: Losses) -> bool:
+def _holds_where_answered(test: TestedSlice, losses: Losses) -> bool:
     """Tell whether a slice is worse on the rows alone that the model answered."""
-    if not losses.failed:
+    if not losses.n_unanswered:
         return True
-    own, rest = (side & losses.answered for side in test.sides)
-    if not own.any() or not rest.any() or losses.p_value(own, rest) > LEVEL:
+    inside, rest = (side & losses.has_answer for side in test.sides)
+    if not inside.any() or not rest.any() or losses.p_value(inside, rest) > LEVEL:
         return False
-    return (losses.gap(own, rest, "").lower or 0) > _smallest_gap(losses)
+    return (losses.gap(inside, rest, "").lower or 0) > _smallest_gap(losses)
 
 
 def _smallest_gap(losses: Losses) -> float:

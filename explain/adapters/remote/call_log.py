@@ -1,0 +1,235 @@
+"""Every attempt to call an endpoint, in one SQLite file: cache, resumption, and replay."""
+
+import os
+import sqlite3
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from explain.adapters.remote.budget import Spending
+from explain.errors import ConfigurationError
+
+__all__ = ["CALLS", "CallLog", "Entry", "Logged", "Outcome"]
+
+CALLS = "calls.sqlite"
+"""Name of the log in the folder of a run."""
+
+VERSION = 1
+"""Of the tables and of the dictionary below."""
+
+_DICTIONARY = (
+    b'{"choices":[{"finish_reason":"length","index":0,"logprobs":{"content":[{"bytes":[],"logprob":'
+    b'-,"token":"","top_logprobs":[{"token":"","logprob":-0.,"bytes":[32,97,110]}]}]},"message":{"'
+    b'content":"","role":"assistant"}}],"created":17,"id":"","object":"chat.completion","messages":'
+    b'[{"role":"user","content":""}],"max_tokens":1,"temperature":0,"inputs":[[""]],"raw_scores":tr'
+    b'ue,"truncate":false,"label":"","score":0.,"state":"","questions":{"question":{"type":"choice"'
+    b',"instructions":"","criteria":{"":null,"":null}}},"model":"","answers":{"question":{"type":"c'
+    b'hoice","choice":"","confidence":0.,"probabilities":{"":0.,"":0.}}},"usage":{"input_tokens":,"'
+    b'output_tokens":0,"total_tokens":}}'
+)
+"""What requests and answers have in common."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS calls (
+    id INTEGER PRIMARY KEY, texts INTEGER, attempt INTEGER, started REAL, seconds REAL,
+    status INTEGER, outcome TEXT, reason TEXT, request BLOB, answer BLOB, model TEXT,
+    fingerprint TEXT, request_id TEXT, tokens INTEGER, cost REAL
+);
+CREATE TABLE IF NOT EXISTS texts (key BLOB, call INTEGER, place INTEGER);
+CREATE INDEX IF NOT EXISTS by_key ON texts (key);
+"""
+
+Outcome: TypeAlias = Literal["sent", "answered", "lost", "again", "split", "end"]
+"""What became of an attempt; one that is only sent was under way when a run was killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How an attempt ended.
+
+    Attributes
+    ----------
+    outcome : Outcome
+        What became of it.
+    cost : Spending
+        What it cost.
+    seconds : float
+        How long it took.
+    status : int or None
+        Of HTTP; None where nothing came back.
+    reason : str or None
+        Why it gave no answer.
+    answer : bytes or None
+        The body of an answer.
+    model, fingerprint, request_id : str or None
+        What the server says of itself.
+    """
+
+    outcome: Outcome
+    cost: Spending
+    seconds: float
+    status: int | None = None
+    reason: str | None = None
+    answer: bytes | None = None
+    model: str | None = None
+    fingerprint: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """What the log holds of one text.
+
+    Attributes
+    ----------
+    call : int
+        The call that answered it, or by which it was lost.
+    place : int
+        Its place among the texts of the call, of which there are `texts`.
+    texts : int
+        How many texts the call asked for.
+    outcome : Outcome
+        Answered, or how the last attempt failed.
+    reason : str or None
+        Why it was lost.
+    answer : bytes or None
+        The body of the answer.
+    """
+
+    call: int
+    place: int
+    texts: int
+    outcome: Outcome
+    reason: str | None
+    answer: bytes | None
+
+
+class CallLog:
+    """The calls of an endpoint, read and written by one process.
+
+    Parameters
+    ----------
+    path : path or None
+        The file, which only its owner can read, or the folder of a run that has one; None for a
+        log in memory.
+    replay : bool
+        Whether the file is only read.
+    texts : {"plain", "hash"}
+        Whether requests are kept, or only answers and the keys of texts.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file is no log, of another version, or missing although it is only read.
+    """
+
+    def __init__(
+        self,
+        path: str | Path | None,
+        *,
+        replay: bool = False,
+        texts: Literal["plain", "hash"] = "plain",
+    ) -> None:
+        self.replay = replay
+        self._plain = texts == "plain"
+        if path is not None and Path(path).is_dir():
+            path = Path(path) / CALLS
+        self.path = path
+        name = ":memory:" if path is None else str(path)
+        try:
+            self._open(name)
+        except sqlite3.Error as error:
+            raise ConfigurationError(f"{name!r} is no log of calls: {error}") from error
+
+    def _open(self, name: str) -> None:
+        if self.replay:
+            address = f"{Path(name).resolve().as_uri()}?mode=ro"
+            self._base = sqlite3.connect(address, uri=True, check_same_thread=False)
+        else:
+            if self.path is not None:
+                Path(name).parent.mkdir(parents=True, exist_ok=True)
+                os.close(os.open(name, os.O_CREAT | os.O_RDWR, 0o600))
+                Path(name).chmod(0o600)
+            self._base = sqlite3.connect(name, check_same_thread=False, isolation_level=None)
+            self._base.execute("PRAGMA journal_mode = WAL")
+            self._base.execute("PRAGMA synchronous = NORMAL")
+        [version] = self._base.execute("PRAGMA user_version").fetchone()
+        if version != VERSION and (
+            self.replay
+            or self._base.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,)
+        ):
+            raise ConfigurationError(
+                f"{name!r} is of version {version}, expected {VERSION}; pass another file as calls="
+            )
+        if not self.replay:
+            self._base.executescript(f"PRAGMA user_version = {VERSION}; {_TABLES}")
+
+    def begin(
+        self, keys: Sequence[bytes], attempt: int, started: float, request: bytes, most: Spending
+    ) -> int:
+        """Note that a call is sent, with what it may cost at most; return its number."""
+        body = _packed(request) if self._plain else None
+        with self._base as base:
+            base.execute("BEGIN")
+            number = base.execute(
+                "INSERT INTO calls (texts, attempt, started, outcome, request, tokens, cost)"
+                " VALUES (?, ?, ?, 'sent', ?, ?, ?)",
+                (len(keys), attempt, started, body, most.tokens, most.cost),
+            ).lastrowid
+            base.executemany(
+                "INSERT INTO texts VALUES (?, ?, ?)",
+                [(key, number, place) for place, key in enumerate(keys)],
+            )
+        return number or 0
+
+    def finish(self, call: int, entry: Entry) -> None:
+        """Note how a call ended."""
+        self._base.execute(
+            "UPDATE calls SET seconds = ?, status = ?, outcome = ?, reason = ?, answer = ?,"
+            " model = ?, fingerprint = ?, request_id = ?, tokens = ?, cost = ? WHERE id = ?",
+            (
+                entry.seconds, entry.status, entry.outcome, entry.reason,
+                None if entry.answer is None else _packed(entry.answer), entry.model,
+                entry.fingerprint, entry.request_id, entry.cost.tokens, entry.cost.cost, call,
+            ),
+        )  # fmt: skip
+
+    def find(self, key: bytes) -> Logged | None:
+        """Return the first answer to a text, or else how the last attempt ended; None if none."""
+        row = self._base.execute(
+            "SELECT calls.id, place, calls.texts, outcome, reason, answer"
+            " FROM texts JOIN calls ON calls.id = texts.call WHERE key = ?"
+            " ORDER BY outcome = 'answered' DESC,"
+            " CASE outcome WHEN 'answered' THEN calls.id ELSE -calls.id END LIMIT 1",
+            (key,),
+        ).fetchone()
+        if row is None:
+            return None
+        call, place, texts, outcome, reason, answer = row
+        return Logged(call, place, texts, outcome, reason, answer and _unpacked(answer))
+
+    def spent(self) -> Spending:
+        """Return what all calls cost; of those whose end is not known, the most they may have."""
+        row = self._base.execute(
+            "SELECT count(*), coalesce(sum(tokens), 0), coalesce(sum(cost), 0.0) FROM calls"
+        ).fetchone()
+        return Spending(*row)
+
+    def first_tokens(self) -> int:
+        """Return the tokens of the first call that was answered, 0 if there is none."""
+        row = self._base.execute(
+            "SELECT tokens FROM calls WHERE outcome = 'answered' ORDER BY id LIMIT 1"
+        ).fetchone()
+        return 0 if row is None else int(row[0])
+
+
+def _packed(body: bytes) -> bytes:
+    worker = zlib.compressobj(zdict=_DICTIONARY)
+    return worker.compress(body) + worker.flush()
+
+
+def _unpacked(body: bytes) -> bytes:
+    worker = zlib.decompressobj(zdict=_DICTIONARY)
+    return worker.decompress(body) + worker.flush()

@@ -1,0 +1,283 @@
+"""A classifier behind an endpoint."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from threading import Lock
+
+import numpy as np
+from pydantic import JsonValue
+
+from explain.adapters.base import description_of
+from explain.adapters.function import MOST_DECIMALS
+from explain.adapters.remote.asking import Asker, Query
+from explain.adapters.remote.call_log import CallLog
+from explain.adapters.remote.kinds import Channel, Json, Kind, Lost, Reading
+from explain.adapters.rounding import decimals_of
+from explain.adapters.scores import Row, Scores, log_odds_scores
+from explain.errors import (
+    ConfigurationError,
+    EndpointError,
+    ExplainError,
+    PredictionError,
+)
+from explain.record import ModelDescription, Task
+from explain.text.spans import Text
+
+__all__ = ["RemoteClassifier", "text_or_pair"]
+
+MOST_WRONG = 3
+"""Texts whose scores are no probabilities after which, with none that has some, it is clear that
+the endpoint gives something else."""
+
+
+class RemoteClassifier:
+    """Scores texts by asking an endpoint for each only once, as its log of calls remembers.
+
+    Parameters
+    ----------
+    kind : Kind
+        The wire format.
+    kind_name : str
+        What a user calls it.
+    address : str
+        Host and path of the endpoint.
+    log : CallLog
+        All calls so far.
+    asker : Asker or None
+        Asks for what the log does not hold; None where nothing may be asked.
+    name : str
+        What the model is called in reports.
+    decimals : int, optional
+        Decimals that its probabilities are rounded to, where that is known.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        kind_name: str,
+        address: str,
+        log: CallLog,
+        asker: Asker | None,
+        *,
+        name: str,
+        decimals: int | None = None,
+    ) -> None:
+        if decimals is not None and kind.channel != "probabilities":
+            raise ConfigurationError(
+                f"decimals={decimals} are of probabilities, and {kind_name} gives "
+                f"{kind.channel.replace('_', ' ')}; leave decimals out"
+            )
+        if decimals is not None and not 1 <= decimals <= MOST_DECIMALS:
+            raise ConfigurationError(f"decimals={decimals}; pass 1 to {MOST_DECIMALS}")
+        self.kind = kind
+        self.kind_name = kind_name
+        self.address = address
+        self.name = name
+        self.labels = kind.labels
+        self.task: Task = kind.task
+        self.decimals = decimals
+        self._log = log
+        self._asker = asker
+        self._repeats: Counter[bytes] = Counter()
+        self._lost: dict[bytes, Lost] = {}
+        self._right = self._wrong = 0
+        self._ended: EndpointError | None = None
+        self._answered: str | None = None
+        self._lock = Lock()
+
+    @property
+    def shows_probabilities(self) -> bool:
+        """Whether its scores come from probabilities."""
+        return self.kind.channel == "probabilities"
+
+    @property
+    def channel(self) -> Channel:
+        """What the endpoint shows of each label."""
+        return self.kind.channel
+
+    @property
+    def ended(self) -> EndpointError | None:
+        """Why nothing more is asked; None while it is."""
+        return self._ended or (None if self._asker is None else self._asker.ended)
+
+    def predict(self, texts: Sequence[Text]) -> Scores:
+        """Return the scores of `texts`, shape (n_texts, n_labels), natural-log scale.
+
+        Raises
+        ------
+        PredictionError
+            If a text has none; the others are remembered.
+        """
+        rows = self.predict_each(texts)
+        for row in rows:
+            if isinstance(row, PredictionError):
+                raise row
+        return np.array(rows, dtype=np.float64).reshape(len(texts), len(self.labels))
+
+    def predict_each(
+        self, texts: Sequence[Text], *, fresh: bool = False
+    ) -> list[Row | PredictionError]:
+        """Return the scores of each text, or why it has none.
+
+        Parameters
+        ----------
+        texts : sequence of Text
+            The texts.
+        fresh : bool
+            Whether they are asked for once more although they have an answer.
+
+        Raises
+        ------
+        PredictionError
+            If nothing is asked any more.
+        """
+        with self._lock:
+            if self.ended is not None:
+                raise PredictionError(str(self.ended))
+            keys = [self._key(text) for text in texts]
+            if fresh:
+                keys = [self._repeated(key) if isinstance(key, bytes) else key for key in keys]
+            asked = zip(keys, texts, strict=True)
+            known = self._known({key: text for key, text in asked if isinstance(key, bytes)})
+            return [self._row(known.get(key)) if isinstance(key, bytes) else key for key in keys]
+
+    def label_mass(self, texts: Sequence[Text]) -> list[float | None]:
+        """Return the probability that the model gives to all labels together, of each text.
+
+        None where the endpoint does not say so, or gives no answer. Where it is small, the model
+        mostly wanted to say something else, and its scores are of what is left.
+
+        Raises
+        ------
+        PredictionError
+            If nothing is asked any more.
+        """
+        with self._lock:
+            if self.ended is not None:
+                raise PredictionError(str(self.ended))
+            keyed = [(self._key(text), text) for text in texts]
+            known = self._known({key: text for key, text in keyed if isinstance(key, bytes)})
+        said = [known.get(key) if isinstance(key, bytes) else None for key, _ in keyed]
+        return [each.label_mass if isinstance(each, Reading) else None for each in said]
+
+    def first_answer(self, text: Text) -> Json:
+        """Return the whole answer to a text, which shows whether the endpoint can be used.
+
+        Raises
+        ------
+        EndpointError
+            If there is none.
+        """
+        [row] = self.predict_each([text])
+        if self.ended is not None:
+            raise self.ended
+        key = self._key(text)
+        logged = self._log.find(key) if isinstance(key, bytes) else None
+        if logged is None or logged.answer is None:
+            raise EndpointError(f"{self.address} gives no answer to a first text: {row}")
+        content: Json = json.loads(logged.answer)
+        return content
+
+    def expect(self, model: str | None) -> None:
+        """Take what the first answer calls the model for the one that must answer all texts."""
+        self._answered = model
+        if self._asker is not None:
+            self._asker.model, self._asker.proven = model, True
+
+    def describe(self) -> ModelDescription:
+        """Return what is known of the model, and what is sent to it."""
+        facts: dict[str, JsonValue] = {
+            "endpoint": self.address,
+            "kind": self.kind_name,
+            "what it shows": self.kind.channel.replace("_", " "),
+        }
+        asked = getattr(self.kind, "model", None)
+        facts |= {} if asked is None else {"model asked for": asked}
+        facts |= {} if self._answered is None else {"model that answered": self._answered}
+        facts["request"] = self.kind.request([text_or_pair(self.kind, "{text}", "{text_pair}")])
+        facts |= {} if self.decimals is None else {"decimals": self.decimals}
+        return description_of(self, facts, source=self.address)
+
+    def _key(self, text: Text) -> bytes | PredictionError:
+        """Return by what a text is known in the log: all that decides its answer.
+
+        The order of keys is a part of it: servers show options to a model in that order.
+        """
+        try:
+            decides = [self.kind_name, self.address, self.kind.request([text])]
+        except ConfigurationError as error:  # A pair where the question has no place for it.
+            return PredictionError(str(error))
+        return hashlib.sha256(json.dumps(decides).encode()).digest()
+
+    def _repeated(self, key: bytes) -> bytes:
+        """Return the key of the next repeat of a text."""
+        self._repeats[key] += 1
+        return hashlib.sha256(key + b"%d" % self._repeats[key]).digest()
+
+    def _known(self, texts: dict[bytes, Text]) -> dict[bytes, Reading | Lost]:
+        """Return what the endpoint says, as the log has it or when asked now."""
+        remembered = {key: self._remembered(key, text) for key, text in texts.items()}
+        known = {key: said for key, said in remembered.items() if said is not None}
+        missing = [Query(text, key) for key, text in texts.items() if key not in known]
+        if missing and self._asker is None:
+            self._ended = EndpointError(
+                f"the log of calls has no answer to {len(missing)} of {len(texts)} texts, first to "
+                f"{missing[0].text!r:.60}; replay with the same data, options and seed"
+            )
+        elif missing and self._asker is not None:
+            new = self._asker.ask(missing)
+            self._lost |= {key: said for key, said in new.items() if isinstance(said, Lost)}
+            known |= new
+        return known
+
+    def _remembered(self, key: bytes, text: Text) -> Reading | Lost | None:
+        """Return what was said of a text before.
+
+        What was lost by bad luck is asked for again by a later run, but not by this one.
+        """
+        if key in self._lost:
+            return self._lost[key]
+        logged = self._log.find(key)
+        if logged is None:
+            return None
+        if logged.answer is not None and logged.outcome == "answered":
+            # Only the number of the others matters: the answer to several tells no texts apart.
+            texts = [text] * logged.texts
+            return self.kind.scores(json.loads(logged.answer), texts)[logged.place]
+        if logged.outcome == "lost" or (self._log.replay and logged.outcome == "again"):
+            return Lost(logged.reason or "it got no answer")
+        return None
+
+    def _row(self, said: Reading | Lost | None) -> Row | PredictionError:
+        """Return what was said of a text as scores."""
+        if said is None:
+            return PredictionError(str(self.ended))
+        if isinstance(said, Lost):
+            return PredictionError(f"{self.name}: {said.reason}")
+        values: Scores = np.array([said.values], dtype=np.float64)
+        if not self.shows_probabilities:
+            return values.reshape(-1)
+        try:
+            decimals = self.decimals or decimals_of(values)
+            scores = log_odds_scores(values, self.task, self.name, decimals).reshape(-1)
+        except ExplainError as error:
+            return self._no_probabilities(error)
+        self._right += 1
+        return scores
+
+    def _no_probabilities(self, error: ExplainError) -> PredictionError:
+        self._wrong += 1
+        if self._wrong >= MOST_WRONG and not self._right:
+            self._ended = EndpointError(f"{error}; are these scores?")
+        return PredictionError(str(error))
+
+
+def text_or_pair(kind: Kind, text: str, text_pair: str) -> Text:
+    """Return a text, or a pair where the question reads pairs only."""
+    try:
+        kind.request([text])
+    except ConfigurationError:
+        return text, text_pair
+    return text

@@ -1,0 +1,117 @@
+"""The command on an address does what it does on a folder, resumes, repeats itself, and stops."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.helpers.command import run
+from tests.helpers.endpoint import FORMATS, LABELS, WEIGHTS, Server, logits_of_words
+from tests.helpers.wire import Wire, head, serving
+from tests.helpers.words import FILLERS
+
+OPTIONS = [
+    "--kind", "systemone", "--model-option", "question=What is it?", "--model-option",
+    f"options={json.dumps(LABELS)}", "--label", "label", "--check", "performance", "--explain", 2,
+    "--methods", "shap",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    words = [*WEIGHTS, *FILLERS]
+    texts = [" ".join(words[(i * 7 + k * 5) % len(words)] for k in range(5)) for i in range(60)]
+    labels = [LABELS[int(logits_of_words(text)[1] > logits_of_words(text)[0])] for text in texts]
+    path = tmp_path_factory.mktemp("endpoint") / "data.csv"
+    pd.DataFrame({"text": texts, "label": labels}).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server("systemone")
+
+
+@pytest.fixture
+def wire(server: Server) -> Iterator[Wire]:
+    async def script(wire: Wire, writer: asyncio.StreamWriter) -> None:
+        reply = server.reply(wire.bodies[-1])
+        status = f"{reply.status} X\r\nContent-Length: {len(reply.body)}"
+        writer.write(head(status) + reply.body)
+
+    with serving(script) as wire:
+        yield wire
+
+
+def test_an_address_is_audited_resumed_and_replayed(
+    table: Path, server: Server, wire: Wire, tmp_path: Path
+) -> None:
+    first = run("audit", wire.url, table, *OPTIONS, "--out", "first", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    record = (tmp_path / "first" / "audit.json").read_bytes()
+    facts = json.loads(record)["provenance"]["model"]["facts"]
+    assert facts["kind"] == "systemone"
+    assert facts["request"]["state"] == "{text}"
+    assert facts["model that answered"] == "jev-1.13.0"
+    asked = server.requests
+    assert 100 < asked < 3_000
+    assert (
+        max(
+            (server.paid - server.paid.__class__(dict.fromkeys(server.paid, 5))).values(), default=0
+        )
+        == 0
+    )
+
+    again = run("audit", wire.url, table, *OPTIONS, "--out", "first", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "first" / "audit.json").read_bytes() == record
+    replayed = run(
+        "audit", wire.url, table, *OPTIONS, "--replay", "first", "--out", "second", cwd=tmp_path
+    )
+    assert replayed.returncode == 0, replayed.stderr
+    assert (tmp_path / "second" / "audit.json").read_bytes() == record
+    assert not (tmp_path / "second" / "calls.sqlite").exists()
+    assert server.requests == asked
+    base = sqlite3.connect(tmp_path / "first" / "calls.sqlite")
+    [[logged]] = base.execute("SELECT count(*) FROM calls")
+    base.close()
+    assert logged == asked
+
+
+def test_a_budget_that_is_spent_leaves_a_report_of_what_was_done(
+    table: Path, server: Server, wire: Wire, tmp_path: Path
+) -> None:
+    config = tmp_path / "audit.toml"
+    config.write_text(
+        "[data]\nlabel = 'label'\n[explain]\ninstances = 2\nmethods = ['shap']\n[checks]\n"
+        "run = ['performance']\n[endpoint]\nkind = 'systemone'\nquestion = 'What is it?'\n"
+        f"options = {json.dumps(LABELS)}\nmax_calls = 70\n"
+    )
+    done = run("audit", wire.url, table, "--config", config, "--out", "out", cwd=tmp_path)
+    assert done.returncode == 4, done.stderr
+    assert done.stderr.splitlines()[-1].startswith("explain: the budget of 70 calls is spent")
+    assert server.requests == 70
+    measured = json.loads((tmp_path / "out" / "audit.json").read_bytes())
+    performance = next(s for s in measured["sections"] if s["id"] == "performance")
+    assert performance["measures"]
+
+    config.write_text(config.read_text().replace("max_calls = 70", "max_calls = 20"))
+    early = run("audit", wire.url, table, "--config", config, "--out", "other", cwd=tmp_path)
+    assert (early.returncode, server.requests) == (4, 90)
+
+
+def test_an_endpoint_that_refuses_in_the_middle_leaves_a_report_and_a_reason(
+    table: Path, server: Server, wire: Wire, tmp_path: Path
+) -> None:
+    server.fault = lambda own, texts, reply: (
+        reply if own.requests < 80 else type(reply).of({"error": "no"}, 401)
+    )
+    done = run("audit", wire.url, table, *OPTIONS, "--out", "out", cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert "refuses the key or the account (401)" in done.stderr.splitlines()[-1]
+    assert (tmp_path / "out" / "audit.html").is_file()
+    assert FORMATS["systemone"].copies

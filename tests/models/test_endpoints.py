@@ -1,0 +1,97 @@
+"""A transformer behind an endpoint is explained as the same transformer in this process."""
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import explain
+from explain.adapters.transformers import TransformersClassifier
+from explain.testing import check_classifier
+from tests.helpers.endpoint import QUESTIONS, Fault, Reply, Server
+
+TEXTS = ["a stunning , lyrical work", "not as good as it should be , and dull", "bad"]
+
+
+def behind(kind: str, sst2: TransformersClassifier) -> explain.adapters.TextClassifier:
+    """Return a transformer as an endpoint shows it."""
+    server = Server(kind, lambda text: sst2.predict([text])[0])
+    question: dict[str, Any] = dict(QUESTIONS[kind])
+    return explain.load("http://endpoint.test/x", kind=kind, transport=server.transport, **question)
+
+
+@pytest.mark.parametrize("kind", ["systemone", "chat", "tei", "vllm-classify", "inference-v2"])
+@pytest.mark.parametrize("method", ["shap", "lime", "occlusion"])
+def test_attributions_over_http_are_those_of_the_weights(
+    kind: str, method: str, sst2: TransformersClassifier
+) -> None:
+    remote = behind(kind, sst2)
+    # The same baseline: what a mask token is, an endpoint does not say.
+    options: dict[str, Any] = {"method": method, "target": "positive", "masker": "delete"}
+    for text in TEXTS:
+        here = explain.attribute(sst2, text, **options)
+        there = explain.attribute(remote, text, **options)
+        np.testing.assert_allclose(there.values, here.values, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["systemone", "tei"])
+def test_an_endpoint_passes_the_conformance_kit(kind: str, sst2: TransformersClassifier) -> None:
+    assert check_classifier(behind(kind, sst2)).failed == ()
+
+
+def test_gradients_of_an_endpoint_are_refused(sst2: TransformersClassifier) -> None:
+    with pytest.raises(explain.errors.CapabilityError):
+        explain.attribute(behind("tei", sst2), TEXTS[0], method="integrated_gradients")
+
+
+ROWS = [
+    {"text": f"{first} {second} work of {third}", "label": "positive"}
+    for first in ("good", "dull", "stunning", "awful")
+    for second in ("good", "lyrical", "bad")
+    for third in ("music", "cities")
+]
+
+
+def audited(fault: Fault) -> explain.record.AuditRecord:
+    server = Server("systemone", fault=fault)
+    question: dict[str, Any] = dict(QUESTIONS["systemone"])
+    model = explain.load(
+        "http://endpoint.test/x", kind="systemone", transport=server.transport, **question
+    )
+    return explain.audit(
+        model, ROWS, label="label", methods=["shap"], checks=["performance"], instances=4
+    )
+
+
+def with_probability(reply: Reply, change: Callable[[float], float]) -> Reply:
+    """Return an answer whose first probability is another one."""
+    answer = json.loads(reply.body)
+    named = answer["answers"]["question"]["probabilities"]
+    p = change(named["negative"])
+    named.update(negative=p, positive=1 - p)
+    return Reply.of(answer)
+
+
+def test_decimals_that_nobody_states_are_found_out() -> None:
+    record = audited(lambda _, texts, reply: with_probability(reply, lambda p: round(p, 2)))
+    targets = {a.target.decimals for each in record.instances for a in each.attributions}
+    assert targets == {2}
+
+
+def test_noise_of_an_endpoint_is_seen_past_its_log_and_widens_the_errors() -> None:
+    def noisy(server: Server, texts: list[str], reply: Reply) -> Reply:
+        drift = 0.02 * math.sin(server.requests * 1.7)
+        return with_probability(reply, lambda p: min(0.999, max(0.001, p + drift)))
+
+    quiet = audited(lambda _, texts, reply: reply)
+    loud = audited(noisy)
+
+    def errors(record: explain.record.AuditRecord) -> list[float]:
+        made = [a for each in record.instances for a in each.attributions]
+        return [max(a.standard_errors or [0.0]) for a in made]
+
+    assert max(errors(quiet)) == 0
+    assert min(errors(loud)) > 0.01
