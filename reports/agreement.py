@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from explain.record import Agreement, Attribution
 from explain.record.wording import percent
-from reports.doubts import method_title
 from reports.numbers import bare, count
 from reports.tables import EMPTY, CellView, TableView, table
 from reports.text import visible
@@ -55,7 +54,7 @@ def agreement_tables(
 
 
 def _pair(agreement: Agreement) -> str:
-    return " and ".join(visible(method_title(method)) for method in agreement.methods)
+    return " and ".join(visible(title) for title in agreement.titles)
 
 
 def _disputed(agreement: Agreement, attributions: Sequence[Attribution]) -> str:
@@ -66,5 +65,5 @@ def _disputed(agreement: Agreement, attributions: Sequence[Attribution]) -> str:
         f"“{feature_name(first.parts, spans[place])}”"
         if first and place < len(spans)
         else f"feature {count(place + 1)}"
-        for place in agreement.disputed
+        for place in agreement.disputed or ()
     )

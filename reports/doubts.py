@@ -16,7 +16,6 @@ __all__ = [
     "doubt_of",
     "ending",
     "error_note",
-    "method_title",
     "method_view",
     "refined_sentences",
     "warnings",
@@ -24,8 +23,6 @@ __all__ = [
 
 LARGE_GAP = 0.05
 """Share of v(N) - v(empty) that an efficient method may leave unexplained without a warning."""
-
-_TITLES = {"shap": "SHAP", "lime": "LIME"}
 
 _ENDINGS: dict[EndedBy, str] = {
     "exact": "Exact values, computed from {}",
@@ -60,17 +57,6 @@ class MethodView:
     """What metrics measured of the attribution; None if none ran."""
 
 
-def method_title(method: str) -> str:
-    """Return the name of a method as it is written.
-
-    Examples
-    --------
-    >>> method_title("shap"), method_title("integrated_gradients")
-    ('SHAP', 'Integrated gradients')
-    """
-    return _TITLES.get(method, method.replace("_", " ").capitalize())
-
-
 def refined_sentences(attribution: Attribution | None, part: int | None = None) -> list[Group]:
     """Return the sentences that were explained by their words, of one part or of all."""
     groups = attribution.groups if attribution else ()
@@ -85,7 +71,7 @@ def method_view(attribution: Attribution, own_warnings: Sequence[str]) -> Method
     """Return what is said of one attribution and how exactly it is known."""
     target = attribution.target
     return MethodView(
-        title=method_title(attribution.method),
+        title=attribution.method_title,
         grade=attribution.grade or "",
         reasons=attribution.reasons,
         note=error_note(attribution),
@@ -105,7 +91,7 @@ def method_view(attribution: Attribution, own_warnings: Sequence[str]) -> Method
         ),
         warnings=tuple(own_warnings),
         quality=(
-            measures_table(method_title(attribution.method), attribution.quality)
+            measures_table(attribution.method_title, attribution.quality)
             if attribution.quality
             else None
         ),
@@ -137,9 +123,7 @@ def doubt_of(attribution: Attribution) -> str:
     if attribution.grade != "D":
         return ""
     why = " ".join(map(visible, attribution.reasons)) or "No reason is recorded."
-    return (
-        f"Greyed out: {visible(method_title(attribution.method))} has grade D on this text. {why}"
-    )
+    return f"Greyed out: {visible(attribution.method_title)} has grade D on this text. {why}"
 
 
 def error_note(attribution: Attribution) -> str:

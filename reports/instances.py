@@ -12,7 +12,6 @@ from reports.agreement import agreement_tables, disputes_of
 from reports.doubts import (
     MethodView,
     doubt_of,
-    method_title,
     method_view,
     refined_sentences,
     warnings,
@@ -263,7 +262,7 @@ def _sentences(attributions: Sequence[Attribution]) -> TableView | None:
     first = attributions[0]
     return table(
         f"All {count(len(first.groups))} sentences, which were explained first",
-        ("sentence", *(method_title(attribution.method) for attribution in attributions)),
+        ("sentence", *(attribution.method_title for attribution in attributions)),
         (
             (
                 CellView(feature_name(first.parts, group.span)),

@@ -14,7 +14,6 @@ from explain.record import (
     SystemIdentity,
 )
 from reports import summary
-from reports.doubts import method_title
 from reports.environment import render
 from reports.figures import FigureView, figure_view
 from reports.instances import attribution_view, instance_view
@@ -139,7 +138,7 @@ def attribution_page(attribution: Attribution) -> str:
     """Return the page of one attribution."""
     return render(
         "attribution.html",
-        method=method_title(attribution.method),
+        method=attribution.method_title,
         target=attribution.target.label,
         instance=attribution_view(attribution),
         facts=attribution_facts(attribution),

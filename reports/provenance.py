@@ -8,7 +8,6 @@ from pydantic import JsonValue
 from explain.record import Attribution, AuditRecord, FileHash, LogEntry, ModelDescription
 from explain.record.wording import decimal, signed
 from reports import summary
-from reports.doubts import method_title
 from reports.numbers import count
 from reports.tables import CellView, TableView, table
 
@@ -101,7 +100,7 @@ def _log(run: Sequence[LogEntry]) -> TableView:
 def attribution_facts(attribution: Attribution) -> Facts:
     """Return where an attribution comes from."""
     return (
-        ("Method", method_title(attribution.method)),
+        ("Method", attribution.method_title),
         ("Target", f"{attribution.target.label} (column {attribution.target.index})"),
         ("Removed features become", attribution.removal),
         ("v(empty)", signed(attribution.empty_value)),

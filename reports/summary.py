@@ -17,7 +17,6 @@ from explain.record import (
     Skipped,
 )
 from explain.record.wording import percent
-from reports.doubts import method_title
 from reports.numbers import count, estimate, exact
 
 __all__ = [
@@ -204,24 +203,22 @@ def grades(record: AuditRecord) -> tuple[GradeView, ...]:
     """Return the grade of each method, and those of the attributions of methods without one."""
     href = "#trust" if any(section.id == "trust" for section in record.sections) else ""
     graded = tuple(
-        GradeView(
-            method_title(trust.method), ((trust.grade, ""),), trust.reasons, trust.measures, href
-        )
+        GradeView(trust.title, ((trust.grade, ""),), trust.reasons, trust.measures, href)
         for trust in record.trust
     )
     known = {trust.method for trust in record.trust}
-    number_of_findings: dict[str, Counter[str]] = defaultdict(Counter)
+    tallies: dict[str, Counter[str]] = defaultdict(Counter)
     for attribution in _attributions(record):
         if attribution.method not in known:
-            number_of_findings[attribution.method][attribution.grade or ""] += 1
+            tallies[attribution.method_title][attribution.grade or ""] += 1
     return graded + tuple(
         GradeView(
-            method_title(method),
+            title,
             tuple(
                 (grade, "" if len(tally) == 1 else count(tally[grade])) for grade in sorted(tally)
             ),
         )
-        for method, tally in number_of_findings.items()
+        for title, tally in tallies.items()
     )
 
 

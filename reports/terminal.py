@@ -20,7 +20,7 @@ from explain.record import (
 )
 from explain.record.wording import decimal, signed
 from reports import summary
-from reports.doubts import ending, error_note, method_title, warnings
+from reports.doubts import ending, error_note, warnings
 from reports.highlight import LEVELS, Piece, levels, pieces, ranked
 from reports.numbers import count, estimate
 from reports.precision import precision_warnings, repeats_note
@@ -70,7 +70,7 @@ def print_attribution(attribution: Attribution, console: Console) -> None:
     What speaks for the target is orange and underlined, what speaks against it blue and underlined
     twice. Control characters of the text are shown as visible marks and never reach the terminal.
     """
-    question = f"{method_title(attribution.method)}: why “{attribution.target.label}”?"
+    question = f"{attribution.method_title}: why “{attribution.target.label}”?"
     console.print(
         Text(visible(question), style="bold"),
         *_texts(attribution),

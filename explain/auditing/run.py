@@ -93,8 +93,8 @@ def audit(
     """
     resolved = resolve(config, options)
     plan, criteria = resolved.plan, options.get("criteria")
-    kept = criteria if isinstance(criteria, FrozenCriteria) else None
-    frozen = kept or FrozenCriteria.of(plan.criteria, today())
+    from_file = criteria if isinstance(criteria, FrozenCriteria) else None
+    frozen = from_file or FrozenCriteria.of(plan.criteria, today())
     run_log = RunLog(log)
     if frozen.criteria:
         run_log.note("criteria frozen", sha256=frozen.sha256, on=frozen.frozen_on.isoformat())
@@ -104,12 +104,7 @@ def audit(
             classifier, unit=plan.unit, masker=plan.masker, seed=plan.seed
         )
         loaded = _read(classifier, data, plan)
-    try:
-        evidence = _measure(loaded, resolved, setting, run_log)
-    except PredictionError as error:
-        raise _end_of(classifier) or error from error
-    if (end := _end_of(classifier)) is not None:
-        run_log.note(ENDED, reason=str(end), spent=isinstance(end, SpentError))
+    evidence = _measure_or_say_why(loaded, resolved, setting, run_log)
     arguments: dict[str, JsonValue] = {
         **_arguments(resolved),
         "model": str(model) if isinstance(model, str | Path) else loaded.description.name,
@@ -120,18 +115,11 @@ def audit(
     record = AuditRecord(
         identity=plan.identity(loaded.description.name),
         provenance=provenance_of(loaded.description, loaded.dataset, arguments, plan.seed),
-        rows=len(loaded.dataset.rows),
-        scored_rows=len(evidence.instances),
-        sections=evidence.sections,
         criteria=judge(frozen.criteria, evidence.sections, resolved.checks),
         criteria_sha256=frozen.sha256 if frozen.criteria else None,
-        criteria_frozen_on=kept.frozen_on if kept else None,
-        trust=evidence.trust,
-        plan=evidence.plan,
-        instances=shown_instances(evidence.instances, evidence.sections),
-        truncation=Truncation.of_rows(evidence.instances),
-        skipped=tuple(evidence.skipped),
+        criteria_frozen_on=from_file.frozen_on if from_file else None,
         omitted=omissions(plan, resolved.checks),
+        **evidence.fields(len(loaded.dataset.rows)),
     )
     predictions = predictions_of(evidence.instances, classifier.labels)
     return _without_secrets(record).with_predictions(predictions)
@@ -162,6 +150,19 @@ class _Evidence:
     instances: list[InstanceRecord]
     skipped: list[Skipped]
 
+    def fields(self, n_rows: int) -> dict[str, Any]:
+        """Return what the record keeps of it, by field."""
+        return {
+            "rows": n_rows,
+            "scored_rows": len(self.instances),
+            "sections": self.sections,
+            "trust": self.trust,
+            "plan": self.plan,
+            "instances": shown_instances(self.instances, self.sections),
+            "truncation": Truncation.of_rows(self.instances),
+            "skipped": tuple(self.skipped),
+        }
+
 
 def _read(classifier: TextClassifier, data: Any, plan: AuditPlan) -> _Loaded:
     """Return the tables as the model takes them."""
@@ -178,6 +179,19 @@ def _read(classifier: TextClassifier, data: Any, plan: AuditPlan) -> _Loaded:
     training = None if plan.training is None else read(plan.training)
     check_labels_known(dataset, classifier)
     return _Loaded(classifier, _describe(classifier), dataset, training, target)
+
+
+def _measure_or_say_why(
+    loaded: _Loaded, to_do: ResolvedPlan, setting: AttributionSettings, run_log: RunLog
+) -> _Evidence:
+    """Return what was measured; the log says why an endpoint was asked no more, if it was not."""
+    try:
+        evidence = _measure(loaded, to_do, setting, run_log)
+    except PredictionError as error:
+        raise _end_of(loaded.classifier) or error from error
+    if (end := _end_of(loaded.classifier)) is not None:
+        run_log.note(ENDED, reason=str(end), spent=isinstance(end, SpentError))
+    return evidence
 
 
 def _measure(

@@ -30,9 +30,6 @@ PERMUTATIONS = 2_000
 FEWEST_FEATURES = 3
 """Of two features all rank correlations are 1 or -1."""
 
-UNSIGNED = frozenset({"gradient_l2"})
-"""Methods whose values have no sign to dispute."""
-
 
 def agreements(attributions: Sequence[Attribution]) -> tuple[Agreement, ...]:
     """Return the agreement of each pair of methods that explain one label by the same features."""
@@ -54,15 +51,18 @@ def agreement(first: Attribution, second: Attribution) -> Agreement:
     top = len(tops[0])
     tau = rank_correlation(first.values, second.values)
     opposed = _certain_signs(first) * _certain_signs(second) < 0
-    signed = not UNSIGNED & {first.method, second.method}
+    disputed = tuple(feature for feature in sorted(tops[0] | tops[1]) if opposed[feature])
+    null = next((a.method for a in (first, second) if a.is_null), None)
     return Agreement(
         methods=(first.method, second.method),
+        titles=(first.method_title, second.method_title),
         target=first.target.label,
         tau=tau,
         null_upper=None if tau is None else _null_upper(len(first.values)),
         overlap=len(tops[0] & tops[1]) / top,
         top=top,
-        disputed=tuple(sorted(f for f in tops[0] | tops[1] if signed and opposed[f])),
+        disputed=disputed if first.signed and second.signed and null is None else None,
+        null=null,
     )
 
 

@@ -129,11 +129,11 @@ def evaluate_explanations(
         ]
         for e in used
     }
-    poor = {name for name, found in results.items() if _method(name, found).grade == "D"}
+    poor = {e.name for e in used if _method(e, results[e.name]).grade == "D"}
     opposed = disputes([one for found in agreed.values() for one in found])
     for name, found in results.items():
         found.append(dispute_result(name, opposed, poor))
-    trust = {name: _method(name, found) for name, found in results.items()}
+    trust = {e.name: _method(e, results[e.name]) for e in used}
     other = 0 if isinstance(control, str) else control.evaluations
     return Assessment(
         attributions={
@@ -364,9 +364,9 @@ def _recalls(method: str, control: PositiveControl | str) -> list[MetricResult]:
     return [recall_result(recall) for recall in control.recalls if recall.method == method]
 
 
-def _method(name: str, results: Sequence[MetricResult]) -> MethodTrust:
+def _method(explainer: Explainer, results: Sequence[MetricResult]) -> MethodTrust:
     return method_trust(
-        name,
+        explainer,
         [result.flag for result in results if result.flag is not None],
         [result.measure for result in results if result.measure is not None],
     )

@@ -14,6 +14,7 @@ than its method.
 
 from collections.abc import Sequence
 
+from explain.attribution.methods import Explainer
 from explain.evaluation.flags import (
     LEAST_SPREAD,
     Answer,
@@ -96,10 +97,18 @@ def grade(flags: Sequence[Flag]) -> tuple[Grade, tuple[str, ...]]:
     return _GRADES[level], tuple(dict.fromkeys(flag.full_sentence for flag in ranked))
 
 
-def method_trust(method: str, flags: Sequence[Flag], measures: Sequence[Measure]) -> MethodTrust:
+def method_trust(
+    method: Explainer, flags: Sequence[Flag], measures: Sequence[Measure]
+) -> MethodTrust:
     """Return what a record says of a method."""
     found, reasons = grade(flags)
-    return MethodTrust(method=method, grade=found, reasons=reasons, measures=tuple(measures))
+    return MethodTrust(
+        method=method.name,
+        title=method.title,
+        grade=found,
+        reasons=reasons,
+        measures=tuple(measures),
+    )
 
 
 def graded(
@@ -126,7 +135,7 @@ def graded(
     if own < trust.grade:
         own = trust.grade
         of_method = Sentence(
-            "{method} has grade {grade} on this model.", method=attribution.method, grade=own
+            "{method} has grade {grade} on this model.", method=trust.title, grade=own
         )
         reasons = (of_method, *reasons)
     return attribution.model_copy(
@@ -178,7 +187,7 @@ def _stated_errors(attribution: Attribution) -> Flag | None:
     if attribution.diagnostics.converged is not None:
         return None
     missing = Sentence(
-        "{method} does not state the errors of its values.", method=attribution.method
+        "{method} does not state the errors of its values.", method=attribution.method_title
     )
     return Flag(name, "not measured", missing, is_needed=True)
 
@@ -186,7 +195,9 @@ def _stated_errors(attribution: Attribution) -> Flag | None:
 def _fit(attribution: Attribution) -> Flag | None:
     if (fit := attribution.diagnostics.held_out_r2) is None:
         return None
-    return Flag("held-out R²", answer_if(fit < LEAST_R2), _fit_sentence(attribution.method, fit))
+    return Flag(
+        "held-out R²", answer_if(fit < LEAST_R2), _fit_sentence(attribution.method_title, fit)
+    )
 
 
 def _fit_sentence(method: str, fit: float) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from scipy.stats import binom
 
-from explain.evaluation.agreement import UNSIGNED, chance_taus
+from explain.evaluation.agreement import chance_taus
 from explain.evaluation.faithfulness import Faithfulness
 from explain.evaluation.flags import (
     LEAST_SPREAD,
@@ -56,9 +56,6 @@ MOST_DISPUTED = 0.25
 
 CHANCE_MEDIANS = 2_000
 """Medians over texts that are drawn for the null of parameter randomisation."""
-
-NULL = "random"
-"""The method that is no witness for another."""
 
 
 def faithfulness_results(faithfulness: Sequence[Faithfulness], unit: Unit) -> list[MetricResult]:
@@ -227,10 +224,12 @@ def agreement_result(method: str, agreements: Sequence[Agreement]) -> MetricResu
     name = "agreement with another method beyond chance"
     beyond: dict[str, list[bool]] = {}
     for agreement in agreements:
-        others = [other for other in agreement.methods if other not in (method, NULL)]
         upper = agreement.null_upper
-        if method in agreement.methods and others and upper is not None and upper < 1:
-            beyond.setdefault(others[0], []).append((agreement.tau or 0.0) > upper)
+        if method not in agreement.methods or upper is None or upper >= 1:
+            continue
+        (other,) = (name for name in agreement.methods if name != method)
+        if other != agreement.null:
+            beyond.setdefault(other, []).append((agreement.tau or 0.0) > upper)
     if not beyond:
         return _unmeasured(name, "Whether another method agrees with it was not measured.")
     other, known = max(beyond.items(), key=lambda item: float(np.mean(item[1])))
@@ -265,7 +264,7 @@ def disputes(agreements: Sequence[Agreement]) -> dict[tuple[str, str], Measure]:
     """
     found: dict[tuple[str, str], list[bool]] = {}
     for agreement in agreements:
-        if not {NULL, *UNSIGNED} & {*agreement.methods}:
+        if agreement.disputed is not None:
             found.setdefault(agreement.methods, []).append(bool(agreement.disputed))
     return {
         pair: proportion(

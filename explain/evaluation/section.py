@@ -76,6 +76,7 @@ def _opposite_signs(
 ) -> Iterator[Finding]:
     """Yield each pair of methods that certainly dispute the top features, neither of grade D."""
     poor = {method.method for method in trust if method.grade == "D"}
+    titles = {method.method: method.title for method in trust}
     shares = disputes([one for found in agreements.values() for one in found])
     for pair, share in shares.items():
         if poor & {*pair} or at_most(share, MOST_DISPUTED) != "flagged":
@@ -85,8 +86,8 @@ def _opposite_signs(
                 "{first} and {second} contradict each other: on {share.value:percent} of "
                 "{share.n} explained predictions they disagree on whether one of the most "
                 "important words speaks for or against the prediction.",
-                first=pair[0],
-                second=pair[1],
+                first=titles[pair[0]],
+                second=titles[pair[1]],
                 share=share,
             ),
             severity="minor",
@@ -117,7 +118,7 @@ def recall_result(recall: Recall) -> MetricResult:
 def _summary(trust: Sequence[MethodTrust]) -> str:
     by_grade: dict[str, list[str]] = defaultdict(list)
     for method in trust:
-        by_grade[method.grade].append(method.method)
+        by_grade[method.grade].append(method.title)
     grades = [
         Sentence("{grade} for {methods:and}", grade=grade, methods=by_grade[grade])
         for grade in sorted(by_grade)
@@ -136,7 +137,7 @@ def _grades(trust: Sequence[MethodTrust]) -> Table:
         title="Grades",
         columns=("method", "grade", "why no better, and what was not measured"),
         rows=tuple(
-            (m.method, m.grade, join_sentences(*m.reasons) or "nothing was flagged") for m in trust
+            (m.title, m.grade, join_sentences(*m.reasons) or "nothing was flagged") for m in trust
         ),
         note=_RULE,
     )

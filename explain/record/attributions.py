@@ -82,6 +82,8 @@ class Attribution(Record):
     target: Target
     method: str
     """Name of the method in the registry."""
+    method_title: str
+    """Name of the method as readers see it."""
     parameters: JsonObject
     """All parameters of the method as resolved, defaults included."""
     removal: str
@@ -96,6 +98,10 @@ class Attribution(Record):
     """v(N): the target's value of the text as it is."""
     efficient: bool
     """Whether the method promises that the values sum to v(N) - v(empty)."""
+    signed: bool = True
+    """Whether the sign of a value means something."""
+    is_null: bool = False
+    """Whether the method is one that others are compared with, and says nothing of the model."""
     evaluations: int
     """Distinct texts scored for this attribution, or gradients taken."""
     seed: int
@@ -244,6 +250,9 @@ class Agreement(Record):
     """How far two methods agree on one prediction, against what chance would give."""
 
     methods: tuple[str, str]
+    """Names of the methods in the registry."""
+    titles: tuple[str, str]
+    """Names of the methods as readers see them."""
     target: str
     """The label that both explain."""
     tau: float | None
@@ -254,5 +263,8 @@ class Agreement(Record):
     """Share of the top features by absolute value that both name."""
     top: int
     """How many top features that is."""
-    disputed: tuple[int, ...] = ()
-    """Top features of either method to which the two give opposite signs, beyond their errors."""
+    disputed: tuple[int, ...] | None = ()
+    """Top features of either method to which the two give opposite signs, beyond their errors; None
+    where the signs of one of them mean nothing."""
+    null: str | None = None
+    """Name of the one of the methods that others are compared with; None if neither is."""

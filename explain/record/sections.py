@@ -101,6 +101,9 @@ class MethodTrust(Record):
     """Whether the explanations of one method on this model can be believed."""
 
     method: str
+    """Name of the method in the registry."""
+    title: str
+    """Name of the method as readers see it."""
     grade: Grade
     reasons: tuple[SentenceLike, ...]
     """Why the grade is no better, each in a sentence; also what could not be measured."""

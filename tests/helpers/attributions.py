@@ -23,6 +23,7 @@ def attribution(**changes: Any) -> Attribution:
         "spans": (Span(0, 0, 3), Span(0, 4, 8)),
         "target": Target(label="negative", index=0, scale="log_odds"),
         "method": "shap",
+        "method_title": "SHAP",
         "parameters": {},
         "removal": "[MASK]",
         "values": (2.0, 1.0),

@@ -1,8 +1,17 @@
 """The command, run as a user would."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+STAGE_LINE = re.compile(r"explain: \d+:\d\d (.+) \(\d+\.\d s\)$")
+"""What the command prints when a stage of an audit ends, where there is no terminal."""
+
+
+def complaints(stderr: str) -> list[str]:
+    """Return the lines that are not those of the stages."""
+    return [line for line in stderr.splitlines() if not STAGE_LINE.match(line)]
 
 
 def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:

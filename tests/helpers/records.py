@@ -58,6 +58,9 @@ HOSTILE = (
 """What a model, a table or an error message may hold."""
 
 
+TITLES = {"shap": "SHAP", "lime": "LIME", "integrated_gradients": "Integrated gradients"}
+
+
 def attribution(
     *parts: str,
     method: str = "shap",
@@ -81,6 +84,7 @@ def attribution(
         spans=spans,
         target=Target(label=label, index=0, scale="log_odds"),
         method=method,
+        method_title=TITLES.get(method, method),
         parameters={"budget": 256},
         removal="[MASK]",
         values=values,
@@ -329,18 +333,21 @@ def _trust() -> tuple[MethodTrust, ...]:
     return (
         MethodTrust(
             method="shap",
+            title=TITLES.get("shap", "shap"),
             grade="A",
             reasons=(),
             measures=(_measure("planted word found", 1.0, 0.93, 1.0, 50),),
         ),
         MethodTrust(
             method="lime",
+            title=TITLES.get("lime", "lime"),
             grade="B",
             reasons=("It does not state its errors.", "Whether it is stable was not measured."),
             measures=(),
         ),
         MethodTrust(
             method="integrated_gradients",
+            title=TITLES.get("integrated_gradients", "integrated_gradients"),
             grade="D",
             reasons=("It did not converge on 1 of 2 texts.",),
             measures=(),
@@ -478,6 +485,7 @@ def _valueless() -> InstanceRecord:
         agreements=(
             Agreement(
                 methods=("shap", "lime"),
+                titles=(TITLES.get("shap", "shap"), TITLES.get("lime", "lime")),
                 target="negative",
                 tau=0.78,
                 null_upper=0.36,
@@ -486,6 +494,10 @@ def _valueless() -> InstanceRecord:
             ),
             Agreement(
                 methods=("shap", "integrated_gradients"),
+                titles=(
+                    TITLES.get("shap", "shap"),
+                    TITLES.get("integrated_gradients", "integrated_gradients"),
+                ),
                 target="negative",
                 tau=0.31,
                 null_upper=0.36,
@@ -534,6 +546,10 @@ def _pair() -> InstanceRecord:
         agreements=(
             Agreement(
                 methods=("shap", "integrated_gradients"),
+                titles=(
+                    TITLES.get("shap", "shap"),
+                    TITLES.get("integrated_gradients", "integrated_gradients"),
+                ),
                 target="positive",
                 tau=None,
                 null_upper=None,
@@ -604,6 +620,7 @@ def hostile_record() -> AuditRecord:
             "trust": (
                 MethodTrust(
                     method=HOSTILE,
+                    title=TITLES.get(HOSTILE, HOSTILE),
                     grade="D",
                     reasons=(HOSTILE,),
                     measures=(_measure(HOSTILE, 0.5, 0.4, 0.6, 10),),
@@ -675,6 +692,7 @@ def _hostile_instance(id: str) -> InstanceRecord:
         agreements=(
             Agreement(
                 methods=(HOSTILE, HOSTILE),
+                titles=(TITLES.get(HOSTILE, HOSTILE), TITLES.get(HOSTILE, HOSTILE)),
                 target=HOSTILE,
                 tau=0.0,
                 null_upper=0.0,

@@ -7,7 +7,6 @@ signal n.
 
 import os
 import pickle
-import re
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 import pytest
 
 import explain
+from tests.helpers.command import STAGE_LINE, complaints
 from tests.helpers.failing_models import DOES, ROWS, First, Reduced, misbehaving, train_pipeline
 
 if sys.platform == "win32":
@@ -27,8 +27,6 @@ if sys.platform == "win32":
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 EXPLAIN = f"{sys.executable} -m explain.cli"
-
-STAGE_LINE = re.compile(r"explain: \d+:\d\d (.+) \(\d+\.\d s\)$")
 
 GATE = (
     '[[criteria]]\nmetric = "performance.accuracy"\nat_least = {}\n'
@@ -146,11 +144,6 @@ MODELS = [
 ]
 
 CASES = [*STREAMS, *((command, "", code, says) for command, code, says in (*FILES, *MODELS))]
-
-
-def complaints(stderr: str) -> list[str]:
-    """Return the lines that are not those of the stages."""
-    return [line for line in stderr.splitlines() if not STAGE_LINE.match(line)]
 
 
 def test_without_a_terminal_each_stage_has_a_line_with_the_time_that_it_took(folder: Path) -> None:

@@ -183,7 +183,7 @@ def test_a_method_of_which_most_explanations_are_flagged_cannot_be_b() -> None:
 @pytest.mark.parametrize(("own", "method", "expected"), [("A", "C", "C"), ("D", "A", "D")])
 def test_an_attribution_is_no_better_than_its_method(own: str, method: Any, expected: str) -> None:
     one = attribution(diagnostics={"converged": own == "A"})
-    trust = MethodTrust(method="shap", grade=method, reasons=(), measures=())
+    trust = MethodTrust(method="shap", title="shap", grade=method, reasons=(), measures=())
     found = graded(one, trust, quality=[BETTER])
     assert found.grade == expected
     assert found.quality == (BETTER,)
@@ -324,10 +324,16 @@ def test_nothing_explained_is_nothing_measured() -> None:
 def test_agreement_is_shown_against_chance() -> None:
     def agreement(tau: float | None) -> Agreement:
         return Agreement(
-            methods=("shap", "lime"), target="x", tau=tau, null_upper=0.5, overlap=0.8, top=5
+            methods=("shap", "lime"),
+            titles=("SHAP", "LIME"),
+            target="x",
+            tau=tau,
+            null_upper=0.5,
+            overlap=0.8,
+            top=5,
         )
 
-    trust = [MethodTrust(method="shap", grade="A", reasons=(), measures=())]
+    trust = [MethodTrust(method="shap", title="shap", grade="A", reasons=(), measures=())]
     control = PositiveControl(
         (Rule("token", ("cello",), 0, 9.0),), (Recall("shap", "token", 0, 0, "no reason"),), 5
     )

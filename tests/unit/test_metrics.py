@@ -324,7 +324,14 @@ def test_chance_is_that_of_all_permutations(n: int) -> None:
 
 def agreement(one: str, other: str, tau: float | None, upper: float | None = 0.4) -> Agreement:
     return Agreement(
-        methods=(one, other), target="x", tau=tau, null_upper=upper, overlap=0.5, top=2
+        methods=(one, other),
+        titles=(one, other),
+        target="x",
+        tau=tau,
+        null_upper=upper,
+        overlap=0.5,
+        top=2,
+        null="random" if "random" in (one, other) else None,
     )
 
 
@@ -349,8 +356,10 @@ def test_a_method_that_no_other_agrees_with_is_flagged(
 
 
 def opposed(one: str, other: str, n_disputed: int, n: int) -> list[Agreement]:
-    disputed = agreement(one, other, 0.1).model_copy(update={"disputed": (0,)})
-    return [disputed] * n_disputed + [agreement(one, other, 0.1)] * (n - n_disputed)
+    signed = not {"random", "gradient_l2"} & {one, other}
+    undisputed = agreement(one, other, 0.1).model_copy(update={"disputed": () if signed else None})
+    disputed = undisputed.model_copy(update={"disputed": (0,) if signed else None})
+    return [disputed] * n_disputed + [undisputed] * (n - n_disputed)
 
 
 @pytest.mark.parametrize(

@@ -96,8 +96,20 @@ class PerturbationExplainer(Protocol):
         """Name in the registry."""
 
     @property
+    def title(self) -> str:
+        """Name as readers see it."""
+
+    @property
     def efficient(self) -> bool:
         """Whether the values promise to sum to v(N) - v(empty)."""
+
+    @property
+    def signed(self) -> bool:
+        """Whether the sign of a value means something."""
+
+    @property
+    def is_null(self) -> bool:
+        """Whether it is what other methods are compared with, and says nothing of the model."""
 
     def plan(self, n_features: int, rng: np.random.Generator) -> Plan[Estimate]:
         """Return the coroutine that asks for coalitions and returns the estimate.
@@ -120,8 +132,20 @@ class WhiteBoxExplainer(Protocol):
         """Name in the registry."""
 
     @property
+    def title(self) -> str:
+        """Name as readers see it."""
+
+    @property
     def efficient(self) -> bool:
         """Whether the values promise to sum to v(N) - v(empty)."""
+
+    @property
+    def signed(self) -> bool:
+        """Whether the sign of a value means something."""
+
+    @property
+    def is_null(self) -> bool:
+        """Whether it is what other methods are compared with, and says nothing of the model."""
 
     def removal(self, model: TextClassifier) -> str:
         """Return what stands in for a removed feature, as the record says it.

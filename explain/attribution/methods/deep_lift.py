@@ -47,6 +47,7 @@ class DeepLift(GradientExplainer):
     """
 
     name: ClassVar[str] = "deep_lift"
+    title: ClassVar[str] = "DeepLift"
     efficient: ClassVar[bool] = True
 
     baseline: Literal["auto", "mask", "pad", "mean", "zero"] = "auto"

@@ -30,6 +30,7 @@ class GradientXInput(GradientExplainer):
     """
 
     name: ClassVar[str] = "gradient_x_input"
+    title: ClassVar[str] = "Gradient x input"
     efficient: ClassVar[bool] = False
 
     @property
@@ -62,7 +63,9 @@ class GradientL2(GradientExplainer):
     """
 
     name: ClassVar[str] = "gradient_l2"
+    title: ClassVar[str] = "Gradient L2 norm"
     efficient: ClassVar[bool] = False
+    signed: ClassVar[bool] = False
 
     @property
     def start(self) -> Baseline:

@@ -33,6 +33,7 @@ class GradientShap(GradientExplainer):
     """
 
     name: ClassVar[str] = "gradient_shap"
+    title: ClassVar[str] = "GradientSHAP"
     efficient: ClassVar[bool] = True
 
     baseline: Literal["auto", "mask", "pad", "mean", "zero"] = "auto"

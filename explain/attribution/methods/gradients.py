@@ -58,15 +58,17 @@ Result = TypeVar("Result")
 class GradientExplainer(ABC):
     """A method that follows gradients from the scores back to the vectors of the tokens.
 
-    Tokens outside of the features (special tokens, white space, what lies between) stay as they
-    are; the values of the tokens of a feature are summed by their place in the text, over all
-    embedding layers.
+    Tokens outside of the features stay as they are; the values of the tokens of a feature are
+    summed by their place in the text, over all embedding layers.
     """
 
     __slots__ = ()
 
     name: ClassVar[str]
+    title: ClassVar[str]
     efficient: ClassVar[bool]
+    signed: ClassVar[bool] = True
+    is_null: ClassVar[bool] = False
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def removal(self, model: TextClassifier) -> str:

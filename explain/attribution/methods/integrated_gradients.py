@@ -58,6 +58,7 @@ class IntegratedGradients(GradientExplainer):
     """
 
     name: ClassVar[str] = "integrated_gradients"
+    title: ClassVar[str] = "Integrated gradients"
     efficient: ClassVar[bool] = True
 
     baseline: Literal["auto", "mask", "pad", "mean", "zero"] = "auto"

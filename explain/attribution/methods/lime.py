@@ -77,7 +77,10 @@ class Lime:
     """
 
     name: ClassVar[str] = "lime"
+    title: ClassVar[str] = "LIME"
     efficient: ClassVar[bool] = False
+    signed: ClassVar[bool] = True
+    is_null: ClassVar[bool] = False
 
     algorithm: Literal["auto", "sampling"] = "auto"
     tolerance: Tolerance = 0.05

@@ -49,7 +49,10 @@ class Linear:
     """
 
     name: ClassVar[str] = "linear"
+    title: ClassVar[str] = "Linear weights"
     efficient: ClassVar[bool] = True
+    signed: ClassVar[bool] = True
+    is_null: ClassVar[bool] = False
 
     def removal(self, model: TextClassifier) -> str:
         """Return that removed features are deleted.

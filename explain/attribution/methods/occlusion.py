@@ -32,7 +32,10 @@ class Occlusion:
     """
 
     name: ClassVar[str] = "occlusion"
+    title: ClassVar[str] = "Occlusion"
     efficient: ClassVar[bool] = False
+    signed: ClassVar[bool] = True
+    is_null: ClassVar[bool] = False
 
     budget: Budget | None = None
 

@@ -23,7 +23,10 @@ class Random:
     """
 
     name: ClassVar[str] = "random"
+    title: ClassVar[str] = "Random values"
     efficient: ClassVar[bool] = False
+    signed: ClassVar[bool] = True
+    is_null: ClassVar[bool] = True
 
     budget: Budget | None = None
 

@@ -57,7 +57,10 @@ class Shap:
     """
 
     name: ClassVar[str] = "shap"
+    title: ClassVar[str] = "SHAP"
     efficient: ClassVar[bool] = True
+    signed: ClassVar[bool] = True
+    is_null: ClassVar[bool] = False
 
     algorithm: Algorithm = "auto"
     tolerance: Tolerance = 0.05

@@ -114,9 +114,9 @@ def _summary(task: Task, decisions: Decisions, gap: Measure, error: Measure) -> 
         gap=gap,
     )
     typical = Sentence(
-        "Confidence and accuracy typically differ by {error.value:percent} (root mean square over "
+        "Confidence and accuracy typically differ by {points:.1f} points (root mean square over "
         "the bins of the figure, corrected for chance).",
-        error=error,
+        points=100 * (error.value or 0.0),
     )
     few = Sentence(
         "With fewer than {fewest} answers, no interval for this can be relied on.",
