@@ -47,8 +47,8 @@ def test_importing_reports_loads_no_numpy_even_when_it_renders() -> None:
         "import sys, reports, explain.record as r; "
         "a = r.Attribution(parts=('a',), spans=((0, 0, 1),), "
         "target=r.Target(label='x', index=0, scale='value'), method='shap', "
-        "method_title='SHAP', parameters={}, removal='delete', values=(1.0,), empty_value=0.0, full_value=1.0, "
-        "efficient=True, evaluations=2, seed=0); "
+        "method_title='SHAP', parameters={}, removal='delete', values=(1.0,), "
+        "empty_value=0.0, full_value=1.0, efficient=True, evaluations=2, seed=0); "
         "assert '<html' in reports.render_html(a); "
         "print({'torch', 'numpy'} & set(sys.modules))"
     )
