@@ -35,7 +35,7 @@ check: $(VENV)/.dev ## format, lint, types, layers
 unit: $(VENV)/.dev ## the unit tests alone
 	$(PYTEST) tests/unit
 
-golden: $(VENV)/.dev ## write the golden files and the table of the README anew; read the diff before you commit
+golden: $(VENV)/.dev ## write golden files, picture, outputs and tables of the documentation anew; read the diff before you commit
 	$(BIN)/python -m pytest tests --update-golden -k "golden or readme"
 
 bench: $(VENV)/.dev ## run the benchmarks and print their tables

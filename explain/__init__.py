@@ -34,7 +34,7 @@ __all__ = [
     "wrap",
 ]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Attribution": "explain.record",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.helpers.documentation import README
 from tests.helpers.recording_page import SCREEN, RecordingPage
 from tests.helpers.search import choose_search
 
@@ -24,7 +25,7 @@ choose_search()  # Before the tests are imported: they take their settings from 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that accepts what golden files hold now."""
-    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden/")
+    parser.addoption("--update-golden", action="store_true", help="rewrite what tests compare with")
 
 
 @pytest.fixture
@@ -38,6 +39,22 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == path.read_bytes().decode(), (
             f"{name} has changed; see tests/golden/README.md if it should have"
         )
+
+    return check
+
+
+@pytest.fixture
+def readme(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Return a check that the README shows an output, or, with --update-golden, make it so."""
+
+    def check(before: str, output: str) -> None:
+        start, found, rest = README.read_text(encoding="utf-8").partition(before)
+        assert found, f"the README does not show {before!r}"
+        shown, fence, rest = rest.partition("```")
+        if request.config.getoption("--update-golden"):
+            README.write_text(start + before + output + fence + rest, encoding="utf-8")
+        else:
+            assert output == shown, "the README shows another output; run `make golden`"
 
     return check
 

@@ -272,7 +272,7 @@ ARCHITECTURES = (
         },
     ),
 )
-"""Tiny models of every architecture that the README names."""
+"""Tiny models of every architecture that docs/models.md names."""
 
 
 def _frame(tokenizer: Tokenizer, single: str, pair: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,18 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "out/audit.html"
     assert "600 of 600 rows scored, 4 explained, 0 skipped" in done.stdout
+    (folder / "printed.txt").write_text(done.stdout, encoding="utf-8")
     return folder / "out"
+
+
+def test_the_readme_shows_what_the_demo_prints(
+    demo: Path, readme: Callable[[str, str], None]
+) -> None:
+    printed = (demo.parent / "printed.txt").read_text(encoding="utf-8")
+    for here, by_default in ((" 4 explained", " 30 explained"), ("out/audit", "audit/audit")):
+        assert printed.count(here) == 1
+        printed = printed.replace(here, by_default)
+    readme("```text\n$ explain demo\n", printed)
 
 
 def test_the_demo_says_that_it_is_flawed_on_purpose(demo: Path) -> None:

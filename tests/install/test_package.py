@@ -9,6 +9,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 import explain
 import reports
@@ -45,9 +46,9 @@ def test_importing_reports_loads_no_numpy_even_when_it_renders() -> None:
     code = (
         "import sys, reports, explain.record as r; "
         "a = r.Attribution(parts=('a',), spans=((0, 0, 1),), "
-        "target=r.Target(label='x', index=0, scale='value'), method='shap', parameters={}, "
-        "removal='delete', values=(1.0,), empty_value=0.0, full_value=1.0, efficient=True, "
-        "evaluations=2, seed=0); "
+        "target=r.Target(label='x', index=0, scale='value'), method='shap', "
+        "method_title='SHAP', parameters={}, removal='delete', values=(1.0,), "
+        "empty_value=0.0, full_value=1.0, efficient=True, evaluations=2, seed=0); "
         "assert '<html' in reports.render_html(a); "
         "print({'torch', 'numpy'} & set(sys.modules))"
     )
@@ -70,8 +71,10 @@ def test_public_functions_are_not_hidden_by_modules_of_a_similar_name() -> None:
 
 
 def test_the_newest_release_in_the_changelog_is_this_version() -> None:
-    headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert next(name for name in headings if name != "Unreleased") == explain.__version__
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## (\d\S+) - \d{4}-\d\d-\d\d$", text, re.MULTILINE)
+    assert versions == sorted(versions, key=Version, reverse=True)
+    assert versions[0] == explain.__version__
 
 
 def test_a_foreign_package_called_reports_is_named(tmp_path: Path) -> None:

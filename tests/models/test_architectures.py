@@ -1,4 +1,4 @@
-"""Every architecture is explained by every method, and the README says how well."""
+"""Every architecture is explained by every method, and docs/models.md says how well."""
 
 import functools
 import re
@@ -23,6 +23,7 @@ from tests.helpers.architectures import (
     build_classifier,
     every_architecture,
 )
+from tests.helpers.documentation import ROOT
 from tests.helpers.tiny import (
     LIMIT,
     bare_tokenizer,
@@ -35,7 +36,7 @@ from tests.helpers.tiny import (
 EDGES = ["", " ", "?!", "\x00", "x" * 500, "film " * 100]
 METHODS = ("shap", "lime", "integrated_gradients", "occlusion")
 OPTIONS: dict[str, dict[str, Any]] = {"shap": {"budget": 64}, "lime": {"budget": 64}}
-README = Path(__file__).parents[2] / "README.md"
+MODELS = ROOT / "docs/models.md"
 
 
 @functools.cache
@@ -87,13 +88,13 @@ def test_what_lies_beyond_the_limit_is_told(name: str) -> None:
     assert tokens[-1].end <= unread.start < unread.end == 500 - (EDGES[-1][unread.end - 1] != " ")
 
 
-def test_the_readme_says_what_was_measured(request: pytest.FixtureRequest) -> None:
+def test_the_golden_table_says_what_was_measured(request: pytest.FixtureRequest) -> None:
     rows = {
         name: [*map(functools.partial(measure, name), METHODS)] for name in ARCHITECTURE_BY_NAME
     }
-    page = README.read_text()
+    page = MODELS.read_text()
     if request.config.getoption("--update-golden"):
-        README.write_text(re.sub(BLOCK, lambda found: found[1] + table(rows) + found[3], page))
+        MODELS.write_text(re.sub(BLOCK, lambda found: found[1] + table(rows) + found[3], page))
         return
     block = re.search(BLOCK, page)
     assert block is not None

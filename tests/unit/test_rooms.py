@@ -1,6 +1,7 @@
 """The rooms are what CONTRIBUTING says of them, and no file or function outgrows a reader."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,12 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             found |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
     return found
+
+
+def test_contributing_says_what_every_room_holds() -> None:
+    rooms = {path.name for path in (TESTS.parent / "explain").iterdir() if path.is_dir()}
+    text = (TESTS.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)/` \|", text, re.MULTILINE)) == rooms - {"__pycache__"}
 
 
 def test_every_test_lies_in_a_room() -> None:
