@@ -39,7 +39,16 @@ from explain.evaluation.scorecard import (
 from explain.evaluation.section import recall_result, trust_section
 from explain.evaluation.sensitivity import max_sensitivities
 from explain.evaluation.stability import stability
-from explain.record import Agreement, Attribution, Measure, MethodTrust, Section, Sentence, Unit
+from explain.record import (
+    Agreement,
+    Attribution,
+    Measure,
+    MethodTrust,
+    NotMeasured,
+    Section,
+    Sentence,
+    Unit,
+)
 from explain.statistics.intervals import mean
 from explain.text.spans import Text, text_of
 
@@ -114,7 +123,8 @@ def evaluate_explanations(
     used = [explainer for explainer in explainers if explainer.name in by_method]
     erased = _erased(engine, attributions, setting)
     agreed = {instance: agreements(found) for instance, found in attributions.items()}
-    control = _control(engine, texts, used, setting) if used else "no method explained anything"
+    nothing = NotMeasured(reason="no method explained anything")
+    control = _control(engine, texts, used, setting) if used else nothing
     known = _known_values(engine, texts, used, setting)
     again = _Repetition.of(engine, by_method, setting)
     results = {
@@ -134,7 +144,7 @@ def evaluate_explanations(
     for name, found in results.items():
         found.append(dispute_result(name, opposed, poor))
     trust = {e.name: _method(e, results[e.name]) for e in used}
-    other = 0 if isinstance(control, str) else control.evaluations
+    other = 0 if isinstance(control, NotMeasured) else control.evaluations
     return Assessment(
         attributions={
             instance: [
@@ -241,7 +251,7 @@ class _Repetition:
     """A few explanations that are made again, and the models that are asked for them."""
 
     engine: Engine
-    randomised_engine: Engine | str
+    randomised_engine: Engine | NotMeasured
     sample: dict[str, list[tuple[AttributionRequest, Attribution]]]
     setting: AttributionSettings
 
@@ -269,7 +279,9 @@ class _Repetition:
                 for question, a in zip(posed, chosen, strict=True)
                 if isinstance(question, AttributionRequest)
             ]
-        return cls(engine, _randomised_model(engine, setting) if keys else "", sample, setting)
+        nothing = NotMeasured(reason="no method explained anything")
+        randomised_model = _randomised_model(engine, setting) if keys else nothing
+        return cls(engine, randomised_model, sample, setting)
 
     def results(self, explainer: Explainer) -> list[MetricResult]:
         """Return what another seed or other baselines, points near by and random parameters say."""
@@ -277,7 +289,7 @@ class _Repetition:
         moved = max_sensitivities(self.engine, asked, explainer, self.setting)
         resembling = (
             self.randomised_engine
-            if isinstance(self.randomised_engine, str)
+            if isinstance(self.randomised_engine, NotMeasured)
             else resemblances(
                 self.randomised_engine, _thrifty(explainer), [a for _, a in asked], self.setting
             )
@@ -291,7 +303,11 @@ class _Repetition:
     @property
     def evaluations(self) -> int:
         """Distinct texts that the randomised model scored, and gradients taken of it."""
-        return 0 if isinstance(self.randomised_engine, str) else self.randomised_engine.evaluations
+        return (
+            0
+            if isinstance(self.randomised_engine, NotMeasured)
+            else self.randomised_engine.evaluations
+        )
 
 
 def _key(instance: str, attribution: Attribution) -> tuple[str, int]:
@@ -309,14 +325,14 @@ def _thrifty(explainer: Explainer) -> Explainer:
     return replace(explainer, budget=TWIN_BUDGET)
 
 
-def _randomised_model(engine: Engine, setting: AttributionSettings) -> Engine | str:
+def _randomised_model(engine: Engine, setting: AttributionSettings) -> Engine | NotMeasured:
     """Return the way to a copy of the model with random parameters, or why there is none."""
     if engine.pulse.given_up is not None:
-        return engine.pulse.given_up
+        return NotMeasured(reason=engine.pulse.given_up)
     try:
         return Engine(randomised(engine.classifier, setting.seed))
     except CapabilityError as error:
-        return str(error)
+        return NotMeasured(reason=str(error))
 
 
 def _control(
@@ -324,7 +340,7 @@ def _control(
     texts: Sequence[Text],
     explainers: Sequence[Explainer],
     setting: AttributionSettings,
-) -> PositiveControl | str:
+) -> PositiveControl | NotMeasured:
     try:
         return positive_control(
             engine.classifier,
@@ -335,7 +351,7 @@ def _control(
             pulse=engine.pulse,
         )
     except ExplainError as error:
-        return str(error)
+        return NotMeasured(reason=str(error))
 
 
 def _known_values(
@@ -352,12 +368,12 @@ def _known_values(
     return {one.method: one for one in found}
 
 
-def _recalls(method: str, control: PositiveControl | str) -> list[MetricResult]:
+def _recalls(method: str, control: PositiveControl | NotMeasured) -> list[MetricResult]:
     """Return how often a method finds planted rules, or why that was not measured."""
-    if isinstance(control, str):
+    if isinstance(control, NotMeasured):
         said = Sentence(
             "We could not measure whether it finds a planted rule: {reason}.",
-            reason=control.removesuffix("."),
+            reason=control.reason.removesuffix("."),
         )
         name = "positive control"
         return [MetricResult(name, None, None, Flag(name, "not measured", said, is_needed=True))]

@@ -18,7 +18,7 @@ from explain.attribution.methods import Explainer
 from explain.engine import Engine
 from explain.errors import CapabilityError, ExplainError
 from explain.evaluation.agreement import common_values, rank_correlation
-from explain.record import Attribution
+from explain.record import Attribution, NotMeasured
 from explain.text.spans import text_of
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def resemblances(
     explainer: Explainer,
     attributions: Sequence[Attribution],
     setting: AttributionSettings,
-) -> list[tuple[float, int]] | str:
+) -> list[tuple[float, int]] | NotMeasured:
     """Return how much each attribution resembles that of a randomised model, or why none does.
 
     Parameters
@@ -78,7 +78,7 @@ def resemblances(
 
     Returns
     -------
-    list of (float, int) or str
+    list of (float, int) or NotMeasured
         Kendall's tau-b of the values for the same label, and the number of features it rests on;
         texts on which it is undefined are left out.
     """
@@ -92,7 +92,7 @@ def resemblances(
     try:
         outcomes = attribute_batch(engine, [question for question, _ in asked], explainer, setting)
     except CapabilityError as error:
-        return str(error)
+        return NotMeasured(reason=str(error))
     found = []
     for (_, own), outcome in zip(asked, outcomes, strict=True):
         twin = outcome.value

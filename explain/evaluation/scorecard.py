@@ -25,7 +25,7 @@ from explain.evaluation.infidelity import Infidelity
 from explain.evaluation.plausibility import Plausibility
 from explain.evaluation.sensitivity import Sensitivity
 from explain.evaluation.stability import Stability
-from explain.record import Agreement, Measure, Sentence, Unit
+from explain.record import Agreement, Measure, NotMeasured, Sentence, Unit
 from explain.statistics.bootstrap import CONFIDENCE
 from explain.statistics.intervals import mean, proportion
 
@@ -121,16 +121,18 @@ def infidelity_result(infidelities: Sequence[Infidelity]) -> MetricResult:
     )
 
 
-def sensitivity_result(method: str, sensitivities: Sequence[Sensitivity] | str) -> MetricResult:
+def sensitivity_result(
+    method: str, sensitivities: Sequence[Sensitivity] | NotMeasured
+) -> MetricResult:
     """Return max-sensitivity against that of permuted values, or why there is none."""
     name = "max-sensitivity"
-    if isinstance(sensitivities, str):
+    if isinstance(sensitivities, NotMeasured):
         return _unmeasured(
             name,
             Sentence(
                 "Max-sensitivity is not defined for {method}: {reason}.",
                 method=method,
-                reason=sensitivities.removesuffix("."),
+                reason=sensitivities.reason.removesuffix("."),
             ),
         )
     random = mean(
@@ -173,7 +175,7 @@ def stability_results(stability: Stability) -> list[MetricResult]:
     ]
 
 
-def randomisation_result(resemblances: Sequence[tuple[float, int]] | str) -> MetricResult:
+def randomisation_result(resemblances: Sequence[tuple[float, int]] | NotMeasured) -> MetricResult:
     """Return how much explanations resemble those of a randomised model.
 
     The bar is .2 (Adebayo et al. 2018 ask for "low"), or the 95th percentile of what unrelated
@@ -182,18 +184,17 @@ def randomisation_result(resemblances: Sequence[tuple[float, int]] | str) -> Met
 
     Parameters
     ----------
-    resemblances : sequence of (float, int) or str
+    resemblances : sequence of (float, int) or NotMeasured
         For each text the rank correlation and its number of features, or why there is none.
     """
     name = "parameter randomisation: median |tau-b|"
-    if isinstance(resemblances, str):
-        reason = resemblances.removesuffix(".")
+    if isinstance(resemblances, NotMeasured):
+        reason = resemblances.reason.removesuffix(".")
         said = Sentence("Parameter randomisation was not measured: {reason}.", reason=reason)
         return _unmeasured(name, said)
     if not resemblances:
-        return _unmeasured(
-            name, "Parameter randomisation was not measured: no explanation can be compared."
-        )
+        sentence = "Parameter randomisation was not measured: no explanation can be compared."
+        return _unmeasured(name, sentence)
     tau = _median(name, [abs(tau) for tau, _ in resemblances])
     bar = max(MOST_RESEMBLANCE, _chance_median([n for _, n in resemblances]))
     flag = Flag(

@@ -16,6 +16,7 @@ from explain.record import (
     IntervalsFigure,
     Measure,
     MethodTrust,
+    NotMeasured,
     Section,
     Sentence,
     Table,
@@ -30,7 +31,7 @@ TITLE = "Reliability of the explanations"
 
 def trust_section(
     trust: Sequence[MethodTrust],
-    control: PositiveControl | str,
+    control: PositiveControl | NotMeasured,
     known_values: Mapping[str, KnownValues],
     agreements: Mapping[str, Sequence[Agreement]],
     results: Mapping[str, Sequence[MetricResult]],
@@ -41,7 +42,7 @@ def trust_section(
     ----------
     trust : sequence of MethodTrust
         Each method with its grade.
-    control : PositiveControl or str
+    control : PositiveControl or NotMeasured
         What the positive control found, or why it could not be run.
     known_values : mapping of str to KnownValues
         What each method says where the truth is known, by its name.
@@ -52,7 +53,7 @@ def trust_section(
     """
     if not trust:
         return Section.not_measured("trust", TITLE, "no method explained anything")
-    recalls = () if isinstance(control, str) else control.recalls
+    recalls = () if isinstance(control, NotMeasured) else control.recalls
     measures = tuple(recall_measure(recall) for recall in recalls if recall.reason is None)
     return Section(
         id="trust",
@@ -62,7 +63,7 @@ def trust_section(
         figures=_figures(measures),
         tables=(
             _grades(trust),
-            *([] if isinstance(control, str) else [_control(control)]),
+            *([] if isinstance(control, NotMeasured) else [_control(control)]),
             *_known_values_tables(known_values),
             _metrics(results),
             *_agreements(agreements),

@@ -23,7 +23,7 @@ from explain.attribution.methods import Explainer
 from explain.attribution.methods.gradients import GradientExplainer, with_hook
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest
-from explain.record import Attribution
+from explain.record import Attribution, NotMeasured, Sentence
 
 __all__ = ["Sensitivity", "max_sensitivities", "max_sensitivity", "nudged"]
 
@@ -84,7 +84,7 @@ def max_sensitivities(
     requests: Sequence[tuple[AttributionRequest, Attribution]],
     explainer: Explainer,
     setting: AttributionSettings,
-) -> list[Sensitivity] | str:
+) -> list[Sensitivity] | NotMeasured:
     """Return the max-sensitivity of each attribution that has one, or why the method has none.
 
     Parameters
@@ -100,7 +100,11 @@ def max_sensitivities(
     """
     model = engine.classifier
     if not isinstance(explainer, GradientExplainer) or not isinstance(model, GradientClassifier):
-        return f"{explainer.name} sees texts, which cannot be moved a little"
+        return NotMeasured(
+            reason=Sentence(
+                "{method} sees texts, which cannot be moved a little", method=explainer.title
+            )
+        )
     questions = [question for question, _ in requests for _ in range(MOVES)]
     with nudged(model, setting.seed):
         outcomes = attribute_batch(engine, questions, explainer, setting)

@@ -19,10 +19,18 @@ __all__ = [
     "FrozenCriteria",
     "JudgedCriterion",
     "MethodTrust",
+    "NotMeasured",
     "Omitted",
     "Section",
     "Skipped",
 ]
+
+
+class NotMeasured(Record):
+    """Why something was not measured: what is returned in its place."""
+
+    reason: SentenceLike
+    """The reason, without a full stop at its end."""
 
 
 class Finding(Record):

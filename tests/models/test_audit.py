@@ -232,5 +232,5 @@ def test_long_texts_are_cut_and_the_record_says_what_was_never_read(
     (cut,) = record.instances
     assert cut.unread[0].start == 510 * 5
     assert cut.attributions[0].unread == cut.unread
-    assert "1 texts only in part" in section(record, "data").summary
+    assert "The model read 1 text only in part" in section(record, "data").summary
     assert "never read" in reports.render_html(record)

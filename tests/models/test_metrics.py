@@ -28,6 +28,7 @@ from explain.evaluation.sensitivity import (
     nudged,
 )
 from explain.evaluation.stability import stability
+from explain.record import NotMeasured
 from explain.text.spans import Text
 from tests.helpers.attributions import answer_of, explain_texts, rng
 from tests.helpers.demo import DEMO
@@ -88,7 +89,7 @@ def test_max_sensitivity_is_that_of_captum() -> None:
         make_explainer("gradient_x_input"),
         AttributionSettings.of(model),
     )
-    assert not isinstance(measured, str)
+    assert not isinstance(measured, NotMeasured)
     (found,) = measured
     ids = torch.tensor([[number for number, _, _ in tokenize(text)]])
     vectors = model.embedding(ids).detach()
@@ -140,7 +141,7 @@ def test_gradients_of_a_linear_model_do_not_move() -> None:
     found = max_sensitivities(
         Engine(model), explain_texts(model, method, texts), method, AttributionSettings.of(model)
     )
-    assert not isinstance(found, str)
+    assert not isinstance(found, NotMeasured)
     assert [one.observed for one in found] == pytest.approx([0, 0], abs=1e-5)
 
 
@@ -164,7 +165,7 @@ def test_max_sensitivity_is_measured_on_other_architectures(name: str) -> None:
     method = make_explainer("gradient_x_input")
     given_ = explain_texts(model, method, ["a good film , really good"])
     found = max_sensitivities(Engine(model), given_, method, AttributionSettings.of(model))
-    assert not isinstance(found, str)
+    assert not isinstance(found, NotMeasured)
     assert 0 < found[0].observed < 1
     assert explain_texts(model, method, ["a good film , really good"])[0][1] == given_[0][1]
 
@@ -204,7 +205,7 @@ def test_a_method_that_explains_the_text_resembles_itself() -> None:
     twin = Engine(randomised(model, 0))
     own = [a for _, a in explain_texts(model, "random", texts)]
     found = resemblances(twin, make_explainer("random"), own, AttributionSettings.of(model))
-    assert not isinstance(found, str)
+    assert not isinstance(found, NotMeasured)
     assert [tau for tau, _ in found] == pytest.approx([1.0] * 3)
     assert [n for _, n in found] == [6, 6, 3]
     assert answer_of(randomisation_result([*found, *found])) == "flagged"

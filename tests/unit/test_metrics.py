@@ -39,7 +39,7 @@ from explain.evaluation.sensitivity import (
     max_sensitivity,
 )
 from explain.evaluation.stability import Stability, compare, stability
-from explain.record import Agreement, Attribution, Measure
+from explain.record import Agreement, Attribution, Measure, NotMeasured
 from explain.text.spans import Span, Text
 from tests.helpers import strategies
 from tests.helpers.attributions import answer_of, attribution, explain_texts, rng
@@ -297,7 +297,7 @@ def test_random_values_are_as_sensitive_as_random() -> None:
 def test_a_model_without_known_parameters_is_said() -> None:
     with pytest.raises(CapabilityError, match="no parameters"):
         randomised(ADDITIVE, 0)
-    reading = randomisation_result("additive shows no parameters")
+    reading = randomisation_result(NotMeasured(reason="additive shows no parameters"))
     assert (reading.measure, answer_of(reading)) == (None, "not measured")
 
 
