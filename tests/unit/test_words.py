@@ -45,21 +45,6 @@ COALITION = ("Coalition", "bool")
 """What `kept` is annotated with where it is a coalition: True where a feature is present."""
 
 STILL_TO_RENAME: dict[str, str] = {
-    "explain/checks/explanations.py": "EXPLAINED",
-    "explain/checks/fairness/grouped_rows.py": "answered compared",
-    "explain/checks/fairness/groups.py": "made",
-    "explain/checks/fairness/identity_swaps.py": "DRAWN _made compared made",
-    "explain/checks/fairness/labelled_outcomes.py": "compared",
-    "explain/checks/fairness/named_errors.py": "compared made named",
-    "explain/checks/fairness/neutral_sentences.py": "SETTLED chosen compared made",
-    "explain/checks/robustness/check.py": "shown",
-    "explain/checks/robustness/perturbations.py": "TRANSFORMS rewritten",
-    "explain/checks/shortcuts/check.py": "confirmed",
-    "explain/checks/shortcuts/search.py": "deleted labelled",
-    "explain/checks/shortcuts/spurious_findings.py": "changed tested",
-    "explain/checks/shortcuts/spurious_words.py": "MARKED tested",
-    "explain/checks/shortcuts/word_order.py": "_exchanged",
-    "explain/checks/stability.py": "_changed _lost _scored",
     "explain/record/instances.py": "given",
     "explain/record/sentences.py": "joined",
     "explain/record/wording.py": "listed",
