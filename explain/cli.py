@@ -290,7 +290,7 @@ def _audit(
     from explain.adapters import is_address
     from explain.auditing.archive import bind_criteria, write_into
     from explain.auditing.resolve import resolve
-    from explain.auditing.run import ENDED, audit
+    from explain.auditing.run import ENDPOINT_ENDED, audit
     from explain.engine.progress import QUIET
     from explain.record.files import claimed
     from reports.terminal import print_audit
@@ -318,7 +318,7 @@ def _audit(
             print_audit(record, Console())
         print(page)
     for entry in log:
-        if entry.event == ENDED:
+        if entry.event == ENDPOINT_ENDED:
             raise (SpentError if entry.detail["spent"] else EndpointError)(entry.detail["reason"])
     if any(criterion.gating and criterion.verdict == "fail" for criterion in record.criteria):
         raise typer.Exit(FAILED)

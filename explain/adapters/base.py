@@ -65,7 +65,7 @@ class PerTextClassifier(TextClassifier, Protocol):
     """
 
     @property
-    def ended(self) -> EndpointError | None:
+    def end_error(self) -> EndpointError | None:
         """Why nothing more is asked; None while it is."""
 
     def predict_each(

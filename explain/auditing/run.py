@@ -51,9 +51,9 @@ from explain.record import (
 from explain.text.redaction import REPLACEMENT, redacted_record
 from explain.text.spans import text_of
 
-__all__ = ["ENDED", "audit"]
+__all__ = ["ENDPOINT_ENDED", "audit"]
 
-ENDED = "endpoint ended"
+ENDPOINT_ENDED = "endpoint ended"
 """The event of the log that says that a model was asked no more, and why."""
 
 
@@ -190,7 +190,7 @@ def _measure_or_say_why(
     except PredictionError as error:
         raise _end_of(loaded.classifier) or error from error
     if (end := _end_of(loaded.classifier)) is not None:
-        run_log.note(ENDED, reason=str(end), spent=isinstance(end, SpentError))
+        run_log.note(ENDPOINT_ENDED, reason=str(end), spent=isinstance(end, SpentError))
     return evidence
 
 
@@ -310,7 +310,7 @@ def _classifier(model: Any, options: Mapping[str, Any]) -> TextClassifier:
 
 def _end_of(model: TextClassifier) -> EndpointError | None:
     """Return why a model was asked no more; None if it was, or cannot say so."""
-    return model.ended if isinstance(model, PerTextClassifier) else None
+    return model.end_error if isinstance(model, PerTextClassifier) else None
 
 
 def _target_label(target: TargetSpec, model: TextClassifier) -> str | None:

@@ -29,7 +29,7 @@ MOST_WORDS = 25
 MOST_DRAWN = 15
 
 
-EXPLAINED: Final[dict[Task, str]] = {
+EXPLAINED_SCALE: Final[dict[Task, str]] = {
     "single_label": "We explained {n} {n:prediction|predictions} with {methods:and}, each for its "
     "predicted label.",
     "multi_label": "We explained {n} {n:text|texts} with {methods:and}, each for its predicted "
@@ -77,7 +77,9 @@ class ExplanationsCheck:
             title=self.title,
             summary=join_sentences(
                 Sentence(
-                    EXPLAINED[context.model.task] if context.target is None else EXPLAINED_TARGET,
+                    EXPLAINED_SCALE[context.model.task]
+                    if context.target is None
+                    else EXPLAINED_TARGET,
                     n=len(explained),
                     methods=list(by_method),
                     label=context.target,

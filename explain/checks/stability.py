@@ -99,8 +99,8 @@ class StabilityCheck:
         """Return what changes where nothing should."""
         rows = _sample(context, self.texts)
         texts = [text_of(context.instances[row].parts) for row in rows]
-        base = _scored(context.engine.classifier, texts, context.engine.pulse)
-        if len(lost := _lost([base])) == len(base):
+        base = _answers_of(context.engine.classifier, texts, context.engine.pulse)
+        if len(lost := _failures([base])) == len(base):
             reason = Sentence(
                 "the model failed on texts that it scored before: {reason}",
                 reason=next(iter(lost.values())),
@@ -115,7 +115,7 @@ class StabilityCheck:
                 skipped.append((name, str(error)))
                 continue
             n = len(answers[0])
-            if lost := _lost([base[:n], *answers]):
+            if lost := _failures([base[:n], *answers]):
                 reason = Sentence(
                     "{lost} of {n} {n:text|texts} got no answer: {reason}",
                     lost=len(lost),
@@ -134,7 +134,7 @@ class StabilityCheck:
                 measure for trial in trials for measure in trial.measures(context.model.task)
             ),
             tables=(
-                *_changed(context, trials),
+                *_changed_texts(context, trials),
                 *(
                     [Table(title="Not measured", columns=("what", "reason"), rows=tuple(skipped))]
                     if skipped
@@ -159,13 +159,13 @@ class StabilityCheck:
             return [answers[i] for i in np.argsort(order)]
 
         return {
-            AGAIN: lambda: [_scored(model, texts, engine.pulse) for _ in range(self.repeats)],
+            AGAIN: lambda: [_answers_of(model, texts, engine.pulse) for _ in range(self.repeats)],
             "one text at a time": lambda: [[engine.score_together([text])[0] for text in texts]],
             "another order": lambda: [shuffled()],
             "with the longest text": lambda: [
                 [engine.score_together([text, longest])[0] for text in texts]
             ],
-            DTYPE: lambda: [_scored(_in_other_dtype(engine), texts[:MOST_IN_OTHER_DTYPE])],
+            DTYPE: lambda: [_answers_of(_in_other_dtype(engine), texts[:MOST_IN_OTHER_DTYPE])],
         }
 
 
@@ -220,12 +220,14 @@ def _sample(context: AuditContext, most: int) -> NDArray[np.int64]:
     return np.sort(context.rng("stability").permutation(rows)[:most])
 
 
-def _scored(model: TextClassifier, texts: Sequence[Text], pulse: Pulse | None = None) -> _Answers:
+def _answers_of(
+    model: TextClassifier, texts: Sequence[Text], pulse: Pulse | None = None
+) -> _Answers:
     """Return answers made as an audit makes them, by an engine that remembers nothing."""
     return Engine(model, pulse=pulse).score(texts)
 
 
-def _lost(runs: Sequence[_Answers]) -> dict[int, str]:
+def _failures(runs: Sequence[_Answers]) -> dict[int, str]:
     """Return the places of the texts that some run did not answer, with the reasons."""
     return {
         place: str(row)
@@ -369,7 +371,7 @@ def _finding(context: AuditContext, trial: _Trial) -> Finding:
     )
 
 
-def _changed(context: AuditContext, trials: Sequence[_Trial]) -> tuple[Table, ...]:
+def _changed_texts(context: AuditContext, trials: Sequence[_Trial]) -> tuple[Table, ...]:
     """Return the texts that change most beyond rounding."""
     rows: list[tuple[float, tuple[Cell, ...]]] = []
     for trial in trials:

@@ -21,7 +21,7 @@ from explain.adapters import FunctionClassifier
 from explain.adapters.transformers import TransformersClassifier
 from explain.checks.base.phrases import Corpus, delete, insert, read_corpus
 from explain.checks.shortcuts import ShortcutsCheck
-from explain.checks.shortcuts.word_order import _exchanged
+from explain.checks.shortcuts.word_order import _exchange_words
 from explain.record import AuditRecord, InstanceRecord, Section
 from explain.text.spans import words
 from tests.helpers.plain_strings import composed_strings
@@ -412,7 +412,7 @@ def test_words_that_change_places_change_no_others(body: str, data: st.DataObjec
     ground: Any = SimpleNamespace(corpus=corpus, instance=lambda row: corpus.instances[row])
     expected = split_words(body)
     expected[first], expected[second] = expected[second], expected[first]
-    changed = str(_exchanged(ground, 0, *places))
+    changed = str(_exchange_words(ground, 0, *places))
     assert split_words(changed) == expected
     assert "  " not in changed or "  " in body
 

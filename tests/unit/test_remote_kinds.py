@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import explain
-from explain.adapters.remote.kinds import KINDS, Kind, Lost, Reading, UnreadableAnswer
+from explain.adapters.remote.kinds import KINDS, Kind, LostText, Reading, UnreadableAnswer
 from explain.adapters.remote.kinds.shapes import kinds_of_shape
 from explain.adapters.remote.kinds.top_k import bounds_of_labels
 from explain.errors import ConfigurationError, EndpointError
@@ -119,7 +119,7 @@ def test_whatever_is_broken_gives_a_finite_reading_or_one_of_three_refusals(
         [said] = made(kind).scores(answer, ["not good"])
     except (UnreadableAnswer, EndpointError):
         return
-    assert isinstance(said, Lost) or all(map(math.isfinite, said.values))
+    assert isinstance(said, LostText) or all(map(math.isfinite, said.values))
 
 
 @pytest.mark.parametrize("kind", ["systemone", "sglang-decisions", "google-decisions", "decisions"])

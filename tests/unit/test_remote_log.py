@@ -136,7 +136,7 @@ def test_a_text_that_is_refused_first_after_a_resumption_is_lost_as_in_the_first
     empty, new = model.predict_each(["", "something new"])
     assert isinstance(empty, PredictionError)
     assert isinstance(new, np.ndarray)
-    assert model.ended is None
+    assert model.end_error is None
 
 
 def test_repeats_go_past_the_log_and_are_in_it(path: Path) -> None:
@@ -261,7 +261,7 @@ def test_no_more_is_spent_than_allowed_at_any_prefix(
     model = load(server, calls=path, concurrency=16, **budget)
     rows = model.predict_each([f"some text of number {number}" for number in range(200)])
     answered = [row for row in rows if not isinstance(row, PredictionError)]
-    assert isinstance(model.ended, SpentError)
+    assert isinstance(model.end_error, SpentError)
     assert "is spent" in str(rows[-1])
     sums = spent_at_every_prefix(path)
     assert all(total.calls <= limit.get("max_calls", 1e9) for total in sums)
@@ -298,7 +298,7 @@ def test_reserved_is_what_is_settled() -> None:
     assert budget.fits(most)
     budget.reserve(most)
     assert not budget.fits(most)
-    budget.settle(most, budget.price(5, 1))
+    budget.book_cost(most, budget.price(5, 1))
     assert budget.spent.tokens == 6
     assert budget.spent.cost == pytest.approx(0.015)
     assert budget.fits(budget.price(50, 10))

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 import explain
 from explain.adapters import FunctionClassifier
 from explain.checks import make_check
-from explain.checks.robustness.perturbations import NEGATIONS, TRANSFORMS, rewrite
+from explain.checks.robustness.perturbations import NEGATIONS, PERTURBATIONS, rewrite
 from explain.record import Section
 from explain.text.spans import Span
 from tests.helpers.plain_strings import composed_strings
 from tests.helpers.search import examples
 from tests.helpers.words import FILLERS
 
-ALL_PERTURBATIONS = {transform.name: transform for transform in (*TRANSFORMS, *NEGATIONS)}
+ALL_PERTURBATIONS = {transform.name: transform for transform in (*PERTURBATIONS, *NEGATIONS)}
 GOOD, BAD = ("superb", "lovely", "brilliant"), ("boring", "dreadful", "clumsy")
 
 

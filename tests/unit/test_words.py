@@ -44,25 +44,6 @@ BANNED = frozenset(f"{PRONOUNS} {PARTICIPLES} {REPLACED}".split())
 COALITION = ("Coalition", "bool")
 """What `kept` is annotated with where it is a coalition: True where a feature is present."""
 
-STILL_TO_RENAME: dict[str, str] = {
-    "explain/checks/explanations.py": "EXPLAINED",
-    "explain/checks/fairness/grouped_rows.py": "answered compared",
-    "explain/checks/fairness/groups.py": "made",
-    "explain/checks/fairness/identity_swaps.py": "DRAWN _made compared made",
-    "explain/checks/fairness/labelled_outcomes.py": "compared",
-    "explain/checks/fairness/named_errors.py": "compared made named",
-    "explain/checks/fairness/neutral_sentences.py": "SETTLED chosen compared made",
-    "explain/checks/robustness/check.py": "shown",
-    "explain/checks/robustness/perturbations.py": "TRANSFORMS rewritten",
-    "explain/checks/shortcuts/check.py": "confirmed",
-    "explain/checks/shortcuts/search.py": "deleted labelled",
-    "explain/checks/shortcuts/spurious_findings.py": "changed tested",
-    "explain/checks/shortcuts/spurious_words.py": "MARKED tested",
-    "explain/checks/shortcuts/word_order.py": "_exchanged",
-    "explain/checks/stability.py": "_changed _lost _scored",
-}
-"""Banned names by file: this only gets shorter. Fields of a record go with its schema."""
-
 
 class Name(NamedTuple):
     """A name that code outside of a function's body can see."""
@@ -128,15 +109,8 @@ def banned_names(source: str) -> list[Name]:
 @pytest.mark.parametrize("file", FILES)
 def test_no_name_is_a_bare_pronoun_or_participle(file: str) -> None:
     names = banned_names((ROOT / file).read_text(encoding="utf-8"))
-    allowed = STILL_TO_RENAME.get(file, "").split()
-    places = [f"{name.text} in line {name.line}" for name in names if name.text not in allowed]
+    places = [f"{name.text} in line {name.line}" for name in names]
     assert not places, f"{file} has {', '.join(places)}; say of what, such as known_values"
-
-
-@pytest.mark.parametrize("file", STILL_TO_RENAME)
-def test_what_is_still_to_be_renamed_is_still_there(file: str) -> None:
-    names = banned_names((ROOT / file).read_text(encoding="utf-8"))
-    assert set(STILL_TO_RENAME[file].split()) == {name.text for name in names}
 
 
 @pytest.mark.parametrize(

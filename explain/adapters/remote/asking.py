@@ -17,7 +17,7 @@ from explain.adapters.remote.budget import Budget, Spending
 from explain.adapters.remote.call_log import CallLog, Entry, Outcome
 from explain.adapters.remote.client import Client
 from explain.adapters.remote.envelope import answered_model, fingerprint, request_id, tokens
-from explain.adapters.remote.kinds import Json, Kind, Lost, Reading, UnreadableAnswer
+from explain.adapters.remote.kinds import Json, Kind, LostText, Reading, UnreadableAnswer
 from explain.adapters.remote.kinds.shapes import kinds_of_shape
 from explain.adapters.remote.pace import Pace, Turns
 from explain.adapters.remote.verdicts import Again, Answer, End, Reply, Split, Unfit, Verdict, judge
@@ -26,7 +26,7 @@ from explain.text.spans import Text
 
 __all__ = ["Asker", "Query", "readings_of"]
 
-Readings: TypeAlias = list[Reading | Lost]
+Readings: TypeAlias = list[Reading | LostText]
 
 GIVE_UP = 64
 """Attempts in a row without an answer after which an endpoint is asked no more: 16 at once fail
@@ -58,7 +58,7 @@ class _Run:
 
     session: httpx2.AsyncClient
     turns: Turns
-    results: dict[bytes, Reading | Lost]
+    results: dict[bytes, Reading | LostText]
 
 
 class Asker:
@@ -83,7 +83,7 @@ class Asker:
 
     Attributes
     ----------
-    ended : EndpointError or None
+    end_error : EndpointError or None
         Why nothing more is asked; None while it is.
     model : str or None
         What the first answer called the model, and all others must.
@@ -106,37 +106,39 @@ class Asker:
         self.name = name
         self.client = client
         self.budget = budget
-        self.ended: EndpointError | None = None
+        self.end_error: EndpointError | None = None
         self._log = log
         self._pace = pace
         self._startup = startup
         self._size = kind.batch
         self.model: str | None = None
         self.proven = False
-        self._answered = self._silent = 0
+        self._n_answered = self._silent = 0
         self._around = max(MARGIN_IN, log.first_tokens())
         self._began = pace.clock()
 
-    def ask(self, queries: Sequence[Query]) -> dict[bytes, Reading | Lost]:
+    def make_requests(self, queries: Sequence[Query]) -> dict[bytes, Reading | LostText]:
         """Return what the endpoint says of each text; nothing of those that were not asked."""
-        results: dict[bytes, Reading | Lost] = {}
-        _in_thread(self._ask(queries, results))
+        results: dict[bytes, Reading | LostText] = {}
+        _in_thread(self._make_requests(queries, results))
         return results
 
-    async def _ask(self, queries: Sequence[Query], results: dict[bytes, Reading | Lost]) -> None:
+    async def _make_requests(
+        self, queries: Sequence[Query], results: dict[bytes, Reading | LostText]
+    ) -> None:
         async with self.client.open() as session:
             run = _Run(session, Turns(self._pace), results)
-            await self._all(run, _parts(queries, self._size))
+            await self._request_all(run, _parts(queries, self._size))
 
-    async def _all(self, run: _Run, parts: Sequence[Sequence[Query]]) -> None:
-        await asyncio.gather(*(self._settle(run, part) for part in parts))
+    async def _request_all(self, run: _Run, parts: Sequence[Sequence[Query]]) -> None:
+        await asyncio.gather(*(self._request_until_final(run, part) for part in parts))
 
-    async def _settle(self, run: _Run, queries: Sequence[Query]) -> None:
+    async def _request_until_final(self, run: _Run, queries: Sequence[Query]) -> None:
         """Ask for some texts in one request, until each has an answer or is lost."""
         if len(queries) > self._size:
-            return await self._all(run, _parts(queries, self._size))
+            return await self._request_all(run, _parts(queries, self._size))
         counted = attempt = 0
-        while self.ended is None:
+        while self.end_error is None:
             attempt += 1
             verdict = await self._attempt(run, queries, attempt)
             if isinstance(verdict, Again):
@@ -144,12 +146,12 @@ class Asker:
                 if counted < verdict.most:
                     await self._wait(verdict, attempt)
                     continue
-                if verdict.ends:
-                    self.ended = self.ended or EndpointError(verdict.reason)
-                verdict = Lost(verdict.reason)
+                if verdict.is_final:
+                    self.end_error = self.end_error or EndpointError(verdict.reason)
+                verdict = LostText(verdict.reason)
             if isinstance(verdict, Split):
-                return await self._all(run, self._split(verdict, queries))
-            if isinstance(verdict, Lost):
+                return await self._request_all(run, self._split(verdict, queries))
+            if isinstance(verdict, LostText):
                 verdict = [verdict] * len(queries)
             if isinstance(verdict, list):
                 keys = (query.key for query in queries)
@@ -158,7 +160,7 @@ class Asker:
         return None
 
     def _split(self, verdict: Split, queries: Sequence[Query]) -> list[Sequence[Query]]:
-        half = 1 if verdict.alone else -(-len(queries) // 2)
+        half = 1 if verdict.one_by_one else -(-len(queries) // 2)
         if verdict.remember:
             self._size = min(self._size, half)
         return _parts(queries, half)
@@ -177,11 +179,11 @@ class Asker:
         body = json.dumps(self.kind.request(texts)).encode()
         most = self.budget.price(len(body) + self._around, MARGIN_OUT * len(queries))
         async with run.turns.turn(lambda: self.budget.fits(most)):
-            if self.ended is not None:
-                return End(str(self.ended))
+            if self.end_error is not None:
+                return End(str(self.end_error))
             if not self.budget.fits(most):
-                self.ended = SpentError(self.budget.spent_out())
-                return End(str(self.ended))
+                self.end_error = SpentError(self.budget.spent_out())
+                return End(str(self.end_error))
             self.budget.reserve(most)
             started = self._pace.clock()
             keys = [query.key for query in queries]
@@ -192,7 +194,7 @@ class Asker:
             verdict, entry = self._read(reply, texts, most, seconds)
             verdict = self._learn(verdict, len(texts), started, seconds)
             entry = replace(entry, outcome=_outcome(verdict), reason=_reason(verdict))
-            self.budget.settle(most, entry.cost)
+            self.budget.book_cost(most, entry.cost)
             self._log.finish(call, entry)
         return verdict
 
@@ -211,9 +213,11 @@ class Asker:
             known = request_id(reply.headers)
             return verdict, Entry("sent", cost, seconds, reply.status, request_id=known)
         used = tokens(verdict.content)
-        self._around = max(self._around, used[0] if used and not self._answered else 0)
+        self._around = max(self._around, used[0] if used and not self._n_answered else 0)
         model = answered_model(verdict.content)
-        read = self._changed(model) or readings_of(self.kind, self.name, verdict.content, texts)
+        read = self._model_change(model) or readings_of(
+            self.kind, self.name, verdict.content, texts
+        )
         entry = Entry(
             "sent",
             most if used is None else self.budget.price(*used),
@@ -226,7 +230,7 @@ class Asker:
         )
         return read, entry
 
-    def _changed(self, model: str | None) -> End | None:
+    def _model_change(self, model: str | None) -> End | None:
         """Return that another model answers than before, if one does: both in one audit mislead."""
         if model is None or self.model in (None, model):
             self.model = self.model or model
@@ -245,25 +249,25 @@ class Asker:
         elif isinstance(verdict, Unfit):
             verdict = self._refused(verdict.reason, texts)
         elif isinstance(verdict, list):
-            self._answered, self._silent, self.proven = self._answered + 1, 0, True
+            self._n_answered, self._silent, self.proven = self._n_answered + 1, 0, True
             self._pace.succeeded(seconds)
         if isinstance(verdict, End):
-            self.ended = self.ended or EndpointError(verdict.reason)
+            self.end_error = self.end_error or EndpointError(verdict.reason)
         return verdict
 
-    def _refused(self, reason: str, texts: int) -> Split | Lost | End:
+    def _refused(self, reason: str, texts: int) -> Split | LostText | End:
         """Take in that a request was refused, which is due to its texts if others are answered."""
         self._silent += 1
         if not self.proven or self._silent >= GIVE_UP:
             return End(reason)
-        return Split(reason) if texts > 1 else Lost(reason)
+        return Split(reason) if texts > 1 else LostText(reason)
 
     def _failed(self, verdict: Again, started: float) -> Again | End:
         """Take in that an attempt failed, which may end all or only slow it down."""
         now = self._pace.clock()
-        if verdict.ends and not self._answered:
+        if verdict.is_final and not self._n_answered:
             return End(f"{verdict.reason}; look at the address")
-        if verdict.starting and not self._answered:
+        if verdict.starting and not self._n_answered:
             if now - self._began > self._startup:
                 return End(f"{verdict.reason}, for {self._startup:g} s: it is not ready")
             self._pace.pause(verdict.wait or 1.0)
@@ -291,7 +295,7 @@ def readings_of(kind: Kind, name: str, content: Json, texts: Sequence[Text]) -> 
                 f"pass kind={others[0]!r}"
             )
         if len(texts) > 1:
-            return Split(f"the answer cannot be read: {error}", alone=True)
+            return Split(f"the answer cannot be read: {error}", one_by_one=True)
         return Again(f"the answer cannot be read: {error}", most=2)
 
 
@@ -302,7 +306,7 @@ def _outcome(verdict: Readings | Verdict) -> Outcome:
         return "split"
     if isinstance(verdict, End):
         return "end"
-    return "lost" if isinstance(verdict, Lost) else "answered"
+    return "lost" if isinstance(verdict, LostText) else "answered"
 
 
 def _reason(verdict: Readings | Verdict) -> str | None:

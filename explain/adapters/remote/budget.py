@@ -103,9 +103,9 @@ class Budget:
         """Count what a call may cost at most as spent."""
         self.spent += most
 
-    def settle(self, reserved: Spending, used: Spending) -> None:
+    def book_cost(self, reserved: Spending, cost: Spending) -> None:
         """Count what a call did cost in place of what was reserved for it."""
-        self.spent = self.spent - reserved + used
+        self.spent = self.spent - reserved + cost
 
     def spent_out(self) -> str:
         """Return that there is no more to spend, and how much there was."""

@@ -13,7 +13,7 @@ from explain.adapters.base import description_of
 from explain.adapters.function import MOST_DECIMALS
 from explain.adapters.remote.asking import Asker, Query
 from explain.adapters.remote.call_log import CallLog
-from explain.adapters.remote.kinds import Channel, Json, Kind, Lost, Reading
+from explain.adapters.remote.kinds import Channel, Json, Kind, LostText, Reading
 from explain.adapters.rounding import decimals_of
 from explain.adapters.scores import Row, Scores, log_odds_scores
 from explain.errors import (
@@ -81,10 +81,10 @@ class RemoteClassifier:
         self._log = log
         self._asker = asker
         self._repeats: Counter[bytes] = Counter()
-        self._lost: dict[bytes, Lost] = {}
+        self._failures: dict[bytes, LostText] = {}
         self._right = self._wrong = 0
-        self._ended: EndpointError | None = None
-        self._answered: str | None = None
+        self._end_error: EndpointError | None = None
+        self._answering_model: str | None = None
         self._lock = Lock()
 
     @property
@@ -98,9 +98,9 @@ class RemoteClassifier:
         return self.kind.channel
 
     @property
-    def ended(self) -> EndpointError | None:
+    def end_error(self) -> EndpointError | None:
         """Why nothing more is asked; None while it is."""
-        return self._ended or (None if self._asker is None else self._asker.ended)
+        return self._end_error or (None if self._asker is None else self._asker.end_error)
 
     def predict(self, texts: Sequence[Text]) -> Scores:
         """Return the scores of `texts`, shape (n_texts, n_labels), natural-log scale.
@@ -134,13 +134,13 @@ class RemoteClassifier:
             If nothing is asked any more.
         """
         with self._lock:
-            if self.ended is not None:
-                raise PredictionError(str(self.ended))
+            if self.end_error is not None:
+                raise PredictionError(str(self.end_error))
             keys = [self._key(text) for text in texts]
             if fresh:
-                keys = [self._repeated(key) if isinstance(key, bytes) else key for key in keys]
+                keys = [self._repeat_key(key) if isinstance(key, bytes) else key for key in keys]
             asked = zip(keys, texts, strict=True)
-            known = self._known({key: text for key, text in asked if isinstance(key, bytes)})
+            known = self._answers({key: text for key, text in asked if isinstance(key, bytes)})
             return [self._row(known.get(key)) if isinstance(key, bytes) else key for key in keys]
 
     def label_mass(self, texts: Sequence[Text]) -> list[float | None]:
@@ -155,10 +155,10 @@ class RemoteClassifier:
             If nothing is asked any more.
         """
         with self._lock:
-            if self.ended is not None:
-                raise PredictionError(str(self.ended))
+            if self.end_error is not None:
+                raise PredictionError(str(self.end_error))
             keyed = [(self._key(text), text) for text in texts]
-            known = self._known({key: text for key, text in keyed if isinstance(key, bytes)})
+            known = self._answers({key: text for key, text in keyed if isinstance(key, bytes)})
         said = [known.get(key) if isinstance(key, bytes) else None for key, _ in keyed]
         return [each.label_mass if isinstance(each, Reading) else None for each in said]
 
@@ -171,8 +171,8 @@ class RemoteClassifier:
             If there is none.
         """
         [row] = self.predict_each([text])
-        if self.ended is not None:
-            raise self.ended
+        if self.end_error is not None:
+            raise self.end_error
         key = self._key(text)
         logged = self._log.find(key) if isinstance(key, bytes) else None
         if logged is None or logged.answer is None:
@@ -182,7 +182,7 @@ class RemoteClassifier:
 
     def expect(self, model: str | None) -> None:
         """Take what the first answer calls the model for the one that must answer all texts."""
-        self._answered = model
+        self._answering_model = model
         if self._asker is not None:
             self._asker.model, self._asker.proven = model, True
 
@@ -195,7 +195,9 @@ class RemoteClassifier:
         }
         asked = getattr(self.kind, "model", None)
         facts |= {} if asked is None else {"model asked for": asked}
-        facts |= {} if self._answered is None else {"model that answered": self._answered}
+        facts |= (
+            {} if self._answering_model is None else {"model that answered": self._answering_model}
+        )
         facts["request"] = self.kind.request([text_or_pair(self.kind, "{text}", "{text_pair}")])
         facts |= {} if self.decimals is None else {"decimals": self.decimals}
         return description_of(self, facts, source=self.address)
@@ -211,34 +213,34 @@ class RemoteClassifier:
             return PredictionError(str(error))
         return hashlib.sha256(json.dumps(decides).encode()).digest()
 
-    def _repeated(self, key: bytes) -> bytes:
+    def _repeat_key(self, key: bytes) -> bytes:
         """Return the key of the next repeat of a text."""
         self._repeats[key] += 1
         return hashlib.sha256(key + b"%d" % self._repeats[key]).digest()
 
-    def _known(self, texts: dict[bytes, Text]) -> dict[bytes, Reading | Lost]:
+    def _answers(self, texts: dict[bytes, Text]) -> dict[bytes, Reading | LostText]:
         """Return what the endpoint says, as the log has it or when asked now."""
         remembered = {key: self._remembered(key, text) for key, text in texts.items()}
         known = {key: said for key, said in remembered.items() if said is not None}
         missing = [Query(text, key) for key, text in texts.items() if key not in known]
         if missing and self._asker is None:
-            self._ended = EndpointError(
+            self._end_error = EndpointError(
                 f"the log of calls has no answer to {len(missing)} of {len(texts)} texts, first to "
                 f"{missing[0].text!r:.60}; replay with the same data, options and seed"
             )
         elif missing and self._asker is not None:
-            new = self._asker.ask(missing)
-            self._lost |= {key: said for key, said in new.items() if isinstance(said, Lost)}
+            new = self._asker.make_requests(missing)
+            self._failures |= {key: said for key, said in new.items() if isinstance(said, LostText)}
             known |= new
         return known
 
-    def _remembered(self, key: bytes, text: Text) -> Reading | Lost | None:
+    def _remembered(self, key: bytes, text: Text) -> Reading | LostText | None:
         """Return what was said of a text before.
 
         What was lost by bad luck is asked for again by a later run, but not by this one.
         """
-        if key in self._lost:
-            return self._lost[key]
+        if key in self._failures:
+            return self._failures[key]
         logged = self._log.find(key)
         if logged is None:
             return None
@@ -247,16 +249,16 @@ class RemoteClassifier:
             texts = [text] * logged.texts
             return self.kind.scores(json.loads(logged.answer), texts)[logged.place]
         if logged.outcome == "lost" or (self._log.replay and logged.outcome == "again"):
-            return Lost(logged.reason or "it got no answer")
+            return LostText(logged.reason or "it got no answer")
         return None
 
-    def _row(self, said: Reading | Lost | None) -> Row | PredictionError:
+    def _row(self, answer: Reading | LostText | None) -> Row | PredictionError:
         """Return what was said of a text as scores."""
-        if said is None:
-            return PredictionError(str(self.ended))
-        if isinstance(said, Lost):
-            return PredictionError(f"{self.name}: {said.reason}")
-        values: Scores = np.array([said.values], dtype=np.float64)
+        if answer is None:
+            return PredictionError(str(self.end_error))
+        if isinstance(answer, LostText):
+            return PredictionError(f"{self.name}: {answer.reason}")
+        values: Scores = np.array([answer.values], dtype=np.float64)
         if not self.shows_probabilities:
             return values.reshape(-1)
         try:
@@ -270,7 +272,7 @@ class RemoteClassifier:
     def _no_probabilities(self, error: ExplainError) -> PredictionError:
         self._wrong += 1
         if self._wrong >= MOST_WRONG and not self._right:
-            self._ended = EndpointError(f"{error}; are these scores?")
+            self._end_error = EndpointError(f"{error}; are these scores?")
         return PredictionError(str(error))
 
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import httpx2
 
-from explain.adapters.remote.kinds import Lost
+from explain.adapters.remote.kinds import LostText
 from explain.adapters.remote.verdicts import Again, End, Reply, Verdict, unpacked
 from explain.errors import ConfigurationError
 from explain.text.redaction import register_secret
@@ -147,7 +147,7 @@ class Client:
                     encoding = response.headers.get("content-encoding", "").strip().lower()
                     plain = None if read is None else unpacked(read, encoding, most)
                     if plain is None:
-                        return Lost(f"the answer is larger than {most:,} bytes")
+                        return LostText(f"the answer is larger than {most:,} bytes")
                     names = {name.lower(): value for name, value in response.headers.items()}
                     return Reply(response.status_code, names, plain)
         except TimeoutError:
@@ -166,7 +166,7 @@ class Client:
         if isinstance(error, httpx2.UnsupportedProtocol | httpx2.InvalidURL | httpx2.ProxyError):
             return End(f"{self.host} cannot be reached ({type(error).__name__})")
         if isinstance(error, httpx2.ConnectError):
-            return Again(f"{self.host} cannot be reached", ends=True)
+            return Again(f"{self.host} cannot be reached", is_final=True)
         return Again(f"the connection to {self.host} broke ({type(error).__name__})")
 
 

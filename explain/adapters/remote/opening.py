@@ -145,13 +145,13 @@ def open_endpoint(
     takes_labels = "labels" in signature(KINDS[kind]).parameters
     if takes_labels and labels is not None:
         question["labels"] = label_names(labels)
-    made = _made(kind, question)
+    made = _make_kind(kind, question)
     door = _Door(kind, reached, reached.client(url, made.path), name)
     model = door.classifier(made)
     answer = model.first_answer(text_or_pair(made, FIRST_TEXT, FIRST_TEXT))
     if isinstance(made, NamesLabels) and not made.labels:
         own = check_labels(made.labels_in(answer), made.task)
-        model = door.classifier(_made(kind, {**question, "labels": own}))
+        model = door.classifier(_make_kind(kind, {**question, "labels": own}))
     model.expect(answered_model(answer))
     return model if labels is None or takes_labels else with_labels(model, labels)
 
@@ -195,7 +195,7 @@ class _Door:
         )
 
 
-def _made(kind: str, question: Mapping[str, Any]) -> Kind:
+def _make_kind(kind: str, question: Mapping[str, Any]) -> Kind:
     """Return a kind with what the user says of it.
 
     Raises

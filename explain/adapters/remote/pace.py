@@ -85,7 +85,7 @@ class Turns:
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
         self._running = 0
-        self._changed = asyncio.Condition()
+        self._turns_changed = asyncio.Condition()
 
     @asynccontextmanager
     async def turn(self, fits: Callable[[], bool]) -> AsyncIterator[None]:
@@ -94,14 +94,14 @@ class Turns:
         def free() -> bool:
             return self._running < self._pace.limit and (fits() or self._running == 0)
 
-        async with self._changed:
-            await self._changed.wait_for(free)
+        async with self._turns_changed:
+            await self._turns_changed.wait_for(free)
             self._running += 1
         try:
             await self._pace.until_open()
             yield
         finally:
-            async with self._changed:
+            async with self._turns_changed:
                 self._running -= 1
                 # Its own place, and the one by which `Pace.succeeded` may have raised the limit.
-                self._changed.notify(2)
+                self._turns_changed.notify(2)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TypeAlias
 
-from explain.adapters.remote.kinds import Json, Lost
+from explain.adapters.remote.kinds import Json, LostText
 from explain.text.redaction import message, without_known_keys
 
 __all__ = [
@@ -84,7 +84,7 @@ class Again:
         Whether it is one of the attempts of this text; a limit of the host is not.
     most : int
         Attempts after which the text is lost.
-    ends : bool
+    is_final : bool
         Whether all is at an end then, and not only this text.
     starting : bool
         Whether the server may only not be ready yet.
@@ -95,7 +95,7 @@ class Again:
     slower: bool = False
     counts: bool = True
     most: int = 5
-    ends: bool = False
+    is_final: bool = False
     starting: bool = False
 
 
@@ -109,13 +109,13 @@ class Split:
         What went wrong.
     remember : bool
         Whether no request is to be as large again.
-    alone : bool
+    one_by_one : bool
         Whether each text is asked for alone, and not each half of them.
     """
 
     reason: str
     remember: bool = False
-    alone: bool = False
+    one_by_one: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class End:
     reason: str
 
 
-Verdict: TypeAlias = Answer | Again | Split | Lost | Unfit | End
+Verdict: TypeAlias = Answer | Again | Split | LostText | Unfit | End
 
 
 class Unreadable(Exception):
@@ -140,13 +140,13 @@ class Unreadable(Exception):
 
     Attributes
     ----------
-    lost : bool
+    is_final : bool
         Whether asking again is useless.
     """
 
-    def __init__(self, reason: str, *, lost: bool = False) -> None:
+    def __init__(self, reason: str, *, is_final: bool = False) -> None:
         super().__init__(reason)
-        self.lost = lost
+        self.is_final = is_final
 
 
 # ── Bodies ────────────────────────────────────────────────────────────────────────────────────────
@@ -173,7 +173,7 @@ def parse(body: bytes, content_type: str = "") -> Json:
         if (clean := without_known_keys(written)) != written:
             content = json.loads(clean)
     except RecursionError as error:
-        raise Unreadable("the answer is nested too deep", lost=True) from error
+        raise Unreadable("the answer is nested too deep", is_final=True) from error
     except ValueError as error:
         raise Unreadable("the answer is no whole JSON") from error
     return content
@@ -182,7 +182,7 @@ def parse(body: bytes, content_type: str = "") -> Json:
 def _distinct(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     named = dict(pairs)
     if len(named) < len(pairs):
-        raise Unreadable("the answer has a key twice", lost=True)
+        raise Unreadable("the answer has a key twice", is_final=True)
     return named
 
 
@@ -234,13 +234,13 @@ def judge(reply: Reply, texts: int, host: str, key: str | None) -> Verdict:
             return _of_status(reply, "", texts, host, key)
         if "html" in kind or reply.body.lstrip()[:1] == b"<":
             return End(f"{host} answers with a page and not with JSON; is this a proxy?")
-        return Lost(str(problem)) if problem.lost else Again(str(problem), most=2)
+        return LostText(str(problem)) if problem.is_final else Again(str(problem), most=2)
     failed = content.get("error") if isinstance(content, dict) else None
     if 200 <= reply.status < 300 and not failed:
         return Answer(content)
     if 200 <= reply.status < 300:
         reply = Reply(_status_in(failed), reply.headers, reply.body)
-    return _of_status(reply, _said(content), texts, host, key)
+    return _of_status(reply, _error_message(content), texts, host, key)
 
 
 def _status_in(failed: Json) -> int:
@@ -249,7 +249,7 @@ def _status_in(failed: Json) -> int:
     return int(code) if re.fullmatch("[45][0-9]{2}", code) else 500
 
 
-def _said(content: Json) -> str:
+def _error_message(content: Json) -> str:
     """Return what a server says of an error, without keys and cut."""
     found = content
     if isinstance(content, dict):
@@ -266,8 +266,13 @@ def _said(content: Json) -> str:
     return said if len(said) <= LONGEST_SAID else said[: LONGEST_SAID - 1] + "…"
 
 
-def _of_status(reply: Reply, said: str, texts: int, host: str, key: str | None) -> Verdict:
-    status, seen = reply.status, f"{host} answers {reply.status}" + (f": {said}" if said else "")
+def _of_status(
+    reply: Reply, server_message: str, texts: int, host: str, key: str | None
+) -> Verdict:
+    status, seen = (
+        reply.status,
+        f"{host} answers {reply.status}" + (f": {server_message}" if server_message else ""),
+    )
     if status in (401, 403):
         what = "no key was sent; pass key_env=" if key is None else f"look at the key in ${key}"
         return End(f"{host} refuses the key or the account ({status}); {what}")
@@ -276,18 +281,18 @@ def _of_status(reply: Reply, said: str, texts: int, host: str, key: str | None) 
         return End(
             f"{host} redirects to {message(target)}, which is not followed; pass that address"
         )
-    if status == 402 or (status == 429 and _UNPAID.search(said)):
+    if status == 402 or (status == 429 and _UNPAID.search(server_message)):
         return End(f"{seen}; the account has to be paid before more is asked")
     if status == 429:
         return _wait(reply, seen, counts=False)
     if status == 501:
         return End(f"{seen}; this model does not offer that kind: pass another kind=")
     if status == 413:
-        return Split(seen, remember=True) if texts > 1 else Lost(_too_long(said))
-    if status in (400, 422) and _FILTERED.search(said):
-        return _each(texts, "a filter of the endpoint held the text back")
-    if status in (400, 422) and _TOO_LONG.search(said):
-        return _each(texts, _too_long(said))
+        return Split(seen, remember=True) if texts > 1 else LostText(_too_long(server_message))
+    if status in (400, 422) and _FILTERED.search(server_message):
+        return _split_or_lose(texts, "a filter of the endpoint held the text back")
+    if status in (400, 422) and _TOO_LONG.search(server_message):
+        return _split_or_lose(texts, _too_long(server_message))
     if status in (400, 422):
         return Unfit(f"{seen}; look at kind, model and address")
     if status == 424:
@@ -297,20 +302,22 @@ def _of_status(reply: Reply, said: str, texts: int, host: str, key: str | None) 
     return End(f"{seen}; look at kind, model and address")
 
 
-def _each(texts: int, reason: str) -> Split | Lost:
-    return Split(reason) if texts > 1 else Lost(reason)
+def _split_or_lose(texts: int, reason: str) -> Split | LostText:
+    return Split(reason) if texts > 1 else LostText(reason)
 
 
-def _too_long(said: str) -> str:
-    return "the text is longer than the model reads" + (f" ({said})" if said else "")
+def _too_long(server_message: str) -> str:
+    return "the text is longer than the model reads" + (
+        f" ({server_message})" if server_message else ""
+    )
 
 
-def _wait(reply: Reply, seen: str, *, counts: bool) -> Again | End:
+def _wait(reply: Reply, reason: str, *, counts: bool) -> Again | End:
     wait = _asked_to_wait(reply.headers)
     if wait is not None and wait > LONGEST_WAIT:
-        return End(f"{seen}; it asks to wait for {wait:,.0f} s: try again then")
+        return End(f"{reason}; it asks to wait for {wait:,.0f} s: try again then")
     busy = reply.status in (429, 503, 504)
-    return Again(seen, wait, slower=busy, counts=counts, starting=reply.status == 503)
+    return Again(reason, wait, slower=busy, counts=counts, starting=reply.status == 503)
 
 
 def _asked_to_wait(headers: Mapping[str, str]) -> float | None:

@@ -43,7 +43,7 @@ def compare_calibration(
     right = np.concatenate([context.labels == context.predicted, no_answer])[grouped] == 1
     confidence = np.concatenate([context.probabilities.max(axis=1), no_answer])[grouped]
     shares, _ = groups.rates(ACCURACY.title, right, labelled)
-    labelled &= groups.answered
+    labelled &= groups.has_answer
     gaps: dict[int, Measure] = {}
     claims = []
     for g in shares:
@@ -54,7 +54,7 @@ def compare_calibration(
         gaps[g] = mean(
             CALIBRATION_GAP.title, group_gaps.tolist(), "coefficient", groups.condition(g)
         )
-        if g in groups.compared and min(len(group_gaps), len(rest_gaps)) > 1:
+        if g in groups.comparable_groups and min(len(group_gaps), len(rest_gaps)) > 1:
             claims.append(_claim(gaps[g], group_gaps, rest_gaps))
     table = Table(
         title=Sentence("Accuracy and calibration, by {column}", column=groups.column),

@@ -36,7 +36,7 @@ class GroupedRows:
         Numbers of the groups that are shown.
     unknown : int
         Rows that have no group.
-    answered : array, shape (n_rows,), bool
+    has_answer : array, shape (n_rows,), bool
         Which rows the model answered.
     """
 
@@ -45,10 +45,10 @@ class GroupedRows:
     member: NDArray[np.int64]
     largest: tuple[int, ...]
     unknown: int
-    answered: NDArray[np.bool_]
+    has_answer: NDArray[np.bool_]
 
     @property
-    def compared(self) -> list[int]:
+    def comparable_groups(self) -> list[int]:
         """The groups that have enough rows to be compared, if they are two or more."""
         sizes = np.bincount(self.member)
         enough = [group for group in self.largest if sizes[group] >= FEWEST_ROWS]
@@ -102,7 +102,7 @@ class GroupedRows:
         pairs = [(groups[group], rest[group]) for groups, rest in rates]
         share, rest = pairs[0]
         topics = [self.condition(group)]
-        if len(self.compared) == 2:  # what is more frequent in one is less so in the other
+        if len(self.comparable_groups) == 2:  # what is more frequent in one is less so in the other
             topics.append(self.column)
         sentence = Sentence(
             template, group=self.condition(group), decision=decision, share=share, rest=rest
@@ -127,12 +127,12 @@ class GroupedRows:
 
         `unanswered` says how rows without an answer count.
         """
-        failed = int((~self.answered).sum())
+        failed = int((~self.has_answer).sum())
         not_listed = len(self.names) - len(self.largest)
         return join_sentences(
             meaning,
             Sentence(
-                "{failed} of {n} {n:row|rows} got no answer.", failed=failed, n=len(self.answered)
+                "{failed} of {n} {n:row|rows} got no answer.", failed=failed, n=len(self.has_answer)
             )
             if failed
             else "",

@@ -102,14 +102,14 @@ def compare_groups(context: AuditContext, favourable: str | None) -> Part:
 def _selection(
     groups: GroupedRows,
     decision: Decision,
-    made: NDArray[np.bool_],
+    has_decision: NDArray[np.bool_],
     right: NDArray[np.float64],
 ) -> Part:
     """Return selection rates and impact ratios: the table of New York City's Local Law 144."""
     name = SELECTION_RATE.name(outcome=decision.name)
-    shares, rest = groups.rates(name, made, np.ones(len(made), bool))
-    answered = groups.rates(name, made, groups.answered)
-    most = max(groups.compared or groups.largest, key=lambda g: (shares[g].value or 0, -g))
+    shares, rest = groups.rates(name, has_decision, np.ones(len(has_decision), bool))
+    answered = groups.rates(name, has_decision, groups.has_answer)
+    most = max(groups.comparable_groups or groups.largest, key=lambda g: (shares[g].value or 0, -g))
     ratios = {g: ratio_of(shares[g], shares[most], decision) for g in shares if g != most}
     claims = [
         groups.claim(
@@ -124,7 +124,7 @@ def _selection(
                 due_decisions(right, groups.member == g),
             ),
         )
-        for g in groups.compared
+        for g in groups.comparable_groups
     ]
     figure = IntervalsFigure(
         title=Sentence(
@@ -132,7 +132,7 @@ def _selection(
         ),
         description="Selection rate of each group, with its 95 % interval.",
         measures=tuple(shares.values()),
-        reference=float(made.mean()),
+        reference=float(has_decision.mean()),
         reference_label="all groups",
     )
     return Part(
@@ -179,15 +179,17 @@ def _selection_table(
 def _errors(
     groups: GroupedRows,
     decision: Decision,
-    made: NDArray[np.bool_],
+    has_decision: NDArray[np.bool_],
     right: NDArray[np.float64],
 ) -> Part:
     """Return true- and false-positive rates, and claims that either error is more frequent."""
     name = TRUE_POSITIVE_RATE.name(outcome=decision.name)
-    hits = groups.rates(name, made, right == 1)
-    answered_hits = groups.rates(name, made, (right == 1) & groups.answered)
+    hits = groups.rates(name, has_decision, right == 1)
+    answered_hits = groups.rates(name, has_decision, (right == 1) & groups.has_answer)
     false_positives = groups.rates(
-        FALSE_POSITIVE_RATE.name(outcome=decision.name), made, (right == 0) & groups.answered
+        FALSE_POSITIVE_RATE.name(outcome=decision.name),
+        has_decision,
+        (right == 0) & groups.has_answer,
     )
     misses = (misses_of(hits, decision), misses_of(answered_hits, decision))
     claims = [
@@ -199,7 +201,7 @@ def _errors(
             template=template,
             decision=decision.verb,
         )
-        for g in groups.compared
+        for g in groups.comparable_groups
         for rates, template in (((false_positives,), FALSE_POSITIVES), (misses, FALSE_NEGATIVES))
     ]
     return Part(

@@ -28,7 +28,7 @@ LARGE_BY_SWAP = 0.05
 SCREENED = 3
 """Other words that are tried in each text first, to see which decisions change at all."""
 
-DRAWN = 2
+MOST_WORDS_PER_SIDE = 2
 """Words of either side that are tried in each text of the second half."""
 
 ABOUT_AS_MUCH = 0.8
@@ -53,7 +53,7 @@ def compare_swaps(
     context: AuditContext,
     mentioned: Sequence[Sequence[Mention]],
     terms: Sequence[IdentityTerm],
-    compared: Sequence[Decision],
+    compared_decisions: Sequence[Decision],
     most: int,
 ) -> Part:
     """Return how decisions change when a word for people is swapped for another of its kind.
@@ -66,7 +66,7 @@ def compare_swaps(
         Which words each instance holds.
     terms : sequence of IdentityTerm
         All words.
-    compared : sequence of Decision
+    compared_decisions : sequence of Decision
         The decisions.
     most : int
         Texts that are edited, of all kinds together.
@@ -87,7 +87,7 @@ def compare_swaps(
         candidates = _candidates(kind, texts, terms, rng)
         if len(candidates) > 1:
             drawn = [texts[i] for i in choice.tolist()]
-            swaps = _Swaps(context, kind[0], drawn, candidates, compared, rng)
+            swaps = _Swaps(context, kind[0], drawn, candidates, compared_decisions, rng)
             parts.append(swaps.compare(MOST_EVALUATIONS // len(kinds)))
     return sum(parts, Part())
 
@@ -118,7 +118,7 @@ class _Swaps:
     kind: str
     places: Sequence[_Place]
     terms: Sequence[IdentityTerm]
-    compared: Sequence[Decision]
+    compared_decisions: Sequence[Decision]
     rng: np.random.Generator
 
     def compare(self, most_evaluations: int) -> Part:
@@ -133,14 +133,16 @@ class _Swaps:
         if self.context.model.task != "regression":
             measures = (edited.flip_rate(SWAP_FLIP_RATE.name(kind=self.kind)),)
         first = self.rng.permutation(n) < n // 2
-        made_first = self._made([(i, k) for i, other_terms in drawn for k in other_terms])
-        sensitive = self._sensitive(made_first.reshape(n, -1, len(self.compared)))
+        made_first = self._has_decision([(i, k) for i, other_terms in drawn for k in other_terms])
+        sensitive = self._sensitive(made_first.reshape(n, -1, len(self.compared_decisions)))
         rows = np.flatnonzero(sensitive & first)[: max(1, most_evaluations // len(self.terms))]
         if not len(rows):
             return Part(measures=measures)
         trials = [(int(i), k) for i in rows for k in range(len(self.terms))]
-        made = self._made(trials).reshape(len(rows), len(self.terms), len(self.compared))
-        rates = np.nan_to_num(np.nanmean(made, axis=0))
+        has_decision = self._has_decision(trials).reshape(
+            len(rows), len(self.terms), len(self.compared_decisions)
+        )
+        rates = np.nan_to_num(np.nanmean(has_decision, axis=0))
         tops, gaps = _tops(rates)
         k = self._most_affected(gaps, tops)
         confirmed = self._confirm(k, tops[:, k], np.flatnonzero(~first)) if gaps[k] > 0 else None
@@ -148,7 +150,7 @@ class _Swaps:
             return Part(measures=measures)
         claim, table = confirmed
         shown = claim.p <= DISCOVERY_LEVEL
-        tables = (table, self._table(k, made[:, :, k], tops[:, k])) if shown else ()
+        tables = (table, self._table(k, has_decision[:, :, k], tops[:, k])) if shown else ()
         return Part(measures=measures, tables=tables, claims=(claim,))
 
     def _most_affected(self, between: NDArray[np.float64], tops: NDArray[np.bool_]) -> int:
@@ -158,7 +160,7 @@ class _Swaps:
         much on the words, take the one that falls on fewer words, and then on more of the data.
         """
         most = np.flatnonzero(between >= ABOUT_AS_MUCH * between.max())
-        overall = decisions(self.context, self.context.scores, self.compared).mean(axis=0)
+        overall = decisions(self.context, self.context.scores, self.compared_decisions).mean(axis=0)
         return int(min(most, key=lambda k: (tops[:, k].sum(), -overall[k], k)))
 
     def _other_terms(self, i: int, count: int) -> list[int]:
@@ -173,16 +175,18 @@ class _Swaps:
         word = words[i % len(words)]
         return text_of(swap(self.context.instances[place.row].parts, place.mention.surface, word))
 
-    def _made(self, trials: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+    def _has_decision(self, trials: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
         """Return the decisions on texts with other words, shape (n_trials, n_decisions)."""
         texts = [self._text(i, k) for i, k in trials]
-        return decisions(self.context, self.context.score(texts), self.compared)
+        return decisions(self.context, self.context.score(texts), self.compared_decisions)
 
-    def _sensitive(self, made: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def _sensitive(self, has_decision: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return in which texts another word led to another decision."""
         rows = [place.row for place in self.places]
-        before = decisions(self.context, self.context.scores[rows], self.compared)[:, None]
-        return np.asarray(((made != before) & ~np.isnan(made)).any(axis=(1, 2)))
+        before = decisions(self.context, self.context.scores[rows], self.compared_decisions)[
+            :, None
+        ]
+        return np.asarray(((has_decision != before) & ~np.isnan(has_decision)).any(axis=(1, 2)))
 
     def _confirm(
         self, k: int, top: NDArray[np.bool_], texts: NDArray[np.int64]
@@ -190,12 +194,16 @@ class _Swaps:
         """Return whether a decision depends on the chosen words, in texts not used for choosing."""
         sides = [np.flatnonzero(top), np.flatnonzero(~top)]
         drawn = [
-            [(int(i), int(j)) for i in texts for j in self.rng.permutation(side)[:DRAWN]]
+            [
+                (int(i), int(j))
+                for i in texts
+                for j in self.rng.permutation(side)[:MOST_WORDS_PER_SIDE]
+            ]
             for side in sides
         ]
-        shape = [(len(texts), min(DRAWN, len(side))) for side in sides]
+        shape = [(len(texts), min(MOST_WORDS_PER_SIDE, len(side))) for side in sides]
         with_top, with_rest = (
-            self._made(trials)[:, k].reshape(form)
+            self._has_decision(trials)[:, k].reshape(form)
             for trials, form in zip(drawn, shape, strict=True)
         )
         good = ~(np.isnan(with_top).any(axis=1) | np.isnan(with_rest).any(axis=1))
@@ -203,7 +211,7 @@ class _Swaps:
             return None
         texts, with_top, with_rest = texts[good], with_top[good], with_rest[good]
         claim = self._claim(k, sides, texts, with_top, with_rest, drawn[1])
-        return claim, self._per_prediction(self.compared[k], texts, with_top, with_rest)
+        return claim, self._per_prediction(self.compared_decisions[k], texts, with_top, with_rest)
 
     def _claim(
         self,
@@ -221,7 +229,7 @@ class _Swaps:
             clustered_proportion(name, hits.ravel() == 1, np.repeat(texts, hits.shape[1]))
             for name, hits in (("with these words", with_top), ("with the others", with_rest))
         )
-        decision = self.compared[k]
+        decision = self.compared_decisions[k]
         names, other_names = ([self.terms[j].name for j in side.tolist()] for side in sides)
         examples = texts[np.argsort(-gaps, kind="stable")[:3]].tolist()
         changed = set(texts[gaps > 0].tolist())
@@ -265,7 +273,7 @@ class _Swaps:
             return ""
         scores = self.context.score([self._text(i, j) for i, j in trials])
         counts = Counter(scores.argmax(axis=1).tolist())
-        counts.pop(self.compared[k].column, None)
+        counts.pop(self.compared_decisions[k].column, None)
         if not counts:
             return ""
         return Sentence(
@@ -308,13 +316,13 @@ class _Swaps:
             "in the next table.",
         )
 
-    def _table(self, k: int, made: NDArray[np.float64], top: NDArray[np.bool_]) -> Table:
+    def _table(self, k: int, has_decision: NDArray[np.float64], top: NDArray[np.bool_]) -> Table:
         """Return how often the decision falls with each word, in the texts that change at all."""
-        answered = ~np.isnan(made)
+        answered = ~np.isnan(has_decision)
         rates = [
             proportion(
                 Sentence("share with {word}", word=term.name),
-                int(np.nansum(made[:, j])),
+                int(np.nansum(has_decision[:, j])),
                 int(answered[:, j].sum()),
             )
             for j, term in enumerate(self.terms)
@@ -322,7 +330,9 @@ class _Swaps:
         order = sorted(range(len(rates)), key=lambda j: (-(rates[j].value or 0), j))
         return Table(
             title=Sentence(
-                "Texts {decision}, by {kind}", decision=self.compared[k].verb, kind=self.kind
+                "Texts {decision}, by {kind}",
+                decision=self.compared_decisions[k].verb,
+                kind=self.kind,
             ),
             columns=(self.kind, "share", "chosen"),
             rows=tuple((self.terms[j].name, rates[j], "yes" if top[j] else "") for j in order),
@@ -331,7 +341,7 @@ class _Swaps:
                 "decision changes with some word. Shares over all texts are lower. The chosen "
                 "words differ most from the others; whether the decision depends on them is "
                 "measured on the second half.",
-                n=len(made),
+                n=len(has_decision),
             ),
         )
 

@@ -27,7 +27,9 @@ FEWEST_TEXTS = 20
 
 
 def compare_errors(
-    context: AuditContext, mentioned: Sequence[Sequence[Mention]], compared: Sequence[Decision]
+    context: AuditContext,
+    mentioned: Sequence[Sequence[Mention]],
+    compared_decisions: Sequence[Decision],
 ) -> Part:
     """Return how often texts with each word are wrongly classified, by the labels in the data.
 
@@ -45,19 +47,19 @@ def compare_errors(
     has = np.array(
         [[any(m.term == term for m in row) for term in terms] for row in mentioned], bool
     )
-    made = decisions(context, context.scores, compared) == 1
+    has_decision = decisions(context, context.scores, compared_decisions) == 1
     first = context.rng("fairness, errors").permutation(len(row_labels)) % 2 == 0
     tables: list[tuple[float, Table]] = []
     claims: list[TestedClaim] = []
-    for k, decision in enumerate(compared):
+    for k, decision in enumerate(compared_decisions):
         harmless = np.array(
             [
                 labels is not None and (decision.label in labels) != decision.holds
                 for labels in row_labels
             ]
         )
-        errors = _Errors(decision, terms, has[harmless], made[harmless, k], first[harmless])
-        if errors.made.any() and errors.has.any():
+        errors = _Errors(decision, terms, has[harmless], has_decision[harmless, k], first[harmless])
+        if errors.has_decision.any() and errors.has.any():
             tables.append(errors.table())
             claims += errors.claims(
                 [context.instances[i].id for i in np.flatnonzero(harmless).tolist()]
@@ -73,25 +75,28 @@ class _Errors:
     decision: Decision
     terms: Sequence[IdentityTerm]
     has: NDArray[np.bool_]
-    made: NDArray[np.bool_]
+    has_decision: NDArray[np.bool_]
     first: NDArray[np.bool_]
 
     def p_values(self, of: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return for each word the adjusted p-value of more errors than on all other texts."""
-        hits, n = (self.has & (self.made & of)[:, None]).sum(axis=0), self.has[of].sum(axis=0)
-        return benjamini_hochberg(fisher(hits, n, (self.made & of).sum(), of.sum()))
+        hits, n = (
+            (self.has & (self.has_decision & of)[:, None]).sum(axis=0),
+            self.has[of].sum(axis=0),
+        )
+        return benjamini_hochberg(fisher(hits, n, (self.has_decision & of).sum(), of.sum()))
 
-    def rates(self, named: NDArray[np.bool_], of: NDArray[np.bool_]) -> tuple[Measure, Measure]:
+    def rates(self, has_words: NDArray[np.bool_], of: NDArray[np.bool_]) -> tuple[Measure, Measure]:
         """Return the false-positive rates of some of the texts and of the rest."""
         share, rest = (
-            proportion("false-positive rate", int(self.made[rows].sum()), int(rows.sum()))
-            for rows in (named & of, ~named & of)
+            proportion("false-positive rate", int(self.has_decision[rows].sum()), int(rows.sum()))
+            for rows in (has_words & of, ~has_words & of)
         )
         return share, rest
 
     def table(self) -> tuple[float, Table]:
         """Return the words with the smallest p-values, and the smallest."""
-        all_texts = np.ones(len(self.made), bool)
+        all_texts = np.ones(len(self.has_decision), bool)
         p = self.p_values(all_texts)
         rows: list[tuple[Cell, ...]] = []
         for i in np.argsort(p, kind="stable")[:MOST_LISTED].tolist():
@@ -112,7 +117,7 @@ class _Errors:
                 "Rates of the {n} {n:text|texts} that should not get this decision by the labels "
                 "in the data. Words in at least {fewest} texts, the smallest p first (Fisher's "
                 "exact test, one-sided, adjusted by Benjamini and Hochberg).",
-                n=len(self.made),
+                n=len(self.has_decision),
                 fewest=FEWEST_TEXTS,
             ),
         )  # fmt: skip
@@ -120,16 +125,19 @@ class _Errors:
     def claims(self, ids: Sequence[str]) -> list[TestedClaim]:
         """Return the claim about the words that stand out, if there are any."""
         chosen = np.flatnonzero(self.p_values(self.first) <= DISCOVERY_LEVEL)
-        named = np.asarray(self.has[:, chosen].any(axis=1))
+        has_words = np.asarray(self.has[:, chosen].any(axis=1))
         second = ~self.first
-        share, rest = self.rates(named, second)
+        share, rest = self.rates(has_words, second)
         if not share.n or not rest.n:
             return []
         gap = difference(share, rest, "difference")
-        hits, all_hits = (self.made & named & second).sum(), (self.made & second).sum()
+        hits, all_hits = (
+            (self.has_decision & has_words & second).sum(),
+            (self.has_decision & second).sum(),
+        )
         p = fisher(hits, share.n, all_hits, share.n + rest.n)
         names = [self.terms[i].name for i in chosen.tolist()]
-        examples = np.flatnonzero(self.made & named & second)[:3]
+        examples = np.flatnonzero(self.has_decision & has_words & second)[:3]
         finding = Finding(
             claim=Sentence(
                 "Texts that name people as {words:quoted-or} are wrongly {decision} more often "

@@ -23,7 +23,7 @@ LARGE_IN_SENTENCES = 0.2
 """Share of neutral sentences whose decision a word may change. They are unlike the texts of most
 models, which then answer by trifles; a fifth of them is more than that."""
 
-SETTLED = 2 / 3
+CLEAR_MAJORITY = 2 / 3
 """Share of the neutral sentences that get one label for a difference between words to be a finding.
 A model of many topics that has none for such sentences answers by any word: "old" is sent where
 birthdays are asked for. Its shares are listed all the same."""
@@ -37,41 +37,47 @@ MOST_TOPICS = 4
 
 
 def compare_sentences(
-    context: AuditContext, sets: Sequence[SentenceSet], compared: Sequence[Decision]
+    context: AuditContext, sets: Sequence[SentenceSet], compared_decisions: Sequence[Decision]
 ) -> Part:
     """Return how often each decision falls on neutral sentences with each word.
 
     The words that stand out are found in half of the sentences and measured in the other half.
     """
-    return sum((_in_language(context, sentences, compared) for sentences in sets), Part())
+    return sum((_in_language(context, sentences, compared_decisions) for sentences in sets), Part())
 
 
 def _in_language(
-    context: AuditContext, sentences: SentenceSet, compared: Sequence[Decision]
+    context: AuditContext, sentences: SentenceSet, compared_decisions: Sequence[Decision]
 ) -> Part:
     rng = context.rng(f"fairness, {sentences.language}")
     texts, owner, template = zip(*_filled(sentences), strict=True)
-    made = decisions(context, context.score(texts), compared)
-    good = ~np.isnan(made).any(axis=1)
-    owners, templates, made = np.array(owner)[good], np.array(template)[good], made[good]
+    has_decision = decisions(context, context.score(texts), compared_decisions)
+    good = ~np.isnan(has_decision).any(axis=1)
+    owners, templates, has_decision = (
+        np.array(owner)[good],
+        np.array(template)[good],
+        has_decision[good],
+    )
     first = rng.permutation(len(sentences.templates)) < len(sentences.templates) // 2
     in_first = first[templates]
     n_terms = len(sentences.terms)
-    outstanding = _outstanding(*_tally(made[in_first], owners[in_first], n_terms))
-    hits, n = _tally(made, owners, n_terms)
+    outstanding = _outstanding(*_tally(has_decision[in_first], owners[in_first], n_terms))
+    hits, n = _tally(has_decision, owners, n_terms)
     claims = [
         _claim(
             sentences,
             decision,
             np.flatnonzero(outstanding[:, k]),
-            made[~in_first, k],
+            has_decision[~in_first, k],
             owners[~in_first],
             templates[~in_first],
         )
-        for k, decision in enumerate(compared)
+        for k, decision in enumerate(compared_decisions)
         if outstanding[:, k].any()
     ]
-    settled = context.model.task != "single_label" or made.mean(axis=0).max() >= SETTLED
+    settled = (
+        context.model.task != "single_label" or has_decision.mean(axis=0).max() >= CLEAR_MAJORITY
+    )
     shares = {
         k: [
             proportion(
@@ -82,15 +88,20 @@ def _in_language(
             )
             for i, term in enumerate(sentences.terms)
         ]
-        for k, decision in enumerate(compared)
+        for k, decision in enumerate(compared_decisions)
     }
-    varying = [k for k in shares if 0 < hits[:, k].sum() < n.sum() or len(compared) <= 2]
+    varying = [k for k in shares if 0 < hits[:, k].sum() < n.sum() or len(compared_decisions) <= 2]
     spread = (hits / np.maximum(n, 1)).std(axis=0)
     shown = sorted(varying, key=lambda k: (-spread[k], k))[:MOST_TOPICS]
-    tables = [_table(sentences, compared[k], shares[k], hits[:, k], n[:, 0]) for k in shown]
+    tables = [
+        _table(sentences, compared_decisions[k], shares[k], hits[:, k], n[:, 0]) for k in shown
+    ]
     figures = [
         _figure(
-            sentences.language, compared[k], shares[k], float(hits[:, k].sum() / max(n.sum(), 1))
+            sentences.language,
+            compared_decisions[k],
+            shares[k],
+            float(hits[:, k].sum() / max(n.sum(), 1)),
         )
         for k in shown[:1]
     ]
@@ -100,11 +111,11 @@ def _in_language(
 
 
 def _tally(
-    made: NDArray[np.float64], owners: NDArray[np.int64], n_owners: int
+    has_decision: NDArray[np.float64], owners: NDArray[np.int64], n_owners: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the decisions on the texts of each owner, and the texts of each as one column."""
-    hits = np.zeros((n_owners, made.shape[1]))
-    np.add.at(hits, owners, made)
+    hits = np.zeros((n_owners, has_decision.shape[1]))
+    np.add.at(hits, owners, has_decision)
     return hits, np.bincount(owners, minlength=n_owners)[:, None].astype(np.float64)
 
 
@@ -117,18 +128,22 @@ def _outstanding(hits: NDArray[np.float64], n: NDArray[np.float64]) -> NDArray[n
 def _claim(
     sentences: SentenceSet,
     decision: Decision,
-    chosen: NDArray[np.int64],
-    made: NDArray[np.float64],
+    outstanding_terms: NDArray[np.int64],
+    has_decision: NDArray[np.float64],
     owners: NDArray[np.int64],
     templates: NDArray[np.int64],
 ) -> TestedClaim:
     """Return the claim that neutral sentences with the chosen words are treated differently."""
-    named = np.isin(owners, chosen)
-    names = [sentences.terms[i].name for i in chosen.tolist()]
-    share = clustered_proportion("share with these words", made[named] == 1, templates[named])
-    rest = clustered_proportion("share with other words", made[~named] == 1, templates[~named])
+    named = np.isin(owners, outstanding_terms)
+    names = [sentences.terms[i].name for i in outstanding_terms.tolist()]
+    share = clustered_proportion(
+        "share with these words", has_decision[named] == 1, templates[named]
+    )
+    rest = clustered_proportion(
+        "share with other words", has_decision[~named] == 1, templates[~named]
+    )
     gap = difference(share, rest, "difference")
-    p = fisher(made[named].sum(), named.sum(), made.sum(), len(made))
+    p = fisher(has_decision[named].sum(), named.sum(), has_decision.sum(), len(has_decision))
     return TestedClaim(
         float(p),
         gap.lower is not None and gap.lower > LARGE_IN_SENTENCES,

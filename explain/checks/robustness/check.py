@@ -14,8 +14,8 @@ from explain.checks.base.intervention import Edit, Intervention, intervene
 from explain.checks.robustness.metrics import FLIP_RATE, PROBABILITY_CHANGE, VALUE_CHANGE
 from explain.checks.robustness.perturbations import (
     NEGATIONS,
+    PERTURBATIONS,
     SHORTEST_WORD,
-    TRANSFORMS,
     Transform,
     rewrite,
 )
@@ -86,10 +86,12 @@ class RobustnessCheck:
         rows = _sample(context, self.texts)
         edits = {
             transform.name: _edits(context, rows, transform, self.id)
-            for transform in (*TRANSFORMS, *NEGATIONS)
+            for transform in (*PERTURBATIONS, *NEGATIONS)
         }
         edited = intervene(context, edits)
-        applied = [transform for transform in TRANSFORMS if len(edited[transform.name].instances)]
+        applied = [
+            transform for transform in PERTURBATIONS if len(edited[transform.name].instances)
+        ]
         if not applied:
             return not_measured(self, "no way of rewriting applies to any of the texts")
         if context.model.task == "regression":
@@ -375,8 +377,8 @@ def _around(parts: Sequence[str], edited: str | Sequence[str]) -> tuple[str, str
     place = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(before), len(after)))
     start = max(0, place - CONTEXT)
 
-    def shown(text: str) -> str:
+    def excerpt(text: str) -> str:
         end = place + CONTEXT
         return ("… " if start else "") + text[start:end] + (" …" if len(text) > end else "")
 
-    return shown(before), shown(after)
+    return excerpt(before), excerpt(after)

@@ -12,7 +12,7 @@ from explain.checks.base.identity_terms import language_of
 from explain.text.editing import replace_spans, without_spans
 from explain.text.spans import Span
 
-__all__ = ["NEGATIONS", "SHORTEST_WORD", "TRANSFORMS", "Transform", "rewrite"]
+__all__ = ["NEGATIONS", "PERTURBATIONS", "SHORTEST_WORD", "Transform", "rewrite"]
 
 Rewrite: TypeAlias = Callable[[str, np.random.Generator], str]
 
@@ -97,7 +97,7 @@ def rewrite(
 def _in_one_word(change: Callable[[str, np.random.Generator], str]) -> Rewrite:
     """Return a rewrite of one of the longer words, drawn at random among those that change."""
 
-    def rewritten(text: str, rng: np.random.Generator) -> str:
+    def rewrite_text(text: str, rng: np.random.Generator) -> str:
         matches = list(_WORD.finditer(text))
         for i in rng.permutation(len(matches)):
             start, end = matches[i].span()
@@ -105,7 +105,7 @@ def _in_one_word(change: Callable[[str, np.random.Generator], str]) -> Rewrite:
                 return text[:start] + new + text[end:]
         return text
 
-    return rewritten
+    return rewrite_text
 
 
 def _typo(word: str, rng: np.random.Generator) -> str:
@@ -192,7 +192,7 @@ def _plain(change: Callable[[str], str]) -> Rewrite:
     return lambda text, _: change(text)
 
 
-TRANSFORMS = (
+PERTURBATIONS = (
     Transform("lower case", "case", False, "written in small letters", _plain(str.lower)),
     Transform("upper case", "case", False, "written in capital letters", _plain(str.upper)),
     Transform(

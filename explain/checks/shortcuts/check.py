@@ -62,7 +62,7 @@ class ShortcutsCheck:
     ----------
     candidates : int
         Phrases that predict a label and are screened by inserting them into a few texts.
-    confirmed : int
+    strongest_candidates : int
         Of those, how many of the strongest are then measured.
     texts : int
         Texts into which each of those is inserted, and at most half as many from which it is
@@ -81,7 +81,7 @@ class ShortcutsCheck:
     )
 
     candidates: Annotated[int, Field(ge=1)] = 60
-    confirmed: Annotated[int, Field(ge=1)] = 12
+    strongest_candidates: Annotated[int, Field(ge=1)] = 12
     texts: Annotated[int, Field(ge=FEWEST_TEXTS)] = 60
 
     def run(self, context: AuditContext) -> Section:
@@ -97,7 +97,9 @@ class ShortcutsCheck:
                 self, "the model gives every text the same label, which leaves nothing to predict"
             )
         parts = [
-            find_spurious_words(search, max(1, int(share * self.candidates)), self.confirmed),
+            find_spurious_words(
+                search, max(1, int(share * self.candidates)), self.strongest_candidates
+            ),
             find_decisive_orders(search),
             find_length_shortcut(search),
             find_partial_inputs(search),

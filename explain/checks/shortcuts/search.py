@@ -26,7 +26,7 @@ class ShortcutSearch:
         Words of the instances.
     predicted, labels : array, shape (n_instances, n_labels), bool
         Whether the model, and the table, gives each label to each text.
-    labelled : array, shape (n_instances,), bool
+    has_labels : array, shape (n_instances,), bool
         Which texts the table gives labels at all.
     rng : Generator
     texts : int
@@ -37,7 +37,7 @@ class ShortcutSearch:
     corpus: Corpus
     predicted: NDArray[np.bool_]
     labels: NDArray[np.bool_]
-    labelled: NDArray[np.bool_]
+    has_labels: NDArray[np.bool_]
     rng: np.random.Generator
     texts: int
 
@@ -84,7 +84,7 @@ class ShortcutSearch:
         """
         fit = ~self.predicted[:, label]
         fit[excluded] = False
-        if (right := fit & self.labelled & ~self.labels[:, label]).sum() >= 2 * self.texts:
+        if (right := fit & self.has_labels & ~self.labels[:, label]).sum() >= 2 * self.texts:
             fit = right
         rows = np.flatnonzero(fit)
         return rows[np.argsort(self.uncertainty[rows, label], kind="stable")]
@@ -123,7 +123,7 @@ class TestedCandidate:
     """Inserted into the texts of which the model is most confident that they have another label."""
     into_any: Intervention
     """Inserted into any texts with another label."""
-    deleted: Intervention
+    after_deletion: Intervention
     """Deleted from texts that hold it and are classified as its label."""
     changed_confident: Measure
     """Share of the confident texts that are then classified as the label."""

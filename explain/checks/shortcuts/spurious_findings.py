@@ -54,36 +54,39 @@ def lower_end(measure: Measure | None) -> float:
     return 0.0 if measure is None or measure.lower is None else measure.lower
 
 
-def decides(tested: TestedCandidate) -> bool:
+def decides(tested_candidate: TestedCandidate) -> bool:
     """Tell whether a word decides most texts that it is put into."""
-    return lower_end(tested.changed_confident) > DECISIVE
+    return lower_end(tested_candidate.changed_confident) > DECISIVE
 
 
 def same_label_words(
-    tested: TestedCandidate, all_tested: Sequence[TestedCandidate]
+    tested_candidate: TestedCandidate, all_tested: Sequence[TestedCandidate]
 ) -> list[TestedCandidate]:
     """Return the other words that lead to the same label."""
-    label = tested.candidate.label
-    return [o for o in all_tested if o is not tested and o.candidate.label == label]
+    label = tested_candidate.candidate.label
+    return [o for o in all_tested if o is not tested_candidate and o.candidate.label == label]
 
 
 def decisive_finding(
-    search: ShortcutSearch, tested: TestedCandidate, all_tested: Sequence[TestedCandidate]
+    search: ShortcutSearch, tested_candidate: TestedCandidate, all_tested: Sequence[TestedCandidate]
 ) -> Finding:
     """Return the finding that one word decides."""
-    label = search.context.model.labels[tested.candidate.label]
-    changed = search.predicted_after(tested.into_confident, tested.candidate.label)
+    label = search.context.model.labels[tested_candidate.candidate.label]
+    changed = search.predicted_after(
+        tested_candidate.into_confident, tested_candidate.candidate.label
+    )
     claim = Sentence(
         "Adding {words:quoted} is usually enough to change the answer to {label:quoted}. We added "
         "it to {share.n} {share.n:text|texts} with another answer of which the model was sure; "
         "{changed} of them ({share}) were then classified as {label:quoted}.",
-        words=surface_of(tested.candidate.phrase),
+        words=surface_of(tested_candidate.candidate.phrase),
         label=label,
         changed=int(changed.sum()),
-        share=tested.changed_confident,
+        share=tested_candidate.changed_confident,
     )
     other_shares = [
-        other.changed_confident.value or 0 for other in same_label_words(tested, all_tested)
+        other.changed_confident.value or 0
+        for other in same_label_words(tested_candidate, all_tested)
     ]
     other_words = ""
     if other_shares:
@@ -92,7 +95,7 @@ def decisive_finding(
             "of texts.",
             most=max(other_shares),
         )
-    against = _against_label(search, tested.candidate)
+    against = _against_label(search, tested_candidate.candidate)
     misleads = lower_end(against) > MISLED
     wrong = Sentence(
         "In the data, {against.n} {against.n:text contains|texts contain} these words and "
@@ -104,8 +107,8 @@ def decisive_finding(
     return Finding(
         claim=join_sentences(claim, other_words, wrong if misleads else ""),
         severity="critical" if misleads else "major",
-        measure=tested.changed_confident,
-        evidence=(SECTION, *_evidence(search, tested.into_confident, changed)),
+        measure=tested_candidate.changed_confident,
+        evidence=(SECTION, *_evidence(search, tested_candidate.into_confident, changed)),
         suggestion="Decide whether these words alone may settle the answer. If not, remove them "
         "from the training texts, or balance them over the labels, and train again. Until then, "
         "remove them from texts before the model reads them.",
@@ -118,7 +121,7 @@ def _against_label(search: ShortcutSearch, candidate: Candidate) -> Measure:
     Its interval is from zero to one where the table holds no such text.
     """
     texts = candidate.phrase.texts
-    texts = texts[search.labelled[texts] & ~search.labels[texts, candidate.label]]
+    texts = texts[search.has_labels[texts] & ~search.labels[texts, candidate.label]]
     name = Sentence(
         "classified as {label}, with another label in the data",
         label=search.context.model.labels[candidate.label],
@@ -128,11 +131,11 @@ def _against_label(search: ShortcutSearch, candidate: Candidate) -> Measure:
     return proportion(name, int(search.predicted[texts, candidate.label].sum()), texts.size)
 
 
-def marker_finding(search: ShortcutSearch, tested: TestedCandidate) -> Finding:
+def marker_finding(search: ShortcutSearch, tested_candidate: TestedCandidate) -> Finding:
     """Return the finding that words at the edge of texts mark a label."""
-    phrase, label = tested.candidate.phrase, tested.candidate.label
+    phrase, label = tested_candidate.candidate.phrase, tested_candidate.candidate.label
     predicted = search.predicted[phrase.texts, label]
-    changed = search.predicted_after(tested.into_any, label)
+    changed = search.predicted_after(tested_candidate.into_any, label)
     return Finding(
         claim=Sentence(
             "The words {words:quoted} stand at the {end} of {n} {n:text|texts} and look like the "
@@ -146,21 +149,21 @@ def marker_finding(search: ShortcutSearch, tested: TestedCandidate) -> Finding:
             predicted=int(predicted.sum()),
             predicted_share=float(predicted.mean()),
             label=search.context.model.labels[label],
-            share=tested.changed_any,
+            share=tested_candidate.changed_any,
             changed=int(changed.sum()),
         ),
-        severity="critical" if decides(tested) else "major",
-        measure=tested.changed_any,
-        evidence=(SECTION, *_evidence(search, tested.into_any, changed)),
+        severity="critical" if decides(tested_candidate) else "major",
+        measure=tested_candidate.changed_any,
+        evidence=(SECTION, *_evidence(search, tested_candidate.into_any, changed)),
         suggestion="Find out where these words come from. Remove them from the training texts and "
         "from the texts that the model reads, and train again.",
     )
 
 
 def _evidence(
-    search: ShortcutSearch, edited: Intervention, changed: NDArray[np.bool_]
+    search: ShortcutSearch, edited: Intervention, is_changed: NDArray[np.bool_]
 ) -> list[str]:
-    rows = edited.instances[changed][:MOST_EVIDENCE].tolist()
+    rows = edited.instances[is_changed][:MOST_EVIDENCE].tolist()
     return [search.instance(row).id for row in rows]
 
 
@@ -174,7 +177,7 @@ def figures_of(all_tested: Sequence[TestedCandidate]) -> list[Figure]:
     """Return how often each word changes the answer, drawn."""
     if not all_tested:
         return []
-    shares = [tested.changed_confident for tested in all_tested]
+    shares = [tested_candidate.changed_confident for tested_candidate in all_tested]
     return [
         IntervalsFigure(
             title="Effect of inserting a word into texts of another label",
@@ -191,7 +194,7 @@ def table_of(search: ShortcutSearch, all_tested: Sequence[TestedCandidate]) -> T
     """Return all words that were tested, as a table."""
     attributed = any(instance.attributions for instance in search.context.instances)
     columns = ("words", "label", "texts", "z", "classified as the label",
-               *(("has the label in the data",) if search.labelled.any() else ()),
+               *(("has the label in the data",) if search.has_labels.any() else ()),
                *(("attribution",) if attributed else ()), "inserted: change of probability",
                "inserted: confident answers changed", "inserted: any other answers changed",
                "deleted: change of probability", "deleted: answers changed",
@@ -199,7 +202,9 @@ def table_of(search: ShortcutSearch, all_tested: Sequence[TestedCandidate]) -> T
     return Table(
         title="Words that predict a label",
         columns=columns,
-        rows=tuple(tuple(_row(search, tested, attributed)) for tested in all_tested),
+        rows=tuple(
+            tuple(_row(search, tested_candidate, attributed)) for tested_candidate in all_tested
+        ),
         note="z: how far the share of its texts with the label lies from the share of all texts, "
         "in standard errors (Gardner et al. 2021). Answers changed: texts that are classified as "
         "the label after the insertion, or no longer after the deletion. Attribution: mean over "
@@ -209,11 +214,11 @@ def table_of(search: ShortcutSearch, all_tested: Sequence[TestedCandidate]) -> T
 
 
 def _row(
-    search: ShortcutSearch, tested: TestedCandidate, attributed: bool
+    search: ShortcutSearch, tested_candidate: TestedCandidate, attributed: bool
 ) -> Iterator[str | int | float | Measure]:
-    candidate, label = tested.candidate, tested.candidate.label
+    candidate, label = tested_candidate.candidate, tested_candidate.candidate.label
     texts, name = candidate.phrase.texts, search.context.model.labels[label]
-    labelled = texts[search.labelled[texts]]
+    labelled = texts[search.has_labels[texts]]
     yield Sentence("{words:quoted}", words=surface_of(candidate.phrase))
     yield from (name, len(texts), round(candidate.z, 1))
     yield proportion(
@@ -221,7 +226,7 @@ def _row(
         int(search.predicted[texts, label].sum()),
         len(texts),
     )
-    if search.labelled.any():
+    if search.has_labels.any():
         yield proportion(
             Sentence("labelled {label}", label=name),
             int(search.labels[labelled, label].sum()),
@@ -229,12 +234,12 @@ def _row(
         )
     if attributed:
         yield mean("attribution", list(_attributions(search, candidate)), "log_odds")
-    yield tested.into_any.mean_change("change of probability", label)
-    yield from (tested.changed_confident, tested.changed_any)
-    yield tested.deleted.mean_change("change of probability", label)
-    lost = ~search.predicted_after(tested.deleted, label)
+    yield tested_candidate.into_any.mean_change("change of probability", label)
+    yield from (tested_candidate.changed_confident, tested_candidate.changed_any)
+    yield tested_candidate.after_deletion.mean_change("change of probability", label)
+    lost = ~search.predicted_after(tested_candidate.after_deletion, label)
     yield proportion("answers changed", int(lost.sum()), len(lost))
-    yield tested.p_value
+    yield tested_candidate.p_value
 
 
 def _attributions(search: ShortcutSearch, candidate: Candidate) -> Iterator[float]:

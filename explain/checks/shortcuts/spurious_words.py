@@ -52,7 +52,7 @@ MOST_SIMILAR = 1
 """Other words of the label that may change as many answers, within their intervals. Content comes
 in many words that do about the same; a shortcut stands alone, or has one variant."""
 
-MARKED = 0.02
+MARKED_SHARE = 0.02
 """Share of all texts that must end, or begin, with a source marker: a habit of the source, and no
 chance repeat of a phrase."""
 
@@ -72,15 +72,18 @@ def find_spurious_words(search: ShortcutSearch, most_screened: int, most_confirm
     screened, strongest = _screen(search, candidates, most_confirmed)
     all_tested = _confirm(search, strongest, screened)
     findings = []
-    for tested in all_tested:
-        if tested.candidate.p_value <= LEVEL and tested.p_value <= LEVEL:
-            if decides(tested) and len(_similar_words(tested, all_tested)) <= MOST_SIMILAR:
-                findings.append(decisive_finding(search, tested, all_tested))
-            elif (
-                _is_marker(search, tested.candidate)
-                and lower_end(tested.changed_any) > MARKER_FLIPS
+    for tested_candidate in all_tested:
+        if tested_candidate.candidate.p_value <= LEVEL and tested_candidate.p_value <= LEVEL:
+            if (
+                decides(tested_candidate)
+                and len(_similar_words(tested_candidate, all_tested)) <= MOST_SIMILAR
             ):
-                findings.append(marker_finding(search, tested))
+                findings.append(decisive_finding(search, tested_candidate, all_tested))
+            elif (
+                _is_marker(search, tested_candidate.candidate)
+                and lower_end(tested_candidate.changed_any) > MARKER_FLIPS
+            ):
+                findings.append(marker_finding(search, tested_candidate))
     findings.sort(key=lambda finding: (finding.severity, -lower_end(finding.measure)))
     result = Sentence("{n} {n:word or phrase is a shortcut|words or phrases are shortcuts}.",
                       n=len(findings))  # fmt: skip
@@ -95,7 +98,7 @@ def find_spurious_words(search: ShortcutSearch, most_screened: int, most_confirm
         texts=search.texts,
     )
     return Part(
-        [tested.changed_confident for tested in all_tested],
+        [tested_candidate.changed_confident for tested_candidate in all_tested],
         [table_of(search, all_tested)],
         findings,
         figures_of(all_tested),
@@ -242,13 +245,13 @@ def _share_changed(
 
 
 def _similar_words(
-    tested: TestedCandidate, all_tested: Sequence[TestedCandidate]
+    tested_candidate: TestedCandidate, all_tested: Sequence[TestedCandidate]
 ) -> list[TestedCandidate]:
     """Return the other phrases of the label that may change as many answers."""
     return [
         other
-        for other in same_label_words(tested, all_tested)
-        if (other.changed_confident.upper or 0) >= lower_end(tested.changed_confident)
+        for other in same_label_words(tested_candidate, all_tested)
+        if (other.changed_confident.upper or 0) >= lower_end(tested_candidate.changed_confident)
     ]
 
 
@@ -256,7 +259,7 @@ def _is_marker(search: ShortcutSearch, candidate: Candidate) -> bool:
     """Tell whether a phrase stands apart from the rest, word for word, at one end of many texts."""
     phrase = candidate.phrase
     return (
-        len(phrase.texts) >= max(FEWEST_MARKED, MARKED * len(search.predicted))
+        len(phrase.texts) >= max(FEWEST_MARKED, MARKED_SHARE * len(search.predicted))
         and phrase.end is not None
         and phrase.detached
         and any(map(str.isalnum, phrase.surface))

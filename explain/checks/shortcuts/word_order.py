@@ -195,12 +195,12 @@ def _exchanges(
     # In its order the label should go, in the other one it should come.
     rows = texts[before == search.predicted[texts, order.label]]
     return [
-        (row, _exchanged(search, row, places[order.first][row], places[order.second][row]))
+        (row, _exchange_words(search, row, places[order.first][row], places[order.second][row]))
         for row in search.draw(rows, search.texts)
     ]
 
 
-def _exchanged(search: ShortcutSearch, row: int, first: int, second: int) -> Text:
+def _exchange_words(search: ShortcutSearch, row: int, first: int, second: int) -> Text:
     parts = search.instance(row).parts
     spans = [search.corpus.spans[place] for place in (first, second)]
     words = [parts[span.part][span.start : span.end] for span in spans]

@@ -6,7 +6,7 @@ from explain.adapters.remote.kinds.base import (
     Channel,
     Json,
     Kind,
-    Lost,
+    LostText,
     NamesLabels,
     Reading,
     UnreadableAnswer,
@@ -24,7 +24,16 @@ from explain.adapters.remote.kinds.tei import Tei
 from explain.adapters.remote.kinds.template import JsonTemplate
 from explain.adapters.remote.kinds.vllm_classify import VllmClassify
 
-__all__ = ["KINDS", "Channel", "Json", "Kind", "Lost", "NamesLabels", "Reading", "UnreadableAnswer"]
+__all__ = [
+    "KINDS",
+    "Channel",
+    "Json",
+    "Kind",
+    "LostText",
+    "NamesLabels",
+    "Reading",
+    "UnreadableAnswer",
+]
 
 KINDS: Mapping[str, Callable[..., Kind]] = {
     "systemone": SystemOne,

@@ -16,7 +16,7 @@ __all__ = [
     "Channel",
     "Json",
     "Kind",
-    "Lost",
+    "LostText",
     "NamesLabels",
     "Options",
     "Reading",
@@ -64,7 +64,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class LostText:
     """Why an answer says nothing of one text."""
 
     reason: str
@@ -103,7 +103,7 @@ class Kind(Protocol):
     def request(self, texts: Sequence[Text]) -> Json:
         """Return the body that asks for these texts."""
 
-    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | Lost]:
+    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | LostText]:
         """Return what an answer says of each of the texts that were asked for.
 
         Raises
@@ -189,7 +189,7 @@ def number(value: Json) -> float:
         return math.inf
 
 
-def by_name(labels: Sequence[str], named: Mapping[str, Json]) -> list[Json]:
+def by_name(labels: Sequence[str], label_values: Mapping[str, Json]) -> list[Json]:
     """Return values in the order of the labels.
 
     Raises
@@ -197,24 +197,27 @@ def by_name(labels: Sequence[str], named: Mapping[str, Json]) -> list[Json]:
     EndpointError
         If the names are not exactly the labels.
     """
-    if set(named) != set(labels):
+    if set(label_values) != set(labels):
         raise EndpointError(
-            f"the endpoint answers with the labels {sorted(named)}, expected {sorted(labels)}; "
+            f"the endpoint answers with the labels {sorted(label_values)}, "
+            f"expected {sorted(labels)}; "
             "pass the labels as the endpoint writes them"
         )
-    return [named[label] for label in labels]
+    return [label_values[label] for label in labels]
 
 
-def reading(values: Iterable[Json], label_mass: Json = None) -> Reading | Lost:
+def reading(values: Iterable[Json], label_mass: Json = None) -> Reading | LostText:
     """Return values as a reading, unless one is no finite number."""
     numbers = tuple(map(number, values))
     if not all(map(math.isfinite, numbers)):
-        return Lost("its scores are not finite numbers")
+        return LostText("its scores are not finite numbers")
     mass = number(label_mass)
     return Reading(numbers, mass if math.isfinite(mass) else None)
 
 
-def distribution(labels: Sequence[str], named: Json, label_mass: Json = None) -> Reading | Lost:
+def distribution(
+    labels: Sequence[str], label_values: Json, label_mass: Json = None
+) -> Reading | LostText:
     """Return a mapping of labels to probabilities as a reading.
 
     Where they sum to the label mass and not to one they are divided by it.
@@ -226,10 +229,10 @@ def distribution(labels: Sequence[str], named: Json, label_mass: Json = None) ->
     EndpointError
         If the names are not exactly the labels.
     """
-    if not isinstance(named, dict) or not named:
+    if not isinstance(label_values, dict) or not label_values:
         raise UnreadableAnswer("it has no probabilities")
-    read = reading(by_name(labels, named), label_mass)
-    if isinstance(read, Lost) or not (mass := read.label_mass):
+    read = reading(by_name(labels, label_values), label_mass)
+    if isinstance(read, LostText) or not (mass := read.label_mass):
         return read
     total = sum(read.values)
     if total <= 0 or abs(total - mass) > MASS_TOLERANCE * mass:

@@ -13,7 +13,7 @@ from explain.adapters.prompts import check_verbalizer, parsed_template
 from explain.adapters.remote.kinds.base import (
     Channel,
     Json,
-    Lost,
+    LostText,
     Reading,
     UnreadableAnswer,
     at,
@@ -118,50 +118,52 @@ class Chat:
             **self.fields,
         }
 
-    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | Lost]:
+    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | LostText]:
         """Return what an answer says of the one text; see `Kind.scores`."""
         choice = at(answer, "choices", 0)
         held = choice if isinstance(choice, dict) else {}
         if held.get("finish_reason") == "content_filter":
-            return [Lost("a filter of the endpoint held the answer back")]
+            return [LostText("a filter of the endpoint held the answer back")]
         said, logged = held.get("message"), held.get("logprobs")
         if isinstance(said, dict) and said.get("refusal"):
-            return [Lost("the endpoint refused to answer")]
+            return [LostText("the endpoint refused to answer")]
         if not isinstance(logged, dict) or not logged.get("content"):
             raise EndpointError(
                 "the endpoint gives no log-probabilities; use a kind that gives scores, such as "
                 "systemone, or another server"
             )
         exact = self.token_ids is not None
-        seen = _seen(at(logged, "content", 0), exact)
-        return [self._reading(seen, None if exact else self.top_logprobs)]
+        log_probs = _log_probs(at(logged, "content", 0), exact)
+        return [self._reading(log_probs, None if exact else self.top_logprobs)]
 
-    def _reading(self, seen: Mapping[str, float], asked: int | None) -> Reading | Lost:
-        known = bounds_of_labels(seen, self._words, asked)
+    def _reading(
+        self, log_probs: Mapping[str, float], n_requested: int | None
+    ) -> Reading | LostText:
+        known = bounds_of_labels(log_probs, self._words, n_requested)
         values = [low for low, _ in known.log_probabilities]
         for label, (low, high), odds in zip(
             self.labels, known.log_probabilities, known.log_odds, strict=True
         ):
             if low == -math.inf or high - low > NEARLY_EXACT:
-                return Lost(
-                    f"the words of {label!r} are not all among the {len(seen)} tokens that the "
-                    f"endpoint gives: its log-odds lie between {odds[0]:.2f} and {odds[1]:.2f}"
+                return LostText(
+                    f"the words of {label!r} are not all among the {len(log_probs)} tokens that "
+                    f"the endpoint gives: its log-odds lie between {odds[0]:.2f} and {odds[1]:.2f}"
                 )
         return Reading(tuple(values), math.fsum(map(math.exp, values)))
 
 
-def _seen(position: Json, by_id: bool) -> dict[str, float]:
+def _log_probs(position: Json, by_id: bool) -> dict[str, float]:
     """Return the log-probability of each token of one position, the chosen one among them."""
     best = at(position, "top_logprobs")
     if not isinstance(best, list):
         raise UnreadableAnswer("it has no top_logprobs")
-    seen: dict[str, float] = {}
+    log_probs: dict[str, float] = {}
     for entry in [position, *best]:
         logged = number(at(entry, "logprob"))
         if not logged <= 0:
             raise UnreadableAnswer("a log-probability is above zero or no number")
-        seen[_token(entry, by_id)] = logged
-    return seen
+        log_probs[_token(entry, by_id)] = logged
+    return log_probs
 
 
 def _token(entry: Json, by_id: bool) -> str:

@@ -11,7 +11,7 @@ from typing import ClassVar
 from explain.adapters.remote.kinds.base import (
     Channel,
     Json,
-    Lost,
+    LostText,
     Reading,
     UnreadableAnswer,
     at,
@@ -78,7 +78,7 @@ class Completions:
             "logprobs": 1,
         }
 
-    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | Lost]:
+    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | LostText]:
         """Return what an answer says of the one text; see `Kind.scores`."""
         start = len(filled(self.template, texts[0]))
         choices = items(at(answer, "choices"), len(self.verbalizer))
@@ -89,10 +89,10 @@ class Completions:
         for place, (label, word) in enumerate(self.verbalizer.items()):
             value = _of_word(by_index[place], start, start + len(word))
             if value is None:
-                return [Lost(f"a token lies across the beginning of the word of {label!r}")]
+                return [LostText(f"a token lies across the beginning of the word of {label!r}")]
             values.append(value)
         if not all(map(math.isfinite, values)):
-            return [Lost("its scores are not finite numbers")]
+            return [LostText("its scores are not finite numbers")]
         return [Reading(tuple(values), math.fsum(map(math.exp, values)))]
 
 

@@ -11,7 +11,7 @@ from typing import ClassVar, TypeAlias
 from explain.adapters.remote.kinds.base import (
     Channel,
     Json,
-    Lost,
+    LostText,
     Reading,
     UnreadableAnswer,
     at,
@@ -72,7 +72,7 @@ class Decisions:
     @property
     def labels(self) -> tuple[str, ...]:
         """The values as text."""
-        flags = {_written(value) for value in self.options if isinstance(value, bool)}
+        flags = {_json_text(value) for value in self.options if isinstance(value, bool)}
         return tuple(_label(value, flags) for value in self.options)
 
     def request(self, texts: Sequence[Text]) -> Json:
@@ -91,17 +91,17 @@ class Decisions:
             "questions": [question],
         }
 
-    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | Lost]:
+    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | LostText]:
         """Return what an answer says of the one text; see `Kind.scores`."""
         [given] = items(at(answer, "answers"), 1)
         if isinstance(given, dict) and given.get("name") not in (None, NAME):
             raise UnreadableAnswer("it answers a question that was not asked")
         if at(given, "type") == "refusal":
-            return [Lost("the endpoint refused to answer")]
+            return [LostText("the endpoint refused to answer")]
         listed = at(given, "probabilities")
         if not isinstance(listed, list) or not listed:
             raise UnreadableAnswer("it has no probabilities")
-        flags = {_written(value) for value in self.options if isinstance(value, bool)}
+        flags = {_json_text(value) for value in self.options if isinstance(value, bool)}
         named: dict[str, Json] = {}
         for entry in listed:
             value = at(entry, "value")
@@ -115,10 +115,10 @@ def _label(value: Value, flags: set[str]) -> str:
     """Return a value as text, a string in quotes if a truth value of that name is among them."""
     if isinstance(value, str):
         return f'"{value}"' if value in flags else value
-    return _written(value)
+    return _json_text(value)
 
 
-def _written(value: bool) -> str:
+def _json_text(value: bool) -> str:
     return "true" if value else "false"
 
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 from explain.adapters.remote.kinds.base import (
     Channel,
     Json,
-    Lost,
+    LostText,
     Options,
     Reading,
     at,
@@ -72,9 +72,11 @@ class GoogleDecisions:
             "questions": {ID: question},
         }
 
-    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | Lost]:
+    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | LostText]:
         """Return what an answer says of the one text; see `Kind.scores`."""
         feedback = answer.get("promptFeedback") if isinstance(answer, dict) else None
         if isinstance(feedback, dict) and feedback.get("blockReason"):
-            return [Lost(f"a filter of the endpoint held the text back: {feedback['blockReason']}")]
+            return [
+                LostText(f"a filter of the endpoint held the text back: {feedback['blockReason']}")
+            ]
         return [distribution(self.labels, at(answer, "answers", ID, "probabilities"))]

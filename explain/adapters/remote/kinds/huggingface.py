@@ -10,7 +10,7 @@ from typing import ClassVar
 from explain.adapters.remote.kinds.base import (
     Channel,
     Json,
-    Lost,
+    LostText,
     Reading,
     by_name,
     objects,
@@ -54,7 +54,7 @@ class HuggingFace:
         }
         return {"inputs": whole_text(text, "huggingface"), "parameters": parameters}
 
-    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | Lost]:
+    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | LostText]:
         """Return what an answer says of the one text; see `Kind.scores`."""
         named = objects(_row(answer), "label", "score")
         return [reading(by_name(self.labels or sorted(named), named))]

@@ -10,7 +10,7 @@ from typing import ClassVar
 from explain.adapters.remote.kinds.base import (
     Channel,
     Json,
-    Lost,
+    LostText,
     Reading,
     UnreadableAnswer,
     at,
@@ -67,7 +67,7 @@ class InferenceV2:
         }  # fmt: skip
         return {"inputs": [tensor]}
 
-    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | Lost]:
+    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | LostText]:
         """Return what an answer says of each text; see `Kind.scores`."""
         outputs = at(answer, "outputs")
         if not isinstance(outputs, list):

@@ -10,7 +10,7 @@ from typing import ClassVar
 from explain.adapters.remote.kinds.base import (
     Channel,
     Json,
-    Lost,
+    LostText,
     Reading,
     UnreadableAnswer,
     at,
@@ -50,7 +50,7 @@ class Moderation:
         named: dict[str, Json] = {} if self.model is None else {"model": self.model}
         return {**named, "input": [whole_text(text, "moderation") for text in texts]}
 
-    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | Lost]:
+    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | LostText]:
         """Return what an answer says of each text; see `Kind.scores`."""
         rows = [_categories(row) for row in items(at(answer, "results"), len(texts))]
         return [reading(by_name(self.labels or sorted(row), row)) for row in rows]

@@ -10,7 +10,7 @@ from typing import ClassVar
 from explain.adapters.remote.kinds.base import (
     Channel,
     Json,
-    Lost,
+    LostText,
     Options,
     Reading,
     at,
@@ -69,7 +69,7 @@ class SglangDecisions:
         pinned: dict[str, Json] = {} if version is None else {"prompt_format_version": version}
         return {"input": whole_text(text, "sglang-decisions"), "questions": [question], **pinned}
 
-    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | Lost]:
+    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | LostText]:
         """Return what an answer says of the one text; see `Kind.scores`."""
         given = at(answer, "answers", ID)
         mass = at(given, "label_mass")

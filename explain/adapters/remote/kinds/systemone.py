@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 from explain.adapters.remote.kinds.base import (
     Channel,
     Json,
-    Lost,
+    LostText,
     Options,
     Reading,
     at,
@@ -84,21 +84,21 @@ class SystemOne:
         named: dict[str, Json] = {} if self.model is None else {"model": self.model}
         return {**named, "state": state, "questions": {ID: asked}}
 
-    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | Lost]:
+    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | LostText]:
         """Return what an answer says of the one text; see `Kind.scores`."""
         given = at(answer, "answers", ID)
         if isinstance(given, dict) and given.get("type") == "refusal":
-            return [Lost("the endpoint refused to answer")]
+            return [LostText("the endpoint refused to answer")]
         if self.type == "noul":
             yes = number(at(given, "noul"))
             return [reading((1 - yes, yes))]
         return [distribution(self.labels, at(given, "probabilities"), _label_mass(answer, given))]
 
 
-def _label_mass(answer: Json, given: Json) -> Json:
+def _label_mass(answer: Json, question_answer: Json) -> Json:
     """Return the label mass as vLLM states it beside the answers, or SGLang inside of them."""
-    if isinstance(given, dict) and "x_label_mass" in given:
-        return given["x_label_mass"]
+    if isinstance(question_answer, dict) and "x_label_mass" in question_answer:
+        return question_answer["x_label_mass"]
     diagnostics = answer.get("diagnostics") if isinstance(answer, dict) else None
     own = diagnostics.get(ID) if isinstance(diagnostics, dict) else None
     return own.get("label_mass") if isinstance(own, dict) else None

@@ -10,7 +10,7 @@ from typing import ClassVar
 from explain.adapters.remote.kinds.base import (
     Channel,
     Json,
-    Lost,
+    LostText,
     Reading,
     by_name,
     items,
@@ -49,7 +49,7 @@ class Tei:
         rows: list[Json] = [[text] if isinstance(text, str) else [*text] for text in texts]
         return {"inputs": rows, "raw_scores": True, "truncate": False}
 
-    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | Lost]:
+    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | LostText]:
         """Return what an answer says of each text; see `Kind.scores`."""
         return [
             reading(by_name(self.labels or sorted(named), named))

@@ -12,7 +12,7 @@ from typing import ClassVar
 from explain.adapters.remote.kinds.base import (
     Channel,
     Json,
-    Lost,
+    LostText,
     Reading,
     UnreadableAnswer,
     at,
@@ -27,7 +27,7 @@ from explain.text.spans import Text
 __all__ = ["JsonTemplate"]
 
 _STEPS = re.compile(r"[^.]+")
-EVERY = "*"
+EACH_ITEM = "*"
 """A step of a path that goes through all items of a list."""
 
 
@@ -77,7 +77,7 @@ class JsonTemplate:
         [text] = texts
         return _with(self.body, text)
 
-    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | Lost]:
+    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | LostText]:
         """Return what an answer says of the one text; see `Kind.scores`."""
         found = _walk(answer, _STEPS.findall(self.score_path))
         if isinstance(found, dict):
@@ -107,7 +107,7 @@ def _with(body: Json, text: Text) -> Json:
 def _walk(value: Json, steps: Sequence[str]) -> Json:
     """Return what lies at the end of a path."""
     for number, step in enumerate(steps):
-        if step == EVERY:
+        if step == EACH_ITEM:
             if not isinstance(value, list):
                 raise UnreadableAnswer(f"it has no list at {'.'.join(steps[:number])}")
             return [_walk(item, steps[number + 1 :]) for item in value]

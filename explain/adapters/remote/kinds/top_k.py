@@ -31,7 +31,7 @@ class LabelBounds:
 
 
 def bounds_of_labels(
-    seen: Mapping[str, float], words: Sequence[Sequence[str]], asked: int | None
+    log_probs: Mapping[str, float], words: Sequence[Sequence[str]], n_requested: int | None
 ) -> LabelBounds:
     """Return what the best tokens say of labels, which are sums over their words.
 
@@ -40,17 +40,17 @@ def bounds_of_labels(
 
     Parameters
     ----------
-    seen : mapping of str to float
+    log_probs : mapping of str to float
         Log-probability by token.
     words : sequence of sequence of str
         The tokens of each label, all different.
-    asked : int or None
+    n_requested : int or None
         How many of the best tokens were asked for. If fewer came back, or None, the smallest of
         them says nothing of others.
     """
-    within = {token: logged for token, logged in seen.items() if logged > OUTSIDE}
+    within = {token: logged for token, logged in log_probs.items() if logged > OUTSIDE}
     left = max(0.0, 1 - math.fsum(map(math.exp, within.values())))
-    most = min(math.exp(min(within.values())), left) if len(within) == asked else left
+    most = min(math.exp(min(within.values())), left) if len(within) == n_requested else left
     lows = [math.fsum(math.exp(within[word]) for word in own if word in within) for own in words]
     missing = [sum(word not in within for word in own) for own in words]
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 from explain.adapters.remote.kinds.base import (
     Channel,
     Json,
-    Lost,
+    LostText,
     Reading,
     UnreadableAnswer,
     at,
@@ -56,7 +56,7 @@ class VllmClassify:
         rows: list[Json] = [whole_text(text, "vllm-classify") for text in texts]
         return {**named, "input": rows, "use_activation": False}
 
-    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | Lost]:
+    def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | LostText]:
         """Return what an answer says of each text, by its index; see `Kind.scores`."""
         n = len(texts)
         by_index = {_index(row): row for row in items(at(answer, "data"), n)}
@@ -64,7 +64,7 @@ class VllmClassify:
             raise UnreadableAnswer(f"its indices are {sorted(by_index)} for {n} texts")
         return [self._row(by_index[place]) for place in range(n)]
 
-    def _row(self, row: Json) -> Reading | Lost:
+    def _row(self, row: Json) -> Reading | LostText:
         logits = at(row, "probs")
         if not isinstance(logits, list) or len(logits) != len(self.labels):
             seen = len(logits) if isinstance(logits, list) else "no"
