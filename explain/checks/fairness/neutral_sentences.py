@@ -47,37 +47,31 @@ def compare_sentences(
 
 
 def _in_language(
-    context: AuditContext, sentences: SentenceSet, compared_decisions: Sequence[Decision]
+    context: AuditContext, sentences: SentenceSet, to_compare: Sequence[Decision]
 ) -> Part:
     rng = context.rng(f"fairness, {sentences.language}")
     texts, owner, template = zip(*_filled(sentences), strict=True)
-    has_decision = decisions(context, context.score(texts), compared_decisions)
-    good = ~np.isnan(has_decision).any(axis=1)
-    owners, templates, has_decision = (
-        np.array(owner)[good],
-        np.array(template)[good],
-        has_decision[good],
-    )
+    made = decisions(context, context.score(texts), to_compare)
+    good = ~np.isnan(made).any(axis=1)
+    owners, templates, made = np.array(owner)[good], np.array(template)[good], made[good]
     first = rng.permutation(len(sentences.templates)) < len(sentences.templates) // 2
     in_first = first[templates]
     n_terms = len(sentences.terms)
-    outstanding = _outstanding(*_tally(has_decision[in_first], owners[in_first], n_terms))
-    hits, n = _tally(has_decision, owners, n_terms)
+    outstanding = _outstanding(*_tally(made[in_first], owners[in_first], n_terms))
+    hits, n = _tally(made, owners, n_terms)
     claims = [
         _claim(
             sentences,
             decision,
             np.flatnonzero(outstanding[:, k]),
-            has_decision[~in_first, k],
+            made[~in_first, k],
             owners[~in_first],
             templates[~in_first],
         )
-        for k, decision in enumerate(compared_decisions)
+        for k, decision in enumerate(to_compare)
         if outstanding[:, k].any()
     ]
-    settled = (
-        context.model.task != "single_label" or has_decision.mean(axis=0).max() >= CLEAR_MAJORITY
-    )
+    settled = context.model.task != "single_label" or made.mean(axis=0).max() >= CLEAR_MAJORITY
     shares = {
         k: [
             proportion(
@@ -88,20 +82,15 @@ def _in_language(
             )
             for i, term in enumerate(sentences.terms)
         ]
-        for k, decision in enumerate(compared_decisions)
+        for k, decision in enumerate(to_compare)
     }
-    varying = [k for k in shares if 0 < hits[:, k].sum() < n.sum() or len(compared_decisions) <= 2]
+    varying = [k for k in shares if 0 < hits[:, k].sum() < n.sum() or len(to_compare) <= 2]
     spread = (hits / np.maximum(n, 1)).std(axis=0)
     shown = sorted(varying, key=lambda k: (-spread[k], k))[:MOST_TOPICS]
-    tables = [
-        _table(sentences, compared_decisions[k], shares[k], hits[:, k], n[:, 0]) for k in shown
-    ]
+    tables = [_table(sentences, to_compare[k], shares[k], hits[:, k], n[:, 0]) for k in shown]
     figures = [
         _figure(
-            sentences.language,
-            compared_decisions[k],
-            shares[k],
-            float(hits[:, k].sum() / max(n.sum(), 1)),
+            sentences.language, to_compare[k], shares[k], float(hits[:, k].sum() / max(n.sum(), 1))
         )
         for k in shown[:1]
     ]
