@@ -11,10 +11,10 @@ import typer
 
 from explain import __version__
 from explain.command import FAILED, StageLines, run, spare_output, with_debug
+from explain.command_options import with_plan_options
 from explain.errors import ConfigurationError, EndpointError, SpentError
-from explain.plan_options import with_plan_options
 from explain.record import LogEntry, SystemIdentity
-from explain.record.rendering import require_own_reports
+from explain.record.own_reports import require_own_reports
 
 __all__ = ["app", "main"]
 

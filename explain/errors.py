@@ -15,7 +15,8 @@
     ├── BudgetError              the question needs more evaluations than allowed
     └── RecordError              malformed, or another schema version
 
-Every message says in one line what was seen, what was expected and what to do.
+Every message says in one line what was seen, what was expected and what to do. `explain.command`
+makes exit codes of them.
 """
 
 from collections.abc import Iterable

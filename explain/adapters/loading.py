@@ -11,8 +11,8 @@ from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from explain.adapters.failures import INTERRUPTS, first_line
-from explain.adapters.growth import check_growth
 from explain.adapters.safety import weight_files
+from explain.adapters.tokenizer_growth import check_growth
 from explain.errors import AdapterError, ConfigurationError, ExplainError, nearest
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import torch
 from pydantic import JsonValue
 
 from explain.adapters.base import Encoding, description_of
-from explain.adapters.private import PrivateModule
+from explain.adapters.private_copies import PrivateModule
 from explain.adapters.scores import Scores
 from explain.adapters.tokenized import (
     GPU_TOKEN_BUDGET,

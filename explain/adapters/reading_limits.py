@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from explain.adapters.private import PrivateTokenizer
+from explain.adapters.private_copies import PrivateTokenizer
 from explain.adapters.tokenized import PadSide
 from explain.errors import AdapterError
 

@@ -12,11 +12,11 @@ from scipy.special import log_softmax
 from explain.adapters.batching import score_in_batches
 from explain.adapters.failures import failure
 from explain.adapters.labels import check_labels
-from explain.adapters.private import PrivateTokenizer
+from explain.adapters.long_text_starts import Starts
+from explain.adapters.private_copies import PrivateTokenizer
 from explain.adapters.scores import Scores
-from explain.adapters.starts import Starts
+from explain.adapters.token_roundtrip import BETWEEN_WORDS, is_read_as_one
 from explain.adapters.token_spans import cut_spans, with_marks
-from explain.adapters.written import BETWEEN_WORDS, is_read_as_one
 from explain.errors import AdapterError, ConfigurationError, PredictionError, nearest
 from explain.record import Task
 from explain.text.spans import Span, Text, parts_of

@@ -12,10 +12,10 @@ from explain.adapters.base import Encoding, description_of
 from explain.adapters.batching import score_in_batches
 from explain.adapters.failures import failure
 from explain.adapters.labels import Labels, check_labels
-from explain.adapters.private import PrivateModule
+from explain.adapters.private_copies import PrivateModule
 from explain.adapters.scores import Scores, check_scores
+from explain.adapters.token_roundtrip import PLACES, ids_over, written_into
 from explain.adapters.tokenized import CPU_TOKEN_BUDGET, GPU_TOKEN_BUDGET
-from explain.adapters.written import PLACES, ids_over, written_into
 from explain.errors import AdapterError, CapabilityError, ConfigurationError, PredictionError
 from explain.record import ModelDescription, Task
 from explain.text.spans import Span, Text

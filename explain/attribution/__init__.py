@@ -7,7 +7,7 @@ from explain.attribution.requests import (
     attribute_batch,
     make_requests,
 )
-from explain.attribution.segmenting import UNITS, added_tokens, segment
+from explain.attribution.units import UNITS, added_tokens, segment
 
 __all__ = [
     "UNITS",

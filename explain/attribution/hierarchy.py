@@ -23,7 +23,8 @@ from explain.attribution.methods.base import Estimate, PerturbationExplainer, al
 from explain.engine.games import Coalitions, ObservedValues, Plan, Values
 from explain.errors import BudgetError
 from explain.record import Diagnostics
-from explain.text.spans import Segmentation, Span, sentences
+from explain.text.spans import Segmentation, Span
+from explain.text.words import sentences
 
 __all__ = ["MOST_WORDS", "RefinedEstimate", "sentence_runs", "sentences_then_words"]
 

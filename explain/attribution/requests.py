@@ -20,7 +20,7 @@ from explain.attribution.methods import (
     sentence_runs,
     sentences_then_words,
 )
-from explain.attribution.segmenting import UNITS, segment
+from explain.attribution.units import UNITS, segment
 from explain.engine import Engine, Outcome
 from explain.engine.games import (
     AttributionRequest,

@@ -7,7 +7,7 @@ from pathlib import Path
 from explain.errors import ConfigurationError, RecordError
 from explain.record import PREDICTIONS, AuditRecord, Criterion, FrozenCriteria, LogEntry
 from explain.record.files import RunFolder, claimed, finish_swap, hash_file, write_whole
-from explain.record.rendering import require_own_reports
+from explain.record.own_reports import require_own_reports
 
 __all__ = ["bind_criteria", "read_log", "read_record", "write_audit", "write_into"]
 

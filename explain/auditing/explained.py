@@ -13,10 +13,10 @@ from explain.checks.base.guarded import with_losses
 from explain.data.dataset import Dataset, Row
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest
-from explain.engine.pulse import Watch
+from explain.engine.liveness import Watch
 from explain.errors import CapabilityError, ExplainError
 from explain.evaluation.assessment import Assessment
-from explain.evaluation.section import TITLE
+from explain.evaluation.reliability_section import TITLE
 from explain.record import Attribution, Section, Sentence, Skipped
 
 __all__ = ["assessed_or_not", "explain_chosen", "repeats_section"]

@@ -13,7 +13,7 @@ from explain.adapters import TextClassifier
 from explain.adapters.base import ModuleClassifier
 from explain.checks.base import AuditContext, not_measured, probabilities
 from explain.engine import Engine, Row
-from explain.engine.pulse import Pulse
+from explain.engine.liveness import Pulse
 from explain.errors import CapabilityError, PredictionError
 from explain.record import (
     Cell,

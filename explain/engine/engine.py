@@ -22,9 +22,9 @@ from explain.engine.games import (
     ObservedValues,
     Plan,
 )
+from explain.engine.liveness import Pulse, Watch
 from explain.engine.precision import Precision
 from explain.engine.progress import Progress
-from explain.engine.pulse import Pulse, Watch
 from explain.errors import ExplainError, PredictionError
 from explain.text.spans import Text, text_of
 

@@ -25,6 +25,7 @@ from explain.evaluation.known_values import KnownValues, known_values
 from explain.evaluation.plausibility import Rationale, plausibility
 from explain.evaluation.positive_control import PositiveControl, positive_control
 from explain.evaluation.randomisation import randomised, resemblances
+from explain.evaluation.reliability_section import recall_result, trust_section
 from explain.evaluation.scorecard import (
     agreement_result,
     dispute_result,
@@ -36,7 +37,6 @@ from explain.evaluation.scorecard import (
     sensitivity_result,
     stability_results,
 )
-from explain.evaluation.section import recall_result, trust_section
 from explain.evaluation.sensitivity import max_sensitivities
 from explain.evaluation.stability import stability
 from explain.record import (

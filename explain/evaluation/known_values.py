@@ -39,10 +39,11 @@ from explain.engine.games import Masker, target_values
 from explain.errors import ExplainError
 from explain.evaluation.known_vectors import KnownVectors
 from explain.evaluation.planted_rules import scores_of, sound
-from explain.evaluation.prose import WORD, prose, read
+from explain.evaluation.sample_passages import WORD, prose, read
 from explain.evaluation.unanimity import Payment, limit_of, truth, unanimity_games
 from explain.record import Attribution, Task
-from explain.text.spans import Span, Text, parts_of, text_of, words
+from explain.text.spans import Span, Text, parts_of, text_of
+from explain.text.words import words
 
 __all__ = ["KnownValues", "Part", "known_values"]
 

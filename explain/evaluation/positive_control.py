@@ -17,7 +17,7 @@ from explain.attribution import AttributionSettings, attribute_batch, make_reque
 from explain.attribution.methods import Explainer
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest, Masker
-from explain.engine.pulse import Pulse
+from explain.engine.liveness import Pulse
 from explain.errors import CapabilityError, ExplainError
 from explain.evaluation.planted_rules import Kind, Rule, plant, sound
 from explain.evaluation.rule_words import (

@@ -13,9 +13,10 @@ from explain.engine import Engine
 from explain.engine.games import make_target, target_values
 from explain.errors import CapabilityError, DataError
 from explain.evaluation.planted_rules import places_of, scores_of
-from explain.evaluation.prose import WORDS_READ
+from explain.evaluation.sample_passages import WORDS_READ
 from explain.text.editing import insert_word
-from explain.text.spans import Segmentation, Span, Text, parts_of, text_of, words
+from explain.text.spans import Segmentation, Span, Text, parts_of, text_of
+from explain.text.words import words
 
 __all__ = ["candidates", "choose_words", "label_and_bonus", "short_texts", "with_words"]
 

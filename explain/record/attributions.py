@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from explain.record.base import Z95, Grade, JsonObject, Record, Scale
 from explain.record.diagnostics import Diagnostics
 from explain.record.measures import Measure
-from explain.record.rendering import require_own_reports
+from explain.record.own_reports import require_own_reports
 from explain.record.sentences import SentenceLike
 from explain.text.spans import Segmentation, Span
 

@@ -14,8 +14,8 @@ from explain.errors import RecordError
 from explain.record.base import SCHEMA_VERSION, Record, Severity
 from explain.record.instances import InstanceRecord, SelectionPlan, Truncation
 from explain.record.measures import Measure
+from explain.record.own_reports import require_own_reports
 from explain.record.provenance import Provenance, SystemIdentity
-from explain.record.rendering import require_own_reports
 from explain.record.sections import (
     Finding,
     JudgedCriterion,

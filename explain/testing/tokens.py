@@ -12,7 +12,8 @@ from explain.adapters import TokenizedClassifier
 from explain.adapters.scores import PROBABILITY_FLOOR
 from explain.engine.games import MaskToken
 from explain.testing.subject import SCRIPTS, Fault, NotApplicable, Subject
-from explain.text.spans import Segmentation, Span, Text, parts_of, text_of, words
+from explain.text.spans import Segmentation, Span, Text, parts_of, text_of
+from explain.text.words import words
 
 __all__ = ["CHECKS"]
 

@@ -9,7 +9,8 @@ from itertools import pairwise
 import regex
 
 from explain.text.joining import Atom, is_one_unit, join_atoms, keeps_words
-from explain.text.spans import Segmentation, Span, Text, is_japanese, text_of, word_starts, words
+from explain.text.spans import Segmentation, Span, Text, text_of
+from explain.text.words import is_japanese, word_starts, words
 
 __all__ = ["insert_word", "join_texts", "replace_spans", "without_features", "without_spans"]
 
@@ -28,7 +29,7 @@ def without_features(
 ) -> Text:
     """Return the text without the features that are not kept, and without what was never read.
 
-    The words of what is left are the kept words, as `explain.text.spans.words` cut them in the
+    The words of what is left are the kept words, as `explain.text.words.words` cut them in the
     whole text. What lay between two neighbours that are both kept stays; a space comes between them
     only where they would be cut differently without what stood beside them. Where something is
     removed between two words,
@@ -51,7 +52,7 @@ def without_features(
 
     Examples
     --------
-    >>> from explain.text.spans import words
+    >>> from explain.text.words import words
     >>> text = "They kept it secret, but it leaked (now)."
     >>> features = Segmentation((text,), words([text]))
     >>> without_features(features, [feature not in (",", "now") for feature in features.features])

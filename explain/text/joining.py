@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import regex
 
-from explain.text.spans import is_japanese, word_starts
+from explain.text.words import is_japanese, word_starts
 
 __all__ = ["Atom", "is_one_unit", "join_atoms", "keeps_words"]
 

@@ -39,7 +39,8 @@ from explain.record import (
     Target,
     Truncation,
 )
-from explain.text.spans import Span, words
+from explain.text.spans import Span
+from explain.text.words import words
 
 __all__ = [
     "HOSTILE",

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from explain.engine.games import Values
-from explain.text.spans import words
+from explain.text.words import words
 
 SCRIPTS = {
     "Latin": "It's a rock'n'roll café, n’est-ce pas? 1,234.56 € @user #tag https://a.org/b?c=1",

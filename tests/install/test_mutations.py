@@ -34,7 +34,7 @@ BUGS = {
     ),
     "off-by-one span": (
         Mutation(
-            "explain.text.spans",
+            "explain.text.words",
             "starts[start + 1 : end] = bytes(end - start - 1)",
             "starts[start + 1 : end - 1] = bytes(max(end - start - 2, 0))",
         ),

@@ -81,7 +81,7 @@ def test_a_foreign_package_called_reports_is_named(tmp_path: Path) -> None:
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports/__init__.py").write_text("")
     code = (
-        "from explain.record.rendering import require_own_reports\n"
+        "from explain.record.own_reports import require_own_reports\n"
         "from explain.errors import ExplainError\n"
         "try: require_own_reports()\n"
         "except ExplainError as error: print(error)"

@@ -17,7 +17,8 @@ from explain.attribution.methods.base import sum_onto_features
 from explain.engine.games import target_values
 from explain.errors import CapabilityError, ConfigurationError, PredictionError, SegmentationError
 from explain.record import Attribution
-from explain.text.spans import Segmentation, Span, text_of, words
+from explain.text.spans import Segmentation, Span, text_of
+from explain.text.words import words
 from tests.helpers.reference.captum_package import integrated_gradients_by_hand
 from tests.helpers.search import examples
 

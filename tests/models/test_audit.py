@@ -17,7 +17,7 @@ from explain.auditing.selection import plan_selection
 from explain.errors import ConfigurationError, DataError, PredictionError, RecordError
 from explain.record import AuditRecord, InstanceRecord, LogEntry, Section
 from explain.record.files import hash_file
-from explain.text.spans import han_rule
+from explain.text.words import han_rule
 
 ROWS = [
     {"text": "good fun", "label": "pos"},

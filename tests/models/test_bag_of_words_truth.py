@@ -15,7 +15,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 import explain
 from explain.engine.games import Delete
 from explain.record import Attribution
-from explain.text.spans import Segmentation, sentences, words
+from explain.text.spans import Segmentation
+from explain.text.words import sentences, words
 
 SENTENCES = 200
 EXACT = 60

@@ -24,7 +24,8 @@ from explain.adapters.transformers import TransformersClassifier
 from explain.attribution.methods import Lime, Occlusion, Shap
 from explain.engine.games import MaskToken
 from explain.record import AuditRecord, IntervalsFigure, Measure, Section
-from explain.text.spans import Segmentation, words
+from explain.text.spans import Segmentation
+from explain.text.words import words
 from tests.helpers.pages import Page, paragraphs
 from tests.helpers.recording_page import RecordingPage
 

@@ -16,7 +16,7 @@ from explain.adapters import TextClassifier
 from explain.attribution.methods.occlusion import Occlusion
 from explain.checks import AuditContext
 from explain.engine import Engine
-from explain.engine.pulse import PATIENCE
+from explain.engine.liveness import PATIENCE
 from explain.errors import ConfigurationError, PredictionError
 from explain.record import AuditRecord, LogEntry, Section
 

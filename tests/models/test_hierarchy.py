@@ -6,7 +6,8 @@ import explain
 from explain.adapters.transformers import TransformersClassifier
 from explain.engine.games import target_values
 from explain.record import Attribution
-from explain.text.spans import text_of, words
+from explain.text.spans import text_of
+from explain.text.words import words
 from tests.helpers.tiny import byte_tokenizer, random_model
 
 LONG = (

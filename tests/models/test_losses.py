@@ -19,10 +19,11 @@ from explain import cli
 from explain.adapters import TorchClassifier
 from explain.engine import Engine, Outcome
 from explain.engine.games import AttributionRequest, make_target
-from explain.engine.pulse import PATIENCE
+from explain.engine.liveness import PATIENCE
 from explain.errors import PredictionError
 from explain.record import AuditRecord, Finding, LogEntry, Section
-from explain.text.spans import Segmentation, words
+from explain.text.spans import Segmentation
+from explain.text.words import words
 
 REASON = "503 Service Unavailable"
 MESSAGE = f"fails raised ConnectionError: {REASON}"

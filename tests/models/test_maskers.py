@@ -10,7 +10,8 @@ from explain.engine.games import (
     Masker,
     MaskToken,
 )
-from explain.text.spans import Segmentation, Text, words
+from explain.text.spans import Segmentation, Text
+from explain.text.words import words
 from tests.helpers import strategies
 from tests.helpers.tiny import byte_tokenizer
 

@@ -33,10 +33,11 @@ from explain.evaluation.positive_control import (
     is_found,
     positive_control,
 )
-from explain.evaluation.prose import WORDS_READ
 from explain.evaluation.rule_words import SHORTEST, with_words
+from explain.evaluation.sample_passages import WORDS_READ
 from explain.record import Task
-from explain.text.spans import Span, Text, parts_of, words
+from explain.text.spans import Span, Text, parts_of
+from explain.text.words import words
 from tests.helpers import strategies
 from tests.helpers.demo import DEMO
 from tests.helpers.tiny import ARCHITECTURES

@@ -23,7 +23,7 @@ from explain.checks.base.phrases import Corpus, delete, insert, read_corpus
 from explain.checks.shortcuts import ShortcutsCheck
 from explain.checks.shortcuts.word_order import _exchange_words
 from explain.record import AuditRecord, InstanceRecord, Section
-from explain.text.spans import words
+from explain.text.words import words
 from tests.helpers.plain_strings import composed_strings
 from tests.helpers.search import examples, seeds
 

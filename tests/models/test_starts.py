@@ -7,8 +7,8 @@ import pytest
 from tokenizers import Regex, normalizers
 from transformers import PreTrainedTokenizerFast
 
-from explain.adapters.private import PrivateTokenizer
-from explain.adapters.starts import LONG, SPARE, Starts
+from explain.adapters.long_text_starts import LONG, SPARE, Starts
+from explain.adapters.private_copies import PrivateTokenizer
 from tests.helpers.tiny import LIMIT, byte_tokenizer, piece_tokenizer, unigram_tokenizer
 
 TEXTS = {

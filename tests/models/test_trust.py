@@ -31,7 +31,7 @@ from explain.evaluation.grades import (
 from explain.evaluation.planted_rules import Rule
 from explain.evaluation.plausibility import Rationale
 from explain.evaluation.positive_control import PositiveControl, Recall
-from explain.evaluation.section import trust_section
+from explain.evaluation.reliability_section import trust_section
 from explain.evaluation.sensitivity import MOVES
 from explain.record import Agreement, Measure, MethodTrust, Section
 from explain.statistics.intervals import proportion

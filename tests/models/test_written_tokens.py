@@ -17,7 +17,8 @@ from explain.attribution import segment
 from explain.engine import Engine
 from explain.errors import CapabilityError, ConfigurationError
 from explain.evaluation.planted_rules import Kind, Rule, plant
-from explain.text.spans import Segmentation, Span, words
+from explain.text.spans import Segmentation, Span
+from explain.text.words import words
 from tests.helpers.strategies import texts
 from tests.helpers.tiny import (
     ARCHITECTURES,

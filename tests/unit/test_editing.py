@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
 from explain.text.editing import insert_word, join_texts, replace_spans, without_features
-from explain.text.spans import Segmentation, Span, parts_of, sentences, words
+from explain.text.spans import Segmentation, Span, parts_of
+from explain.text.words import sentences, words
 from tests.helpers import strategies
 from tests.helpers.search import examples
 

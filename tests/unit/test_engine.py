@@ -16,7 +16,8 @@ from explain.engine.engine import ACTIVE_PLANS
 from explain.engine.games import Coalitions, Delete, MaskedTextGame, Plan
 from explain.errors import BudgetError, ExplainError, PredictionError
 from explain.record import Target, Task
-from explain.text.spans import Segmentation, Text, words
+from explain.text.spans import Segmentation, Text
+from explain.text.words import words
 from tests.helpers.search import examples
 
 TARGET = Target(label="b", index=1, scale="logit")

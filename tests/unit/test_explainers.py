@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explain.attribution.methods import METHODS, Lime, Occlusion, Random, Shap, make_explainer
-from explain.attribution.methods.bridge import GameFunction, as_plan
+from explain.attribution.methods.callbacks_as_plans import GameFunction, as_plan
 from explain.attribution.methods.lime import draw_neighbours, held_out_rows, neighbour_distances
 from explain.attribution.methods.shap import balanced_tree, exact_shapley_values
 from explain.engine.games import Values

@@ -17,7 +17,8 @@ from explain.engine.games import (
 )
 from explain.errors import CapabilityError, ConfigurationError
 from explain.record import Target
-from explain.text.spans import Segmentation, Span, Text, parts_of, text_of, words
+from explain.text.spans import Segmentation, Span, Text, parts_of, text_of
+from explain.text.words import words
 from tests.helpers import strategies
 
 MASKERS = [MaskToken("[MASK]"), Delete()]

@@ -26,7 +26,8 @@ from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine.games import Values
 from explain.errors import BudgetError
 from explain.record import Attribution
-from explain.text.spans import Segmentation, Span, words
+from explain.text.spans import Segmentation, Span
+from explain.text.words import words
 from tests.helpers import strategies
 from tests.helpers.plans import run_and_record, run_plan, runs, table_game
 from tests.helpers.reference.owen import owen_by_orders

@@ -15,7 +15,7 @@ import explain
 from explain.adapters import FunctionClassifier
 from explain.checks.slices import SlicesCheck
 from explain.checks.slices.candidates import _ADDRESS
-from explain.checks.slices.tested import Losses
+from explain.checks.slices.slice_tests import Losses
 from explain.record import Measure, Section
 from tests.helpers.search import examples, seeds
 

@@ -16,17 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explain.errors import SegmentationError
-from explain.text import spans
-from explain.text.spans import (
-    LONGEST_HAN,
-    Segmentation,
-    Span,
-    han_rule,
-    parts_of,
-    sentences,
-    text_of,
-    words,
-)
+from explain.text import words as words_module
+from explain.text.spans import Segmentation, Span, parts_of, text_of
+from explain.text.words import LONGEST_HAN, han_rule, sentences, words
 from tests.helpers import strategies
 
 
@@ -43,9 +35,9 @@ def without_jieba() -> Iterator[None]:
     """Make it impossible to import jieba."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "jieba", None)
-        spans._jieba.cache_clear()
+        words_module._jieba.cache_clear()
         yield
-    spans._jieba.cache_clear()
+    words_module._jieba.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -129,7 +121,7 @@ def test_jieba_reads_no_shared_file_writes_none_and_is_silent(tmp_path: Path) ->
     planted = marshal.dumps(({"这部电影": 10**6}, 10**6))
     cache.write_bytes(planted)
     code = (
-        "import sys, explain.text.spans as s\n"
+        "import sys, explain.text.words as s\n"
         "s.words(['good']); assert 'jieba' not in sys.modules\n"
         "print(s.han_rule().split()[0], len(s.words(['这部电影'])))"
     )

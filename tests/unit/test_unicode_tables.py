@@ -6,7 +6,7 @@ from pathlib import Path
 
 import regex
 
-from explain.text.spans import words
+from explain.text.words import words
 
 TABLES = Path(__file__).parent / "unicode"
 

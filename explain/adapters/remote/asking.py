@@ -20,7 +20,16 @@ from explain.adapters.remote.envelope import answered_model, fingerprint, reques
 from explain.adapters.remote.kinds import Json, Kind, LostText, Reading, UnreadableAnswer
 from explain.adapters.remote.kinds.shapes import kinds_of_shape
 from explain.adapters.remote.pace import Pace, Turns
-from explain.adapters.remote.verdicts import Again, Answer, End, Reply, Split, Unfit, Verdict, judge
+from explain.adapters.remote.reply_verdicts import (
+    Again,
+    Answer,
+    End,
+    Reply,
+    Split,
+    Unfit,
+    Verdict,
+    judge,
+)
 from explain.errors import EndpointError, SpentError
 from explain.text.spans import Text
 

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import httpx2
 
 from explain.adapters.remote.kinds import LostText
-from explain.adapters.remote.verdicts import Again, End, Reply, Verdict, unpacked
+from explain.adapters.remote.reply_verdicts import Again, End, Reply, Verdict, unpacked
 from explain.errors import ConfigurationError
 from explain.text.redaction import register_secret
 

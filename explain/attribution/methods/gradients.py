@@ -16,8 +16,8 @@ from explain.adapters.failures import halve_on_failure, is_out_of_memory
 from explain.attribution.methods.base import Estimate, overlap, sum_onto_features
 from explain.engine import Outcome
 from explain.engine.games import AttributionRequest, target_values
+from explain.engine.liveness import Pulse
 from explain.engine.progress import Progress
-from explain.engine.pulse import Pulse
 from explain.errors import CapabilityError, PredictionError
 from explain.text.spans import text_of
 

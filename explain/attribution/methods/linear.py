@@ -11,8 +11,8 @@ from explain.adapters.failures import halve_on_failure
 from explain.attribution.methods.base import Estimate, relative_gap, sum_onto_features
 from explain.engine import Outcome
 from explain.engine.games import AttributionRequest, Delete, target_values
+from explain.engine.liveness import Pulse
 from explain.engine.progress import Progress
-from explain.engine.pulse import Pulse
 from explain.errors import CapabilityError, PredictionError
 from explain.record import Diagnostics
 from explain.text.spans import text_of

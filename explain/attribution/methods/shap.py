@@ -22,7 +22,7 @@ from explain.attribution.methods.base import (
     empty_and_full,
     ended_with_all,
 )
-from explain.attribution.methods.bridge import GameFunction, as_plan
+from explain.attribution.methods.callbacks_as_plans import GameFunction, as_plan
 from explain.engine.games import Plan, Values
 from explain.errors import BudgetError, ConfigurationError
 from explain.record import Diagnostics

@@ -14,7 +14,7 @@ from explain.checks.base import LEVEL
 from explain.checks.base.labelled_rows import LabelledRows
 from explain.record import Finding, Measure, Sentence, Table, join_sentences
 from explain.statistics.bootstrap import CONFIDENCE, paired_difference
-from explain.text.spans import words
+from explain.text.words import words
 
 __all__ = ["BaselineModel", "baseline_log_probs", "baselines", "findings", "table"]
 

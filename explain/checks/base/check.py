@@ -21,7 +21,8 @@ from explain.record import (
     Skipped,
     Task,
 )
-from explain.text.spans import Span, Text, words
+from explain.text.spans import Span, Text
+from explain.text.words import words
 
 __all__ = ["LEVEL", "AuditContext", "Check", "TableRow", "not_measured", "probabilities"]
 
@@ -102,7 +103,7 @@ class AuditContext:
 
     @cached_property
     def words(self) -> list[tuple[Span, ...]]:
-        """Words and marks of each instance, as `explain.text.spans.words` finds them."""
+        """Words and marks of each instance, as `explain.text.words.words` finds them."""
         return [words(instance.parts) for instance in self.instances]
 
     def score(self, texts: Sequence[Text]) -> Scores:

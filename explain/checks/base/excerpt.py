@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from explain.text.spans import words
+from explain.text.words import words
 
 __all__ = ["excerpt"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from explain.adapters.failures import INTERRUPTS, first_line
 from explain.checks.base import AuditContext, Check, not_measured
 from explain.data.dataset import Dataset
-from explain.engine.pulse import Watch
+from explain.engine.liveness import Watch
 from explain.errors import ConfigurationError
 from explain.record import Section, Sentence, Table, join_sentences
 from explain.text.spans import text_of

@@ -8,7 +8,7 @@ import numpy as np
 
 from explain.adapters.base import VocabularyClassifier
 from explain.checks.base import AuditContext
-from explain.checks.base.part import Part
+from explain.checks.base.section_part import Part
 from explain.checks.data.common import FINDING_LEVEL, SECTION, labels_predicted
 from explain.checks.data.duplicates import MOST_COMPARED, NEAR, near_duplicates
 from explain.checks.data.labels import MOST_LISTED, conflicting_labels, shown_text, suspected_labels

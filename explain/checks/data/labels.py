@@ -7,7 +7,7 @@ import numpy as np
 
 from explain.checks.base import LEVEL, AuditContext
 from explain.checks.base.excerpt import excerpt
-from explain.checks.base.part import Part
+from explain.checks.base.section_part import Part
 from explain.checks.data.common import SECTION, significantly_above
 from explain.checks.data.label_noise import LabelNoise, label_noise
 from explain.checks.data.metrics import CONFLICTING_LABELS, SUSPECTED_LABELS

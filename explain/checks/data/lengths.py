@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.checks.base import AuditContext
-from explain.checks.base.part import Part
+from explain.checks.base.section_part import Part
 from explain.checks.data.common import SECTION, significantly_above
 from explain.checks.data.labels import MOST_LISTED
 from explain.checks.data.metrics import CUT_TEXTS

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from explain.checks.base import AuditContext
 from explain.checks.base.excerpt import excerpt
-from explain.checks.base.part import Part
+from explain.checks.base.section_part import Part
 from explain.checks.data.common import SECTION, significantly_above
 from explain.checks.data.duplicates import MOST_COMPARED, MOST_TRAINING, Pair, near_duplicates
 from explain.checks.data.labels import MOST_LISTED, shown_text

@@ -8,7 +8,7 @@ from pydantic import Field
 from explain.checks.base import AuditContext, not_measured
 from explain.checks.base.decisions import possible_decisions, significant_findings
 from explain.checks.base.identity_terms import identity_terms, languages_of, mentions, sentence_sets
-from explain.checks.base.part import Part
+from explain.checks.base.section_part import Part
 from explain.checks.fairness.groups import compare_groups
 from explain.checks.fairness.identity_swaps import compare_swaps
 from explain.checks.fairness.metrics import (

@@ -9,7 +9,7 @@ from scipy import stats
 from explain.checks.base import AuditContext
 from explain.checks.base.decisions import TestedClaim
 from explain.checks.base.metrics import ACCURACY
-from explain.checks.base.part import Part
+from explain.checks.base.section_part import Part
 from explain.checks.fairness.grouped_rows import GroupedRows
 from explain.checks.fairness.metrics import CALIBRATION_GAP
 from explain.record import Finding, Measure, Sentence, Table

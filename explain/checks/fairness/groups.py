@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from explain.checks.base import AuditContext, TableRow
 from explain.checks.base.decisions import Decision, decisions, difference, possible_decisions
-from explain.checks.base.part import Part
+from explain.checks.base.section_part import Part
 from explain.checks.fairness.group_calibration import compare_calibration
 from explain.checks.fairness.grouped_rows import GroupedRows
 from explain.checks.fairness.labelled_outcomes import should_be

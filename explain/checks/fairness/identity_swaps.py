@@ -12,7 +12,7 @@ from explain.checks.base import AuditContext
 from explain.checks.base.decisions import Decision, TestedClaim, decisions
 from explain.checks.base.identity_terms import NAMES, IdentityTerm, Mention, swap
 from explain.checks.base.intervention import Edit, intervene
-from explain.checks.base.part import Part
+from explain.checks.base.section_part import Part
 from explain.checks.fairness.metrics import SWAP_FLIP_RATE
 from explain.checks.fairness.named_errors import FEWEST_TEXTS
 from explain.checks.fairness.neutral_sentences import DISCOVERY_LEVEL, MOST_LISTED, topics_of

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from explain.checks.base import AuditContext
 from explain.checks.base.decisions import Decision, TestedClaim, decisions, difference
 from explain.checks.base.identity_terms import NAMES, IdentityTerm, Mention
-from explain.checks.base.part import Part
+from explain.checks.base.section_part import Part
 from explain.checks.fairness.neutral_sentences import DISCOVERY_LEVEL, MOST_LISTED, topics_of
 from explain.record import Cell, Finding, Measure, Sentence, Table
 from explain.statistics.adjustments import benjamini_hochberg

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from explain.checks.base import AuditContext
 from explain.checks.base.decisions import Decision, TestedClaim, decisions, difference
 from explain.checks.base.identity_terms import SentenceSet
-from explain.checks.base.part import Part
+from explain.checks.base.section_part import Part
 from explain.record import Cell, Finding, IntervalsFigure, Measure, Sentence, Table
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.comparisons import fisher

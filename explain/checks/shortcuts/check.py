@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from explain.checks.base import AuditContext, not_measured
-from explain.checks.base.part import Part
 from explain.checks.base.phrases import read_corpus
+from explain.checks.base.section_part import Part
 from explain.checks.shortcuts.metrics import (
     EXCHANGE,
     INSERTION,

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, Intervention, intervene
-from explain.checks.base.part import Part
 from explain.checks.base.phrases import Phrase, delete, insert
+from explain.checks.base.section_part import Part
 from explain.checks.shortcuts.metrics import INSERTION
 from explain.checks.shortcuts.search import (
     Candidate,

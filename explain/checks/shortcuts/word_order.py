@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, Intervention, intervene
-from explain.checks.base.part import Part
 from explain.checks.base.phrases import Corpus
+from explain.checks.base.section_part import Part
 from explain.checks.shortcuts.metrics import EXCHANGE
 from explain.checks.shortcuts.search import ShortcutSearch, increase_p_value
 from explain.checks.shortcuts.spurious_findings import SECTION, lower_end

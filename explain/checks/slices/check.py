@@ -19,7 +19,7 @@ from explain.checks.slices.candidates import (
     slices_by_word,
     traits_of_texts,
 )
-from explain.checks.slices.tested import (
+from explain.checks.slices.slice_tests import (
     LARGE_GAP,
     SMALLEST_GAP,
     SMALLEST_SHARE,
@@ -42,7 +42,7 @@ from explain.record import (
     Table,
     join_sentences,
 )
-from explain.text.spans import words as words_of
+from explain.text.words import words as words_of
 
 __all__ = ["SlicesCheck"]
 

@@ -7,7 +7,8 @@ import numpy as np
 import regex
 
 from explain.errors import DataError
-from explain.text.spans import Text, parts_of, text_of, words
+from explain.text.spans import Text, parts_of, text_of
+from explain.text.words import words
 
 __all__ = ["WORD", "prose", "read"]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from explain.adapters.private import PrivateTokenizer
+    from explain.adapters.private_copies import PrivateTokenizer
 
 __all__ = ["BETWEEN_WORDS", "PLACES", "ids_over", "is_read_as_one", "written_into"]
 

@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
-from explain.adapters.private import PrivateTokenizer
+from explain.adapters.private_copies import PrivateTokenizer
 
 __all__ = ["Starts"]
 

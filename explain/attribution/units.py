@@ -7,7 +7,8 @@ from explain.adapters import TextClassifier, TokenizedClassifier
 from explain.adapters.base import AddedTokenClassifier
 from explain.adapters.failures import halve_on_failure
 from explain.errors import ExplainError, PredictionError
-from explain.text.spans import Segmentation, Span, Text, parts_of, sentences, text_of, words
+from explain.text.spans import Segmentation, Span, Text, parts_of, text_of
+from explain.text.words import sentences, words
 
 __all__ = ["UNITS", "added_tokens", "segment"]
 
