@@ -282,7 +282,7 @@ class _Levels:
 
 def _with_sum(estimate: Estimate, total: float) -> Estimate:
     """Return the values of words with what they lack to `total` shared equally."""
-    correction = (total - float(estimate.values.sum())) / len(estimate.values)
+    correction = float(total - estimate.values.sum()) / len(estimate.values)
     return replace(
         estimate,
         values=estimate.values + correction,

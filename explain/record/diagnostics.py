@@ -65,8 +65,11 @@ class Diagnostics(Record):
 
     @model_serializer(mode="wrap")
     def _only_what_is_stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        empty = {name for name, value in self if isinstance(value, tuple | dict) and not value}
         return {
-            name: value for name, value in handler(self).items() if value not in (None, [], {}, ())
+            name: value
+            for name, value in handler(self).items()
+            if value is not None and name not in empty
         }
 
     @property

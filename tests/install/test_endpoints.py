@@ -77,9 +77,11 @@ def test_an_address_is_audited_resumed_and_replayed(
     assert not (tmp_path / "second" / "calls.sqlite").exists()
     assert server.requests == asked
     base = sqlite3.connect(tmp_path / "first" / "calls.sqlite")
-    [[logged]] = base.execute("SELECT count(*) FROM calls")
+    [[logged, answered]] = base.execute("SELECT count(*), sum(outcome = 'answered') FROM calls")
     base.close()
-    assert logged == asked
+    # On a busy machine a call may fail before or after it reaches the server, and is made again.
+    assert answered <= asked <= logged
+    assert logged - answered <= 0.1 * asked
 
 
 def test_a_budget_that_is_spent_leaves_a_report_of_what_was_done(

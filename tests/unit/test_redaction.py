@@ -288,14 +288,17 @@ def test_an_error_of_a_users_own_adapter_is_cut_and_holds_no_key() -> None:
     assert len(str(error.value)) <= LONGEST_MESSAGE
 
 
-def test_the_command_prints_no_key(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["", "tei", "none"])
+def test_the_command_prints_no_key(kind: str, tmp_path: Path) -> None:
+    address, option = f"https://u:{KEY}@host/m", f"kind={kind}"
     done = subprocess.run(
-        [sys.executable, "-m", "explain.cli", "text", f"https://u:{KEY}@host/m", "a text"],
+        [sys.executable, "-m", "explain.cli", "text", address, "a text", "--model-option", option],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 3
+    assert done.returncode == 2
     assert KEY not in done.stdout + done.stderr
-    assert REPLACEMENT in done.stderr
+    says = {"": "needs kind=", "tei": "has a password", "none": "there is no kind 'none'"}
+    assert says[kind] in done.stderr

@@ -137,6 +137,11 @@ def open_endpoint(
     EndpointError
         If the endpoint does not answer the first text in that format.
     """
+    if not kind:
+        raise ConfigurationError(
+            "an address needs kind=, the format in which the server is asked; there are "
+            f"{', '.join(KINDS)}"
+        )
     if kind not in KINDS:
         raise ConfigurationError(f"there is no kind {kind!r}; {nearest(kind, KINDS)}")
     general = {field.name for field in fields(EndpointOptions)}
