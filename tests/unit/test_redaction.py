@@ -300,5 +300,5 @@ def test_the_command_prints_no_key(kind: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert KEY not in done.stdout + done.stderr
-    says = {"": "needs kind=", "tei": "has a password", "none": "there is no kind 'none'"}
+    says = {"": "needs kind=", "tei": "is no URL", "none": "there is no kind 'none'"}
     assert says[kind] in done.stderr
