@@ -2,16 +2,21 @@
 
 from bisect import bisect_left, bisect_right
 from math import log
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
 from explain.record.base import Z95, Grade, JsonObject, Record, Scale
 from explain.record.diagnostics import Diagnostics
+from explain.record.frames import frame_of_attribution
 from explain.record.measures import Measure
 from explain.record.own_reports import require_own_reports
 from explain.record.sentences import SentenceLike
 from explain.text.spans import Segmentation, Span
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import shap
 
 __all__ = ["Agreement", "Attribution", "Group", "Interaction", "Interactions", "Repeats", "Target"]
 
@@ -193,6 +198,27 @@ class Attribution(Record):
     def completeness_gap(self) -> float:
         """v(N) - v(empty) - sum of values; about zero for an efficient method that converged."""
         return self.full_value - self.empty_value - sum(self.values)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return the features in reading order as a table.
+
+        Columns: ``feature``; ``part``, ``start`` and ``end`` of its span; ``value`` and
+        ``standard_error`` in the unit of the target's scale; ``rank`` and ``rank_to``, the best and
+        the worst rank that it may have. What the method does not estimate is missing.
+        """
+        return frame_of_attribution(self)
+
+    def to_shap(self) -> "shap.Explanation":
+        """Return the values as the shap package takes them, for its plots."""
+        import numpy as np
+        import shap
+
+        return shap.Explanation(
+            values=np.array(self.values),
+            base_values=self.empty_value,
+            data=np.array(self.features, dtype=object),
+            feature_names=list(self.features),
+        )
 
     def _repr_html_(self) -> str:
         require_own_reports()

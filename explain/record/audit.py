@@ -12,6 +12,7 @@ from pydantic import BaseModel, JsonValue, PrivateAttr, ValidationError, model_v
 
 from explain.errors import RecordError
 from explain.record.base import SCHEMA_VERSION, Record, Severity
+from explain.record.frames import FrameKind, frame_of_audit
 from explain.record.instances import InstanceRecord, SelectionPlan, Truncation
 from explain.record.measures import Measure
 from explain.record.own_reports import require_own_reports
@@ -163,6 +164,24 @@ class AuditRecord(Record):
                 if measure.measures(metric, slice, of):
                     return measure
         raise KeyError(f"{metric!r} of {of or 'all'} on {slice!r} was not measured")
+
+    def to_frame(self, kind: FrameKind) -> "pd.DataFrame":
+        """Return a part of the audit as a table.
+
+        Parameters
+        ----------
+        kind : {"findings", "measures", "criteria", "attributions", "predictions"}
+            The findings, the most severe first; all measures of all sections; the criteria with
+            their verdicts; a row for each feature of each attribution; or `predictions`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such table.
+        RecordError
+            If the predictions are asked for and not at hand.
+        """
+        return frame_of_audit(self, kind)
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
