@@ -13,6 +13,7 @@ from explain.record import (
     Measure,
     ReliabilityBin,
     ReliabilityFigure,
+    Sentence,
 )
 from reports.axes import WIDTH, Axis, axis_over
 from reports.numbers import count, estimate, interval, plain, quantity
@@ -167,6 +168,7 @@ def _intervals(figure: IntervalsFigure) -> IntervalsDrawing:
     axis = axis_over([value for value in known if value is not None], 225, 475)
     baseline = top + step * len(figure.measures)
     label = figure.reference_label or ""
+    names = _row_names(figure.measures)
     if figure.reference is not None:
         unit = figure.measures[0].unit if figure.measures else "coefficient"
         label = f"{label} {quantity(figure.reference, unit)}".strip()
@@ -174,8 +176,8 @@ def _intervals(figure: IntervalsFigure) -> IntervalsDrawing:
         width=WIDTH,
         height=baseline + 22,
         rows=tuple(
-            _interval_row(measure, top + step * place + step // 2, axis)
-            for place, measure in enumerate(figure.measures)
+            _interval_row(measure, name, top + step * place + step // 2, axis)
+            for place, (measure, name) in enumerate(zip(figure.measures, names, strict=True))
         ),
         ticks=axis.ticks(),
         baseline=baseline,
@@ -184,10 +186,24 @@ def _intervals(figure: IntervalsFigure) -> IntervalsDrawing:
     )
 
 
-def _interval_row(measure: Measure, y: int, axis: Axis) -> IntervalRow:
+def _row_names(measures: Sequence[Measure]) -> list[str]:
+    """Return what tells rows apart: of one metric the slice, or what it is of; else their names."""
+    names = [measure.name for measure in measures]
+    if len(measures) == 1:
+        return names
+    if len(set(names)) == 1:
+        return [measure.slice for measure in measures]
+    sentences = [name for name in names if isinstance(name, Sentence)]
+    if len(sentences) < len(names) or len({sentence.template for sentence in sentences}) > 1:
+        return names
+    fields = [field for field in measures[0].of if len({m.of[field] for m in measures}) > 1]
+    return [", ".join(measure.of[field] for field in fields) for measure in measures]
+
+
+def _interval_row(measure: Measure, name: str, y: int, axis: Axis) -> IntervalRow:
     bounded = measure.lower is not None and measure.upper is not None
     return IntervalRow(
-        label=shorten(measure.name, 32),
+        label=shorten(name, 32),
         number=f"{estimate(measure)}  n {count(measure.n)}",
         y=y,
         x=None if measure.value is None else axis(measure.value),

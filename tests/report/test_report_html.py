@@ -15,9 +15,17 @@ from hypothesis import strategies as st
 
 import reports
 from explain.errors import ConfigurationError
-from explain.record import Attribution, AuditRecord, JudgedCriterion, Measure
+from explain.record import (
+    Attribution,
+    AuditRecord,
+    IntervalsFigure,
+    JudgedCriterion,
+    Measure,
+    Sentence,
+)
 from explain.text.spans import Span
 from reports.environment import templates_folder
+from reports.figures import IntervalsDrawing, figure_view
 from reports.highlight import pieces
 from tests.helpers.pages import Page, paragraphs
 from tests.helpers.records import (
@@ -569,3 +577,25 @@ def _loaded_by(script: str) -> set[str]:
     command = [sys.executable, "-c", f"{script}; import sys; print(*sys.modules)"]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     return set(run.stdout.split())
+
+
+def test_rows_of_one_metric_are_told_apart_by_their_slices() -> None:
+    def measure(slice_: str, name: str = "accuracy") -> Measure:
+        return Measure(name=name, value=0.5, lower=0.4, upper=0.6, n=9, slice=slice_)
+
+    def labels(*measures: Measure) -> list[str]:
+        view = figure_view(IntervalsFigure(title="t", description="d", measures=measures))
+        assert isinstance(view.drawing, IntervalsDrawing)
+        return [row.label for row in view.drawing.rows]
+
+    assert labels(measure("language = de"), measure("language = fr")) == [
+        "language = de",
+        "language = fr",
+    ]
+    assert labels(measure("a"), measure("a", "recall")) == ["accuracy", "recall"]
+    assert labels(measure("all")) == ["accuracy"]
+    recalls = [Sentence("recall of {label} in {place}", label=x, place="y") for x in ("pos", "neg")]
+    assert labels(*(measure("all", name) for name in recalls)) == ["pos", "neg"]
+    assert labels(measure("a", recalls[0]), measure("a")) == [recalls[0], "accuracy"]
+    both = [Sentence("{a} and {b}", a=a, b=b) for a, b in (("1", "2"), ("2", "3"))]
+    assert labels(*(measure("all", name) for name in both)) == ["1, 2", "2, 3"]
