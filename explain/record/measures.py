@@ -40,8 +40,9 @@ class Measure(Estimate):
     @property
     def of(self) -> dict[str, str]:
         """What the metric is of, as its name states it: ``{"label": "positive"}``."""
-        values = self.name.values if isinstance(self.name, Sentence) else {}
-        return {field: str(value) for field, value in values.items()}
+        if not isinstance(self.name, Sentence):
+            return {}
+        return {field: str(self.name.values[field]) for field in self.name.fields}
 
     def measures(self, metric: str, slice: str, of: Mapping[str, str]) -> bool:
         """Tell whether this is that metric, of that, on those instances."""

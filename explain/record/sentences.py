@@ -71,6 +71,12 @@ class Sentence(str):
         sentence.template, sentence.values = template, kept
         return sentence
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of its values in the order of the template, each once."""
+        names = (name.split(".")[0] for _, name, _, _ in _FILLER.parse(self.template) if name)
+        return tuple(dict.fromkeys(names))
+
     def filled_with(
         self, template: str, translated: Callable[[str], str] = lambda text: text
     ) -> str:

@@ -59,6 +59,13 @@ def test_joined_sentences_read_as_one_and_each_keeps_its_template(texts: list[st
         assert list(whole.values.values()) == sentences
 
 
+def test_what_a_measure_is_of_has_the_order_of_its_name_also_when_it_is_read_back() -> None:
+    name = Sentence("{words} for {label}", words="b", label="a")
+    measure = Measure(name=name, value=0.5, n=2)
+    again = Measure.from_json(measure.to_json())
+    assert [*again.of.items()] == [*measure.of.items()] == [("words", "b"), ("label", "a")]
+
+
 SHARE = Measure(name="wrong", value=0.055, lower=0.0351, upper=0.08, n=1402)
 
 
