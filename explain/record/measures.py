@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from string import Formatter
 from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
 from explain.record.base import Record, Unit
-from explain.record.sentences import Estimate, Sentence, SentenceLike
+from explain.record.sentences import Estimate, Sentence, SentenceLike, fields_of
 
 __all__ = [
     "Cell",
@@ -42,7 +41,7 @@ class Measure(Estimate):
         """What the metric is of, as its name states it: ``{"label": "positive"}``."""
         if not isinstance(self.name, Sentence):
             return {}
-        return {field: str(self.name.values[field]) for field in self.name.fields}
+        return {field: str(self.name.values[field]) for field in fields_of(self.name.template)}
 
     def measures(self, metric: str, slice: str, of: Mapping[str, str]) -> bool:
         """Tell whether this is that metric, of that, on those instances."""
@@ -72,7 +71,7 @@ class MetricSpec(Record):
     @property
     def fields(self) -> tuple[str, ...]:
         """Names of what it is of."""
-        return tuple(name for _, name, _, _ in Formatter().parse(self.title) if name)
+        return fields_of(self.title)
 
     def name(self, **of: str) -> str:
         """Return the name of a measure of this metric."""

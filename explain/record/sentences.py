@@ -1,5 +1,6 @@
 """Sentences as data: a template with named fields, and the typed values that go in."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from string import Formatter
 from typing import Annotated, Any, TypeAlias
@@ -11,7 +12,11 @@ from pydantic_core import CoreSchema, core_schema
 from explain.record.base import Record, Unit
 from explain.record.wording import decimal, estimated, list_of, percent, points, signed
 
-__all__ = ["Estimate", "Sentence", "SentenceLike", "SentenceValue", "join_sentences"]
+__all__ = ["Estimate", "Sentence", "SentenceLike", "SentenceValue", "fields_of", "join_sentences"]
+
+
+_NUMBER_FORMAT = re.compile(r"([+]?([.][0-9])?[defg])?")
+"""No widths: a record of somebody else could ask for a gigabyte of spaces."""
 
 
 class Estimate(Record):
@@ -71,12 +76,6 @@ class Sentence(str):
         sentence.template, sentence.values = template, kept
         return sentence
 
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """Names of its values in the order of the template, each once."""
-        names = (name.split(".")[0] for _, name, _, _ in _FILLER.parse(self.template) if name)
-        return tuple(dict.fromkeys(names))
-
     def filled_with(
         self, template: str, translated: Callable[[str], str] = lambda text: text
     ) -> str:
@@ -111,6 +110,18 @@ class Sentence(str):
 
 SentenceLike: TypeAlias = Annotated[str, Sentence]
 """A sentence, or a string that has no fields: a constant, or what somebody else wrote."""
+
+
+def fields_of(template: str) -> tuple[str, ...]:
+    """Return the names of the values of a template, in its order, each once.
+
+    Examples
+    --------
+    >>> fields_of("{share} of {share.n} are {label:quoted}")
+    ('share', 'label')
+    """
+    names = (name.split(".")[0] for _, name, _, _ in Formatter().parse(template) if name)
+    return tuple(dict.fromkeys(names))
 
 
 def join_sentences(*sentences: str, by: str = " ") -> str:
@@ -222,6 +233,8 @@ def _number(value: float | None, spec: str) -> str:
     if "|" in spec:
         one, several = spec.split("|")
         return one if value == 1 else several
+    if not _NUMBER_FORMAT.fullmatch(spec):
+        raise ValueError(f"a number has no format {spec!r}")
     if isinstance(value, int):
         return decimal(value, 0) if not spec else format(value, spec).replace("-", "−")
     return format(value, spec or "g").replace("-", "−")
