@@ -4,9 +4,11 @@ A record is made of general parts (`Measure`, `Figure`, `Table`, `Section`, `Fin
 new check needs no new template. Records are frozen pydantic models; equal records give equal bytes.
 """
 
+from collections import defaultdict
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, JsonValue, PrivateAttr, ValidationError, model_validator
 
@@ -138,9 +140,22 @@ class AuditRecord(Record):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """The findings of all sections, the most severe first, and then the largest."""
-        found = [finding for section in self.sections for finding in section.findings]
-        return tuple(sorted(found, key=_weight))
+        """The findings of all sections, each once: the most severe first, then the largest.
+
+        What another finding explains follows it, and lifts it to its own rank.
+        """
+        findings = dict.fromkeys(f for section in self.sections for f in section.findings)
+        by_id = {finding.id: finding for finding in findings}
+        chains = {finding: _causes(by_id, finding) for finding in findings}
+        families: dict[str, list[_Weight]] = defaultdict(list)
+        for finding, chain in chains.items():
+            families[chain[-1].id].append(_weight(finding))
+
+        def rank(finding: Finding) -> tuple[_Weight, str, int, _Weight]:
+            root = chains[finding][-1].id
+            return min(families[root]), root, len(chains[finding]), _weight(finding)
+
+        return tuple(sorted(findings, key=rank))
 
     def measure(self, metric: str, *, slice: str = "all", **of: str) -> Measure:
         """Return what was measured of a metric.
@@ -227,11 +242,16 @@ def _read_parquet(path: Path) -> "pd.DataFrame":
         ) from error
 
 
-def _weight(finding: Finding) -> tuple[int, float, str]:
-    """Return what findings are ranked by; the size is that of the end nearer to zero."""
-    size, measure = 0.0, finding.measure
-    if measure is not None and measure.unit == "proportion" and measure.value is not None:
-        size = min(
-            abs(measure.value if end is None else end) for end in (measure.lower, measure.upper)
-        )
-    return _SEVERITIES.index(finding.severity), -size, finding.claim
+_Weight: TypeAlias = tuple[int, float, str]
+
+
+def _causes(by_id: Mapping[str, Finding], finding: Finding) -> list[Finding]:
+    """Return a finding, the one that explains it, the one that explains that, and so on."""
+    chain = [finding]
+    while (cause := by_id.get(chain[-1].cause or "")) is not None and cause not in chain:
+        chain.append(cause)
+    return chain
+
+
+def _weight(finding: Finding) -> _Weight:
+    return _SEVERITIES.index(finding.severity), -(finding.size or 0.0), finding.id

@@ -221,8 +221,11 @@ def _finding(
         key=lambda i: (-losses.values[i], -(instances[i].probability or 0), instances[i].id),
     )
     return Finding(
+        code="slices.worse",
+        subject=test.slice.condition,
         claim=join_sentences(_claim(test), _more_slices(more)),
         severity=_severity(test, losses),
+        size=test.gap.distance_from(0) if losses.task != "regression" else None,
         measure=test.measure,
         evidence=(SlicesCheck.id, *(instances[i].id for i in ranked[:MOST_EVIDENCE])),
         suggestion="Read the errors of this slice, and collect or correct labelled texts of it. "
