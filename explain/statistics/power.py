@@ -27,6 +27,7 @@ __all__ = [
     "detectable_by_fisher",
     "detectable_by_wilson",
     "rows_to_settle",
+    "share_found_from",
 ]
 
 POWER = 0.8
@@ -108,7 +109,7 @@ def detectable_by_binomial(n: int, size: float, level: float) -> float | None:
     0.117
     """
     # The fewest hits c with P(X >= c) <= level.
-    return _share_of(int(stats.binom.isf(level, n, size)) + 1, n)
+    return share_found_from(int(stats.binom.isf(level, n, size)) + 1, n)
 
 
 def detectable_by_wilson(n: int, threshold: float) -> float | None:
@@ -130,10 +131,10 @@ def detectable_by_wilson(n: int, threshold: float) -> float | None:
             high = middle
         else:
             low = middle + 1
-    return _share_of(high, n)
+    return share_found_from(high, n)
 
 
-def _share_of(fewest: int, n: int) -> float | None:
+def share_found_from(fewest: int, n: int) -> float | None:
     """Return the share of which n rows have so many hits or more with a chance of `POWER`."""
     if fewest > n:
         return None
