@@ -33,6 +33,9 @@ __all__ = [
 POWER = 0.8
 """Share of samples in which a detectable effect is found (Cohen 1988, section 2.4)."""
 
+MOST_ROWS = 1_000_000_000
+"""Rows beyond which a number of them is no advice."""
+
 NEGLIGIBLE = 1e-9
 """Chance of outcomes that are left out of a sum."""
 
@@ -160,8 +163,8 @@ def rows_to_settle(measure: Measure, threshold: float, level: float = 1 - CONFID
     Returns
     -------
     int or None
-        The rows; None if the estimate equals the threshold, which no number of rows settles, or
-        there is no interval.
+        The rows; None if no number up to `MOST_ROWS` settles it, as where the estimate equals the
+        threshold, or there is no interval.
 
     Examples
     --------
@@ -178,4 +181,7 @@ def rows_to_settle(measure: Measure, threshold: float, level: float = 1 - CONFID
     else:
         half = abs(value - (lower if threshold < value else upper))
         squared_error = measure.n * (half * z / stats.norm.ppf((1 + CONFIDENCE) / 2)) ** 2
-    return floor(squared_error / (value - threshold) ** 2) + 1
+    squared_gap = (value - threshold) ** 2
+    if not squared_error < MOST_ROWS * squared_gap:
+        return None
+    return floor(squared_error / squared_gap) + 1
