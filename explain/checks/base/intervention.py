@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from explain.adapters import Scores
 from explain.checks.base import AuditContext, probabilities
 from explain.record import Measure, Task, Unit
-from explain.statistics.intervals import clustered_proportion, mean
+from explain.statistics.intervals import CHANGES, clustered_proportion, mean
 from explain.text.spans import Text, text_of
 
 __all__ = ["Edit", "Intervention", "intervene"]
@@ -66,7 +66,9 @@ class Intervention:
         texts, member = np.unique(self.instances, return_inverse=True)
         sums = np.bincount(member, weights=self.changes(label), minlength=len(texts))
         unit: Unit = "coefficient" if self.task == "regression" else "proportion"
-        return mean(name, (sums / np.bincount(member)).tolist(), unit, slice_)
+        changes = (sums / np.bincount(member)).tolist()
+        within = (-np.inf, np.inf) if self.task == "regression" else CHANGES
+        return mean(name, changes, unit, slice_, within=within)
 
 
 def intervene(
