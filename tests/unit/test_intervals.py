@@ -62,7 +62,6 @@ def test_wilson_equals_that_of_scipy(hits: int, n: int) -> None:
     assert (measure.lower, measure.upper) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
 
 
-@pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("n", [3, 8, 30])
 def test_the_interval_of_a_mean_stays_where_the_mean_can_lie_and_covers_as_before(n: int) -> None:
     rng = np.random.default_rng(n)
@@ -76,6 +75,7 @@ def test_the_interval_of_a_mean_stays_where_the_mean_can_lie_and_covers_as_befor
     assert inside == free > 0.85 * 2_000
 
 
+@pytest.mark.parametrize("n", SIZES)
 def test_the_difference_of_two_classifiers_on_the_same_rows_is_covered(n: int) -> None:
     rng = np.random.default_rng(n)
     measures = []
