@@ -33,6 +33,7 @@ from explain.record import (
 )
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.intervals import CHANGES, NOT_NEGATIVE, mean
+from explain.statistics.power import detectable_by_binomial
 from explain.text.spans import text_of
 
 __all__ = ["RobustnessCheck"]
@@ -206,6 +207,19 @@ def _summary(rates: dict[str, Measure], n_texts: int, n_findings: int) -> str:
             change=change,
             worst=worst,
         ),
+        "" if n_findings else _power(len(rates), worst.n),
+    )
+
+
+def _power(n_tests: int, n: int) -> str:
+    """Return what so many texts would have shown of a way of rewriting that nobody sees."""
+    found = detectable_by_binomial(n, MOST_FLIPS, LEVEL / n_tests)
+    if found is None:
+        return Sentence("{n} {n:text is|texts are} too few to find any such change.", n=n)
+    return Sentence(
+        "A way of rewriting would have been reported with a chance of 80 % if it changed "
+        "{found:percent} of the answers.",
+        found=found,
     )
 
 
