@@ -9,6 +9,9 @@
     text = "text"        # also text_pair, label, id, rationale, group, train
     slices = ["language"]
 
+    [model]
+    threshold = { spam = 0.7 }    # decide by this probability and not by the highest one
+
     [explain]            # methods, instances, unit, target, budget, tolerance, masker, seed
     instances = 100
 
@@ -36,12 +39,12 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter, Signature, signature
-from numbers import Integral
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from explain.auditing.plan_values import Count, Names, Thresholds, Whole
 from explain.errors import ConfigurationError, nearest
 from explain.record import Criterion, FrozenCriteria, SystemIdentity, hash_of
 
@@ -54,7 +57,7 @@ Criteria: TypeAlias = Sequence[Criterion | Mapping[str, Any]] | FrozenCriteria
 
 T = TypeVar("T", bound="AuditPlan")
 
-TABLES = ("system", "data", "explain", "endpoint", "checks", "criteria")
+TABLES = ("system", "data", "model", "explain", "endpoint", "checks", "criteria")
 """Tables of ``audit.toml``."""
 
 FILES_OF_ENDPOINT = ("ca", "calls", "replay")
@@ -86,32 +89,10 @@ class Place:
     separator: str | None = None
 
 
-def _names(value: object) -> object:
-    if value is None:
-        return None
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        raise ValueError("this is not a list; pass a list of names")
-    return tuple(value)
-
-
-def _whole(value: object) -> object:
-    """Return a whole number of another package as one of Python."""
-    return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else value
-
-
-def _not_negative(number: int) -> int:
-    if number < 0:
-        raise ValueError("it is negative; pass 0 or more")
-    return number
-
-
 def _without_freezing(value: object) -> object:
     return value.criteria if isinstance(value, FrozenCriteria) else value
 
 
-Names = BeforeValidator(_names)
-Whole: TypeAlias = Annotated[int, Field(strict=True), BeforeValidator(_whole)]
-Count: TypeAlias = Annotated[Whole, AfterValidator(_not_negative)]
 Column: TypeAlias = Annotated[str | None, Place("data")]
 
 
@@ -151,6 +132,16 @@ class AuditPlan(BaseModel):
     """Column of groups that the model is to treat alike."""
     slices: Annotated[tuple[str, ...], Names, Place("data", option="--slice", metavar="COL")] = ()
     """Column whose values are slices, measured one by one; repeat for more."""
+    threshold: Annotated[
+        Thresholds | None,
+        Place("model", metavar="[LABEL=]P"),
+    ] = None
+    """Probability from which on a label is given, where the model does not decide by the highest
+    one; repeat for more labels.
+
+    A mapping of labels to thresholds; or one number, which is that of the second of two labels, or
+    of every label of a multi-label model. Every check uses it.
+    """
     training: Annotated[Any, Place("data", key="train", option="--train", metavar="FILE")] = None
     """What the model was trained on, with the same columns: texts that occur in it are counted."""
     checks: Annotated[
@@ -168,7 +159,7 @@ class AuditPlan(BaseModel):
     instances: Annotated[Count, Place("explain", option="--explain")] = 50
     """How many predictions to explain, 50 by default.
 
-    Of a multi-label model each label with p > .5 is explained, at most 5 of a text; the most
+    Of a multi-label model each label that it gives is explained, at most 5 of a text; the most
     probable one where there is none.
     """
     unit: Annotated[str, Place("explain")] = "word"
@@ -204,9 +195,7 @@ class AuditPlan(BaseModel):
         default_factory=dict
     )
     """Options of checks that are named, by the name of the check."""
-    model_options: Annotated[dict[str, Any], Place("model", option="")] = Field(
-        default_factory=dict
-    )
+    model_options: Annotated[dict[str, Any], Place("load", option="")] = Field(default_factory=dict)
     """Options of explain.load, for a model that is a path or hub id."""
     kind: Annotated[str | None, Place("endpoint")] = None
     """Wire format of a model that is an address, such as systemone, chat or tei."""
