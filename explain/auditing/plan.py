@@ -29,24 +29,26 @@
     at_least = 0.85
     gating = true
 
+    [gates]              # findings that fail the audit, and a file of those that are accepted
+    fail_on = "critical"
+
 All of it is optional. An unknown key is refused, with the nearest known one.
 
 A new option is one field here, with what it means below it, and the place where it is used: the
 file, the keyword arguments of `explain.audit`, and the command take it from here.
 """
 
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from inspect import Parameter, Signature, signature
+from numbers import Integral
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeAlias, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from explain.auditing.plan_values import Count, Names, Thresholds, Whole
+from explain.auditing.plan_file import FILES, Place, complaint, stated_options
 from explain.errors import ConfigurationError, nearest
-from explain.record import Criterion, FrozenCriteria, SystemIdentity, hash_of
+from explain.record import Criterion, FrozenCriteria, Severity, SystemIdentity, hash_of
 
 __all__ = ["DEFAULT_METHODS", "AuditPlan", "Criteria", "Place", "place_of", "with_plan"]
 
@@ -57,42 +59,44 @@ Criteria: TypeAlias = Sequence[Criterion | Mapping[str, Any]] | FrozenCriteria
 
 T = TypeVar("T", bound="AuditPlan")
 
-TABLES = ("system", "data", "model", "explain", "endpoint", "checks", "criteria")
-"""Tables of ``audit.toml``."""
 
-FILES_OF_ENDPOINT = ("ca", "calls", "replay")
-"""Keys of ``[endpoint]`` that name files."""
+def _names(value: object) -> object:
+    if value is None:
+        return None
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise ValueError("this is not a list; pass a list of names")
+    return tuple(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a field is said other than as an argument.
+def _whole(value: object) -> object:
+    """Return a whole number of another package as one of Python."""
+    return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else value
 
-    Attributes
-    ----------
-    table : str
-        Table of ``audit.toml``.
-    key : str, optional
-        Its key there, if that is not the name of the field.
-    option : str, optional
-        Option of the command, if that is not the name of the field; empty if there is none.
-    metavar : str, optional
-        What the help of the command calls its value.
-    separator : str, optional
-        What stands between several values of the option; without one it is repeated.
-    """
 
-    table: str
-    key: str | None = None
-    option: str | None = None
-    metavar: str | None = None
-    separator: str | None = None
+def _not_negative(number: int) -> int:
+    if number < 0:
+        raise ValueError("it is negative; pass 0 or more")
+    return number
+
+
+def _threshold(value: object) -> object:
+    """Return what the command says, a list of P or LABEL=P, as a number or by label."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return value
+    by_label = {label: p for label, _, p in (str(one).rpartition("=") for one in value)}
+    if len(by_label) < len(value):
+        raise ValueError("a label is named twice; pass one threshold for each")
+    return by_label[""] if [*by_label] == [""] else by_label
 
 
 def _without_freezing(value: object) -> object:
     return value.criteria if isinstance(value, FrozenCriteria) else value
 
 
+Names = BeforeValidator(_names)
+Whole: TypeAlias = Annotated[int, Field(strict=True), BeforeValidator(_whole)]
+Share: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
+Count: TypeAlias = Annotated[Whole, AfterValidator(_not_negative)]
 Column: TypeAlias = Annotated[str | None, Place("data")]
 
 
@@ -133,7 +137,8 @@ class AuditPlan(BaseModel):
     slices: Annotated[tuple[str, ...], Names, Place("data", option="--slice", metavar="COL")] = ()
     """Column whose values are slices, measured one by one; repeat for more."""
     threshold: Annotated[
-        Thresholds | None,
+        Share | dict[str, Share] | None,
+        BeforeValidator(_threshold),
         Place("model", metavar="[LABEL=]P"),
     ] = None
     """Probability from which on a label is given, where the model does not decide by the highest
@@ -187,6 +192,10 @@ class AuditPlan(BaseModel):
         tuple[Criterion, ...], BeforeValidator(_without_freezing), Place("criteria", option="")
     ] = ()
     """What the model must reach, frozen and hashed before anything is scored."""
+    fail_on: Annotated[Severity | None, Place("gates")] = None
+    """Fail on findings of this severity or a higher one: critical, major or minor."""
+    accepted: Annotated[str | None, Place("gates", metavar="FILE")] = None
+    """File of accepted findings, which do not fail the audit (explain.auditing.gates)."""
     system: Annotated[SystemIdentity | dict[str, str], Place("system", option="")] = Field(
         default_factory=dict
     )
@@ -222,7 +231,7 @@ class AuditPlan(BaseModel):
             If the file is missing or no TOML, has an unknown key, or a value is out of range.
         """
         path = Path(path)
-        options = _stated_options(path)
+        options = stated_options(path, _places())
         if (train := options.get("training")) is not None:
             if not isinstance(train, str):
                 raise ConfigurationError(
@@ -230,7 +239,7 @@ class AuditPlan(BaseModel):
                 )
             options["training"] = str(path.parent / train)
         for table in (options, options.get("endpoint", {})):
-            for name in FILES_OF_ENDPOINT:
+            for name in FILES:
                 if isinstance(table.get(name), str):
                     table[name] = str(path.parent / table[name])
         return _validate(cls, options, f"{path}: ")
@@ -290,61 +299,14 @@ def with_plan(function: Callable[..., Any], parameter: str) -> Signature:
     return signature(function).replace(parameters=[*parameters.values(), *fields])
 
 
+def _places() -> dict[str, Place]:
+    return {name: place_of(name) for name in AuditPlan.model_fields}
+
+
 def place_of(name: str) -> Place:
     """Return where else a field of the plan is said."""
     metadata = AuditPlan.model_fields[name].metadata
     return next(entry for entry in metadata if isinstance(entry, Place))
-
-
-# ── The file ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def _stated_options(path: Path) -> dict[str, Any]:
-    """Return what a file says by the names of the fields, not validated but for its keys."""
-    try:
-        content = tomllib.loads(path.read_bytes().decode())
-    except OSError as error:
-        raise ConfigurationError(f"{str(path)!r} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigurationError(f"{str(path)!r} is no TOML: {error}") from error
-    except RecursionError as error:
-        raise ConfigurationError(f"{str(path)!r} is nested too deep for a configuration") from error
-    keys = {
-        table: {
-            place_of(name).key or name: name
-            for name in AuditPlan.model_fields
-            if place_of(name).table == table
-        }
-        for table in TABLES
-    }
-    options: dict[str, Any] = {}
-    for table, value in content.items():
-        if table not in TABLES:
-            raise ConfigurationError(
-                f"{path}: the top level has no {table!r}; {nearest(table, TABLES)}"
-            )
-        if table in ("criteria", "system"):
-            options[table] = value
-        elif not isinstance(value, dict):
-            raise ConfigurationError(f"{path}: the top level cannot take {table} = {value!r}")
-        elif table == "checks":
-            options |= {"checks": value["run"]} if "run" in value else {}
-            options["check_options"] = {k: v for k, v in value.items() if k != "run"}
-        elif table == "endpoint":
-            fields = {key: value[key] for key in ("kind", "replay") if key in value}
-            options |= fields
-            options["endpoint"] = {k: v for k, v in value.items() if k not in fields}
-        else:
-            for key, one in value.items():
-                if key not in keys[table]:
-                    raise ConfigurationError(
-                        f"{path}: [{table}] has no {key!r}; {nearest(key, keys[table])}"
-                    )
-                options[keys[table][key]] = one
-    return options
-
-
-# ── What is wrong, in one line ────────────────────────────────────────────────────────────────────
 
 
 def _validate(plan: type[T], options: Mapping[str, object], source: str) -> T:
@@ -352,33 +314,6 @@ def _validate(plan: type[T], options: Mapping[str, object], source: str) -> T:
     try:
         return plan.model_validate(options)
     except ValidationError as error:
-        raise ConfigurationError(f"{source}{_complaint(error, bool(source))}") from error
-
-
-def _complaint(error: ValidationError, in_file: bool) -> str:
-    """Return the first problem in a sentence, with the nearest known key for an unknown one."""
-    errors = error.errors()
-    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
-    steps, what = first["loc"], first["msg"].removeprefix("Value error, ")
-    if steps[0] == "criteria" and len(steps) > 1:
-        return _of_criterion(int(steps[1]), steps, first["type"], first["input"], what)
-    name = str(steps[0])
-    place = place_of(name)
-    where = f"[{place.table}] " if in_file else ""
-    key = (place.key or name) if in_file else name
-    if name == "system" and len(steps) > 1:
-        return f"[system] cannot take {steps[-1]} = {first['input']!r}: {what}"
-    return f"{where}cannot take {key} = {first['input']!r}: {what}"
-
-
-def _of_criterion(
-    number: int, steps: Sequence[str | int], kind: str, value: object, problem: str
-) -> str:
-    where, key = f"[[criteria]] number {number + 1}", str(steps[-1])
-    if kind == "extra_forbidden":
-        return f"{where} has no {key!r}; {nearest(key, Criterion.model_fields)}"
-    if kind == "missing":
-        return f"{where} lacks {key!r}"
-    if kind == "value_error":
-        return f"{where}: {problem}"
-    return f"{where} cannot take {key} = {value!r}: {problem}"
+        raise ConfigurationError(
+            f"{source}{complaint(error, _places(), in_file=bool(source))}"
+        ) from error

@@ -15,6 +15,7 @@ from explain.adapters.decision_rule import DecisionRule, thresholds_of
 from explain.attribution import AttributionSettings, TargetSpec
 from explain.auditing.criteria import FrozenCriteria, judge
 from explain.auditing.explained import assessed_or_not, explain_chosen, repeats_section
+from explain.auditing.gates import gates_of
 from explain.auditing.omissions import omissions
 from explain.auditing.plan import AuditPlan, with_plan
 from explain.auditing.predictions import predictions_of, shown_instances
@@ -95,6 +96,7 @@ def audit(
     resolved = resolve(config, options)
     plan, criteria = resolved.plan, options.get("criteria")
     from_file = criteria if isinstance(criteria, FrozenCriteria) else None
+    gates = gates_of(plan)
     frozen = from_file or FrozenCriteria.of(plan.criteria, today())
     run_log = RunLog(log)
     if frozen.criteria:
@@ -119,6 +121,7 @@ def audit(
         criteria=judge(frozen.criteria, evidence.sections, resolved.checks),
         criteria_sha256=frozen.sha256 if frozen.criteria else None,
         criteria_frozen_on=from_file.frozen_on if from_file else None,
+        gates=gates,
         omitted=omissions(plan, resolved.checks),
         **evidence.fields(len(loaded.dataset.rows)),
     )
@@ -269,7 +272,8 @@ def _arguments(to_do: ResolvedPlan) -> dict[str, JsonValue]:
     """Return what was asked for, as the record keeps it."""
     plan = to_do.plan
     left_out = {
-        "tolerance", "budget", "criteria", "system", "check_options", "training",
+        "tolerance", "budget", "criteria", "system", "check_options", "training", "fail_on",
+        "accepted",
         "kind", "replay", "endpoint",  # What is sent to an endpoint is a fact of the model.
     }  # fmt: skip
     return {

@@ -198,19 +198,17 @@ class _Trial:
     def measures(self, task: Task) -> tuple[Measure, ...]:
         """Return the flips, and the largest change; it is observed, so it has no interval."""
         unit: Unit = "coefficient" if task == "regression" else "proportion"
+        metric = LARGEST_CHANGE_OF_VALUE if task == "regression" else LARGEST_CHANGE
         largest = Measure(
-            name=(LARGEST_CHANGE_OF_VALUE if task == "regression" else LARGEST_CHANGE).name(
-                way=self.name
-            ),
+            name=metric.name(way=self.name),
             value=self.largest,
             n=len(self.changes),
             unit=unit,
         )
         if task == "regression":
             return (largest,)
-        return proportion(
-            FLIPS.name(way=self.name), int(self.flips.sum()), len(self.flips)
-        ), largest
+        name = FLIPS.name(way=self.name)
+        return proportion(name, int(self.flips.sum()), len(self.flips)), largest
 
 
 def _sample(context: AuditContext, most: int) -> NDArray[np.int64]:
@@ -354,14 +352,16 @@ def _finding(context: AuditContext, trial: _Trial) -> Finding:
         claim = Sentence(
             "The model gives another answer when a text is scored {way}.", way=BATCHES[trial.name]
         )
-        suggestion = (
-            "Check that padding is masked, and that no statistic is computed over a whole batch."
-        )
+        suggestion = "Check that padding is masked, and that nothing is averaged over a batch."
     worst = np.argsort(-trial.changes, kind="stable")[:3]
+    first, *_ = trial.measures(context.model.task)
     return Finding(
+        code="stability.changes",
+        subject=trial.name,
         claim=join_sentences(claim, change),
         severity="critical" if trial.flips.any() else "major",
-        measure=next(iter(trial.measures(context.model.task))),
+        size=first.distance_from(0),
+        measure=first,
         evidence=("stability", *(context.instances[trial.rows[i]].id for i in worst)),
         suggestion=suggestion,
     )

@@ -83,6 +83,8 @@ def _opposite_signs(
         if poor & {*pair} or at_most(share, MOST_DISPUTED) != "flagged":
             continue
         yield Finding(
+            code="trust.contradiction",
+            subject=" and ".join(pair),
             claim=Sentence(
                 "{first} and {second} contradict each other: on {share.value:percent} of "
                 "{share.n} explained predictions they disagree on whether one of the most "
@@ -92,6 +94,7 @@ def _opposite_signs(
                 share=share,
             ),
             severity="minor",
+            size=share.distance_from(0),
             measure=share,
             evidence=("trust",),
             suggestion="Do not base a decision on the sign of a word on which the two disagree. "

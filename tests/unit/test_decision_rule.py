@@ -273,7 +273,9 @@ def test_a_threshold_that_the_model_cannot_decide_by_is_one_line(
         thresholds_of(threshold, task, labels)
 
 
-@pytest.mark.parametrize("threshold", [0, 1, 1.5, -0.2, "high", {"a": 2}, ["a=b=high"], ["a=.2", "a=.3"]])
+@pytest.mark.parametrize(
+    "threshold", [0, 1, 1.5, -0.2, "high", {"a": 2}, ["a=b=high"], ["a=.2", "a=.3"]]
+)
 def test_a_threshold_is_a_probability_between_0_and_1(threshold: Any) -> None:
     with pytest.raises(ConfigurationError, match="threshold"):
         AuditPlan().override(threshold=threshold)

@@ -228,6 +228,7 @@ def _findings(
     if p_error <= LEVEL / 2 and (error.lower or 0.0) > LARGE_ERROR:
         return [
             Finding(
+                code="calibration.error",
                 claim=Sentence(
                     "The model's probabilities cannot be taken literally. Confidence and accuracy "
                     "typically differ by {error} (root mean square, n = {error.n}), in both "
@@ -235,6 +236,7 @@ def _findings(
                     error=error,
                 ),
                 severity="minor",
+                size=error.distance_from(0),
                 measure=error,
                 evidence=(section,),
                 suggestion="Recalibrate the model (isotonic regression on held-out rows) before "
@@ -254,6 +256,7 @@ def _gap_finding(
             temperature=1 / steepness.value,
         )
     return Finding(
+        code="calibration.over_confident" if claim == OVER else "calibration.under_confident",
         claim=Sentence(
             claim,
             confidence=float(decisions.confidence.mean()),
@@ -261,6 +264,7 @@ def _gap_finding(
             gap=gap,
         ),
         severity="major" if claim == OVER else "minor",
+        size=gap.distance_from(0),
         measure=gap,
         evidence=(section,),
         suggestion=join_sentences(

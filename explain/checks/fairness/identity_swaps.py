@@ -234,6 +234,8 @@ class _Swaps:
         examples = texts[np.argsort(-gaps, kind="stable")[:3]].tolist()
         changed = set(texts[gaps > 0].tolist())
         finding = Finding(
+            code="fairness.swap",
+            subject=f"{', '.join(names)}: {decision.name}",
             claim=join_sentences(
                 Sentence(
                     "Changing only the {kind} changes the decision. With {names:quoted-or}, "
@@ -251,6 +253,7 @@ class _Swaps:
                 self._instead(k, [trial for trial in rest_trials if trial[0] in changed]),
             ),
             severity="critical",
+            size=change.distance_from(0),
             measure=change,
             evidence=(
                 "fairness",

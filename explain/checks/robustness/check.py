@@ -232,7 +232,7 @@ def _findings(
         if p <= LEVEL and (rates[transform.name].lower or 0) > _limit(transform):
             families.setdefault(transform.family, []).append(transform)
     findings = [_finding(family, edited, rates, context) for family in families.values()]
-    return tuple(sorted(findings, key=lambda f: (f.severity, -_value(f)))[:5])
+    return tuple(sorted(findings, key=lambda f: (f.severity, -(f.size or 0)))[:5])
 
 
 def _finding(
@@ -262,17 +262,16 @@ def _finding(
         if transform is not worst
     )
     return Finding(
+        code="robustness.flips",
+        subject=worst.family,
         claim=join_sentences(claim, *similar),
         severity="minor" if worst.visible else "major",
+        size=rate.distance_from(0),
         measure=rate,
         evidence=("robustness", *(context.instances[row].id for row in flipped)),
         suggestion="Normalise the texts before the model reads them, both in training and in use, "
         "or train the model on texts that are written like this.",
     )
-
-
-def _value(finding: Finding) -> float:
-    return 0.0 if finding.measure is None else finding.measure.value or 0.0
 
 
 def _applicable(
