@@ -11,7 +11,7 @@ from explain.adapters import Scores
 from explain.adapters.decision_rule import DecisionRule
 from explain.checks.base import AuditContext, probabilities
 from explain.record import Measure, Task, Unit
-from explain.statistics.intervals import clustered_proportion, mean
+from explain.statistics.intervals import CHANGES, clustered_proportion, mean
 from explain.text.spans import Text, text_of
 
 __all__ = ["Edit", "Intervention", "intervene"]
@@ -70,7 +70,9 @@ class Intervention:
         texts, member = np.unique(self.instances, return_inverse=True)
         sums = np.bincount(member, weights=self.changes(label), minlength=len(texts))
         unit: Unit = "coefficient" if self.task == "regression" else "proportion"
-        return mean(name, (sums / np.bincount(member)).tolist(), unit, slice_)
+        changes = (sums / np.bincount(member)).tolist()
+        within = (-np.inf, np.inf) if self.task == "regression" else CHANGES
+        return mean(name, changes, unit, slice_, within=within)
 
 
 def intervene(
