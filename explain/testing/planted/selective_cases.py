@@ -90,7 +90,7 @@ def _blind_channel(seed: int, rows: int) -> Planted:
         options={"label": "label", "group": "group", "slices": ["channel"]},
         sections=("selective",),
         truth=f"Is sure of its answer to all messages by {BLIND_CHANNEL}, and wrong in most.",
-        codes=("selective.slice",),
+        codes=("selective.slice", "slices.worse"),
     )
 
 
