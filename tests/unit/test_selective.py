@@ -20,9 +20,11 @@ from explain.checks.selective.answers import Answers
 from explain.checks.selective.thresholds import NoThreshold, Threshold, certified
 from explain.checks.selective.thresholds import _certifying as certifying
 from explain.checks.selective.thresholds import _threshold_below as threshold_below
-from explain.record import Measure, Section
+from explain.record import Measure, RiskCoverageFigure, Section
 from explain.testing.messages import LABELS, draw_message, posterior_of
 from explain.testing.planted import planted
+from reports.figures import figure_view
+from reports.risk_coverage import RiskCoverageDrawing
 from tests.helpers.audit_helpers import audit_scores, finding_claims, measures_of
 from tests.helpers.search import examples, seeds
 
@@ -355,3 +357,22 @@ def test_what_cannot_be_measured_says_why() -> None:
     regression = audit_scores(scores[:, :1], scores[:, 0], "selective", task="regression")
     assert regression.skipped == "a regression states no confidence"
     assert "no label column" in (audit_scores(scores, None, "selective").skipped or "")
+
+
+def test_the_curve_is_drawn_from_the_most_confident_to_all_rows() -> None:
+    answers, labels = draw(400, 11), np.random.default_rng(11).integers(0, 2, 400)
+    answer = np.where(answers.right, labels, 1 - labels)
+    section = audit_scores(scores_of(answers.confidence, answer), labels, "selective")
+    (figure,) = section.figures
+    assert isinstance(figure, RiskCoverageFigure)
+    order = np.argsort(-answers.confidence, kind="stable")
+    wrong = ~answers.right[order]
+    for point in figure.points:
+        assert point.risk.value == pytest.approx(wrong[: round(400 * point.share)].mean())
+    view = figure_view(figure)
+    assert isinstance(view.drawing, RiskCoverageDrawing)
+    heights = [point.y for point in view.drawing.points]
+    assert view.drawing.overall == heights[-1]
+    assert heights[0] > heights[-1]  # downwards on the screen is a smaller risk
+    assert all(view.drawing.top <= y <= view.drawing.baseline for y in heights)
+    assert len(view.table.rows) == len(figure.points)

@@ -30,9 +30,10 @@ from explain.checks.selective.thresholds import (
 )
 from explain.record import (
     Finding,
-    IntervalsFigure,
     Measure,
     MetricSpec,
+    RiskCoverageFigure,
+    RiskPoint,
     Section,
     Sentence,
     Table,
@@ -49,7 +50,7 @@ HARDLY_BETTER = 0.7
 """AUROC of right answers by confidence below which a threshold on confidence is of little use: half
 way from chance, one half, to the .9 of good classifiers."""
 
-CURVE_POINTS = 10
+CURVE_POINTS = 20
 """Points of the risk-coverage curve."""
 
 TEXTS = 1_000
@@ -221,23 +222,23 @@ def _unanswered(sample: LabelledRows) -> str:
     return "No threshold lets a row without an answer through."
 
 
-def _figure(answers: Answers) -> IntervalsFigure:
-    """Return the risk-coverage curve: the errors of the most confident tenths of the rows."""
+def _figure(answers: Answers) -> RiskCoverageFigure:
+    """Return the risk-coverage curve: the errors among the most confident rows."""
     order = np.argsort(-answers.confidence, kind="stable")
-    measures = []
+    points = []
     for step in range(1, CURVE_POINTS + 1):
+        share = step / CURVE_POINTS
         first = np.zeros(len(answers), dtype=np.bool_)
-        first[order[: round(step * len(answers) / CURVE_POINTS)]] = True
-        name = Sentence("{share:percent} most confident", share=step / CURVE_POINTS)
-        measures.append(measured_share(name, ~answers.right, first, answers.clusters))
-    return IntervalsFigure(
+        first[order[: round(share * len(answers))]] = True
+        name = Sentence("wrong answers of the {share:percent} most confident", share=share)
+        risk = measured_share(name, ~answers.right, first, answers.clusters)
+        points.append(RiskPoint(share=share, risk=risk))
+    return RiskCoverageFigure(
         title="Risk-coverage curve",
-        description="Share of wrong answers among the most confident rows, with 95 % intervals. "
-        "The line is the share of wrong answers of all rows. Where confidence tells right from "
-        "wrong, the errors come last.",
-        measures=tuple(measures),
-        reference=float((~answers.right).mean()),
-        reference_label="wrong answers of all rows",
+        description="Share of wrong answers among the most confident rows, with 95 % intervals, "
+        "against the share of rows. Where confidence tells right answers from wrong ones, the "
+        "curve begins low and rises to the share of wrong answers of all rows.",
+        points=tuple(points),
     )
 
 
