@@ -266,6 +266,28 @@ def test_a_calibrated_model_breaks_no_promise(seed: int) -> None:
     assert not section.findings
 
 
+@pytest.mark.parametrize(("admits", "codes"), [(True, []), (False, ["selective.slice"])])
+def test_a_slice_of_hard_texts_breaks_a_promise_only_if_its_confidence_denies_it(
+    admits: bool, codes: list[str]
+) -> None:
+    rng = np.random.default_rng(3)
+    is_hard = np.arange(600) % 4 == 0
+    # Elsewhere even the least confident answers are let through, as there are few of them.
+    truth = np.where(is_hard, rng.uniform(0.6, 0.75, 600), rng.uniform(0.98, 0.999, 600))
+    truth[~is_hard & (rng.random(600) < 0.05)] = 0.6
+    labels = rng.integers(0, 2, 600)
+    answer = np.where(rng.random(600) < truth, labels, 1 - labels)
+    confidence = np.where(is_hard & (not admits), 0.9985, truth)
+    section = audit_scores(
+        scores_of(confidence, answer),
+        labels,
+        "selective",
+        columns={"hard": np.where(is_hard, "yes", "no").tolist()},
+        slices=["hard"],
+    )
+    assert [f.code for f in section.findings if f.code == "selective.slice"] == codes
+
+
 def test_the_same_confidence_everywhere_is_no_fault_if_it_is_right() -> None:
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 500)
