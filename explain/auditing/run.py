@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from pydantic import JsonValue
+from pydantic_core import to_jsonable_python
 
 from explain.adapters import Describable, PerTextClassifier, TextClassifier, load, wrap
 from explain.adapters.base import description_of
@@ -286,7 +287,7 @@ def _arguments(to_do: ResolvedPlan) -> dict[str, JsonValue]:
         "training": name_of_table(plan.training),
         "model_options": recorded_options(plan.model_options),
         "methods": {explainer.name: asdict(explainer) for explainer in to_do.methods},
-        "checks": {check.id: asdict(check) for check in to_do.checks},
+        "checks": {check.id: to_jsonable_python(asdict(check)) for check in to_do.checks},
     }
 
 

@@ -46,6 +46,8 @@ from explain.record.measures import (
     MetricSpec,
     ReliabilityBin,
     ReliabilityFigure,
+    RiskCoverageFigure,
+    RiskPoint,
     Table,
 )
 from explain.record.provenance import (
@@ -116,6 +118,8 @@ __all__ = [
     "ReliabilityBin",
     "ReliabilityFigure",
     "Repeats",
+    "RiskCoverageFigure",
+    "RiskPoint",
     "Scale",
     "Section",
     "SelectionPlan",
