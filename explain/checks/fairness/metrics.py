@@ -5,6 +5,7 @@ from typing import Final
 from explain.record import MetricSpec
 
 __all__ = [
+    "ACCURACY_GAP",
     "CALIBRATION_GAP",
     "FALSE_NEGATIVE_RATE",
     "FALSE_POSITIVE_RATE",
@@ -14,6 +15,9 @@ __all__ = [
     "TRUE_POSITIVE_RATE",
 ]
 
+ACCURACY_GAP: Final = MetricSpec(
+    id="fairness.accuracy_gap", title="accuracy gap", low=-1.0, better="lower"
+)
 SELECTION_RATE: Final = MetricSpec(id="fairness.selection_rate", title="selection rate, {outcome}")
 IMPACT_RATIO: Final = MetricSpec(
     id="fairness.impact_ratio",
