@@ -12,7 +12,13 @@ from explain.checks.base.decisions import (
     distinct_findings,
     possible_decisions,
 )
-from explain.checks.base.identity_terms import identity_terms, languages_of, mentions, sentence_sets
+from explain.checks.base.identity_terms import (
+    identity_terms,
+    languages_of,
+    mentions,
+    name_sets,
+    sentence_sets,
+)
 from explain.checks.base.section_part import Part
 from explain.checks.fairness.groups import GroupTests
 from explain.checks.fairness.identity_swaps import compare_swaps
@@ -22,10 +28,12 @@ from explain.checks.fairness.metrics import (
     FALSE_NEGATIVE_RATE,
     FALSE_POSITIVE_RATE,
     IMPACT_RATIO,
+    NAMED_SHARE,
     SELECTION_RATE,
     SWAP_FLIP_RATE,
     TRUE_POSITIVE_RATE,
 )
+from explain.checks.fairness.name_groups import compare_names
 from explain.checks.fairness.named_errors import compare_errors
 from explain.checks.fairness.neutral_sentences import compare_sentences
 from explain.record import Finding, MetricSpec, Section, Sentence, join_sentences
@@ -69,6 +77,7 @@ class FairnessCheck:
         ACCURACY_GAP,
         CALIBRATION_GAP,
         SWAP_FLIP_RATE,
+        NAMED_SHARE,
     )
 
     def run(self, context: AuditContext) -> Section:
@@ -82,6 +91,9 @@ class FairnessCheck:
         mentioned = mentions(texts, terms)
         by_word = [
             compare_sentences(context, sets, compared) if single else Part(),
+            compare_names(context, name_sets(languages), compared, self.favourable)
+            if single
+            else Part(),
             compare_errors(context, mentioned, compared),
             compare_swaps(context, mentioned, terms, compared, self.swaps)
             if self.swaps

@@ -10,6 +10,7 @@ __all__ = [
     "FALSE_NEGATIVE_RATE",
     "FALSE_POSITIVE_RATE",
     "IMPACT_RATIO",
+    "NAMED_SHARE",
     "SELECTION_RATE",
     "SWAP_FLIP_RATE",
     "TRUE_POSITIVE_RATE",
@@ -47,4 +48,9 @@ SWAP_FLIP_RATE: Final = MetricSpec(
 )
 FALSE_NEGATIVE_RATE: Final = MetricSpec(
     id="fairness.false_negative_rate", title="false-negative rate, {outcome}", better="lower"
+)
+NAMED_SHARE: Final = MetricSpec(
+    id="fairness.named_share",
+    title="share of neutral sentences with first names, {outcome}",
+    counts_failures=False,
 )
