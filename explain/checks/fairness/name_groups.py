@@ -37,6 +37,9 @@ CONTRASTS: Final[Mapping[str, tuple[str, ...]]] = {
 
 FIRST_NAMES = "first names"
 
+INITIAL = "N"
+"""What stands for a name that says nothing of who bears it."""
+
 
 def compare_names(
     context: AuditContext,
@@ -60,22 +63,23 @@ def _in_language(context: AuditContext, names: SentenceSet, to_compare: Sequence
     texts = [pattern.format(word) for _, word in bearers for pattern in names.templates]
     scored = decisions(context, context.score(texts), to_compare)
     is_scored = ~np.isnan(scored).any(axis=1)
-    numbers = np.arange(len(texts))[is_scored]
-    person, template = np.divmod(numbers, len(names.templates))
-    sentences = _Sentences(
-        names, scored[is_scored], person, np.array([group for group, _ in bearers])[person]
-    )
+    person, template = np.divmod(np.flatnonzero(is_scored), len(names.templates))
     nothing = nothing_to_compare(
-        sentences.has_decision, template, to_compare, names.language, FIRST_NAMES
+        scored[is_scored], template, to_compare, names.language, FIRST_NAMES
     )
     if nothing:
         return Part(sentence=nothing)
-    # The rarer decision first: what most sentences get is not what a name brings about.
-    order = np.argsort(sentences.has_decision.mean(axis=0), kind="stable").tolist()
-    if len(order) == 2:  # either label, or one and not: the second says the same
-        order.pop()
-    claims = [sentences.claim(k, to_compare[k], people) for k in order for people in CONTRASTS]
-    most_affected = max(order, key=sentences.spread)
+    nameless = context.score([pattern.format(INITIAL) for pattern in names.templates])
+    sentences = _Sentences(
+        names,
+        scored[is_scored],
+        person,
+        np.array([group for group, _ in bearers])[person],
+        np.nan_to_num(decisions(context, nameless, to_compare)).mean(axis=0),
+    )
+    columns = range(len(to_compare))
+    claims = [sentences.claim(k, to_compare[k], people) for k in columns for people in CONTRASTS]
+    most_affected = max(columns, key=lambda k: (sentences.spread(k), -sentences.default[k]))
     table = sentences.table(most_affected, to_compare[most_affected])
     return Part(tables=(table,), claims=tuple(claims))
 
@@ -94,12 +98,15 @@ class _Sentences:
         Number of the name in each sentence.
     group : array, shape (n_sentences,), str
         The group that it is common in.
+    default : array, shape (n_decisions,), float64
+        How often each decision falls on the same sentences with an initial for the name.
     """
 
     names: SentenceSet
     has_decision: NDArray[np.float64]
     person: NDArray[np.int64]
     group: NDArray[np.str_]
+    default: NDArray[np.float64]
 
     def share(self, k: int, members: NDArray[np.bool_], slice_: str, decision: Decision) -> Measure:
         """Return the share of some sentences that got a decision; its interval rests on names."""
@@ -142,11 +149,25 @@ class _Sentences:
             "on texts in which names are swapped.",
         )
         return TestedClaim(
-            self._p_value(k, members),
+            self._p_value(k, members) if self._departs(k, members) else 1.0,
             gap.lower is not None and gap.lower > LARGE_BY_NAME,
             (f"{FIRST_NAMES}, {self.names.language}",),
             finding,
         )
+
+    def _departs(self, k: int, members: NDArray[np.bool_]) -> bool:
+        """Tell whether these names, rather than the others, bring about another decision.
+
+        What falls more often on some falls less often on the others; the difference is about those
+        whose share is farther from that of the same sentences without a name.
+        """
+        if not members.any() or members.all():
+            return False
+        inside, rest = (
+            abs(float(self.has_decision[side, k].mean()) - self.default[k])
+            for side in (members, ~members)
+        )
+        return bool(inside >= rest)
 
     def _p_value(self, k: int, members: NDArray[np.bool_]) -> float:
         """Return the p-value of the test of Mann and Whitney on the shares of single names."""
