@@ -111,6 +111,8 @@ class Gap:
         value = self.size.value or 0
         if value <= SMALLEST_GAP:
             return "the gap is too small to matter" if value > 0 else ""
+        if self.least > LEVEL:
+            return "too few rows to tell"
         if adjusted > LEVEL:
             return Sentence("p {p:.2g}, limit {limit}", p=adjusted, limit=LEVEL)
         if not self.is_large:

@@ -1,6 +1,7 @@
 """How much too sure of itself the model is on each group."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,15 +55,18 @@ def compare_calibration(
     """Return the over-confidence of each group: the mean confidence less the accuracy."""
     confidence = np.concatenate([context.confidence, np.zeros(len(context.unanswered))])
     labelled = outcomes.is_labelled & outcomes.has_answer
+    not_favoured = labelled & ~outcomes.is_favoured
     excess = confidence - ~outcomes.is_wrong
     gaps: dict[int, Measure] = {}
     claims = []
     for g in groups.listed_groups:
-        inside, rest = groups.sides(g)
-        of_group, of_rest = (excess[labelled & side] for side in (inside, rest))
+        sides = groups.sides(g)
+        of_group, of_rest = (excess[labelled & side] for side in sides)
         gaps[g] = mean(CALIBRATION_GAP.title, of_group.tolist(), "coefficient", groups.condition(g))
-        if min(len(of_group), len(of_rest)) >= FEWEST_FOR_MEANS:
-            claims.append(_claim(inside, gaps[g], of_group, of_rest))
+        less_favoured = [excess[not_favoured & side] for side in sides]
+        if min(map(len, less_favoured)) >= FEWEST_FOR_MEANS:
+            tests = [_welch(of_group, of_rest), _welch(*less_favoured)]
+            claims.append(_claim(sides[0], gaps[g], of_rest, tests))
     table = Table(
         title=Sentence("Calibration, by {columns:and}", columns=groups.columns),
         columns=(*groups.columns, "confidence minus accuracy"),
@@ -79,21 +83,27 @@ def compare_calibration(
     return Part(measures=tuple(gaps.values()), tables=(table,)), claims
 
 
-def _claim(
-    members: NDArray[np.bool_],
-    gap: Measure,
-    group_gaps: NDArray[np.float64],
-    rest_gaps: NDArray[np.float64],
-) -> Overconfidence:
+def _welch(of_group: NDArray[np.float64], of_rest: NDArray[np.float64]) -> tuple[float, float]:
+    """Return Welch's one-sided p-value, and the lower end of the interval of the difference."""
     with warnings.catch_warnings():
         # It warns of values that are nearly all the same, as of a constant model.
         warnings.simplefilter("ignore", RuntimeWarning)
-        test = stats.ttest_ind(group_gaps, rest_gaps, equal_var=False, alternative="greater")
+        test = stats.ttest_ind(of_group, of_rest, equal_var=False, alternative="greater")
         lower = float(test.confidence_interval(CONFIDENCE).low)
+    return float(np.nan_to_num(test.pvalue, nan=1.0)), lower
+
+
+def _claim(
+    members: NDArray[np.bool_],
+    gap: Measure,
+    of_rest: NDArray[np.float64],
+    tests: Sequence[tuple[float, float]],
+) -> Overconfidence:
+    """Return the claim; it must hold in each test, so also without who is wrongly favoured."""
     return Overconfidence(
         members,
-        float(np.nan_to_num(test.pvalue, nan=1.0)),
-        lower > LARGE_CALIBRATION_GAP,
+        max(p for p, _ in tests),
+        all(lower > LARGE_CALIBRATION_GAP for _, lower in tests),
         Finding(
             code="fairness.over_confident",
             subject=gap.slice,
@@ -103,11 +113,11 @@ def _claim(
                 "{rest:points} on the others ({n_rest} {n_rest:text|texts}).",
                 group=gap.slice,
                 gap=gap,
-                rest=float(rest_gaps.mean()),
-                n_rest=len(rest_gaps),
+                rest=float(of_rest.mean()),
+                n_rest=len(of_rest),
             ),
             severity="major",
-            size=gap.distance_from(float(rest_gaps.mean())),
+            size=gap.distance_from(float(of_rest.mean())),
             measure=gap,
             evidence=("fairness",),
             suggestion="Do not compare the probabilities of all groups with one threshold. "

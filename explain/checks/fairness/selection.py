@@ -119,6 +119,8 @@ class Ratio:
         ratio = self.ratio
         if ratio.value is None or ratio.upper is None or ratio.value >= FOUR_FIFTHS:
             return "no"
+        if self.least > LEVEL:
+            return "cannot tell: too few rows"
         if adjusted > LEVEL:
             return Sentence("cannot tell: p {p:.2g}, limit {limit}", p=adjusted, limit=LEVEL)
         return "yes" if self.is_under_four_fifths else "cannot tell: the interval reaches above"
