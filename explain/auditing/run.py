@@ -283,6 +283,7 @@ def _arguments(to_do: ResolvedPlan) -> dict[str, JsonValue]:
     }  # fmt: skip
     return {
         **{name: value for name, value in plan if name not in left_out},
+        "group": list(plan.group),
         "slices": list(plan.slices),
         "training": name_of_table(plan.training),
         "model_options": recorded_options(plan.model_options),
