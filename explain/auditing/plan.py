@@ -9,6 +9,9 @@
     text = "text"        # also text_pair, label, id, rationale, group, train
     slices = ["language"]
 
+    [model]
+    threshold = { spam = 0.7 }    # decide by this probability and not by the highest one
+
     [explain]            # methods, instances, unit, target, budget, tolerance, masker, seed
     instances = 100
 
@@ -76,12 +79,23 @@ def _not_negative(number: int) -> int:
     return number
 
 
+def _threshold(value: object) -> object:
+    """Return what the command says, a list of P or LABEL=P, as a number or by label."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return value
+    by_label = {label: p for label, _, p in (str(one).rpartition("=") for one in value)}
+    if len(by_label) < len(value):
+        raise ValueError("a label is named twice; pass one threshold for each")
+    return by_label[""] if [*by_label] == [""] else by_label
+
+
 def _without_freezing(value: object) -> object:
     return value.criteria if isinstance(value, FrozenCriteria) else value
 
 
 Names = BeforeValidator(_names)
 Whole: TypeAlias = Annotated[int, Field(strict=True), BeforeValidator(_whole)]
+Share: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 Count: TypeAlias = Annotated[Whole, AfterValidator(_not_negative)]
 Column: TypeAlias = Annotated[str | None, Place("data")]
 
@@ -122,6 +136,17 @@ class AuditPlan(BaseModel):
     """Column of groups that the model is to treat alike."""
     slices: Annotated[tuple[str, ...], Names, Place("data", option="--slice", metavar="COL")] = ()
     """Column whose values are slices, measured one by one; repeat for more."""
+    threshold: Annotated[
+        Share | dict[str, Share] | None,
+        BeforeValidator(_threshold),
+        Place("model", metavar="[LABEL=]P"),
+    ] = None
+    """Probability from which on a label is given, where the model does not decide by the highest
+    one; repeat for more labels.
+
+    A mapping of labels to thresholds; or one number, which is that of the second of two labels, or
+    of every label of a multi-label model. Every check uses it.
+    """
     training: Annotated[Any, Place("data", key="train", option="--train", metavar="FILE")] = None
     """What the model was trained on, with the same columns: texts that occur in it are counted."""
     checks: Annotated[
@@ -139,7 +164,7 @@ class AuditPlan(BaseModel):
     instances: Annotated[Count, Place("explain", option="--explain")] = 50
     """How many predictions to explain, 50 by default.
 
-    Of a multi-label model each label with p > .5 is explained, at most 5 of a text; the most
+    Of a multi-label model each label that it gives is explained, at most 5 of a text; the most
     probable one where there is none.
     """
     unit: Annotated[str, Place("explain")] = "word"
@@ -179,9 +204,7 @@ class AuditPlan(BaseModel):
         default_factory=dict
     )
     """Options of checks that are named, by the name of the check."""
-    model_options: Annotated[dict[str, Any], Place("model", option="")] = Field(
-        default_factory=dict
-    )
+    model_options: Annotated[dict[str, Any], Place("load", option="")] = Field(default_factory=dict)
     """Options of explain.load, for a model that is a path or hub id."""
     kind: Annotated[str | None, Place("endpoint")] = None
     """Wire format of a model that is an address, such as systemone, chat or tei."""

@@ -281,12 +281,8 @@ def _trial(
     first, *repeats = (np.array([run[place] for place in places], float) for run in (base, *runs))
     before = probabilities(first, task)
     changes = [np.abs(probabilities(scores, task) - before).max(axis=1) for scores in repeats]
-    flips = [
-        ((scores > 0) != (first > 0)).any(axis=1)
-        if task == "multi_label"
-        else scores.argmax(axis=1) != first.argmax(axis=1)
-        for scores in repeats
-    ]
+    answers = context.rule.holds(first)
+    flips = [(context.rule.holds(scores) != answers).any(axis=1) for scores in repeats]
     return _Trial(name, rows[[*places]], np.max(changes, axis=0), np.any(flips, axis=0))
 
 

@@ -180,7 +180,7 @@ def _edits(
 
 def _leading(edited: Intervention) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the label predicted before each edit, and how far its probability moves."""
-    leading = edited.before.argmax(axis=1)
+    leading = edited.rule.answers(edited.before)
     moves = probabilities(edited.after, edited.task) - probabilities(edited.before, edited.task)
     return leading, moves[np.arange(len(leading)), leading]
 
@@ -350,7 +350,7 @@ def _worst(
             row, after = int(change.instances[i]), change.after[i]
             p_before = probabilities(change.before[i][None], change.task)[0]
             p_after = probabilities(after[None], change.task)[0]
-            best = int(after.argmax())
+            best = int(change.rule.answers(after[None])[0])
             ranked.append(
                 (
                     float(moves[i]),
