@@ -75,7 +75,7 @@ def explain_chosen(
 def find_counterfactuals(
     engine: Engine,
     requests: Sequence[tuple[Row, AttributionRequest]],
-    explained: _Explanations,
+    explanations: _Explanations,
     setting: AttributionSettings,
     rule: DecisionRule,
     *,
@@ -86,7 +86,7 @@ def find_counterfactuals(
     asked = [
         (row, Question(request, attribution))
         for row, request in requests
-        if (attribution := _guide(explained.attributions[row.id], request)) is not None
+        if (attribution := _guide(explanations.attributions[row.id], request)) is not None
     ]
     if rule.task == "regression" or not asked:
         return
@@ -101,13 +101,13 @@ def find_counterfactuals(
         timer.failed("counterfactuals", error)
         reason = Sentence("the search failed with {error}", error=first_line(error))
         section = Section.not_measured("counterfactuals", "Counterfactuals", reason)
-        explained.unable.append(section)
+        explanations.unable.append(section)
         return
     for (row, _), outcome in zip(asked, outcomes, strict=True):
         if isinstance(outcome.value, ExplainError):
-            explained.skipped[skipped_row(row, "counterfactual", outcome.value)] = None
+            explanations.skipped[skipped_row(row, "counterfactual", outcome.value)] = None
         else:
-            explained.counterfactuals.setdefault(row.id, []).append(outcome.value)
+            explanations.counterfactuals.setdefault(row.id, []).append(outcome.value)
 
 
 def _guide(attributions: Sequence[Attribution], request: AttributionRequest) -> Attribution | None:

@@ -135,7 +135,7 @@ class Engine:
         self._inner_pulse = inner_pulse or self.pulse
         self._cache: OrderedDict[Text, Row | PredictionError] = OrderedDict()
         # No more than the cache can hold: the others would have to be paid for again.
-        self._scored = ScoredCoalitions(cache_size)
+        self._coalitions = ScoredCoalitions(cache_size)
 
     def watch(self) -> AbstractContextManager[Watch]:
         """Give what takes each text that any engine of this pulse is asked for, and what failed."""
@@ -155,7 +155,7 @@ class Engine:
 
         They are the `most` that keep the fewest features, and the `most` that remove the fewest.
         """
-        coalitions = self._scored.of(game)
+        coalitions = self._coalitions.of(game)
         by_size = np.argsort(coalitions.sum(axis=1), kind="stable")
         chosen: Coalitions = coalitions[
             np.unique(np.concatenate([by_size[:most], by_size[-most:]]))
@@ -288,7 +288,7 @@ class Engine:
             outcomes[state.number] = Outcome(error, len(state.scored_texts))
             return False
         state.texts = state.game.texts(coalitions)
-        self._scored.note(state.game, coalitions)
+        self._coalitions.note(state.game, coalitions)
         state.scored_texts.update(state.texts)
         return True
 

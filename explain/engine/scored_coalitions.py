@@ -27,7 +27,7 @@ class ScoredCoalitions:
 
     def note(self, game: MaskedTextGame, coalitions: Coalitions) -> None:
         """Take note that coalitions of a text are scored."""
-        packed = np.packbits(coalitions, axis=1)
+        packed = np.packbits(coalitions.astype(bool, copy=False), axis=1)
         self._of.setdefault(game.segmentation, []).append((game.masker, packed))
         self._n_kept += len(packed)
         while self._n_kept > self.most and len(self._of) > 1:

@@ -25,14 +25,14 @@ class DecisiveSet(Record):
     parts: tuple[str, ...] = ()
     """The text that the model was given: without these features, or with these alone. Empty if no
     set was found."""
-    given: bool | None = None
+    is_given: bool | None = None
     """Whether the model gives the label under question to that text."""
     predicted: str | None = None
     """The answer to that text: the most probable label, which of a multi-label model need not hold.
     """
     probability: float | None = None
     """Probability of `predicted`; of a multi-label model that of the label under question."""
-    confirmed: bool | None = None
+    is_confirmed: bool | None = None
     """Whether the model gave that answer again when it was asked once more, past every cache."""
 
     @property
@@ -54,7 +54,7 @@ class Counterfactual(Record):
     """The features ``(part, start, end)``: half-open ranges of code points, in reading order."""
     target: Target
     """The label under question. The answer is whether it is given to the text."""
-    given: bool
+    is_given: bool
     """Whether it is given to the text as it is."""
     parameters: JsonObject
     """All parameters as resolved, defaults included."""
@@ -77,13 +77,13 @@ class Counterfactual(Record):
     @model_validator(mode="after")
     def _fits_its_text(self) -> Self:
         Segmentation(self.parts, self.spans, self.unread)
-        for found in (self.necessary, self.sufficient):
-            places = list(found.places or ())
+        for decisive in (self.necessary, self.sufficient):
+            places = list(decisive.places or ())
             if places != sorted({*places} & {*range(len(self.spans))}):
                 raise ValueError(f"{places} are no features of {len(self.spans)}, in order")
         return self
 
-    def features_of(self, found: DecisiveSet) -> tuple[str, ...]:
+    def features_of(self, decisive: DecisiveSet) -> tuple[str, ...]:
         """Return the texts of the features of a set, in reading order."""
-        spans = [self.spans[place] for place in found.places or ()]
+        spans = [self.spans[place] for place in decisive.places or ()]
         return tuple(self.parts[span.part][span.start : span.end] for span in spans)

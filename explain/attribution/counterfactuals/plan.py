@@ -24,23 +24,23 @@ class FoundSets:
         What changes the answer when it is removed.
     sufficient : FoundSet
         What keeps the answer when all else is removed.
-    given : bool
+    is_given : bool
         Whether the label under question is given to the text as it is.
-    reused : int
+    n_reused : int
         Masked texts that were scored before and looked at again.
     """
 
     necessary: FoundSet
     sufficient: FoundSet
-    given: bool
-    reused: int
+    is_given: bool
+    n_reused: int
 
 
 def decisive_sets(
     n_features: int,
     budget: int,
     *,
-    scored: Coalitions | None = None,
+    known_coalitions: Coalitions | None = None,
     weights: NDArray[np.float64] | None = None,
     runs: Sequence[range] = (),
 ) -> Plan[FoundSets]:
@@ -54,7 +54,7 @@ def decisive_sets(
         Number of features.
     budget : int
         Masked texts that may be scored, for each search half of them and what the first leaves.
-    scored : array, shape (n_coalitions, n_features), optional
+    known_coalitions : array, shape (n_coalitions, n_features), optional
         Coalitions that were scored already. They are looked at first, and do not count.
     weights : array, shape (n_features,), optional
         What each feature adds to the lead, as an attribution has it. Without it each is removed
@@ -69,26 +69,26 @@ def decisive_sets(
         When started, if the features are too many.
     """
     check_size("a search for counterfactuals", n_features)
-    scored = empty_and_full(n_features) if scored is None else scored
-    seen = SeenLeads(n_features, budget)
-    yield from seen.take(np.vstack([empty_and_full(n_features), scored]))
-    reused = len(seen)
-    full = (yield from seen.ask(np.ones((1, n_features), dtype=bool)))[0]
+    known_coalitions = empty_and_full(n_features) if known_coalitions is None else known_coalitions
+    scores = SeenLeads(n_features, budget)
+    yield from scores.take(np.vstack([empty_and_full(n_features), known_coalitions]))
+    n_reused = len(scores)
+    full = (yield from scores.leads_of(np.ones((1, n_features), dtype=bool)))[0]
     if n_features == 0:
         return FoundSets(FoundSet(None), FoundSet((), irreducible=True), bool(full > 0), 1)
     sign = 1 if full > 0 else -1
     singles: Atoms = [(feature,) for feature in range(n_features)]
     if weights is None:
-        weights = yield from _weights(seen, singles)
+        weights = yield from _weights(scores, singles)
     removes, keeps = (
-        SetSearch(seen, keeps, sign if keeps else -sign, singles, sign * weights)
+        SetSearch(scores, keeps, sign if keeps else -sign, singles, sign * weights)
         for keeps in (False, True)
     )
-    seen.budget, kept_back = seen.budget // 2, seen.budget - seen.budget // 2
+    scores.budget, kept_back = scores.budget // 2, scores.budget - scores.budget // 2
     necessary = yield from _search(removes, runs)
-    seen.budget += kept_back
+    scores.budget += kept_back
     sufficient = yield from _search(keeps, runs)
-    return FoundSets(necessary, sufficient, bool(full > 0), reused)
+    return FoundSets(necessary, sufficient, bool(full > 0), n_reused)
 
 
 def _search(search: SetSearch, runs: Sequence[range]) -> Plan[FoundSet]:
@@ -101,20 +101,20 @@ def _search(search: SetSearch, runs: Sequence[range]) -> Plan[FoundSet]:
         return replace(of_runs, all_tried=0, n_equal=None)
     pool = [feature for number in of_runs.members for feature in runs[number]]
     inner = replace(search, atoms=[(f,) for f in pool], weights=search.weights[pool])
-    found = yield from inner.plan()
+    inner_set = yield from inner.plan()
     # The features of other runs were not tried, so nothing is proven of all sets of any size.
-    members = tuple(pool[number] for number in found.members or ())
-    return FoundSet(members, irreducible=found.irreducible)
+    members = tuple(pool[number] for number in inner_set.members or ())
+    return FoundSet(members, irreducible=inner_set.irreducible)
 
 
-def _weights(seen: SeenLeads, singles: Atoms) -> Plan[NDArray[np.float64]]:
+def _weights(scores: SeenLeads, singles: Atoms) -> Plan[NDArray[np.float64]]:
     """Return what each feature adds to the lead alone and at last; zeros without the budget."""
     n_features = len(singles)
     alone = np.eye(n_features, dtype=bool)
-    if not seen.affords(np.vstack([alone, ~alone])):
+    if not scores.affords(np.vstack([alone, ~alone])):
         return np.zeros(n_features)
-    empty, full = yield from seen.ask(empty_and_full(n_features))
-    gained = (yield from seen.ask(alone)) - empty
-    lost = full - (yield from seen.ask(~alone))
+    empty, full = yield from scores.leads_of(empty_and_full(n_features))
+    gained = (yield from scores.leads_of(alone)) - empty
+    lost = full - (yield from scores.leads_of(~alone))
     weights: NDArray[np.float64] = (gained + lost) / 2
     return weights

@@ -152,7 +152,7 @@ def counterfactual_batch(
             decisive_sets(
                 game.n_features,
                 budget,
-                scored=engine.scored_coalitions(game, MOST_REUSED),
+                known_coalitions=engine.scored_coalitions(game, MOST_REUSED),
                 weights=_word_weights(question),
                 runs=_runs(question.request, settings),
             )
@@ -209,58 +209,75 @@ class _Records:
         )
         again = dict(zip(texts, self.engine.score_again(list(texts)), strict=True)) if texts else {}
         return [
-            Outcome(outcome.value, outcome.evaluations)
-            if isinstance(outcome.value, ExplainError)
-            else Outcome(self._record(game, outcome.value, outcome.evaluations, again), 0)
+            self._outcome(game, outcome, again)
             for game, outcome in zip(games, outcomes, strict=True)
         ]
 
+    def _outcome(
+        self, game: DecisionGame, outcome: Outcome[FoundSets], again: Mapping[Text, Answer]
+    ) -> Outcome[Counterfactual]:
+        try:
+            record = self._record(game, outcome.unwrap(), outcome.evaluations, again)
+        except ExplainError as error:
+            return Outcome(error, outcome.evaluations)
+        return Outcome(record, outcome.evaluations)
+
     def _record(
-        self, game: DecisionGame, found: FoundSets, evaluations: int, again: Mapping[Text, Answer]
+        self,
+        game: DecisionGame,
+        found_sets: FoundSets,
+        evaluations: int,
+        again: Mapping[Text, Answer],
     ) -> Counterfactual:
         segmentation = game.segmentation
         necessary, sufficient = (
-            self._decisive_set(game, one, text, again)
-            for one, text in zip(
-                (found.necessary, found.sufficient), _found_texts(game, found), strict=True
+            self._decisive_set(game, found_set, text, again)
+            for found_set, text in zip(
+                (found_sets.necessary, found_sets.sufficient),
+                _found_texts(game, found_sets),
+                strict=True,
             )
         )
         return Counterfactual(
             parts=segmentation.parts,
             spans=segmentation.spans,
             target=game.target,
-            given=found.given,
+            is_given=found_sets.is_given,
             parameters={"unit": self.settings.unit, "budget": self.budget},
             removal=self.settings.masker.name,
             necessary=necessary,
             sufficient=sufficient,
             evaluations=evaluations,
-            reused=found.reused,
+            reused=found_sets.n_reused,
             unread=segmentation.unread,
             repeats=self.engine.precision.repeats(game.target),
         )
 
     def _decisive_set(
-        self, game: DecisionGame, found: FoundSet, text: Text | None, again: Mapping[Text, Answer]
+        self,
+        game: DecisionGame,
+        found_set: FoundSet,
+        text: Text | None,
+        again: Mapping[Text, Answer],
     ) -> DecisiveSet:
         if text is None:
-            return DecisiveSet(places=None, all_tried=found.all_tried)
+            return DecisiveSet(places=None, all_tried=found_set.all_tried)
         (row,) = self.engine.score([text])
         if isinstance(row, ExplainError):
             raise row
-        given = bool(self.rule.holds(row[None])[0, game.target.index])
+        is_given = bool(self.rule.holds(row[None])[0, game.target.index])
         answer = int(self.rule.answers(row[None])[0])
         stated = game.target.index if self.rule.task == "multi_label" else answer
         return DecisiveSet(
-            places=found.members,
-            all_tried=found.all_tried,
-            irreducible=found.irreducible,
-            n_equal=found.n_equal,
+            places=found_set.members,
+            all_tried=found_set.all_tried,
+            irreducible=found_set.irreducible,
+            n_equal=found_set.n_equal,
             parts=parts_of(text),
-            given=given,
+            is_given=is_given,
             predicted=self.engine.classifier.labels[answer],
             probability=self._probability(row, stated),
-            confirmed=self._gives_again(again[text], game.target) == given,
+            is_confirmed=self._gives_again(again[text], game.target) == is_given,
         )
 
     def _gives_again(self, answer: Answer, target: Target) -> bool | None:
@@ -274,10 +291,13 @@ class _Records:
         return float(expit(target_values(row[None], target)[0]))
 
 
-def _found_texts(game: DecisionGame, found: FoundSets) -> list[Text | None]:
+def _found_texts(game: DecisionGame, found_sets: FoundSets) -> list[Text | None]:
     """Return the text without what is necessary, and the one of what is sufficient alone."""
     texts: list[Text | None] = []
-    for members, keeps in ((found.necessary.members, False), (found.sufficient.members, True)):
+    for members, keeps in (
+        (found_sets.necessary.members, False),
+        (found_sets.sufficient.members, True),
+    ):
         kept = np.full(game.n_features, not keeps)
         kept[list(members or ())] = keeps
         texts.append(None if members is None else game.texts(kept[None])[0])

@@ -58,7 +58,7 @@ class SetSearch:
 
     Attributes
     ----------
-    seen : SeenLeads
+    scores : SeenLeads
         What was scored, and the budget.
     keeps : bool
         Whether the set is what is kept, all else being removed; else it is what is removed.
@@ -70,7 +70,7 @@ class SetSearch:
         How much each atom is expected to matter: the heaviest are tried first.
     """
 
-    seen: SeenLeads
+    scores: SeenLeads
     keeps: bool
     sign: int
     atoms: Atoms
@@ -80,49 +80,49 @@ class SetSearch:
         """Return the coroutine that searches."""
         if self.keeps and (yield from self.gains([()]))[0] > 0:
             return FoundSet((), irreducible=True, n_equal=1)
-        found = yield from self._try_all(FoundSet(None), most=1)
-        if found.members is not None:
-            return found
+        smallest = yield from self._try_all(FoundSet(None), most=1)
+        if smallest.members is not None:
+            return smallest
         bound = yield from self._bound()
-        found = yield from self._try_all(replace(bound, all_tried=found.all_tried))
-        if found.members is not None and len(found.members) - 1 > found.all_tried:
-            found = yield from self._try_heaviest(found)
-        return found
+        smallest = yield from self._try_all(replace(bound, all_tried=smallest.all_tried))
+        if smallest.members is not None and len(smallest.members) - 1 > smallest.all_tried:
+            smallest = yield from self._try_heaviest(smallest)
+        return smallest
 
     def gains(self, sets: Sequence[Set]) -> Plan[Leads]:
         """Return the lead after each set is removed or kept: positive where that does it."""
-        leads = yield from self.seen.ask(self._coalitions(sets))
+        leads = yield from self.scores.leads_of(self._coalitions(sets))
         return self.sign * leads
 
     def _coalitions(self, sets: Sequence[Set]) -> Coalitions:
-        coalitions: Coalitions = np.full((len(sets), self.seen.n_features), not self.keeps)
+        coalitions: Coalitions = np.full((len(sets), self.scores.n_features), not self.keeps)
         for row, members in zip(coalitions, sets, strict=True):
             row[[feature for member in members for feature in self.atoms[member]]] = self.keeps
         return coalitions
 
-    def _try_all(self, found: FoundSet, most: int | None = None) -> Plan[FoundSet]:
+    def _try_all(self, smallest: FoundSet, most: int | None = None) -> Plan[FoundSet]:
         """Try all sets of each size that the budget allows, until one does it.
 
         Those of the size of a set that is known already are looked at where that costs nothing.
         """
         n = len(self.atoms)
-        for size in range(found.all_tried + 1, (most or n) + 1):
-            if size > n or comb(n, size) > self.seen.budget + len(self.seen):
+        for size in range(smallest.all_tried + 1, (most or n) + 1):
+            if size > n or comb(n, size) > self.scores.budget + len(self.scores):
                 break
             sets = list(combinations(range(n), size))
             coalitions = self._coalitions(sets)
-            known = found.members is not None and size >= len(found.members)
-            if not (self.seen.has(coalitions) if known else self.seen.affords(coalitions)):
+            is_bound = smallest.members is not None and size >= len(smallest.members)
+            if not (self.scores.has(coalitions) if is_bound else self.scores.affords(coalitions)):
                 break
             gains = yield from self.gains(sets)
-            found = replace(found, all_tried=size)
+            smallest = replace(smallest, all_tried=size)
             if (gains > 0).any():
                 # The one after which the answer is surest; the first of equals.
                 best = sets[int(gains.argmax())]
                 return FoundSet(best, size, irreducible=True, n_equal=int((gains > 0).sum()))
-        if found.members is not None and found.all_tried >= len(found.members) - 1:
-            return replace(found, irreducible=True)
-        return found
+        if smallest.members is not None and smallest.all_tried >= len(smallest.members) - 1:
+            return replace(smallest, irreducible=True)
+        return smallest
 
     def _bound(self) -> Plan[FoundSet]:
         """Return a small set that does it, if one is known or the heaviest atoms are one."""
@@ -133,7 +133,7 @@ class SetSearch:
             between = np.linspace(below[-1] + 1, len(heavy) - 1, FINEST).astype(int).tolist()
             finer = sorted({size for size in between if below[-1] < size < len(heavy)})
             heavy = (yield from self._smallest_prefix(order, finer)) or heavy
-        candidates = [one for one in (heavy, self._smallest_seen()) if one is not None]
+        candidates = [s for s in (heavy, self._smallest_seen()) if s is not None]
         if not candidates:
             return FoundSet(None)
         return (yield from self._reduce(min(candidates, key=len)))
@@ -144,13 +144,15 @@ class SetSearch:
             return None
         prefixes = [tuple(sorted(order[:size])) for size in sizes]
         gains = yield from self.gains(prefixes)
-        return next((one for one, gain in zip(prefixes, gains, strict=True) if gain > 0), None)
+        return next(
+            (prefix for prefix, gain in zip(prefixes, gains, strict=True) if gain > 0), None
+        )
 
     def _smallest_seen(self) -> Set | None:
         """Return the smallest set that does it of all that were scored."""
-        coalitions, leads = self.seen.all()
+        coalitions, leads = self.scores.all_leads()
         members = (coalitions == self.keeps)[self.sign * leads > 0]
-        owners = np.full(self.seen.n_features, -1)
+        owners = np.full(self.scores.n_features, -1)
         for number, atom in enumerate(self.atoms):
             owners[list(atom)] = number
         sizes = np.array([len(atom) for atom in self.atoms])
@@ -175,17 +177,17 @@ class SetSearch:
                 one for one, gain in zip(fewer[::-1], gains[::-1], strict=True) if gain > 0
             )
 
-    def _try_heaviest(self, found: FoundSet) -> Plan[FoundSet]:
+    def _try_heaviest(self, smallest: FoundSet) -> Plan[FoundSet]:
         """Try the heaviest of the sets that are smaller than the one found."""
-        largest = len(found.members or ())
-        for size in range(found.all_tried + 1, largest):
-            share = self.seen.budget // (largest - size)
+        largest = len(smallest.members or ())
+        for size in range(smallest.all_tried + 1, largest):
+            share = self.scores.budget // (largest - size)
             sets = list(islice(heaviest_sets(self.weights, size), share))
             gains = (yield from self.gains(sets)) if sets else np.zeros(0)
             if (gains > 0).any():
                 smaller = yield from self._reduce(sets[int(np.nanargmax(gains))])
-                return replace(smaller, all_tried=found.all_tried)
-        return found
+                return replace(smaller, all_tried=smallest.all_tried)
+        return smallest
 
 
 def heaviest_sets(weights: NDArray[np.float64], size: int) -> Iterator[Set]:

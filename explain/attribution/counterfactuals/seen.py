@@ -39,11 +39,11 @@ class SeenLeads:
         observed = yield coalitions
         self._leads.update(zip(_keys(coalitions), observed.values.tolist(), strict=True))
 
-    def ask(self, coalitions: Coalitions) -> Plan[Leads]:
+    def leads_of(self, coalitions: Coalitions) -> Plan[Leads]:
         """Return the lead of each coalition, the first ones first as long as the budget lasts."""
         keys = _keys(coalitions)
-        unseen = {key: place for place, key in enumerate(keys) if key not in self._leads}
-        places = list(unseen.values())[: self.budget]
+        unseen_places = {key: place for place, key in enumerate(keys) if key not in self._leads}
+        places = list(unseen_places.values())[: self.budget]
         if places:
             self.budget -= len(places)
             yield from self.take(coalitions[places])
@@ -57,7 +57,7 @@ class SeenLeads:
         """Tell whether all of the coalitions were scored."""
         return all(key in self._leads for key in _keys(coalitions))
 
-    def all(self) -> tuple[Coalitions, Leads]:
+    def all_leads(self) -> tuple[Coalitions, Leads]:
         """Return all coalitions that were scored, and their leads."""
         packed = np.frombuffer(b"".join(self._leads), dtype=np.uint8).reshape(len(self), -1)
         kept: Coalitions = np.unpackbits(packed, axis=1, count=self.n_features).astype(bool)
