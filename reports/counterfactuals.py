@@ -98,7 +98,7 @@ def _how_small(decisive: DecisiveSet, unit: str, units: str) -> Iterator[str]:
     elif decisive.smallest and n > 1:
         yield Sentence("No smaller set of {units} does this.", units=units)
     elif not decisive.smallest:
-        yield "This is the smallest set that we found; there may be a smaller decisive."
+        yield "This is the smallest set that we found; there may be a smaller one."
         if decisive.all_tried:
             yield _all_tried(decisive, unit, units)
 
