@@ -88,13 +88,13 @@ def _sufficient(counterfactual: Counterfactual) -> Iterator[str]:
 def _how_small(decisive: DecisiveSet, unit: str, units: str) -> Iterator[str]:
     """Yield whether the set is the smallest, and whether others of its size do the same."""
     n = len(decisive.places or ())
-    if (decisive.n_equal or 0) > 1:
+    if (others := (decisive.n_equal or 1) - 1) > 0:
         template = (
-            "Each of {equal} {units} does this by itself."
+            "{others} other {units} would do the same, each alone."
             if n == 1
-            else "{equal} sets of {n} {units} do this, and none is smaller."
+            else "{others} other {others:set|sets} of {n} {units} would do the same, none smaller."
         )
-        yield Sentence(template, equal=decisive.n_equal, n=n, units=units)
+        yield Sentence(template, others=others, n=n, units=unit if n == others == 1 else units)
     elif decisive.smallest and n > 1:
         yield Sentence("No smaller set of {units} does this.", units=units)
     elif not decisive.smallest:

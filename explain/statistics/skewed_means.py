@@ -12,6 +12,9 @@ from explain.statistics.intervals import mean
 
 __all__ = ["mean_of_skewed"]
 
+ROUNDING = 1e-9
+"""Deviation, relative to the largest value, of values that are all alike but for rounding."""
+
 LEAST_SKEWNESS = 1e-6
 """Below it the transformation is the identity, and its formula divides by zero."""
 
@@ -42,7 +45,9 @@ def mean_of_skewed(name: str, values: Sequence[float], unit: Unit) -> Measure:
     if n < 3 or student.value is None or student.lower is None or student.upper is None:
         return student
     deviation = float(np.std(values, ddof=1))
-    skewness = float(stats.skew(values, bias=False)) if deviation > 0 else 0.0
+    if deviation <= ROUNDING * float(np.abs(values).max()):
+        return student
+    skewness = float(stats.skew(values, bias=False))
     quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1))
     low, high = (
         student.value - _untransformed(end, skewness, n) * deviation

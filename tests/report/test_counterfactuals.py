@@ -57,9 +57,10 @@ def test_the_word_that_decides_is_named_with_the_other_answer() -> None:
 @pytest.mark.parametrize(
     ("necessary", "sentence"),
     [
-        (decisive(0, n_equal=3), "Each of 3 words does this by itself."),
+        (decisive(0, n_equal=3), "2 other words would do the same, each alone."),
+        (decisive(0, n_equal=2), "1 other word would do the same, each alone."),
         (decisive(0, 2), "No smaller set of words does this."),
-        (decisive(0, 2, n_equal=5), "5 sets of 2 words do this, and none is smaller."),
+        (decisive(0, 2, n_equal=5), "4 other sets of 2 words would do the same, none smaller."),
         (decisive(0, 2, 3, tried=1), "there may be a smaller one. Each word was tried alone."),
         (decisive(0, 1, 2, 3, tried=2), "All sets of up to 2 words were tried."),
         (decisive(0, is_confirmed=False), "gave another answer to one of these texts: do not rely"),

@@ -9,7 +9,7 @@ import numpy as np
 
 from explain.adapters import LinearClassifier
 from explain.checks.base import AuditContext
-from explain.checks.explanations.words import certain_size
+from explain.checks.explanations.words import ROUNDING, certain_size
 from explain.engine.games import make_target, target_values
 from explain.record import InstanceRecord, Measure, Sentence, Table, Unit
 from explain.statistics.skewed_means import mean_of_skewed
@@ -157,6 +157,8 @@ def _effect(
     target = context.engine.precision.with_decimals(target)
     without = context.score([removal.text for removal in rows])
     answered = ~np.isnan(without).any(axis=1)
-    lost = target_values(full[answered], target) - target_values(without[answered], target)
+    before, after = (target_values(scores[answered], target) for scores in (full, without))
+    lost = before - after
+    lost[np.abs(lost) <= ROUNDING * np.maximum(np.abs(before), np.abs(after))] = 0.0
     name = Sentence("{word} removed, {label}", word=word, label=label)
     return mean_of_skewed(name, lost.tolist(), unit)

@@ -18,6 +18,7 @@ from explain.statistics.skewed_means import mean_of_skewed
 __all__ = [
     "FEWEST_DOCUMENTS",
     "RANDOM",
+    "ROUNDING",
     "WeighedWord",
     "certain_size",
     "weighed_words",
@@ -30,6 +31,9 @@ RANDOM = "random"
 
 FEWEST_DOCUMENTS = 5
 """Instances that a word must occur in: from five on the interval covers 93 to 97 %."""
+
+ROUNDING = 1e-6
+"""Value, relative to the largest number of an attribution, that is rounding of float32."""
 
 MOST_WORDS = 25
 MOST_DRAWN = 15
@@ -116,7 +120,8 @@ def _totals(attribution: Attribution) -> dict[str, float]:
     totals: dict[str, float] = defaultdict(float)
     for feature, value in zip(attribution.features, attribution.values, strict=True):
         totals[feature.casefold()] += value
-    return totals
+    largest = max(map(abs, (*attribution.values, attribution.full_value, attribution.empty_value)))
+    return {w: total if abs(total) > ROUNDING * largest else 0.0 for w, total in totals.items()}
 
 
 def word_tables(words: Sequence[WeighedWord], methods: Sequence[str], n_random: int) -> list[Table]:
