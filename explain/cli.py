@@ -5,15 +5,24 @@ import sys
 from collections.abc import Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from explain import __version__
-from explain.command import FAILED, StageLines, run, spare_output, with_debug
+from explain.command import (
+    FAILED,
+    StageLines,
+    exit_by_verdict,
+    run,
+    spare_output,
+    with_debug,
+)
 from explain.command_options import with_plan_options
+from explain.commands.judge import judge
+from explain.commands.render import Form, render
 from explain.errors import ConfigurationError, EndpointError, SpentError
-from explain.record import AuditRecord, LogEntry, SystemIdentity
+from explain.record import LogEntry, SystemIdentity
 from explain.record.own_reports import require_own_reports
 
 __all__ = ["app", "main"]
@@ -25,6 +34,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.command()(render)
+app.command()(judge)
 
 MODEL_HELP = "Folder or file of a saved model, a hub id, or the address of an endpoint."
 UNIT_HELP = "Feature: word (the default), token, sentence, or auto (long texts)."
@@ -130,6 +142,7 @@ def audit(
     model_option: Options = None,
     trust: Trust = None,
     allow_pickle: AllowPickle = False,
+    report: Form = "short",
     quiet: Quiet = False,
     **plan_options: Any,
 ) -> None:
@@ -150,7 +163,7 @@ def audit(
         _freeze(out, config, plan_options)
         return
     options = _model_options(model_option, trust, allow_pickle)
-    _audit(model, data, out, config, {**plan_options, "model_options": options}, quiet)
+    _audit(model, data, out, config, {**plan_options, "model_options": options}, quiet, report)
 
 
 @app.command()
@@ -236,61 +249,6 @@ def check_model(
         raise typer.Exit(FAILED)
 
 
-@app.command()
-@with_debug
-def render(
-    record: Annotated[Path, typer.Argument(help="The audit.json of an audit.")],
-    out: Annotated[
-        Path | None,
-        typer.Option(help="File to write, .html, .md or .json; by default HTML beside it."),
-    ] = None,
-) -> None:
-    """Render the record of an audit again, in the format that the name of the file says."""
-    require_own_reports()
-    import reports
-    from explain.auditing.archive import read_log, read_record
-
-    target = out or record.with_suffix(".html")
-    report = reports.write_report(read_record(record), target, read_log(record.parent))
-    with spare_output():
-        print(report)
-
-
-@app.command()
-@with_debug
-def judge(
-    record: Annotated[Path, typer.Argument(help="The audit.json of an audit.")],
-    config: Annotated[
-        Path, typer.Option(help="An audit.toml with other [[criteria]] and [gates].")
-    ],
-    out: Annotated[
-        Path | None, typer.Option(help="Write the audit with its new verdicts: .json, .html, .md.")
-    ] = None,
-) -> None:
-    """Judge an audit by other criteria, from what it has measured; nothing is run.
-
-    The report says that these criteria were set after the run. Exit codes: 0, or 1 if a gating
-    criterion or a finding fails the audit.
-    """
-    require_own_reports()
-    from rich.console import Console
-
-    import reports
-    from explain.auditing.archive import read_log, read_record
-    from explain.auditing.gates import gates_of, judge_again
-    from explain.auditing.plan import AuditPlan
-    from explain.auditing.provenance import today
-    from reports.terminal import print_audit
-
-    plan = AuditPlan.read(config)
-    judged = judge_again(read_record(record), plan.criteria, gates_of(plan), today())
-    if out is not None:
-        reports.write_report(judged, out, read_log(record.parent))
-    with spare_output():
-        print_audit(judged, Console())
-    _end(judged)
-
-
 def main() -> None:
     """Run the command; an error of the tool is one line and an exit code."""
     sys.exit(run(app))
@@ -319,6 +277,7 @@ def _audit(
     config: Path | None,
     plan_options: Mapping[str, object],
     quiet: bool,
+    report: Literal["short", "full"] = "short",
 ) -> None:
     require_own_reports()
     from rich.console import Console
@@ -348,7 +307,7 @@ def _audit(
     with claimed(out) as folder:
         frozen = bind_criteria(out, plan.criteria)
         record = audit(model, data, config=plan, criteria=frozen, log=note)
-        page = write_into(folder, record, log)
+        page = write_into(folder, record, log, report)
     with spare_output():
         if not quiet:
             print_audit(record, Console())
@@ -356,17 +315,7 @@ def _audit(
     for entry in log:
         if entry.event == ENDPOINT_ENDED:
             raise (SpentError if entry.detail["spent"] else EndpointError)(entry.detail["reason"])
-    _end(record)
-
-
-def _end(record: AuditRecord) -> None:
-    """Exit with 1 where an audit fails, and say by which findings."""
-    for finding in record.refused_findings:
-        print(f"explain: {finding.severity} finding {finding.id}", file=sys.stderr)
-    for id_ in record.gates.without(record.findings):
-        print(f"explain: the accepted finding {id_} no longer occurs", file=sys.stderr)
-    if record.fails:
-        raise typer.Exit(FAILED)
+    exit_by_verdict(record)
 
 
 def _model_options(
