@@ -9,10 +9,11 @@ __all__ = [
     "CUT_TEXTS",
     "NEAR_COPIES",
     "REPEATED_TEXTS",
-    "SUSPECTED_LABELS",
     "TRAINING_OVERLAP",
     "UNKNOWN_TOKENS",
     "WRONG_LABELS",
+    "WRONG_LABELS_GAP",
+    "WRONG_LABELS_OF",
 ]
 
 CUT_TEXTS: Final = MetricSpec(
@@ -29,11 +30,19 @@ CONFLICTING_LABELS: Final = MetricSpec(
     title="repeated texts with conflicting labels",
     better="lower",
 )
-SUSPECTED_LABELS: Final = MetricSpec(
-    id="data.suspected_labels", title="suspected label errors", better="lower"
-)
 WRONG_LABELS: Final = MetricSpec(
     id="data.wrong_labels", title="labels that contradict their texts", better="lower"
+)
+WRONG_LABELS_OF: Final = MetricSpec(
+    id="data.wrong_labels_of",
+    title="texts labelled {given} that are probably {true}",
+    better="lower",
+)
+WRONG_LABELS_GAP: Final = MetricSpec(
+    id="data.wrong_labels_gap",
+    title="wrong labels, more than in the other rows",
+    low=-1.0,
+    better="lower",
 )
 UNKNOWN_TOKENS: Final = MetricSpec(
     id="data.unknown_tokens", title="tokens that the model does not know", better="lower"
