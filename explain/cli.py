@@ -13,7 +13,7 @@ from explain import __version__
 from explain.command import FAILED, StageLines, run, spare_output, with_debug
 from explain.command_options import with_plan_options
 from explain.errors import ConfigurationError, EndpointError, SpentError
-from explain.record import LogEntry, SystemIdentity
+from explain.record import AuditRecord, LogEntry, SystemIdentity
 from explain.record.own_reports import require_own_reports
 
 __all__ = ["app", "main"]
@@ -139,11 +139,12 @@ def audit(
     scored; a folder never answers to other criteria than those. --criteria-only does nothing else,
     and prints their sha256.
 
-    Exit codes: 0 done, and no gating criterion failed (an inconclusive one is said, and does not
-    fail); 1 a gating criterion failed, and nothing else; 2 usage or configuration, or a file that
-    cannot be read or written; 3 model or data cannot be used, or an endpoint ended before the audit
-    did; 4 what it may cost is spent (the report of what was measured is written); 70 an unexpected
-    error, whose traceback --debug shows; 128 + n stopped by signal n, such as 130 for Ctrl+C.
+    Exit codes: 0 done, and nothing fails it (an inconclusive criterion is said, and does not); 1 a
+    gating criterion failed, or a finding that --fail-on names stands, and nothing else; 2 usage or
+    configuration, or a file that cannot be read or written; 3 model or data cannot be used, or an
+    endpoint ended before the audit did; 4 what it may cost is spent (the report of what was
+    measured is written); 70 an unexpected error, whose traceback --debug shows; 128 + n stopped by
+    signal n, such as 130 for Ctrl+C.
     """
     if criteria_only:
         _freeze(out, config, plan_options)
@@ -255,6 +256,41 @@ def render(
         print(report)
 
 
+@app.command()
+@with_debug
+def judge(
+    record: Annotated[Path, typer.Argument(help="The audit.json of an audit.")],
+    config: Annotated[
+        Path, typer.Option(help="An audit.toml with other [[criteria]] and [gates].")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Write the audit with its new verdicts: .json, .html, .md.")
+    ] = None,
+) -> None:
+    """Judge an audit by other criteria, from what it has measured; nothing is run.
+
+    The report says that these criteria were set after the run. Exit codes: 0, or 1 if a gating
+    criterion or a finding fails the audit.
+    """
+    require_own_reports()
+    from rich.console import Console
+
+    import reports
+    from explain.auditing.archive import read_log, read_record
+    from explain.auditing.gates import gates_of, judge_again
+    from explain.auditing.plan import AuditPlan
+    from explain.auditing.provenance import today
+    from reports.terminal import print_audit
+
+    plan = AuditPlan.read(config)
+    judged = judge_again(read_record(record), plan.criteria, gates_of(plan), today())
+    if out is not None:
+        reports.write_report(judged, out, read_log(record.parent))
+    with spare_output():
+        print_audit(judged, Console())
+    _end(judged)
+
+
 def main() -> None:
     """Run the command; an error of the tool is one line and an exit code."""
     sys.exit(run(app))
@@ -320,7 +356,16 @@ def _audit(
     for entry in log:
         if entry.event == ENDPOINT_ENDED:
             raise (SpentError if entry.detail["spent"] else EndpointError)(entry.detail["reason"])
-    if any(criterion.gating and criterion.verdict == "fail" for criterion in record.criteria):
+    _end(record)
+
+
+def _end(record: AuditRecord) -> None:
+    """Exit with 1 where an audit fails, and say by which findings."""
+    for finding in record.refused_findings:
+        print(f"explain: {finding.severity} finding {finding.id}", file=sys.stderr)
+    for id_ in record.gates.without(record.findings):
+        print(f"explain: the accepted finding {id_} no longer occurs", file=sys.stderr)
+    if record.fails:
         raise typer.Exit(FAILED)
 
 

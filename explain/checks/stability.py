@@ -198,19 +198,17 @@ class _Trial:
     def measures(self, task: Task) -> tuple[Measure, ...]:
         """Return the flips, and the largest change; it is observed, so it has no interval."""
         unit: Unit = "coefficient" if task == "regression" else "proportion"
+        metric = LARGEST_CHANGE_OF_VALUE if task == "regression" else LARGEST_CHANGE
         largest = Measure(
-            name=(LARGEST_CHANGE_OF_VALUE if task == "regression" else LARGEST_CHANGE).name(
-                way=self.name
-            ),
+            name=metric.name(way=self.name),
             value=self.largest,
             n=len(self.changes),
             unit=unit,
         )
         if task == "regression":
             return (largest,)
-        return proportion(
-            FLIPS.name(way=self.name), int(self.flips.sum()), len(self.flips)
-        ), largest
+        name = FLIPS.name(way=self.name)
+        return proportion(name, int(self.flips.sum()), len(self.flips)), largest
 
 
 def _sample(context: AuditContext, most: int) -> NDArray[np.int64]:
@@ -283,12 +281,8 @@ def _trial(
     first, *repeats = (np.array([run[place] for place in places], float) for run in (base, *runs))
     before = probabilities(first, task)
     changes = [np.abs(probabilities(scores, task) - before).max(axis=1) for scores in repeats]
-    flips = [
-        ((scores > 0) != (first > 0)).any(axis=1)
-        if task == "multi_label"
-        else scores.argmax(axis=1) != first.argmax(axis=1)
-        for scores in repeats
-    ]
+    answers = context.rule.holds(first)
+    flips = [(context.rule.holds(scores) != answers).any(axis=1) for scores in repeats]
     return _Trial(name, rows[[*places]], np.max(changes, axis=0), np.any(flips, axis=0))
 
 
@@ -358,14 +352,16 @@ def _finding(context: AuditContext, trial: _Trial) -> Finding:
         claim = Sentence(
             "The model gives another answer when a text is scored {way}.", way=BATCHES[trial.name]
         )
-        suggestion = (
-            "Check that padding is masked, and that no statistic is computed over a whole batch."
-        )
+        suggestion = "Check that padding is masked, and that nothing is averaged over a batch."
     worst = np.argsort(-trial.changes, kind="stable")[:3]
+    first, *_ = trial.measures(context.model.task)
     return Finding(
+        code="stability.changes",
+        subject=trial.name,
         claim=join_sentences(claim, change),
         severity="critical" if trial.flips.any() else "major",
-        measure=next(iter(trial.measures(context.model.task))),
+        size=first.distance_from(0),
+        measure=first,
         evidence=("stability", *(context.instances[trial.rows[i]].id for i in worst)),
         suggestion=suggestion,
     )

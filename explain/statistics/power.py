@@ -26,11 +26,16 @@ __all__ = [
     "detectable_by_binomial",
     "detectable_by_fisher",
     "detectable_by_wilson",
+    "detectable_mean",
     "rows_to_settle",
+    "share_found_from",
 ]
 
 POWER = 0.8
 """Share of samples in which a detectable effect is found (Cohen 1988, section 2.4)."""
+
+MOST_ROWS = 1_000_000_000
+"""Rows beyond which a number of them is no advice."""
 
 NEGLIGIBLE = 1e-9
 """Chance of outcomes that are left out of a sum."""
@@ -108,7 +113,7 @@ def detectable_by_binomial(n: int, size: float, level: float) -> float | None:
     0.117
     """
     # The fewest hits c with P(X >= c) <= level.
-    return _share_of(int(stats.binom.isf(level, n, size)) + 1, n)
+    return share_found_from(int(stats.binom.isf(level, n, size)) + 1, n)
 
 
 def detectable_by_wilson(n: int, threshold: float) -> float | None:
@@ -130,14 +135,41 @@ def detectable_by_wilson(n: int, threshold: float) -> float | None:
             high = middle
         else:
             low = middle + 1
-    return _share_of(high, n)
+    return share_found_from(high, n)
 
 
-def _share_of(fewest: int, n: int) -> float | None:
+def share_found_from(fewest: int, n: int) -> float | None:
     """Return the share of which n rows have so many hits or more with a chance of `POWER`."""
     if fewest > n:
         return None
     return float(special.betaincinv(fewest, n - fewest + 1, POWER)) if fewest else 0.0
+
+
+def detectable_mean(measure: Measure, bar: float, level: float) -> float | None:
+    """Return the mean that is found above zero, with its whole interval above a bar.
+
+    A normal estimate with the standard error that this one has.
+
+    Parameters
+    ----------
+    measure : Measure
+        A mean with its 95 % interval.
+    bar : float
+        What the lower end of the interval must exceed.
+    level : float
+        Highest two-sided p-value that counts as found.
+
+    Returns
+    -------
+    float or None
+        The mean; None without an interval.
+    """
+    if measure.lower is None or measure.upper is None:
+        return None
+    z = stats.norm.ppf((1 + CONFIDENCE) / 2)
+    error = (measure.upper - measure.lower) / 2 / z
+    fewest = max(bar + z * error, stats.norm.isf(level / 2) * error)
+    return float(fewest + stats.norm.ppf(POWER) * error)
 
 
 def rows_to_settle(measure: Measure, threshold: float, level: float = 1 - CONFIDENCE) -> int | None:
@@ -159,8 +191,8 @@ def rows_to_settle(measure: Measure, threshold: float, level: float = 1 - CONFID
     Returns
     -------
     int or None
-        The rows; None if the estimate equals the threshold, which no number of rows settles, or
-        there is no interval.
+        The rows; None if no number up to `MOST_ROWS` settles it, as where the estimate equals the
+        threshold, or there is no interval.
 
     Examples
     --------
@@ -177,4 +209,7 @@ def rows_to_settle(measure: Measure, threshold: float, level: float = 1 - CONFID
     else:
         half = abs(value - (lower if threshold < value else upper))
         squared_error = measure.n * (half * z / stats.norm.ppf((1 + CONFIDENCE) / 2)) ** 2
-    return floor(squared_error / (value - threshold) ** 2) + 1
+    squared_gap = (value - threshold) ** 2
+    if not squared_error < MOST_ROWS * squared_gap:
+        return None
+    return floor(squared_error / squared_gap) + 1

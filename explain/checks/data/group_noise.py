@@ -130,6 +130,8 @@ def _findings(groups: Sequence[_Group], noise: LabelNoise) -> list[Finding]:
 
 def _finding(group: _Group) -> Finding:
     return Finding(
+        code="data.label_errors_in_group",
+        subject=group.name,
         claim=Sentence(
             "Labels of {group:quoted} are wrong more often than others: {share} of {share.n} "
             "labels, against {rest} in the other rows (difference {gap:points}).",
@@ -139,6 +141,7 @@ def _finding(group: _Group) -> Finding:
             gap=group.gap,
         ),
         severity="major",
+        size=group.gap.distance_from(0),
         measure=group.gap,
         evidence=(SECTION,),
         suggestion="Have labels of this group read by a second person, and do not compare the "

@@ -38,6 +38,7 @@ def conflicting_labels(context: AuditContext) -> Part:
         share = proportion("rows whose text has another label elsewhere", rows, n)
         findings.append(
             Finding(
+                code="data.conflicting_labels",
                 claim=Sentence(
                     "{rows} of {share.n} labelled rows ({share}) contradict another row with "
                     "exactly the same text.",
@@ -45,6 +46,7 @@ def conflicting_labels(context: AuditContext) -> Part:
                     share=share,
                 ),
                 severity="minor",
+                size=share.distance_from(0),
                 measure=share,
                 evidence=(SECTION, *(same[0].id for same in conflicting[:3])),
                 suggestion="Decide on one label for each of these texts before you judge the model "

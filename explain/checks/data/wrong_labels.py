@@ -167,6 +167,7 @@ def _finding(
         )
     return [
         Finding(
+            code="data.label_errors",
             claim=join_sentences(
                 Sentence(
                     "About {wrong:.0f} of {share.n} labels are probably wrong ({share}).",
@@ -177,7 +178,9 @@ def _finding(
                 _condition(noise),
             ),
             severity="minor",
+            size=measure.distance_from(0),
             measure=measure,
+            members=pairs if pairs.rows else None,
             evidence=(SECTION, *(instance.id for instance in suspects[:3])),
             suggestion="Read the suspected label errors, at least the first ones, and correct them "
             "before you judge the model by them.",
