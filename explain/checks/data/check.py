@@ -14,9 +14,11 @@ from explain.checks.data.duplicates import MOST_COMPARED, NEAR, near_duplicates
 from explain.checks.data.labels import MOST_LISTED, conflicting_labels, shown_text
 from explain.checks.data.lengths import LARGE_SHARE, cut_texts, histogram_of_lengths
 from explain.checks.data.metrics import (
+    ACCURACY_GAP,
     CONFLICTING_LABELS,
     CUT_TEXTS,
     NEAR_COPIES,
+    NEAR_TRAINING_COPIES,
     REPEATED_TEXTS,
     TRAINING_OVERLAP,
     UNKNOWN_TOKENS,
@@ -53,6 +55,8 @@ class DataCheck:
         WRONG_LABELS_GAP,
         UNKNOWN_TOKENS,
         TRAINING_OVERLAP,
+        NEAR_TRAINING_COPIES,
+        ACCURACY_GAP,
     )
 
     def run(self, context: AuditContext) -> Section:

@@ -1,7 +1,7 @@
 """Labels that are wrong more often in one group than in the others."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from explain.checks.base.section_part import Part
 from explain.checks.data.common import FINDING_LEVEL, SECTION
 from explain.checks.data.label_noise import LabelNoise
 from explain.checks.data.metrics import WRONG_LABELS, WRONG_LABELS_GAP
-from explain.checks.data.noise_model import fit_noise_model
+from explain.checks.data.noise_model import NoiseModel, fit_noise_model
 from explain.record import Finding, Measure, Sentence, Table
 from explain.statistics.bootstrap import CONFIDENCE
 from explain.statistics.comparisons import newcombe
@@ -37,15 +37,15 @@ class _Group:
     share: Measure
     rest: Measure
     gap: Measure
-    at_level: float
-    """Lower end of the gap at the level of a finding."""
+    is_large: bool
+    """Whether the gap is large enough and beyond chance."""
 
 
 def group_noise(context: AuditContext, rows: NDArray[np.int64], noise: LabelNoise) -> Part:
     """Return how many labels of each group are wrong, and in which group more than elsewhere.
 
-    Temperature, offsets and rates are those of the group, so that a model that is less sure of its
-    texts does not look like wrong labels.
+    The rates are those of the group; its temperature and offsets may differ a little from those of
+    the other rows, so that a model that is surer of its texts does not look like wrong labels.
     """
     if context.group is None:
         return Part()
@@ -69,17 +69,8 @@ def _compare(
 ) -> _Group:
     """Return a group compared with the rest; the two are independent."""
     level = FINDING_LEVEL / n_groups
-    sides = [
-        LabelNoise(
-            fit_noise_model(noise.log_probs[side], noise.labels[side]),
-            noise.columns,
-            noise.log_probs[side],
-            noise.labels[side],
-            noise.baseline[side],
-            noise.by_model,
-        )
-        for side in (members, ~members)
-    ]
+    rest_side = _side(noise, ~members, None)
+    sides = [_side(noise, members, rest_side.fit), rest_side]
     slice_ = f"{column} = {name}"
     share, rest = (
         side.measure(WRONG_LABELS.title).model_copy(update={"slice": which})
@@ -95,7 +86,21 @@ def _compare(
         method=Sentence("Newcombe's square-and-add; {method}", method=noise.method),
         slice=slice_,
     )
-    return _Group(name, members, share, rest, gap, _gap(sides, 1 - 2 * level)[0])
+    is_large = lower >= LEAST_GAP and _gap(sides, 1 - 2 * level)[0] > 0
+    return _Group(name, members, share, rest, gap, is_large)
+
+
+def _side(
+    noise: LabelNoise, members: NDArray[np.bool_], other_rows: NoiseModel | None
+) -> LabelNoise:
+    log_probs, labels = noise.log_probs[members], noise.labels[members]
+    return replace(
+        noise,
+        fit=fit_noise_model(log_probs, labels, other_rows),
+        log_probs=log_probs,
+        labels=labels,
+        baseline=noise.baseline[members],
+    )
 
 
 def _gap(sides: Sequence[LabelNoise], confidence: float) -> tuple[float, float]:
@@ -110,9 +115,8 @@ def _table(groups: Sequence[_Group]) -> Table:
         columns=("group", "wrong labels", "in the other rows", "difference"),
         rows=tuple((group.name, group.share, group.rest, group.gap) for group in groups),
         note=Sentence(
-            "Groups with at least {fewest} labelled rows, beside as many others. The rows of a "
-            "group are judged by themselves: a model that is less sure of them does not look like "
-            "wrong labels.",
+            "Groups with at least {fewest} labelled rows, beside as many others. This holds "
+            "if the model is about as over- or under-confident on a group as on the other rows.",
             fewest=FEWEST_IN_GROUP,
         ),
     )
@@ -122,9 +126,7 @@ def _findings(groups: Sequence[_Group], noise: LabelNoise) -> list[Finding]:
     return [
         _finding(group)
         for group in groups
-        if group.at_level > 0
-        and (group.gap.lower or 0) >= LEAST_GAP
-        and not noise.is_refuted(group.members)
+        if group.is_large and not noise.is_refuted(group.members)
     ]
 
 

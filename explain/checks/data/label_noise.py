@@ -75,9 +75,9 @@ class LabelNoise:
             method=self.method,
         )
 
-    def of_pair(self, name: str, true: int, given: int) -> Measure:
+    def of_pair(self, name: str, true_label: int, given_label: int) -> Measure:
         """Return the share of the texts with one label that are of another, both as columns."""
-        places = (self._place(true), self._place(given))
+        places = (self._place(true_label), self._place(given_label))
         n = int((self.labels == places[1]).sum())
         per_label = len(self.labels) / n
         lower, upper = self.fit.interval(CONFIDENCE, places)

@@ -5,9 +5,11 @@ from typing import Final
 from explain.record import MetricSpec
 
 __all__ = [
+    "ACCURACY_GAP",
     "CONFLICTING_LABELS",
     "CUT_TEXTS",
     "NEAR_COPIES",
+    "NEAR_TRAINING_COPIES",
     "REPEATED_TEXTS",
     "TRAINING_OVERLAP",
     "UNKNOWN_TOKENS",
@@ -49,4 +51,12 @@ UNKNOWN_TOKENS: Final = MetricSpec(
 )
 TRAINING_OVERLAP: Final = MetricSpec(
     id="data.training_overlap", title="texts that are in the training data", better="lower"
+)
+NEAR_TRAINING_COPIES: Final = MetricSpec(
+    id="data.near_training_copies",
+    title="texts that are almost the same as one of the training data",
+    better="lower",
+)
+ACCURACY_GAP: Final = MetricSpec(
+    id="data.accuracy_gap", title="accuracy, more than on the other rows", low=-1.0
 )

@@ -2,8 +2,10 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from explain.checks.base import AuditContext
@@ -13,12 +15,15 @@ from explain.checks.data.group_noise import group_noise
 from explain.checks.data.label_noise import LabelNoise, label_noise
 from explain.checks.data.labels import MOST_LISTED, shown_text
 from explain.checks.data.metrics import WRONG_LABELS, WRONG_LABELS_OF
-from explain.record import Finding, InstanceRecord, Measure, Sentence, Table, join_sentences
+from explain.record import Cell, Finding, InstanceRecord, Measure, Sentence, Table, join_sentences
 
 __all__ = ["wrong_labels"]
 
 LEAST_NOISE = 0.01
 """One label in a hundred that is wrong: with fewer, an accuracy is hardly off."""
+
+LARGE_NOISE = 0.03
+"""Three labels in a hundred: as much as better models differ by."""
 
 FEWEST_ROWS = 50
 """Labelled rows below which no label is suspected: there are too few to learn what is usual."""
@@ -36,6 +41,16 @@ CANNOT_TELL = (
     "Errors that follow the wording of the texts look like a rule and are not counted. A model "
     "that was trained on labels with the same errors may repeat them; then more labels are wrong."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Texts with one label that are probably of another."""
+
+    given_label: str
+    true_label: str
+    n: float
+    share: Measure
 
 
 def wrong_labels(context: AuditContext) -> Part:
@@ -57,7 +72,7 @@ def wrong_labels(context: AuditContext) -> Part:
     pairs = _pairs(context, noise)
     part = Part(
         (measure,),
-        (pairs, _listed(context, suspects)),
+        (_pair_table(pairs, noise), _list_of(context, suspects)),
         _finding(measure, noise, pairs, suspects),
         sentence=_sentence(measure, noise),
     )
@@ -88,27 +103,31 @@ def _sentence(measure: Measure, noise: LabelNoise) -> str:
     return join_sentences(Sentence(said, share=measure), _condition(noise))
 
 
-def _pairs(context: AuditContext, noise: LabelNoise) -> Table:
-    """Return how many of the texts with one label are of another."""
+def _pairs(context: AuditContext, noise: LabelNoise) -> list[_Pair]:
+    """Return how many of the texts with one label are of another, the most frequent first."""
     names = context.model.labels
     listed = [pair for pair in noise.pairs() if pair[2] >= HALF_A_ROW][:MOST_PAIRS]
 
-    def share(true: int, given: int) -> Measure:
-        name = WRONG_LABELS_OF.name(given=names[given], true=names[true])
-        return noise.of_pair(name, true, given)
+    def share(true_label: int, given_label: int) -> Measure:
+        name = WRONG_LABELS_OF.name(given=names[given_label], true=names[true_label])
+        return noise.of_pair(name, true_label, given_label)
 
+    return [_Pair(names[given], names[true], n, share(true, given)) for true, given, n in listed]
+
+
+def _pair_table(pairs: Sequence[_Pair], noise: LabelNoise) -> Table:
     return Table(
         title="Labels that are probably wrong",
         columns=("label given", "right label", "labels", "share of the labels given"),
         rows=tuple(
-            (names[given], names[true], Sentence("about {n:.0f}", n=n), share(true, given))
-            for true, given, n in listed
+            (pair.given_label, pair.true_label, Sentence("about {n:.0f}", n=pair.n), pair.share)
+            for pair in pairs
         ),
         note=join_sentences(_condition(noise), CANNOT_TELL),
     )
 
 
-def _suspects(context: AuditContext, rows: np.ndarray) -> list[InstanceRecord]:
+def _suspects(context: AuditContext, rows: NDArray[np.int64]) -> list[InstanceRecord]:
     """Return the rows with a label that the model's probabilities speak against, the worst first.
 
     By confident learning (Northcutt et al. 2021). On 872 sentences of SST-2 with one label in
@@ -129,11 +148,11 @@ def _suspects(context: AuditContext, rows: np.ndarray) -> list[InstanceRecord]:
     return [context.instances[rows[i]] for i in ranked]
 
 
-def _listed(context: AuditContext, suspects: Sequence[InstanceRecord]) -> Table:
+def _list_of(context: AuditContext, suspects: Sequence[InstanceRecord]) -> Table:
     column = {label: i for i, label in enumerate(context.model.labels)}
     place = {instance.id: i for i, instance in enumerate(context.instances)}
 
-    def row(instance: InstanceRecord) -> tuple[object, ...]:
+    def row(instance: InstanceRecord) -> tuple[Cell, ...]:
         p = context.probabilities[place[instance.id], column[instance.label or ""]]
         return (*shown_text(instance), instance.label, instance.predicted, float(p))
 
@@ -150,20 +169,19 @@ def _listed(context: AuditContext, suspects: Sequence[InstanceRecord]) -> Table:
 
 
 def _finding(
-    measure: Measure, noise: LabelNoise, pairs: Table, suspects: Sequence[InstanceRecord]
+    measure: Measure, noise: LabelNoise, pairs: Sequence[_Pair], suspects: Sequence[InstanceRecord]
 ) -> list[Finding]:
     """Return that labels are wrong, if more are than can be by chance."""
     if noise.fit.p_value() > NOISE_LEVEL or (measure.lower or 0) < LEAST_NOISE:
         return []
     most = ""
-    if pairs.rows:
-        given, true, _, share = pairs.rows[0]
+    if pairs:
         most = Sentence(
             "The most frequent error: of {share.n} texts labelled {given:quoted}, {share} are "
             "probably {true:quoted}.",
-            share=share,
-            given=given,
-            true=true,
+            share=pairs[0].share,
+            given=pairs[0].given_label,
+            true=pairs[0].true_label,
         )
     return [
         Finding(
@@ -177,10 +195,10 @@ def _finding(
                 most,
                 _condition(noise),
             ),
-            severity="minor",
+            severity="major" if (measure.lower or 0) >= LARGE_NOISE else "minor",
             size=measure.distance_from(0),
             measure=measure,
-            members=pairs if pairs.rows else None,
+            members=_pair_table(pairs, noise) if pairs else None,
             evidence=(SECTION, *(instance.id for instance in suspects[:3])),
             suggestion="Read the suspected label errors, at least the first ones, and correct them "
             "before you judge the model by them.",
