@@ -13,6 +13,7 @@ from explain.adapters import Describable, PerTextClassifier, TextClassifier, loa
 from explain.adapters.base import description_of
 from explain.adapters.decision_rule import DecisionRule, thresholds_of
 from explain.attribution import AttributionSettings, TargetSpec
+from explain.auditing.causes import with_causes
 from explain.auditing.criteria import FrozenCriteria, judge
 from explain.auditing.explained import assessed_or_not, explain_chosen, repeats_section
 from explain.auditing.gates import gates_of
@@ -248,7 +249,7 @@ def _measure(
     evaluations = engine.evaluations + assessed.evaluations
     run_log.note("counts", evaluations=evaluations, calls=engine.calls)
     lost = unanswered_rows(context)
-    measured = (*lost, *sections, assessed.section, *explained.unable, *again)
+    measured = (*lost, *with_causes(sections, context), assessed.section, *explained.unable, *again)
     return _Evidence(measured, assessed.trust, selection, instances, skipped)
 
 

@@ -10,7 +10,9 @@ __all__ = [
     "LENGTH",
     "PADDING",
     "PARTIAL_INPUT",
+    "RESTYLED",
     "SHORTCUTS",
+    "STYLED",
 ]
 
 SHORTCUTS: Final = MetricSpec(
@@ -37,4 +39,14 @@ LENGTH: Final = MetricSpec(
 )
 PARTIAL_INPUT: Final = MetricSpec(
     id="shortcuts.partial_input", title="predictions unchanged without the {part}", better="lower"
+)
+STYLED: Final = MetricSpec(
+    id="shortcuts.styled",
+    title="texts classified as {label} after being given {style:quoted}",
+    better="lower",
+)
+RESTYLED: Final = MetricSpec(
+    id="shortcuts.restyled",
+    title="texts no longer classified as {label} after losing {style:quoted}",
+    better="lower",
 )

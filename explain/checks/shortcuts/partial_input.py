@@ -14,9 +14,10 @@ from sklearn.pipeline import make_pipeline
 from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, intervene
 from explain.checks.base.section_part import Part
+from explain.checks.shortcuts.decisive_words import lower_end
 from explain.checks.shortcuts.metrics import LENGTH, PADDING, PARTIAL_INPUT
 from explain.checks.shortcuts.search import ShortcutSearch, increase_p_value
-from explain.checks.shortcuts.spurious_findings import SECTION, lower_end
+from explain.checks.shortcuts.spurious_findings import SECTION
 from explain.record import Finding, Measure, Sentence, SentenceValue, Table
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.intervals import proportion

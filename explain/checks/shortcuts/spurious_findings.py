@@ -7,6 +7,12 @@ from numpy.typing import NDArray
 
 from explain.checks.base.intervention import Intervention
 from explain.checks.base.phrases import Phrase
+from explain.checks.shortcuts.decisive_words import (
+    DECISIVE_FOR_ANY,
+    decides,
+    group_of,
+    lower_end,
+)
 from explain.checks.shortcuts.search import Candidate, ShortcutSearch, TestedCandidate
 from explain.record import (
     Figure,
@@ -20,24 +26,14 @@ from explain.record import (
 from explain.statistics.intervals import mean, proportion
 
 __all__ = [
-    "decides",
     "decisive_finding",
     "figures_of",
-    "lower_end",
     "marker_finding",
-    "same_label_words",
     "surface_of",
     "table_of",
 ]
 
 SECTION = "shortcuts"
-
-DECISIVE = 2 / 3
-"""Share of the most confident answers that a shortcut must change, with its whole interval above
-it: two of three, which no word of content did where we looked. The strongest of them changed .43
-in a transformer trained on SST-2, .23 in linear models of it, .68 (question words, their intervals
-from .55) in a linear model of TREC. A token planted in 90 % of the positive training texts of SST-2
-and in 5 % of the negative ones changes .85 to .93 in a linear model."""
 
 MISLED = 0.5
 """Share of the texts that hold a phrase and have another label which the model classifies as the
@@ -49,52 +45,25 @@ MOST_EVIDENCE = 5
 LONGEST_SHOWN = 60
 
 
-def lower_end(measure: Measure | None) -> float:
-    """Return the lower end of an interval; zero if there is none."""
-    return 0.0 if measure is None or measure.lower is None else measure.lower
-
-
-def decides(tested_candidate: TestedCandidate) -> bool:
-    """Tell whether a word decides most texts that it is put into."""
-    return lower_end(tested_candidate.changed_confident) > DECISIVE
-
-
-def same_label_words(
-    tested_candidate: TestedCandidate, all_tested: Sequence[TestedCandidate]
-) -> list[TestedCandidate]:
-    """Return the other words that lead to the same label."""
-    label = tested_candidate.candidate.label
-    return [o for o in all_tested if o is not tested_candidate and o.candidate.label == label]
-
-
 def decisive_finding(
     search: ShortcutSearch, tested_candidate: TestedCandidate, all_tested: Sequence[TestedCandidate]
 ) -> Finding:
     """Return the finding that one word decides."""
     label = search.context.model.labels[tested_candidate.candidate.label]
-    changed = search.predicted_after(
-        tested_candidate.into_confident, tested_candidate.candidate.label
-    )
+    into_any = tested_candidate.into_any
+    changed = search.predicted_after(into_any, tested_candidate.candidate.label)
     claim = Sentence(
-        "Adding {words:quoted} is usually enough to change the answer to {label:quoted}. We added "
-        "it to {share.n} {share.n:text|texts} with another answer of which the model was sure; "
-        "{changed} of them ({share}) were then classified as {label:quoted}.",
+        "Adding {words:quoted} is {often} enough to change the answer to {label:quoted}. We added "
+        "it to {share.n} {share.n:text|texts} with another answer, drawn at random; {changed} of "
+        "them ({share}) were then classified as {label:quoted}. Of {sure.n} texts of which the "
+        "model was sure, it changed {sure}.",
         words=surface_of(tested_candidate.candidate.phrase),
+        often="usually" if lower_end(tested_candidate.changed_any) > 1 / 2 else "often",
         label=label,
         changed=int(changed.sum()),
-        share=tested_candidate.changed_confident,
+        share=tested_candidate.changed_any,
+        sure=tested_candidate.changed_confident,
     )
-    other_shares = [
-        other.changed_confident.value or 0
-        for other in same_label_words(tested_candidate, all_tested)
-    ]
-    other_words = ""
-    if other_shares:
-        other_words = Sentence(
-            "No other word that we tried for this label did the same in more than {most:percent} "
-            "of texts.",
-            most=max(other_shares),
-        )
     against = _against_label(search, tested_candidate.candidate)
     misleads = lower_end(against) > MISLED
     wrong = Sentence(
@@ -107,15 +76,33 @@ def decisive_finding(
     return Finding(
         code="shortcuts.word",
         subject=surface_of(tested_candidate.candidate.phrase),
-        claim=join_sentences(claim, other_words, wrong if misleads else ""),
+        claim=join_sentences(
+            claim, _other_words(tested_candidate, all_tested), wrong if misleads else ""
+        ),
         severity="critical" if misleads else "major",
-        size=tested_candidate.changed_confident.distance_from(0),
-        measure=tested_candidate.changed_confident,
-        evidence=(SECTION, *_evidence(search, tested_candidate.into_confident, changed)),
+        size=tested_candidate.changed_any.distance_from(0),
+        measure=tested_candidate.changed_any,
+        evidence=(SECTION, *_evidence(search, into_any, changed)),
         suggestion="Decide whether these words alone may settle the answer. If not, remove them "
         "from the training texts, or balance them over the labels, and train again. Until then, "
         "remove them from texts before the model reads them.",
     )
+
+
+def _other_words(tested_candidate: TestedCandidate, all_tested: Sequence[TestedCandidate]) -> str:
+    """Return which words of the label do the same, and how much less all others do."""
+    together = group_of(tested_candidate, all_tested)
+    label = tested_candidate.candidate.label
+    rest = [o for o in all_tested if o not in together and o.candidate.label == label]
+    also = Sentence(
+        "So can {words:and}.",
+        words=[f'"{surface_of(o.candidate.phrase)}"' for o in together[1:]],
+    )
+    fewer = Sentence(
+        "No other word that we tried for this label changed more than {most:percent}.",
+        most=max((o.changed_any.value or 0 for o in rest), default=0.0),
+    )
+    return join_sentences(also if together[1:] else "", fewer if rest else "")
 
 
 def _against_label(search: ShortcutSearch, candidate: Candidate) -> Measure:
@@ -183,15 +170,15 @@ def figures_of(all_tested: Sequence[TestedCandidate]) -> list[Figure]:
     """Return how often each word changes the answer, drawn."""
     if not all_tested:
         return []
-    shares = [tested_candidate.changed_confident for tested_candidate in all_tested]
+    shares = [tested_candidate.changed_any for tested_candidate in all_tested]
     return [
         IntervalsFigure(
             title="Effect of inserting a word into texts of another label",
             description="Share of the texts that are classified as the label after the words are "
-            "inserted, with its 95 % interval. Before, the model was sure of another answer.",
+            "inserted, with its 95 % interval. Before, the model gave another answer.",
             measures=tuple(sorted(shares, key=lambda share: -lower_end(share))),
-            reference=DECISIVE,
-            reference_label="the word alone decides",
+            reference=DECISIVE_FOR_ANY,
+            reference_label="the word may decide",
         )
     ]
 

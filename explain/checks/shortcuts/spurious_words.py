@@ -1,7 +1,7 @@
 """Words that predict a label, and how the answers change when they are put into other texts."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, Intervention, intervene
 from explain.checks.base.phrases import Phrase, delete, insert
 from explain.checks.base.section_part import Part
+from explain.checks.shortcuts.decisive_words import decides, lower_end, stands_apart
 from explain.checks.shortcuts.metrics import INSERTION
 from explain.checks.shortcuts.search import (
     Candidate,
@@ -18,12 +19,9 @@ from explain.checks.shortcuts.search import (
     increase_p_value,
 )
 from explain.checks.shortcuts.spurious_findings import (
-    decides,
     decisive_finding,
     figures_of,
-    lower_end,
     marker_finding,
-    same_label_words,
     surface_of,
     table_of,
 )
@@ -44,13 +42,19 @@ LEAST_OF_A_LABEL = 5
 """Phrases of a label that are screened however many labels there are, so that each has words to
 be compared with."""
 
-SCREENED = 12
-"""Texts in which a phrase is screened: a shortcut flips nearly all of them, so they are enough to
-rank it among the strongest."""
+GLANCED = 3
+"""Texts in which each candidate is tried first, so that rare words have their turn too."""
 
-MOST_SIMILAR = 1
-"""Other words of the label that may change as many answers, within their intervals. Content comes
-in many words that do about the same; a shortcut stands alone, or has one variant."""
+SCREENED = 12
+"""Texts in which a phrase is screened: a shortcut flips most of them, so they are enough to rank
+it among the strongest."""
+
+PART_SCREENED = 1 / 4
+"""Share of the candidates that are screened in all of those texts: the strongest of the first."""
+
+LEAST_TESTED = 4
+"""Phrases of each label that are tested however strong those of others are: whether some stand
+apart shows only beside the next of their label."""
 
 MARKED_SHARE = 0.02
 """Share of all texts that must end, or begin, with a source marker: a habit of the source, and no
@@ -73,32 +77,32 @@ def find_spurious_words(search: ShortcutSearch, most_screened: int, most_confirm
     all_tested = _confirm(search, strongest, screened)
     findings = []
     for tested_candidate in all_tested:
-        if tested_candidate.candidate.p_value <= LEVEL and tested_candidate.p_value <= LEVEL:
-            if (
-                decides(tested_candidate)
-                and len(_similar_words(tested_candidate, all_tested)) <= MOST_SIMILAR
-            ):
+        if tested_candidate.p_value <= LEVEL:
+            if decides(tested_candidate) and stands_apart(tested_candidate, all_tested):
                 findings.append(decisive_finding(search, tested_candidate, all_tested))
             elif (
-                _is_marker(search, tested_candidate.candidate)
+                tested_candidate.candidate.p_value <= LEVEL
+                and _is_marker(search, tested_candidate.candidate)
                 and lower_end(tested_candidate.changed_any) > MARKER_FLIPS
             ):
                 findings.append(marker_finding(search, tested_candidate))
-    findings.sort(key=lambda finding: (finding.severity, -lower_end(finding.measure)))
+    findings.sort(key=lambda finding: (finding.severity, -(finding.size or 0)))
     result = Sentence("{n} {n:word or phrase is a shortcut|words or phrases are shortcuts}.",
                       n=len(findings))  # fmt: skip
     method = Sentence(
         "We tested {pairs} {pairs:pair|pairs} of a word and a label; {candidates} "
         "{candidates:phrase predicts|phrases predict} a label. We inserted each of these into "
-        "{screened} texts, and the {strongest} strongest into {texts} more.",
+        "{glanced} texts, the strongest of them into {screened}, and the {strongest} strongest "
+        "into {texts} more.",
         pairs=n_pairs,
         candidates=len(candidates),
+        glanced=GLANCED,
         screened=SCREENED,
         strongest=len(all_tested),
         texts=search.texts,
     )
     return Part(
-        [tested_candidate.changed_confident for tested_candidate in all_tested],
+        [tested_candidate.changed_any for tested_candidate in all_tested],
         [table_of(search, all_tested)],
         findings,
         figures_of(all_tested),
@@ -166,24 +170,52 @@ def _repeats(search: ShortcutSearch, word: int, phrase: Phrase, label: int, othe
 def _screen(
     search: ShortcutSearch, candidates: Sequence[Candidate], most: int
 ) -> tuple[dict[int, set[int]], list[Candidate]]:
-    """Return the texts that each candidate was screened in, and the strongest candidates."""
-    rows = {
-        i: search.draw(_first_half(search.other_texts(c.label, c.phrase.texts)), SCREENED)
-        for i, c in enumerate(candidates)
-    }
-    edits = {str(i): _insertions(search, candidates[i].phrase, rows[i]) for i in rows}
+    """Return the texts that each candidate was screened in, and the strongest candidates.
+
+    All are tried in a few texts, and the strongest of them in more.
+    """
+    rows = [search.draw(search.other_texts(c.label, c.phrase.texts), SCREENED) for c in candidates]
+    numbers = list(range(len(candidates)))
+    first = _strengths(search, candidates, {i: rows[i][:GLANCED] for i in numbers})
+    numbers = _strongest(candidates, first, max(most, int(PART_SCREENED * len(candidates))))
+    whole = _strengths(search, candidates, {i: rows[i] for i in numbers})
+    chosen = _strongest(candidates, whole, most)
+    return {k: set(rows[i]) for k, i in enumerate(chosen)}, [candidates[i] for i in chosen]
+
+
+def _strengths(
+    search: ShortcutSearch, candidates: Sequence[Candidate], rows: Mapping[int, Sequence[int]]
+) -> dict[int, tuple[bool, float, float]]:
+    """Return what ranks each candidate: a source marker, answers changed, change of p."""
+    edits = {str(i): _insertions(search, candidates[i].phrase, texts) for i, texts in rows.items()}
     edited = intervene(search.context, edits)
-    strength = {}
-    for i, candidate in enumerate(candidates):
-        changes = edited[str(i)].changes(candidate.label)
-        changed = search.predicted_after(edited[str(i)], candidate.label)
-        strength[i] = (
-            _is_marker(search, candidate),
+    strengths = {}
+    for i in rows:
+        label = candidates[i].label
+        changes = edited[str(i)].changes(label)
+        changed = search.predicted_after(edited[str(i)], label)
+        strengths[i] = (
+            _is_marker(search, candidates[i]),
             float(changed.mean()) if changed.size else 0.0,
             float(changes.mean()) if changes.size else 0.0,
         )
-    order = sorted(strength, key=lambda i: strength[i], reverse=True)[:most]
-    return {i: set(rows[k]) for i, k in enumerate(order)}, [candidates[k] for k in order]
+    return strengths
+
+
+def _strongest(
+    candidates: Sequence[Candidate], strengths: Mapping[int, tuple[bool, float, float]], most: int
+) -> list[int]:
+    """Return the strongest candidates, of no label so many that others have none."""
+    order = sorted(strengths, key=lambda i: strengths[i], reverse=True)
+    n_labels = len({candidates[i].label for i in order})
+    cap = max(LEAST_TESTED, -(-most // max(1, n_labels)))
+    own = Counter[int]()
+    chosen: list[int] = []
+    for i in order:
+        if own[candidates[i].label] < cap and len(chosen) < most:
+            own[candidates[i].label] += 1
+            chosen.append(i)
+    return chosen
 
 
 def _first_half(rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -210,12 +242,19 @@ def _confirm(
     """Return what inserting and deleting each candidate does, in texts of no screening."""
     edits: dict[str, Sequence[Edit]] = {}
     for i, candidate in enumerate(candidates):
-        rows = search.other_texts(candidate.label, candidate.phrase.texts)
-        confident_rows = [row for row in _first_half(rows).tolist() if row not in screened[i]]
-        confident = np.array(confident_rows, int)
-        for name, texts in (("confident", confident), ("any", rows)):
-            drawn_rows = search.draw(texts, search.texts)
-            edits[f"{name} {i}"] = _insertions(search, candidate.phrase, drawn_rows)
+        every = search.other_texts(candidate.label, candidate.phrase.texts)
+        is_new = ~np.isin(every, list(screened[i]))
+        confident = _first_half(every)
+        confident = confident[is_new[: len(confident)]]
+        drawn = search.draw(every[is_new], search.texts)
+        sure_drawn = [row for row in drawn if row in set(confident.tolist())]
+        added = search.draw(np.setdiff1d(confident, drawn), search.texts - len(sure_drawn))
+        inserted = dict(
+            zip([*drawn, *added], _insertions(search, candidate.phrase, [*drawn, *added]),
+                strict=True)
+        )  # fmt: skip
+        edits[f"any {i}"] = [inserted[row] for row in drawn]
+        edits[f"confident {i}"] = [inserted[row] for row in (*sure_drawn, *added)]
         edits[f"deleted {i}"] = _deletions(search, candidate)
     edited = intervene(search.context, edits)
     p_values = benjamini_hochberg(
@@ -242,17 +281,6 @@ def _share_changed(
     label = search.context.model.labels[candidate.label]
     name = INSERTION.name(label=label, words=surface_of(candidate.phrase))
     return proportion(name, int(hits.sum()), len(hits), slice_)
-
-
-def _similar_words(
-    tested_candidate: TestedCandidate, all_tested: Sequence[TestedCandidate]
-) -> list[TestedCandidate]:
-    """Return the other phrases of the label that may change as many answers."""
-    return [
-        other
-        for other in same_label_words(tested_candidate, all_tested)
-        if (other.changed_confident.upper or 0) >= lower_end(tested_candidate.changed_confident)
-    ]
 
 
 def _is_marker(search: ShortcutSearch, candidate: Candidate) -> bool:
