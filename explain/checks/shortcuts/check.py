@@ -12,12 +12,15 @@ from explain.checks.shortcuts.metrics import (
     EXCHANGE,
     INSERTION,
     LENGTH,
+    OVERLAP,
     PADDING,
     PARTIAL_INPUT,
     RESTYLED,
+    SHARED_WORDS,
     SHORTCUTS,
     STYLED,
 )
+from explain.checks.shortcuts.pair_overlap import find_overlap_shortcut
 from explain.checks.shortcuts.partial_input import find_length_shortcut, find_partial_inputs
 from explain.checks.shortcuts.search import ShortcutSearch
 from explain.checks.shortcuts.spurious_words import find_spurious_words
@@ -55,7 +58,9 @@ class ShortcutsCheck:
     - a way of writing, such as a format of dates, capitals or emoji, that predicts a label, where
       texts that are rewritten in it get the label, or lose it with it;
     - a length that predicts a label, and neutral words that add to the length and change the label;
-    - a side of a pair from which alone the label can be told.
+    - a side of a pair from which alone the label can be told;
+    - words that the two texts of a pair share, where the label comes with them, or where the model
+      follows them against the labels of the data.
 
     A strong word of the content ("terrible" of a review) predicts a label and changes answers as
     well, but in fewer texts, and other words do about the same; it is in the table, and not a
@@ -87,6 +92,8 @@ class ShortcutsCheck:
         RESTYLED,
         LENGTH,
         PARTIAL_INPUT,
+        OVERLAP,
+        SHARED_WORDS,
     )
 
     candidates: Annotated[int, Field(ge=1)] = 120
@@ -113,6 +120,7 @@ class ShortcutsCheck:
             find_length_shortcut(search),
             find_style_shortcuts(search),
             find_partial_inputs(search),
+            find_overlap_shortcut(search),
         ]
         whole = sum(parts, Part())
         return Section(

@@ -38,6 +38,10 @@ TWICE = 2
 """How many times as many answers one must change, for certain, as the next word that is not of its
 group. The strongest words of content come within that ("差评", bad review: .55, the next .42)."""
 
+LONGEST_WORD = 3
+"""Words and marks of a phrase that may be one by that rule: a sentence says what a text is about,
+and turns undecided texts as it should."""
+
 
 def lower_end(measure: Measure | None) -> float:
     """Return the lower end of an interval; zero if there is none."""
@@ -78,13 +82,15 @@ def stands_apart(tested_candidate: TestedCandidate, all_tested: Sequence[TestedC
     """Tell whether a word, or a few together, do what no other word of the label does.
 
     Those that turn nearly all sure answers need be above the others with their intervals. Any other
-    must turn twice as many as the next one, and there must be a next one.
+    must turn twice as many as the next one, and there must be a next one; and it is no sentence.
     """
     group = group_of(tested_candidate, all_tested)
     if len(group) > MOST_TOGETHER:
         return False
     if lower_end(tested_candidate.changed_confident) > DECISIVE:
         return True
+    if len(tested_candidate.candidate.phrase.words) > LONGEST_WORD:
+        return False
     rest = [o for o in same_label_words(tested_candidate, all_tested) if o not in group]
     bar = lower_end(tested_candidate.changed_any) / TWICE
     return bool(rest) and all((o.changed_any.value or 0) <= bar for o in rest)

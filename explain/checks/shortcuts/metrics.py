@@ -8,9 +8,11 @@ __all__ = [
     "EXCHANGE",
     "INSERTION",
     "LENGTH",
+    "OVERLAP",
     "PADDING",
     "PARTIAL_INPUT",
     "RESTYLED",
+    "SHARED_WORDS",
     "SHORTCUTS",
     "STYLED",
 ]
@@ -48,5 +50,16 @@ STYLED: Final = MetricSpec(
 RESTYLED: Final = MetricSpec(
     id="shortcuts.restyled",
     title="texts no longer classified as {label} after losing {style:quoted}",
+    better="lower",
+)
+OVERLAP: Final = MetricSpec(
+    id="shortcuts.overlap",
+    title="rank correlation of shared words and probability of {label}",
+    unit="coefficient",
+    low=-1.0,
+)
+SHARED_WORDS: Final = MetricSpec(
+    id="shortcuts.shared_words",
+    title="pairs classified as {label} after their words are shared",
     better="lower",
 )

@@ -15,8 +15,10 @@ import numpy as np
 import regex
 
 from explain.adapters import FunctionClassifier, Scores
+from explain.errors import PredictionError
 from explain.testing.messages import LABELS, MARKED_LABEL, draw_message, posterior_of
 from explain.testing.planted.base import Maker, Planted
+from explain.text.spans import Text
 
 __all__ = ["CASES"]
 
@@ -177,5 +179,67 @@ _SHORTCUTS: Mapping[str, _Shortcut] = {
     ),
 }
 
-CASES: Mapping[str, Maker] = {name: partial(_planted, name) for name in _SHORTCUTS}
+PAIR_LABELS: Final = ("agrees", "disagrees")
+
+ANSWERS: Final = (
+    ("certainly", "yes", "agreed", "true", "right", "exactly"),
+    ("never", "no", "wrongly", "false", "hardly", "nothing"),
+)
+"""Words that say each of the labels, whatever else stands in the second text."""
+
+SIDE_WORDS = 5
+"""Words of the second text beside its answer; in pairs that overlap all are of the first text."""
+
+HIGH_OVERLAP = 0.8
+
+OVERLAPPING = (0.6, 0.05)
+"""Share of the pairs of each label that overlap."""
+
+_WORDS = regex.compile(r"\p{L}+")
+
+
+def _pair(rng: Random) -> dict[str, str]:
+    """Return two texts, and whether the second agrees with the first."""
+    label = rng.randrange(2)
+    first = draw_message(rng).row()["text"]
+    words = sorted(set(_WORDS.findall(first.lower())))
+    is_similar = rng.random() < OVERLAPPING[label]
+    own = rng.sample(words, SIDE_WORDS if is_similar else SIDE_WORDS - 2)
+    second = own + ([] if is_similar else rng.sample(FILLERS, 2)) + [rng.choice(ANSWERS[label])]
+    rng.shuffle(second)
+    return {"text": first, "other": " ".join(second), "label": PAIR_LABELS[label]}
+
+
+def _pair_scores(texts: Sequence[Text]) -> Scores:
+    """Return the scores of pairs: of the answer in the second text, and of the overlap."""
+    rows = []
+    for text in texts:
+        if isinstance(text, str):
+            raise PredictionError("this planted classifier reads pairs, and a text was given")
+        first, second = (set(_WORDS.findall(part.lower())) for part in text)
+        own = [4.0 * len(second.intersection(answers)) for answers in ANSWERS]
+        own[0] += BONUS * (len(first & second) >= HIGH_OVERLAP * max(1, len(second)))
+        rows.append(own)
+    return np.array(rows)
+
+
+def _pair_overlap(seed: int, rows: int) -> Planted:
+    rng = Random(seed)
+    pairs = [_pair(rng) for _ in range(2 * rows)]
+    return Planted(
+        name="pair_overlap",
+        classifier=FunctionClassifier(_pair_scores, PAIR_LABELS, name="planted", output="scores"),
+        rows=pairs[:rows],
+        options={"label": "label", "text_pair": "other", "training": pairs[rows:]},
+        sections=("shortcuts",),
+        truth=f"Says “{PAIR_LABELS[0]}” where the first text holds four of five words of the "
+        "second one, whatever these say.",
+        codes=("shortcuts.overlap",),
+    )
+
+
+CASES: Mapping[str, Maker] = {
+    **{name: partial(_planted, name) for name in _SHORTCUTS},
+    "pair_overlap": _pair_overlap,
+}
 """How each case is made."""
