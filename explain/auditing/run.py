@@ -259,10 +259,7 @@ def _measure(
     evaluations = engine.evaluations + assessed.evaluations
     run_log.note("counts", evaluations=evaluations, calls=engine.calls)
     lost = unanswered_rows(context)
-    measured = with_causes(
-        (*lost, *sections, assessed.section, *explained.unable, *again),
-        [row.id for row in dataset.rows],
-    )
+    measured = (*lost, *with_causes(sections, context), assessed.section, *explained.unable, *again)
     return _Evidence(measured, assessed.trust, selection, instances, skipped)
 
 
