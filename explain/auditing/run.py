@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 from pydantic import JsonValue
+from pydantic_core import to_jsonable_python
 
 from explain.adapters import Describable, PerTextClassifier, TextClassifier, load, wrap
 from explain.adapters.base import description_of
 from explain.adapters.decision_rule import DecisionRule, thresholds_of
 from explain.attribution import AttributionSettings, TargetSpec
+from explain.auditing.causes import with_causes
 from explain.auditing.criteria import FrozenCriteria, judge
 from explain.auditing.explained import (
     assessed_or_not,
@@ -257,7 +259,10 @@ def _measure(
     evaluations = engine.evaluations + assessed.evaluations
     run_log.note("counts", evaluations=evaluations, calls=engine.calls)
     lost = unanswered_rows(context)
-    measured = (*lost, *sections, assessed.section, *explained.unable, *again)
+    measured = with_causes(
+        (*lost, *sections, assessed.section, *explained.unable, *again),
+        [row.id for row in dataset.rows],
+    )
     return _Evidence(measured, assessed.trust, selection, instances, skipped)
 
 
@@ -291,11 +296,12 @@ def _arguments(to_do: ResolvedPlan) -> dict[str, JsonValue]:
     }  # fmt: skip
     return {
         **{name: value for name, value in plan if name not in left_out},
+        "group": list(plan.group),
         "slices": list(plan.slices),
         "training": name_of_table(plan.training),
         "model_options": recorded_options(plan.model_options),
         "methods": {explainer.name: asdict(explainer) for explainer in to_do.methods},
-        "checks": {check.id: asdict(check) for check in to_do.checks},
+        "checks": {check.id: to_jsonable_python(asdict(check)) for check in to_do.checks},
     }
 
 

@@ -47,6 +47,8 @@ from explain.record.measures import (
     MetricSpec,
     ReliabilityBin,
     ReliabilityFigure,
+    RiskCoverageFigure,
+    RiskPoint,
     Table,
 )
 from explain.record.provenance import (
@@ -119,6 +121,8 @@ __all__ = [
     "ReliabilityBin",
     "ReliabilityFigure",
     "Repeats",
+    "RiskCoverageFigure",
+    "RiskPoint",
     "Scale",
     "Section",
     "SelectionPlan",
