@@ -53,7 +53,7 @@ def group_noise(context: AuditContext, rows: NDArray[np.int64], noise: LabelNois
         [context.instances[row].columns.get(context.group) or "" for row in rows.tolist()]
     )
     names, counts = np.unique(cells[cells != ""], return_counts=True)
-    named = [names[i] for i in np.argsort(-counts, kind="stable")[:MOST_GROUPS]]
+    named = [str(names[i]) for i in np.argsort(-counts, kind="stable")[:MOST_GROUPS]]
     members = [(name, cells == name) for name in named]
     large = [
         (name, own)
@@ -124,9 +124,7 @@ def _table(groups: Sequence[_Group]) -> Table:
 
 def _findings(groups: Sequence[_Group], noise: LabelNoise) -> list[Finding]:
     return [
-        _finding(group)
-        for group in groups
-        if group.is_large and not noise.is_refuted(group.members)
+        _finding(group) for group in groups if group.is_large and noise.is_confirmed(group.members)
     ]
 
 
