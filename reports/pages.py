@@ -27,6 +27,7 @@ from reports.provenance import (
     provenance_tables,
     settings_of,
 )
+from reports.row_index import row_index
 from reports.tables import (
     EMPTY,
     CellView,
@@ -75,6 +76,7 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry], form: PrintedForm) 
     columns, cited_by = _text_columns(record), citations(record)
     totals = summary.counts(record)
     findings, places = finding_views(record, links), ranks(record)
+    views = [instance_view(i, columns, cited_by.get(i.id, ())) for i in explained]
     return render(
         "audit.html",
         form=form,
@@ -102,9 +104,9 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry], form: PrintedForm) 
         sections=[_section(s, links, places) for s in record.sections if s.skipped is None],
         strata=_strata(record),
         requested=count(record.plan.requested),
-        explained=[instance_view(i, columns, cited_by.get(i.id, ())) for i in explained],
+        explained=views,
+        rows=row_index(record, list(zip(explained, views, strict=True))),
         cited=[instance_view(i, columns, cited_by.get(i.id, ())) for i in cited],
-        outcomes=sorted({instance_view(instance).outcome for instance in explained}),
         limits=summary.limits(record),
         provenance=provenance_facts(record),
         tables=provenance_tables(record, run),
