@@ -10,8 +10,17 @@ from typing import Annotated, Any, Literal
 import typer
 
 from explain import __version__
-from explain.command import FAILED, StageLines, run, spare_output, with_debug
+from explain.command import (
+    FAILED,
+    StageLines,
+    exit_by_verdict,
+    run,
+    spare_output,
+    with_debug,
+)
 from explain.command_options import with_plan_options
+from explain.commands.judge import judge
+from explain.commands.render import Form, render
 from explain.errors import ConfigurationError, EndpointError, SpentError
 from explain.record import LogEntry, SystemIdentity
 from explain.record.own_reports import require_own_reports
@@ -25,6 +34,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.command()(render)
+app.command()(judge)
 
 MODEL_HELP = "Folder or file of a saved model, a hub id, or the address of an endpoint."
 UNIT_HELP = "Feature: word (the default), token, sentence, or auto (long texts)."
@@ -56,12 +68,6 @@ AllowPickle = Annotated[
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print the path of the report, and nothing else.")
-]
-Form = Annotated[
-    Literal["short", "full"],
-    typer.Option(
-        help="What a printer gets of the HTML: a summary with all findings, or all of it."
-    ),
 ]
 Count = typer.Option("--explain", min=0, help="How many predictions to explain.")
 
@@ -146,11 +152,12 @@ def audit(
     scored; a folder never answers to other criteria than those. --criteria-only does nothing else,
     and prints their sha256.
 
-    Exit codes: 0 done, and no gating criterion failed (an inconclusive one is said, and does not
-    fail); 1 a gating criterion failed, and nothing else; 2 usage or configuration, or a file that
-    cannot be read or written; 3 model or data cannot be used, or an endpoint ended before the audit
-    did; 4 what it may cost is spent (the report of what was measured is written); 70 an unexpected
-    error, whose traceback --debug shows; 128 + n stopped by signal n, such as 130 for Ctrl+C.
+    Exit codes: 0 done, and nothing fails it (an inconclusive criterion is said, and does not); 1 a
+    gating criterion failed, or a finding that --fail-on names stands, and nothing else; 2 usage or
+    configuration, or a file that cannot be read or written; 3 model or data cannot be used, or an
+    endpoint ended before the audit did; 4 what it may cost is spent (the report of what was
+    measured is written); 70 an unexpected error, whose traceback --debug shows; 128 + n stopped by
+    signal n, such as 130 for Ctrl+C.
     """
     if criteria_only:
         _freeze(out, config, plan_options)
@@ -242,27 +249,6 @@ def check_model(
         raise typer.Exit(FAILED)
 
 
-@app.command()
-@with_debug
-def render(
-    record: Annotated[Path, typer.Argument(help="The audit.json of an audit.")],
-    out: Annotated[
-        Path | None,
-        typer.Option(help="File to write, .html, .md or .json; by default HTML beside it."),
-    ] = None,
-    report: Form = "short",
-) -> None:
-    """Render the record of an audit again, in the format that the name of the file says."""
-    require_own_reports()
-    import reports
-    from explain.auditing.archive import read_log, read_record
-
-    target = out or record.with_suffix(".html")
-    page = reports.write_report(read_record(record), target, read_log(record.parent), report)
-    with spare_output():
-        print(page)
-
-
 def main() -> None:
     """Run the command; an error of the tool is one line and an exit code."""
     sys.exit(run(app))
@@ -329,8 +315,7 @@ def _audit(
     for entry in log:
         if entry.event == ENDPOINT_ENDED:
             raise (SpentError if entry.detail["spent"] else EndpointError)(entry.detail["reason"])
-    if any(criterion.gating and criterion.verdict == "fail" for criterion in record.criteria):
-        raise typer.Exit(FAILED)
+    exit_by_verdict(record)
 
 
 def _model_options(

@@ -23,6 +23,7 @@ from reports.numbers import bare, count
 from reports.provenance import (
     Facts,
     attribution_facts,
+    decision_rule,
     provenance_facts,
     provenance_tables,
     settings_of,
@@ -84,7 +85,7 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry], form: PrintedForm) 
         line=_line(record.identity),
         notice=record.identity.notice or "",
         alert=summary.alert(record),
-        identity=_identity(record.identity),
+        identity=(*_identity(record.identity), *decision_rule(record.provenance.model)),
         auditor=record.identity.auditor or "not signed yet",
         day=summary.day(record),
         record_hash=summary.record_hash(record),
