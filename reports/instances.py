@@ -22,7 +22,7 @@ from reports.tables import EMPTY, CellView, TableView, anchor, table
 from reports.text import shorten, visible
 from reports.values import FeatureRow, digits_for, feature_name, feature_rows
 
-__all__ = ["InstanceView", "attribution_view", "instance_view", "row_name"]
+__all__ = ["InstanceView", "attribution_view", "instance_view", "row_name", "target_probability"]
 
 LONG = 1500
 """Characters from which a text fills more than half of a screen."""
@@ -151,7 +151,7 @@ def attribution_view(attribution: Attribution) -> InstanceView:
         id="",
         anchor="",
         row="",
-        predicted=(LabelView(attribution.target.label, _target_probability(attribution)),),
+        predicted=(LabelView(attribution.target.label, target_probability(attribution)),),
         nearest=None,
         labels=None,
         outcome="no label",
@@ -214,7 +214,7 @@ def _target(
     shared = [w for w in said[0] if all(w in others for others in said)] if len(said) > 1 else []
     return TargetView(
         label=first.target.label if first else "",
-        probability=_target_probability(first) if first else "",
+        probability=target_probability(first) if first else "",
         paragraphs=_paragraphs(parts, first, unread, columns if named else PART_LABELS),
         speech=_speech(first) if first else "",
         doubt_note=doubt_of(first) if first else "",
@@ -321,7 +321,8 @@ def _speech(attribution: Attribution) -> str:
     return " ".join(said)
 
 
-def _target_probability(attribution: Attribution) -> str:
+def target_probability(attribution: Attribution) -> str:
+    """Return the probability of what is explained; nothing for the value of a regression."""
     if attribution.target.scale == "value":
         return ""
     return probability(_sigmoid(attribution.full_value))

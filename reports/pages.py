@@ -1,7 +1,7 @@
 """The two pages: a whole audit, and one attribution."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from explain.record import (
     Attribution,
@@ -18,6 +18,7 @@ from reports import PrintedForm, summary
 from reports.environment import render
 from reports.figures import FigureView, figure_view
 from reports.findings import citations, finding_views, ranks
+from reports.glossary import ENTRIES, Linked, TermLinks
 from reports.instances import attribution_view, instance_view, row_name
 from reports.numbers import bare, count
 from reports.provenance import (
@@ -29,6 +30,7 @@ from reports.provenance import (
     settings_of,
 )
 from reports.row_index import row_index
+from reports.section_notes import EVERY_FINDING, NOTES
 from reports.tables import (
     EMPTY,
     CellView,
@@ -49,7 +51,9 @@ class SectionView:
 
     id: str
     title: str
-    summary: str
+    summary: Linked
+    notes: tuple[str, ...]
+    """What was done, and what counts as a finding."""
     findings: tuple[tuple[int, Severity], ...]
     """Place and severity of each of its findings."""
     measures: TableView | None
@@ -112,6 +116,7 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry], form: PrintedForm) 
         provenance=provenance_facts(record),
         tables=provenance_tables(record, run),
         navigation=_navigation(record, totals),
+        glossary=ENTRIES,
     )
 
 
@@ -135,6 +140,7 @@ def attribution_page(attribution: Attribution) -> str:
         parameters=settings_of("Parameters", attribution.parameters),
         diagnostics=settings_of("What the method says of itself", attribution.diagnostics.facts),
         record_hash=summary.record_hash(attribution),
+        glossary=ENTRIES,
     )
 
 
@@ -225,14 +231,29 @@ def _navigation(record: AuditRecord, totals: summary.Counts) -> Iterator[Navigat
 
 
 def _section(section: Section, links: Links, places: Mapping[Finding, int]) -> SectionView:
+    linked, notes = TermLinks(), NOTES.get(section.id, ())
     return SectionView(
         id=section.id,
         title=section.title,
-        summary=section.summary,
+        summary=linked(section.summary),
+        notes=(*notes, EVERY_FINDING) if notes else (),
         findings=tuple((places[finding], finding.severity) for finding in section.findings),
-        measures=_measures(section.title, section.measures),
+        measures=_with_terms(_measures(section.title, section.measures), linked),
         figures=tuple(figure_view(figure) for figure in section.figures),
         tables=tuple(record_table(each, links) for each in section.tables),
+    )
+
+
+def _with_terms(measures: TableView | None, linked: TermLinks) -> TableView | None:
+    """Return a table whose rows lead to the glossary where they use a term first."""
+    if measures is None:
+        return None
+    return replace(
+        measures,
+        rows=tuple(
+            (replace(name, href=max(href for _, href in linked(name.text) or (("", ""),))), *cells)
+            for name, *cells in measures.rows
+        ),
     )
 
 

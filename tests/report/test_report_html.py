@@ -27,6 +27,7 @@ from explain.record import (
 from explain.text.spans import Span
 from reports.environment import templates_folder
 from reports.figures import IntervalsDrawing, figure_view
+from reports.glossary import ENTRIES, TermLinks
 from reports.highlight import pieces
 from tests.helpers.pages import Page, paragraphs
 from tests.helpers.records import (
@@ -564,6 +565,32 @@ def test_a_feature_of_a_pair_is_named_once_with_the_text_that_it_stands_in() -> 
         assert not [head for head in heads if head.count("(") > 1]
 
 
+# ── Terms and rules ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_first_use_of_a_term_in_a_section_leads_to_its_meaning() -> None:
+    html = reports.render_html(audit_record())
+    section = html[html.index('<section id="performance"') :].partition("</section>")[0]
+    assert section.count('href="#term-accuracy"') == 1
+    assert section.count('href="#term-matthews"') == 1
+    assert '<dt id="term-matthews">Matthews correlation</dt>' in html
+
+
+@given(st.text(st.sampled_from("recall SHAP,.\u0130ß-"), max_size=60), st.integers(1, 3))
+def test_linking_terms_changes_no_text_and_links_each_once(text: str, times: int) -> None:
+    linked = TermLinks()
+    stretches = [linked(text) for _ in range(times)]
+    assert all("".join(part for part, _ in each) == text for each in stretches)
+    hrefs = [href for each in stretches for _, href in each if href]
+    assert len(set(hrefs)) == len(hrefs)
+    assert set(hrefs) <= {f"#{entry.anchor}" for entry in ENTRIES}
+
+
+def test_every_section_says_what_counts_as_a_finding() -> None:
+    page = Page(reports.render_html(audit_record()))
+    assert page.texts("summary").count("What was done, and what counts as a finding") == 3
+
+
 # ── Files ─────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -625,13 +652,6 @@ def test_a_page_that_fails_leaves_the_old_one_and_nothing_else(
         reports.write_html(audit_record(), path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_notebook_frame_holds_the_page_and_runs_no_script() -> None:
-    (frame,) = Page(reports.notebook_html(hostile_record())).elements
-    assert frame[0] == "iframe"
-    assert frame[1]["sandbox"] == ""
-    assert frame[1]["srcdoc"] == reports.render_html(hostile_record())
 
 
 def test_importing_reports_loads_neither_jinja2_nor_anything_that_computes() -> None:
