@@ -21,6 +21,7 @@ from reports.findings import citations, finding_views, ranks
 from reports.glossary import ENTRIES, Linked, TermLinks
 from reports.instances import attribution_view, instance_view, row_name
 from reports.numbers import bare, count
+from reports.packed_rows import packed_chunks, text_nodes, written_out
 from reports.provenance import (
     Facts,
     attribution_facts,
@@ -81,7 +82,8 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry], form: PrintedForm) 
     columns, cited_by = _text_columns(record), citations(record)
     totals = summary.counts(record)
     findings, places = finding_views(record, links), ranks(record)
-    views = [instance_view(i, columns, cited_by.get(i.id, ())) for i in explained]
+    whole = written_out(record, explained) if form == "short" else {i.id for i in explained}
+    in_chunks = [instance for instance in explained if instance.id not in whole]
     return render(
         "audit.html",
         form=form,
@@ -109,8 +111,12 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry], form: PrintedForm) 
         sections=[_section(s, links, places) for s in record.sections if s.skipped is None],
         strata=_strata(record),
         requested=count(record.plan.requested),
-        explained=views,
-        rows=row_index(record, list(zip(explained, views, strict=True))),
+        explained=[
+            instance_view(i, columns, cited_by.get(i.id, ())) for i in explained if i.id in whole
+        ],
+        rows=row_index(record, explained, cited_by, {i.id: text_nodes(i) for i in in_chunks}),
+        chunks=packed_chunks(in_chunks, columns),
+        n_packed=count(len(in_chunks)),
         cited=[instance_view(i, columns, cited_by.get(i.id, ())) for i in cited],
         limits=summary.limits(record),
         provenance=provenance_facts(record),

@@ -28,11 +28,12 @@
   const control = (name) => byId(`filter-${name}`);
   const names = () => [...Object.keys(SELECTS), "text", "sort"];
 
-  const browse = (rows) => {
+  const browse = async (rows) => {
     const place = byId("cards");
     let fitting = rows;
     let first = 0;
     let shown = [];
+    let turns = 0;
 
     const addOptions = () => {
       for (const [name, values] of Object.entries(SELECTS)) {
@@ -44,12 +45,19 @@
       }
     };
 
+    // Packed rows become cards, and their texts are read, only when they are asked for.
+    const source = packedRows();
+    const load = async (row) => (row.card ??= await source.cardOf(row));
+    const readText = async (row) =>
+      (row.text ??= (row.card ? row.card.textContent : await source.textOf(row)).toLowerCase());
+
     const fits = (row, asked, text) =>
       asked.every(([name, value]) => SELECTS[name](row).includes(value)) &&
-      (!text || row.card.textContent.toLowerCase().includes(text));
+      (!text || row.text.includes(text));
 
     // At most so many pieces of text at a time: more make a browser slow.
-    const show = (from) => {
+    const show = async (from) => {
+      const turn = (turns += 1);
       first = Math.max(0, Math.min(from, fitting.length - 1));
       shown = [];
       let nodes = 0;
@@ -58,7 +66,9 @@
         if (shown.length && nodes > MOST_NODES) break;
         shown.push(row);
       }
-      place.replaceChildren(...shown.map((row) => row.card));
+      const cards = await Promise.all(shown.map(load));
+      if (turn !== turns) return;
+      place.replaceChildren(...cards);
       const whole = shown.length === fitting.length;
       const range = whole ? "" : `, ${first + 1} to ${first + shown.length} on this page`;
       byId("filter-count").textContent = `${fitting.length} of ${rows.length} shown${range}`;
@@ -76,13 +86,14 @@
       return start;
     };
 
-    const apply = () => {
+    const apply = async () => {
       const asked = Object.keys(SELECTS)
         .map((name) => [name, control(name).value])
         .filter(([, value]) => value);
       const text = control("text").value.trim().toLowerCase();
+      if (text) await Promise.all(rows.map(readText));
       fitting = rows.filter((row) => fits(row, asked, text)).sort(ORDERS[control("sort").value]);
-      show(0);
+      await show(0);
     };
 
     const remember = () => {
@@ -93,13 +104,13 @@
     };
 
     // An address says what is filtered, or which row is meant; that row is shown in any case.
-    const follow = () => {
+    const follow = async () => {
       if (!place.isConnected) return;
       const hash = location.hash.slice(1);
       if (hash.startsWith("instances?")) {
         const said = new URLSearchParams(hash.slice("instances?".length));
         for (const name of names()) control(name).value = said.get(name) ?? "";
-        apply();
+        await apply();
         byId("instances").scrollIntoView();
         return;
       }
@@ -108,16 +119,17 @@
       if (!shown.includes(row)) {
         if (!fitting.includes(row)) {
           for (const name of names()) control(name).value = "";
-          apply();
+          await apply();
         }
-        if (!shown.includes(row)) show(fitting.indexOf(row));
+        if (!shown.includes(row)) await show(fitting.indexOf(row));
       }
       row.card.scrollIntoView();
       row.card.focus({ preventScroll: true });
     };
 
+    const byAnchor = new Map(rows.map((row) => [row.anchor, row]));
     for (const card of place.children) {
-      const row = rows.find(({ anchor }) => anchor === card.id);
+      const row = byAnchor.get(card.id);
       row.card = card;
       row.nodes = countTexts(card);
     }
@@ -131,10 +143,11 @@
     byId("page-after").addEventListener("click", () => show(first + shown.length));
     addEventListener("hashchange", follow);
     addEventListener("beforeprint", () => {
-      if (place.isConnected) place.replaceChildren(...rows.map((row) => row.card));
+      if (place.isConnected) place.replaceChildren(...rows.flatMap((row) => row.card ?? []));
     });
     addEventListener("afterprint", () => place.isConnected && show(first));
-    show(0);
-    follow();
-    return { cards: () => [...place.children], show: () => show(first) };
+    byId("packed-note")?.remove();
+    await show(0);
+    await follow();
+    return { cards: () => [...place.children], show: () => show(first), load };
   };

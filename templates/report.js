@@ -56,6 +56,7 @@
     } catch {}
   };
 
+{% include "packed.js" %}
 {% include "instances.js" %}
 {% include "review.js" %}
 
@@ -76,8 +77,13 @@
   };
 
   const start = async () => {
-    const data = await unpack(byId("rows"));
-    const browser = browse(data.rows);
+    const { columns, ...data } = await unpack(byId("rows"));
+    data.rows = (columns.text_sha256 ?? []).map((digest, place) => {
+      const row = Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values[place]]));
+      const id = row.id || digest.slice(0, 12);
+      return { ...row, place, id, anchor: row.anchor || `i-${id}` };
+    });
+    const browser = await browse(data.rows);
     const findings = () => [...document.querySelectorAll(".findings li")];
     const help = byId("keys");
     const resume = () => {
@@ -85,7 +91,7 @@
       browser.show();
       byId("open-review").focus();
     };
-    const openReview = review(data, resume);
+    const openReview = review(data, browser.load, resume);
     const pageKeys = {
       "/": () => byId("filter-text").focus(),
       "?": () => help.showModal(),

@@ -11,7 +11,7 @@
   // What can be said of a text without the answer, beside its label.
   const BLIND = ["ambiguous", "unsafe", "skip"];
 
-  const review = ({ report, labels, rows }, resume) => {
+  const review = ({ report, labels, rows }, load, resume) => {
     const panel = byId("review-panel").content.firstElementChild.cloneNode(true);
     const part = (name) => panel.querySelector(`[data-part="${name}"]`);
     const judged = {};
@@ -112,7 +112,8 @@
       keys.actions = { ...workKeys, ...Object.fromEntries(all.map(({ key, act }) => [key, act])) };
     };
 
-    const open = () => {
+    const open = async () => {
+      await load(row());
       label = line()?.label ?? null;
       revealed = !part("blinded").checked || Boolean(line());
       part("reason").value = line()?.reason ?? "";
@@ -150,7 +151,8 @@
 
     const boxes = (options) => make("p", { class: "boxes" }, options.map((each) => `☐ ${each}`).join("  "));
     const words = (names) => names.map((name) => VERDICTS[name][1]);
-    const printSheet = () => {
+    const printSheet = async () => {
+      await Promise.all(rows.map(load));
       const own = [...labels.map(({ shown }) => shown), ...words(BLIND)];
       const questions = rows.map((each) =>
         make("article", {}, make("h2", {}, each.name), ...plainTexts(each), boxes(own)),

@@ -132,7 +132,7 @@ def test_the_contents_show_where_one_is(recording_page: RecordingPage, tmp_path:
     here = page.locator("nav [aria-current]")
     assert here.inner_text() == "Summary"
     page.locator("#performance").evaluate("section => section.scrollIntoView()")
-    page.wait_for_function("document.querySelector('nav [aria-current]').hash === '#performance'")
+    page.locator("nav a[href='#performance'][aria-current]").wait_for()
     assert here.count() == 1
 
 
