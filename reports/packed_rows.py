@@ -38,11 +38,11 @@ UNREAD = "z"
 """What stands for a piece that the model cut off."""
 
 
-def written_out(record: AuditRecord, explained: Sequence[InstanceRecord]) -> frozenset[str]:
+def written_out(record: AuditRecord, instances: Sequence[InstanceRecord]) -> frozenset[str]:
     """Return the ids of the rows that are written out: all, or the first and what is linked to."""
-    totals = list(accumulate(sum(len(p.split()) for p in i.parts) for i in explained))
+    totals = list(accumulate(sum(len(p.split()) for p in i.parts) for i in instances))
     most = MOST_WORDS if totals and totals[-1] <= MOST_WORDS else FIRST_WORDS
-    first = {i.id for i, total in zip(explained, totals, strict=True) if total <= most}
+    first = {i.id for i, total in zip(instances, totals, strict=True) if total <= most}
     return frozenset(first | set(_linked(record)))
 
 
@@ -132,24 +132,24 @@ def _top_ranks(first: Attribution) -> list[str]:
     return [known[place] for place in ranked(first.values)[:TOP]]
 
 
-def _top_places(each: Attribution, first: Attribution) -> list[int | None]:
+def _top_places(other: Attribution, first: Attribution) -> list[int | None]:
     """Return where the largest features of the first method stand among those of another."""
-    places = {span: place for place, span in enumerate(each.spans)}
+    places = {span: place for place, span in enumerate(other.spans)}
     return [places.get(first.spans[place]) for place in ranked(first.values)[:TOP]]
 
 
-def _values(each: Attribution, first: Attribution) -> list[str]:
-    digits = digits_for(each.values)
-    places = _top_places(each, first)
-    return ["" if place is None else signed(each.values[place], digits) for place in places]
+def _values(other: Attribution, first: Attribution) -> list[str]:
+    digits = digits_for(other.values)
+    places = _top_places(other, first)
+    return ["" if place is None else signed(other.values[place], digits) for place in places]
 
 
-def _errors(each: Attribution, first: Attribution) -> list[str]:
-    errors = each.standard_errors
+def _errors(other: Attribution, first: Attribution) -> list[str]:
+    errors = other.standard_errors
     if errors is None:
         return []
-    digits = digits_for(each.values)
-    places = _top_places(each, first)
+    digits = digits_for(other.values)
+    places = _top_places(other, first)
     return [decimal(errors[p], digits) if p is not None and errors[p] else "" for p in places]
 
 

@@ -7,6 +7,7 @@ from explain.record import (
     Attribution,
     AuditRecord,
     Finding,
+    InstanceRecord,
     JudgedCriterion,
     LogEntry,
     Measure,
@@ -19,7 +20,7 @@ from reports.environment import render
 from reports.figures import FigureView, figure_view
 from reports.findings import citations, finding_views, ranks
 from reports.glossary import ENTRIES, Linked, TermLinks
-from reports.instances import attribution_view, instance_view, row_name
+from reports.instances import InstanceView, attribution_view, instance_view, row_name
 from reports.numbers import bare, count
 from reports.packed_rows import packed_chunks, text_nodes, written_out
 from reports.provenance import (
@@ -82,6 +83,10 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry], form: PrintedForm) 
     columns, cited_by = _text_columns(record), citations(record)
     totals = summary.counts(record)
     findings, places = finding_views(record, links), ranks(record)
+
+    def view(instance: InstanceRecord) -> InstanceView:
+        return instance_view(instance, columns, cited_by.get(instance.id, ()))
+
     whole = written_out(record, explained) if form == "short" else {i.id for i in explained}
     in_chunks = [instance for instance in explained if instance.id not in whole]
     return render(
@@ -92,9 +97,6 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry], form: PrintedForm) 
         notice=record.identity.notice or "",
         alert=summary.alert(record),
         identity=(*_identity(record.identity), *decision_rule(record.provenance.model)),
-        auditor=record.identity.auditor or "not signed yet",
-        day=summary.day(record),
-        record_hash=summary.record_hash(record),
         verdict=summary.verdict(record),
         found=summary.number_of_findings(record),
         counts=totals,
@@ -103,27 +105,42 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry], form: PrintedForm) 
         reasons=_reasons(record.criteria),
         findings=findings[: summary.FINDINGS_SHOWN],
         more_findings=findings[summary.FINDINGS_SHOWN :],
-        checks_run=[s.title for s in record.sections if s.skipped is None],
-        checks_skipped=[s.title for s in record.sections if s.skipped is not None],
+        **_checks(record),
         key_measures=_measures("Performance", summary.key_measures(record)),
         grades=summary.grades(record),
         why_grades=_why_grades(record),
         sections=[_section(s, links, places) for s in record.sections if s.skipped is None],
         strata=_strata(record),
         requested=count(record.plan.requested),
-        explained=[
-            instance_view(i, columns, cited_by.get(i.id, ())) for i in explained if i.id in whole
-        ],
+        explained=[view(instance) for instance in explained if instance.id in whole],
         rows=row_index(record, explained, cited_by, {i.id: text_nodes(i) for i in in_chunks}),
         chunks=packed_chunks(in_chunks, columns),
         n_packed=count(len(in_chunks)),
-        cited=[instance_view(i, columns, cited_by.get(i.id, ())) for i in cited],
+        cited=[view(instance) for instance in cited],
         limits=summary.limits(record),
-        provenance=provenance_facts(record),
-        tables=provenance_tables(record, run),
+        **_provenance(record, run),
         navigation=_navigation(record, totals),
         glossary=ENTRIES,
     )
+
+
+def _provenance(record: AuditRecord, run: Sequence[LogEntry]) -> Mapping[str, object]:
+    """Return who audited, when, what the signature refers to, and what was run."""
+    return {
+        "auditor": record.identity.auditor or "not signed yet",
+        "day": summary.day(record),
+        "record_hash": summary.record_hash(record),
+        "provenance": provenance_facts(record),
+        "tables": provenance_tables(record, run),
+    }
+
+
+def _checks(record: AuditRecord) -> Mapping[str, list[str]]:
+    """Return the titles of the checks that measured something, and of those that did not."""
+    return {
+        "checks_run": [s.title for s in record.sections if s.skipped is None],
+        "checks_skipped": [s.title for s in record.sections if s.skipped is not None],
+    }
 
 
 def _why_grades(record: AuditRecord) -> list[tuple[summary.GradeView, TableView | None]]:

@@ -27,7 +27,7 @@ CONFIDENCE_DIGITS = 4
 
 def row_index(
     record: AuditRecord,
-    explained: Sequence[InstanceRecord],
+    instances: Sequence[InstanceRecord],
     cited_by: Mapping[str, tuple[int, ...]],
     packed_nodes: Mapping[str, int],
 ) -> str:
@@ -37,7 +37,7 @@ def row_index(
     ----------
     record : AuditRecord
         The audit.
-    explained : sequence of InstanceRecord
+    instances : sequence of InstanceRecord
         Its explained rows.
     cited_by : mapping of str to tuple of int
         Places of the findings that cite a row, by its id.
@@ -46,7 +46,7 @@ def row_index(
     """
     model = record.provenance.model
     numbers = {id: number for number, id in enumerate(packed_nodes)}
-    slices = _slices(explained)
+    slices = _slices(instances)
     return packed(
         {
             "report": summary.record_hash(record),
@@ -62,7 +62,7 @@ def row_index(
                     "nodes": packed_nodes.get(instance.id, 0),
                     "slices": [s for s in slices if instance.columns.get(s[0]) == s[1]],
                 }
-                for instance in explained
+                for instance in instances
             ),
         }
     )
