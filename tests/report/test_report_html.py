@@ -565,6 +565,16 @@ def test_a_feature_of_a_pair_is_named_once_with_the_text_that_it_stands_in() -> 
         assert not [head for head in heads if head.count("(") > 1]
 
 
+@pytest.mark.parametrize(("last", "folded"), [(0, True), (1, False)])
+def test_a_table_whose_rows_all_say_the_same_is_folded(last: int, folded: bool) -> None:
+    rows = (("a", 0), ("b", 0), ("c", 0), ("d", last))
+    table = Table(title="Sentences by word", columns=("word", "flips"), rows=rows)
+    record = audit_record()
+    section = record.sections[0].model_copy(update={"tables": (table,)})
+    html = reports.render_html(record.model_copy(update={"sections": (section,)}))
+    assert ("Sentences by word: all rows say the same" in html) == folded
+
+
 # ── Terms and rules ───────────────────────────────────────────────────────────────────────────────
 
 
