@@ -26,6 +26,13 @@ NOTES: dict[str, tuple[str, ...]] = {
         "A gap is reported if its whole interval lies beyond 2 points on average, or beyond 5 "
         "points typically.",
     ),
+    "selective": (
+        "A threshold on confidence is chosen on one half of the labelled rows and certified on the "
+        "other half, for each share of errors that may be let through.",
+        "It is reported if confidence does not tell right answers from wrong ones, or if a slice "
+        "has more errors above the threshold than were certified, with its whole interval beyond 2 "
+        "points.",
+    ),
     "slices": (
         "The slices that were named are tested, and others are searched for on one half of the "
         "rows and tested on the other half.",

@@ -7,6 +7,7 @@ from explain.checks.base.check import LEVEL
 from explain.checks.calibration.check import LARGE_ERROR
 from explain.checks.calibration.check import LARGE_GAP as LARGE_CONFIDENCE_GAP
 from explain.checks.robustness.check import MOST_FLIPS, MOST_FLIPS_BY_FAULT
+from explain.checks.selective.slices import SMALLEST_EXCESS
 from explain.checks.slices.slice_tests import LARGE_GAP, SMALLEST_GAP
 from explain.record.wording import percent
 from reports.section_notes import EVERY_FINDING, NOTES
@@ -19,6 +20,7 @@ from reports.section_notes import EVERY_FINDING, NOTES
         ("slices", f"beyond {100 * LARGE_GAP:.0f} points it is major"),
         ("calibration", f"beyond {100 * LARGE_CONFIDENCE_GAP:.0f} points on average"),
         ("calibration", f"beyond {100 * LARGE_ERROR:.0f} points typically"),
+        ("selective", f"beyond {100 * SMALLEST_EXCESS:.0f} points"),
         ("robustness", f"more than {percent(MOST_FLIPS)} of the answers"),
         ("robustness", f"more than {percent(MOST_FLIPS_BY_FAULT)}"),
     ],

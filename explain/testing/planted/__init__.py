@@ -18,7 +18,13 @@ Each file of this folder holds the cases of one kind of table.
 from collections.abc import Mapping
 
 from explain.errors import ConfigurationError, nearest
-from explain.testing.planted import data_cases, fairness_cases, messages_cases, selective_cases, shortcut_cases
+from explain.testing.planted import (
+    data_cases,
+    fairness_cases,
+    messages_cases,
+    selective_cases,
+    shortcut_cases,
+)
 from explain.testing.planted.base import Maker, Planted
 
 __all__ = ["PLANTED", "Planted", "planted"]
