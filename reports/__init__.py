@@ -137,7 +137,7 @@ def _format_of(path: Path) -> str:
     return ending
 
 
-def _require_audit(record: object, alternative: str = "") -> None:
+def _require_audit(record: object, alternative: str = "") -> AuditRecord:
     from explain.errors import ConfigurationError
     from explain.record import AuditRecord
 
@@ -147,13 +147,32 @@ def _require_audit(record: object, alternative: str = "") -> None:
         raise ConfigurationError(
             f"a report is rendered of an AuditRecord{alternative}, not of {kind}{each}"
         )
+    return record
 
 
-def notebook_html(record: AuditRecord | Attribution) -> str:
-    """Return the page of `render_html` in a frame that can run no script, for a notebook."""
+def notebook_html(record: AuditRecord | Attribution | Sequence[Attribution]) -> str:
+    """Return HTML for a cell of a notebook, which can run no script.
+
+    One attribution is inline HTML that sanitizers keep, in the colours of the notebook; several are
+    one table, a row for each; an audit is the page of `render_html` in a frame.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is none of these.
+    """
+    from explain.record import Attribution
     from reports.environment import Verbatim, render
+    from reports.notebook import attribution_cell, attributions_table
 
-    return render("notebook.html", page=Verbatim(render_html(record)))
+    if isinstance(record, Attribution):
+        return attribution_cell(record)
+    if isinstance(record, list | tuple) and record:
+        attributions = [each for each in record if isinstance(each, Attribution)]
+        if len(attributions) == len(record):
+            return attributions_table(attributions)
+    audit = _require_audit(record, ", an Attribution or a list of them")
+    return render("notebook.html", page=Verbatim(render_html(audit)))
 
 
 def render_markdown(record: AuditRecord) -> str:

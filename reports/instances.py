@@ -23,7 +23,17 @@ from reports.tables import EMPTY, CellView, TableView, anchor, table
 from reports.text import shorten, visible
 from reports.values import FeatureRow, digits_for, feature_name, feature_rows
 
-__all__ = ["InstanceView", "attribution_view", "instance_view", "row_name"]
+__all__ = [
+    "PART_LABELS",
+    "InstanceView",
+    "attribution_view",
+    "given_labels",
+    "instance_view",
+    "outcome",
+    "predicted_labels",
+    "row_name",
+    "target_probability",
+]
 
 LONG = 1500
 """Characters from which a text fills more than half of a screen."""
@@ -124,20 +134,15 @@ def instance_view(
     record: InstanceRecord, columns: Sequence[str] = (), cited_by: tuple[int, ...] = ()
 ) -> InstanceView:
     """Return the view of one row of an audit, whose texts come from the named columns."""
-    best = LabelView(record.predicted, _number_of(record))
-    predicted: tuple[LabelView, ...] = (best,)
-    if record.predictions is not None:
-        predicted = tuple(
-            LabelView(p.label, probability(p.probability)) for p in record.predictions
-        )
+    predicted = predicted_labels(record)
     return InstanceView(
         id=record.id,
         anchor=anchor(record.id),
         row=row_name(record),
         predicted=predicted,
-        nearest=None if predicted else best,
-        labels=_given_labels(record),
-        outcome=_outcome(record),
+        nearest=None if predicted else _best_label(record),
+        labels=given_labels(record),
+        outcome=outcome(record),
         stratum=record.stratum or "",
         columns=tuple(
             (name, shorten(cell, LONGEST_CELL)) for name, cell in sorted(record.columns.items())
@@ -154,7 +159,7 @@ def attribution_view(attribution: Attribution) -> InstanceView:
         id="",
         anchor="",
         row="",
-        predicted=(LabelView(attribution.target.label, _target_probability(attribution)),),
+        predicted=(LabelView(attribution.target.label, target_probability(attribution)),),
         nearest=None,
         labels=None,
         outcome="no label",
@@ -177,14 +182,26 @@ def _number_of(record: InstanceRecord) -> str:
     return probability(record.probability)
 
 
-def _given_labels(record: InstanceRecord) -> tuple[str, ...] | None:
+def predicted_labels(record: InstanceRecord) -> tuple[LabelView, ...]:
+    """Return what the model says: one label, or, of a multi-label model, any number of them."""
+    if record.predictions is None:
+        return (_best_label(record),)
+    return tuple(LabelView(p.label, probability(p.probability)) for p in record.predictions)
+
+
+def _best_label(record: InstanceRecord) -> LabelView:
+    return LabelView(record.predicted, _number_of(record))
+
+
+def given_labels(record: InstanceRecord) -> tuple[str, ...] | None:
     """Return the given labels, or the given number of a regression in four digits."""
     if record.labels is None or record.probability is not None:
         return record.labels
     return tuple(plain(float(number)) for number in record.labels)
 
 
-def _outcome(record: InstanceRecord) -> str:
+def outcome(record: InstanceRecord) -> str:
+    """Return how the answer compares with the label: ``right``, ``wrong``, or why neither."""
     if record.right is None:
         return "no label" if record.labels is None else "not judged"
     return "right" if record.right else "wrong"
@@ -229,7 +246,7 @@ def _target(
     shared = [w for w in said[0] if all(w in others for others in said)] if len(said) > 1 else []
     return TargetView(
         label=first.target.label if first else "",
-        probability=_target_probability(first) if first else "",
+        probability=target_probability(first) if first else "",
         paragraphs=_paragraphs(parts, first, unread, columns if named else PART_LABELS),
         speech=_speech(first) if first else "",
         doubt_note=doubt_of(first) if first else "",
@@ -336,7 +353,8 @@ def _speech(attribution: Attribution) -> str:
     return " ".join(said)
 
 
-def _target_probability(attribution: Attribution) -> str:
+def target_probability(attribution: Attribution) -> str:
+    """Return the probability of what is explained; nothing for the value of a regression."""
     if attribution.target.scale == "value":
         return ""
     return probability(_sigmoid(attribution.full_value))

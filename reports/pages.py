@@ -1,12 +1,13 @@
 """The two pages: a whole audit, and one attribution."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from explain.record import (
     Attribution,
     AuditRecord,
     Finding,
+    InstanceRecord,
     JudgedCriterion,
     LogEntry,
     Measure,
@@ -18,8 +19,10 @@ from reports import PrintedForm, summary
 from reports.environment import render
 from reports.figures import FigureView, figure_view
 from reports.findings import citations, finding_views, ranks
-from reports.instances import attribution_view, instance_view, row_name
+from reports.glossary import ENTRIES, Linked, TermLinks
+from reports.instances import InstanceView, attribution_view, instance_view, row_name
 from reports.numbers import bare, count
+from reports.packed_rows import packed_chunks, text_nodes, written_out
 from reports.provenance import (
     Facts,
     attribution_facts,
@@ -28,6 +31,8 @@ from reports.provenance import (
     provenance_tables,
     settings_of,
 )
+from reports.row_index import row_index
+from reports.section_notes import EVERY_FINDING, NOTES
 from reports.tables import (
     EMPTY,
     CellView,
@@ -48,7 +53,9 @@ class SectionView:
 
     id: str
     title: str
-    summary: str
+    summary: Linked
+    notes: tuple[str, ...]
+    """What was done, and what counts as a finding."""
     findings: tuple[tuple[int, Severity], ...]
     """Place and severity of each of its findings."""
     measures: TableView | None
@@ -76,6 +83,12 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry], form: PrintedForm) 
     columns, cited_by = _text_columns(record), citations(record)
     totals = summary.counts(record)
     findings, places = finding_views(record, links), ranks(record)
+
+    def view(instance: InstanceRecord) -> InstanceView:
+        return instance_view(instance, columns, cited_by.get(instance.id, ()))
+
+    whole = written_out(record, explained) if form == "short" else {i.id for i in explained}
+    in_chunks = [instance for instance in explained if instance.id not in whole]
     return render(
         "audit.html",
         form=form,
@@ -84,9 +97,6 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry], form: PrintedForm) 
         notice=record.identity.notice or "",
         alert=summary.alert(record),
         identity=(*_identity(record.identity), *decision_rule(record.provenance.model)),
-        auditor=record.identity.auditor or "not signed yet",
-        day=summary.day(record),
-        record_hash=summary.record_hash(record),
         verdict=summary.verdict(record),
         found=summary.number_of_findings(record),
         counts=totals,
@@ -95,22 +105,42 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry], form: PrintedForm) 
         reasons=_reasons(record.criteria),
         findings=findings[: summary.FINDINGS_SHOWN],
         more_findings=findings[summary.FINDINGS_SHOWN :],
-        checks_run=[s.title for s in record.sections if s.skipped is None],
-        checks_skipped=[s.title for s in record.sections if s.skipped is not None],
+        **_checks(record),
         key_measures=_measures("Performance", summary.key_measures(record)),
         grades=summary.grades(record),
         why_grades=_why_grades(record),
         sections=[_section(s, links, places) for s in record.sections if s.skipped is None],
         strata=_strata(record),
         requested=count(record.plan.requested),
-        explained=[instance_view(i, columns, cited_by.get(i.id, ())) for i in explained],
-        cited=[instance_view(i, columns, cited_by.get(i.id, ())) for i in cited],
-        outcomes=sorted({instance_view(instance).outcome for instance in explained}),
+        explained=[view(instance) for instance in explained if instance.id in whole],
+        rows=row_index(record, explained, cited_by, {i.id: text_nodes(i) for i in in_chunks}),
+        chunks=packed_chunks(in_chunks, columns),
+        n_packed=count(len(in_chunks)),
+        cited=[view(instance) for instance in cited],
         limits=summary.limits(record),
-        provenance=provenance_facts(record),
-        tables=provenance_tables(record, run),
+        **_provenance(record, run),
         navigation=_navigation(record, totals),
+        glossary=ENTRIES,
     )
+
+
+def _provenance(record: AuditRecord, run: Sequence[LogEntry]) -> Mapping[str, object]:
+    """Return who audited, when, what the signature refers to, and what was run."""
+    return {
+        "auditor": record.identity.auditor or "not signed yet",
+        "day": summary.day(record),
+        "record_hash": summary.record_hash(record),
+        "provenance": provenance_facts(record),
+        "tables": provenance_tables(record, run),
+    }
+
+
+def _checks(record: AuditRecord) -> Mapping[str, list[str]]:
+    """Return the titles of the checks that measured something, and of those that did not."""
+    return {
+        "checks_run": [s.title for s in record.sections if s.skipped is None],
+        "checks_skipped": [s.title for s in record.sections if s.skipped is not None],
+    }
 
 
 def _why_grades(record: AuditRecord) -> list[tuple[summary.GradeView, TableView | None]]:
@@ -133,6 +163,7 @@ def attribution_page(attribution: Attribution) -> str:
         parameters=settings_of("Parameters", attribution.parameters),
         diagnostics=settings_of("What the method says of itself", attribution.diagnostics.facts),
         record_hash=summary.record_hash(attribution),
+        glossary=ENTRIES,
     )
 
 
@@ -223,14 +254,29 @@ def _navigation(record: AuditRecord, totals: summary.Counts) -> Iterator[Navigat
 
 
 def _section(section: Section, links: Links, places: Mapping[Finding, int]) -> SectionView:
+    linked, notes = TermLinks(), NOTES.get(section.id, ())
     return SectionView(
         id=section.id,
         title=section.title,
-        summary=section.summary,
+        summary=linked(section.summary),
+        notes=(*notes, EVERY_FINDING) if notes else (),
         findings=tuple((places[finding], finding.severity) for finding in section.findings),
-        measures=_measures(section.title, section.measures),
+        measures=_with_terms(_measures(section.title, section.measures), linked),
         figures=tuple(figure_view(figure) for figure in section.figures),
         tables=tuple(record_table(each, links) for each in section.tables),
+    )
+
+
+def _with_terms(measures: TableView | None, linked: TermLinks) -> TableView | None:
+    """Return a table whose rows lead to the glossary where they use a term first."""
+    if measures is None:
+        return None
+    return replace(
+        measures,
+        rows=tuple(
+            (replace(name, href=max(href for _, href in linked(name.text) or (("", ""),))), *cells)
+            for name, *cells in measures.rows
+        ),
     )
 
 

@@ -26,6 +26,9 @@ FOLDED_ABOVE = 25
 ROWS_SHOWN = 20
 """Rows that are shown of a longer one."""
 
+UNIFORM_FROM = 4
+"""Rows from which a table whose rows all say the same is folded: fewer take no room."""
+
 EMPTY = "–"
 """What stands in a cell that says nothing."""
 
@@ -56,6 +59,12 @@ class TableView:
     note: str = ""
     folded: tuple[tuple[CellView, ...], ...] = ()
     """The rows that follow, which are shown when a reader asks for them."""
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all of several rows say the same, so that the table tells nothing apart."""
+        rows = (*self.rows, *self.folded)
+        return len(rows) >= UNIFORM_FROM and len({row[1:] for row in rows}) == 1
 
 
 @dataclass(frozen=True, slots=True)

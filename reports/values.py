@@ -11,7 +11,7 @@ from reports.highlight import ranked
 from reports.numbers import count
 from reports.text import visible
 
-__all__ = ["FeatureRow", "digits_for", "feature_name", "feature_rows", "ranks"]
+__all__ = ["TOP", "FeatureRow", "digits_for", "feature_name", "feature_rows", "ranks"]
 
 TOP = 10
 """Features that are shown at once; the rest is in the table below them."""

@@ -1,45 +1,117 @@
 "use strict";
 {
-  // Filters the explained instances. Without a script all of them are shown and the controls hidden.
   const byId = (id) => document.getElementById(id);
-  const bar = byId("filter");
-  const cards = bar ? [...document.querySelectorAll("#instances article[data-stratum]:not([data-stratum=''])")] : [];
 
-  const fits = (card, outcome, stratum, text) =>
-    (!outcome || card.dataset.outcome === outcome) &&
-    (!stratum || card.dataset.stratum === stratum) &&
-    (!text || card.textContent.toLowerCase().includes(text));
-
-  const apply = () => {
-    const text = byId("filter-text").value.trim().toLowerCase();
-    let shown = 0;
-    for (const card of cards) {
-      const fit = fits(card, byId("filter-outcome").value, byId("filter-stratum").value, text);
-      card.hidden = !fit;
-      shown += fit ? 1 : 0;
-    }
-    byId("filter-count").textContent = `${shown} of ${cards.length} shown`;
+  // All that is written goes in as text; nothing of a record is read as markup.
+  const make = (tag, attributes = {}, ...children) => {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    element.append(...children);
+    return element;
   };
 
-  // A link to an instance leads there even if the filter hides it.
-  const reveal = () => {
-    const card = byId(location.hash.slice(1));
-    if (card && card.hidden) {
-      for (const id of ["filter-outcome", "filter-stratum", "filter-text"]) byId(id).value = "";
-      apply();
-      card.scrollIntoView();
+  const unpack = async (script) => {
+    const bytes = Uint8Array.from(atob(script.textContent), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return JSON.parse(await new Response(stream).text());
+  };
+
+  const countTexts = (element) => {
+    const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    let texts = 0;
+    while (walker.nextNode()) texts += walker.currentNode.data.trim() ? 1 : 0;
+    return texts;
+  };
+
+  // Keys of one letter act outside of fields, and can be turned off (WCAG 2.1.4).
+  const keys = { actions: {}, on: true };
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !(event.target instanceof Element)) return;
+    if (event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select")) {
+      if (event.key === "Escape") event.target.blur();
+      return;
+    }
+    const action = keys.on && !document.querySelector("dialog[open]") && keys.actions[event.key];
+    if (action) {
+      event.preventDefault();
+      action();
+    }
+  });
+
+  // Moves the focus to the next of some elements, or the one before.
+  const step = (elements, by) => {
+    const shown = elements.filter((element) => element.getClientRects().length);
+    const now = shown.findIndex((element) => element.contains(document.activeElement));
+    const next = shown[now < 0 ? (by > 0 ? 0 : shown.length - 1) : now + by];
+    if (next) {
+      next.focus({ preventScroll: true });
+      next.scrollIntoView({ block: "nearest" });
     }
   };
 
-  if (cards.length > 1) {
-    for (const stratum of new Set(cards.map((card) => card.dataset.stratum))) {
-      const option = document.createElement("option");
-      option.textContent = option.value = stratum;
-      byId("filter-stratum").append(option);
+  // A frame without an origin has no address of its own to change.
+  const setAddress = (hash) => {
+    try {
+      history.replaceState(null, "", hash);
+    } catch {}
+  };
+
+{% include "packed.js" %}
+{% include "instances.js" %}
+{% include "review.js" %}
+
+  // The contents show where one is: in the last section whose title is at the top, or above it.
+  const NEAR_TOP = 120;
+  const markPlace = () => {
+    const links = [...document.querySelectorAll("nav a")];
+    const passed = links.filter((link) => {
+      const section = byId(link.hash.slice(1));
+      return section && section.getBoundingClientRect().top < NEAR_TOP;
+    });
+    const atEnd = scrollY > 0 && innerHeight + scrollY >= document.body.scrollHeight - 2;
+    const here = atEnd ? links.at(-1) : passed.at(-1);
+    for (const link of links) {
+      if (link === here) link.setAttribute("aria-current", "location");
+      else link.removeAttribute("aria-current");
     }
-    bar.addEventListener("input", apply);
-    window.addEventListener("hashchange", reveal);
-    bar.hidden = false;
-    apply();
-  }
+  };
+
+  const start = async () => {
+    const { columns, ...data } = await unpack(byId("rows"));
+    data.rows = (columns.text_sha256 ?? []).map((digest, place) => {
+      const row = Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values[place]]));
+      const id = row.id || digest.slice(0, 12);
+      return { ...row, place, id, anchor: row.anchor || `i-${id}` };
+    });
+    const browser = await browse(data.rows);
+    const findings = () => [...document.querySelectorAll(".findings li")];
+    const help = byId("keys");
+    const resume = () => {
+      keys.actions = pageKeys;
+      browser.show();
+      byId("open-review").focus();
+    };
+    const openReview = review(data, browser.load, resume);
+    const pageKeys = {
+      "/": () => byId("filter-text").focus(),
+      "?": () => help.showModal(),
+      j: () => step(browser.cards(), 1),
+      k: () => step(browser.cards(), -1),
+      n: () => step(findings(), 1),
+      p: () => step(findings(), -1),
+      ...(data.rows.length ? { r: openReview } : {}),
+    };
+    keys.actions = pageKeys;
+    byId("keys-on").addEventListener("input", (event) => (keys.on = event.target.checked));
+    byId("keys-close").addEventListener("click", () => help.close());
+    byId("open-keys").addEventListener("click", () => help.showModal());
+    byId("open-review").addEventListener("click", openReview);
+    byId("tools").hidden = false;
+    byId("open-review").hidden = !data.rows.length;
+    addEventListener("scroll", markPlace, { passive: true });
+    markPlace();
+    if (location.hash === "#review") openReview();
+  };
+
+  if (byId("rows")) start();
 }

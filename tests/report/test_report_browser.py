@@ -52,12 +52,120 @@ def test_first_screen_says_what_an_auditor_must_know(
 def test_filter_shows_the_instances_that_fit(recording_page: RecordingPage, tmp_path: Path) -> None:
     page = recording_page.open(audit_record(), tmp_path)
     page.get_by_label("Outcome").select_option("wrong")
-    assert page.locator("article[data-stratum]:visible .id a").all_inner_texts() == [
-        "row 2",
-        "row 4",
-    ]
+    assert page.locator("#cards article:visible .id a").all_inner_texts() == ["row 2"]
     page.get_by_label("Chosen as").select_option("random")
     assert page.locator("#filter-count").inner_text() == "0 of 3 shown"
+
+
+def test_what_is_filtered_and_sorted_is_in_the_address(
+    recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    page = recording_page.open(audit_record(), tmp_path)
+    page.get_by_label("Labelled").select_option("negative")
+    page.get_by_label("Order").select_option("least confident")
+    page.get_by_label("Text", exact=True).fill("a")
+    address = page.url
+    assert address.endswith("#instances?labelled=negative&text=a&sort=least+confident")
+    page.goto("about:blank")
+    page.goto(address)
+    page.locator("#tools").wait_for()
+    assert page.get_by_label("Order").input_value() == "least confident"
+    assert page.locator("#cards .id").all_inner_texts() == ["row 5", "row 1", "row 2"]
+
+
+@pytest.mark.parametrize(
+    ("control", "option", "rows"),
+    [
+        ("finding", "finding 1", ["row 2"]),
+        ("confidence", ".99 and above", ["row 2"]),
+        ("predicted", "negative", ["row 1", "row 5"]),
+        ("slice", "negation = no", ["row 1", "row 2"]),
+    ],
+)
+def test_rows_are_found_by_what_is_said_of_them(
+    control: str, option: str, rows: list[str], recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    record = audit_record()
+    columns: tuple[dict[str, str], ...] = (
+        {"negation": "no", "ticket": "1"},
+        {"negation": "no", "ticket": "2"},
+        {},
+        {},
+    )
+    instances = tuple(
+        instance.model_copy(update={"columns": cells})
+        for instance, cells in zip(record.instances, columns, strict=True)
+    )
+    page = recording_page.open(record.model_copy(update={"instances": instances}), tmp_path)
+    page.locator("#tools").wait_for()
+    page.locator(f"#filter-{control}").select_option(option)
+    assert page.locator("#cards .id").all_inner_texts() == rows
+    slices = page.locator("#filter-slice option").all_inner_texts()
+    assert slices == ["all", "negation = no"]
+
+
+def test_keys_step_through_findings_and_rows_and_can_be_turned_off(
+    recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    page = recording_page.open(audit_record(), tmp_path)
+    page.locator("#tools").wait_for()
+    visited = []
+    for key in "nnpjjk":
+        page.keyboard.press(key)
+        visited.append(page.evaluate("document.activeElement.id"))
+    assert visited == ["finding-1", "finding-2", "finding-1", "i-a41c", "i-77e0", "i-a41c"]
+    page.keyboard.press("/")
+    page.keyboard.type("nj?")
+    assert page.get_by_label("Text", exact=True).input_value() == "nj?"
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    page.get_by_label("Keys of one letter").uncheck()
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    assert page.evaluate("document.activeElement.id") != "finding-1"
+    assert recording_page.events == []
+
+
+def test_the_contents_show_where_one_is(recording_page: RecordingPage, tmp_path: Path) -> None:
+    page = recording_page.open(audit_record(), tmp_path)
+    page.locator("#tools").wait_for()
+    here = page.locator("nav [aria-current]")
+    assert here.inner_text() == "Summary"
+    page.locator("#performance").evaluate("section => section.scrollIntoView()")
+    page.locator("nav a[href='#performance'][aria-current]").wait_for()
+    assert here.count() == 1
+
+
+def test_no_more_than_so_many_texts_are_shown_at_a_time(
+    recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    record = audit_record()
+    many = tuple(
+        record.instances[0].model_copy(update={"id": f"n{number}", "row": number})
+        for number in range(1, 61)
+    )
+    page = recording_page.open(record.model_copy(update={"instances": many}), tmp_path)
+    page.locator("#pages").wait_for()
+    seen: list[str] = []
+    while True:
+        assert page.evaluate(_TEXTS_SHOWN) <= 5000
+        seen += page.locator("#cards .id").all_inner_texts()
+        if page.locator("#page-after").is_disabled():
+            break
+        page.locator("#page-after").click()
+    assert seen == [f"row {number}" for number in range(1, 61)]
+    page.locator("#page-before").click()
+    assert page.locator("#cards .id").last.inner_text() != "row 60"
+    page.goto(f"{page.url.partition('#')[0]}#i-n55")
+    assert page.locator("#i-n55").is_visible()
+
+
+_TEXTS_SHOWN = """() => {
+  const walker = document.createTreeWalker(document.getElementById("cards"), NodeFilter.SHOW_TEXT);
+  let texts = 0;
+  while (walker.nextNode()) texts += walker.currentNode.data.trim() ? 1 : 0;
+  return texts;
+}"""
 
 
 def test_a_link_leads_to_an_instance_that_the_filter_hides(

@@ -1,0 +1,73 @@
+"""How each check works: what was done, by which rule something is reported, and the bar for it."""
+
+__all__ = ["EVERY_FINDING", "NOTES"]
+
+EVERY_FINDING = (
+    "A finding needs a difference that chance gives in at most half a percent of clean audits, all "
+    "tests of the check counted together, and a size that matters."
+)
+"""The rule of all checks; the share is `explain.checks.base.LEVEL`."""
+
+NOTES: dict[str, tuple[str, ...]] = {
+    "data": (
+        "Texts that occur twice, with the same label or with another, near copies of the training "
+        "rows, and texts that the model cuts off are counted.",
+        "A model that has not seen a row says which label its text would have; from how often and "
+        "how surely that contradicts the table, the share of wrong labels is estimated.",
+    ),
+    "performance": (
+        "Answers are compared with the labels of the table; a row without an answer counts as "
+        "wrong. Intervals are Wilson’s for shares, and a bootstrap over rows otherwise.",
+        "The model is reported if it does no better than always giving the most frequent label, or "
+        "than a simple model, and if it hardly ever finds a label.",
+    ),
+    "calibration": (
+        "The probability of each answer is compared with how often such answers are right.",
+        "A gap is reported if its whole interval lies beyond 2 points on average, or beyond 5 "
+        "points typically.",
+    ),
+    "selective": (
+        "A threshold on confidence is chosen on one half of the labelled rows and certified on the "
+        "other half, for each share of errors that may be let through.",
+        "It is reported if confidence does not tell right answers from wrong ones, or if a slice "
+        "has more errors above the threshold than were certified, with its whole interval beyond 2 "
+        "points.",
+    ),
+    "slices": (
+        "The slices that were named are tested, and others are searched for on one half of the "
+        "rows and tested on the other half.",
+        "A slice is reported if the whole interval of the difference lies beyond 5 points; beyond "
+        "10 points it is major.",
+    ),
+    "explanations": (
+        "Rows were chosen by the plan below and explained by each method. Values of one word are "
+        "averaged over the texts that hold it.",
+    ),
+    "shortcuts": (
+        "Words that go with a label are inserted into texts of other labels and removed from their "
+        "own, and the model is asked again.",
+        "A word is reported if the change is significant among all words that were tried and the "
+        "whole interval lies beyond the bar of the check.",
+    ),
+    "robustness": (
+        "Each text is rewritten in ways that keep its meaning, and the model is asked again.",
+        "A way of rewriting is reported if, with its whole interval, it changes more than 10 % of "
+        "the answers; for a fault in one word more than 25 %.",
+    ),
+    "fairness": (
+        "Groups are compared by decisions and errors; words for people are exchanged in the same "
+        "texts and in neutral sentences.",
+        "A difference is reported if it is significant among all that were tested and its whole "
+        "interval lies beyond the bar of the check.",
+    ),
+    "stability": (
+        "The same texts are scored again, alone, in other batches and in another order.",
+    ),
+    "trust": (
+        "Rules and effects of known size are planted into copies of this model, and each method "
+        "must find them. Its values are compared with random ones, with another seed, and with a "
+        "model whose weights are shuffled.",
+        "A metric passes or is flagged only if its whole interval says so.",
+    ),
+}
+"""By the id of the section; a check of somebody else has none."""

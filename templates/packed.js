@@ -1,0 +1,77 @@
+  // Rows that are packed into the page: unpacked in chunks, and written out as text.
+  const ROWS_PER_CHUNK = 400;
+  const SIMPLE_PIECES = /[ \t\n\r]+|[A-Za-z0-9_]+(?:'[A-Za-z0-9_]+)*|[^ \t\n\r]/g;
+  const ZERO_LEVEL = "i".charCodeAt(0);
+
+  const packedRows = () => {
+    const scripts = [...document.querySelectorAll("script.chunk")];
+    const unpacked = [];
+    const chunkOf = (row) => (unpacked[Math.floor(row.packed / ROWS_PER_CHUNK)] ??= unpack(scripts[Math.floor(row.packed / ROWS_PER_CHUNK)]));
+
+    // What cannot be seen is shown as a mark of the style sheet, and stays in the text.
+    const marked = (text) =>
+      text.split(/([\p{Cc}\p{Cf}\p{Zl}\p{Zp}])/u).map((bit, number) => {
+        if (number % 2 === 0 || "\t\n\r\u200c\u200d".includes(bit)) return bit;
+        const code = bit.codePointAt(0);
+        const hex = code.toString(16).toUpperCase().padStart(4, "0");
+        const mark = code < 0x20 ? String.fromCodePoint(0x2400 + code) : code === 0x7f ? "␡" : `⟨U+${hex}⟩`;
+        return make("bdi", { class: "mark", "data-mark": mark }, bit);
+      });
+
+    const pieceOf = (text, letter) => {
+      if (letter === "z") return [make("s", {}, ...marked(text))];
+      const level = letter.charCodeAt(0) - ZERO_LEVEL;
+      if (!level) return marked(text);
+      const side = level > 0 ? "towards" : "against";
+      return [make("span", { class: `${side} l${Math.abs(level)}` }, ...marked(text))];
+    };
+
+    const cut = (text, lengths) => {
+      if (!lengths.length) return text.match(SIMPLE_PIECES) ?? [];
+      const letters = Array.from(text);
+      let done = 0;
+      return [...lengths].map((length) => {
+        const start = done;
+        done += typeof length === "string" ? parseInt(length, 36) : length;
+        return letters.slice(start, done).join("");
+      });
+    };
+
+    const grade = (letter) => make("span", { class: `grade ${letter ? `g${letter}` : "none"}` }, letter || "not graded");
+
+    const cardOf = async (row) => {
+      const chunk = await chunkOf(row);
+      const at = row.packed % ROWS_PER_CHUNK;
+      const words = [];
+      const paragraphs = chunk.texts[at].flatMap((text, side) => {
+        const pieces = cut(text.replaceAll("\0", "␀"), chunk.lengths[at][side]);
+        words.push(...pieces);
+        const nodes = pieces.flatMap((piece, number) => pieceOf(piece, chunk.levels[at][side][number]));
+        const paragraph = make("p", { class: "text", dir: "auto" }, ...nodes);
+        return row.paragraphs > 1 ? [make("p", { class: "part" }, chunk.sides[side]), paragraph] : [paragraph];
+      });
+      const heads = chunk.methods[at].map((title, method) => make("th", { scope: "col" }, `${title} `, grade(chunk.grades[at][method])));
+      const body = chunk.features[at].map((feature, number) => {
+        const cells = chunk.values[at].map((values, method) => {
+          const error = chunk.errors[at][method][number];
+          return make("td", { class: "r" }, values[number] || "–", error ? ` ±\u2009${error}` : "");
+        });
+        const rank = make("td", { class: "rank" }, chunk.ranks[at][number]);
+        return make("tr", {}, rank, make("th", { scope: "row" }, ...marked(words[feature])), ...cells);
+      });
+      const head = make("tr", {}, make("th", { scope: "col", class: "rank" }, "rank"), make("th", { scope: "col" }, "feature"), ...heads);
+      const values = make("table", { class: "values" }, make("thead", {}, head), make("tbody", {}, ...body));
+      const title = make("h3", { class: "id", id: `${row.anchor}-title` }, make("a", { href: `#${row.anchor}`, title: row.id }, row.name));
+      const given = row.labels.length ? [make("span", {}, "labelled ", make("b", {}, row.labels.join(", ")))] : [];
+      return make(
+        "article",
+        { class: "instance", id: row.anchor, tabindex: -1, "aria-labelledby": `${row.anchor}-title` },
+        make("header", {}, title, make("span", {}, "predicted ", make("b", {}, row.shown || "no label")), ...given, make("span", { class: row.outcome.replace(" ", "-") }, row.outcome), make("span", { class: "why" }, `chosen: ${row.stratum}`)),
+        ...paragraphs,
+        make("div", { class: "scroll", role: "group", "aria-label": "Values of the features", tabindex: 0 }, values),
+        make("p", { class: "small" }, `Values for “${chunk.targets[at]}”. All features, and what each method says of itself, are in audit.json.`),
+      );
+    };
+    const textOf = async (row) => (await chunkOf(row)).texts[row.packed % ROWS_PER_CHUNK].join(" ");
+    return { cardOf, textOf };
+  };

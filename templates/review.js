@@ -1,0 +1,201 @@
+  // A review: an auditor judges each explained row, blind at first. While it lasts, nothing but the
+  // review is in the document, so that no answer can be seen, searched or read out before the verdict.
+  const VERDICTS = {
+    correct: ["c", "Correct"],
+    wrong_label: ["l", "Wrong label"],
+    wrong_reason: ["w", "Right label, wrong reason"],
+    ambiguous: ["a", "Ambiguous"],
+    unsafe: ["u", "Unsafe"],
+    skip: ["s", "Skip"],
+  };
+  // What can be said of a text without the answer, beside its label.
+  const BLIND = ["ambiguous", "unsafe", "skip"];
+
+  const review = ({ report, labels, rows }, load, resume) => {
+    const panel = byId("review-panel").content.firstElementChild.cloneNode(true);
+    const part = (name) => panel.querySelector(`[data-part="${name}"]`);
+    const judged = {};
+    let reviewer = "";
+    let place = 0;
+    let label = null;
+    let revealed = false;
+    let reportNodes = [];
+
+    const row = () => rows[place];
+    const lines = () => judged[reviewer];
+    const line = () => lines()[row().id];
+
+    // What a reviewer judged is kept under that name, and never shown to another.
+    const storageKey = () => `explain-audit review ${report} ${reviewer}`;
+    const recall = () => {
+      try {
+        return JSON.parse(localStorage.getItem(storageKey())) ?? {};
+      } catch {
+        return {};
+      }
+    };
+    const keep = () => {
+      try {
+        localStorage.setItem(storageKey(), JSON.stringify(lines()));
+      } catch {}
+    };
+
+    // The text alone: without highlights, and without what says how it was chosen or answered.
+    const plainTexts = (of) =>
+      [...of.card.querySelectorAll(".text, .part")].slice(0, of.paragraphs).map((paragraph) => {
+        const plain = paragraph.cloneNode(true);
+        for (const marked of plain.querySelectorAll("span, s")) marked.replaceWith(...marked.childNodes);
+        return plain;
+      });
+
+    const save = (verdict) => {
+      lines()[row().id] = {
+        instance: row().id,
+        text_sha256: row().text_sha256,
+        report_sha256: report,
+        reviewer,
+        at: new Date().toISOString(),
+        verdict,
+        label,
+        blinded: part("blinded").checked,
+        reason: part("reason").value,
+        note: part("note").value,
+      };
+      keep();
+    };
+
+    const judge = (verdict) => {
+      save(verdict);
+      revealed = true;
+      show();
+    };
+
+    const judgeLabel = (own) => {
+      label = own;
+      judge(row().predicted.includes(own) ? "correct" : "wrong_label");
+    };
+
+    const choices = () => {
+      const verdict = (name) => ({
+        key: VERDICTS[name][0],
+        text: VERDICTS[name][1],
+        chosen: line()?.verdict === name,
+        act: () => judge(name),
+      });
+      if (revealed) return Object.keys(VERDICTS).map(verdict);
+      const own = labels.map(({ label, shown }, number) => ({
+        key: number < 9 ? `${number + 1}` : "",
+        text: shown,
+        chosen: false,
+        act: () => judgeLabel(label),
+      }));
+      return [...own, ...BLIND.map(verdict)];
+    };
+
+    const button = ({ key, text, chosen, act }) => {
+      const element = make("button", { type: "button", "aria-pressed": chosen }, text);
+      if (key) element.prepend(make("kbd", {}, key), " ");
+      element.addEventListener("click", act);
+      return element;
+    };
+
+    const show = () => {
+      const number = Object.keys(lines()).length;
+      part("place").textContent = `${row().name}: ${place + 1} of ${rows.length}, ${number} judged`;
+      part("text").replaceChildren(...(revealed ? [] : plainTexts(row())));
+      part("answer").replaceChildren(...(revealed ? [row().card] : []));
+      const question = labels.length ? "Which label is right?" : "Can it be judged?";
+      part("question").textContent = revealed ? "Your verdict on the answer" : question;
+      const all = choices();
+      part("choices").replaceChildren(...all.map(button));
+      part("reveal").hidden = revealed || labels.length > 0;
+      keys.actions = { ...workKeys, ...Object.fromEntries(all.map(({ key, act }) => [key, act])) };
+    };
+
+    const open = async () => {
+      await load(row());
+      label = line()?.label ?? null;
+      revealed = !part("blinded").checked || Boolean(line());
+      part("reason").value = line()?.reason ?? "";
+      part("note").value = line()?.note ?? "";
+      show();
+      part("place").focus();
+    };
+
+    const go = (by) => {
+      place = (place + by + rows.length) % rows.length;
+      open();
+    };
+
+    const reveal = () => {
+      revealed = true;
+      show();
+    };
+
+    const download = () => {
+      const content = Object.values(lines()).map((each) => `${JSON.stringify(each)}\n`);
+      const address = URL.createObjectURL(new Blob(content, { type: "application/jsonl" }));
+      make("a", { href: address, download: "reviews.jsonl" }).click();
+      setTimeout(() => URL.revokeObjectURL(address), 1000);
+    };
+
+    const begin = () => {
+      reviewer = part("reviewer").value.trim();
+      if (!reviewer) return part("reviewer").focus();
+      judged[reviewer] ??= recall();
+      part("start").hidden = true;
+      part("work").hidden = false;
+      place = Math.max(0, rows.findIndex((each) => !lines()[each.id]));
+      open();
+    };
+
+    const boxes = (options) => make("p", { class: "boxes" }, options.map((each) => `☐ ${each}`).join("  "));
+    const words = (names) => names.map((name) => VERDICTS[name][1]);
+    const printSheet = async () => {
+      await Promise.all(rows.map(load));
+      const own = [...labels.map(({ shown }) => shown), ...words(BLIND)];
+      const questions = rows.map((each) =>
+        make("article", {}, make("h2", {}, each.name), ...plainTexts(each), boxes(own)),
+      );
+      const answers = rows.map((each) =>
+        make("li", {}, `${each.name}: ${each.shown || "no label"}`, boxes(words(Object.keys(VERDICTS)))),
+      );
+      const key = make("section", { class: "answers" }, make("h2", {}, "The answers, to be read last"));
+      key.append(make("ul", {}, ...answers));
+      part("sheet").replaceChildren(...questions, key);
+      addEventListener("afterprint", () => part("sheet").replaceChildren(), { once: true });
+      print();
+    };
+
+    const leave = () => {
+      document.body.replaceChildren(...reportNodes);
+      resume();
+    };
+
+    const workKeys = {
+      n: () => go(1),
+      Enter: () => go(1),
+      p: () => go(-1),
+      d: download,
+      Escape: leave,
+    };
+    const acts = { next: () => go(1), before: () => go(-1), reveal, download, leave };
+    for (const [name, act] of Object.entries({ ...acts, sheet_button: printSheet, leave_start: leave })) {
+      part(name).addEventListener("click", act);
+    }
+    part("begin").addEventListener("click", begin);
+    part("reviewer").addEventListener("keydown", (event) => event.key === "Enter" && begin());
+    for (const name of ["reason", "note"]) {
+      part(name).addEventListener("input", () => line() && save(line().verdict));
+    }
+
+    return () => {
+      reportNodes = [...document.body.childNodes];
+      document.body.replaceChildren(panel);
+      part("start").hidden = false;
+      part("work").hidden = true;
+      part("reviewer").value = "";
+      keys.actions = { Escape: leave };
+      part("reviewer").focus();
+    };
+  };

@@ -1,0 +1,103 @@
+"""axe-core finds no barrier in the page, however it is shown.
+
+axe-core comes from npm (`npm install`) and is used in development only.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.helpers.documentation import ROOT
+from tests.helpers.recording_page import RecordingPage
+from tests.helpers.records import audit_record, hostile_record
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from explain.record import AuditRecord
+
+RECORDS = {"audit": audit_record(), "hostile": hostile_record()}
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """Return the script of axe-core; without it the tests are skipped, but fail in CI."""
+    path = Path(os.environ.get("AXE", ROOT / "node_modules/axe-core/axe.min.js"))
+    if not path.exists():
+        message = f"no axe-core at {path}; run `npm install`, or set AXE to its path"
+        if "CI" in os.environ:
+            pytest.fail(message)
+        pytest.skip(message)
+    return path.read_text(encoding="utf-8")
+
+
+def _violations(page: "Page", axe: str) -> list[str]:
+    page.evaluate(axe)
+    found = page.evaluate("axe.run().then(({ violations }) => violations)")
+    return [
+        f"{each['id']}: {node['html'][:200]}: {node['failureSummary']}"
+        for each in found
+        for node in each["nodes"]
+    ]
+
+
+def _ready(page: "Page") -> None:
+    page.locator("#tools").wait_for()
+
+
+def _narrow(page: "Page") -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+
+
+def _right_to_left(page: "Page") -> None:
+    page.evaluate("document.documentElement.dir = 'rtl'")
+
+
+def _all_open(page: "Page") -> None:
+    page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
+
+
+def _keys(page: "Page") -> None:
+    page.keyboard.press("?")
+
+
+def _review(page: "Page") -> None:
+    page.keyboard.press("r")
+
+
+def _judging(page: "Page") -> None:
+    _review(page)
+    page.get_by_label("Your name").fill("Ada")
+    page.keyboard.press("Enter")
+
+
+def _judged(page: "Page") -> None:
+    _judging(page)
+    page.keyboard.press("1")
+
+
+WAYS = {
+    "light": lambda page: page.emulate_media(color_scheme="light"),
+    "dark": lambda page: page.emulate_media(color_scheme="dark"),
+    "print": lambda page: page.emulate_media(media="print"),
+    "narrow": _narrow,
+    "right to left": _right_to_left,
+    "all open": _all_open,
+    "keys": _keys,
+    "review": _review,
+    "judging": _judging,
+    "judged": _judged,
+}
+
+
+@pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
+@pytest.mark.parametrize("way", WAYS)
+def test_axe_finds_no_violation(
+    way: str, record: "AuditRecord", axe: str, recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    page = recording_page.open(record, tmp_path)
+    _ready(page)
+    WAYS[way](page)
+    assert _violations(page, axe) == []

@@ -1,0 +1,194 @@
+"""Rows that are packed into the page are shown as they are written out elsewhere."""
+
+import base64
+import gzip
+import json
+import random
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import reports
+from explain.text.spans import Span
+from reports.highlight import pieces
+from reports.packed_rows import CHUNK, SIMPLE_PIECES, packed_chunks
+from reports.row_index import ID_DIGITS
+from tests.helpers.recording_page import RecordingPage
+from tests.helpers.records import HOSTILE, attribution, audit_record
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from explain.record import AuditRecord, InstanceRecord
+
+
+def _rows(number: int, words: int = 60, methods: tuple[str, ...] = ("shap",)) -> "AuditRecord":
+    """Return an audit with so many explained rows of so many words, each another text."""
+    record, rng = audit_record(), random.Random(0)
+    vocabulary = [f"w{rng.getrandbits(24):x}" for _ in range(3000)]
+    first = record.instances[0]
+
+    def row(place: int) -> "InstanceRecord":
+        text = " ".join(rng.choices(vocabulary, k=words))
+        values = tuple(round(rng.gauss(0, 1), 3) for _ in range(words))
+        explained = tuple(
+            attribution(text, method=m, values=values, errors=(0.125,) * words, grade="B")
+            for m in methods
+        )
+        update = {"id": f"n{place}", "row": place, "parts": (text,), "attributions": explained}
+        return first.model_copy(update=update | {"agreements": (), "columns": {}})
+
+    return record.model_copy(update={"instances": tuple(row(p + 1) for p in range(number))})
+
+
+def _ready(page: "Page") -> None:
+    page.locator("#tools").wait_for()
+
+
+def test_rows_of_a_small_audit_are_all_written_out() -> None:
+    assert 'class="chunk"' not in reports.render_html(_rows(100))
+    assert 'class="chunk"' in reports.render_html(_rows(101))
+
+
+def test_all_rows_are_written_out_in_full() -> None:
+    html = reports.render_html(_rows(120), (), "full")
+    assert 'class="chunk"' not in html
+    assert html.count('<article class="instance"') == 120
+
+
+def test_every_link_of_a_packed_report_has_a_target() -> None:
+    record = _rows(CHUNK + 200)
+    (section, *others) = record.sections
+    finding = section.findings[0].model_copy(update={"evidence": (f"n{CHUNK + 150}",)})
+    sections = (section.model_copy(update={"findings": (finding,)}), *others)
+    html = reports.render_html(record.model_copy(update={"sections": sections}))
+    links = set(re.findall(r'href="#(i-[^"]+)"', html))
+    assert f"i-n{CHUNK + 150}" in links
+    assert links <= set(re.findall(r'id="(i-[^"]+)"', html))
+
+
+def test_a_packed_row_says_what_a_written_one_says(
+    recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    record = _rows(CHUNK + 130, methods=("shap", "lime"))
+    last = record.instances[-1]
+    page = recording_page.open(record, tmp_path)
+    _ready(page)
+    page.goto(f"{page.url.partition('#')[0]}#i-{last.id}")
+    card = page.locator(f"#i-{last.id}")
+    card.wait_for()
+    shown = card.locator("p.text").inner_text(), card.locator("tbody tr").all_inner_texts()
+    styles = card.locator("p.text span").evaluate_all("all => all.map(span => span.className)")
+    whole = record.model_copy(update={"instances": (last,)})
+    page = recording_page.open(whole, tmp_path)
+    _ready(page)
+    card = page.locator(f"#i-{last.id}")
+    rows = ["\t".join(filter(None, row.split("\t"))) for row in shown[1]]
+    written = card.locator("tbody").first.locator("tr").all_inner_texts()
+    assert shown[0] == card.locator("p.text").inner_text() == last.parts[0]
+    assert [row.split() for row in rows] == [row.split() for row in written]
+    assert styles == card.locator("p.text span").evaluate_all("all => all.map(s => s.className)")
+
+
+def test_packed_rows_are_searched_paged_and_reviewed(
+    recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    record = _rows(CHUNK + 130)
+    last = record.instances[-1]
+    page = recording_page.open(record, tmp_path)
+    _ready(page)
+    assert page.locator("#filter-count").inner_text().startswith(f"{CHUNK + 130} of {CHUNK + 130}")
+    page.get_by_label("Text", exact=True).fill(last.parts[0][:60])
+    page.locator(f"#i-{last.id}").wait_for()
+    assert page.locator("#filter-count").inner_text() == f"1 of {CHUNK + 130} shown"
+    page.locator("h1").click()
+    page.keyboard.press("r")
+    page.get_by_label("Your name").fill("Ada")
+    page.keyboard.press("Enter")
+    page.keyboard.press("p")
+    assert page.locator("[data-part=place]").inner_text().startswith(f"row {last.row}:")
+    assert page.locator("[data-part=text]").inner_text().strip() == last.parts[0]
+    assert "towards" not in page.locator("[data-part=work]").inner_html()
+    assert recording_page.events == []
+
+
+@pytest.mark.parametrize("part", [HOSTILE, "قال: لا\u202e no", "a\tb\r\n\U0001f600 c\x00d"])
+def test_a_hostile_text_is_packed_as_text(
+    part: str, recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    record = _rows(110)
+    odd = record.instances[-1].model_copy(
+        update={"parts": (part,), "attributions": (attribution(part, label=HOSTILE),)}
+    )
+    record = record.model_copy(update={"instances": (*record.instances[:-1], odd)})
+    page = recording_page.open(record, tmp_path)
+    _ready(page)
+    page.goto(f"{page.url.partition('#')[0]}#i-{odd.id}")
+    text = page.locator(f"#i-{odd.id} p.text")
+    text.wait_for()
+    assert text.evaluate("paragraph => paragraph.textContent") == part.replace("\0", "␀")
+    assert recording_page.events == []
+
+
+def _unpacked(chunk: str) -> Any:
+    return json.loads(gzip.decompress(base64.b64decode(chunk)))
+
+
+@given(st.data())
+def test_the_lengths_of_a_chunk_cut_its_texts_into_the_pieces(data: st.DataObject) -> None:
+    alphabet = st.characters(exclude_categories=["Cs"]) | st.sampled_from("ab ' .")
+    text = data.draw(st.text(alphabet, max_size=80))
+    edges = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=8)))
+    spans = tuple(Span(0, a, b) for a, b in zip(edges[::2], edges[1::2], strict=False))
+    values = tuple(1.0 + place for place in range(len(spans)))
+    explained = attribution("x").model_copy(
+        update={"parts": (text,), "spans": spans, "values": values}
+    )
+    instance = (
+        audit_record()
+        .instances[0]
+        .model_copy(update={"parts": (text,), "attributions": (explained,)})
+    )
+    chunk = _unpacked(packed_chunks([instance], ())[0])
+    (lengths,) = chunk["lengths"][0]
+    cut = [piece.text for piece in pieces((text,), spans, values)[0]]
+    digits = [int(digit, 36) for digit in lengths] if isinstance(lengths, str) else lengths
+    assert cut == (SIMPLE_PIECES.findall(text) if lengths == "" else _cut(text, digits))
+    assert len(chunk["levels"][0][0]) == len(cut)
+    named = [cut[piece] for piece in chunk["features"][0]]
+    assert named == [text[s.start : s.end] for s in reversed(spans)][:10]
+
+
+def _cut(text: str, lengths: list[int]) -> list[str]:
+    starts = [sum(lengths[:place]) for place in range(len(lengths))]
+    return [text[start : start + length] for start, length in zip(starts, lengths, strict=True)]
+
+
+def test_ids_that_the_script_completes_are_those_of_the_record() -> None:
+    html = reports.render_html(audit_record())
+    (packed,) = re.findall(r'id="rows" type="application/octet-stream">([^<]+)<', html)
+    index = _unpacked(packed)["columns"]
+    assert index["id"] == ["a41c", "77e0", "d2a7"]
+    assert ID_DIGITS == 12
+    assert f"digest.slice(0, {ID_DIGITS})" in html
+    assert f"ROWS_PER_CHUNK = {CHUNK}" in html
+
+
+def test_thousands_of_rows_are_small_enough_to_mail_and_ready_soon(
+    recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    """A thousand here, as rendering takes its time; ten thousand are at most ten times that."""
+    record = _rows(1000)
+    path = reports.write_html(record, tmp_path / "audit.html")
+    assert path.stat().st_size < 1_000_000
+    page = recording_page.goto(path)
+    seconds = []
+    for _ in range(3):  # The shortest of them: a machine may be busy with something else.
+        page.reload()
+        _ready(page)
+        seconds.append(page.evaluate("performance.now()") / 1000)
+    assert min(seconds) < 2
