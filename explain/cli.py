@@ -12,6 +12,8 @@ import typer
 from explain import __version__
 from explain.command import FAILED, StageLines, run, spare_output, with_debug
 from explain.command_options import with_plan_options
+from explain.commands import review
+from explain.commands.verify import verify
 from explain.errors import ConfigurationError, EndpointError, SpentError
 from explain.record import LogEntry, SystemIdentity
 from explain.record.own_reports import require_own_reports
@@ -25,6 +27,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.command()(verify)
+app.add_typer(review.app)
 
 MODEL_HELP = "Folder or file of a saved model, a hub id, or the address of an endpoint."
 UNIT_HELP = "Feature: word (the default), token, sentence, or auto (long texts)."

@@ -67,6 +67,13 @@ from explain.record.sections import (
     Skipped,
 )
 from explain.record.sentences import Estimate, Sentence, SentenceLike, SentenceValue, join_sentences
+from explain.record.verification import (
+    CheckedSignature,
+    FileProblem,
+    SignOff,
+    SignOffVerdict,
+    Verification,
+)
 
 __all__ = [
     "PICKLE_FACT",
@@ -77,6 +84,7 @@ __all__ = [
     "Attribution",
     "AuditRecord",
     "Cell",
+    "CheckedSignature",
     "Conformance",
     "ConformanceRow",
     "ConfusionFigure",
@@ -86,6 +94,7 @@ __all__ = [
     "Estimate",
     "Figure",
     "FileHash",
+    "FileProblem",
     "Finding",
     "FrozenCriteria",
     "Grade",
@@ -119,6 +128,8 @@ __all__ = [
     "SentenceLike",
     "SentenceValue",
     "Severity",
+    "SignOff",
+    "SignOffVerdict",
     "Skipped",
     "Stratum",
     "SystemIdentity",
@@ -128,6 +139,7 @@ __all__ = [
     "Truncation",
     "Unit",
     "Verdict",
+    "Verification",
     "hash_of",
     "join_sentences",
     "label_name",
