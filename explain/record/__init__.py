@@ -55,6 +55,7 @@ from explain.record.provenance import (
     Provenance,
     SystemIdentity,
 )
+from explain.record.reviews import ReviewLine, ReviewVerdict, text_sha256
 from explain.record.sections import (
     Criterion,
     Finding,
@@ -121,6 +122,8 @@ __all__ = [
     "ReliabilityBin",
     "ReliabilityFigure",
     "Repeats",
+    "ReviewLine",
+    "ReviewVerdict",
     "Scale",
     "Section",
     "SelectionPlan",
@@ -143,4 +146,5 @@ __all__ = [
     "hash_of",
     "join_sentences",
     "label_name",
+    "text_sha256",
 ]

@@ -1,0 +1,127 @@
+"""How far reviewers agree: Cohen's kappa and Krippendorff's alpha for names, with intervals."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from explain.record import Measure, Sentence
+from explain.statistics.bootstrap import CONFIDENCE
+
+__all__ = ["cohens_kappa", "krippendorffs_alpha"]
+
+RESAMPLES = 2_000
+"""As of `explain.statistics.bootstrap`."""
+
+
+def cohens_kappa(name: str, first: Sequence[str], second: Sequence[str]) -> Measure:
+    """Return kappa of two reviewers (Cohen 1960), ``(p_o - p_e) / (1 - p_e)``.
+
+    Equal to ``sklearn.metrics.cohen_kappa_score``. The interval is that of the large-sample
+    variance for any kappa (Fleiss, Cohen and Everitt 1969). Kappa has no value where both say one
+    and the same of all, since chance would do that as well.
+
+    Parameters
+    ----------
+    name : str
+        Name of the measure.
+    first, second : sequence of str, length n
+        What each says of the same instances, in the same order.
+    """
+    n = len(first)
+    codes = {code: place for place, code in enumerate(sorted({*first, *second}))}
+    shares = np.zeros((len(codes), len(codes)))
+    for a, b in zip(first, second, strict=True):
+        shares[codes[a], codes[b]] += 1 / n
+    rows, columns = shares.sum(1), shares.sum(0)
+    expected = float(rows @ columns)
+    if n == 0 or np.isclose(expected, 1):
+        return Measure(name=name, value=None, n=n, unit="coefficient")
+    observed = float(np.trace(shares))
+    kappa = (observed - expected) / (1 - expected)
+    variance = _variance_of_kappa(shares, observed, expected) / n
+    half = float(stats.norm.ppf((1 + CONFIDENCE) / 2) * np.sqrt(max(variance, 0.0)))
+    if not half:
+        return Measure(name=name, value=kappa, n=n, unit="coefficient")
+    return Measure(
+        name=name,
+        value=kappa,
+        lower=max(-1.0, kappa - half),
+        upper=min(1.0, kappa + half),
+        n=n,
+        method="large sample (Fleiss, Cohen and Everitt)",
+        unit="coefficient",
+    )
+
+
+def _variance_of_kappa(shares: NDArray[np.float64], observed: float, expected: float) -> float:
+    """Return n times the variance of kappa; `shares` has shape (n_codes, n_codes) and sums to 1."""
+    rows, columns = shares.sum(1), shares.sum(0)
+    sums = columns[:, None] + rows[None, :]
+    weights = -(1 - observed) * sums
+    weights[np.diag_indices_from(weights)] += 1 - expected
+    mean = observed * expected - 2 * expected + observed
+    return float((shares * weights**2).sum() - mean**2) / (1 - expected) ** 4
+
+
+def krippendorffs_alpha(
+    name: str, codings: Sequence[Sequence[str | None]], rng: np.random.Generator
+) -> Measure:
+    """Return alpha of any number of reviewers, for names (Krippendorff 2011).
+
+    ``1 - observed / expected`` disagreement over the pairs of codings of an instance; an instance
+    with fewer than two is not pairable and left out, and `n` counts the others. The interval is the
+    percentile one of 2,000 resamples of instances.
+
+    Parameters
+    ----------
+    name : str
+        Name of the measure.
+    codings : sequence of sequences, shape (n_instances, n_reviewers)
+        What each reviewer says of each instance; None for nothing.
+    rng : Generator
+        Source of the draws.
+    """
+    codes = sorted({code for coding in codings for code in coding if code is not None})
+    counts = np.array([[coding.count(code) for code in codes] for coding in map(list, codings)])
+    counts = counts.reshape(len(codings), len(codes))
+    counts = counts[counts.sum(1) > 1].astype(np.float64)
+    n = len(counts)
+    value = float(_alpha(counts, np.ones((1, n)))[0]) if n else np.nan
+    if not np.isfinite(value):
+        return Measure(name=name, value=None, n=n, unit="coefficient")
+    draws = _alpha(counts, rng.multinomial(n, np.full(n, 1 / n), RESAMPLES).astype(np.float64))
+    # A resample on which all say the same is one on which they agree.
+    lower, upper = np.quantile(np.where(np.isfinite(draws), draws, 1.0), [0.025, 0.975])
+    if lower == upper:
+        return Measure(name=name, value=value, n=n, unit="coefficient")
+    return Measure(
+        name=name,
+        value=value,
+        lower=float(lower),
+        upper=float(upper),
+        n=n,
+        method=Sentence("percentile bootstrap, {resamples} resamples of rows", resamples=RESAMPLES),
+        unit="coefficient",
+    )
+
+
+def _alpha(counts: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return alpha of tables of instances, shape (n_tables,); NaN where all say the same.
+
+    Parameters
+    ----------
+    counts : array, shape (n_instances, n_codes)
+        How many reviewers gave each code.
+    weights : array, shape (n_tables, n_instances)
+        How often each instance occurs in each table.
+    """
+    reviewers = counts.sum(1)
+    disagreement = (reviewers**2 - (counts**2).sum(1)) / (reviewers - 1)
+    totals = weights @ counts
+    n = totals.sum(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = (n**2 - (totals**2).sum(1)) / (n - 1)
+        alpha: NDArray[np.float64] = 1 - (weights @ disagreement) / expected
+    return np.where(expected > 0, alpha, np.nan)
