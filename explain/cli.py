@@ -5,14 +5,23 @@ import sys
 from collections.abc import Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from explain import __version__
-from explain.command import FAILED, StageLines, run, spare_output, with_debug
+from explain.command import (
+    FAILED,
+    StageLines,
+    exit_by_verdict,
+    run,
+    spare_output,
+    with_debug,
+)
 from explain.command_options import with_plan_options
 from explain.commands import review
+from explain.commands.judge import judge
+from explain.commands.render import Form, render
 from explain.commands.verify import verify
 from explain.errors import ConfigurationError, EndpointError, SpentError
 from explain.record import LogEntry, SystemIdentity
@@ -30,6 +39,8 @@ app = typer.Typer(
 
 app.command()(verify)
 app.add_typer(review.app)
+app.command()(render)
+app.command()(judge)
 
 MODEL_HELP = "Folder or file of a saved model, a hub id, or the address of an endpoint."
 UNIT_HELP = "Feature: word (the default), token, sentence, or auto (long texts)."
@@ -135,6 +146,7 @@ def audit(
     model_option: Options = None,
     trust: Trust = None,
     allow_pickle: AllowPickle = False,
+    report: Form = "short",
     quiet: Quiet = False,
     **plan_options: Any,
 ) -> None:
@@ -144,17 +156,18 @@ def audit(
     scored; a folder never answers to other criteria than those. --criteria-only does nothing else,
     and prints their sha256.
 
-    Exit codes: 0 done, and no gating criterion failed (an inconclusive one is said, and does not
-    fail); 1 a gating criterion failed, and nothing else; 2 usage or configuration, or a file that
-    cannot be read or written; 3 model or data cannot be used, or an endpoint ended before the audit
-    did; 4 what it may cost is spent (the report of what was measured is written); 70 an unexpected
-    error, whose traceback --debug shows; 128 + n stopped by signal n, such as 130 for Ctrl+C.
+    Exit codes: 0 done, and nothing fails it (an inconclusive criterion is said, and does not); 1 a
+    gating criterion failed, or a finding that --fail-on names stands, and nothing else; 2 usage or
+    configuration, or a file that cannot be read or written; 3 model or data cannot be used, or an
+    endpoint ended before the audit did; 4 what it may cost is spent (the report of what was
+    measured is written); 70 an unexpected error, whose traceback --debug shows; 128 + n stopped by
+    signal n, such as 130 for Ctrl+C.
     """
     if criteria_only:
         _freeze(out, config, plan_options)
         return
     options = _model_options(model_option, trust, allow_pickle)
-    _audit(model, data, out, config, {**plan_options, "model_options": options}, quiet)
+    _audit(model, data, out, config, {**plan_options, "model_options": options}, quiet, report)
 
 
 @app.command()
@@ -240,26 +253,6 @@ def check_model(
         raise typer.Exit(FAILED)
 
 
-@app.command()
-@with_debug
-def render(
-    record: Annotated[Path, typer.Argument(help="The audit.json of an audit.")],
-    out: Annotated[
-        Path | None,
-        typer.Option(help="File to write, .html, .md or .json; by default HTML beside it."),
-    ] = None,
-) -> None:
-    """Render the record of an audit again, in the format that the name of the file says."""
-    require_own_reports()
-    import reports
-    from explain.auditing.archive import read_log, read_record
-
-    target = out or record.with_suffix(".html")
-    report = reports.write_report(read_record(record), target, read_log(record.parent))
-    with spare_output():
-        print(report)
-
-
 def main() -> None:
     """Run the command; an error of the tool is one line and an exit code."""
     sys.exit(run(app))
@@ -288,6 +281,7 @@ def _audit(
     config: Path | None,
     plan_options: Mapping[str, object],
     quiet: bool,
+    report: Literal["short", "full"] = "short",
 ) -> None:
     require_own_reports()
     from rich.console import Console
@@ -317,7 +311,7 @@ def _audit(
     with claimed(out) as folder:
         frozen = bind_criteria(out, plan.criteria)
         record = audit(model, data, config=plan, criteria=frozen, log=note)
-        page = write_into(folder, record, log)
+        page = write_into(folder, record, log, report)
     with spare_output():
         if not quiet:
             print_audit(record, Console())
@@ -325,8 +319,7 @@ def _audit(
     for entry in log:
         if entry.event == ENDPOINT_ENDED:
             raise (SpentError if entry.detail["spent"] else EndpointError)(entry.detail["reason"])
-    if any(criterion.gating and criterion.verdict == "fail" for criterion in record.criteria):
-        raise typer.Exit(FAILED)
+    exit_by_verdict(record)
 
 
 def _model_options(

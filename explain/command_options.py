@@ -48,7 +48,7 @@ def _option(name: str) -> inspect.Parameter:
 
 def _kind(types: set[object], *, is_repeated: bool) -> Any:
     """Return what the command reads a field as."""
-    if tuple in types and is_repeated:
+    if types & {tuple, dict} and is_repeated:
         return list[str]
     if Any in types:
         return Path

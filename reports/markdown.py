@@ -35,7 +35,7 @@ def escape(text: str) -> str:
 
 
 def _head(record: AuditRecord) -> Iterator[str]:
-    verdict, counts = said.verdict(record.criteria), said.counts(record)
+    verdict, counts = said.verdict(record), said.counts(record)
     yield f"# {verdict.icon} {verdict.word}: audit of {escape(record.identity.name)}".replace(
         "  ", " "
     )
@@ -45,6 +45,9 @@ def _head(record: AuditRecord) -> Iterator[str]:
         yield ""
     if alert := said.alert(record):
         yield f"> **Unsafe.** {escape(alert)}"
+        yield ""
+    if rule := record.provenance.model.decision_rule:
+        yield f"Decision threshold: {escape(rule)}."
         yield ""
     yield f"{verdict.detail}."
     yield f"{counts.scored_rows} of {counts.rows} rows scored, {counts.skipped} skipped;"

@@ -2,18 +2,20 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from explain.record import (
     PICKLE_FACT,
+    SEVERITIES,
     Attribution,
     AuditRecord,
     Criterion,
     Finding,
     JudgedCriterion,
     Measure,
+    Severity,
     Skipped,
 )
 from explain.record.wording import percent
@@ -59,7 +61,8 @@ class VerdictView:
 
     word: str
     tone: str
-    """``pass``, ``fail``, ``inconclusive`` or ``none``."""
+    """``pass``, ``fail`` or ``inconclusive``; without a verdict the gravest severity, or
+    ``none``."""
     icon: str
     detail: str
 
@@ -109,19 +112,43 @@ def alert(record: AuditRecord) -> str:
     return f"The model was {PICKLE_FACT}: {word}." if word else ""
 
 
-def verdict(criteria: tuple[JudgedCriterion, ...]) -> VerdictView:
-    """Return the verdict that the gating criteria give; without any there is none."""
-    if not criteria:
-        return VerdictView("No verdict", "none", "", "no acceptance criteria were set")
-    gating = {criterion.verdict for criterion in criteria if criterion.gating}
-    if not gating:
-        return VerdictView("No verdict", "none", "", "no criterion is gating")
-    detail = _tally(criteria)
-    if "fail" in gating:
+def verdict(record: AuditRecord) -> VerdictView:
+    """Return the verdict that criteria and gates give; without any, how grave the findings are."""
+    gating = {criterion.verdict for criterion in record.criteria if criterion.gating}
+    if not gating and record.gates.fail_on is None:
+        return _gravity(record)
+    details = (_tally(record.criteria) if gating else "", _refused(record))
+    detail = "; ".join(filter(None, details))
+    if record.fails:
         return VerdictView("Fails", "fail", ICONS["fail"], detail)
     if "inconclusive" in gating:
         return VerdictView("Inconclusive", "inconclusive", ICONS["inconclusive"], detail)
     return VerdictView("Passes", "pass", ICONS["pass"], detail)
+
+
+def _refused(record: AuditRecord) -> str:
+    """Return how many findings fail the audit, empty where none could."""
+    bar, refused = record.gates.fail_on, len(record.refused_findings)
+    if bar is None:
+        return ""
+    noun = "finding" if refused == 1 else "findings"
+    which = f"critical {noun}" if bar == "critical" else f"{noun}, {bar} or worse,"
+    return f"{count(refused)} {which} not accepted" if refused else f"no {which} but accepted ones"
+
+
+def _gravity(record: AuditRecord) -> VerdictView:
+    """Return how many findings of each severity there are, in the colour of the gravest."""
+    detail = "no criterion is gating" if record.criteria else "no acceptance criteria were set"
+    severities = severity_counts(record)
+    if not severities:
+        return VerdictView("No findings", "none", "", detail)
+    return VerdictView(_severities(severities), next(iter(severities)), "", detail)
+
+
+def severity_counts(record: AuditRecord) -> dict[Severity, int]:
+    """Return the number of findings of each severity that occurs, the gravest first."""
+    tally = Counter(finding.severity for finding in record.findings)
+    return {severity: tally[severity] for severity in SEVERITIES if tally[severity]}
 
 
 def _tally(criteria: tuple[JudgedCriterion, ...]) -> str:
@@ -156,6 +183,8 @@ def frozen(record: AuditRecord) -> str:
         return ""
     hashed = f"sha256 {record.criteria_sha256}"
     said = f"The run itself hashed them before anything was scored: {hashed}."
+    if on := record.criteria_set_after_run_on:
+        said = f"They were set on {_date_in_words(on)}, when the results were known: {hashed}."
     if on := record.criteria_frozen_on:
         said = f"They were frozen in criteria.json on {_date_in_words(on)}, before anything was "
         said += f"scored. The criteria judged here have the same hash: {hashed}."
@@ -169,9 +198,17 @@ def frozen(record: AuditRecord) -> str:
 
 
 def number_of_findings(record: AuditRecord) -> str:
-    """Return how many findings there are."""
-    number = len(record.findings)
-    return "1 finding" if number == 1 else f"{count(number)} findings"
+    """Return how many findings there are, and their severities where the verdict says others."""
+    severities = severity_counts(record)
+    number = sum(severities.values())
+    said = "1 finding" if number == 1 else f"{count(number)} findings"
+    if number and any(criterion.gating for criterion in record.criteria):
+        said += f": {_severities(severities)}"
+    return said
+
+
+def _severities(severities: Mapping[Severity, int]) -> str:
+    return ", ".join(f"{count(number)} {severity}" for severity, number in severities.items())
 
 
 def size(finding: Finding) -> str:
@@ -239,7 +276,11 @@ def limits(record: AuditRecord) -> tuple[LimitView, ...]:
         if criterion.measure is None
     )
     omitted = (LimitView(entry.subject, entry.remedy) for entry in record.omitted)
-    return (*sections, *criteria, *_skipped_rows(record.skipped), *_unread(record), *omitted)
+    gone = (
+        LimitView(f"accepted finding {id_}", "it no longer occurs; take it out of the list")
+        for id_ in record.gates.without(record.findings)
+    )
+    return (*sections, *criteria, *gone, *_skipped_rows(record.skipped), *_unread(record), *omitted)
 
 
 def _skipped_rows(skipped: tuple[Skipped, ...]) -> list[LimitView]:

@@ -31,6 +31,7 @@ from explain.record import (
     join_sentences,
 )
 from explain.statistics.adjustments import holm
+from explain.statistics.power import rows_to_settle
 
 __all__ = ["Criterion", "FrozenCriteria", "check_metrics", "judge"]
 
@@ -161,6 +162,7 @@ def _judgement(
             p_value=evidence.p_value,
             alpha=ALPHA,
         )
+        reason = _with_rows_needed(reason, criterion, evidence.measure, ALPHA / n_gating)
     return JudgedCriterion.model_validate(
         {
             **criterion.statement(),
@@ -258,7 +260,28 @@ def _side(criterion: Criterion, measure: Measure) -> tuple[Verdict, str]:
         return "pass", _whole(words[0], threshold)
     if refused:
         return "fail", _whole(words[1], threshold)
-    return "inconclusive", Sentence("{bar} lies inside the 95 % interval", bar=threshold)
+    inside = Sentence("{bar} lies inside the 95 % interval", bar=threshold)
+    return "inconclusive", _with_rows_needed(inside, criterion, measure, ALPHA)
+
+
+def _with_rows_needed(
+    reason: str, criterion: Criterion, measure: Measure | None, level: float
+) -> str:
+    """Return a reason with the number of rows that would settle the criterion, if any does."""
+    rows = measure and rows_to_settle(measure, criterion.threshold, level)
+    if not rows:
+        return reason
+    return Sentence(
+        "{reason}; about {rows} rows would settle it if the estimate stayed the same",
+        reason=reason,
+        rows=_two_digits(rows),
+    )
+
+
+def _two_digits(rows: int) -> int:
+    """Return two digits of a number, rounded up: no estimate of it is more precise."""
+    unit = int(10 ** max(0, len(str(rows)) - 2))
+    return -(-rows // unit) * unit
 
 
 def _whole(side: str, threshold: float) -> str:

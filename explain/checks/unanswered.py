@@ -93,8 +93,10 @@ def _findings(share: Measure, failed: int, reasons: Counter[str]) -> tuple[Findi
     )
     more = Sentence("{n} more {n:reason is|reasons are} listed.", n=len(reasons) - 1)
     finding = Finding(
+        code="unanswered.rows",
         claim=join_sentences(claim, more if len(reasons) > 1 else ""),
         severity=_severity(share),
+        size=share.distance_from(0),
         measure=share,
         evidence=(UNANSWERED,),
         suggestion="Find the cause, correct it, and audit the model again. Until then, expect the "

@@ -4,15 +4,18 @@ A record is made of general parts (`Measure`, `Figure`, `Table`, `Section`, `Fin
 new check needs no new template. Records are frozen pydantic models; equal records give equal bytes.
 """
 
+from collections import defaultdict
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, JsonValue, PrivateAttr, ValidationError, model_validator
 
 from explain.errors import RecordError
-from explain.record.base import SCHEMA_VERSION, Record, Severity
+from explain.record.base import SCHEMA_VERSION, Record
 from explain.record.frames import FrameKind, frame_of_audit
+from explain.record.gates import SEVERITIES, Gates
 from explain.record.instances import InstanceRecord, SelectionPlan, Truncation
 from explain.record.measures import Measure
 from explain.record.own_reports import require_own_reports
@@ -34,8 +37,6 @@ __all__ = ["PREDICTIONS", "AuditRecord"]
 PREDICTIONS: Final = "predictions.parquet"
 """Name of the file in the folder of an audit that holds the predictions of all rows."""
 
-_SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "major", "minor")
-
 
 class AuditRecord(Record):
     """A whole audit. It alone suffices to render every report."""
@@ -53,6 +54,10 @@ class AuditRecord(Record):
     """Hash of the criteria as they were frozen before anything was scored; None without any."""
     criteria_frozen_on: date | None = None
     """Day on which a file froze them, in UTC; None if only the run itself did."""
+    criteria_set_after_run_on: date | None = None
+    """Day on which they were set, when the results were known; None if they were before."""
+    gates: Gates = Gates()
+    """Which findings fail the audit."""
     trust: tuple[MethodTrust, ...] = ()
     """Each method that explained something, with its grade."""
     plan: SelectionPlan
@@ -138,9 +143,33 @@ class AuditRecord(Record):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """The findings of all sections, the most severe first, and then the largest."""
-        found = [finding for section in self.sections for finding in section.findings]
-        return tuple(sorted(found, key=_weight))
+        """The findings of all sections, each once: the most severe first, then the largest.
+
+        What another finding explains follows it, and lifts it to its own rank.
+        """
+        findings = dict.fromkeys(f for section in self.sections for f in section.findings)
+        by_id = {finding.id: finding for finding in findings}
+        chains = {finding: _causes(by_id, finding) for finding in findings}
+        families: dict[str, list[_Weight]] = defaultdict(list)
+        for finding, chain in chains.items():
+            families[chain[-1].id].append(_weight(finding))
+
+        def rank(finding: Finding) -> tuple[_Weight, str, int, _Weight]:
+            root = chains[finding][-1].id
+            return min(families[root]), root, len(chains[finding]), _weight(finding)
+
+        return tuple(sorted(findings, key=rank))
+
+    @property
+    def refused_findings(self) -> tuple[Finding, ...]:
+        """The findings that fail the audit, the most severe first."""
+        return tuple(filter(self.gates.refuses, self.findings))
+
+    @property
+    def fails(self) -> bool:
+        """Whether a gating criterion or a finding fails the audit."""
+        failed = any(one.gating and one.verdict == "fail" for one in self.criteria)
+        return failed or bool(self.refused_findings)
 
     def measure(self, metric: str, *, slice: str = "all", **of: str) -> Measure:
         """Return what was measured of a metric.
@@ -227,11 +256,16 @@ def _read_parquet(path: Path) -> "pd.DataFrame":
         ) from error
 
 
-def _weight(finding: Finding) -> tuple[int, float, str]:
-    """Return what findings are ranked by; the size is that of the end nearer to zero."""
-    size, measure = 0.0, finding.measure
-    if measure is not None and measure.unit == "proportion" and measure.value is not None:
-        size = min(
-            abs(measure.value if end is None else end) for end in (measure.lower, measure.upper)
-        )
-    return _SEVERITIES.index(finding.severity), -size, finding.claim
+_Weight: TypeAlias = tuple[int, float, str]
+
+
+def _causes(by_id: Mapping[str, Finding], finding: Finding) -> list[Finding]:
+    """Return a finding, the one that explains it, the one that explains that, and so on."""
+    chain = [finding]
+    while (cause := by_id.get(chain[-1].cause or "")) is not None and cause not in chain:
+        chain.append(cause)
+    return chain
+
+
+def _weight(finding: Finding) -> _Weight:
+    return SEVERITIES.index(finding.severity), -(finding.size or 0.0), finding.id

@@ -69,7 +69,9 @@ def _measure(measure: Measure | None) -> Row:
 def _findings(record: "AuditRecord") -> Iterator[Row]:
     for finding in record.findings:
         yield {
+            "id": finding.id,
             "severity": finding.severity,
+            "size": finding.size,
             "claim": str(finding.claim),
             "suggestion": str(finding.suggestion),
             "evidence": list(finding.evidence),
@@ -117,7 +119,10 @@ def _attributions(record: "AuditRecord") -> Iterator[Row]:
 
 
 _ROWS: dict[str, tuple[tuple[str, ...], Callable[["AuditRecord"], Iterator[Row]]]] = {
-    "findings": (("severity", "claim", "suggestion", "evidence", *_OF_MEASURE), _findings),
+    "findings": (
+        ("id", "severity", "size", "claim", "suggestion", "evidence", *_OF_MEASURE),
+        _findings,
+    ),
     "measures": (("section", "of", *_OF_MEASURE), _measures),
     "criteria": (
         (

@@ -43,6 +43,15 @@ class Measure(Estimate):
             return {}
         return {field: str(self.name.values[field]) for field in fields_of(self.name.template)}
 
+    def distance_from(self, bar: float) -> float:
+        """Return how far the whole interval lies from a value, 0 where it holds the value.
+
+        Without an interval the estimate is no certainty: 0.
+        """
+        if self.lower is None or self.upper is None:
+            return 0.0
+        return max(self.lower - bar, bar - self.upper, 0.0)
+
     def measures(self, metric: str, slice: str, of: Mapping[str, str]) -> bool:
         """Tell whether this is that metric, of that, on those instances."""
         return (self.metric, self.slice, self.of) == (metric, slice, of)

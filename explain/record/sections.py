@@ -36,13 +36,34 @@ class NotMeasured(Record):
 class Finding(Record):
     """What a reader must know: a claim with its size, and what to do about it."""
 
+    code: Annotated[str, Field(pattern=r"^[a-z0-9-]+\.[a-z0-9_-]+$")]
+    """What kind of finding it is, the same in every run: ``slices.worse``."""
+    subject: str = ""
+    """What it is about, the same in every run: a slice, a word, a group, a label. Empty for the
+    whole model."""
     claim: SentenceLike
     severity: Severity
+    size: float | None
+    """How large the gap or harm is for certain, from 0 to 1: the end of its interval that is nearer
+    to no harm (`Measure.beyond`). Findings of one severity are ranked by it. None for a fact that
+    needs no statistic."""
     measure: Measure | None
-    """The size behind the claim; None for a fact that needs no statistic."""
+    """The number behind the claim; None for a fact that needs no statistic."""
+    members: Table | None = None
+    """What the finding sums up, such as all slices of one column, the worst first."""
+    cause: str | None = None
+    """`id` of the finding that explains this one, and is ranked before it."""
     evidence: tuple[str, ...]
     """Ids of the sections and instances that the claim rests on."""
     suggestion: SentenceLike
+
+    @property
+    def id(self) -> str:
+        """The code and what the finding is about, by which lists name it: ``slices.worse[a = b]``.
+
+        Two runs of one model give one finding the same id.
+        """
+        return f"{self.code}[{self.subject}]" if self.subject else self.code
 
     def with_measure(self, transform: Callable[[Measure], Measure]) -> Self:
         """Return the finding with its measure changed."""

@@ -400,15 +400,19 @@ def _criteria() -> tuple[JudgedCriterion, ...]:
 def _findings() -> tuple[Finding, ...]:
     return (
         Finding(
+            code="performance.negation",
             claim="Negation is misread.",
             severity="major",
+            size=0.199,
             measure=_measure("wrong with “not”", 0.259, 0.199, 0.330, 174),
             evidence=("performance", "77e0", "f00d", "e2"),
             suggestion="Add negated sentences to the training data.",
         ),
         Finding(
+            code="data.short_texts",
             claim="No text is longer than 60 words.",
             severity="minor",
+            size=None,
             measure=None,
             evidence=("data",),
             suggestion="Do not use the model on longer texts.",
@@ -657,8 +661,11 @@ def _hostile_section() -> Section:
         tables=(Table(title=HOSTILE, columns=(HOSTILE,), rows=((HOSTILE,),), note=HOSTILE),),
         findings=(
             Finding(
+                code="hostile.finding",
+                subject=HOSTILE,
                 claim=HOSTILE,
                 severity="minor",
+                size=None,
                 measure=measure,
                 evidence=(HOSTILE, "no such thing"),
                 suggestion=HOSTILE,

@@ -21,9 +21,9 @@ from explain.errors import ConfigurationError, PredictionError
 from explain.record import AuditRecord, Finding, InstanceLink, MetricSpec, Section
 from explain.statistics.intervals import proportion, wilson
 from explain.testing import check_classifier, messages
-from explain.testing import planted as module
 from explain.testing.messages import LABELS
 from explain.testing.planted import PLANTED, Planted, planted
+from explain.testing.planted import messages_cases as module
 from tests.helpers.demo import DEMO
 from tests.helpers.search import seeds
 
@@ -342,8 +342,10 @@ class Politeness:
             measures=(measure,),
             findings=(
                 Finding(
+                    code="politeness.judged",
                     claim="Polite messages are judged.",
                     severity="minor",
+                    size=measure.distance_from(0),
                     measure=measure,
                     evidence=(self.id,),
                     suggestion="Judge none.",

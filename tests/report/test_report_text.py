@@ -2,12 +2,13 @@
 
 import io
 import re
+from collections.abc import Sequence
 
 import pytest
 from rich.console import Console
 
 import reports
-from explain.record import Attribution, AuditRecord, Interaction, Interactions
+from explain.record import Attribution, AuditRecord, Finding, Interaction, Interactions
 from reports.markdown import escape
 from reports.terminal import print_attribution, print_audit, print_interactions
 from reports.text import shorten, visible
@@ -146,17 +147,24 @@ def test_terminal_says_the_verdict_what_was_not_passed_and_the_gravest_findings(
         "the whole 95 % interval lies below 0.85",
         "  inconclusive  impact ratio, called positive, all rows (not gating) ≥ .8; "
         "not measured. Fairness: no column names a group",
-        "2 findings",
+        "2 findings: 1 major, 1 minor",
         "  major  Negation is misread.",
         "  minor  No text is longer than 60 words.",
         "5 of 8 rows scored, 3 explained, 3 skipped, 6 not measured",
     ]
 
 
+def _repeated(findings: Sequence[Finding], times: int) -> tuple[Finding, ...]:
+    """Return findings that say the same of several things."""
+    return tuple(
+        finding.model_copy(update={"subject": str(i)}) for finding in findings for i in range(times)
+    )
+
+
 def test_terminal_counts_the_findings_that_it_does_not_list() -> None:
     record = audit_record()
     first, *rest = record.sections
-    many = first.model_copy(update={"findings": first.findings * 4})
+    many = first.model_copy(update={"findings": _repeated(first.findings, 4)})
     shown = _printed_audit(record.model_copy(update={"sections": (many, *rest)}))
     assert "8 findings" in shown
     assert shown.count("  major  ") == 3
@@ -206,7 +214,7 @@ def test_markdown_escapes(text: str, escaped: str) -> None:
 def test_markdown_lists_seven_findings_and_counts_the_rest() -> None:
     record = audit_record()
     first, *rest = record.sections
-    many = first.model_copy(update={"findings": first.findings * 5})
+    many = first.model_copy(update={"findings": _repeated(first.findings, 5)})
     shown = reports.render_markdown(record.model_copy(update={"sections": (many, *rest)}))
     assert shown.count("- **Negation is misread.** (major)") == 5
     assert shown.count("- **No text is longer than 60 words.** (minor)") == 2

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -177,8 +178,29 @@ def test_a_gating_verdict_that_chance_explains_is_taken_back_and_says_so() -> No
     assert {found.verdict for found in together} == {"inconclusive"}
     assert together[0].reason == (
         "the whole 95 % interval lies at or above 0.87, but no longer once p is adjusted for 5 "
-        "gating criteria (0.23 instead of 0.046; at most 0.05 is required)"
+        "gating criteria (0.23 instead of 0.046; at most 0.05 is required); about 840 rows "
+        "would settle it if the estimate stayed the same"
     )
+
+
+@pytest.mark.parametrize(("hits", "n"), [(176, 200), (430, 500), (83, 100), (9, 12)])
+def test_the_rows_that_would_settle_a_criterion_do_and_a_tenth_less_do_not(
+    hits: int, n: int
+) -> None:
+    """The estimate stays as near to what it was as so many rows can give."""
+    (asked,) = criteria_for(1, 0.85, gating=False)
+
+    def reason_of(rows: int) -> JudgedCriterion:
+        measured = section(proportion(share_of(0), round(hits / n * rows), rows))
+        return judge([asked], [measured], [CHECK])[0]
+
+    now = reason_of(n)
+    assert now.verdict == "inconclusive"
+    (stated,) = re.findall(r"about ([\d,]+) rows would settle it", now.reason)
+    assert reason_of(round(1.05 * int(stated.replace(",", "")))).verdict == (
+        "pass" if hits / n > 0.85 else "fail"
+    )
+    assert reason_of(round(0.8 * int(stated.replace(",", "")))).verdict == "inconclusive"
 
 
 def test_criteria_that_are_not_gating_are_not_adjusted_and_do_not_count() -> None:

@@ -14,9 +14,10 @@ from scipy import stats
 import explain
 from explain.adapters import FunctionClassifier
 from explain.checks.slices import SlicesCheck
-from explain.checks.slices.candidates import _ADDRESS
-from explain.checks.slices.slice_tests import Losses
+from explain.checks.slices.candidates import _ADDRESS, Slice
+from explain.checks.slices.slice_tests import Losses, compare_with_rest, judge_tests
 from explain.record import Measure, Section
+from explain.statistics.adjustments import holm_where_testable
 from tests.helpers.search import examples, seeds
 
 WORDS = ("apple", "pear", "plum", "fig", "lime")
@@ -217,3 +218,107 @@ def test_an_address_is_found_where_the_plain_pattern_finds_one(text: str) -> Non
 @pytest.mark.parametrize("unit", ["a", "1", ".", "a-", "@", "a@", "a.a@", "好", " "])
 def test_looking_for_addresses_takes_no_square_of_time(unit: str) -> None:
     assert bool(_ADDRESS.search(unit * (10**6 // len(unit)))) == (unit == "a.a@")
+
+
+def reported(wrong: NDArray[np.bool_], slices: Sequence[NDArray[np.bool_]]) -> list[str]:
+    """Return the names of the slices that are reported, by where the model is wrong."""
+    losses = Losses(wrong.astype(float), "single_label")
+    named = [Slice("unit", str(i), members) for i, members in enumerate(slices)]
+    among = np.ones(len(wrong), dtype=bool)
+    tests = compare_with_rest(losses, named, among, from_search=False)
+    return [t.slice.value for t in judge_tests(tests, losses, 30) if not t.reason]
+
+
+@pytest.mark.parametrize(("n", "rest"), [(12, 600), (25, 600), (50, 50), (200, 600), (1000, 3000)])
+def test_a_slice_is_reported_with_the_chance_that_is_stated(n: int, rest: int) -> None:
+    rng, error = np.random.default_rng(n), 0.1
+    members = np.arange(n + rest) < n
+    found, times = 0, 400
+    for _ in range(times):
+        others = rng.random(rest) < error
+        losses = Losses(np.r_[np.zeros(n), others].astype(float), "single_label")
+        (test,) = compare_with_rest(
+            losses, [Slice("unit", "a", members)], members | True, from_search=False
+        )
+        assert test.accuracy_found is not None
+        wrong = np.r_[rng.random(n) < 1 - test.accuracy_found, others]
+        found += reported(wrong, [members]) == ["0"]
+    # The rest is taken as it is, so the chance is exactly .8: 400 tables, five standard errors.
+    assert found / times == pytest.approx(0.8, abs=0.1)
+
+
+def test_slices_of_a_few_rows_are_found_among_a_hundred() -> None:
+    sizes = np.repeat([3, 6, 12, 25], 25)
+    owners = np.repeat(np.arange(100), sizes)
+    rng = np.random.default_rng(0)
+    wrong = rng.random(len(owners)) < 0.05
+    wrong[np.isin(owners, [40, 60, 90])] = True  # slices of 6, 12 and 25 rows
+    found = reported(wrong, [owners == i for i in range(100)])
+    assert found == ["90", "60", "40"]
+
+
+def test_slices_without_a_right_answer_are_too_small_to_be_found_where_no_error_could_tell() -> (
+    None
+):
+    members = np.arange(40) < 2
+    losses = Losses(np.ones(40), "single_label")
+    (test,) = compare_with_rest(
+        losses, [Slice("unit", "a", members)], members | True, from_search=False
+    )
+    assert (test.accuracy_found, test.p_value) == (None, 1.0)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=8),
+    st.sampled_from([0.005, 0.05, 0.3]),
+)
+def test_a_test_that_cannot_be_significant_costs_the_others_nothing(
+    drawn: list[tuple[float, float]], level: float
+) -> None:
+    p = [max(pair) for pair in drawn]
+    least = [min(pair) for pair in drawn]
+    adjusted, counted = holm_where_testable(p, least, level)
+    assert all(a >= b for a, b in zip(adjusted, p, strict=True))
+    # Tarone's rule, in words: the fewest tests k of which at most k can be significant at level/k.
+    k = min(k for k in range(1, len(p) + 1) if sum(x <= level / k for x in least) <= k)
+    assert counted == sum(x <= level / k for x in least)
+    with_hopeless, same = holm_where_testable([*p, 1.0], [*least, 1.0], level)
+    assert (with_hopeless.tolist(), same) == ([*adjusted.tolist(), 1.0], counted)
+
+
+def test_a_hundred_small_tests_raise_no_more_false_alarms_than_one() -> None:
+    """Discrete tests at margins where Holm over all would be needlessly blind."""
+    rng = np.random.default_rng(1)
+    owners = np.repeat(np.arange(60), 10)
+    slices = [owners == i for i in range(60)]
+    false = sum(bool(reported(rng.random(600) < 0.1, slices)) for _ in range(60))
+    assert false <= 2
+
+
+def test_a_large_gap_that_is_not_reported_says_why() -> None:
+    rows = table(0, 300)
+    for i, row in enumerate(rows):
+        row["unit"] = "rare" if i < 4 else "other"
+    wrong(rows, np.array([row["unit"] == "rare" for row in rows]), 0.7)
+    section = measured(rows, slices=["unit"])
+    (shown,) = (t for t in section.tables if t.title == "Slices that were tested")
+    reasons = {str(row[0]): str(row[-1]) for row in shown.rows}
+    assert "limit 0.005" in reasons["unit = rare"]
+
+
+def test_slices_of_one_column_are_one_finding_with_its_table() -> None:
+    rows = table(0, 1_200)
+    rng = np.random.default_rng(0)
+    for row in rows:
+        row["unit"] = str(rng.choice(list("abcdef")))
+    rates = {"a": 0.95, "b": 0.8, "c": 0.7}
+    for row in rows:
+        if row["rng"] < rates.get(row["unit"], 0.05):
+            row["label"] = "no" if row["label"] == "yes" else "yes"
+    (finding,) = measured(rows, slices=["unit"]).findings
+    assert finding.id == "slices.worse[unit = a, unit = b, unit = c]"
+    assert finding.members is not None
+    assert [str(row[0]) for row in finding.members.rows] == ["unit = a", "unit = b", "unit = c"]
+    gap = finding.members.rows[0][4]
+    assert isinstance(gap, Measure)
+    assert finding.size == gap.lower

@@ -195,6 +195,7 @@ def _is_better(baseline: BaselineModel) -> bool:
 
 def _no_better(section: str, accuracy: Measure, baseline: BaselineModel) -> Finding:
     return Finding(
+        code=f"{section}.no_skill",
         claim=Sentence(
             "The model is hardly better than always answering the most frequent label. It is right "
             "on {accuracy} of {n} texts; that label is right on {baseline.value:percent}. The "
@@ -205,6 +206,7 @@ def _no_better(section: str, accuracy: Measure, baseline: BaselineModel) -> Find
             difference=baseline.difference,
         ),
         severity="critical",
+        size=accuracy.distance_from(1),
         measure=baseline.difference,
         evidence=(section,),
         suggestion="Check that labels and texts belong together and that the labels are in the "
@@ -214,6 +216,8 @@ def _no_better(section: str, accuracy: Measure, baseline: BaselineModel) -> Find
 
 def _worse(section: str, accuracy: Measure, baseline: BaselineModel) -> Finding:
     return Finding(
+        code=f"{section}.simpler_model",
+        subject=baseline.name,
         claim=Sentence(
             "A simpler model ({name}) is right on {baseline} of {n} texts, this model only on "
             "{accuracy}. The difference is {difference:points}.",
@@ -224,6 +228,7 @@ def _worse(section: str, accuracy: Measure, baseline: BaselineModel) -> Finding:
             difference=baseline.difference,
         ),
         severity="major",
+        size=baseline.difference.distance_from(0),
         measure=baseline.difference,
         evidence=(section,),
         suggestion="Use the simpler model, or find out what this one lacks. It may have been "

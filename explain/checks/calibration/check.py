@@ -37,6 +37,7 @@ from explain.record import (
 )
 from explain.statistics.bootstrap import CONFIDENCE
 from explain.statistics.intervals import clustered_proportion, proportion
+from explain.statistics.power import detectable_mean
 
 __all__ = ["CalibrationCheck"]
 
@@ -89,18 +90,20 @@ class CalibrationCheck:
         steepness = slope(
             context.scores[sample.rows], sample.truth, context.model.task, sample.clusters
         )
+        findings = tuple(_findings(self.id, decisions, error, gap, steepness, null))
         return Section(
             id=self.id,
             title=self.title,
             summary=join_sentences(
                 _summary(context.model.task, decisions, gap, error),
+                "" if findings else _power(gap),
                 sample.note(),
                 labelled.left_out("All numbers"),
             ),
             measures=(error, *proper_losses(sample), gap, steepness),
             figures=(_figure(decisions),),
             tables=() if null is None else (_null_table(decisions, error, gap, null),),
-            findings=tuple(_findings(self.id, decisions, error, gap, steepness, null)),
+            findings=findings,
         )
 
 
@@ -123,6 +126,17 @@ def _summary(task: Task, decisions: Decisions, gap: Measure, error: Measure) -> 
         fewest=FEWEST_FOR_INTERVAL,
     )
     return join_sentences(average, typical, "" if error.lower is not None else few)
+
+
+def _power(gap: Measure) -> str:
+    """Return the over-confidence that would have been reported."""
+    found = detectable_mean(gap, LARGE_GAP, LEVEL / 2)
+    if found is None:
+        return ""
+    return Sentence(
+        "Over-confidence would have been reported with a chance of 80 % from {found:.1f} points.",
+        found=100 * found,
+    )
 
 
 def _figure(decisions: Decisions) -> ReliabilityFigure:
@@ -228,6 +242,7 @@ def _findings(
     if p_error <= LEVEL / 2 and (error.lower or 0.0) > LARGE_ERROR:
         return [
             Finding(
+                code="calibration.error",
                 claim=Sentence(
                     "The model's probabilities cannot be taken literally. Confidence and accuracy "
                     "typically differ by {error} (root mean square, n = {error.n}), in both "
@@ -235,6 +250,7 @@ def _findings(
                     error=error,
                 ),
                 severity="minor",
+                size=error.distance_from(0),
                 measure=error,
                 evidence=(section,),
                 suggestion="Recalibrate the model (isotonic regression on held-out rows) before "
@@ -254,6 +270,7 @@ def _gap_finding(
             temperature=1 / steepness.value,
         )
     return Finding(
+        code="calibration.over_confident" if claim == OVER else "calibration.under_confident",
         claim=Sentence(
             claim,
             confidence=float(decisions.confidence.mean()),
@@ -261,6 +278,7 @@ def _gap_finding(
             gap=gap,
         ),
         severity="major" if claim == OVER else "minor",
+        size=gap.distance_from(0),
         measure=gap,
         evidence=(section,),
         suggestion=join_sentences(

@@ -178,12 +178,14 @@ def _unknown(context: AuditContext) -> Part:
     if at_level.lower is not None and at_level.lower > LARGE_SHARE:
         findings.append(
             Finding(
+                code="data.unknown_tokens",
                 claim=Sentence(
                     "The model does not know {share} of the tokens in these texts (n = {share.n} "
                     "texts). It reads the same placeholder for all of them.",
                     share=measured,
                 ),
                 severity="major",
+                size=measured.distance_from(0),
                 measure=measured,
                 evidence=(SECTION,),
                 suggestion="Check that language, script and upper case of the texts are those that "

@@ -50,6 +50,7 @@ def conflicting_labels(context: AuditContext) -> Part:
         share = proportion("rows whose text has another label elsewhere", rows, n)
         findings.append(
             Finding(
+                code="data.conflicting_labels",
                 claim=Sentence(
                     "{rows} of {share.n} labelled rows ({share}) contradict another row with "
                     "exactly the same text.",
@@ -57,6 +58,7 @@ def conflicting_labels(context: AuditContext) -> Part:
                     share=share,
                 ),
                 severity="minor",
+                size=share.distance_from(0),
                 measure=share,
                 evidence=(SECTION, *(same[0].id for same in conflicting[:3])),
                 suggestion="Decide on one label for each of these texts before you judge the model "
@@ -145,6 +147,7 @@ def _noise_finding(noise: LabelNoise, suspects: Sequence[InstanceRecord]) -> lis
         return []
     return [
         Finding(
+            code="data.label_errors",
             claim=Sentence(
                 "About {wrong:.0f} of {share.n} labels are probably wrong ({share}). These labels "
                 "contradict what the other rows say about similar texts.",
@@ -152,6 +155,7 @@ def _noise_finding(noise: LabelNoise, suspects: Sequence[InstanceRecord]) -> lis
                 share=measure,
             ),
             severity="minor",
+            size=measure.distance_from(0),
             measure=measure,
             evidence=(SECTION, *(instance.id for instance in suspects[:3])),
             suggestion="Read the suspected label errors, at least the first ones, and correct them "

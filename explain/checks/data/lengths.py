@@ -66,6 +66,7 @@ def cut_texts(context: AuditContext, cut: NDArray[np.bool_]) -> Part:
     if significantly_above(int(cut.sum()), len(cut), LARGE_SHARE):
         findings.append(
             Finding(
+                code="data.cut_texts",
                 claim=Sentence(
                     "The model does not read {cut} of {share.n} texts to the end ({share}). Of "
                     "these texts it misses {unread:percent} of the characters.",
@@ -74,6 +75,7 @@ def cut_texts(context: AuditContext, cut: NDArray[np.bool_]) -> Part:
                     unread=sum(lost.values()) / sum(total[id_] for id_ in lost),
                 ),
                 severity="major",
+                size=share.distance_from(0),
                 measure=share,
                 evidence=(SECTION, *worst[:3]),
                 suggestion="Use a model that reads longer texts, score them in windows "

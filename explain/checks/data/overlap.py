@@ -73,8 +73,10 @@ def _finding(
         unseen=on_unseen,
     )
     return Finding(
+        code="data.training_overlap",
         claim=join_sentences(claim, comparison if on_seen.n and on_unseen.n else ""),
         severity="critical",
+        size=share.distance_from(0),
         measure=share,
         evidence=(SECTION, *examples),
         suggestion="Measure the model again without these texts: it may only remember their "

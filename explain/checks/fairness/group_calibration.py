@@ -41,7 +41,7 @@ def compare_calibration(
     labelled = np.array(has_label, dtype=np.bool_)[grouped]
     no_answer = np.zeros(len(failed))
     right = np.concatenate([context.labels == context.predicted, no_answer])[grouped] == 1
-    confidence = np.concatenate([context.probabilities.max(axis=1), no_answer])[grouped]
+    confidence = np.concatenate([context.confidence, no_answer])[grouped]
     shares, _ = groups.rates(ACCURACY.title, right, labelled)
     labelled &= groups.has_answer
     gaps: dict[int, Measure] = {}
@@ -82,6 +82,8 @@ def _claim(
         lower > LARGE_CALIBRATION_GAP,
         (f"calibration {gap.slice}",),
         Finding(
+            code="fairness.over_confident",
+            subject=gap.slice,
             claim=Sentence(
                 "The model is more over-confident on texts with {group} than on other texts: its "
                 "confidence minus its accuracy is {gap:points} ({gap.n} {gap.n:text|texts}), and "
@@ -92,6 +94,7 @@ def _claim(
                 n_rest=len(rest_gaps),
             ),
             severity="major",
+            size=gap.distance_from(float(rest_gaps.mean())),
             measure=gap,
             evidence=("fairness",),
             suggestion="Do not compare the probabilities of all groups with one threshold. "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.checks.base.decisions import TestedClaim
+from explain.checks.base.decisions import TestedClaim, difference
 from explain.checks.fairness.rates import Rates, higher_share_p_value, hits_of
 from explain.record import Finding, Measure, Sentence, Severity, join_sentences
 from explain.statistics.intervals import proportion
@@ -90,6 +90,7 @@ class GroupedRows:
         rates: Sequence[Rates],
         large: Callable[[Measure, Measure], bool],
         *,
+        code: str,
         severity: Severity,
         template: str,
         decision: str,
@@ -112,8 +113,11 @@ class GroupedRows:
             all(large(*pair) for pair in pairs),
             tuple(topics),
             Finding(
+                code=code,
+                subject=f"{self.condition(group)}: {decision}",
                 claim=join_sentences(sentence, details),
                 severity=severity,
+                size=difference(share, rest, "difference").distance_from(0),
                 measure=share,
                 evidence=("fairness",),
                 suggestion="Look at the rows of this group that are decided wrongly, and add "

@@ -116,6 +116,7 @@ def _selection(
             g,
             ((shares, rest), answered),
             lambda share, rest: entirely_below(ratio_of(rest, share, decision), FOUR_FIFTHS),
+            code="fairness.selection",
             severity="major",
             template=SELECTED,
             decision=decision.verb,
@@ -197,12 +198,16 @@ def _errors(
             g,
             rates,
             lambda share, rest: entirely_above(difference(share, rest, "gap"), LARGE_GAP),
+            code=code,
             severity="critical",
             template=template,
             decision=decision.verb,
         )
         for g in groups.comparable_groups
-        for rates, template in (((false_positives,), FALSE_POSITIVES), (misses, FALSE_NEGATIVES))
+        for code, rates, template in (
+            ("fairness.false_positives", (false_positives,), FALSE_POSITIVES),
+            ("fairness.false_negatives", misses, FALSE_NEGATIVES),
+        )
     ]
     return Part(
         measures=(*hits[0].values(), *false_positives[0].values()),

@@ -234,6 +234,8 @@ class _Swaps:
         examples = texts[np.argsort(-gaps, kind="stable")[:3]].tolist()
         changed = set(texts[gaps > 0].tolist())
         finding = Finding(
+            code="fairness.swap",
+            subject=f"{', '.join(names)}: {decision.name}",
             claim=join_sentences(
                 Sentence(
                     "Changing only the {kind} changes the decision. With {names:quoted-or}, "
@@ -251,6 +253,7 @@ class _Swaps:
                 self._instead(k, [trial for trial in rest_trials if trial[0] in changed]),
             ),
             severity="critical",
+            size=change.distance_from(0),
             measure=change,
             evidence=(
                 "fairness",
@@ -272,7 +275,7 @@ class _Swaps:
         if self.context.model.task != "single_label" or len(labels) == 2:
             return ""
         scores = self.context.score([self._text(i, j) for i, j in trials])
-        counts = Counter(scores.argmax(axis=1).tolist())
+        counts = Counter(self.context.rule.answers(scores).tolist())
         counts.pop(self.compared_decisions[k].column, None)
         if not counts:
             return ""

@@ -139,6 +139,8 @@ class _Errors:
         names = [self.terms[i].name for i in chosen.tolist()]
         examples = np.flatnonzero(self.has_decision & has_words & second)[:3]
         finding = Finding(
+            code="fairness.named_errors",
+            subject=f"{', '.join(names)}: {self.decision.name}",
             claim=Sentence(
                 "Texts that name people as {words:quoted-or} are wrongly {decision} more often "
                 "than other texts: {share} of the {share.n} that should not be, and {rest} of "
@@ -149,6 +151,7 @@ class _Errors:
                 rest=rest,
             ),
             severity="critical",
+            size=gap.distance_from(0),
             measure=share,
             evidence=("fairness", *(ids[i] for i in examples)),
             suggestion="Add training texts that name these people and should not get this "

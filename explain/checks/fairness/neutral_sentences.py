@@ -138,6 +138,8 @@ def _claim(
         gap.lower is not None and gap.lower > LARGE_IN_SENTENCES,
         topics_of(decision, names),
         Finding(
+            code="fairness.neutral_sentences",
+            subject=f"{', '.join(names)}: {decision.name}",
             claim=Sentence(
                 "Neutral sentences that name people as {words:quoted-or} are {decision} more often "
                 "than the same sentences with other words: {share} of {n} {n:sentence|sentences}, "
@@ -150,6 +152,7 @@ def _claim(
                 n_rest=int((~named).sum()),
             ),
             severity="critical",
+            size=gap.distance_from(0),
             measure=share,
             evidence=("fairness",),
             suggestion="Add harmless training texts that name these people, or let a person decide "

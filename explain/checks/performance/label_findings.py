@@ -64,6 +64,8 @@ def dead_labels(
     recall = proportion(RECALL.name(label=label), right, n)
     return [
         Finding(
+            code="performance.dead_label",
+            subject=label,
             claim=join_sentences(
                 Sentence(
                     "The model hardly ever answers {label:quoted}: {predictions} "
@@ -77,6 +79,7 @@ def dead_labels(
                 _more_dead([row[0] for row in dead[1:]]),
             ),
             severity="critical",
+            size=recall.distance_from(1),
             measure=recall,
             evidence=(section,),
             suggestion="Check that the label occurs in the training data under this name, and "
@@ -101,37 +104,17 @@ def swapped_labels(section: str, labels: Sequence[str], counts: NDArray[np.int64
     Each of the two must be predicted as the other more often than as itself, by the exact sign
     test.
     """
-    pairs = [
-        (i, j)
-        for i, j in combinations(range(len(labels)), 2)
-        if counts[i, j] > counts[i, i] and counts[j, i] > counts[j, j]
-    ]
-    if not pairs:
-        return []
-
-    def p(i: int, j: int) -> float:
-        crossed, right = int(counts[i, j]), int(counts[i, i])
-        return float(stats.binomtest(crossed, crossed + right, alternative="greater").pvalue)
-
-    # Pairs that were not looked at closely, as they seemed in order, count as tested.
-    n_pairs = len(labels) * (len(labels) - 1) // 2
-    tests = np.ones(n_pairs)
-    tests[: len(pairs)] = [max(p(i, j), p(j, i)) for i, j in pairs]
-    sure = benjamini_hochberg(tests)[: len(pairs)] <= LEVEL
-    exchanged = [
-        (int(counts[i, j] + counts[j, i]), i, j)
-        for (i, j), holds in zip(pairs, sure, strict=True)
-        if holds
-    ]
+    exchanged = _exchanged_pairs(counts)
     if not exchanged:
         return []
-    exchanged.sort(reverse=True)
     crossed, i, j = exchanged[0]
     n = int(counts[[i, j]].sum())
     name = Sentence("{first} and {second} answered in exchange", first=labels[i], second=labels[j])
     share = proportion(name, crossed, n)
     return [
         Finding(
+            code="performance.exchanged_labels",
+            subject=f"{labels[i]} and {labels[j]}",
             claim=join_sentences(
                 Sentence(
                     "The labels {first:quoted} and {second:quoted} are exchanged: for {share} of "
@@ -143,12 +126,40 @@ def swapped_labels(section: str, labels: Sequence[str], counts: NDArray[np.int64
                 _more_swapped([(labels[a], labels[b]) for _, a, b in exchanged[1:]]),
             ),
             severity="critical",
+            size=share.distance_from(0),
             measure=share,
             evidence=(section,),
             suggestion="Correct the order of the labels in the model's configuration, or in the "
             "table.",
         )
     ]
+
+
+def _exchanged_pairs(counts: NDArray[np.int64]) -> list[tuple[int, int, int]]:
+    """Return the texts that were crossed and the two labels, of each pair, most texts first."""
+    pairs = [
+        (i, j)
+        for i, j in combinations(range(len(counts)), 2)
+        if counts[i, j] > counts[i, i] and counts[j, i] > counts[j, j]
+    ]
+    if not pairs:
+        return []
+
+    def p(i: int, j: int) -> float:
+        crossed, right = int(counts[i, j]), int(counts[i, i])
+        return float(stats.binomtest(crossed, crossed + right, alternative="greater").pvalue)
+
+    # Pairs that were not looked at closely, as they seemed in order, count as tested.
+    n_pairs = len(counts) * (len(counts) - 1) // 2
+    tests = np.ones(n_pairs)
+    tests[: len(pairs)] = [max(p(i, j), p(j, i)) for i, j in pairs]
+    sure = benjamini_hochberg(tests)[: len(pairs)] <= LEVEL
+    exchanged = [
+        (int(counts[i, j] + counts[j, i]), i, j)
+        for (i, j), holds in zip(pairs, sure, strict=True)
+        if holds
+    ]
+    return sorted(exchanged, reverse=True)
 
 
 def _more_swapped(pairs: Sequence[tuple[str, str]]) -> str:

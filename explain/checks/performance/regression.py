@@ -150,12 +150,14 @@ def _useless(section: str, r2: Measure, at_level: Measure) -> list[Finding]:
         return []
     return [
         Finding(
+            code="performance.useless",
             claim=Sentence(
                 "The predicted numbers tell hardly anything about the given ones: R2 is {r2:.2f} "
                 "(n = {r2.n}). Always predicting the mean would give 0.",
                 r2=r2,
             ),
             severity="critical",
+            size=r2.distance_from(1),
             measure=r2,
             evidence=(section,),
             suggestion="Check that numbers and texts belong together and are on the scale of the "

@@ -153,6 +153,8 @@ def _length_finding(
     values: Mapping[str, SentenceValue], share: Measure, ids: Sequence[str]
 ) -> Finding:
     return Finding(
+        code="shortcuts.length",
+        subject=str(values["label"]),
         claim=Sentence(
             "Length alone changes the answer to {label:quoted}. We padded {share.n} short "
             "{share.n:text|texts} with another answer to {goal} words, with words that predict no "
@@ -160,6 +162,7 @@ def _length_finding(
             **values,
         ),
         severity="major",
+        size=share.distance_from(0),
         measure=share,
         evidence=(SECTION, *ids),
         suggestion="Compare the text lengths of the labels in the training data, balance or trim "
@@ -258,6 +261,8 @@ def _side_finding(
     assert baseline is not None
     assert majority is not None
     return Finding(
+        code="shortcuts.one_text",
+        subject=side,
         claim=Sentence(
             "The {side} alone gives the label away. A simple classifier that reads nothing else is "
             "right for {baseline} of {baseline.n} pairs; always answering the most frequent label "
@@ -269,6 +274,7 @@ def _side_finding(
             unchanged=unchanged,
         ),
         severity="minor",
+        size=baseline.distance_from(majority.value or 0),
         measure=baseline,
         evidence=(SECTION,),
         suggestion="Its accuracy does not show that the model compares the two texts. Test it on "

@@ -105,8 +105,11 @@ def decisive_finding(
         label=label,
     )
     return Finding(
+        code="shortcuts.word",
+        subject=surface_of(tested_candidate.candidate.phrase),
         claim=join_sentences(claim, other_words, wrong if misleads else ""),
         severity="critical" if misleads else "major",
+        size=tested_candidate.changed_confident.distance_from(0),
         measure=tested_candidate.changed_confident,
         evidence=(SECTION, *_evidence(search, tested_candidate.into_confident, changed)),
         suggestion="Decide whether these words alone may settle the answer. If not, remove them "
@@ -137,6 +140,8 @@ def marker_finding(search: ShortcutSearch, tested_candidate: TestedCandidate) ->
     predicted = search.predicted[phrase.texts, label]
     changed = search.predicted_after(tested_candidate.into_any, label)
     return Finding(
+        code="shortcuts.source_mark",
+        subject=surface_of(phrase),
         claim=Sentence(
             "The words {words:quoted} stand at the {end} of {n} {n:text|texts} and look like the "
             "mark of a source. The model classifies {predicted} of these texts "
@@ -153,6 +158,7 @@ def marker_finding(search: ShortcutSearch, tested_candidate: TestedCandidate) ->
             changed=int(changed.sum()),
         ),
         severity="critical" if decides(tested_candidate) else "major",
+        size=tested_candidate.changed_any.distance_from(0),
         measure=tested_candidate.changed_any,
         evidence=(SECTION, *_evidence(search, tested_candidate.into_any, changed)),
         suggestion="Find out where these words come from. Remove them from the training texts and "

@@ -238,6 +238,8 @@ def _finding(
 ) -> Finding:
     first, second = words
     return Finding(
+        code="shortcuts.order",
+        subject=f"{first} {second}",
         claim=Sentence(
             "The order of {first:quoted} and {second:quoted} decides whether the answer is "
             "{label:quoted}. We exchanged the two words in {share.n} {share.n:text|texts}, and "
@@ -248,6 +250,7 @@ def _finding(
             share=share,
         ),
         severity="critical",
+        size=share.distance_from(0),
         measure=share,
         evidence=(SECTION, *(search.instance(row).id for row in rows)),
         suggestion="Decide whether this order carries the meaning. If it does not, look for it in "

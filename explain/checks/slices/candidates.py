@@ -14,7 +14,15 @@ from explain.checks.base import TableRow
 from explain.checks.base.phrases import Corpus
 from explain.record import InstanceRecord, Sentence
 
-__all__ = ["Slice", "declared_slices", "distinct_slices", "slices_by_word", "traits_of_texts"]
+__all__ = [
+    "WORD",
+    "WORDS",
+    "Slice",
+    "declared_slices",
+    "distinct_slices",
+    "slices_by_word",
+    "traits_of_texts",
+]
 
 MOST_WORDS = 200
 """Most frequent words that are tried as slices; rarer ones hold too few texts in small tables."""
@@ -24,6 +32,9 @@ MOST_PAIRED = 40
 
 MOST_VALUES = 50
 """Values of a declared column that are measured, the most frequent ones."""
+
+WORD, WORDS = "word", "words"
+"""What slices by one word and by two are called."""
 
 _CAPITAL = regex.compile(r"\p{Lu}")
 
@@ -42,10 +53,15 @@ _EMOJI = regex.compile(r"\p{Extended_Pictographic}")
 class Slice:
     """Some of the labelled instances, and the condition that they meet."""
 
-    condition: str
+    column: str
+    """A column of the table, or what a search looks at: ``length``, ``word``."""
+    value: str
     members: NDArray[np.bool_]
-    of_words: bool = False
-    """Whether the condition is that a text holds certain words."""
+
+    @property
+    def condition(self) -> str:
+        """The condition that the instances meet: ``language = de``."""
+        return f"{self.column} = {self.value}"
 
 
 def declared_slices(
@@ -69,7 +85,7 @@ def declared_slices(
             notes.append((column, note))
         for value, _ in counts.most_common(MOST_VALUES):
             members = np.array([cell == value for cell in cells])
-            slices.append(Slice(f"{column} = {value}", members))
+            slices.append(Slice(column, value, members))
     return slices, notes
 
 
@@ -81,14 +97,14 @@ def traits_of_texts(
     edges = np.unique(np.quantile(lengths, [0, 0.25, 0.5, 0.75, 1], method="closest_observation"))
     starts = [edges[0], *(edges[1:-1] + 1)] if len(edges) > 1 else []
     for low, high in zip(starts, edges[1:], strict=True):
-        yield Slice(f"length = {low} to {high} words", (lengths >= low) & (lengths <= high))
+        yield Slice("length", f"{low} to {high} words", (lengths >= low) & (lengths <= high))
     texts = ["\n".join(instance.parts) for instance in instances]
     scripts = np.array(list(map(_script, texts)))
     for script in sorted(set(scripts)):
-        yield Slice(f"script = {script}", scripts == script)
+        yield Slice("script", script, scripts == script)
     marks = np.array([text.rstrip()[-1:] for text in texts])
     for mark in sorted(mark for mark in set(marks) if not mark.isalnum()):
-        yield Slice(f"last character = {mark}", marks == mark)
+        yield Slice("last character", mark, marks == mark)
     capitals = np.array(
         [len(_CAPITAL.findall(text)) / max(1, len(_LETTER.findall(text))) for text in texts]
     )
@@ -101,8 +117,8 @@ def traits_of_texts(
         "emoji": [_EMOJI.search(text) is not None for text in texts],
     }
     for trait, holds in traits.items():
-        yield Slice(f"{trait} = yes", np.array(holds))
-        yield Slice(f"{trait} = no", ~np.array(holds))
+        yield Slice(trait, "yes", np.array(holds))
+        yield Slice(trait, "no", ~np.array(holds))
 
 
 def _script(text: str) -> str:
@@ -122,10 +138,10 @@ def slices_by_word(corpus: Corpus) -> Iterator[Slice]:
     order = np.lexsort((np.arange(len(corpus.vocabulary)), -corpus.frequencies))[:MOST_WORDS]
     present = corpus.presence[:, order].toarray().T > 0
     for word, members in zip(order, present, strict=True):
-        yield Slice(f"word = {corpus.vocabulary[word]}", members, of_words=True)
+        yield Slice(WORD, corpus.vocabulary[word], members)
     for first, second in combinations(range(min(MOST_PAIRED, len(order))), 2):
         pair = " + ".join(corpus.vocabulary[order[i]] for i in (first, second))
-        yield Slice(f"words = {pair}", present[first] & present[second], of_words=True)
+        yield Slice(WORDS, pair, present[first] & present[second])
 
 
 def distinct_slices(slices: Sequence[Slice]) -> list[Slice]:

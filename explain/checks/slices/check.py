@@ -19,26 +19,24 @@ from explain.checks.slices.candidates import (
     slices_by_word,
     traits_of_texts,
 )
+from explain.checks.slices.findings import columns_and_rows, findings_of
 from explain.checks.slices.slice_tests import (
-    LARGE_GAP,
     SMALLEST_GAP,
     SMALLEST_SHARE,
     Losses,
     TestedSlice,
+    accuracy_found,
     compare_with_rest,
+    judge_tests,
     loss_of,
-    significantly_worse,
     worst_first,
 )
 from explain.record import (
-    Finding,
-    InstanceRecord,
     IntervalsFigure,
     Measure,
     MetricSpec,
     Section,
     Sentence,
-    Severity,
     Table,
     join_sentences,
 )
@@ -57,10 +55,6 @@ MOST_DRAWN = 16
 
 MOST_LISTED = 30
 
-MOST_FINDINGS = 5
-
-MOST_EVIDENCE = 5
-
 
 @dataclass(frozen=True, slots=True)
 class SlicesCheck:
@@ -73,7 +67,7 @@ class SlicesCheck:
     Attributes
     ----------
     smallest : int
-        Rows that a slice must have to be tested.
+        Rows that a slice must have to be tried by the search. Named slices of any size are tested.
     """
 
     id: ClassVar[str] = "slices"
@@ -101,9 +95,8 @@ class SlicesCheck:
         losses = Losses(np.array(values), context.model.task, len(unanswered))
         declared, notes = declared_slices(context.slices, rows)
         everything = np.ones(len(rows), dtype=bool)
-        declared_tests = compare_with_rest(
-            losses, self._large(declared, everything), everything, from_search=False
-        )
+        compared = [s for s in declared if not s.members.all()]
+        declared_tests = compare_with_rest(losses, compared, everything, from_search=False)
         candidates: list[Slice] = []
         promising: list[TestedSlice] = []
         if searched:
@@ -114,23 +107,25 @@ class SlicesCheck:
             )
             candidates, promising = self._search(candidates, losses, context.rng(self.id))
         overall = losses.measure(everything, "all")
-        tests = sorted([*declared_tests, *promising], key=lambda test: worst_first(test.measure))
+        tests = judge_tests([*declared_tests, *promising], losses, self.smallest)
         measures = [*(losses.measure(s.members, s.condition) for s in declared),
                     *(test.measure for test in promising)]  # fmt: skip
-        worse = significantly_worse(tests, losses, self.smallest)
+        findings = findings_of(tests, instances, losses)
         return Section(
             id=self.id,
             title=self.title,
             summary=join_sentences(
                 _declared_sentence(len(declared)),
                 self._searched(len(rows), len(candidates), len(promising)),
-                _result(overall, len(worse)),
+                _result(overall, sum(not test.reason for test in tests)),
+                _power_of_named(tests),
+                self._power_of_search(losses, len(promising)) if searched else "",
                 _failures(sample),
             ),
             measures=tuple(sorted(measures, key=worst_first)),
             figures=_figures(measures, overall),
             tables=tuple(table for table in (_table(tests), _notes(notes)) if table.rows),
-            findings=tuple(_findings(worse, instances, losses)),
+            findings=findings,
         )
 
     def _search(
@@ -174,6 +169,22 @@ class SlicesCheck:
             promising=n_promising,
         )
 
+    def _power_of_search(self, losses: Losses, n_promising: int) -> str:
+        """Return what the search would have found in a slice that is just large enough for it."""
+        if losses.task == "regression":
+            return ""
+        half, errors = len(losses.values) // 2, int(losses.values.sum()) // 2
+        rest = half - self.smallest
+        found = accuracy_found(self.smallest, min(errors, rest), rest, n_promising + 1)
+        if found is None:
+            return ""
+        return Sentence(
+            "A slice of {n} rows that nobody named would be found with a chance of 80 % only if "
+            "the model were right on {found:percent} of it or less.",
+            n=2 * self.smallest,
+            found=found,
+        )
+
     def _large(self, slices: Sequence[Slice], among: NDArray[np.bool_]) -> list[Slice]:
         """Return the slices that have enough rows among these, and leave enough others."""
         return [
@@ -196,76 +207,35 @@ def _failures(sample: LabelledRows) -> str:
     )
 
 
-def _findings(
-    tests: Sequence[TestedSlice], instances: Sequence[InstanceRecord], losses: Losses
-) -> list[Finding]:
-    """Return a finding for each named slice and each trait, and one for all words together."""
-    by_words = [test for test in tests if test.from_search and test.slice.of_words]
-    by_traits = [test for test in tests if test not in by_words]
-    findings = [_finding(test, instances, losses) for test in by_traits]
-    if by_words:
-        more = [test.slice.condition for test in by_words[1:]]
-        findings.append(_finding(by_words[0], instances, losses, more))
-    return findings[:MOST_FINDINGS]
-
-
-def _finding(
-    test: TestedSlice,
-    instances: Sequence[InstanceRecord],
-    losses: Losses,
-    more: Sequence[str] = (),
-) -> Finding:
-    wrong = np.flatnonzero(test.slice.members & (losses.values > 0) & losses.has_answer)
-    ranked = sorted(
-        wrong.tolist(),
-        key=lambda i: (-losses.values[i], -(instances[i].probability or 0), instances[i].id),
-    )
-    return Finding(
-        claim=join_sentences(_claim(test), _more_slices(more)),
-        severity=_severity(test, losses),
-        measure=test.measure,
-        evidence=(SlicesCheck.id, *(instances[i].id for i in ranked[:MOST_EVIDENCE])),
-        suggestion="Read the errors of this slice, and collect or correct labelled texts of it. "
-        "Until it is better, do not let the model decide there alone.",
-    )
-
-
-def _claim(test: TestedSlice) -> str:
-    """Return how the model does in a slice, and in the rest."""
-    template = (
-        "The model is right on {inside} of the {inside.n} texts where {condition}, and on "
-        "{rest.value:percent} of the others."
-    )
-    if test.measure.unit == "coefficient":
-        template = (
-            "The mean squared error on the {inside.n} texts where {condition} is {inside:.3g}; on "
-            "the others it is {rest.value:.3g}."
-        )
-    return Sentence(template, inside=test.measure, condition=test.slice.condition, rest=test.rest)
-
-
-def _more_slices(conditions: Sequence[str]) -> str:
-    if not conditions:
-        return ""
-    return Sentence(
-        "The model is also worse in {n} more {n:slice|slices} by words: {conditions:and}.",
-        n=len(conditions),
-        conditions=conditions,
-    )
-
-
-def _severity(test: TestedSlice, losses: Losses) -> Severity:
-    """Return how severe it is on the rows that the model answered."""
-    if losses.task == "regression":
-        return "major"
-    inside, rest = (side & losses.has_answer for side in test.sides)
-    if (losses.measure(inside, "").upper or 0) < 1 / 2:
-        return "critical"
-    return "major" if (losses.gap(inside, rest, "").lower or 0) > LARGE_GAP else "minor"
-
-
 def _declared_sentence(n: int) -> str:
     return Sentence("{n} {n:slice was|slices were} named.", n=n) if n else ""
+
+
+def _power_of_named(tests: Sequence[TestedSlice]) -> str:
+    """Return what could have been found in the named slices that are not reported as worse."""
+    unreported = [
+        test for test in tests
+        if test.reason and not test.from_search and test.measure.unit == "proportion"
+    ]  # fmt: skip
+    told = [test for test in unreported if test.accuracy_found is not None]
+    too_small = len(unreported) - len(told)
+    least = min(told, key=lambda test: test.accuracy_found or 0, default=None)
+    hidden = Sentence(
+        "{n} of the named slices {n:is|are} too small to be reported, however wrong the model is "
+        "there.",
+        n=too_small,
+    )
+    if least is None:
+        return hidden if too_small else ""
+    found = Sentence(
+        "A fault in a small slice can stay hidden: {condition} ({n} {n:row|rows}) would be "
+        "reported with a chance of 80 % only if the model were right on {found:percent} of it or "
+        "less.",
+        condition=least.slice.condition,
+        n=least.measure.n,
+        found=least.accuracy_found,
+    )
+    return join_sentences(hidden if too_small else "", found)
 
 
 def _result(overall: Measure, n_worse: int) -> str:
@@ -306,27 +276,22 @@ def _figures(measures: Sequence[Measure], overall: Measure) -> tuple[IntervalsFi
 
 
 def _table(tests: Sequence[TestedSlice]) -> Table:
+    shown = sorted(tests, key=lambda test: bool(test.reason))[:MOST_LISTED]
+    columns, rows = columns_and_rows(shown)
     return Table(
         title="Slices that were tested",
-        columns=("slice", "from", "rows", "in the slice", "in the rest", "worse by", "adjusted p"),
+        columns=(*columns, "found if right on at most", "from", "not reported because"),
         rows=tuple(
-            (
-                test.slice.condition,
-                "search" if test.from_search else "named",
-                test.measure.n,
-                test.measure,
-                test.rest,
-                test.gap,
-                test.p_value,
-            )
-            for test in tests[:MOST_LISTED]
+            (*row, test.accuracy_found, "search" if test.from_search else "named", test.reason)
+            for row, test in zip(rows, shown, strict=True)
         ),
         note=Sentence(
-            "The {shown} of {n} {n:slice|slices} with the worst bounds. p-values of named slices "
-            "are adjusted by Holm's method. Those of slices that a search found are adjusted by "
-            "the method of Benjamini and Hochberg; these slices are measured on the half of the "
-            "table that the search did not use.",
-            shown=min(len(tests), MOST_LISTED),
+            "{shown} of {n} {n:slice|slices}, the largest certain gaps first. p-values of named "
+            "slices are adjusted by Holm's method, without those that are too small to be reported "
+            "(Tarone). Those of slices that a search found are adjusted by the method of Benjamini "
+            "and Hochberg; these slices are measured on the half of the table that the search did "
+            "not use.",
+            shown=len(shown),
             n=len(tests),
         ),
     )

@@ -1,7 +1,7 @@
 """Whether losses in a slice are larger than in the rest."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,11 @@ from explain.checks.base import LEVEL
 from explain.checks.base.decisions import difference
 from explain.checks.base.metrics import ACCURACY, MEAN_SQUARED_ERROR, SUBSET_ACCURACY
 from explain.checks.slices.candidates import Slice
-from explain.record import InstanceRecord, Measure, Task
-from explain.statistics.adjustments import benjamini_hochberg, holm
-from explain.statistics.comparisons import fisher
-from explain.statistics.intervals import mean, proportion
+from explain.record import InstanceRecord, Measure, Sentence, Task
+from explain.statistics.adjustments import benjamini_hochberg, holm_where_testable
+from explain.statistics.comparisons import fisher, newcombe
+from explain.statistics.intervals import NOT_NEGATIVE, mean, proportion, wilson
+from explain.statistics.power import share_found_from
 
 __all__ = [
     "LARGE_GAP",
@@ -22,9 +23,10 @@ __all__ = [
     "SMALLEST_SHARE",
     "Losses",
     "TestedSlice",
+    "accuracy_found",
     "compare_with_rest",
+    "judge_tests",
     "loss_of",
-    "significantly_worse",
     "worst_first",
 ]
 
@@ -37,6 +39,9 @@ LARGE_GAP = 0.10
 
 SMALLEST_SHARE = 0.25
 """The same for mean squared errors, which have no common scale, as a share of the overall one."""
+
+FEWEST_FOR_MEANS = 30
+"""Rows from which the mean of squared errors, which are far from normal, is tested by Welch's t."""
 
 METRIC: dict[Task, str] = {
     "single_label": ACCURACY.title,
@@ -60,6 +65,11 @@ class TestedSlice:
     """Adjusted for the number of slices that were tested."""
     sides: tuple[NDArray[np.bool_], NDArray[np.bool_]]
     """Which of the rows it was tested on lie in the slice, and which do not."""
+    accuracy_found: float | None = None
+    """The accuracy of the slice below which the test would have found it; None if it could not
+    whatever the model did there, or for a regression."""
+    reason: str = ""
+    """Why it is not reported as worse; empty if it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +93,14 @@ class Losses:
         """Return accuracy, or mean squared error, of some of the instances."""
         name, values = METRIC[self.task], self.values[members]
         if self.task == "regression":
-            return mean(name, values.tolist(), "coefficient", condition)
+            return mean(name, values.tolist(), "coefficient", condition, within=NOT_NEGATIVE)
         return proportion(name, int((values == 0).sum()), len(values), condition)
 
     def p_value(self, members: NDArray[np.bool_], rest: NDArray[np.bool_]) -> float:
         """Return the p-value against the hypothesis that the slice is no worse than the rest.
 
-        Fisher's exact test of the errors; Welch's of the squared errors.
+        Fisher's exact test of the errors; Welch's of the squared errors, or that of Mann and
+        Whitney where either side has less than `FEWEST_FOR_MEANS` rows.
         """
         inside, outside = self.values[members], self.values[rest]
         if self.task != "regression":
@@ -97,6 +108,8 @@ class Losses:
             return float(fisher(inside.sum(), len(inside), errors, n))
         if np.ptp(self.values[members | rest]) == 0:
             return 1.0
+        if min(len(inside), len(outside)) < FEWEST_FOR_MEANS:
+            return float(stats.mannwhitneyu(inside, outside, alternative="greater").pvalue)
         test = stats.ttest_ind(inside, outside, equal_var=False, alternative="greater")
         return float(test.pvalue)
 
@@ -107,10 +120,22 @@ class Losses:
             rate, rest_rate = (proportion("", int(x.sum()), len(x)) for x in (inside, outside))
             gap = difference(rate, rest_rate, "error rate minus that of the rest")
             return gap.model_copy(update={"n": len(inside), "slice": condition})
+        name, gap_of_means = (
+            "mean squared error minus that of the rest",
+            inside.mean() - outside.mean(),
+        )
+        if min(len(inside), len(outside)) < 2:  # one row has no spread
+            return Measure(
+                name=name,
+                value=float(gap_of_means),
+                n=len(inside),
+                unit="coefficient",
+                slice=condition,
+            )
         interval = stats.ttest_ind(inside, outside, equal_var=False).confidence_interval(0.95)
         return Measure(
-            name="mean squared error minus that of the rest",
-            value=float(inside.mean() - outside.mean()),
+            name=name,
+            value=float(gap_of_means),
             lower=float(interval.low),
             upper=float(interval.high),
             n=len(inside),
@@ -136,8 +161,12 @@ def compare_with_rest(
     """Return the slices against the rest of some rows, p-values adjusted for their number."""
     sides = [(s.members & among, ~s.members & among) for s in slices]
     p_values = np.array([losses.p_value(*side) for side in sides])
-    if slices:
-        p_values = benjamini_hochberg(p_values) if from_search else holm(p_values)
+    n_tests = len(slices)
+    if from_search:
+        p_values = benjamini_hochberg(p_values)
+    else:
+        least = [_least_p_value(losses, *side) for side in sides]
+        p_values, n_tests = holm_where_testable(p_values, least, LEVEL)
     return [
         TestedSlice(
             slice=s,
@@ -147,9 +176,47 @@ def compare_with_rest(
             gap=losses.gap(inside, rest, s.condition),
             p_value=float(p_value),
             sides=(inside, rest),
+            accuracy_found=accuracy_found(
+                int(inside.sum()), int(losses.values[rest].sum()), int(rest.sum()), n_tests
+            )
+            if losses.task != "regression"
+            else None,
         )
         for s, (inside, rest), p_value in zip(slices, sides, p_values, strict=True)
     ]
+
+
+def _least_p_value(losses: Losses, members: NDArray[np.bool_], rest: NDArray[np.bool_]) -> float:
+    """Return the p-value if as many errors as can be lay in the slice; 0 where it is not known."""
+    if losses.task == "regression":
+        return 0.0
+    n, of_all, errors = members.sum(), (members | rest).sum(), losses.values[members | rest].sum()
+    return float(fisher(min(n, errors), n, errors, of_all))
+
+
+def accuracy_found(n: int, rest_errors: int, rest: int, n_tests: int) -> float | None:
+    """Return the accuracy of a slice up to which it is reported in 80 % of audits.
+
+    It is reported if Fisher's p is at most `LEVEL`, adjusted for the number of tests, and the whole
+    interval of the gap lies above `SMALLEST_GAP`. The rest is taken as it is.
+
+    Returns
+    -------
+    float or None
+        The accuracy; None if even a slice without a right answer would not be reported.
+    """
+    low, high = 0, n + 1
+    while low < high:
+        errors = (low + high) // 2
+        p = float(fisher(errors, n, errors + rest_errors, n + rest))
+        shares = errors / n, rest_errors / rest
+        lower, _ = newcombe(shares[0], wilson(shares[0], n), shares[1], wilson(shares[1], rest))
+        if p * max(1, n_tests) <= LEVEL and lower > SMALLEST_GAP:
+            high = errors
+        else:
+            low = errors + 1
+    share = share_found_from(high, n)
+    return None if share is None else 1 - share
 
 
 def worst_first(measure: Measure) -> tuple[float, str]:
@@ -160,26 +227,40 @@ def worst_first(measure: Measure) -> tuple[float, str]:
     return -bound if measure.unit == "coefficient" else bound, measure.slice
 
 
-def significantly_worse(
-    tests: Sequence[TestedSlice], losses: Losses, smallest: int
-) -> list[TestedSlice]:
-    """Return the slices that are significantly worse, also without the rows of the worst ones."""
-    worse: list[TestedSlice] = []
+def judge_tests(tests: Sequence[TestedSlice], losses: Losses, smallest: int) -> list[TestedSlice]:
+    """Return the slices with the reason why one is not reported as worse, the worst gap first.
+
+    One is reported if it is significantly worse, also without the rows of those before it. What a
+    search found must leave at least `smallest` rows on both sides then.
+    """
+    judged: list[TestedSlice] = []
     explained = np.zeros(len(losses.values), dtype=bool)
-    for test in sorted(tests, key=lambda test: -(test.gap.lower or 0)):
-        if test.p_value > LEVEL or (test.gap.lower or 0) <= _smallest_gap(losses):
-            continue
-        if not _holds_where_answered(test, losses):
-            continue
-        members = test.slice.members & ~explained
-        rest = ~test.slice.members & ~explained
-        still_worse = min(members.sum(), rest.sum()) >= smallest and (
-            losses.p_value(members, rest) <= LEVEL
-        )
-        if not worse or still_worse:
-            worse.append(test)
+    for test in sorted(tests, key=lambda test: (-(test.gap.lower or 0), test.slice.condition)):
+        reason = _reason_by_itself(test, losses)
+        if not reason and explained.any():
+            members, rest = test.slice.members & ~explained, ~test.slice.members & ~explained
+            fewest = smallest if test.from_search else 1
+            if min(members.sum(), rest.sum()) < fewest or losses.p_value(members, rest) > LEVEL:
+                reason = "the errors are those of a slice above"
+        if not reason:
             explained |= test.slice.members
-    return worse
+        judged.append(replace(test, reason=reason))
+    return judged
+
+
+def _reason_by_itself(test: TestedSlice, losses: Losses) -> str:
+    """Return why a slice alone is not reported as worse; empty if it is."""
+    gap, bar = test.gap, _smallest_gap(losses)
+    if (gap.value or 0) <= bar:
+        return "the gap is too small to matter"
+    if test.p_value > LEVEL:
+        return Sentence("p {p:.2g}, limit {limit}", p=test.p_value, limit=LEVEL)
+    if (gap.lower or 0) <= bar:
+        limit = "{limit:points}" if losses.task != "regression" else "{limit:.3g}"
+        return Sentence(f"the gap may be less than {limit}", limit=bar)
+    if not _holds_where_answered(test, losses):
+        return "only rows without an answer make it worse"
+    return ""
 
 
 def _holds_where_answered(test: TestedSlice, losses: Losses) -> bool:

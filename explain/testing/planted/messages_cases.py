@@ -1,34 +1,23 @@
-"""Classifiers with a known defect, each with the data that shows it: the control of an audit.
+"""Messages to a shop, and classifiers that each read them with one defect.
 
-An audit that finds nothing says little, unless it would have found what is there. Each of these
-classifiers has one thing wrong with it, and an audit must report it in one of `Planted.sections`;
-the one called ``clean`` has nothing wrong with it, and an audit must report nothing::
-
-    import explain
-    from explain.testing.planted import PLANTED, planted
-
-    for name in PLANTED:
-        case = planted(name)
-        audit = explain.audit(case.classifier, case.rows, instances=0, **case.options)
-        print(name, [finding.claim for finding in audit.findings])
-
-The texts are messages to a shop, drawn from a small grammar: three sentences of a noun and a verb,
-with more or fewer words around them, and a greeting with a first name. How probable each noun and
-verb is depends on the label, and nothing else does. So the probability of a label given a text is
-known (Bayes' rule), and the clean classifier returns it: no model is more accurate than it, and its
-confidence is what it should be.
+The texts are drawn from a small grammar: three sentences of a noun and a verb, with more or fewer
+words around them, and a greeting with a first name. How probable each noun and verb is depends on
+the label, and nothing else does. So the probability of a label given a text is known (Bayes' rule),
+and the clean classifier returns it: no model is more accurate than it, and its confidence is what
+it should be.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from explain.adapters import FunctionClassifier, Scores, TextClassifier
-from explain.errors import ConfigurationError, PredictionError, nearest
+from explain.errors import PredictionError
 from explain.record import Task
 from explain.record.wording import percent
 from explain.testing.messages import (
@@ -45,9 +34,10 @@ from explain.testing.messages import (
     weigh,
     words_of,
 )
+from explain.testing.planted.base import Maker, Planted
 from explain.text.spans import Span, Text
 
-__all__ = ["PLANTED", "Planted", "planted"]
+__all__ = ["CASES"]
 
 TOKEN, PARTNER = "kiosk", "hotline"
 """Marks of where a message came in, which say nothing of what it is about."""
@@ -83,34 +73,6 @@ Function: TypeAlias = Callable[[Sequence[str]], Scores]
 
 
 @dataclass(frozen=True, slots=True)
-class Planted:
-    """A classifier with one thing wrong with it, and the data that shows it.
-
-    Attributes
-    ----------
-    name : str
-        Its name in `PLANTED`.
-    classifier : TextClassifier
-        The model.
-    rows : list of dict
-        The table, with the columns ``text``, ``label`` and ``group``.
-    options : mapping
-        Arguments of `explain.audit` that go with it: the columns, and the training table.
-    sections : tuple of str
-        Ids of the sections that may report what is wrong; one of them must. Empty if nothing is.
-    truth : str
-        What is wrong, and how often, in a sentence.
-    """
-
-    name: str
-    classifier: TextClassifier
-    rows: list[dict[str, str]]
-    options: Mapping[str, Any]
-    sections: tuple[str, ...]
-    truth: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Defect:
     """What is wrong, and how it is made of the clean classifier and its messages.
 
@@ -133,39 +95,11 @@ class _Defect:
     overlap: float = 0.0
 
 
-def planted(name: str, seed: int = 0, rows: int = 500) -> Planted:
-    """Return a classifier with a known defect, and the data that shows it.
+def _planted(name: str, seed: int, rows: int) -> Planted:
+    """Return one of the cases.
 
     A seed gives the same messages with every defect, but for the marks that two of them need.
-
-    Parameters
-    ----------
-    name : str
-        One of `PLANTED`.
-    seed : int
-        Seed of the messages, and of what else is drawn.
-    rows : int
-        Messages of the table; the training table has as many.
-
-    Raises
-    ------
-    ConfigurationError
-        If there is no such defect, or the table would be empty.
-
-    Examples
-    --------
-    >>> case = planted("label_swap")
-    >>> case.truth
-    'Says “billing” for “delivery”, and the other way round.'
-    >>> import explain
-    >>> audit = explain.audit(case.classifier, case.rows, instances=0, **case.options)
-    >>> any(section.findings for section in audit.sections if section.id in case.sections)
-    True
     """
-    if name not in _DEFECTS:
-        raise ConfigurationError(f"no defect is called {name!r}; {nearest(name, PLANTED)}")
-    if rows < 1:
-        raise ConfigurationError(f"rows={rows} leaves the table empty; pass 1 or more")
     defect = _DEFECTS[name]
     rng, marking = Random(seed), Random(f"{name} {seed}")
     messages = [
@@ -369,5 +303,5 @@ _DEFECTS: Mapping[str, _Defect] = {
     ),
 }
 
-PLANTED: tuple[str, ...] = tuple(_DEFECTS)
-"""The names of all of them, the clean one first."""
+CASES: Mapping[str, Maker] = {name: partial(_planted, name) for name in _DEFECTS}
+"""How each case is made."""
