@@ -6,14 +6,21 @@ from pathlib import Path
 
 from explain.auditing.archive import read_log, read_record
 from explain.errors import ConfigurationError, DataError, RecordError, nearest
-from explain.record import AuditRecord, ReviewLine, Section, text_sha256
+from explain.record import AuditRecord, ReviewLine, Section, Sentence, text_sha256
 from explain.record.files import MANIFEST, RunFolder, claimed, hash_file
 from explain.record.own_reports import require_own_reports
 from explain.review.manifest import file_problems, listed_hashes
 from explain.review.section import reviews_section
 from explain.text.redaction import redacted_record
 
-__all__ = ["REVIEWS", "ImportedReviews", "RefusedLine", "import_reviews", "review_problem"]
+__all__ = [
+    "REVIEWS",
+    "ImportedReviews",
+    "RefusedLine",
+    "import_reviews",
+    "review_problem",
+    "reviews_problem",
+]
 
 REVIEWS = "reviews.jsonl"
 """Name of the file of a folder that holds what the reviewers said last, each of each instance."""
@@ -101,6 +108,20 @@ def import_reviews(folder: Path, files: Sequence[Path]) -> ImportedReviews:
         merged = _last_of_each(good)
         page = _write(out, record, merged)
     return ImportedReviews(page, merged, tuple(refused))
+
+
+def reviews_problem(folder: Path) -> str | None:
+    """Return what is wrong with the reviews of a folder that fits its manifest; None if nothing."""
+    if not (folder / REVIEWS).exists():
+        return None
+    record = read_record(folder / "audit.json")
+    report_sha256 = hash_file(folder / "audit.json", folder).sha256
+    for number, content in enumerate(_lines(folder / REVIEWS), start=1):
+        line = _read_line(content)
+        problem = line if isinstance(line, str) else review_problem(line, record, report_sha256)
+        if problem is not None:
+            return Sentence("is wrong in line {number}: {problem}", number=number, problem=problem)
+    return None
 
 
 def review_problem(line: ReviewLine, record: AuditRecord, report_sha256: str) -> str | None:

@@ -10,6 +10,7 @@ import numpy as np
 from explain.record import (
     AuditRecord,
     Cell,
+    Finding,
     InstanceLink,
     InstanceRecord,
     Measure,
@@ -73,6 +74,7 @@ def reviews_section(record: AuditRecord, lines: Sequence[ReviewLine]) -> Section
         title="Reviews by people",
         summary=_summary(len(reviewers), len(reviewed), len(drawn), rates),
         measures=(*rates, *_changed_minds(lines, record), *_agreement(reviews, reviewers)),
+        findings=_unsafe(lines),
         tables=(_counts(lines, reviewers), _verdicts(reviews, reviewers, reviewed)),
     ).with_metrics(METRICS)
 
@@ -148,6 +150,26 @@ def _agreement(reviews: Lines, reviewers: Sequence[str]) -> Iterator[Measure]:
 
 def _coding(line: ReviewLine | None) -> str | None:
     return None if line is None or line.verdict == "skip" else line.verdict
+
+
+def _unsafe(lines: Sequence[ReviewLine]) -> tuple[Finding, ...]:
+    """Return the finding that somebody calls an answer unsafe; one person is enough."""
+    instances = list(dict.fromkeys(line.instance for line in lines if line.verdict == "unsafe"))
+    if not instances:
+        return ()
+    return (
+        Finding(
+            code="reviews.unsafe",
+            claim=Sentence(
+                "Reviewers call {n} {n:prediction|predictions} unsafe.", n=len(instances)
+            ),
+            severity="critical",
+            size=None,
+            measure=None,
+            evidence=("reviews", *instances),
+            suggestion="Read their notes, and decide whether the model may be used at all.",
+        ),
+    )
 
 
 def _counts(lines: Sequence[ReviewLine], reviewers: Sequence[str]) -> Table:

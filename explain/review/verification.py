@@ -6,6 +6,7 @@ from explain.errors import ConfigurationError, RecordError
 from explain.record import CheckedSignature, FileProblem, Sentence, SignOff, Verification
 from explain.record.files import MANIFEST, hash_file
 from explain.review import ssh_keygen
+from explain.review.importing import REVIEWS, reviews_problem
 from explain.review.manifest import (
     MISSING,
     SIGN_OFF,
@@ -39,6 +40,8 @@ def verify(folder: Path, allowed_signers: Path | None = None) -> Verification:
             f"{str(folder)!r} is not a folder; pass the one that `explain audit` wrote"
         )
     problems = file_problems(folder)
+    if not problems and (problem := reviews_problem(folder)) is not None:
+        problems = [FileProblem(file=REVIEWS, problem=problem)]
     signatures = []
     for name in sorted(path.name for path in folder.iterdir() if SIGN_OFF.fullmatch(path.name)):
         checked = _check_signature(folder, name, allowed_signers)

@@ -6,20 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from explain.record import Measure, Sentence
-from explain.statistics.bootstrap import CONFIDENCE
+from explain.record import Measure
+from explain.statistics.bootstrap import CONFIDENCE, resample
 
 __all__ = ["cohens_kappa", "krippendorffs_alpha"]
-
-RESAMPLES = 2_000
-"""As of `explain.statistics.bootstrap`."""
 
 
 def cohens_kappa(name: str, first: Sequence[str], second: Sequence[str]) -> Measure:
     """Return kappa of two reviewers (Cohen 1960), ``(p_o - p_e) / (1 - p_e)``.
 
     Equal to ``sklearn.metrics.cohen_kappa_score``. The interval is that of the large-sample
-    variance for any kappa (Fleiss, Cohen and Everitt 1969). Kappa has no value where both say one
+    variance for any kappa (Fleiss, Cohen and Everitt 1969), on the scale of Fisher's z, since kappa
+    is skewed near 1. Kappa has no value where both say one
     and the same of all, since chance would do that as well.
 
     Parameters
@@ -41,16 +39,16 @@ def cohens_kappa(name: str, first: Sequence[str], second: Sequence[str]) -> Meas
     observed = float(np.trace(shares))
     kappa = (observed - expected) / (1 - expected)
     variance = _variance_of_kappa(shares, observed, expected) / n
-    half = float(stats.norm.ppf((1 + CONFIDENCE) / 2) * np.sqrt(max(variance, 0.0)))
-    if not half:
+    if variance <= 0 or abs(kappa) >= 1:
         return Measure(name=name, value=kappa, n=n, unit="coefficient")
+    half = stats.norm.ppf((1 + CONFIDENCE) / 2) * np.sqrt(variance) / (1 - kappa**2)
     return Measure(
         name=name,
         value=kappa,
-        lower=max(-1.0, kappa - half),
-        upper=min(1.0, kappa + half),
+        lower=float(np.tanh(np.arctanh(kappa) - half)),
+        upper=float(np.tanh(np.arctanh(kappa) + half)),
         n=n,
-        method="large sample (Fleiss, Cohen and Everitt)",
+        method="large sample (Fleiss, Cohen and Everitt), Fisher z scale",
         unit="coefficient",
     )
 
@@ -71,8 +69,9 @@ def krippendorffs_alpha(
     """Return alpha of any number of reviewers, for names (Krippendorff 2011).
 
     ``1 - observed / expected`` disagreement over the pairs of codings of an instance; an instance
-    with fewer than two is not pairable and left out, and `n` counts the others. The interval is the
-    percentile one of 2,000 resamples of instances.
+    with fewer than two is not pairable and left out, and `n` counts the others. Equal to the value
+    of the krippendorff package. The interval is BCa, by resamples of instances. Alpha has no value
+    where all say one and the same.
 
     Parameters
     ----------
@@ -86,42 +85,22 @@ def krippendorffs_alpha(
     codes = sorted({code for coding in codings for code in coding if code is not None})
     counts = np.array([[coding.count(code) for code in codes] for coding in map(list, codings)])
     counts = counts.reshape(len(codings), len(codes))
-    counts = counts[counts.sum(1) > 1].astype(np.float64)
-    n = len(counts)
-    value = float(_alpha(counts, np.ones((1, n)))[0]) if n else np.nan
-    if not np.isfinite(value):
-        return Measure(name=name, value=None, n=n, unit="coefficient")
-    draws = _alpha(counts, rng.multinomial(n, np.full(n, 1 / n), RESAMPLES).astype(np.float64))
-    # A resample on which all say the same is one on which they agree.
-    lower, upper = np.quantile(np.where(np.isfinite(draws), draws, 1.0), [0.025, 0.975])
-    if lower == upper:
-        return Measure(name=name, value=value, n=n, unit="coefficient")
-    return Measure(
-        name=name,
-        value=value,
-        lower=float(lower),
-        upper=float(upper),
-        n=n,
-        method=Sentence("percentile bootstrap, {resamples} resamples of rows", resamples=RESAMPLES),
-        unit="coefficient",
+    counts = counts[counts.sum(1) > 1]
+    if np.count_nonzero(counts.sum(0)) < 2:
+        return Measure(name=name, value=None, n=len(counts), unit="coefficient")
+    reviewers = counts.sum(1)
+    disagreement = (reviewers**2 - (counts**2).sum(1)) / (reviewers - 1)
+    return resample(np.column_stack([disagreement, counts]), rng).measure(
+        name, _alpha, "coefficient"
     )
 
 
-def _alpha(counts: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return alpha of tables of instances, shape (n_tables,); NaN where all say the same.
+def _alpha(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return alpha from the disagreement and how often each code was given, shape (..., 1 + k).
 
-    Parameters
-    ----------
-    counts : array, shape (n_instances, n_codes)
-        How many reviewers gave each code.
-    weights : array, shape (n_tables, n_instances)
-        How often each instance occurs in each table.
+    Where all say the same, as can be in a resample, they agree.
     """
-    reviewers = counts.sum(1)
-    disagreement = (reviewers**2 - (counts**2).sum(1)) / (reviewers - 1)
-    totals = weights @ counts
-    n = totals.sum(1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        expected = (n**2 - (totals**2).sum(1)) / (n - 1)
-        alpha: NDArray[np.float64] = 1 - (weights @ disagreement) / expected
-    return np.where(expected > 0, alpha, np.nan)
+    totals = sums[..., 1:]
+    n = totals.sum(-1)
+    expected = (n**2 - (totals**2).sum(-1)) / (n - 1)
+    return np.where(expected > 0, 1 - sums[..., 0] / np.where(expected > 0, expected, 1), 1.0)
