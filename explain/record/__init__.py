@@ -25,6 +25,14 @@ from explain.record.base import (
     hash_of,
     label_name,
 )
+from explain.record.comparison import (
+    Change,
+    ComparedRun,
+    Comparison,
+    ComparisonVerdict,
+    NonInferiority,
+    Outcomes,
+)
 from explain.record.conformance import Conformance, ConformanceRow
 from explain.record.diagnostics import Diagnostics, EndedBy
 from explain.record.gates import SEVERITIES, AcceptedFinding, Gates
@@ -88,7 +96,11 @@ __all__ = [
     "Attribution",
     "AuditRecord",
     "Cell",
+    "Change",
     "CheckedSignature",
+    "ComparedRun",
+    "Comparison",
+    "ComparisonVerdict",
     "Conformance",
     "ConformanceRow",
     "ConfusionFigure",
@@ -117,9 +129,11 @@ __all__ = [
     "MethodTrust",
     "MetricSpec",
     "ModelDescription",
+    "NonInferiority",
     "NotMeasured",
     "Omitted",
     "Outcome",
+    "Outcomes",
     "Prediction",
     "Provenance",
     "Record",
