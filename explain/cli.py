@@ -21,6 +21,7 @@ from explain.command import (
 from explain.command_options import with_plan_options
 from explain.commands import review
 from explain.commands.compare import compare
+from explain.commands.export import export
 from explain.commands.judge import judge
 from explain.commands.render import Form, render
 from explain.commands.verify import verify
@@ -40,6 +41,7 @@ app = typer.Typer(
 
 app.command()(verify)
 app.command()(compare)
+app.command()(export)
 app.add_typer(review.app)
 app.command()(render)
 app.command()(judge)

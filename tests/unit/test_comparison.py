@@ -165,7 +165,7 @@ def test_a_word_changed_where_the_errors_of_both_leave_no_doubt(
         (instance,) = instances(1)
         instance = instance.model_copy(update={"attributions": (explained,), "parts": ("text",)})
         audits.append(audit_of(TRUTH, GOOD, instances=[instance]))
-    word = change(compare(*audits), "shap[negative: text]")
+    word = change(compare(audits[0], audits[1]), "shap[negative: text]")
     assert word.outcome == outcome
     assert word.difference is not None
     assert word.difference.value == pytest.approx(shift)
