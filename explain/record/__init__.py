@@ -34,6 +34,7 @@ from explain.record.comparison import (
     Outcomes,
 )
 from explain.record.conformance import Conformance, ConformanceRow
+from explain.record.counterfactuals import Counterfactual, DecisiveSet
 from explain.record.diagnostics import Diagnostics, EndedBy
 from explain.record.gates import SEVERITIES, AcceptedFinding, Gates
 from explain.record.instances import (
@@ -54,6 +55,8 @@ from explain.record.measures import (
     MetricSpec,
     ReliabilityBin,
     ReliabilityFigure,
+    RiskCoverageFigure,
+    RiskPoint,
     Table,
 )
 from explain.record.provenance import (
@@ -104,7 +107,9 @@ __all__ = [
     "Conformance",
     "ConformanceRow",
     "ConfusionFigure",
+    "Counterfactual",
     "Criterion",
+    "DecisiveSet",
     "Diagnostics",
     "EndedBy",
     "Estimate",
@@ -142,6 +147,8 @@ __all__ = [
     "Repeats",
     "ReviewLine",
     "ReviewVerdict",
+    "RiskCoverageFigure",
+    "RiskPoint",
     "Scale",
     "Section",
     "SelectionPlan",

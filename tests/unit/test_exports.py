@@ -135,7 +135,7 @@ def test_a_model_card_has_each_metric_with_its_n(tmp_path: Path) -> None:
     measure = proportion("accuracy", 45, 50).model_copy(update={"metric": metric.id})
     path = exported(audit_of([0], [0], measures=[measure]), "model-card", tmp_path)
     card = ModelCard.load(path)
-    (result,) = card.data.eval_results or ()
+    (result,) = card.data.eval_results or []
     assert (result.metric_type, result.metric_value) == ("performance.accuracy", 0.9)
     assert result.metric_args["n"] == 50
     assert "accuracy (n = 50)" in str(result.metric_name)
