@@ -1,7 +1,8 @@
 """What differs between two audits of the same rows, beyond chance."""
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from explain.comparison.finding_changes import finding_changes
@@ -24,6 +25,7 @@ from explain.record import (
     ComparisonVerdict,
     InstanceRecord,
     NonInferiority,
+    Outcomes,
     Section,
     Sentence,
     Table,
@@ -40,6 +42,14 @@ five of a hundred comparisons would differ in 38 % of such series; at .02 they d
 FIRST: Final = (ACCURACY, ERROR)
 """What half of the level is spent on; the other half is for all else together (Holm). So a loss of
 accuracy is found however many words and labels are compared."""
+
+OUTCOMES: Final[Mapping[Outcomes, str]] = {
+    "worse": "{n} {n:result is|results are} worse beyond chance.",
+    "new": "{n} {n:finding is|findings are} new.",
+    "better": "{n} {n:result is|results are} better beyond chance.",
+    "gone": "{n} {n:finding is|findings are} gone.",
+    "changed": "{n} {n:share or word|shares or words} changed beyond chance.",
+}
 
 PLAIN: Final = ("same", "unresolved")
 
@@ -112,12 +122,12 @@ def _adjusted(changes: Sequence[Change]) -> tuple[Change, ...]:
         if change.p_value is not None and change.id in FIRST:
             adjusted[place] = change.p_value
     return tuple(
-        _resolved(change, min(1.0, 2 * float(adjusted[place])) if place in adjusted else None)
+        _resolve(change, min(1.0, 2 * float(adjusted[place])) if place in adjusted else None)
         for place, change in enumerate(changes)
     )
 
 
-def _resolved(change: Change, adjusted: float | None) -> Change:
+def _resolve(change: Change, adjusted: float | None) -> Change:
     is_tested = adjusted is not None
     is_fact = change.kind == "finding" and change.first is None and change.second is None
     outcome = change.outcome
@@ -139,21 +149,15 @@ def _verdict(changes: Sequence[Change]) -> ComparisonVerdict:
 
 
 def _answer(changes: Sequence[Change], rows: PairedRows) -> str:
-    counts = {
-        outcome: sum(change.outcome == outcome for change in changes)
-        for outcome in ("worse", "new", "better", "gone", "changed")
-    }
+    counts = Counter(change.outcome for change in changes)
     main = next((change for change in changes if change.id == ACCURACY), None)
+    differences = [
+        Sentence(template, n=counts[outcome])
+        for outcome, template in OUTCOMES.items()
+        if counts[outcome]
+    ]
     return join_sentences(
-        "Nothing differs beyond chance."
-        if not any(counts.values())
-        else Sentence(
-            "Beyond chance, {worse} {worse:thing is|things are} worse, {new} "
-            "{new:finding is|findings are} new, {better} {better:thing is|things are} better, "
-            "{gone} {gone:finding is|findings are} gone, and {changed} "
-            "{changed:thing has|things have} changed otherwise.",
-            **counts,
-        ),
+        *(differences or ["Nothing differs beyond chance."]),
         Sentence(
             "The accuracy changed by {difference:points}.",
             difference=main.difference,
@@ -242,7 +246,7 @@ def _section(id: str, title: str, changes: Sequence[Change], summary: str) -> Se
     listed = [change for change in changes if f"{change.kind}s".replace("rowss", "rows") == id]
     ranked = sorted(listed, key=lambda change: change.outcome in PLAIN)
     table = Table(
-        title=title,
+        title=Sentence("{title} compared", title=title),
         columns=("what", "first run", "second run", "difference", "p, adjusted", "outcome"),
         rows=tuple(
             (
@@ -250,7 +254,7 @@ def _section(id: str, title: str, changes: Sequence[Change], summary: str) -> Se
                 change.first,
                 change.second,
                 change.difference,
-                change.adjusted_p_value,
+                _p_value(change.adjusted_p_value),
                 change.outcome,
             )
             for change in ranked
@@ -258,3 +262,9 @@ def _section(id: str, title: str, changes: Sequence[Change], summary: str) -> Se
         note="Unresolved: the two differ, or one was not measured, and that can be chance.",
     )
     return Section(id=id, title=title, summary=summary, tables=(table,) if listed else ())
+
+
+def _p_value(value: float | None) -> str | None:
+    if value is None:
+        return None
+    return "< .001" if value < 0.001 else Sentence("{p:.3f}", p=value)

@@ -48,9 +48,9 @@ def explained_flips(
     return tuple(shown)
 
 
-def flips_table(rows: PairedRows, shown: Sequence[InstanceRecord]) -> Table:
+def flips_table(rows: PairedRows, linked: Sequence[InstanceRecord]) -> Table:
     """Return the rows with another answer: those that became wrong, then right, then the others."""
-    ids = {instance.id for instance in shown}
+    ids = {instance.id for instance in linked}
     listed = _order(rows)[:MOST_LISTED]
     return Table(
         title="Rows with another answer",

@@ -67,12 +67,12 @@ def reviews_section(record: AuditRecord, lines: Sequence[ReviewLine]) -> Section
     reviews = by_instance(lines)
     reviewers = sorted({line.reviewer for line in lines})
     reviewed = [instance for instance in record.instances if instance.id in reviews]
-    drawn = [instance for instance in reviewed if instance.stratum == RANDOM]
-    rates = _rates(reviews, drawn)
+    random_instances = [instance for instance in reviewed if instance.stratum == RANDOM]
+    rates = _rates(reviews, random_instances)
     return Section(
         id="reviews",
         title="Reviews by people",
-        summary=_summary(len(reviewers), len(reviewed), len(drawn), rates),
+        summary=_summary(len(reviewers), len(reviewed), len(random_instances), rates),
         measures=(*rates, *_changed_minds(lines, record), *_agreement(reviews, reviewers)),
         findings=_unsafe(lines),
         tables=(_counts(lines, reviewers), _verdicts(reviews, reviewers, reviewed)),
@@ -105,12 +105,12 @@ def _summary(n_reviewers: int, n_reviewed: int, n_drawn: int, rates: Sequence[Me
     )
 
 
-def _rates(reviews: Lines, drawn: Sequence[InstanceRecord]) -> list[Measure]:
+def _rates(reviews: Lines, random_instances: Sequence[InstanceRecord]) -> list[Measure]:
     """Return how often the majority calls the model, and the label, wrong, where it decides."""
     return [
         proportion(metric.title, answers.count(True), len(answers) - answers.count(None))
         for metric, answers in zip(
-            (MODEL_ERRORS, LABEL_ERRORS), judgements(reviews, drawn), strict=True
+            (MODEL_ERRORS, LABEL_ERRORS), judgements(reviews, random_instances), strict=True
         )
     ]
 

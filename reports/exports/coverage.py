@@ -16,7 +16,7 @@ FRAMEWORKS: Final = (
     "ISO/IEC 42001",
 )
 
-MARK, NONE = "●", "–"
+MARK, DASH = "●", "–"
 
 ROWS: Final = (
     ("Accuracy with its uncertainty", "performance", (1, 1, 0, 1, 1, 1)),
@@ -48,10 +48,10 @@ def coverage_table(record: AuditRecord) -> str:
         f"| {' | '.join(['---'] * len(head))} |",
     ]
     for question, id, uses in ROWS:
-        marks = (MARK if use else NONE for use in uses)
+        marks = (MARK if use else DASH for use in uses)
         lines.append(f"| {question} | {_evidence(sections.get(id))} | {' | '.join(marks)} |")
     for question, evidence, facts in _facts(record):
-        marks = (MARK if use else NONE for use in facts)
+        marks = (MARK if use else DASH for use in facts)
         lines.append(f"| {question} | {evidence} | {' | '.join(marks)} |")
     return "\n".join(lines) + "\n"
 
@@ -69,14 +69,14 @@ def _facts(record: AuditRecord) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
     criteria = f"{len(record.criteria)} criteria" if record.criteria else ""
     unknown = "NOT EVIDENCED: a record cannot say; run explain verify"
     return (
-        ("Metrics and thresholds that were set before", _stated(criteria), (1, 1, 0, 0, 1, 1)),
-        ("Intended purpose", _stated(identity.purpose), (0, 1, 0, 0, 1, 1)),
-        ("Use out of scope", _stated(identity.out_of_scope), (0, 1, 0, 0, 1, 1)),
-        ("Who is responsible", _stated(identity.owner), (1, 1, 0, 0, 1, 1)),
+        ("Metrics and thresholds that were set before", _statement(criteria), (1, 1, 0, 0, 1, 1)),
+        ("Intended purpose", _statement(identity.purpose), (0, 1, 0, 0, 1, 1)),
+        ("Use out of scope", _statement(identity.out_of_scope), (0, 1, 0, 0, 1, 1)),
+        ("Who is responsible", _statement(identity.owner), (1, 1, 0, 0, 1, 1)),
         ("Report dated and signed", unknown, (1, 1, 0, 0, 0, 1)),
-        ("Human oversight of decisions", _stated(None), (0, 1, 0, 1, 1, 1)),
+        ("Human oversight of decisions", _statement(None), (0, 1, 0, 1, 1, 1)),
     )
 
 
-def _stated(text: str | None) -> str:
+def _statement(text: str | None) -> str:
     return escape(text) if text else "NOT EVIDENCED: not stated"

@@ -49,20 +49,20 @@ def _criterion(criterion: JudgedCriterion) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname=criterion.metric, name=visible(name))
     if criterion.verdict == "fail":
         kind = "failure" if criterion.gating else "system-out"
-        _said(case, kind, criterion.reason)
+        _add_text(case, kind, criterion.reason)
     elif criterion.verdict == "inconclusive":
-        _said(case, "skipped", criterion.reason)
+        _add_text(case, "skipped", criterion.reason)
     return case
 
 
 def _finding(record: AuditRecord, finding: Finding) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname=finding.code, name=visible(finding.id))
     text = f"{finding.severity}: {finding.claim} {finding.suggestion}"
-    _said(case, "failure" if record.gates.refuses(finding) else "system-out", text)
+    _add_text(case, "failure" if record.gates.refuses(finding) else "system-out", text)
     return case
 
 
-def _said(case: ElementTree.Element, kind: str, text: str) -> None:
+def _add_text(case: ElementTree.Element, kind: str, text: str) -> None:
     shown = visible(text)
     element = ElementTree.SubElement(case, kind)
     if kind != "system-out":
