@@ -151,7 +151,7 @@ def _verdict(changes: Sequence[Change]) -> ComparisonVerdict:
 def _answer(changes: Sequence[Change], rows: PairedRows) -> str:
     counts = Counter(change.outcome for change in changes)
     main = next((change for change in changes if change.id == ACCURACY), None)
-    differences = [
+    differences: list[str] = [
         Sentence(template, n=counts[outcome])
         for outcome, template in OUTCOMES.items()
         if counts[outcome]
