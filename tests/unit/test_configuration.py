@@ -419,7 +419,7 @@ def test_a_run_prints_its_verdict_and_exits_with_0_even_if_a_criterion_is_inconc
     ("threshold", "gating", "code", "word"),
     [
         ("at_most = 0.9", "true", 1, "✗ Fails"),
-        ("at_most = 0.9", "false", 0, "No verdict"),
+        ("at_most = 0.9", "false", 0, "No findings"),
         ("at_least = 0.99", "true", 0, "○ Inconclusive"),
     ],
 )

@@ -89,16 +89,15 @@ class FairnessCheck:
         single = all(len(parts) == 1 for parts in texts)
         terms = identity_terms(languages, self.terms)
         mentioned = mentions(texts, terms)
-        by_word = [
-            compare_sentences(context, sets, compared) if single else Part(),
-            compare_names(context, name_sets(languages), compared, self.favourable)
-            if single
-            else Part(),
-            compare_errors(context, mentioned, compared),
-            compare_swaps(context, mentioned, terms, compared, self.swaps)
-            if self.swaps
-            else Part(),
-        ]
+        by_word = [compare_errors(context, mentioned, compared)]
+        if single:
+            by_word = [
+                compare_sentences(context, sets, compared),
+                compare_names(context, name_sets(languages), compared, self.favourable),
+                *by_word,
+            ]
+        if self.swaps:
+            by_word.append(compare_swaps(context, mentioned, terms, compared, self.swaps))
         words, groups = sum(by_word, Part()), GroupTests.of(context, self.favourable)
         claims = words.claims
         tests = [*claims, *groups.all_tests]
@@ -122,19 +121,23 @@ class FairnessCheck:
                 _test_sentence(n_tests, len(findings)),
                 _grouping(context, groups),
                 whole.sentence,
-                Sentence(
-                    "{naming} of {n} {n:text names|texts name} people by a first name or a word "
-                    "of the list ({languages:and}).",
-                    naming=sum(map(bool, mentioned)),
-                    n=len(context.instances),
-                    languages=languages,
-                ),
+                _mention_sentence(sum(map(bool, mentioned)), len(context.instances), languages),
             ),
             measures=tuple(whole.measures),
             tables=tuple(whole.tables),
             figures=tuple(whole.figures),
             findings=findings,
         )
+
+
+def _mention_sentence(n_naming: int, n: int, languages: Sequence[str]) -> str:
+    return Sentence(
+        "{naming} of {n} {n:text names|texts name} people by a first name or a word of the list "
+        "({languages:and}).",
+        naming=n_naming,
+        n=n,
+        languages=languages,
+    )
 
 
 def _ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:

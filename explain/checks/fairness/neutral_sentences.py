@@ -82,18 +82,7 @@ def _in_language(
         if outstanding[:, k].any()
     ]
     settled = context.model.task != "single_label" or made.mean(axis=0).max() >= CLEAR_MAJORITY
-    shares = {
-        k: [
-            proportion(
-                Sentence("share {decision}", decision=decision.verb),
-                int(hits[i, k]),
-                int(n[i, 0]),
-                f"word = {term.name}",
-            )
-            for i, term in enumerate(sentences.terms)
-        ]
-        for k, decision in enumerate(to_compare)
-    }
+    shares = _shares(sentences, to_compare, hits, n)
     varying = [k for k in shares if 0 < hits[:, k].sum() < n.sum()]
     spread = (hits / np.maximum(n, 1)).std(axis=0)
     shown = sorted(varying, key=lambda k: (-spread[k], k))[:MOST_TOPICS]
@@ -109,6 +98,27 @@ def _in_language(
         figures=tuple(figures),
         claims=tuple(claims) if settled else (),
     )
+
+
+def _shares(
+    sentences: SentenceSet,
+    to_compare: Sequence[Decision],
+    hits: NDArray[np.float64],
+    n: NDArray[np.float64],
+) -> dict[int, list[Measure]]:
+    """Return the share of the sentences with each word on which each decision falls."""
+    return {
+        k: [
+            proportion(
+                Sentence("share {decision}", decision=decision.verb),
+                int(hits[i, k]),
+                int(n[i, 0]),
+                f"word = {term.name}",
+            )
+            for i, term in enumerate(sentences.terms)
+        ]
+        for k, decision in enumerate(to_compare)
+    }
 
 
 def nothing_to_compare(
