@@ -19,8 +19,12 @@ from explain.command import (
     with_debug,
 )
 from explain.command_options import with_plan_options
+from explain.commands import review
+from explain.commands.compare import compare
+from explain.commands.export import export
 from explain.commands.judge import judge
 from explain.commands.render import Form, render
+from explain.commands.verify import verify
 from explain.errors import ConfigurationError, EndpointError, SpentError
 from explain.record import LogEntry, SystemIdentity
 from explain.record.own_reports import require_own_reports
@@ -35,6 +39,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.command()(verify)
+app.command()(compare)
+app.command()(export)
+app.add_typer(review.app)
 app.command()(render)
 app.command()(judge)
 

@@ -27,12 +27,19 @@ def decisive_sentences(counterfactual: Counterfactual, *, multi_label: bool) -> 
     Parameters
     ----------
     counterfactual : Counterfactual
-        What was counterfactual.
+        What was found of the label.
     multi_label : bool
         Whether other labels can be given beside the one under question.
     """
     said = [*_necessary(counterfactual, multi_label=multi_label), *_sufficient(counterfactual)]
-    if False in (counterfactual.necessary.is_confirmed, counterfactual.sufficient.is_confirmed):
+    stated = [
+        decisive
+        for decisive in (counterfactual.necessary, counterfactual.sufficient)
+        if decisive.places is not None
+    ]
+    if any(decisive.is_confirmed is None for decisive in stated):
+        said.append("The model gave no answer when it was asked once more.")
+    if any(decisive.is_confirmed is False for decisive in stated):
         said.append(
             "Asked once more, the model gave another answer to one of these texts: do not rely on "
             "this."

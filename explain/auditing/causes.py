@@ -1,69 +1,79 @@
-"""Which finding explains which: what decides the answers explains where they are wrong."""
+"""Which finding explains another: texts with a shortcut are often a slice of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from explain.checks import AuditContext
+from explain.checks.base.phrases import read_corpus
+from explain.checks.shortcuts.members import texts_of_shortcut
+from explain.checks.slices.candidates import (
+    Slice,
+    declared_slices,
+    slices_by_word,
+    traits_of_texts,
+)
 from explain.record import Finding, Section
 
 __all__ = ["with_causes"]
 
-CAUSES = ("shortcuts",)
-"""Sections whose findings were confirmed by changing texts, so that they may explain others."""
+AGREEMENT = 0.8
+"""Correlation (phi) of two sets of texts from which they are the same for a reader: of a hundred
+texts, half of them in each, ten are in one alone."""
 
-EFFECTS = ("slices", "fairness", "shortcuts.style", "shortcuts.length")
-"""Findings, by the beginning of their code, that say where the model is wrong and not by what; or
-that name a whole way of writing where one mark does it."""
-
-SAME_ROWS = 0.8
-"""Correlation of two sets of rows, or of one with the rest of the other, from which they are taken
-for the same: the value from which two phrases are tried as one."""
+SHORTCUTS, SLICES = "shortcuts", "slices"
 
 
-def with_causes(sections: Sequence[Section], ids: Sequence[str]) -> tuple[Section, ...]:
-    """Return the sections, where each finding on the rows of another one names it as its cause.
+def with_causes(sections: Sequence[Section], context: AuditContext) -> list[Section]:
+    """Return the sections, with the shortcut that explains it on each finding about slices.
 
-    Texts that hold a mark may be right by the mark alone; then the finding that all other texts are
-    worse follows from the one on the mark.
-
-    Parameters
-    ----------
-    sections : sequence of Section
-        All that was measured.
-    ids : sequence of str
-        Ids of the rows of the table.
+    Where a feature of texts predicts both the label and how often the model is right, the model is
+    worse in the texts with the feature, or in those without it, because it follows the feature.
+    The checks do not know each other, so it is here that their findings are put together.
     """
-    causes = [f for s in sections if s.id in CAUSES for f in s.findings if f.instances]
-    rows = {cause.id: _members(cause, ids) for cause in causes}
-
-    def linked(finding: Finding) -> Finding:
-        cause = None
-        if finding.code.startswith(EFFECTS) and finding.instances:
-            own = _members(finding, ids)
-            likeness = {
-                id_: abs(_correlation(own, members))
-                for id_, members in rows.items()
-                if id_ != finding.id
+    shortcuts = [f for s in sections if s.id == SHORTCUTS for f in s.findings]
+    if not shortcuts or not any(s.id == SLICES and s.findings for s in sections):
+        return list(sections)
+    members = {f.id: texts_of_shortcut(f, context) for f in shortcuts}
+    slices = list(_slices(context))
+    return [
+        section.model_copy(
+            update={
+                "findings": tuple(_explained(f, slices, members) for f in section.findings),
             }
-            best = max(likeness, key=lambda id_: likeness[id_], default=None)
-            cause = best if best is not None and likeness[best] >= SAME_ROWS else None
-        # What a finding is about is not kept: a record that is read back knows nothing of it.
-        plain = finding.about(())
-        return plain if cause is None else plain.model_copy(update={"cause": cause})
-
-    return tuple(
-        section.model_copy(update={"findings": tuple(map(linked, section.findings))})
+        )
+        if section.id == SLICES
+        else section
         for section in sections
-    )
+    ]
 
 
-def _members(finding: Finding, ids: Sequence[str]) -> NDArray[np.bool_]:
-    return np.array([id_ in finding.instances for id_ in ids], dtype=bool)
+def _slices(context: AuditContext) -> Iterator[Slice]:
+    """Yield the slices that the check of slices looks at, of the rows that were scored."""
+    yield from declared_slices(context.slices, context.instances)[0]
+    yield from traits_of_texts(context.instances, context.words)
+    yield from slices_by_word(read_corpus(context.instances, context.words))
 
 
-def _correlation(rows: NDArray[np.bool_], other_rows: NDArray[np.bool_]) -> float:
-    """Return the phi coefficient (Pearson's correlation) of two sets of rows."""
-    if rows.all() or other_rows.all() or not rows.any() or not other_rows.any():
+def _explained(
+    finding: Finding, slices: Sequence[Slice], members: dict[str, NDArray[np.bool_]]
+) -> Finding:
+    """Return a finding about slices with the shortcut that agrees best with one of them."""
+    named = f", {finding.subject}, "
+    own = [s.members for s in slices if f", {s.condition}, " in named]
+    agreements = {
+        cause: max((abs(_phi(texts, s)) for texts in sets for s in own), default=0.0)
+        for cause, sets in members.items()
+    }
+    best = max(agreements, key=lambda cause: agreements[cause], default=None)
+    if best is None or agreements[best] < AGREEMENT:
+        return finding
+    return finding.model_copy(update={"cause": best})
+
+
+def _phi(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Return the correlation of two sets of the same rows; zero if one holds all or none."""
+    if one.all() or other.all() or not one.any() or not other.any():
         return 0.0
-    return float(np.corrcoef(rows, other_rows)[0, 1])
+    return float(np.corrcoef(one, other)[0, 1])

@@ -111,9 +111,13 @@ def find_counterfactuals(
 
 
 def _guide(attributions: Sequence[Attribution], request: AttributionRequest) -> Attribution | None:
-    """Return the attribution that says which words to try first; None if nothing was explained."""
-    of_label = [a for a in attributions if a.target.index == request.target.index]
-    return min(of_label, key=lambda a: (a.is_null, not a.signed), default=None)
+    """Return the attribution that says which words to try first; None if nothing was explained.
+
+    Random values explain nothing.
+    """
+    index = request.target.index
+    of_label = [a for a in attributions if a.target.index == index and not a.is_null]
+    return min(of_label, key=lambda attribution: not attribution.signed, default=None)
 
 
 def repeats_section(watch: Watch, dataset: Dataset) -> tuple[Section, ...]:

@@ -42,7 +42,7 @@ from explain.checks.base.guarded import run_guarded
 from explain.checks.unanswered import unanswered_rows
 from explain.data.dataset import Dataset, read_dataset
 from explain.engine import Engine
-from explain.engine.games import make_target
+from explain.engine.games import AttributionRequest, make_target
 from explain.engine.repeats import ask_again
 from explain.errors import ConfigurationError, EndpointError, PredictionError, SpentError
 from explain.evaluation.assessment import Assessment, evaluate_explanations
@@ -226,16 +226,13 @@ def _measure(
         for posed in questions_of(question, classifier, rule, loaded.target)
     ]
     with run_log.stage("repeats"):
-        with engine.watch() as watch:
-            ask_again(engine, [question for _, question in chosen], setting.masker, setting.seed)
-        again = repeats_section(watch, dataset)
+        again = _repeats(engine, [question for _, question in chosen], setting, dataset)
     explained = explain_chosen(engine, chosen, to_do.methods, setting, run_log)
     find_counterfactuals(
         engine, chosen, explained, setting, rule, budget=plan.budget, timer=run_log
     )
     with run_log.stage("trust"):
         texts = [text_of(row.parts) for row, _ in asked]
-        marked = rationales_of(asked, classifier)
         work = partial(
             evaluate_explanations,
             engine,
@@ -243,7 +240,7 @@ def _measure(
             to_do.methods,
             setting,
             texts,
-            marked,
+            rationales_of(asked, classifier),
         )
         assessed = assessed_or_not(work, explained, dataset, engine, run_log)
     instances = _with_attributions(scored, strata, assessed, explained.counterfactuals)
@@ -259,11 +256,20 @@ def _measure(
     evaluations = engine.evaluations + assessed.evaluations
     run_log.note("counts", evaluations=evaluations, calls=engine.calls)
     lost = unanswered_rows(context)
-    measured = with_causes(
-        (*lost, *sections, assessed.section, *explained.unable, *again),
-        [row.id for row in dataset.rows],
-    )
+    measured = (*lost, *with_causes(sections, context), assessed.section, *explained.unable, *again)
     return _Evidence(measured, assessed.trust, selection, instances, skipped)
+
+
+def _repeats(
+    engine: Engine,
+    questions: Sequence[AttributionRequest],
+    setting: AttributionSettings,
+    dataset: Dataset,
+) -> tuple[Section, ...]:
+    """Ask for some texts again, and return what was lost then."""
+    with engine.watch() as watch:
+        ask_again(engine, questions, setting.masker, setting.seed)
+    return repeats_section(watch, dataset)
 
 
 def _with_attributions(

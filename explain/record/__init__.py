@@ -25,6 +25,14 @@ from explain.record.base import (
     hash_of,
     label_name,
 )
+from explain.record.comparison import (
+    Change,
+    ComparedRun,
+    Comparison,
+    ComparisonVerdict,
+    NonInferiority,
+    Outcomes,
+)
 from explain.record.conformance import Conformance, ConformanceRow
 from explain.record.counterfactuals import Counterfactual, DecisiveSet
 from explain.record.diagnostics import Diagnostics, EndedBy
@@ -59,6 +67,7 @@ from explain.record.provenance import (
     Provenance,
     SystemIdentity,
 )
+from explain.record.reviews import ReviewLine, ReviewVerdict, text_sha256
 from explain.record.sections import (
     Criterion,
     Finding,
@@ -71,6 +80,13 @@ from explain.record.sections import (
     Skipped,
 )
 from explain.record.sentences import Estimate, Sentence, SentenceLike, SentenceValue, join_sentences
+from explain.record.verification import (
+    CheckedSignature,
+    FileProblem,
+    SignOff,
+    SignOffVerdict,
+    Verification,
+)
 
 __all__ = [
     "PICKLE_FACT",
@@ -83,6 +99,11 @@ __all__ = [
     "Attribution",
     "AuditRecord",
     "Cell",
+    "Change",
+    "CheckedSignature",
+    "ComparedRun",
+    "Comparison",
+    "ComparisonVerdict",
     "Conformance",
     "ConformanceRow",
     "ConfusionFigure",
@@ -94,6 +115,7 @@ __all__ = [
     "Estimate",
     "Figure",
     "FileHash",
+    "FileProblem",
     "Finding",
     "FrozenCriteria",
     "Gates",
@@ -112,15 +134,19 @@ __all__ = [
     "MethodTrust",
     "MetricSpec",
     "ModelDescription",
+    "NonInferiority",
     "NotMeasured",
     "Omitted",
     "Outcome",
+    "Outcomes",
     "Prediction",
     "Provenance",
     "Record",
     "ReliabilityBin",
     "ReliabilityFigure",
     "Repeats",
+    "ReviewLine",
+    "ReviewVerdict",
     "RiskCoverageFigure",
     "RiskPoint",
     "Scale",
@@ -130,6 +156,8 @@ __all__ = [
     "SentenceLike",
     "SentenceValue",
     "Severity",
+    "SignOff",
+    "SignOffVerdict",
     "Skipped",
     "Stratum",
     "SystemIdentity",
@@ -139,7 +167,9 @@ __all__ = [
     "Truncation",
     "Unit",
     "Verdict",
+    "Verification",
     "hash_of",
     "join_sentences",
     "label_name",
+    "text_sha256",
 ]

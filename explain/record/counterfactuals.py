@@ -33,7 +33,8 @@ class DecisiveSet(Record):
     probability: float | None = None
     """Probability of `predicted`; of a multi-label model that of the label under question."""
     is_confirmed: bool | None = None
-    """Whether the model gave that answer again when it was asked once more, past every cache."""
+    """Whether the model gave that answer again when it was asked once more, past every cache; None
+    if it gave none then."""
 
     @property
     def smallest(self) -> bool:

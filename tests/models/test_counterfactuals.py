@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import explain
+from explain.adapters import TextClassifier
 from explain.record import Counterfactual, DecisiveSet
 from explain.text.spans import Text, text_of
 
@@ -15,7 +16,7 @@ REVIEWS = (
 )
 
 
-def verify(model: explain.adapters.TextClassifier, found: Counterfactual) -> None:
+def verify(model: TextClassifier, found: Counterfactual) -> None:
     """Check every statement of a counterfactual that the model itself can confirm."""
     whole = int(model.predict([text_of(found.parts)]).argmax())
     assert found.is_given

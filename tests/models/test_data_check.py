@@ -7,16 +7,21 @@ import numpy as np
 import pytest
 
 import explain
-from explain.adapters import FunctionClassifier
+from explain.adapters import FunctionClassifier, Scores
 from explain.adapters.base import VocabularyClassifier
 from explain.adapters.transformers import TransformersClassifier
 from explain.checks.data.duplicates import near_duplicates
 from explain.record import Measure, Section
+from explain.testing.messages import LABELS as LABEL_NAMES
+from explain.testing.messages import NAMES, posterior_of, words_of
+from explain.testing.planted import planted
+from explain.testing.planted.data_cases import GROUP_NOISE, NOISY_GROUP, PREAMBLE
 from tests.helpers.audit_helpers import (
     audit_scores,
     finding_claims,
     labels_of,
     measures_of,
+    noisy,
     texts_of,
 )
 from tests.helpers.plain_strings import composed_strings
@@ -106,8 +111,68 @@ def test_labels_that_were_turned_over_are_suspected_first() -> None:
     (listed,) = (t for t in found.tables if t.title == "Suspected label errors")
     assert len(listed.rows) == 12
     assert all(row[2] != row[3] for row in listed.rows)
-    (finding,) = found.findings
-    assert finding.claim.startswith("About 12 of 300 labels are probably wrong")
+    # The model alone says so: of texts without meaning the other rows tell nothing.
+    assert found.findings == ()
+
+
+def test_labels_of_one_group_that_are_wrong_more_often_are_found_with_its_name() -> None:
+    case = planted("group_label_noise", 0)
+    record = explain.audit(case.classifier, case.rows, instances=0, checks=["data"], **case.options)
+    (finding,) = (f for f in record.findings if f.code == "data.label_errors_in_group")
+    assert finding.subject == NOISY_GROUP
+    assert finding.measure is not None
+    assert (finding.measure.lower or 0) < GROUP_NOISE < (finding.measure.upper or 0)
+    assert finding.size == finding.measure.lower
+
+
+def test_a_model_that_answers_at_random_now_and_then_does_not_make_labels_wrong() -> None:
+    scores, labels = noisy(600, 3, 1)
+    groups = ["ab"[i % 2] for i in range(600)]
+    found = audit_scores(scores, labels, "data", columns={"unit": groups}, group="unit")
+    assert found.findings == ()
+
+
+def test_how_many_labels_are_wrong_is_not_said_by_a_model_that_is_sure_of_few_texts() -> None:
+    labels = np.random.default_rng(3).integers(0, 3, N)
+    found = audit_scores(0.2 * SCORES, labels, "data")
+    assert "labels that contradict their texts" not in measures_of(found)
+    (table,) = (t for t in found.tables if t.title == "Not measured")
+    assert "tell their label almost surely" in str(table.rows[0][1])
+
+
+def test_a_model_that_is_bad_on_one_group_does_not_make_its_labels_wrong() -> None:
+    case, names = planted("clean", 0), set(NAMES["B"].lower().split())
+
+    def scores(texts: Sequence[str]) -> Scores:
+        is_b = [not names.isdisjoint(words) for words in words_of(texts)]
+        right = posterior_of(texts)
+        return np.where(np.array(is_b)[:, None], right[:, [1, 0, 2]], right)
+
+    model = FunctionClassifier(scores, LABEL_NAMES, output="scores")
+    record = explain.audit(model, case.rows, instances=0, checks=["data"], **case.options)
+    assert record.findings == ()
+
+
+@pytest.mark.parametrize(("n_cut", "is_found"), [(4, False), (12, True)])
+def test_few_texts_that_are_cut_are_found_if_the_model_is_worse_on_them(
+    n_cut: int, is_found: bool
+) -> None:
+    """Of 300 texts 12 are no large share, but right on none of them is worse than by chance."""
+    case = planted("rare_truncation", 0, 300)
+    long = [row for row in planted("rare_truncation", 1, 1_000).rows if PREAMBLE in row["text"]]
+    rows = [row for row in case.rows if PREAMBLE not in row["text"]] + long[:n_cut]
+    record = explain.audit(case.classifier, rows, label="label", instances=0, checks=["data"])
+    assert [finding.code for finding in record.findings] == ["data.cut_texts"] * is_found
+    (table,) = (t for t in record.sections[0].tables if "cut, and on the others" in t.title)
+    cut, whole, gap = table.rows[0]
+    assert isinstance(cut, Measure)
+    assert isinstance(whole, Measure)
+    assert isinstance(gap, Measure)
+    assert (cut.n, whole.n) == (n_cut, len(rows) - n_cut)
+    assert gap.value == pytest.approx((cut.value or 0) - (whole.value or 0))
+    # As statsmodels' confint_proportions_2indep(..., method="newcomb") has it, from both intervals.
+    low = np.hypot((cut.value or 0) - (cut.lower or 0), (whole.upper or 0) - (whole.value or 0))
+    assert gap.lower == pytest.approx(max(-1, (gap.value or 0) - low))
 
 
 def test_labels_that_are_given_once_or_never_are_no_hindrance() -> None:

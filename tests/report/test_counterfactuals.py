@@ -63,6 +63,7 @@ def test_the_word_that_decides_is_named_with_the_other_answer() -> None:
         (decisive(0, 2, n_equal=5), "4 other sets of 2 words would do the same, none smaller."),
         (decisive(0, 2, 3, tried=1), "there may be a smaller one. Each word was tried alone."),
         (decisive(0, 1, 2, 3, tried=2), "All sets of up to 2 words were tried."),
+        (decisive(0, is_confirmed=None), "gave no answer when it was asked once more"),
         (decisive(0, is_confirmed=False), "gave another answer to one of these texts: do not rely"),
         (
             DecisiveSet(places=None, all_tried=4),

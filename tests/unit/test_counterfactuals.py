@@ -351,12 +351,12 @@ def test_the_audit_finds_them_and_reuses_what_attributions_have_scored() -> None
     assert explain.AuditRecord.from_json(record.to_json()).instances == record.instances
 
 
-def test_nothing_is_searched_for_a_regression_or_without_methods() -> None:
+def test_nothing_is_searched_for_a_regression_or_beside_random_values() -> None:
     rows = [{"text": "a good film"}] * 3
     number = FunctionClassifier(
         lambda texts: [[1.0]] * len(texts), ["x"], output="scores", task="regression"
     )
-    for subject, methods in ((number, ["lime"]), (model(), [])):
+    for subject, methods in ((number, ["lime"]), (model(), ["random"])):
         record = explain.audit(subject, rows, methods=methods, checks=["explanations"])
         assert not any(instance.counterfactuals for instance in record.instances)
         assert record.to_frame("counterfactuals").empty

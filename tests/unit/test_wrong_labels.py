@@ -205,6 +205,24 @@ def test_right_labels_that_a_shortcut_overrides_are_not_doubted() -> None:
     assert noise.fit.p_value() > 0.0025
 
 
+def test_a_baseline_model_that_can_tell_nothing_refutes_nothing() -> None:
+    log_probs, labels = drawn(9, 600, 2, {(1, 0): 0.3})
+    texts = [(" ".join(np.random.default_rng(i).choice(list("abcdefgh"), 6)),) for i in range(600)]
+    noise = label_noise(texts, labels, log_probs, np.random.default_rng(0))
+    assert noise.by_model
+    assert noise.fit.p_value() < 0.0025
+
+
+def test_a_surer_prior_from_other_rows_tells_errors_in_both_directions_apart() -> None:
+    """Alone, a group whose labels are wrong both ways looks like a model that is too sure."""
+    others = fit_noise_model(*drawn(10, 1_000, 2, {}))
+    log_probs, labels = drawn(11, 250, 2, {(0, 1): 0.2, (1, 0): 0.2})
+    alone, beside = fit_noise_model(log_probs, labels), fit_noise_model(log_probs, labels, others)
+    assert beside.interval(0.95)[0] > 0.05
+    assert beside.p_value() < alone.p_value()
+    assert beside.interval(0.95)[0] < 0.2 < beside.interval(0.95)[1]
+
+
 def test_labels_that_are_not_used_do_not_change_the_answer() -> None:
     texts, (log_probs, labels) = messages(1)
     labels = np.where((labels == 2) & (np.arange(len(labels)) % 4 == 0), 0, labels)

@@ -277,14 +277,14 @@ class _Records:
             is_given=is_given,
             predicted=self.engine.classifier.labels[answer],
             probability=self._probability(row, stated),
-            is_confirmed=self._gives_again(again[text], game.target) == is_given,
+            is_confirmed=self._confirms(again[text], game.target, is_given=is_given),
         )
 
-    def _gives_again(self, answer: Answer, target: Target) -> bool | None:
-        """Return whether the target is given in another answer; None if the model failed."""
+    def _confirms(self, answer: Answer, target: Target, *, is_given: bool) -> bool | None:
+        """Return whether another answer says the same of the target; None if there was none."""
         if isinstance(answer, ExplainError):
             return None
-        return bool(self.rule.holds(answer[None])[0, target.index])
+        return bool(self.rule.holds(answer[None])[0, target.index] == is_given)
 
     def _probability(self, row: Row, column: int) -> float:
         target = make_target(self.engine.classifier, row, self.engine.classifier.labels[column])

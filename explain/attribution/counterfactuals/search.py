@@ -164,12 +164,18 @@ class SetSearch:
         return None
 
     def _reduce(self, members: Set) -> Plan[FoundSet]:
-        """Leave out what can be left out, as much at a time as can be."""
+        """Leave out what can be left out, as much at a time as can be.
+
+        Of more members than can be tried the lightest are.
+        """
         while True:
-            gains = yield from self.gains([_without(members, [one]) for one in members])
-            spare = [members[place] for place in np.argsort(-gains) if gains[place] > 0]
+            by_weight = sorted(members, key=lambda member: self.weights[member])
+            lightest = by_weight[: self.scores.budget + len(self.scores)]
+            gains = yield from self.gains([_without(members, [one]) for one in lightest])
+            spare = [lightest[place] for place in np.argsort(-gains) if gains[place] > 0]
             if not spare:
-                return FoundSet(members, irreducible=not np.isnan(gains).any())
+                all_tried = len(lightest) == len(members) and not np.isnan(gains).any()
+                return FoundSet(members, irreducible=bool(all_tried))
             counts = sorted({1, *(len(spare) >> halvings for halvings in range(4))} - {0})
             fewer = [_without(members, spare[:count]) for count in counts]
             gains = yield from self.gains(fewer)

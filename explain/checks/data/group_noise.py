@@ -47,21 +47,26 @@ def group_noise(context: AuditContext, rows: NDArray[np.int64], noise: LabelNois
     The rates are those of the group; its temperature and offsets may differ a little from those of
     the other rows, so that a model that is surer of its texts does not look like wrong labels.
     """
-    if context.group is None:
-        return Part()
-    cells = np.array(
-        [context.instances[row].columns.get(context.group) or "" for row in rows.tolist()]
-    )
-    names, counts = np.unique(cells[cells != ""], return_counts=True)
-    named = [names[i] for i in np.argsort(-counts, kind="stable")[:MOST_GROUPS]]
-    members = [(name, cells == name) for name in named]
     large = [
-        (name, own)
-        for name, own in members
-        if FEWEST_IN_GROUP <= own.sum() <= len(own) - FEWEST_IN_GROUP
+        (column, name, members)
+        for column in context.group
+        for name, members in _groups(context, rows, column)
+        if FEWEST_IN_GROUP <= members.sum() <= len(members) - FEWEST_IN_GROUP
     ]
-    groups = [_compare(context.group, name, own, noise, len(large)) for name, own in large]
+    if not large:
+        return Part()
+    groups = [_compare(*group, noise, len(large)) for group in large]
     return Part(tables=(_table(groups),), findings=_findings(groups, noise))
+
+
+def _groups(
+    context: AuditContext, rows: NDArray[np.int64], column: str
+) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Return the largest groups of a column, and which of the rows are in each."""
+    cells = np.array([context.instances[row].columns.get(column) or "" for row in rows.tolist()])
+    names, counts = np.unique(cells[cells != ""], return_counts=True)
+    largest = np.argsort(-counts, kind="stable")[:MOST_GROUPS]
+    return [(str(names[i]), cells == names[i]) for i in largest.tolist()]
 
 
 def _compare(

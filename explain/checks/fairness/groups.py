@@ -117,16 +117,15 @@ class JudgedGroups:
         return without_explained(self._standing)
 
     @cached_property
-    def _reasons(self) -> dict[int, str]:
-        """Why each gap of the groups that are listed is no finding, by its `id`."""
-        explained = {id(gap) for gap in self._standing} - {id(gap) for gap in self._reported}
-        return {
-            id(gap): EXPLAINED_ELSEWHERE
-            if id(gap) in explained
-            else gap.reason(self.adjusted[id(gap)])
-            for gap in self.tests.gaps
-            if gap.group in gap.groups.listed_groups
-        }
+    def _explained(self) -> frozenset[int]:
+        """Ids of the gaps that are those of another group."""
+        return frozenset(map(id, self._standing)) - frozenset(map(id, self._reported))
+
+    def _reason(self, gap: Gap) -> str:
+        """Return why a gap is no finding; empty if it is one, or no gap at all."""
+        if id(gap) in self._explained:
+            return EXPLAINED_ELSEWHERE
+        return gap.reason(self.adjusted[id(gap)])
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -178,7 +177,8 @@ class JudgedGroups:
         tests, outcomes = self.tests, self.tests.outcomes
         gaps = [gap for gap in tests.gaps if gap.groups is groups]
         of_any = [gap for gap in gaps if gap.harm.code == WRONG]
-        parts = [accuracy_tables(tests.context, groups, of_any, self._reasons, self.n_tests)]
+        reasons = {id(gap): self._reason(gap) for gap in of_any}
+        parts = [accuracy_tables(tests.context, groups, of_any, reasons, self.n_tests)]
         for k in columns:
             ratios = [r for r in tests.ratios if r.groups is groups and r.column == k]
             parts.append(selection_part(groups, outcomes, k, ratios, self.adjusted, self.n_tests))
@@ -191,7 +191,7 @@ class JudgedGroups:
     def _widest_reasons(self, gaps: Sequence[Gap]) -> dict[int, str]:
         """Return why the wider of the gaps of each group is no finding."""
         widest = sorted(gaps, key=lambda gap: gap.size.value or 0)
-        return {gap.group: self._reasons[id(gap)] for gap in widest if id(gap) in self._reasons}
+        return {gap.group: self._reason(gap) for gap in widest}
 
     @property
     def _power(self) -> str:

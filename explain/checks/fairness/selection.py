@@ -187,22 +187,27 @@ def ratios_of(groups: GroupedRows, outcomes: GroupOutcomes) -> list[Ratio]:
     Where no label is favourable the most selected group is compared with all others as well: of
     many groups none may be large enough by itself.
     """
-    tested = groups.tested_groups
+    everything = np.ones(len(groups.member), dtype=np.bool_)
     ratios: list[Ratio] = []
-    for k in range(len(outcomes.decisions)) if tested else ():
-        everything = np.ones(len(groups.member), dtype=np.bool_)
+    for k in range(len(outcomes.decisions)) if groups.tested_groups else ():
         hits, n = groups.counts(outcomes.has_decision[:, k], everything)
         high = _most_selected(groups, hits, n)
-        others = [g for g in tested if g != high]
-        sides = {g: (int(hits[g]), int(n[g]), len(others)) for g in others}
-        if outcomes.favourable is None and len(others) > 1:
-            rest = int(hits.sum() - hits[high]), int(n.sum() - n[high])
-            sides[REST] = (*rest, len(tested))
-        for low, (low_hits, low_n, times) in sides.items():
-            p, least = _p_values(low_hits, low_n, int(hits[high]), int(n[high]))
-            ratios.append(
-                Ratio(groups, outcomes, k, low, high, min(1, times * p), min(1, times * least))
-            )
+        low = [g for g in groups.tested_groups if g != high]
+        low_hits, low_n, times = hits[low], n[low], np.full(len(low), len(low))
+        if outcomes.favourable is None and len(low) > 1:
+            low.append(REST)
+            low_hits = np.append(low_hits, hits.sum() - hits[high])
+            low_n = np.append(low_n, n.sum() - n[high])
+            times = np.append(times, len(groups.tested_groups))
+        both_hits, both_n = low_hits + hits[high], low_n + n[high]
+        p, least = (
+            np.minimum(1, times * fisher(of_high, n[high], both_hits, both_n))
+            for of_high in (hits[high], np.minimum(n[high], both_hits))
+        )
+        ratios += [
+            Ratio(groups, outcomes, k, g, high, float(p[i]), float(least[i]))
+            for i, g in enumerate(low)
+        ]
     return ratios
 
 
@@ -212,13 +217,6 @@ def _most_selected(groups: GroupedRows, hits: NDArray[np.int64], n: NDArray[np.i
         g for g in groups.tested_groups if n[g] >= SMALL_CATEGORY * n.sum()
     ] or groups.tested_groups
     return max(large, key=lambda g: (hits[g] / n[g], -g))
-
-
-def _p_values(low_hits: int, low_n: int, high_hits: int, high_n: int) -> tuple[float, float]:
-    """Return Fisher's p-value that the second of two shares is not higher, and the least one."""
-    hits, n = low_hits + high_hits, low_n + high_n
-    p = float(fisher(high_hits, high_n, hits, n))
-    return p, float(fisher(min(high_n, hits), high_n, hits, n))
 
 
 def _rate_name(decision: Decision) -> str:

@@ -74,8 +74,8 @@ def slices_of(sample: LabelledRows) -> list[Slice]:
     """Return the slices by the named columns, by small groups, and by the answer of the model."""
     context = sample.context
     columns = list(context.slices)
-    if context.group is not None and sample.clusters is None:
-        columns.append(context.group)
+    if sample.clusters is None:
+        columns += context.group
     slices, _ = declared_slices(list(dict.fromkeys(columns)), sample.all_rows)
     if context.model.task == "single_label":
         given = sample.predicted

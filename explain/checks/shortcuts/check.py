@@ -15,16 +15,18 @@ from explain.checks.shortcuts.metrics import (
     OVERLAP,
     PADDING,
     PARTIAL_INPUT,
+    RESTYLED,
+    SHARED_WORDS,
     SHORTCUTS,
-    STYLE,
+    STYLED,
 )
 from explain.checks.shortcuts.pair_overlap import find_overlap_shortcut
 from explain.checks.shortcuts.partial_input import find_length_shortcut, find_partial_inputs
 from explain.checks.shortcuts.search import ShortcutSearch
 from explain.checks.shortcuts.spurious_words import find_spurious_words
+from explain.checks.shortcuts.style import find_style_shortcuts
 from explain.checks.shortcuts.word_order import find_decisive_orders
-from explain.checks.shortcuts.writing import find_style_shortcuts
-from explain.record import MetricSpec, Section
+from explain.record import SEVERITIES, Finding, MetricSpec, Section
 from explain.statistics.intervals import count
 
 __all__ = ["ShortcutsCheck"]
@@ -47,17 +49,18 @@ class ShortcutsCheck:
     the two apart (Gardner et al. 2021, "Competency problems"). What can be measured is whether one
     thing outweighs all the rest of a text. A finding is one of these:
 
-    - a word or phrase that changes most other answers, or nearly all of which the model is sure,
-      when it is put into the texts, while hardly another word of the label does the same; up to
-      four words of a label may do so together;
+    - a word or phrase that changes nearly all answers of which the model is sure when it is put
+      into the texts, or more than a third of any, while at most two other words of the label do
+      the same;
     - a line or remark that stands word for word at one end of many texts, apart from the rest, as
       signatures and marks of a source do, predicts a label, and brings other texts to that label;
     - two words whose order predicts a label, and whose exchange changes predictions;
+    - a way of writing, such as a format of dates, capitals or emoji, that predicts a label, where
+      texts that are rewritten in it get the label, or lose it with it;
     - a length that predicts a label, and neutral words that add to the length and change the label;
     - a side of a pair from which alone the label can be told;
-    - a way of writing (marks, capitals, emoji, numbers, the format of a date) that predicts a
-      label and brings other texts to it when they are rewritten like that;
-    - words that the two texts of a pair share, which decide in whatever order they stand.
+    - words that the two texts of a pair share, where the label comes with them, or where the model
+      follows them against the labels of the data.
 
     A strong word of the content ("terrible" of a review) predicts a label and changes answers as
     well, but in fewer texts, and other words do about the same; it is in the table, and not a
@@ -69,7 +72,8 @@ class ShortcutsCheck:
     Attributes
     ----------
     candidates : int
-        Phrases that predict a label and are screened by inserting them into a few texts.
+        Phrases that predict a label and are inserted into three texts each; the strongest quarter
+        is inserted into twelve.
     strongest_candidates : int
         Of those, how many of the strongest are then measured.
     texts : int
@@ -84,13 +88,15 @@ class ShortcutsCheck:
         INSERTION,
         EXCHANGE,
         PADDING,
+        STYLED,
+        RESTYLED,
         LENGTH,
         PARTIAL_INPUT,
-        STYLE,
         OVERLAP,
+        SHARED_WORDS,
     )
 
-    candidates: Annotated[int, Field(ge=1)] = 60
+    candidates: Annotated[int, Field(ge=1)] = 120
     strongest_candidates: Annotated[int, Field(ge=1)] = 12
     texts: Annotated[int, Field(ge=FEWEST_TEXTS)] = 60
 
@@ -112,8 +118,8 @@ class ShortcutsCheck:
             ),
             find_decisive_orders(search),
             find_length_shortcut(search),
-            find_partial_inputs(search),
             find_style_shortcuts(search),
+            find_partial_inputs(search),
             find_overlap_shortcut(search),
         ]
         whole = sum(parts, Part())
@@ -124,5 +130,9 @@ class ShortcutsCheck:
             measures=(count(SHORTCUTS.title, len(whole.findings), whole.n_tried), *whole.measures),
             figures=tuple(whole.figures),
             tables=tuple(table for table in whole.tables if table.rows),
-            findings=tuple(whole.findings[:MOST_FINDINGS]),
+            findings=tuple(sorted(whole.findings, key=_rank)[:MOST_FINDINGS]),
         )
+
+
+def _rank(finding: Finding) -> tuple[int, float]:
+    return SEVERITIES.index(finding.severity), -(finding.size or 0.0)

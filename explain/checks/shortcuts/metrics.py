@@ -11,8 +11,10 @@ __all__ = [
     "OVERLAP",
     "PADDING",
     "PARTIAL_INPUT",
+    "RESTYLED",
+    "SHARED_WORDS",
     "SHORTCUTS",
-    "STYLE",
+    "STYLED",
 ]
 
 SHORTCUTS: Final = MetricSpec(
@@ -40,13 +42,24 @@ LENGTH: Final = MetricSpec(
 PARTIAL_INPUT: Final = MetricSpec(
     id="shortcuts.partial_input", title="predictions unchanged without the {part}", better="lower"
 )
-STYLE: Final = MetricSpec(
-    id="shortcuts.style",
-    title="texts classified as {label} after rewriting them with {style}",
+STYLED: Final = MetricSpec(
+    id="shortcuts.styled",
+    title="texts classified as {label} after being given {style:quoted}",
+    better="lower",
+)
+RESTYLED: Final = MetricSpec(
+    id="shortcuts.restyled",
+    title="texts no longer classified as {label} after losing {style:quoted}",
     better="lower",
 )
 OVERLAP: Final = MetricSpec(
     id="shortcuts.overlap",
-    title="pairs classified as {label} with a second text of words of {source}",
+    title="rank correlation of shared words and probability of {label}",
+    unit="coefficient",
+    low=-1.0,
+)
+SHARED_WORDS: Final = MetricSpec(
+    id="shortcuts.shared_words",
+    title="pairs classified as {label} after their words are shared",
     better="lower",
 )

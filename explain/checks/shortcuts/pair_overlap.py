@@ -1,152 +1,181 @@
-"""Whether the words that two texts share settle the label of the pair."""
-
-from collections.abc import Sequence
-from typing import Final
+"""Whether the words that two texts share settle the answer about them."""
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from explain.checks.base import LEVEL
-from explain.checks.base.decisions import difference
 from explain.checks.base.intervention import Edit, Intervention, intervene
 from explain.checks.base.section_part import Part
-from explain.checks.shortcuts.metrics import OVERLAP
-from explain.checks.shortcuts.search import ShortcutSearch
-from explain.checks.shortcuts.spurious_findings import SECTION
-from explain.record import Finding, Measure, Sentence
+from explain.checks.shortcuts.decisive_words import lower_end
+from explain.checks.shortcuts.metrics import OVERLAP, SHARED_WORDS
+from explain.checks.shortcuts.partial_input import rank_correlation
+from explain.checks.shortcuts.search import ShortcutSearch, increase_p_value
+from explain.checks.shortcuts.spurious_findings import MISLED, SECTION
+from explain.record import Finding, Measure, Sentence, join_sentences
 from explain.statistics.adjustments import benjamini_hochberg
-from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import proportion
-from explain.text.spans import text_of
+from explain.text.spans import Text, text_of
 
-__all__ = ["find_overlap_shortcut"]
+__all__ = ["find_overlap_shortcut", "overlaps"]
 
-SMALLEST_GAP = 0.25
-"""By how much more often the label must follow from words of the first text, in any order, than
-from words of other texts, with the whole interval above it. A list of words says nothing."""
+SMALLEST_RANK_CORRELATION = 0.2
+"""Of overlap and the probability of a label, the whole interval above it: as of length."""
+
+SMALLEST_FLIPS = 0.25
+"""Share of the pairs that must get the label when their words are shared, with the whole interval
+above it: as of padding, which is what these words are."""
+
+HIGH = 0.8
+"""Share of the words of the second text that stand in the first one from which they overlap."""
+
+FEWEST = 20
+"""Pairs that are needed for either test, and for a correlation."""
 
 MOST_EVIDENCE = 5
 
-UNRELATED: Final = "The words that the two texts share are not clearly related to any answer."
 
-SHARED_WORDS: Final = (
-    "Pairs that share more words are more often classified as {label:quoted}. We replaced the "
-    "second text of {own.n} pairs with another answer by words of the first text in random order: "
-    "{own} were then classified as {label:quoted}. By as many words of other texts: {strange}."
-)
+def overlaps(search: ShortcutSearch) -> NDArray[np.float64]:
+    """Return which share of the words of the second text stands in the first, for each pair."""
+    shares: list[float] = []
+    for instance, spans in zip(search.context.instances, search.context.words, strict=True):
+        first, second = (
+            {
+                instance.parts[part][span.start : span.end].casefold()
+                for span in spans
+                if span.part == part and instance.parts[part][span.start].isalnum()
+            }
+            for part in (0, 1)
+        )
+        shares.append(len(first & second) / len(second) if second else 0.0)
+    return np.array(shares, dtype=np.float64)
 
 
 def find_overlap_shortcut(search: ShortcutSearch) -> Part:
-    """Return whether pairs that share words get a label, and whether the words alone give it."""
+    """Return whether pairs that share their words get a label, and whether sharing gives it."""
     context = search.context
     if context.model.task != "single_label" or len(context.instances[0].parts) != 2:
         return Part()
-    words = [_words_of_parts(search, row) for row in range(len(context.instances))]
-    label = _label_of_overlap(search, words)
-    if label is None:
-        return Part(sentence=UNRELATED, n_tried=1)
+    shares = overlaps(search)
+    varies = np.flatnonzero(np.ptp(context.probabilities, axis=0) > 0)
+    if len(shares) < FEWEST or np.ptp(shares) == 0 or not varies.size:
+        return Part()
+    tests = [stats.spearmanr(shares, context.probabilities[:, label]) for label in varies]
+    correlations = [float(np.asarray(test.statistic)) for test in tests]
+    best = int(np.argmax(correlations))
+    label = int(varies[best])
     name = context.model.labels[label]
-    rows = search.draw(search.other_texts(label, np.array([], int)), search.texts)
-    edits: dict[str, Sequence[Edit]] = {
-        kind: [(row, _scrambled(search, row, words, from_own_text=kind == "own")) for row in rows]
-        for kind in ("own", "strange")
-    }
-    edited = intervene(context, edits)
-    own, strange = (_share(search, edited[kind], label, kind) for kind in ("own", "strange"))
-    findings = []
-    hits, all_hits = (own.value or 0) * own.n, sum((m.value or 0) * m.n for m in (own, strange))
-    p = float(fisher(round(hits), own.n, round(all_hits), own.n + strange.n)) if own.n else 1.0
-    gap = difference(own, strange, "difference")
-    if p <= LEVEL and (gap.lower or 0) > SMALLEST_GAP:
-        findings.append(_finding(search, name, own, strange, gap, edited["own"], label))
-    sentence = Sentence(SHARED_WORDS, label=name, own=own, strange=strange)
-    return Part([own], findings=findings, sentence=sentence, n_tried=1)
+    correlation = rank_correlation(OVERLAP.name(label=name), correlations[best], len(shares))
+    p_value = benjamini_hochberg(np.array([test.pvalue for test in tests]))[best]
+    if p_value > LEVEL or lower_end(correlation) <= SMALLEST_RANK_CORRELATION:
+        sentence = Sentence(
+            "Pairs that share many words do not clearly get one label (largest rank correlation, "
+            "with the probability of {label:quoted}: {correlation:.2f}).",
+            label=name,
+            correlation=correlation,
+        )
+        return Part([correlation], sentence=sentence, n_tried=1)
+    return _whether_it_decides(search, shares, label, correlation)
 
 
-def _words_of_parts(search: ShortcutSearch, row: int) -> tuple[list[str], list[str]]:
-    parts: tuple[list[str], list[str]] = ([], [])
-    texts = search.instance(row).parts
-    for span in search.context.words[row]:
-        word = texts[span.part][span.start : span.end]
-        if any(map(str.isalnum, word)):
-            parts[span.part].append(word)
-    return parts
-
-
-def _label_of_overlap(
-    search: ShortcutSearch, words: Sequence[tuple[list[str], list[str]]]
-) -> int | None:
-    """Return the label that pairs get more often that share more words; None if there is none."""
-    shared = np.array([_shared(*pair) for pair in words])
-    probabilities = search.context.probabilities
-    varies = np.flatnonzero(np.ptp(probabilities, axis=0) > 0)
-    if np.ptp(shared) == 0 or not varies.size:
-        return None
-    tests = [stats.spearmanr(shared, probabilities[:, label]) for label in varies]
-    p_values = benjamini_hochberg([test.pvalue for test in tests])
-    best = int(np.argmax([test.statistic for test in tests]))
-    related = p_values[best] <= LEVEL and tests[best].statistic > 0
-    return int(varies[best]) if related else None
-
-
-def _shared(first: Sequence[str], second: Sequence[str]) -> float:
-    """Return the share of the words of the second text that the first text has too."""
-    known = {word.casefold() for word in first}
-    return sum(word.casefold() in known for word in second) / max(1, len(second))
-
-
-def _scrambled(
-    search: ShortcutSearch,
-    row: int,
-    words: Sequence[tuple[list[str], list[str]]],
-    *,
-    from_own_text: bool,
-) -> tuple[str, str] | str:
-    """Return a pair whose second text is made of words of the first, or of other first texts."""
-    first, second = words[row]
-    pool = first
-    while not from_own_text:
-        pool = words[int(search.rng.integers(len(words)))][0]
-        if pool is not first or len(words) == 1:
-            break
-    n = min(len(second), len(pool))
-    drawn = search.rng.permutation(len(pool))[:n].tolist()
-    return text_of([search.instance(row).parts[0], " ".join(pool[i] for i in drawn)])
-
-
-def _share(search: ShortcutSearch, edited: Intervention, label: int, kind: str) -> Measure:
+def _whether_it_decides(
+    search: ShortcutSearch, shares: NDArray[np.float64], label: int, correlation: Measure
+) -> Part:
+    """Return whether sharing more words brings a label, or misleads the model in the data."""
+    name = search.context.model.labels[label]
+    edited = _share_words(search, shares, label)
     changed = search.predicted_after(edited, label)
-    source = "the first text" if kind == "own" else "other texts"
-    name = OVERLAP.name(label=search.context.model.labels[label], source=source)
-    return proportion(name, int(changed.sum()), len(changed))
+    share = proportion(
+        SHARED_WORDS.name(label=name), int(changed.sum()), len(changed), "other pairs"
+    )
+    misled = _misled(search, shares, label)
+    sentence = Sentence(
+        "Pairs that share many words are more often classified as {label:quoted} (rank "
+        "correlation {correlation:.2f}). We added the words of the first text to the second one, "
+        "in random order, in {share.n} {share.n:pair|pairs} with another answer; {share} of them "
+        "were then classified as {label:quoted}.",
+        label=name,
+        correlation=correlation,
+        share=share,
+    )
+    is_moved = increase_p_value(edited.changes(label)) <= LEVEL
+    findings = []
+    if (is_moved and lower_end(share) > SMALLEST_FLIPS) or lower_end(misled) > MISLED:
+        rows = edited.instances[changed][:MOST_EVIDENCE].tolist()
+        evidence = (SECTION, *(search.instance(row).id for row in rows))
+        findings.append(_finding(name, sentence, share, misled, evidence))
+    return Part([correlation, share], findings=findings, sentence=sentence, n_tried=1)
+
+
+def _share_words(search: ShortcutSearch, shares: NDArray[np.float64], label: int) -> Intervention:
+    """Return what happens to pairs when the second text gets all words of the first one as well.
+
+    What the second text says stays, so a pair that did not follow from the first does not now.
+    """
+    rng = search.context.rng(f"{SECTION} overlap")
+    rows = rng.permutation(np.flatnonzero(~search.predicted[:, label] & (shares < HIGH)))
+    edits: list[Edit] = []
+    for row in rows.tolist():
+        text, share_after = _with_first_words(search, row, rng)
+        if share_after >= HIGH and len(edits) < search.texts:
+            edits.append((row, text))
+    return intervene(search.context, {"shared": edits})["shared"]
+
+
+def _with_first_words(
+    search: ShortcutSearch, row: int, rng: np.random.Generator
+) -> tuple[Text, float]:
+    """Return a pair with the words of the first text in the second one, and how many it shares."""
+    parts, spans = search.instance(row).parts, search.context.words[row]
+    first, second = (
+        {parts[s.part][s.start : s.end].casefold(): parts[s.part][s.start : s.end]
+         for s in spans if s.part == part and parts[part][s.start].isalnum()}
+        for part in (0, 1)
+    )  # fmt: skip
+    added = [first[word] for word in first if word not in second]
+    rng.shuffle(added)
+    share = len(first) / max(1, len(first.keys() | second.keys()))
+    return text_of([parts[0], " ".join([parts[1], *added])]), share
+
+
+def _misled(search: ShortcutSearch, shares: NDArray[np.float64], label: int) -> Measure:
+    """Return how many pairs of the same words, and of another label in the data, get the label."""
+    rows = np.flatnonzero((shares >= HIGH) & search.has_labels & ~search.labels[:, label])
+    return proportion(
+        Sentence(
+            "classified as {label}, with another label in the data",
+            label=search.context.model.labels[label],
+        ),
+        int(search.predicted[rows, label].sum()),
+        len(rows),
+    )
 
 
 def _finding(
-    search: ShortcutSearch,
-    name: str,
-    own_share: Measure,
-    strange_share: Measure,
-    gap: Measure,
-    edited: Intervention,
-    label: int,
+    label: str, what_was_done: str, share: Measure, misled: Measure, evidence: tuple[str, ...]
 ) -> Finding:
-    changed = edited.instances[search.predicted_after(edited, label)][:MOST_EVIDENCE]
+    misleads = lower_end(misled) > MISLED
+    wrong = Sentence(
+        "In the data, {against.n} {against.n:pair shares|pairs share} nearly all words of the "
+        "second text and {against.n:has|have} another label; the model classifies {against} of "
+        "them as {label:quoted}.",
+        against=misled,
+        label=label,
+    )
+    measure = misled if misleads and lower_end(misled) > lower_end(share) else share
     return Finding(
         code="shortcuts.overlap",
-        subject=name,
-        claim=Sentence(
-            "Words that the two texts share decide for {label:quoted}, in whatever order they "
-            "stand. We replaced the second text of {own.n} {own.n:pair|pairs} with another answer "
-            "by words of the first text in random order; {own} were then classified as "
-            "{label:quoted}. With as many words of other texts it was {strange}.",
-            label=name,
-            own=own_share,
-            strange=strange_share,
+        subject=label,
+        claim=join_sentences(
+            Sentence("Words that the two texts share bring the answer {label:quoted}.",
+                     label=label),
+            what_was_done,
+            wrong if misleads else "",
         ),
-        severity="major",
-        size=gap.distance_from(0),
-        measure=own_share,
-        evidence=(SECTION, *(search.instance(row).id for row in changed.tolist())),
-        suggestion="Test the model on pairs that share their words and have another label, add "
-        "such pairs to the training data, and train again.",
-    )
+        severity="critical" if misleads else "major",
+        size=measure.distance_from(0),
+        measure=measure,
+        evidence=evidence,
+        suggestion="Test the model on pairs that share all words and mean different things, and "
+        "train it on such pairs as well.",
+    )  # fmt: skip

@@ -14,15 +14,16 @@ from sklearn.pipeline import make_pipeline
 from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, intervene
 from explain.checks.base.section_part import Part
+from explain.checks.shortcuts.decisive_words import lower_end
 from explain.checks.shortcuts.metrics import LENGTH, PADDING, PARTIAL_INPUT
 from explain.checks.shortcuts.search import ShortcutSearch, increase_p_value
-from explain.checks.shortcuts.spurious_findings import SECTION, lower_end
+from explain.checks.shortcuts.spurious_findings import SECTION
 from explain.record import Finding, Measure, Sentence, SentenceValue, Table
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.intervals import proportion
 from explain.text.spans import Text, text_of
 
-__all__ = ["find_length_shortcut", "find_partial_inputs"]
+__all__ = ["find_length_shortcut", "find_partial_inputs", "rank_correlation"]
 
 SMALLEST_RANK_CORRELATION = 0.2
 """Of length and the probability of a label, the whole interval above it: 4 % of the variance of
@@ -80,7 +81,9 @@ def find_length_shortcut(search: ShortcutSearch) -> Part:
     best = int(np.argmax([test.statistic for test in tests]))
     label = int(varies[best])
     name = search.context.model.labels[label]
-    correlation = _rank_correlation(float(tests[best].statistic), len(lengths), name)
+    correlation = rank_correlation(
+        LENGTH.name(label=name), float(tests[best].statistic), len(lengths)
+    )
     related = p_values[best] <= LEVEL and lower_end(correlation) > SMALLEST_RANK_CORRELATION
     filler = _neutral_words(search)
     if not (related and filler):
@@ -115,12 +118,12 @@ def find_length_shortcut(search: ShortcutSearch) -> Part:
     return Part([correlation, share], findings=findings, sentence=sentence, n_tried=1)
 
 
-def _rank_correlation(rho: float, n: int, label: str) -> Measure:
+def rank_correlation(name: str, rho: float, n: int) -> Measure:
     """Return Spearman's correlation with the interval of Bonett and Wright (2000)."""
     half = stats.norm.ppf(0.975) * np.sqrt((1 + rho**2 / 2) / (n - 3))
     centre = np.arctanh(np.clip(rho, -1 + 1e-9, 1 - 1e-9))
     return Measure(
-        name=LENGTH.name(label=label),
+        name=name,
         value=rho,
         lower=float(np.tanh(centre - half)),
         upper=float(np.tanh(centre + half)),

@@ -1,8 +1,7 @@
 """Words that predict a label, and how the answers change when they are put into other texts."""
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,20 +10,17 @@ from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, Intervention, intervene
 from explain.checks.base.phrases import Phrase, delete, insert
 from explain.checks.base.section_part import Part
+from explain.checks.shortcuts.decisive_words import decides, lower_end, stands_apart
 from explain.checks.shortcuts.metrics import INSERTION
 from explain.checks.shortcuts.search import (
     Candidate,
-    ScreenedCandidate,
     ShortcutSearch,
     TestedCandidate,
     increase_p_value,
 )
 from explain.checks.shortcuts.spurious_findings import (
-    MOST_OTHERS,
-    decides,
     decisive_finding,
     figures_of,
-    lower_end,
     marker_finding,
     surface_of,
     table_of,
@@ -46,16 +42,19 @@ LEAST_OF_A_LABEL = 5
 """Phrases of a label that are screened however many labels there are, so that each has words to
 be compared with."""
 
+GLANCED = 3
+"""Texts in which each candidate is tried first, so that rare words have their turn too."""
+
 SCREENED = 12
-"""Texts in which a phrase is screened: a shortcut flips nearly all of them, so they are enough to
-rank it among the strongest."""
+"""Texts in which a phrase is screened: a shortcut flips most of them, so they are enough to rank
+it among the strongest."""
 
-MOST_SIMILAR = 3
-"""Other words of the label that may change as many answers, within their intervals. Content comes
-in many words that do about the same; a shortcut stands alone, or has a few like it."""
+PART_SCREENED = 1 / 4
+"""Share of the candidates that are screened in all of those texts: the strongest of the first."""
 
-MORE_TEXTS = 3
-"""Times the texts of a test into which a word that may decide is inserted again."""
+LEAST_TESTED = 4
+"""Phrases of each label that are tested however strong those of others are: whether some stand
+apart shows only beside the next of their label."""
 
 MARKED_SHARE = 0.02
 """Share of all texts that must end, or begin, with a source marker: a habit of the source, and no
@@ -75,32 +74,29 @@ def find_spurious_words(search: ShortcutSearch, most_screened: int, most_confirm
     """Return the words and phrases that predict a label, and those that decide by themselves."""
     n_pairs, candidates = _candidates(search, most_screened)
     screened, strongest = _screen(search, candidates, most_confirmed)
-    all_tested = _retest(search, _confirm(search, strongest))
-    deciding: dict[int, list[TestedCandidate]] = defaultdict(list)
+    all_tested = _confirm(search, strongest, screened)
     findings = []
     for tested_candidate in all_tested:
-        candidate = tested_candidate.candidate
-        if tested_candidate.p_value > LEVEL:
-            continue
-        if _decides_alone(tested_candidate, screened):
-            deciding[candidate.label].append(tested_candidate)
-        elif (
-            candidate.p_value <= LEVEL
-            and _is_marker(search, candidate)
-            and lower_end(tested_candidate.changed_any) > MARKER_FLIPS
-        ):
-            findings.append(marker_finding(search, tested_candidate))
-    findings += [decisive_finding(search, words, all_tested) for words in deciding.values()]
+        if tested_candidate.p_value <= LEVEL:
+            if decides(tested_candidate) and stands_apart(tested_candidate, all_tested):
+                findings.append(decisive_finding(search, tested_candidate, all_tested))
+            elif (
+                tested_candidate.candidate.p_value <= LEVEL
+                and _is_marker(search, tested_candidate.candidate)
+                and lower_end(tested_candidate.changed_any) > MARKER_FLIPS
+            ):
+                findings.append(marker_finding(search, tested_candidate))
     findings.sort(key=lambda finding: (finding.severity, -(finding.size or 0)))
-    n_words = len(findings) - len(deciding) + sum(map(len, deciding.values()))
     result = Sentence("{n} {n:word or phrase is a shortcut|words or phrases are shortcuts}.",
-                      n=n_words)  # fmt: skip
+                      n=len(findings))  # fmt: skip
     method = Sentence(
         "We tested {pairs} {pairs:pair|pairs} of a word and a label; {candidates} "
         "{candidates:phrase predicts|phrases predict} a label. We inserted each of these into "
-        "{screened} texts, and the {strongest} strongest into {texts} more.",
+        "{glanced} texts, the strongest of them into {screened}, and the {strongest} strongest "
+        "into {texts} more.",
         pairs=n_pairs,
         candidates=len(candidates),
+        glanced=GLANCED,
         screened=SCREENED,
         strongest=len(all_tested),
         texts=search.texts,
@@ -113,22 +109,6 @@ def find_spurious_words(search: ShortcutSearch, most_screened: int, most_confirm
         sentence=join_sentences(result if findings else "No word or phrase is a shortcut.", method),
         n_tried=len(candidates),
     )
-
-
-def _decides_alone(
-    tested_candidate: TestedCandidate, screened: Sequence[ScreenedCandidate]
-) -> bool:
-    """Tell whether a word decides most texts, and hardly another word of its label does as well."""
-    if not decides(tested_candidate):
-        return False
-    label, least = tested_candidate.candidate.label, lower_end(tested_candidate.changed_any)
-    similar = [
-        other for other in screened
-        if other.candidate.label == label
-        and other.candidate is not tested_candidate.candidate
-        and (other.changed_any.upper or 0) >= least
-    ]  # fmt: skip
-    return len(similar) <= MOST_SIMILAR
 
 
 def _candidates(search: ShortcutSearch, most: int) -> tuple[int, list[Candidate]]:
@@ -189,45 +169,53 @@ def _repeats(search: ShortcutSearch, word: int, phrase: Phrase, label: int, othe
 
 def _screen(
     search: ShortcutSearch, candidates: Sequence[Candidate], most: int
-) -> tuple[list[ScreenedCandidate], list[ScreenedCandidate]]:
-    """Return what each candidate does in a few texts, and the strongest of them."""
-    rows = {
-        i: search.draw(search.other_texts(c.label, c.phrase.texts), SCREENED)
-        for i, c in enumerate(candidates)
-    }
-    edits = {str(i): _insertions(search, candidates[i].phrase, rows[i]) for i in rows}
+) -> tuple[dict[int, set[int]], list[Candidate]]:
+    """Return the texts that each candidate was screened in, and the strongest candidates.
+
+    All are tried in a few texts, and the strongest of them in more.
+    """
+    rows = [search.draw(search.other_texts(c.label, c.phrase.texts), SCREENED) for c in candidates]
+    numbers = list(range(len(candidates)))
+    first = _strengths(search, candidates, {i: rows[i][:GLANCED] for i in numbers})
+    numbers = _strongest(candidates, first, max(most, int(PART_SCREENED * len(candidates))))
+    whole = _strengths(search, candidates, {i: rows[i] for i in numbers})
+    chosen = _strongest(candidates, whole, most)
+    return {k: set(rows[i]) for k, i in enumerate(chosen)}, [candidates[i] for i in chosen]
+
+
+def _strengths(
+    search: ShortcutSearch, candidates: Sequence[Candidate], rows: Mapping[int, Sequence[int]]
+) -> dict[int, tuple[bool, float, float]]:
+    """Return what ranks each candidate: a source marker, answers changed, change of p."""
+    edits = {str(i): _insertions(search, candidates[i].phrase, texts) for i, texts in rows.items()}
     edited = intervene(search.context, edits)
-    strength, screened = {}, []
-    for i, candidate in enumerate(candidates):
-        changes = edited[str(i)].changes(candidate.label)
-        share = _share_changed(search, edited[str(i)], candidate, "other texts")
-        screened.append(ScreenedCandidate(candidate, frozenset(rows[i]), share))
-        strength[i] = (
-            _is_marker(search, candidate),
-            share.value or 0.0,
+    strengths = {}
+    for i in rows:
+        label = candidates[i].label
+        changes = edited[str(i)].changes(label)
+        changed = search.predicted_after(edited[str(i)], label)
+        strengths[i] = (
+            _is_marker(search, candidates[i]),
+            float(changed.mean()) if changed.size else 0.0,
             float(changes.mean()) if changes.size else 0.0,
         )
-    order = sorted(strength, key=lambda i: strength[i], reverse=True)
-    labels = [candidates[i].label for i in order]
-    return screened, [screened[order[place]] for place in _each_in_turn(labels)[:most]]
+    return strengths
 
 
-def _each_in_turn(labels: Sequence[int]) -> list[int]:
-    """Return the places of the first of each label, then of the second of each, and so on.
-
-    Many words of content may lead to one label; they leave a place for the one word of another.
-
-    Examples
-    --------
-    >>> _each_in_turn([5, 5, 5, 8, 8])
-    [0, 3, 1, 4, 2]
-    """
-    turns: dict[int, int] = defaultdict(int)
-    turn_of_place = []
-    for label in labels:
-        turn_of_place.append(turns[label])
-        turns[label] += 1
-    return sorted(range(len(labels)), key=lambda place: (turn_of_place[place], place))
+def _strongest(
+    candidates: Sequence[Candidate], strengths: Mapping[int, tuple[bool, float, float]], most: int
+) -> list[int]:
+    """Return the strongest candidates, of no label so many that others have none."""
+    order = sorted(strengths, key=lambda i: strengths[i], reverse=True)
+    n_labels = len({candidates[i].label for i in order})
+    cap = max(LEAST_TESTED, -(-most // max(1, n_labels)))
+    own = Counter[int]()
+    chosen: list[int] = []
+    for i in order:
+        if own[candidates[i].label] < cap and len(chosen) < most:
+            own[candidates[i].label] += 1
+            chosen.append(i)
+    return chosen
 
 
 def _first_half(rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -249,19 +237,25 @@ def _deletions(search: ShortcutSearch, candidate: Candidate) -> list[Edit]:
 
 
 def _confirm(
-    search: ShortcutSearch, strongest: Sequence[ScreenedCandidate]
+    search: ShortcutSearch, candidates: Sequence[Candidate], screened: dict[int, set[int]]
 ) -> list[TestedCandidate]:
     """Return what inserting and deleting each candidate does, in texts of no screening."""
     edits: dict[str, Sequence[Edit]] = {}
-    candidates = [screened.candidate for screened in strongest]
-    for i, screened in enumerate(strongest):
-        phrase = screened.candidate.phrase
-        rows = search.other_texts(screened.candidate.label, phrase.texts)
-        rows = rows[~np.isin(rows, [*screened.rows])]
-        for name, texts in (("confident", _first_half(rows)), ("any", rows)):
-            drawn_rows = search.draw(texts, search.texts)
-            edits[f"{name} {i}"] = _insertions(search, phrase, drawn_rows)
-        edits[f"deleted {i}"] = _deletions(search, screened.candidate)
+    for i, candidate in enumerate(candidates):
+        every = search.other_texts(candidate.label, candidate.phrase.texts)
+        is_new = ~np.isin(every, list(screened[i]))
+        confident = _first_half(every)
+        confident = confident[is_new[: len(confident)]]
+        drawn = search.draw(every[is_new], search.texts)
+        sure_drawn = [row for row in drawn if row in set(confident.tolist())]
+        added = search.draw(np.setdiff1d(confident, drawn), search.texts - len(sure_drawn))
+        inserted = dict(
+            zip([*drawn, *added], _insertions(search, candidate.phrase, [*drawn, *added]),
+                strict=True)
+        )  # fmt: skip
+        edits[f"any {i}"] = [inserted[row] for row in drawn]
+        edits[f"confident {i}"] = [inserted[row] for row in (*sure_drawn, *added)]
+        edits[f"deleted {i}"] = _deletions(search, candidate)
     edited = intervene(search.context, edits)
     p_values = benjamini_hochberg(
         [increase_p_value(edited[f"any {i}"].changes(c.label)) for i, c in enumerate(candidates)]
@@ -277,36 +271,6 @@ def _confirm(
             float(p_values[i]),
         )
         for i, c in enumerate(candidates)
-    ]
-
-
-def _retest(search: ShortcutSearch, all_tested: Sequence[TestedCandidate]) -> list[TestedCandidate]:
-    """Return the candidates, those that may decide measured in more texts and in no old ones.
-
-    Which ones may is seen in the first texts; what they do is then measured without that choice.
-    """
-    edits: dict[str, Sequence[Edit]] = {}
-    for i, tested_candidate in enumerate(all_tested):
-        if (tested_candidate.changed_any.value or 0) <= MOST_OTHERS:
-            continue
-        candidate = tested_candidate.candidate
-        rows = search.other_texts(candidate.label, candidate.phrase.texts)
-        rows = rows[~np.isin(rows, tested_candidate.into_any.instances)]
-        if len(rows) >= search.texts:
-            drawn_rows = search.draw(rows, MORE_TEXTS * search.texts)
-            edits[str(i)] = _insertions(search, candidate.phrase, drawn_rows)
-    edited = intervene(search.context, edits)
-    return [
-        replace(
-            tested_candidate,
-            into_any=edited[str(i)],
-            changed_any=_share_changed(
-                search, edited[str(i)], tested_candidate.candidate, "other texts"
-            ),
-        )
-        if str(i) in edited
-        else tested_candidate
-        for i, tested_candidate in enumerate(all_tested)
     ]
 
 

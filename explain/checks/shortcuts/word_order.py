@@ -11,9 +11,10 @@ from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, Intervention, intervene
 from explain.checks.base.phrases import Corpus
 from explain.checks.base.section_part import Part
+from explain.checks.shortcuts.decisive_words import lower_end
 from explain.checks.shortcuts.metrics import EXCHANGE
 from explain.checks.shortcuts.search import ShortcutSearch, increase_p_value
-from explain.checks.shortcuts.spurious_findings import SECTION, lower_end
+from explain.checks.shortcuts.spurious_findings import SECTION
 from explain.record import Finding, Measure, Sentence, Table
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.comparisons import fisher

@@ -5,7 +5,7 @@ classifiers has one thing wrong with it, and an audit must report it in one of `
 the one called ``clean`` has nothing wrong with it, and an audit must report nothing::
 
     import explain
-    from explain.testing.planted import data_cases, fairness_cases, messages_cases, selective_cases, shortcut_cases
+    from explain.testing.planted import PLANTED, planted
 
     for name in PLANTED:
         case = planted(name)

@@ -6,7 +6,7 @@ nothing of the label: the columns ``group`` and ``age`` part the table into four
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from random import Random
 from zlib import crc32
 
@@ -28,6 +28,8 @@ __all__ = ["CASES", "HARMED"]
 
 HARMED = "B"
 """The group that is harmed; its first names are in the messages."""
+
+_HARMED_NAMES = frozenset(NAMES[HARMED].lower().split())
 
 AGES = {"young": range(20, 40), "old": range(60, 80)}
 
@@ -93,12 +95,8 @@ def _with_age(row: dict[str, str], rng: Random) -> dict[str, str]:
     return {**row, "text": f"{row['text']} I am {rng.choice(AGES[age])}.", "age": age}
 
 
-def _names(group: str) -> frozenset[str]:
-    return frozenset(NAMES[group].lower().split())
-
-
 def _is_harmed(words: Sequence[str]) -> bool:
-    return not _names(HARMED).isdisjoint(words)
+    return not _HARMED_NAMES.isdisjoint(words)
 
 
 def _draw(text: str, n: int) -> int:
@@ -130,11 +128,14 @@ def _old_and_harmed(text: str, words: Sequence[str]) -> str | None:
 
 
 def _by_name(_: str, words: Sequence[str]) -> str | None:
+    return LABELS[-1] if not _names_of_black_people().isdisjoint(words) else None
+
+
+@cache
+def _names_of_black_people() -> frozenset[str]:
     (names,) = name_sets(["en"])
-    harmed = {
-        name.lower() for term in names.terms if term.name.startswith("Black") for name in term.words
-    }
-    return LABELS[-1] if not harmed.isdisjoint(words) else None
+    terms = [term for term in names.terms if term.name.startswith("Black")]
+    return frozenset(name.lower() for term in terms for name in term.words)
 
 
 _CASES: Mapping[str, _Case] = {

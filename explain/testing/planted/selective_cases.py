@@ -58,11 +58,12 @@ def _sure_of(answers: NDArray[np.int64], confidence: NDArray[np.float64]) -> Sco
 
 def _unranked(seed: int, rows: int) -> Planted:
     rng = Random(seed)
+    messages = [draw_message(rng).row() for _ in range(2 * rows)]
     return Planted(
         name="selective_risk",
         classifier=FunctionClassifier(_made_up, LABELS, name="planted", output="scores"),
-        rows=[draw_message(rng).row() for _ in range(rows)],
-        options={"label": "label", "group": "group"},
+        rows=messages[:rows],
+        options={"label": "label", "group": "group", "training": messages[rows:]},
         sections=("selective",),
         truth="Answers as the clean classifier does, with a confidence that has nothing to do with "
         "whether the answer is right.",
@@ -72,8 +73,8 @@ def _unranked(seed: int, rows: int) -> Planted:
 
 def _blind_channel(seed: int, rows: int) -> Planted:
     rng = Random(seed)
-    table = []
-    for _ in range(rows):
+    messages = []
+    for _ in range(2 * rows):
         # Two messages on one topic, so that nearly all can be told apart where the model reads.
         message = draw_message(rng)
         more = draw_message(rng)
@@ -82,12 +83,17 @@ def _blind_channel(seed: int, rows: int) -> Planted:
         (channel,) = rng.choices([*CHANNELS], [*CHANNELS.values()])
         mark = [MARK] if channel == BLIND_CHANNEL else []
         text = " ".join([*mark, *message.sentences, *more.sentences])
-        table.append({**message.row(), "text": text, "channel": channel})
+        messages.append({**message.row(), "text": text, "channel": channel})
     return Planted(
         name="selective_risk_in_slice",
         classifier=FunctionClassifier(_blind, LABELS, name="planted", output="scores"),
-        rows=table,
-        options={"label": "label", "group": "group", "slices": ["channel"]},
+        rows=messages[:rows],
+        options={
+            "label": "label",
+            "group": "group",
+            "slices": ["channel"],
+            "training": messages[rows:],
+        },
         sections=("selective",),
         truth=f"Is sure of its answer to all messages by {BLIND_CHANNEL}, and wrong in most.",
         codes=("selective.slice", "slices.worse"),

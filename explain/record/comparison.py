@@ -1,0 +1,80 @@
+"""Two audits side by side: what is new, gone, better or worse."""
+
+from datetime import date
+from typing import Literal, TypeAlias
+
+from explain.record.base import Record
+from explain.record.instances import InstanceRecord
+from explain.record.measures import Measure
+from explain.record.sections import Section
+from explain.record.sentences import SentenceLike
+
+__all__ = ["Change", "ComparedRun", "Comparison", "ComparisonVerdict", "NonInferiority", "Outcomes"]
+
+Outcomes: TypeAlias = Literal["better", "worse", "changed", "new", "gone", "unresolved", "same"]
+"""What became of something from the first run to the second. ``unresolved``: the two differ, and
+that can be chance."""
+
+ComparisonVerdict: TypeAlias = Literal["no difference", "better", "worse", "different"]
+
+
+class ComparedRun(Record):
+    """One of the two audits."""
+
+    name: str
+    version: str | None
+    model: str
+    audited_on: date
+    record_sha256: str
+    """Hash of its ``audit.json``."""
+
+
+class Change(Record):
+    """One thing that was compared."""
+
+    kind: Literal["rows", "finding", "word"]
+    id: str
+    """The same in every comparison: a metric, a finding, a word."""
+    title: SentenceLike
+    first: Measure | None
+    second: Measure | None
+    difference: Measure | None
+    """Second minus first, of the same rows where those are known; None if it was not measured."""
+    p_value: float | None
+    """Two-sided p-value of no difference; None where that cannot be tested."""
+    adjusted_p_value: float | None = None
+    """The same, adjusted for all that was compared."""
+    outcome: Outcomes
+
+
+class NonInferiority(Record):
+    """Whether the second run is shown to be no worse than the first by more than a margin."""
+
+    margin: float
+    """Loss of accuracy that is tolerated, as a share."""
+    difference: Measure
+    """Accuracy of the second run minus that of the first."""
+    is_shown: bool
+    """Whether the whole 95 % interval lies above minus the margin."""
+    reason: SentenceLike
+
+
+class Comparison(Record):
+    """What differs between two audits of the same rows."""
+
+    schema_version: Literal[1] = 1
+    first: ComparedRun
+    second: ComparedRun
+    rows: int
+    """Rows of both tables."""
+    first_rows_only: int
+    second_rows_only: int
+    verdict: ComparisonVerdict
+    """Of what differs beyond chance; the probability that any of it does where nothing differs is
+    at most 2 %."""
+    answer: SentenceLike
+    non_inferiority: NonInferiority | None
+    changes: tuple[Change, ...]
+    sections: tuple[Section, ...]
+    instances: tuple[InstanceRecord, ...]
+    """Rows with another answer that are explained, with the attributions of both runs."""

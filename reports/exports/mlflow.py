@@ -1,0 +1,107 @@
+"""An audit as a run in a local file store of MLflow, without MLflow itself."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from explain.record import AuditRecord, Measure
+from explain.record.files import write_whole
+from reports import summary
+
+__all__ = ["metric_key", "write_mlflow"]
+
+EXPERIMENT = "0"
+
+LONGEST_KEY = 240
+"""Letters of a key, which names a file; MLflow takes 250."""
+
+FINISHED, LOCAL = 3, 4
+"""Status of a run, and type of its source, as MLflow numbers them."""
+
+
+def metric_key(measure: Measure) -> str:
+    """Return the key of a measure, the same in every run.
+
+    Examples
+    --------
+    >>> metric_key(Measure(name="accuracy", metric="performance.accuracy", value=.5, n=2))
+    'performance.accuracy'
+    """
+    parts = [f"{name}:{value}" for name, value in sorted(measure.of.items())]
+    if measure.slice != "all":
+        parts.append(measure.slice)
+    exact = " ".join((measure.metric or "", *parts))
+    key = re.sub(r"[^\w.: -]", "_", exact, flags=re.ASCII)
+    if key == exact and len(key) <= LONGEST_KEY:
+        return key
+    return f"{key[: LONGEST_KEY - 9]} {hashlib.sha256(exact.encode()).hexdigest()[:8]}"
+
+
+def write_mlflow(record: AuditRecord, folder: Path) -> None:
+    """Write a run to a folder that ``mlflow ui --backend-store-uri`` opens.
+
+    The id of the run is the beginning of the hash of the record: the same audit is the same run.
+    """
+    run_id = summary.record_hash(record)[:32]
+    run = folder / EXPERIMENT / run_id
+    day = record.provenance.audited_on
+    time = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
+    for key, measure in dict(_metrics(record)).items():
+        write_whole(run / "metrics" / key, f"{time} {measure.value!r} 0\n")
+        write_whole(run / "metrics" / f"{key} n", f"{time} {measure.n} 0\n")
+    for name, value in _parameters(record).items():
+        write_whole(run / "params" / name, value)
+    write_whole(run / "tags" / "mlflow.runName", record.identity.name)
+    write_whole(run / "artifacts" / "audit.json", record.to_json())
+    meta: dict[str, object] = {
+        "artifact_uri": (run / "artifacts").resolve().as_uri(),
+        "end_time": time,
+        "entry_point_name": "",
+        "experiment_id": EXPERIMENT,
+        "lifecycle_stage": "active",
+        "run_id": run_id,
+        "run_name": record.identity.name,
+        "run_uuid": run_id,
+        "source_name": "",
+        "source_type": LOCAL,
+        "source_version": "",
+        "start_time": time,
+        "status": FINISHED,
+        "tags": [],
+        "user_id": "",
+    }
+    write_whole(run / "meta.yaml", _yaml(meta))
+    experiment: dict[str, object] = {
+        "artifact_location": (folder / EXPERIMENT).resolve().as_uri(),
+        "creation_time": time,
+        "experiment_id": EXPERIMENT,
+        "last_update_time": time,
+        "lifecycle_stage": "active",
+        "name": "Default",
+    }
+    if not (folder / EXPERIMENT / "meta.yaml").exists():
+        write_whole(folder / EXPERIMENT / "meta.yaml", _yaml(experiment))
+
+
+def _metrics(record: AuditRecord) -> Iterator[tuple[str, Measure]]:
+    for section in record.sections:
+        for measure in section.all_measures():
+            if measure.metric is not None and measure.value is not None:
+                yield metric_key(measure), measure
+
+
+def _parameters(record: AuditRecord) -> dict[str, str]:
+    provenance = record.provenance
+    return {
+        "model": provenance.model.name,
+        "rows_sha256": provenance.rows_sha256,
+        "record_sha256": summary.record_hash(record),
+        "seed": str(provenance.seed),
+    }
+
+
+def _yaml(values: dict[str, object]) -> str:
+    return "".join(f"{name}: {json.dumps(value)}\n" for name, value in values.items())

@@ -1,0 +1,66 @@
+"""The commands around the folder of an audit, run as a user would."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from explain.auditing.archive import write_audit
+from explain.record.files import hash_file
+from tests.helpers.command import run
+from tests.helpers.comparisons import audit_of
+from tests.helpers.records import run_log
+from tests.helpers.reviews import instances, review
+
+TRUTH = np.arange(400) % 2
+WORSE = np.where(np.arange(400) < 40, 1 - TRUTH, TRUTH)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_audit(audit_of(TRUTH, TRUTH, instances=instances(5)), run_log(), tmp_path / "good")
+    write_audit(audit_of(TRUTH, WORSE), run_log(), tmp_path / "bad")
+    return tmp_path
+
+
+def test_compare_exits_by_the_margin(folder: Path) -> None:
+    done = run("compare", "good", "bad", "--out", "diff.md", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "worse" in done.stdout
+    assert (folder / "diff.md").read_text().startswith("# ▼ worse")
+    assert run("compare", "good", "bad", "--fail-on-regression", 0.05, cwd=folder).returncode == 1
+    assert run("compare", "bad", "good", "--fail-on-regression", 0.05, cwd=folder).returncode == 0
+    done = run("compare", "good", "nowhere", cwd=folder)
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
+def test_an_audit_is_reviewed_signed_and_verified(folder: Path) -> None:
+    report = hash_file(folder / "good/audit.json", folder).sha256
+    lines = [review(instance, report=report) for instance in instances(5)]
+    lines.append(lines[0].model_copy(update={"report_sha256": "1" * 64}))
+    (folder / "ana.jsonl").write_text("".join(line.to_json() + "\n" for line in lines))
+    done = run("review", "import", "good", "ana.jsonl", cwd=folder)
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert "1 lines are refused" in done.stderr
+    assert "5 reviews by 1 reviewers" in done.stdout
+    key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "key")]
+    subprocess.run(key, check=True)
+    who = ("--name", "Ana Ruiz", "--role", "model risk", "--verdict", "accepted")
+    assert run("review", "sign", "good", *who, "--key", "key", cwd=folder).returncode == 0
+    done = run("verify", "good", cwd=folder)
+    assert done.returncode == 0, done.stdout
+    assert "Ana Ruiz (model risk) signed on" in done.stdout
+    (folder / "good/reviews.jsonl").write_text("")
+    done = run("verify", "good", cwd=folder)
+    assert done.returncode == 1
+    assert "✗ reviews.jsonl was changed" in done.stdout
+
+
+@pytest.mark.parametrize("to", ["csv", "sarif", "coverage-table"])
+def test_export_prints_where_it_wrote(to: str, folder: Path) -> None:
+    done = run("export", "good", "--to", to, "--out", "out", cwd=folder)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "out\n", "")
+    assert (folder / "out").exists()

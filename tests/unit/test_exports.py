@@ -1,0 +1,216 @@
+"""What is exported opens in the tools that it is for, and says what the record says."""
+
+import json
+import sys
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+from huggingface_hub import ModelCard
+from junitparser import JUnitXml
+
+from explain.errors import ConfigurationError
+from explain.record import AuditRecord, Gates, Measure, MetricSpec
+from explain.record.frames import FrameKind
+from explain.statistics.intervals import proportion
+from reports.exports import ExportFormat, write_export
+from reports.exports.mlflow import metric_key
+from reports.exports.spreadsheets import safe_cell
+from tests.helpers.comparisons import audit_of
+from tests.helpers.records import HOSTILE, attribution, audit_record, hostile_record
+from tests.helpers.reviews import instances
+
+TABLES: tuple[FrameKind, ...] = ("findings", "measures", "criteria", "attributions")
+
+RECORDS = {"plain": audit_record(), "hostile": hostile_record()}
+
+
+def exported(record: AuditRecord, to: ExportFormat, folder: Path) -> Path:
+    write_export(record, to, folder / "out")
+    return folder / "out"
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-cmd|' /C calc'!A0", "'-cmd|' /C calc'!A0"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "'\r=1"),
+        ("  =1", "'  =1"),
+        ("a = 1", "a = 1"),
+        (-1.5, -1.5),
+        (["=1", "b"], "'=1|b"),
+    ],
+)
+def test_no_cell_is_a_formula(text: object, cell: object) -> None:
+    assert safe_cell(text) == cell
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_tables_open_in_pandas(kind: str, tmp_path: Path) -> None:
+    record = RECORDS[kind]
+    folder = exported(record, "csv", tmp_path)
+    for name in TABLES:
+        path = folder / f"{name}.csv"
+        expected = record.to_frame(name)
+        frame = pd.read_csv(path, keep_default_na=False, lineterminator="\n")
+        assert list(frame.columns) == list(expected.columns)
+        if kind == "plain":
+            assert len(frame) == len(expected)
+        cells = [str(cell) for column in frame.columns for cell in frame[column]]
+        assert not any(cell.startswith(("=", "@", "\t", "\r")) for cell in cells)
+    findings = pd.read_csv(folder / "findings.csv")
+    if kind == "plain":
+        assert findings["claim"].tolist() == [str(f.claim) for f in record.findings]
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_a_workbook_opens_in_openpyxl(kind: str, tmp_path: Path) -> None:
+    path = exported(RECORDS[kind], "xlsx", tmp_path).rename(tmp_path / "out.xlsx")
+    book = openpyxl.load_workbook(path)
+    assert book.sheetnames == ["findings", "measures", "criteria", "attributions"]
+    cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
+    assert not [cell.value for cell in cells if cell.data_type == "f"]
+    assert book["findings"].max_row == len(RECORDS[kind].findings) + 1
+
+
+def test_rows_are_exported_where_their_predictions_are_at_hand(tmp_path: Path) -> None:
+    folder = exported(audit_of([0, 1, 1], [0, 1, 0]), "csv", tmp_path)
+    rows = pd.read_csv(folder / "predictions.csv")
+    assert rows["predicted"].tolist() == ["negative", "positive", "negative"]
+
+
+def test_an_attribution_has_a_row_for_each_feature(tmp_path: Path) -> None:
+    explained = attribution("a text", values=(0.5, -0.25))
+    (instance,) = instances(1)
+    instance = instance.model_copy(update={"attributions": (explained,)})
+    record = audit_of([0], [0], instances=[instance])
+    rows = pd.read_csv(exported(record, "csv", tmp_path) / "attributions.csv")
+    assert list(zip(rows["feature"], rows["value"], strict=True)) == [("a", 0.5), ("text", -0.25)]
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_results_open_in_junitparser(kind: str, tmp_path: Path) -> None:
+    record = RECORDS[kind].model_copy(update={"gates": Gates(fail_on="major")})
+    suites = list(JUnitXml.fromfile(str(exported(record, "junit", tmp_path))))
+    assert [suite.name for suite in suites] == ["criteria", "findings"]
+    assert suites[0].tests == len(record.criteria)
+    assert suites[0].failures == sum(c.gating and c.verdict == "fail" for c in record.criteria)
+    assert suites[0].skipped == sum(c.verdict == "inconclusive" for c in record.criteria)
+    assert suites[1].failures == sum(f.severity != "minor" for f in record.findings)
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_findings_are_results_of_sarif(kind: str, tmp_path: Path) -> None:
+    """What the standard requires of a log (OASIS, SARIF 2.1.0, sections 3.13, 3.14 and 3.27)."""
+    record = RECORDS[kind]
+    log = json.loads(exported(record, "sarif", tmp_path).read_text(encoding="utf-8"))
+    assert log["version"] == "2.1.0"
+    (run,) = log["runs"]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert len(set(rules)) == len(rules)
+    assert len(run["results"]) == len(record.findings)
+    for result, finding in zip(run["results"], record.findings, strict=True):
+        assert rules[result["ruleIndex"]] == result["ruleId"] == finding.code
+        assert result["level"] in ("error", "warning", "note")
+        assert result["message"]["text"].startswith(str(finding.claim))
+        assert all(isinstance(v, str) for v in result["partialFingerprints"].values())
+
+
+def test_an_accepted_finding_is_suppressed(tmp_path: Path) -> None:
+    record = audit_record()
+    id = record.findings[0].id
+    gates = Gates.model_validate({"accepted": [{"finding": id, "reason": "known"}]})
+    path = exported(record.model_copy(update={"gates": gates}), "sarif", tmp_path)
+    results = json.loads(path.read_text(encoding="utf-8"))["runs"][0]["results"]
+    assert results[0]["suppressions"] == [{"kind": "external", "justification": "known"}]
+
+
+def test_a_model_card_has_each_metric_with_its_n(tmp_path: Path) -> None:
+    metric = MetricSpec(id="performance.accuracy", title="accuracy")
+    measure = proportion("accuracy", 45, 50).model_copy(update={"metric": metric.id})
+    path = exported(audit_of([0], [0], measures=[measure]), "model-card", tmp_path)
+    card = ModelCard.load(path)
+    (result,) = card.data.eval_results or []
+    assert (result.metric_type, result.metric_value) == ("performance.accuracy", 0.9)
+    assert result.metric_args["n"] == 50
+    assert "accuracy (n = 50)" in str(result.metric_name)
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_a_model_card_survives_hostile_names(kind: str, tmp_path: Path) -> None:
+    ModelCard.load(exported(RECORDS[kind], "model-card", tmp_path))
+
+
+def test_a_store_of_mlflow_has_a_file_for_each_metric(tmp_path: Path) -> None:
+    """The layout that MLflow's FileStore reads: value and time of each step in a file."""
+    measure = proportion("accuracy", 45, 50).model_copy(update={"metric": "performance.accuracy"})
+    record = audit_of([0], [0], measures=[measure])
+    folder = exported(record, "mlflow", tmp_path)
+    (run,) = (path for path in (folder / "0").iterdir() if path.is_dir())
+    time, value, step = (run / "metrics/performance.accuracy").read_text().split()
+    assert (float(value), step, int(time) % 1000) == (0.9, "0", 0)
+    assert (run / "metrics/performance.accuracy n").read_text().split()[1] == "50"
+    meta = dict(line.split(": ", 1) for line in (run / "meta.yaml").read_text().splitlines())
+    assert json.loads(meta["run_id"]) == run.name
+    write_export(record, "mlflow", folder)
+    assert len([path for path in (folder / "0").iterdir() if path.is_dir()]) == 1
+
+
+def test_keys_of_metrics_are_stable_distinct_and_names_of_files() -> None:
+    slices = ("all", "a = b", "a ? b", "a ! b", "../x", HOSTILE, "x" * 900)
+    measures = [
+        Measure(name="m", metric="performance.accuracy", slice=name, value=1.0, n=1)
+        for name in slices
+    ]
+    keys = [metric_key(measure) for measure in measures]
+    assert keys[0] == "performance.accuracy"
+    assert len(set(keys)) == len(keys)
+    assert all("/" not in key and len(key) <= 250 and key.isascii() for key in keys)
+
+
+def test_what_an_audit_lacks_is_not_evidenced_and_nothing_is_called_compliant(
+    tmp_path: Path,
+) -> None:
+    text = exported(audit_of([0], [0]), "coverage-table", tmp_path).read_text(encoding="utf-8")
+    assert "| Differences between groups | NOT EVIDENCED: not examined |" in text
+    assert "no statement of compliance" in text
+    assert "| Accuracy in parts of the data | section s |" in text
+
+
+def test_rates_of_groups_are_those_of_the_record(tmp_path: Path) -> None:
+    rates = [
+        proportion("selection rate, x", hits, 100, f"group = {name}").model_copy(
+            update={"metric": "fairness.selection_rate"}
+        )
+        for name, hits in (("a", 30), ("b", 50))
+    ]
+    text = exported(audit_of([0], [0], measures=rates), "ll144", tmp_path).read_text("utf-8")
+    assert "| selection rate, x | group = a | 100 | " in text
+    assert "30" in text.splitlines()[-2]
+
+
+def test_accuracy_by_language_is_that_of_the_record(tmp_path: Path) -> None:
+    measure = proportion("accuracy", 90, 100, "language = de")
+    measure = measure.model_copy(update={"metric": "performance.accuracy"})
+    text = exported(audit_of([0], [0], measures=[measure]), "dsa", tmp_path).read_text("utf-8")
+    assert "| de | 100 | " in text
+    assert "NOT EVIDENCED" not in text
+
+
+@pytest.mark.parametrize("to", ["ll144", "dsa"])
+def test_a_sheet_without_numbers_says_what_to_give(to: ExportFormat, tmp_path: Path) -> None:
+    text = exported(audit_of([0], [0]), to, tmp_path).read_text(encoding="utf-8")
+    assert "NOT EVIDENCED: no column of" in text
+
+
+def test_a_workbook_without_openpyxl_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openpyxl.cell.cell", None)
+    with pytest.raises(ConfigurationError, match=r"explain-audit\[xlsx\]"):
+        exported(audit_record(), "xlsx", tmp_path)
