@@ -2,12 +2,11 @@
 
 import base64
 import gzip
-import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from explain.record import AuditRecord, InstanceRecord
+from explain.record import AuditRecord, InstanceRecord, text_sha256
 from reports import summary
 from reports.instances import given_labels, outcome, predicted_labels, row_name
 from reports.tables import anchor
@@ -79,7 +78,7 @@ def _in_columns(rows: Iterable[Mapping[str, object]]) -> Mapping[str, list[objec
 def _row(instance: InstanceRecord) -> dict[str, object]:
     """Return what is said of one row; an id or anchor that the script can tell is left out."""
     predicted, confidence = predicted_labels(instance), instance.probability
-    digest, link = _text_sha256(instance.parts), anchor(instance.id)
+    digest, link = text_sha256(instance.parts), anchor(instance.id)
     return {
         "text_sha256": digest,
         "id": "" if instance.id == digest[:ID_DIGITS] else instance.id,
@@ -113,7 +112,3 @@ def _slices(instances: Sequence[InstanceRecord]) -> list[tuple[str, str]]:
         if len(values[column]) <= MOST_VALUES and len(values[column]) < values[column].total()
         for value in sorted(values[column])
     ]
-
-
-def _text_sha256(parts: Sequence[str]) -> str:
-    return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()
