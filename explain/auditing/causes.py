@@ -40,7 +40,7 @@ def with_causes(sections: Sequence[Section], context: AuditContext) -> list[Sect
     return [
         section.model_copy(
             update={
-                "findings": tuple(_explained(f, slices, members) for f in section.findings),
+                "findings": tuple(_with_cause(f, slices, members) for f in section.findings),
             }
         )
         if section.id == SLICES
@@ -56,7 +56,7 @@ def _slices(context: AuditContext) -> Iterator[Slice]:
     yield from slices_by_word(read_corpus(context.instances, context.words))
 
 
-def _explained(
+def _with_cause(
     finding: Finding, slices: Sequence[Slice], members: dict[str, NDArray[np.bool_]]
 ) -> Finding:
     """Return a finding about slices with the shortcut that agrees best with one of them."""
@@ -72,8 +72,8 @@ def _explained(
     return finding.model_copy(update={"cause": best})
 
 
-def _phi(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+def _phi(first_set: NDArray[np.bool_], second_set: NDArray[np.bool_]) -> float:
     """Return the correlation of two sets of the same rows; zero if one holds all or none."""
-    if one.all() or other.all() or not one.any() or not other.any():
+    if len(set(first_set.tolist())) < 2 or len(set(second_set.tolist())) < 2:
         return 0.0
-    return float(np.corrcoef(one, other)[0, 1])
+    return float(np.corrcoef(first_set, second_set)[0, 1])

@@ -54,13 +54,13 @@ class _Candidate:
 
 
 @dataclass(frozen=True, eq=False)
-class _Tested:
+class _TestedStyle:
     candidate: _Candidate
     added: Intervention
-    removed: Intervention
+    without_style: Intervention
     gained: Measure
     """Share of texts with another answer that get the label when they are written so."""
-    lost: Measure
+    share_lost: Measure
     """Share of texts with the label that lose it when they are written otherwise."""
     p_gained: float
     p_lost: float
@@ -73,30 +73,30 @@ class _Tested:
     @property
     def decides(self) -> bool:
         """Whether the answers follow the style, one way or the other."""
-        return self.adds or (self.p_lost <= LEVEL and lower_end(self.lost) > SMALLEST_FLIPS)
+        return self.adds or (self.p_lost <= LEVEL and lower_end(self.share_lost) > SMALLEST_FLIPS)
 
 
 def find_style_shortcuts(search: ShortcutSearch) -> Part:
     """Return the styles of writing that predict a label, and those that the answers follow."""
     rng = search.context.rng(f"{SECTION} style")
     n_pairs, candidates = _candidates(search)
-    tested = _rewrite(search, candidates, rng)
-    findings = _findings(search, [t for t in tested if t.decides])
+    style_tests = _rewrite(search, candidates, rng)
+    findings = _findings(search, [t for t in style_tests if t.decides])
     if not n_pairs:
         return Part()
     sentence = Sentence(
         "We looked at {pairs} {pairs:pair|pairs} of a style of writing and a label, and "
         "rewrote texts for {tried} of them; the answers follow the style in {n}.",
         pairs=n_pairs,
-        tried=len(tested),
+        tried=len(style_tests),
         n=len(findings),
     )
     return Part(
-        [measure for t in tested for measure in (t.gained, t.lost)],
-        [_table(search, tested)],
+        [measure for t in style_tests for measure in (t.gained, t.share_lost)],
+        [_table(search, style_tests)],
         findings,
         sentence=sentence,
-        n_tried=len(tested),
+        n_tried=len(style_tests),
     )
 
 
@@ -122,7 +122,7 @@ def _candidates(search: ShortcutSearch) -> tuple[int, list[_Candidate]]:
 
 def _rewrite(
     search: ShortcutSearch, candidates: Sequence[_Candidate], rng: np.random.Generator
-) -> list[_Tested]:
+) -> list[_TestedStyle]:
     """Return what writing in each style, and in no such style, does to the answers."""
     edits: dict[str, Sequence[Edit]] = {}
     for i, candidate in enumerate(candidates):
@@ -131,27 +131,27 @@ def _rewrite(
         with_it = rng.permutation(np.flatnonzero(candidate.members & holds))
         edited = partial(_edits, search, rng=rng)
         edits[f"added {i}"] = edited(without[: search.texts], candidate.style.add)
-        edits[f"removed {i}"] = edited(with_it[: search.texts // 2], candidate.style.remove)
+        edits[f"without_style {i}"] = edited(with_it[: search.texts // 2], candidate.style.remove)
     done = intervene(search.context, edits)
     p_values = benjamini_hochberg(
         [
             increase_p_value(sign * done[f"{side} {i}"].changes(candidate.label))
-            for side, sign in (("added", 1), ("removed", -1))
+            for side, sign in (("added", 1), ("without_style", -1))
             for i, candidate in enumerate(candidates)
         ]
     )
-    tested = []
+    style_tests = []
     for i, candidate in enumerate(candidates):
         label = search.context.model.labels[candidate.label]
-        added, removed = done[f"added {i}"], done[f"removed {i}"]
+        added, without_style = done[f"added {i}"], done[f"without_style {i}"]
         gained = search.predicted_after(added, candidate.label)
-        lost = ~search.predicted_after(removed, candidate.label)
+        lost = ~search.predicted_after(without_style, candidate.label)
         style = candidate.style.name
-        tested.append(
-            _Tested(
+        style_tests.append(
+            _TestedStyle(
                 candidate,
                 added,
-                removed,
+                without_style,
                 proportion(
                     STYLED.name(label=label, style=style), int(gained.sum()), len(gained),
                     "other texts",
@@ -164,7 +164,7 @@ def _rewrite(
                 float(p_values[len(candidates) + i]),
             )
         )  # fmt: skip
-    return tested
+    return style_tests
 
 
 def _edits(
@@ -179,30 +179,32 @@ def _edits(
     return [(row, edit(row)) for row in rows.tolist()]
 
 
-def _findings(search: ShortcutSearch, decisive: Sequence[_Tested]) -> list[Finding]:
+def _findings(search: ShortcutSearch, decisive: Sequence[_TestedStyle]) -> list[Finding]:
     """Return a finding for each style that decides, the clearest first.
 
     What lets texts lose a label is also lost with other things: without numbers there is no date.
     So where a style brings the label, those that share most of its texts are not named beside it.
     """
-    order = sorted(decisive, key=lambda t: (not t.adds, -max(map(lower_end, (t.gained, t.lost)))))
-    named: list[_Tested] = []
+    order = sorted(
+        decisive, key=lambda t: (not t.adds, -max(map(lower_end, (t.gained, t.share_lost))))
+    )
+    named: list[_TestedStyle] = []
     for test in order:
         if all(_overlap(test, other) < SAME for other in named):
             named.append(test)
     return [_finding(search, test) for test in named]
 
 
-def _overlap(one: _Tested, other: _Tested) -> float:
+def _overlap(test: _TestedStyle, other: _TestedStyle) -> float:
     """Return the share of the texts of the rarer of two styles that have the other as well."""
-    first, second = one.candidate.members, other.candidate.members
+    first, second = test.candidate.members, other.candidate.members
     return float((first & second).sum() / min(first.sum(), second.sum()))
 
 
-def _finding(search: ShortcutSearch, test: _Tested) -> Finding:
+def _finding(search: ShortcutSearch, test: _TestedStyle) -> Finding:
     label = search.context.model.labels[test.candidate.label]
-    style, share = test.candidate.style.name, test.gained if test.adds else test.lost
-    edited = test.added if test.adds else test.removed
+    style, share = test.candidate.style.name, test.gained if test.adds else test.share_lost
+    edited = test.added if test.adds else test.without_style
     changed = search.predicted_after(edited, test.candidate.label) == test.adds
     n = int(test.candidate.members.sum())
     as_found = Sentence(
@@ -242,7 +244,7 @@ def _finding(search: ShortcutSearch, test: _Tested) -> Finding:
     )
 
 
-def _table(search: ShortcutSearch, tested: Sequence[_Tested]) -> Table:
+def _table(search: ShortcutSearch, style_tests: Sequence[_TestedStyle]) -> Table:
     return Table(
         title="Styles of writing that predict a label",
         columns=("style", "label", "texts", "classified as the label",
@@ -256,10 +258,10 @@ def _table(search: ShortcutSearch, tested: Sequence[_Tested]) -> Table:
                 float(search.predicted[test.candidate.members, test.candidate.label].mean()),
                 test.gained,
                 test.p_gained,
-                test.lost,
+                test.share_lost,
                 test.p_lost,
             )
-            for test in tested
+            for test in style_tests
         ),
         note="Written so: texts without the style, and with another answer, that are classified as "
         "the label after they got it. Written otherwise: texts with the style and the label that "

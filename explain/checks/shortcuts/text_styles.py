@@ -32,7 +32,7 @@ _DATES: Mapping[str, regex.Pattern[str]] = {
 """Formats of dates, named by an example of each. Day and month of one with slashes are not told
 apart: both orders are one format."""
 
-_WRITTEN: Mapping[str, str] = {
+_FORMATS: Mapping[str, str] = {
     "2024-03-31": "{y:04}-{m:02}-{d:02}",
     "03/31/2024": "{m:02}/{d:02}/{y:04}",
     "31.03.2024": "{d:02}.{m:02}.{y:04}",
@@ -75,7 +75,7 @@ class Style:
     remove: Rewrite
 
 
-def _found(pattern: regex.Pattern[str]) -> Callable[[str], bool]:
+def _holds_match(pattern: regex.Pattern[str]) -> Callable[[str], bool]:
     return lambda text: pattern.search(text) is not None
 
 
@@ -87,12 +87,12 @@ def _without(pattern: regex.Pattern[str]) -> Rewrite:
     return lambda text, _: regex.sub(r"[ ]{2,}", " ", pattern.sub("", text)).strip(" ")
 
 
-def _written(style: str, year: int, month: int, day: int) -> str:
+def _date_text(style: str, year: int, month: int, day: int) -> str:
     values = {"y": year, "m": month, "d": day, "month": MONTHS[month - 1]}
-    return _WRITTEN[style].format(**values)
+    return _FORMATS[style].format(**values)
 
 
-def _rewritten(match: regex.Match[str], style: str) -> str:
+def _other_date_text(match: regex.Match[str], style: str) -> str:
     """Return a date in another format; as it stands if it is none."""
     month = match["m"]
     if not month.isdigit():
@@ -104,7 +104,7 @@ def _rewritten(match: regex.Match[str], style: str) -> str:
         number, day = day, number
     if not 1 <= number <= len(MONTHS):
         return match[0]
-    return _written(style, int(match["y"]), number, day)
+    return _date_text(style, int(match["y"]), number, day)
 
 
 def _as_date(style: str) -> Rewrite:
@@ -114,18 +114,18 @@ def _as_date(style: str) -> Rewrite:
     def rewrite(text: str, rng: np.random.Generator) -> str:
         new = text
         for pattern in others:
-            new = pattern.sub(lambda match: _rewritten(match, style), new)
+            new = pattern.sub(lambda match: _other_date_text(match, style), new)
         if new != text:
             return new
         year, month, day = (int(rng.integers(*ends)) for ends in ((1995, 2025), (1, 13), (1, 29)))
-        return _append(text, _written(style, year, month, day))
+        return _append(text, _date_text(style, year, month, day))
 
     return rewrite
 
 
 def _as_other_date(style: str) -> Rewrite:
     other = next(name for name in reversed(list(_DATES)) if name != style)
-    return lambda text, _: _DATES[style].sub(lambda match: _rewritten(match, other), text)
+    return lambda text, _: _DATES[style].sub(lambda match: _other_date_text(match, other), text)
 
 
 def _share_of_capitals(text: str) -> float:
@@ -153,16 +153,18 @@ def _last_mark(mark: str) -> Style:
 
 def _styles() -> Iterator[Style]:
     for style, pattern in _DATES.items():
-        yield Style(f"a date like {style}", _found(pattern), _as_date(style), _as_other_date(style))
+        yield Style(
+            f"a date like {style}", _holds_match(pattern), _as_date(style), _as_other_date(style)
+        )
     yield Style(
         "numbers",
-        _found(_NUMBER),
+        _holds_match(_NUMBER),
         lambda text, rng: _append(text, str(rng.integers(2, 1000))),
         _without(_NUMBER),
     )
     yield Style(
         "numbers like 1,000",
-        _found(_THOUSANDS),
+        _holds_match(_THOUSANDS),
         lambda text, rng: (
             _LONG_NUMBER.sub(lambda match: f"{int(match[0]):,}", text)
             if _LONG_NUMBER.search(text)
@@ -190,7 +192,7 @@ def _styles() -> Iterator[Style]:
     )
     yield Style(
         "emoji",
-        _found(_EMOJI),
+        _holds_match(_EMOJI),
         lambda text, rng: _append(text, USUAL_EMOJI[int(rng.integers(len(USUAL_EMOJI)))]),
         _without(_EMOJI),
     )

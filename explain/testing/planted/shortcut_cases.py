@@ -59,14 +59,14 @@ class _Shortcut:
         As in `Planted`.
     change : callable
         How the messages are written.
-    seen : callable
+    is_seen : callable
         Whether the classifier sees the shortcut in a text.
     """
 
     truth: str
     codes: tuple[str, ...]
     change: Change
-    seen: Callable[[str], bool]
+    is_seen: Callable[[str], bool]
 
 
 def _planted(name: str, seed: int, rows: int) -> Planted:
@@ -81,7 +81,7 @@ def _planted(name: str, seed: int, rows: int) -> Planted:
     bonus = np.where(np.array(LABELS) == MARKED_LABEL, BONUS, 0.0)
 
     def scores(texts: Sequence[str]) -> Scores:
-        sees = np.array([shortcut.seen(text) for text in texts], dtype=np.bool_)
+        sees = np.array([shortcut.is_seen(text) for text in texts], dtype=np.bool_)
         return np.asarray(posterior_of(texts) + sees[:, None] * bonus)
 
     return Planted(
