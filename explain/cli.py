@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from explain import __version__
+from explain.calls_command import calls_app
 from explain.command import FAILED, StageLines, run, spare_output, with_debug
 from explain.command_options import with_plan_options
 from explain.errors import ConfigurationError, EndpointError, SpentError
@@ -25,6 +26,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(calls_app)
 
 MODEL_HELP = "Folder or file of a saved model, a hub id, or the address of an endpoint."
 UNIT_HELP = "Feature: word (the default), token, sentence, or auto (long texts)."
@@ -127,6 +130,15 @@ def audit(
         bool,
         typer.Option("--criteria-only", help="Freeze the criteria in the folder, and run nothing."),
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Say what an endpoint would be asked, and what that costs; send none."
+        ),
+    ] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="With --dry-run: time three calls, which are paid.")
+    ] = False,
     model_option: Options = None,
     trust: Trust = None,
     allow_pickle: AllowPickle = False,
@@ -149,6 +161,9 @@ def audit(
         _freeze(out, config, plan_options)
         return
     options = _model_options(model_option, trust, allow_pickle)
+    if dry_run:
+        _estimate(model, data, out, config, {**plan_options, "model_options": options}, probe)
+        return
     _audit(model, data, out, config, {**plan_options, "model_options": options}, quiet)
 
 
@@ -274,6 +289,30 @@ def _freeze(out: Path, config: Path | None, plan_options: Mapping[str, object]) 
             f"{len(frozen.criteria)} criteria frozen on {frozen.frozen_on} in {out}\n"
             f"{frozen.sha256}"
         )
+
+
+def _estimate(
+    model: str,
+    data: Path,
+    out: Path,
+    config: Path | None,
+    plan_options: Mapping[str, object],
+    probe: bool,
+) -> None:
+    from explain.adapters import is_address
+
+    if not is_address(model):
+        raise ConfigurationError(
+            "--dry-run is for an address; a model that runs here costs nothing"
+        )
+    from explain.adapters.remote import CALLS
+    from explain.auditing.dry_run import estimate_cost
+    from explain.text.redaction import redacted
+
+    calls = out / CALLS
+    estimate = estimate_cost(model, data, config=config, calls=calls, probe=probe, **plan_options)
+    for line in estimate.lines():
+        print(redacted(line))
 
 
 def _audit(

@@ -21,17 +21,17 @@ from explain.auditing.provenance import name_of_table, provenance_of, recorded_o
 from explain.auditing.resolve import ResolvedPlan, resolve
 from explain.auditing.rows import (
     ask_rows,
-    check_labels_known,
     instance_of,
     questions_of,
     rationales_of,
 )
 from explain.auditing.run_log import Log, RunLog
 from explain.auditing.selection import plan_selection
+from explain.auditing.tables import check_tables_first, read_tables
 from explain.checks import AuditContext
 from explain.checks.base.guarded import run_guarded
 from explain.checks.unanswered import unanswered_rows
-from explain.data.dataset import Dataset, read_dataset
+from explain.data.dataset import Dataset
 from explain.engine import Engine
 from explain.engine.games import make_target
 from explain.engine.repeats import ask_again
@@ -99,6 +99,7 @@ def audit(
     if frozen.criteria:
         run_log.note("criteria frozen", sha256=frozen.sha256, on=frozen.frozen_on.isoformat())
     with run_log.stage("load"):
+        check_tables_first(model, data, plan)
         classifier = _classifier(model, plan.load_options)
         setting = AttributionSettings.of(
             classifier, unit=plan.unit, masker=plan.masker, seed=plan.seed
@@ -167,17 +168,7 @@ class _Evidence:
 def _read(classifier: TextClassifier, data: Any, plan: AuditPlan) -> _Loaded:
     """Return the tables as the model takes them."""
     target = _target_label(plan.target, classifier)
-    read = partial(
-        read_dataset,
-        text=plan.text,
-        text_pair=plan.text_pair,
-        label=plan.label,
-        task=classifier.task,
-        labels=classifier.labels,
-    )
-    dataset = read(data, columns=plan.columns, rationale=plan.rationale)
-    training = None if plan.training is None else read(plan.training)
-    check_labels_known(dataset, classifier)
+    dataset, training = read_tables(classifier, data, plan)
     return _Loaded(classifier, _describe(classifier), dataset, training, target)
 
 

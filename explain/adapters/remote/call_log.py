@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from explain.adapters.remote.budget import Spending
 from explain.errors import ConfigurationError
 
-__all__ = ["CALLS", "CallLog", "Entry", "Logged", "Outcome"]
+__all__ = ["CALLS", "CallLog", "Entry", "Logged", "Outcome", "read_log"]
 
 CALLS = "calls.sqlite"
 """Name of the log in the folder of a run."""
@@ -134,9 +134,7 @@ class CallLog:
     ) -> None:
         self.replay = replay
         self._plain = texts == "plain"
-        if path is not None and Path(path).is_dir():
-            path = Path(path) / CALLS
-        self.path = path
+        self.path = path = None if path is None else _file_of(path)
         name = ":memory:" if path is None else str(path)
         try:
             self._open(name)
@@ -145,8 +143,7 @@ class CallLog:
 
     def _open(self, name: str) -> None:
         if self.replay:
-            address = f"{Path(name).resolve().as_uri()}?mode=ro"
-            self._base = sqlite3.connect(address, uri=True, check_same_thread=False)
+            self._base = _read_only(Path(name))
         else:
             if self.path is not None:
                 Path(name).parent.mkdir(parents=True, exist_ok=True)
@@ -155,14 +152,9 @@ class CallLog:
             self._base = sqlite3.connect(name, check_same_thread=False, isolation_level=None)
             self._base.execute("PRAGMA journal_mode = WAL")
             self._base.execute("PRAGMA synchronous = NORMAL")
-        [version] = self._base.execute("PRAGMA user_version").fetchone()
-        if version != VERSION and (
-            self.replay
-            or self._base.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,)
-        ):
-            raise ConfigurationError(
-                f"{name!r} is of version {version}, expected {VERSION}; pass another file as calls="
-            )
+        tables = self._base.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if self.replay or tables != (0,):
+            _check_version(self._base, name)
         if not self.replay:
             self._base.executescript(f"PRAGMA user_version = {VERSION}; {_TABLES}")
 
@@ -223,6 +215,49 @@ class CallLog:
             "SELECT tokens FROM calls WHERE outcome = 'answered' ORDER BY id LIMIT 1"
         ).fetchone()
         return 0 if row is None else int(row[0])
+
+
+def read_log(path: str | Path) -> sqlite3.Connection:
+    """Return a log of calls to be read, or that of the folder of a run.
+
+    In queries ``unpacked`` is a request or an answer as it was, ``unpacked_size`` its bytes.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is missing, no log, or of another version.
+    """
+    file = _file_of(path)
+    try:
+        base = _read_only(file)
+        _check_version(base, str(file))
+    except sqlite3.Error as error:
+        raise ConfigurationError(f"{str(file)!r} is no log of calls: {error}") from error
+    base.create_function("unpacked", 1, _unpacked)
+    base.create_function("unpacked_size", 1, lambda body: 0 if body is None else _size(body))
+    return base
+
+
+def _file_of(path: str | Path) -> Path:
+    """Return the file of a log, which may be named by the folder of its run."""
+    return Path(path) / CALLS if Path(path).is_dir() else Path(path)
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    address = f"{path.resolve().as_uri()}?mode=ro"
+    return sqlite3.connect(address, uri=True, check_same_thread=False)
+
+
+def _check_version(base: sqlite3.Connection, name: str) -> None:
+    [version] = base.execute("PRAGMA user_version").fetchone()
+    if version != VERSION:
+        raise ConfigurationError(
+            f"{name!r} is of version {version}, expected {VERSION}; pass another file as calls="
+        )
+
+
+def _size(body: bytes) -> int:
+    return len(_unpacked(body))
 
 
 def _packed(body: bytes) -> bytes:

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from explain.adapters.prompts import parsed_template
 from explain.errors import ConfigurationError, EndpointError
 from explain.record import Task
+from explain.text.redaction import message
 from explain.text.spans import Text
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "at",
     "by_name",
     "distribution",
+    "error_of",
     "filled",
     "items",
     "number",
@@ -45,6 +47,9 @@ Options: TypeAlias = Sequence[str] | Mapping[str, str | None]
 
 MASS_TOLERANCE = 1e-3
 """How far probabilities may be from the label mass that was stated with them: float16 rounding."""
+
+MOST_OF_ERROR = 200
+"""Characters of an error of a server that are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +165,15 @@ def items(value: Json, n: int) -> list[Json]:
         seen = f"{len(value)} items" if isinstance(value, list) else type(value).__name__
         raise UnreadableAnswer(f"it has {seen} for {n} texts")
     return value
+
+
+def error_of(item: Json) -> LostText | None:
+    """Return why one item of a batch holds no scores, where it says so; None where it may."""
+    if not isinstance(item, dict) or not item.get("error"):
+        return None
+    error = item["error"]
+    said = error.get("message", "") if isinstance(error, dict) else error
+    return LostText(f"the endpoint failed on it: {message(str(said))[:MOST_OF_ERROR]}")
 
 
 def objects(value: Json, name: str, content: str) -> dict[str, Json]:
