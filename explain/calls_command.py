@@ -1,9 +1,9 @@
-"""The command ``explain calls``: what the log of an endpoint's calls holds."""
+"""What calls of an endpoint would cost, and ``explain calls``: what the log of them holds."""
 
 import gzip
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -12,9 +12,10 @@ from typing import IO, Annotated
 import typer
 
 from explain.command import with_debug
+from explain.errors import ConfigurationError
 from explain.text.redaction import redacted
 
-__all__ = ["calls_app"]
+__all__ = ["DryRun", "Probe", "calls_app", "print_estimate"]
 
 calls_app = typer.Typer(
     name="calls",
@@ -25,6 +26,17 @@ calls_app = typer.Typer(
 
 Calls = Annotated[
     Path, typer.Argument(metavar="CALLS_OR_RUN", help="A calls.sqlite, or the folder of an audit.")
+]
+
+
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Say what an endpoint would be asked, and what that costs; send none."
+    ),
+]
+Probe = Annotated[
+    bool, typer.Option("--probe", help="With --dry-run: time three calls, which are paid.")
 ]
 
 
@@ -69,6 +81,38 @@ def stats(
         print(json.dumps({k: v for k, v in asdict(sums).items() if k not in single}))
         return
     for line in sums.lines():
+        print(redacted(line))
+
+
+def print_estimate(
+    model: str,
+    data: Path,
+    out: Path,
+    config: Path | None,
+    plan_options: Mapping[str, object],
+    probe: bool,
+) -> None:
+    """Print what an audit of an endpoint would cost.
+
+    Parameters
+    ----------
+    model, data, out, config, plan_options
+        As ``explain audit`` takes them.
+    probe : bool
+        Whether three texts are sent to measure time and tokens.
+    """
+    from explain.adapters import is_address
+
+    if not is_address(model):
+        raise ConfigurationError(
+            "--dry-run is for an address; a model that runs here costs nothing"
+        )
+    from explain.adapters.remote import CALLS
+    from explain.auditing.dry_run import estimate_cost
+
+    calls = out / CALLS
+    estimate = estimate_cost(model, data, config=config, calls=calls, probe=probe, **plan_options)
+    for line in estimate.lines():
         print(redacted(line))
 
 

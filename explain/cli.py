@@ -1,6 +1,5 @@
 """The command ``explain``."""
 
-import json
 import sys
 from collections.abc import Mapping
 from importlib.resources import as_file, files
@@ -10,11 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from explain import __version__
-from explain.calls_command import calls_app
+from explain.calls_command import DryRun, Probe, calls_app, print_estimate
 from explain.command import FAILED, StageLines, run, spare_output, with_debug
-from explain.command_options import with_plan_options
+from explain.command_options import model_options_of, with_plan_options
 from explain.errors import ConfigurationError, EndpointError, SpentError
-from explain.record import LogEntry, SystemIdentity
+from explain.record import AuditRecord, LogEntry, SystemIdentity
 from explain.record.own_reports import require_own_reports
 
 __all__ = ["app", "main"]
@@ -130,15 +129,8 @@ def audit(
         bool,
         typer.Option("--criteria-only", help="Freeze the criteria in the folder, and run nothing."),
     ] = False,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run", help="Say what an endpoint would be asked, and what that costs; send none."
-        ),
-    ] = False,
-    probe: Annotated[
-        bool, typer.Option("--probe", help="With --dry-run: time three calls, which are paid.")
-    ] = False,
+    dry_run: DryRun = False,
+    probe: Probe = False,
     model_option: Options = None,
     trust: Trust = None,
     allow_pickle: AllowPickle = False,
@@ -151,18 +143,19 @@ def audit(
     scored; a folder never answers to other criteria than those. --criteria-only does nothing else,
     and prints their sha256.
 
-    Exit codes: 0 done, and no gating criterion failed (an inconclusive one is said, and does not
-    fail); 1 a gating criterion failed, and nothing else; 2 usage or configuration, or a file that
-    cannot be read or written; 3 model or data cannot be used, or an endpoint ended before the audit
-    did; 4 what it may cost is spent (the report of what was measured is written); 70 an unexpected
-    error, whose traceback --debug shows; 128 + n stopped by signal n, such as 130 for Ctrl+C.
+    Exit codes: 0 done, and nothing fails it (an inconclusive criterion is said, and does not); 1 a
+    gating criterion failed, or a finding that --fail-on names stands, and nothing else; 2 usage or
+    configuration, or a file that cannot be read or written; 3 model or data cannot be used, or an
+    endpoint ended before the audit did; 4 what it may cost is spent (the report of what was
+    measured is written); 70 an unexpected error, whose traceback --debug shows; 128 + n stopped by
+    signal n, such as 130 for Ctrl+C.
     """
     if criteria_only:
         _freeze(out, config, plan_options)
         return
-    options = _model_options(model_option, trust, allow_pickle)
+    options = model_options_of(model_option, trust, allow_pickle)
     if dry_run:
-        _estimate(model, data, out, config, {**plan_options, "model_options": options}, probe)
+        print_estimate(model, data, out, config, {**plan_options, "model_options": options}, probe)
         return
     _audit(model, data, out, config, {**plan_options, "model_options": options}, quiet)
 
@@ -201,7 +194,7 @@ def text(
 
     limits: dict[str, Any] = {"tolerance": tolerance, "budget": budget, "seconds": seconds}
     attribution = attribute(
-        load(model, **_model_options(model_option, trust, allow_pickle)),
+        load(model, **model_options_of(model_option, trust, allow_pickle)),
         text if text_pair is None else (text, text_pair),
         method=method,
         target=target,
@@ -236,7 +229,7 @@ def check_model(
     from explain.adapters import load
     from explain.testing import PAIRS, check_classifier
 
-    classifier = load(model, **_model_options(model_option, trust, allow_pickle))
+    classifier = load(model, **model_options_of(model_option, trust, allow_pickle))
     conformance = check_classifier(classifier, PAIRS if pairs else None)
     if as_json:
         print(conformance.to_json())
@@ -270,6 +263,41 @@ def render(
         print(report)
 
 
+@app.command()
+@with_debug
+def judge(
+    record: Annotated[Path, typer.Argument(help="The audit.json of an audit.")],
+    config: Annotated[
+        Path, typer.Option(help="An audit.toml with other [[criteria]] and [gates].")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Write the audit with its new verdicts: .json, .html, .md.")
+    ] = None,
+) -> None:
+    """Judge an audit by other criteria, from what it has measured; nothing is run.
+
+    The report says that these criteria were set after the run. Exit codes: 0, or 1 if a gating
+    criterion or a finding fails the audit.
+    """
+    require_own_reports()
+    from rich.console import Console
+
+    import reports
+    from explain.auditing.archive import read_log, read_record
+    from explain.auditing.gates import gates_of, judge_again
+    from explain.auditing.plan import AuditPlan
+    from explain.auditing.provenance import today
+    from reports.terminal import print_audit
+
+    plan = AuditPlan.read(config)
+    judged = judge_again(read_record(record), plan.criteria, gates_of(plan), today())
+    if out is not None:
+        reports.write_report(judged, out, read_log(record.parent))
+    with spare_output():
+        print_audit(judged, Console())
+    _end(judged)
+
+
 def main() -> None:
     """Run the command; an error of the tool is one line and an exit code."""
     sys.exit(run(app))
@@ -289,30 +317,6 @@ def _freeze(out: Path, config: Path | None, plan_options: Mapping[str, object]) 
             f"{len(frozen.criteria)} criteria frozen on {frozen.frozen_on} in {out}\n"
             f"{frozen.sha256}"
         )
-
-
-def _estimate(
-    model: str,
-    data: Path,
-    out: Path,
-    config: Path | None,
-    plan_options: Mapping[str, object],
-    probe: bool,
-) -> None:
-    from explain.adapters import is_address
-
-    if not is_address(model):
-        raise ConfigurationError(
-            "--dry-run is for an address; a model that runs here costs nothing"
-        )
-    from explain.adapters.remote import CALLS
-    from explain.auditing.dry_run import estimate_cost
-    from explain.text.redaction import redacted
-
-    calls = out / CALLS
-    estimate = estimate_cost(model, data, config=config, calls=calls, probe=probe, **plan_options)
-    for line in estimate.lines():
-        print(redacted(line))
 
 
 def _audit(
@@ -359,30 +363,17 @@ def _audit(
     for entry in log:
         if entry.event == ENDPOINT_ENDED:
             raise (SpentError if entry.detail["spent"] else EndpointError)(entry.detail["reason"])
-    if any(criterion.gating and criterion.verdict == "fail" for criterion in record.criteria):
+    _end(record)
+
+
+def _end(record: AuditRecord) -> None:
+    """Exit with 1 where an audit fails, and say by which findings."""
+    for finding in record.refused_findings:
+        print(f"explain: {finding.severity} finding {finding.id}", file=sys.stderr)
+    for id_ in record.gates.without(record.findings):
+        print(f"explain: the accepted finding {id_} no longer occurs", file=sys.stderr)
+    if record.fails:
         raise typer.Exit(FAILED)
-
-
-def _model_options(
-    assignments: list[str] | None, trust: list[str] | None, allow_pickle: bool
-) -> dict[str, Any]:
-    """Return the options of `explain.load` that were given; a value is JSON or else text."""
-    options: dict[str, Any] = {}
-    for option in assignments or ():
-        name, equals, value = option.partition("=")
-        if not equals:
-            raise ConfigurationError(f"--model-option {option!r} is no NAME=VALUE")
-        try:
-            options[name] = json.loads(value)
-        except ValueError:
-            options[name] = value
-        except RecursionError as error:
-            raise ConfigurationError(f"--model-option {name} is nested too deep") from error
-    if trust:
-        options["trusted"] = trust
-    if allow_pickle:
-        options["allow_pickle"] = True
-    return options
 
 
 if __name__ == "__main__":

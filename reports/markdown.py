@@ -46,6 +46,9 @@ def _head(record: AuditRecord) -> Iterator[str]:
     if alert := said.alert(record):
         yield f"> **Unsafe.** {escape(alert)}"
         yield ""
+    if rule := record.provenance.model.decision_rule:
+        yield f"Decision threshold: {escape(rule)}."
+        yield ""
     yield f"{verdict.detail}."
     yield f"{counts.scored_rows} of {counts.rows} rows scored, {counts.skipped} skipped;"
     yield f"{counts.explained_rows} explained, {counts.not_measured} not measured."

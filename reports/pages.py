@@ -21,6 +21,7 @@ from reports.numbers import bare, count
 from reports.provenance import (
     Facts,
     attribution_facts,
+    decision_rule,
     provenance_facts,
     provenance_tables,
     settings_of,
@@ -95,7 +96,7 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
         line=_line(record.identity),
         notice=record.identity.notice or "",
         alert=summary.alert(record),
-        identity=_identity(record.identity),
+        identity=(*_identity(record.identity), *decision_rule(record.provenance.model)),
         auditor=record.identity.auditor or "not signed yet",
         day=summary.day(record),
         record_hash=summary.record_hash(record),

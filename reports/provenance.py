@@ -11,7 +11,14 @@ from reports import summary
 from reports.numbers import count
 from reports.tables import CellView, TableView, table
 
-__all__ = ["Facts", "attribution_facts", "provenance_facts", "provenance_tables", "settings_of"]
+__all__ = [
+    "Facts",
+    "attribution_facts",
+    "decision_rule",
+    "provenance_facts",
+    "provenance_tables",
+    "settings_of",
+]
 
 Facts = tuple[tuple[str, str], ...]
 """Names with what is known of them."""
@@ -40,7 +47,13 @@ def _model(model: ModelDescription) -> Facts:
         ("Source", model.source or "a live object"),
         ("Task", model.task.replace("_", " ")),
         ("Labels", ", ".join(model.labels)),
+        *decision_rule(model),
     )
+
+
+def decision_rule(model: ModelDescription) -> Facts:
+    """Return the thresholds by which a model decides, if it has any."""
+    return (("Decision threshold", model.decision_rule),) if model.decision_rule else ()
 
 
 def provenance_tables(record: AuditRecord, run: Sequence[LogEntry]) -> list[TableView]:

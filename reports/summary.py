@@ -156,6 +156,8 @@ def frozen(record: AuditRecord) -> str:
         return ""
     hashed = f"sha256 {record.criteria_sha256}"
     said = f"The run itself hashed them before anything was scored: {hashed}."
+    if on := record.criteria_set_after_run_on:
+        said = f"They were set on {_date_in_words(on)}, when the results were known: {hashed}."
     if on := record.criteria_frozen_on:
         said = f"They were frozen in criteria.json on {_date_in_words(on)}, before anything was "
         said += f"scored. The criteria judged here have the same hash: {hashed}."

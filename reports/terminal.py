@@ -88,8 +88,10 @@ def print_audit(record: AuditRecord, console: Console) -> None:
     verdict, counts = summary.verdict(record.criteria), summary.counts(record)
     said = f"{verdict.icon} {verdict.word}: {verdict.detail}".strip()
     hidden = len(record.findings) - TOP_FINDINGS
+    rule = visible(record.provenance.model.decision_rule)
     lines = [
         Text(said, TONES[verdict.tone]),
+        *([Text(f"decision threshold: {rule}")] if rule else []),
         *(_criterion(each) for each in record.criteria if each.verdict != "pass"),
         Text(summary.number_of_findings(record)),
         *map(_finding, record.findings[:TOP_FINDINGS]),

@@ -274,13 +274,13 @@ def _with_rows_needed(
     return Sentence(
         "{reason}; about {rows} rows would settle it if the estimate stayed the same",
         reason=reason,
-        rows=_rounded(rows),
+        rows=_two_digits(rows),
     )
 
 
-def _rounded(rows: int) -> int:
+def _two_digits(rows: int) -> int:
     """Return two digits of a number, rounded up: no estimate of it is more precise."""
-    unit = 10 ** max(0, len(str(rows)) - 2)
+    unit = int(10 ** max(0, len(str(rows)) - 2))
     return -(-rows // unit) * unit
 
 

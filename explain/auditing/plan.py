@@ -9,6 +9,9 @@
     text = "text"        # also text_pair, label, id, rationale, group, train
     slices = ["language"]
 
+    [model]
+    threshold = { spam = 0.7 }    # decide by this probability and not by the highest one
+
     [explain]            # methods, instances, unit, target, budget, tolerance, masker, seed
     instances = 100
 
@@ -26,15 +29,16 @@
     at_least = 0.85
     gating = true
 
+    [gates]              # findings that fail the audit, and a file of those that are accepted
+    fail_on = "critical"
+
 All of it is optional. An unknown key is refused, with the nearest known one.
 
 A new option is one field here, with what it means below it, and the place where it is used: the
 file, the keyword arguments of `explain.audit`, and the command take it from here.
 """
 
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from inspect import Parameter, Signature, signature
 from numbers import Integral
 from pathlib import Path
@@ -42,8 +46,9 @@ from typing import Annotated, Any, Self, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from explain.auditing.plan_file import FILES, Place, complaint, stated_options
 from explain.errors import ConfigurationError, nearest
-from explain.record import Criterion, FrozenCriteria, SystemIdentity, hash_of
+from explain.record import Criterion, FrozenCriteria, Severity, SystemIdentity, hash_of
 
 __all__ = ["DEFAULT_METHODS", "AuditPlan", "Criteria", "Place", "place_of", "with_plan"]
 
@@ -53,37 +58,6 @@ Criteria: TypeAlias = Sequence[Criterion | Mapping[str, Any]] | FrozenCriteria
 """Acceptance criteria, as mappings with the keys of ``[[criteria]]``, or frozen already."""
 
 T = TypeVar("T", bound="AuditPlan")
-
-TABLES = ("system", "data", "explain", "endpoint", "checks", "criteria")
-"""Tables of ``audit.toml``."""
-
-FILES_OF_ENDPOINT = ("ca", "calls", "replay")
-"""Keys of ``[endpoint]`` that name files."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a field is said other than as an argument.
-
-    Attributes
-    ----------
-    table : str
-        Table of ``audit.toml``.
-    key : str, optional
-        Its key there, if that is not the name of the field.
-    option : str, optional
-        Option of the command, if that is not the name of the field; empty if there is none.
-    metavar : str, optional
-        What the help of the command calls its value.
-    separator : str, optional
-        What stands between several values of the option; without one it is repeated.
-    """
-
-    table: str
-    key: str | None = None
-    option: str | None = None
-    metavar: str | None = None
-    separator: str | None = None
 
 
 def _names(value: object) -> object:
@@ -105,12 +79,23 @@ def _not_negative(number: int) -> int:
     return number
 
 
+def _threshold(value: object) -> object:
+    """Return what the command says, a list of P or LABEL=P, as a number or by label."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return value
+    by_label = {label: p for label, _, p in (str(one).rpartition("=") for one in value)}
+    if len(by_label) < len(value):
+        raise ValueError("a label is named twice; pass one threshold for each")
+    return by_label[""] if [*by_label] == [""] else by_label
+
+
 def _without_freezing(value: object) -> object:
     return value.criteria if isinstance(value, FrozenCriteria) else value
 
 
 Names = BeforeValidator(_names)
 Whole: TypeAlias = Annotated[int, Field(strict=True), BeforeValidator(_whole)]
+Share: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 Count: TypeAlias = Annotated[Whole, AfterValidator(_not_negative)]
 Column: TypeAlias = Annotated[str | None, Place("data")]
 
@@ -151,6 +136,17 @@ class AuditPlan(BaseModel):
     """Column of groups that the model is to treat alike."""
     slices: Annotated[tuple[str, ...], Names, Place("data", option="--slice", metavar="COL")] = ()
     """Column whose values are slices, measured one by one; repeat for more."""
+    threshold: Annotated[
+        Share | dict[str, Share] | None,
+        BeforeValidator(_threshold),
+        Place("model", metavar="[LABEL=]P"),
+    ] = None
+    """Probability from which on a label is given, where the model does not decide by the highest
+    one; repeat for more labels.
+
+    A mapping of labels to thresholds; or one number, which is that of the second of two labels, or
+    of every label of a multi-label model. Every check uses it.
+    """
     training: Annotated[Any, Place("data", key="train", option="--train", metavar="FILE")] = None
     """What the model was trained on, with the same columns: texts that occur in it are counted."""
     checks: Annotated[
@@ -168,7 +164,7 @@ class AuditPlan(BaseModel):
     instances: Annotated[Count, Place("explain", option="--explain")] = 50
     """How many predictions to explain, 50 by default.
 
-    Of a multi-label model each label with p > .5 is explained, at most 5 of a text; the most
+    Of a multi-label model each label that it gives is explained, at most 5 of a text; the most
     probable one where there is none.
     """
     unit: Annotated[str, Place("explain")] = "word"
@@ -196,6 +192,10 @@ class AuditPlan(BaseModel):
         tuple[Criterion, ...], BeforeValidator(_without_freezing), Place("criteria", option="")
     ] = ()
     """What the model must reach, frozen and hashed before anything is scored."""
+    fail_on: Annotated[Severity | None, Place("gates")] = None
+    """Fail on findings of this severity or a higher one: critical, major or minor."""
+    accepted: Annotated[str | None, Place("gates", metavar="FILE")] = None
+    """File of accepted findings, which do not fail the audit (explain.auditing.gates)."""
     system: Annotated[SystemIdentity | dict[str, str], Place("system", option="")] = Field(
         default_factory=dict
     )
@@ -204,9 +204,7 @@ class AuditPlan(BaseModel):
         default_factory=dict
     )
     """Options of checks that are named, by the name of the check."""
-    model_options: Annotated[dict[str, Any], Place("model", option="")] = Field(
-        default_factory=dict
-    )
+    model_options: Annotated[dict[str, Any], Place("load", option="")] = Field(default_factory=dict)
     """Options of explain.load, for a model that is a path or hub id."""
     kind: Annotated[str | None, Place("endpoint")] = None
     """Wire format of a model that is an address, such as systemone, chat or tei."""
@@ -233,7 +231,7 @@ class AuditPlan(BaseModel):
             If the file is missing or no TOML, has an unknown key, or a value is out of range.
         """
         path = Path(path)
-        options = _stated_options(path)
+        options = stated_options(path, _places())
         if (train := options.get("training")) is not None:
             if not isinstance(train, str):
                 raise ConfigurationError(
@@ -241,7 +239,7 @@ class AuditPlan(BaseModel):
                 )
             options["training"] = str(path.parent / train)
         for table in (options, options.get("endpoint", {})):
-            for name in FILES_OF_ENDPOINT:
+            for name in FILES:
                 if isinstance(table.get(name), str):
                     table[name] = str(path.parent / table[name])
         return _validate(cls, options, f"{path}: ")
@@ -301,61 +299,14 @@ def with_plan(function: Callable[..., Any], parameter: str) -> Signature:
     return signature(function).replace(parameters=[*parameters.values(), *fields])
 
 
+def _places() -> dict[str, Place]:
+    return {name: place_of(name) for name in AuditPlan.model_fields}
+
+
 def place_of(name: str) -> Place:
     """Return where else a field of the plan is said."""
     metadata = AuditPlan.model_fields[name].metadata
     return next(entry for entry in metadata if isinstance(entry, Place))
-
-
-# ── The file ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def _stated_options(path: Path) -> dict[str, Any]:
-    """Return what a file says by the names of the fields, not validated but for its keys."""
-    try:
-        content = tomllib.loads(path.read_bytes().decode())
-    except OSError as error:
-        raise ConfigurationError(f"{str(path)!r} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigurationError(f"{str(path)!r} is no TOML: {error}") from error
-    except RecursionError as error:
-        raise ConfigurationError(f"{str(path)!r} is nested too deep for a configuration") from error
-    keys = {
-        table: {
-            place_of(name).key or name: name
-            for name in AuditPlan.model_fields
-            if place_of(name).table == table
-        }
-        for table in TABLES
-    }
-    options: dict[str, Any] = {}
-    for table, value in content.items():
-        if table not in TABLES:
-            raise ConfigurationError(
-                f"{path}: the top level has no {table!r}; {nearest(table, TABLES)}"
-            )
-        if table in ("criteria", "system"):
-            options[table] = value
-        elif not isinstance(value, dict):
-            raise ConfigurationError(f"{path}: the top level cannot take {table} = {value!r}")
-        elif table == "checks":
-            options |= {"checks": value["run"]} if "run" in value else {}
-            options["check_options"] = {k: v for k, v in value.items() if k != "run"}
-        elif table == "endpoint":
-            fields = {key: value[key] for key in ("kind", "replay") if key in value}
-            options |= fields
-            options["endpoint"] = {k: v for k, v in value.items() if k not in fields}
-        else:
-            for key, one in value.items():
-                if key not in keys[table]:
-                    raise ConfigurationError(
-                        f"{path}: [{table}] has no {key!r}; {nearest(key, keys[table])}"
-                    )
-                options[keys[table][key]] = one
-    return options
-
-
-# ── What is wrong, in one line ────────────────────────────────────────────────────────────────────
 
 
 def _validate(plan: type[T], options: Mapping[str, object], source: str) -> T:
@@ -363,33 +314,6 @@ def _validate(plan: type[T], options: Mapping[str, object], source: str) -> T:
     try:
         return plan.model_validate(options)
     except ValidationError as error:
-        raise ConfigurationError(f"{source}{_complaint(error, bool(source))}") from error
-
-
-def _complaint(error: ValidationError, in_file: bool) -> str:
-    """Return the first problem in a sentence, with the nearest known key for an unknown one."""
-    errors = error.errors()
-    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
-    steps, what = first["loc"], first["msg"].removeprefix("Value error, ")
-    if steps[0] == "criteria" and len(steps) > 1:
-        return _of_criterion(int(steps[1]), steps, first["type"], first["input"], what)
-    name = str(steps[0])
-    place = place_of(name)
-    where = f"[{place.table}] " if in_file else ""
-    key = (place.key or name) if in_file else name
-    if name == "system" and len(steps) > 1:
-        return f"[system] cannot take {steps[-1]} = {first['input']!r}: {what}"
-    return f"{where}cannot take {key} = {first['input']!r}: {what}"
-
-
-def _of_criterion(
-    number: int, steps: Sequence[str | int], kind: str, value: object, problem: str
-) -> str:
-    where, key = f"[[criteria]] number {number + 1}", str(steps[-1])
-    if kind == "extra_forbidden":
-        return f"{where} has no {key!r}; {nearest(key, Criterion.model_fields)}"
-    if kind == "missing":
-        return f"{where} lacks {key!r}"
-    if kind == "value_error":
-        return f"{where}: {problem}"
-    return f"{where} cannot take {key} = {value!r}: {problem}"
+        raise ConfigurationError(
+            f"{source}{complaint(error, _places(), in_file=bool(source))}"
+        ) from error

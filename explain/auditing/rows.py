@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from explain.adapters import TextClassifier
+from explain.adapters.decision_rule import DecisionRule
 from explain.attribution import AttributionSettings, make_requests
 from explain.data.dataset import Dataset, Row
 from explain.engine import Engine
@@ -69,9 +70,12 @@ def check_labels_known(dataset: Dataset, model: NamesItsLabels) -> None:
 
 
 def ask_rows(
-    engine: Engine, dataset: Dataset, setting: AttributionSettings
+    engine: Engine, dataset: Dataset, setting: AttributionSettings, rule: DecisionRule
 ) -> tuple[list[tuple[Row, AttributionRequest]], list[Skipped]]:
-    """Return the question of each row that can be scored, and the rows that cannot."""
+    """Return the question of each row that can be scored, and the rows that cannot.
+
+    It asks for the label that is the answer by the rule.
+    """
     usable = [row for row in dataset.rows if row.problem is None]
     skipped = [
         Skipped(id=row.id, row=row.number, stage="read", reason=row.problem)
@@ -84,7 +88,9 @@ def ask_rows(
         if isinstance(question, ExplainError):
             skipped.append(skipped_row(row, "predict", question))
         else:
-            questions.append((row, question))
+            answer = int(rule.answers(question.scores[None])[0])
+            target = make_target(engine.classifier, question.scores, answer)
+            questions.append((row, replace(question, target=target)))
     if not questions:
         failure = DataError if skipped[0].stage == "read" else PredictionError
         raise failure(f"none of {len(dataset.rows):,} rows could be scored: {skipped[0].reason}")
@@ -102,7 +108,9 @@ def rationales_of(
     }
 
 
-def instance_of(row: Row, question: AttributionRequest, model: TextClassifier) -> InstanceRecord:
+def instance_of(
+    row: Row, question: AttributionRequest, model: TextClassifier, rule: DecisionRule
+) -> InstanceRecord:
     """Return the record of a row that was scored."""
     return InstanceRecord(
         id=row.id,
@@ -112,7 +120,7 @@ def instance_of(row: Row, question: AttributionRequest, model: TextClassifier) -
         predicted=question.target.label,
         probability=None if model.task == "regression" else _probability(question),
         scores=tuple(question.scores.tolist()),
-        predictions=_predictions(question, model) if model.task == "multi_label" else None,
+        predictions=_predictions(question, model, rule) if model.task == "multi_label" else None,
         columns=row.columns,
         unread=question.segmentation.unread,
     )
@@ -124,23 +132,26 @@ def _probability(question: AttributionRequest) -> float:
     return float(expit(log_odds))
 
 
-def _predictions(question: AttributionRequest, model: TextClassifier) -> tuple[Prediction, ...]:
-    """Return the labels of a multi-label model with p > .5, most probable first."""
+def _predictions(
+    question: AttributionRequest, model: TextClassifier, rule: DecisionRule
+) -> tuple[Prediction, ...]:
+    """Return the labels that a multi-label model gives, most probable first."""
+    holds = rule.holds(question.scores[None])[0]
     return tuple(
         Prediction(label=model.labels[index], probability=float(expit(question.scores[index])))
         for index in np.argsort(-question.scores, kind="stable")
-        if question.scores[index] > 0
+        if holds[index]
     )
 
 
 def questions_of(
-    question: AttributionRequest, model: TextClassifier, label: str | None
+    question: AttributionRequest, model: TextClassifier, rule: DecisionRule, label: str | None
 ) -> list[AttributionRequest]:
     """Return a question for each label that is explained: the wanted one, or those predicted."""
-    labels = [label]
+    labels = [label or question.target.label]
     if label is None and model.task == "multi_label":
-        predicted = _predictions(question, model)[:MOST_TARGETS]
-        labels = [prediction.label for prediction in predicted] or [None]
+        predicted = _predictions(question, model, rule)[:MOST_TARGETS]
+        labels = [prediction.label for prediction in predicted] or labels
     return [
         replace(question, target=make_target(model, question.scores, label)) for label in labels
     ]

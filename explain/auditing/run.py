@@ -11,9 +11,11 @@ from pydantic import JsonValue
 
 from explain.adapters import Describable, PerTextClassifier, TextClassifier, load, wrap
 from explain.adapters.base import description_of
+from explain.adapters.decision_rule import DecisionRule, thresholds_of
 from explain.attribution import AttributionSettings, TargetSpec
 from explain.auditing.criteria import FrozenCriteria, judge
 from explain.auditing.explained import assessed_or_not, explain_chosen, repeats_section
+from explain.auditing.gates import gates_of
 from explain.auditing.omissions import omissions
 from explain.auditing.plan import AuditPlan, with_plan
 from explain.auditing.predictions import predictions_of, shown_instances
@@ -94,6 +96,7 @@ def audit(
     resolved = resolve(config, options)
     plan, criteria = resolved.plan, options.get("criteria")
     from_file = criteria if isinstance(criteria, FrozenCriteria) else None
+    gates = gates_of(plan)
     frozen = from_file or FrozenCriteria.of(plan.criteria, today())
     run_log = RunLog(log)
     if frozen.criteria:
@@ -119,6 +122,7 @@ def audit(
         criteria=judge(frozen.criteria, evidence.sections, resolved.checks),
         criteria_sha256=frozen.sha256 if frozen.criteria else None,
         criteria_frozen_on=from_file.frozen_on if from_file else None,
+        gates=gates,
         omitted=omissions(plan, resolved.checks),
         **evidence.fields(len(loaded.dataset.rows)),
     )
@@ -169,7 +173,9 @@ def _read(classifier: TextClassifier, data: Any, plan: AuditPlan) -> _Loaded:
     """Return the tables as the model takes them."""
     target = _target_label(plan.target, classifier)
     dataset, training = read_tables(classifier, data, plan)
-    return _Loaded(classifier, _describe(classifier), dataset, training, target)
+    thresholds = thresholds_of(plan.threshold, classifier.task, classifier.labels)
+    description = _describe(classifier).model_copy(update={"thresholds": thresholds})
+    return _Loaded(classifier, description, dataset, training, target)
 
 
 def _measure_or_say_why(
@@ -190,17 +196,17 @@ def _measure(
 ) -> _Evidence:
     """Score the rows, explain some, try the methods, and run the checks."""
     classifier, dataset = loaded.classifier, loaded.dataset
-    engine = Engine(classifier)
+    engine, rule = Engine(classifier), DecisionRule.of(loaded.description)
     with run_log.stage("predict", rows=len(dataset.rows)):
-        asked, skipped = ask_rows(engine, dataset, setting)
-    scored = [instance_of(row, question, classifier) for row, question in asked]
+        asked, skipped = ask_rows(engine, dataset, setting, rule)
+    scored = [instance_of(row, question, classifier, rule) for row, question in asked]
     plan = to_do.plan
-    selection, strata = plan_selection(scored, plan.instances, setting.seed, classifier.task)
+    selection, strata = plan_selection(scored, plan.instances, setting.seed, rule)
     chosen = [
         (row, posed)
         for row, question in asked
         if row.id in strata
-        for posed in questions_of(question, classifier, loaded.target)
+        for posed in questions_of(question, classifier, rule, loaded.target)
     ]
     with run_log.stage("repeats"):
         with engine.watch() as watch:
@@ -257,7 +263,8 @@ def _arguments(to_do: ResolvedPlan) -> dict[str, JsonValue]:
     """Return what was asked for, as the record keeps it."""
     plan = to_do.plan
     left_out = {
-        "tolerance", "budget", "criteria", "system", "check_options", "training",
+        "tolerance", "budget", "criteria", "system", "check_options", "training", "fail_on",
+        "accepted",
         "kind", "replay", "endpoint",  # What is sent to an endpoint is a fact of the model.
     }  # fmt: skip
     return {

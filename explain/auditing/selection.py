@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from explain.record import InstanceRecord, SelectionPlan, Stratum, Task
+from explain.adapters.decision_rule import DecisionRule
+from explain.record import InstanceRecord, SelectionPlan, Stratum
 
 __all__ = ["plan_selection"]
 
 
 def plan_selection(
-    instances: Sequence[InstanceRecord], n_chosen: int, seed: int, task: Task
+    instances: Sequence[InstanceRecord], n_chosen: int, seed: int, rule: DecisionRule
 ) -> tuple[SelectionPlan, dict[str, str]]:
     """Return the plan by which instances are explained, and the stratum of each chosen id.
 
@@ -25,29 +26,28 @@ def plan_selection(
         (instance for instance in instances if instance.right is False),
         key=lambda instance: (-(instance.probability or 0), instance.id),
     )
-    borderline = sorted(instances, key=lambda instance: (_margin(instance), instance.id))
+    leads = rule.leads(np.array([instance.scores for instance in instances])).tolist()
+    by_lead = sorted(zip(leads, instances, strict=True), key=lambda pair: (pair[0], pair[1].id))
+    borderline = [instance for _, instance in by_lead]
+    nearest = "smallest lead over the next label first"
+    if rule.thresholds:
+        nearest = "closest to the decision threshold first"
     quotas = [
         ("random", "drawn at random from all scored rows", at_random, (n_chosen + 1) // 2),
         ("confident error", "wrong, highest probability first", wrong, n_chosen // 4),
-        ("borderline", "smallest lead over the next label first", borderline, n_chosen),
+        ("borderline", nearest, borderline, n_chosen),
     ]
-    if task != "single_label":
+    if rule.task != "single_label":
         quotas = [("random", "drawn at random from all scored rows", at_random, n_chosen)]
     strata: dict[str, str] = {}
     rows = []
-    for name, rule, candidates, quota in quotas:
+    for name, how, candidates, quota in quotas:
         quota = min(quota, n_chosen - len(strata))
         taken = [i.id for i in candidates if i.id not in strata][:quota]
         strata.update(dict.fromkeys(taken, name))
         rows.append(
             Stratum(
-                name=name, rule=rule, quota=quota, n_available=len(candidates), n_chosen=len(taken)
+                name=name, rule=how, quota=quota, n_available=len(candidates), n_chosen=len(taken)
             )
         )
     return SelectionPlan(requested=requested, strata=tuple(rows)), strata
-
-
-def _margin(instance: InstanceRecord) -> float:
-    """Return the lead of the best score over the next one; for one score its size."""
-    best = sorted(instance.scores, reverse=True)
-    return best[0] - best[1] if len(best) > 1 else abs(best[0])

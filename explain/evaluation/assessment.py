@@ -22,7 +22,7 @@ from explain.evaluation.grades import (
 from explain.evaluation.infidelity import Infidelity, infidelities
 from explain.evaluation.known_value_results import known_values_results
 from explain.evaluation.known_values import KnownValues, known_values
-from explain.evaluation.plausibility import Rationale, plausibility
+from explain.evaluation.plausibility import Rationale, plausibility, plausibility_results
 from explain.evaluation.positive_control import PositiveControl, positive_control
 from explain.evaluation.randomisation import randomised, resemblances
 from explain.evaluation.reliability_section import recall_result, trust_section
@@ -32,7 +32,6 @@ from explain.evaluation.scorecard import (
     disputes,
     faithfulness_results,
     infidelity_result,
-    plausibility_results,
     randomisation_result,
     sensitivity_result,
     stability_results,

@@ -13,10 +13,18 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
 from explain.attribution.methods.base import overlap
-from explain.record import Attribution
+from explain.evaluation.flags import MetricResult
+from explain.record import Attribution, Sentence
+from explain.statistics.intervals import SHARES, mean
 from explain.text.spans import Span
 
-__all__ = ["Plausibility", "Rationale", "plausibility", "rationale_features"]
+__all__ = [
+    "Plausibility",
+    "Rationale",
+    "plausibility",
+    "plausibility_results",
+    "rationale_features",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +111,25 @@ def _f1(
     both = top + int(inside.sum())
     hits = int(inside[np.argsort(-values, kind="stable")[:top]].sum())
     return 2 * hits / both, 2 * top * float(inside.mean()) / both
+
+
+def plausibility_results(plausibility: Plausibility) -> list[MetricResult]:
+    """Return how well values find human rationales; nothing follows for the grade."""
+    return [
+        MetricResult(
+            name,
+            mean(name, own, "proportion", within=SHARES),
+            mean(
+                Sentence("{metric} of random values", metric=name),
+                chance,
+                "proportion",
+                within=SHARES,
+            ),
+            None,
+        )
+        for name, own, chance in (
+            ("plausibility: AUPRC", plausibility.auprc, plausibility.chance_auprc),
+            ("plausibility: token F1", plausibility.f1, plausibility.chance_f1),
+        )
+        if own
+    ]

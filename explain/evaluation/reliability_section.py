@@ -22,7 +22,14 @@ from explain.record import (
     Table,
     join_sentences,
 )
-from explain.statistics.intervals import clustered_proportion, mean, proportion
+from explain.statistics.intervals import (
+    CHANGES,
+    NOT_NEGATIVE,
+    SHARES,
+    clustered_proportion,
+    mean,
+    proportion,
+)
 
 __all__ = ["TITLE", "recall_measure", "recall_result", "trust_section"]
 
@@ -267,7 +274,7 @@ def _known_values_tables(known_values: Mapping[str, KnownValues]) -> tuple[Table
 def _cells(part: Part) -> tuple[Cell, ...]:
     right = proportion("texts with right values", int(part.right.sum()), len(part.right))
     covered = clustered_proportion("inside 90 % intervals", part.is_covered, part.text)
-    errors = mean("relative error", part.errors.tolist(), "coefficient")
+    errors = mean("relative error", part.errors.tolist(), "coefficient", within=NOT_NEGATIVE)
     if errors.lower is not None:
         errors = errors.model_copy(update={"lower": max(errors.lower, 0.0)})
     return right, covered if len(part.is_covered) else "no errors stated", errors
@@ -326,9 +333,11 @@ def _pairs(pairs: Mapping[tuple[str, str], Sequence[Agreement]]) -> Table:
             (
                 Sentence("{first} and {second}", first=first, second=second),
                 _tau(found),
-                mean("upper end of chance", nulls, "coefficient"),
+                mean("upper end of chance", nulls, "coefficient", within=SHARES),
                 proportion("beyond chance", beyond, len(known)),
-                mean("shared top features", [a.overlap for a in found], "proportion"),
+                mean(
+                    "shared top features", [a.overlap for a in found], "proportion", within=SHARES
+                ),
                 proportion("disputed", sum(bool(a.disputed) for a in found), len(found)),
             )
         )
@@ -349,4 +358,5 @@ def _pairs(pairs: Mapping[tuple[str, str], Sequence[Agreement]]) -> Table:
 
 
 def _tau(agreements: Sequence[Agreement]) -> Measure:
-    return mean("tau-b", [a.tau for a in agreements if a.tau is not None], "coefficient")
+    taus = [a.tau for a in agreements if a.tau is not None]
+    return mean("tau-b", taus, "coefficient", within=CHANGES)

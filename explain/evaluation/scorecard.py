@@ -22,12 +22,11 @@ from explain.evaluation.flags import (
 )
 from explain.evaluation.grades import faithfulness_flag
 from explain.evaluation.infidelity import Infidelity
-from explain.evaluation.plausibility import Plausibility
 from explain.evaluation.sensitivity import Sensitivity
 from explain.evaluation.stability import Stability
 from explain.record import Agreement, Measure, NotMeasured, Sentence, Unit
 from explain.statistics.bootstrap import CONFIDENCE
-from explain.statistics.intervals import mean, proportion
+from explain.statistics.intervals import NOT_NEGATIVE, SHARES, mean, proportion
 
 __all__ = [
     "agreement_result",
@@ -35,7 +34,6 @@ __all__ = [
     "disputes",
     "faithfulness_results",
     "infidelity_result",
-    "plausibility_results",
     "randomisation_result",
     "sensitivity_result",
     "stability_results",
@@ -112,7 +110,9 @@ def infidelity_result(infidelities: Sequence[Infidelity]) -> MetricResult:
     )
     return _gain_result(
         name,
-        mean(name, [i.observed for i in infidelities], "proportion") if infidelities else None,
+        mean(name, [i.observed for i in infidelities], "proportion", within=NOT_NEGATIVE)
+        if infidelities
+        else None,
         random,
         gain,
         NEGLIGIBLE * _value(random),
@@ -140,7 +140,9 @@ def sensitivity_result(
     )
     return _gain_result(
         name,
-        mean(name, [s.observed for s in sensitivities], "coefficient") if sensitivities else None,
+        mean(name, [s.observed for s in sensitivities], "coefficient", within=NOT_NEGATIVE)
+        if sensitivities
+        else None,
         random,
         mean(name, [s.random - s.observed for s in sensitivities], "coefficient"),
         NEGLIGIBLE * _value(random),
@@ -170,7 +172,10 @@ def stability_results(stability: Stability) -> list[MetricResult]:
     return [
         MetricResult(name, tau, bar, flag),
         MetricResult(
-            shared, mean(shared, stability.overlaps, "proportion"), "1: the same ones", None
+            shared,
+            mean(shared, stability.overlaps, "proportion", within=SHARES),
+            "1: the same ones",
+            None,
         ),
     ]
 
@@ -318,23 +323,6 @@ def dispute_result(
         Sentence("at most {limit}", limit=MOST_DISPUTED),
         Flag("opposite signs", at_most(share, MOST_DISPUTED), sentence),
     )
-
-
-def plausibility_results(plausibility: Plausibility) -> list[MetricResult]:
-    """Return how well values find human rationales; nothing follows for the grade."""
-    return [
-        MetricResult(
-            name,
-            mean(name, own, "proportion"),
-            mean(Sentence("{metric} of random values", metric=name), chance, "proportion"),
-            None,
-        )
-        for name, own, chance in (
-            ("plausibility: AUPRC", plausibility.auprc, plausibility.chance_auprc),
-            ("plausibility: token F1", plausibility.f1, plausibility.chance_f1),
-        )
-        if own
-    ]
 
 
 def _gain_result(

@@ -27,6 +27,7 @@ from explain.record.base import (
 )
 from explain.record.conformance import Conformance, ConformanceRow
 from explain.record.diagnostics import Diagnostics, EndedBy
+from explain.record.gates import SEVERITIES, AcceptedFinding, Gates
 from explain.record.instances import (
     InstanceRecord,
     Prediction,
@@ -72,7 +73,9 @@ __all__ = [
     "PICKLE_FACT",
     "PREDICTIONS",
     "SCHEMA_VERSION",
+    "SEVERITIES",
     "Z95",
+    "AcceptedFinding",
     "Agreement",
     "Attribution",
     "AuditRecord",
@@ -88,6 +91,7 @@ __all__ = [
     "FileHash",
     "Finding",
     "FrozenCriteria",
+    "Gates",
     "Grade",
     "Group",
     "HistogramFigure",

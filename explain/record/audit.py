@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
 from pydantic import BaseModel, JsonValue, PrivateAttr, ValidationError, model_validator
 
 from explain.errors import RecordError
-from explain.record.base import SCHEMA_VERSION, Record, Severity
+from explain.record.base import SCHEMA_VERSION, Record
 from explain.record.frames import FrameKind, frame_of_audit
+from explain.record.gates import SEVERITIES, Gates
 from explain.record.instances import InstanceRecord, SelectionPlan, Truncation
 from explain.record.measures import Measure
 from explain.record.own_reports import require_own_reports
@@ -36,8 +37,6 @@ __all__ = ["PREDICTIONS", "AuditRecord"]
 PREDICTIONS: Final = "predictions.parquet"
 """Name of the file in the folder of an audit that holds the predictions of all rows."""
 
-_SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "major", "minor")
-
 
 class AuditRecord(Record):
     """A whole audit. It alone suffices to render every report."""
@@ -55,6 +54,10 @@ class AuditRecord(Record):
     """Hash of the criteria as they were frozen before anything was scored; None without any."""
     criteria_frozen_on: date | None = None
     """Day on which a file froze them, in UTC; None if only the run itself did."""
+    criteria_set_after_run_on: date | None = None
+    """Day on which they were set, when the results were known; None if they were before."""
+    gates: Gates = Gates()
+    """Which findings fail the audit."""
     trust: tuple[MethodTrust, ...] = ()
     """Each method that explained something, with its grade."""
     plan: SelectionPlan
@@ -157,6 +160,17 @@ class AuditRecord(Record):
 
         return tuple(sorted(findings, key=rank))
 
+    @property
+    def refused_findings(self) -> tuple[Finding, ...]:
+        """The findings that fail the audit, the most severe first."""
+        return tuple(filter(self.gates.refuses, self.findings))
+
+    @property
+    def fails(self) -> bool:
+        """Whether a gating criterion or a finding fails the audit."""
+        failed = any(one.gating and one.verdict == "fail" for one in self.criteria)
+        return failed or bool(self.refused_findings)
+
     def measure(self, metric: str, *, slice: str = "all", **of: str) -> Measure:
         """Return what was measured of a metric.
 
@@ -254,4 +268,4 @@ def _causes(by_id: Mapping[str, Finding], finding: Finding) -> list[Finding]:
 
 
 def _weight(finding: Finding) -> _Weight:
-    return _SEVERITIES.index(finding.severity), -(finding.size or 0.0), finding.id
+    return SEVERITIES.index(finding.severity), -(finding.size or 0.0), finding.id

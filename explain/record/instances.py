@@ -31,13 +31,14 @@ class InstanceRecord(Record):
     """What the table says: the one label, all labels that hold for a multi-label model (none, if
     no label does), or the number of a regression. None if the table says nothing."""
     predicted: str
-    """The label with the highest score, which for a multi-label model need not hold."""
+    """The label that is the answer: the one with the highest score, unless the model has a
+    threshold. Of a multi-label model it is the most probable one, which need not hold."""
     probability: float | None
     """Probability of that label; None for regression."""
     scores: tuple[float, ...]
     """One score per label on the natural-log scale (or the plain output for regression)."""
     predictions: tuple[Prediction, ...] | None = None
-    """All labels with p > .5 of a multi-label model, most probable first; None for others."""
+    """All labels that a multi-label model gives, most probable first; None for others."""
     columns: dict[str, str] = Field(default_factory=dict)
     """Cells of the columns that name the row's own id, its group and its slices, as text; missing
     ones are left out."""

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from pydantic import Field
 
 from explain.record.base import JsonObject, Record, Task
+from explain.record.sentences import Sentence
 
 __all__ = [
     "PICKLE_FACT",
@@ -29,6 +30,10 @@ PICKLE_FACT = "loaded from a pickle"
 """Name of the fact about a model that every reader must see first."""
 
 
+MANY_LABELS = "{rule}, otherwise the most probable other label"
+SOME_LABELS = "{rules}; the other labels above p = 0.5"
+
+
 class ModelDescription(Record):
     """What is known of the audited model without looking at its predictions."""
 
@@ -42,6 +47,22 @@ class ModelDescription(Record):
     facts: JsonObject = Field(default_factory=dict)
     """Architecture, parameters, maximum length, truncation side, dtype, device."""
     files: tuple[FileHash, ...] = ()
+    thresholds: dict[str, float] = Field(default_factory=dict)
+    """Probability from which on a label is given, of labels that are not decided by the highest
+    probability (or, of a multi-label model, by one above .5)."""
+
+    @property
+    def decision_rule(self) -> str:
+        """How the answer follows from the thresholds; empty if there are none."""
+        names = [Sentence("{label} from p = {p}", label=k, p=p) for k, p in self.thresholds.items()]
+        if not names:
+            return ""
+        if self.task == "single_label":
+            template = "{rule}, otherwise {other}" if len(self.labels) == 2 else MANY_LABELS
+            other = next(label for label in self.labels if label not in self.thresholds)
+            return Sentence(template, rule=names[0], other=other)
+        several = Sentence("{rules:and}", rules=names)
+        return several if len(names) == len(self.labels) else Sentence(SOME_LABELS, rules=several)
 
 
 class SystemIdentity(Record):

@@ -1,6 +1,7 @@
 """Statistics with their intervals."""
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,17 @@ from scipy import stats
 from explain.record import Measure, Sentence, Unit
 from explain.statistics.bootstrap import CONFIDENCE
 
-__all__ = ["clustered_proportion", "count", "mean", "mover", "proportion", "wilson"]
+__all__ = [
+    "CHANGES",
+    "NOT_NEGATIVE",
+    "SHARES",
+    "clustered_proportion",
+    "count",
+    "mean",
+    "mover",
+    "proportion",
+    "wilson",
+]
 
 Z = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
 """Standard errors of half a normal interval; a module's, as thousands of labels ask for it."""
@@ -88,8 +99,22 @@ def count(name: str, value: int, n: int) -> Measure:
     return Measure(name=name, value=value, n=n, unit="count")
 
 
-def mean(name: str, values: Sequence[float], unit: Unit, slice_: str = "all") -> Measure:
-    """Return the mean with Student's t interval (Student 1908); no interval below two values."""
+SHARES, CHANGES, NOT_NEGATIVE = (0.0, 1.0), (-1.0, 1.0), (0.0, inf)
+"""Ranges of means: of shares, of differences of shares, of losses."""
+
+
+def mean(
+    name: str,
+    values: Sequence[float],
+    unit: Unit,
+    slice_: str = "all",
+    *,
+    within: tuple[float, float] = (-inf, inf),
+) -> Measure:
+    """Return the mean with Student's t interval (Student 1908); no interval below two values.
+
+    The interval is cut where the mean itself cannot lie, which leaves out no true value.
+    """
     n = len(values)
     if n == 0:
         return Measure(name=name, value=None, n=0, unit=unit, slice=slice_)
@@ -100,8 +125,8 @@ def mean(name: str, values: Sequence[float], unit: Unit, slice_: str = "all") ->
     return Measure(
         name=name,
         value=centre,
-        lower=centre - half,
-        upper=centre + half,
+        lower=min(centre, max(within[0], centre - half)),
+        upper=max(centre, min(within[1], centre + half)),
         n=n,
         method="Student t",
         unit=unit,

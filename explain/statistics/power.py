@@ -26,6 +26,7 @@ __all__ = [
     "detectable_by_binomial",
     "detectable_by_fisher",
     "detectable_by_wilson",
+    "detectable_mean",
     "rows_to_settle",
     "share_found_from",
 ]
@@ -142,6 +143,33 @@ def share_found_from(fewest: int, n: int) -> float | None:
     if fewest > n:
         return None
     return float(special.betaincinv(fewest, n - fewest + 1, POWER)) if fewest else 0.0
+
+
+def detectable_mean(measure: Measure, bar: float, level: float) -> float | None:
+    """Return the mean that is found above zero, with its whole interval above a bar.
+
+    A normal estimate with the standard error that this one has.
+
+    Parameters
+    ----------
+    measure : Measure
+        A mean with its 95 % interval.
+    bar : float
+        What the lower end of the interval must exceed.
+    level : float
+        Highest two-sided p-value that counts as found.
+
+    Returns
+    -------
+    float or None
+        The mean; None without an interval.
+    """
+    if measure.lower is None or measure.upper is None:
+        return None
+    z = stats.norm.ppf((1 + CONFIDENCE) / 2)
+    error = (measure.upper - measure.lower) / 2 / z
+    fewest = max(bar + z * error, stats.norm.isf(level / 2) * error)
+    return float(fewest + stats.norm.ppf(POWER) * error)
 
 
 def rows_to_settle(measure: Measure, threshold: float, level: float = 1 - CONFIDENCE) -> int | None:

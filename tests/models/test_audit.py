@@ -11,6 +11,7 @@ import pytest
 import explain
 import reports
 from explain.adapters import FunctionClassifier
+from explain.adapters.decision_rule import DecisionRule
 from explain.adapters.transformers import TransformersClassifier
 from explain.auditing.archive import read_log, read_record, write_audit
 from explain.auditing.selection import plan_selection
@@ -179,18 +180,18 @@ def instance(number: int, *, label: str, score: float) -> InstanceRecord:
 
 def test_the_plan_takes_half_at_random_and_the_rest_where_it_hurts() -> None:
     instances = [instance(n, label="pos" if n % 4 else "neg", score=1.0 + n) for n in range(100)]
-    plan, strata = plan_selection(instances, 20, seed=0, task="single_label")
+    plan, strata = plan_selection(instances, 20, seed=0, rule=DecisionRule("single_label"))
     counts = {s.name: s.n_chosen for s in plan.strata}
     assert counts == {"random": 10, "confident error": 5, "borderline": 5}
     errors = [i for i, name in strata.items() if name == "confident error"]
     assert all(int(i[1:]) % 4 == 0 for i in errors)
-    assert plan_selection(instances, 20, seed=0, task="single_label")[1] == strata
+    assert plan_selection(instances, 20, seed=0, rule=DecisionRule("single_label"))[1] == strata
 
 
 @pytest.mark.parametrize("wanted", [0, 1, 2, 3, 7, 50])
 def test_as_many_are_chosen_as_asked_for_or_there_are(wanted: int) -> None:
     instances = [instance(n, label="pos", score=1.0 + n) for n in range(7)]
-    plan, strata = plan_selection(instances, wanted, seed=1, task="single_label")
+    plan, strata = plan_selection(instances, wanted, seed=1, rule=DecisionRule("single_label"))
     assert len(strata) == min(wanted, 7) == sum(s.n_chosen for s in plan.strata)
 
 

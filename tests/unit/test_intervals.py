@@ -25,7 +25,7 @@ from explain.statistics.bootstrap import (
     paired_difference,
     resample,
 )
-from explain.statistics.intervals import proportion, wilson
+from explain.statistics.intervals import SHARES, mean, proportion, wilson
 
 SIZES = (50, 200, 1_000)
 
@@ -60,6 +60,19 @@ def test_wilson_equals_that_of_scipy(hits: int, n: int) -> None:
     measure = proportion("share", hits, n)
     theirs = stats.binomtest(hits, n).proportion_ci(method="wilson")
     assert (measure.lower, measure.upper) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+
+
+@pytest.mark.parametrize("n", [3, 8, 30])
+def test_the_interval_of_a_mean_stays_where_the_mean_can_lie_and_covers_as_before(n: int) -> None:
+    rng = np.random.default_rng(n)
+    inside = free = 0
+    for _ in range(2_000):
+        values = rng.beta(8, 1, n).tolist()
+        cut, whole = (mean("", values, "proportion", within=w) for w in (SHARES, (-9.0, 9.0)))
+        assert 0 <= (cut.lower or 0.0) <= (cut.value or 0) <= (cut.upper or 0) <= 1
+        inside += (cut.lower or 0.0) <= 8 / 9 <= (cut.upper or 0)
+        free += (whole.lower or 0.0) <= 8 / 9 <= (whole.upper or 0)
+    assert inside == free > 0.85 * 2_000
 
 
 @pytest.mark.parametrize("n", SIZES)

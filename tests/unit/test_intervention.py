@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from explain.adapters.decision_rule import DecisionRule
 from explain.checks.base.intervention import Intervention
 from explain.statistics.intervals import clustered_proportion, wilson
 from tests.helpers.search import examples
@@ -50,7 +51,7 @@ def test_clustered_intervals_cover(rho: float) -> None:
 def test_a_text_counts_once_in_the_mean_change() -> None:
     before = np.log([[0.5, 0.5], [0.5, 0.5], [0.9, 0.1]])
     after = np.log([[0.3, 0.7], [0.1, 0.9], [0.9, 0.1]])
-    done = Intervention(np.array([0, 0, 1]), before, after, "single_label", failed=0)
+    done = Intervention(np.array([0, 0, 1]), before, after, DecisionRule("single_label"), failed=0)
     measure = done.mean_change("change", 1)
     assert measure.value == pytest.approx(0.15)
     assert measure.n == 2
@@ -59,5 +60,5 @@ def test_a_text_counts_once_in_the_mean_change() -> None:
 
 def test_a_flip_of_several_labels_is_a_change_of_any() -> None:
     before, after = np.array([[1.0, -1.0], [1.0, 1.0]]), np.array([[2.0, -0.5], [1.0, -1.0]])
-    done = Intervention(np.array([0, 1]), before, after, "multi_label", failed=0)
+    done = Intervention(np.array([0, 1]), before, after, DecisionRule("multi_label"), failed=0)
     assert done.flips.tolist() == [False, True]

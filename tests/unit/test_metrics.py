@@ -19,7 +19,12 @@ from explain.errors import CapabilityError
 from explain.evaluation.agreement import chance_taus, common_values
 from explain.evaluation.faithfulness import Faithfulness, erasure, faithfulness
 from explain.evaluation.infidelity import Infidelity, infidelities, infidelity
-from explain.evaluation.plausibility import Plausibility, Rationale, plausibility
+from explain.evaluation.plausibility import (
+    Plausibility,
+    Rationale,
+    plausibility,
+    plausibility_results,
+)
 from explain.evaluation.randomisation import randomised
 from explain.evaluation.scorecard import (
     agreement_result,
@@ -27,7 +32,6 @@ from explain.evaluation.scorecard import (
     disputes,
     faithfulness_results,
     infidelity_result,
-    plausibility_results,
     randomisation_result,
     sensitivity_result,
     stability_results,

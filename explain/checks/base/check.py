@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from explain.adapters import Scores
+from explain.adapters.decision_rule import DecisionRule
 from explain.data.dataset import Dataset, Row
 from explain.engine import Engine
 from explain.record import (
@@ -87,8 +88,18 @@ class AuditContext:
 
     @cached_property
     def predicted(self) -> NDArray[np.int64]:
-        """Column of the label with the highest score of each instance, shape (n_instances,)."""
+        """Column of the label that the model answers each instance with, shape (n_instances,)."""
         return self._columns([instance.predicted for instance in self.instances])
+
+    @cached_property
+    def confidence(self) -> NDArray[np.float64]:
+        """Probability of that label, shape (n_instances,)."""
+        return np.take_along_axis(self.probabilities, self.predicted[:, None], axis=1)[:, 0]
+
+    @cached_property
+    def rule(self) -> DecisionRule:
+        """How the answer of the model follows from its scores, of any text."""
+        return DecisionRule.of(self.model)
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:

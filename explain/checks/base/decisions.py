@@ -109,18 +109,15 @@ def decisions(
 ) -> NDArray[np.float64]:
     """Return which decisions fall on each text, shape (n_texts, n_choices), NaN where it failed.
 
-    A label holds that has the highest score, of several labels each with p > .5. A value holds
-    that is above the median of the table (the scoring rate of New York City's Local Law 144).
+    A label holds that the model gives. A value holds that is above the median of the table (the
+    scoring rate of New York City's Local Law 144).
     """
     columns = [decision.column for decision in choices]
-    if context.model.task == "single_label":
-        failed = np.isnan(scores).any(axis=1)
-        best = np.where(failed, -1, np.nan_to_num(scores).argmax(axis=1))
-        hold = best[:, None] == np.array(columns)
+    failed = np.isnan(scores).any(axis=1)
+    if context.model.task == "regression":
+        hold = (scores > np.median(context.scores, axis=0))[:, columns]
     else:
-        median = np.median(context.scores, axis=0) if context.model.task == "regression" else 0.0
-        failed = np.isnan(scores).any(axis=1)
-        hold = (scores > median)[:, columns]
+        hold = context.rule.holds(np.nan_to_num(scores))[:, columns]
     made = np.where(hold == np.array([decision.holds for decision in choices]), 1.0, 0.0)
     made[failed] = np.nan
     return made

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.adapters import Scores
+from explain.adapters.decision_rule import DecisionRule
 from explain.checks.base import AuditContext, probabilities
 from explain.record import Measure, Task, Unit
-from explain.statistics.intervals import clustered_proportion, mean
+from explain.statistics.intervals import CHANGES, clustered_proportion, mean
 from explain.text.spans import Text, text_of
 
 __all__ = ["Edit", "Intervention", "intervene"]
@@ -29,8 +30,8 @@ class Intervention:
         Number of the instance that each edit was made of; an instance may occur several times.
     before, after : array, shape (n_edits, n_labels), float64
         Scores of the text as it is, and as edited.
-    task : {"single_label", "multi_label", "regression"}
-        How the columns of the scores relate to each other.
+    rule : DecisionRule
+        How the answers follow from the scores.
     failed : int
         Edits on which the model failed; they are left out.
     """
@@ -38,16 +39,19 @@ class Intervention:
     instances: NDArray[np.int64]
     before: Scores
     after: Scores
-    task: Task
+    rule: DecisionRule
     failed: int
+
+    @property
+    def task(self) -> Task:
+        """How the columns of the scores relate to each other."""
+        return self.rule.task
 
     @property
     def flips(self) -> NDArray[np.bool_]:
         """Whether each edit changes the label, or any of the labels, shape (n_edits,)."""
-        if self.task == "multi_label":
-            changed: NDArray[np.bool_] = ((self.before > 0) != (self.after > 0)).any(axis=1)
-            return changed
-        return np.asarray(self.before.argmax(axis=1) != self.after.argmax(axis=1))
+        changed: NDArray[np.bool_] = self.rule.holds(self.before) != self.rule.holds(self.after)
+        return np.asarray(changed.any(axis=1))
 
     def flip_rate(self, name: str, slice_: str = "all") -> Measure:
         """Return the share of edits that change a label, clustered by the edited text."""
@@ -66,7 +70,9 @@ class Intervention:
         texts, member = np.unique(self.instances, return_inverse=True)
         sums = np.bincount(member, weights=self.changes(label), minlength=len(texts))
         unit: Unit = "coefficient" if self.task == "regression" else "proportion"
-        return mean(name, (sums / np.bincount(member)).tolist(), unit, slice_)
+        changes = (sums / np.bincount(member)).tolist()
+        within = (-np.inf, np.inf) if self.task == "regression" else CHANGES
+        return mean(name, changes, unit, slice_, within=within)
 
 
 def intervene(
@@ -90,7 +96,7 @@ def intervene(
             rows[good],
             context.scores[rows[good]],
             after[good],
-            context.model.task,
+            context.rule,
             int((~good).sum()),
         )
     return interventions

@@ -95,7 +95,8 @@ class LabelledRows:
         if self.context.model.task == "single_label":
             predicted = self.context.predicted[self.rows][:, None] == labels
         else:
-            predicted = self.context.scores.reshape(-1, len(labels))[self.rows] > 0
+            scores = self.context.scores.reshape(-1, len(labels))
+            predicted = self.context.rule.holds(scores[self.rows])
         return np.concatenate(
             [predicted, np.zeros((len(self.unanswered), len(labels)), dtype=np.bool_)]
         )

@@ -37,6 +37,7 @@ from explain.record import (
 )
 from explain.statistics.bootstrap import CONFIDENCE
 from explain.statistics.intervals import clustered_proportion, proportion
+from explain.statistics.power import detectable_mean
 
 __all__ = ["CalibrationCheck"]
 
@@ -89,18 +90,20 @@ class CalibrationCheck:
         steepness = slope(
             context.scores[sample.rows], sample.truth, context.model.task, sample.clusters
         )
+        findings = tuple(_findings(self.id, decisions, error, gap, steepness, null))
         return Section(
             id=self.id,
             title=self.title,
             summary=join_sentences(
                 _summary(context.model.task, decisions, gap, error),
+                "" if findings else _power(gap),
                 sample.note(),
                 labelled.left_out("All numbers"),
             ),
             measures=(error, *proper_losses(sample), gap, steepness),
             figures=(_figure(decisions),),
             tables=() if null is None else (_null_table(decisions, error, gap, null),),
-            findings=tuple(_findings(self.id, decisions, error, gap, steepness, null)),
+            findings=findings,
         )
 
 
@@ -123,6 +126,17 @@ def _summary(task: Task, decisions: Decisions, gap: Measure, error: Measure) -> 
         fewest=FEWEST_FOR_INTERVAL,
     )
     return join_sentences(average, typical, "" if error.lower is not None else few)
+
+
+def _power(gap: Measure) -> str:
+    """Return the over-confidence that would have been reported."""
+    found = detectable_mean(gap, LARGE_GAP, LEVEL / 2)
+    if found is None:
+        return ""
+    return Sentence(
+        "Over-confidence would have been reported with a chance of 80 % from {found:.1f} points.",
+        found=100 * found,
+    )
 
 
 def _figure(decisions: Decisions) -> ReliabilityFigure:

@@ -64,7 +64,7 @@ class Decisions:
 
     Of a single-label model there is one for each text: the predicted label. Of a multi-label model
     there is one for each text and label: that it holds, or that it does not, with the probability
-    of what is said, which is at least one half.
+    of what is said.
 
     Attributes
     ----------
@@ -87,14 +87,13 @@ class Decisions:
         probabilities = context.probabilities[sample.rows]
         n, n_labels = probabilities.shape
         if context.model.task == "multi_label":
-            holds = context.scores[sample.rows] > 0
+            holds = sample.predicted
             confidence = np.where(holds, probabilities, 1 - probabilities).ravel()
             right = (holds == sample.truth).ravel()
             clusters = np.repeat(np.arange(n) if clusters is None else clusters, n_labels)
         else:
-            predicted = context.predicted[sample.rows]
-            confidence = probabilities[np.arange(n), predicted]
-            right = predicted == context.labels[sample.rows]
+            confidence = context.confidence[sample.rows]
+            right = context.predicted[sample.rows] == context.labels[sample.rows]
         # What differs by rounding alone belongs into one bin.
         confidence = confidence.round(DIGITS)
         order = np.argsort(confidence, kind="stable")

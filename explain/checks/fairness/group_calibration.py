@@ -41,7 +41,7 @@ def compare_calibration(
     labelled = np.array(has_label, dtype=np.bool_)[grouped]
     no_answer = np.zeros(len(failed))
     right = np.concatenate([context.labels == context.predicted, no_answer])[grouped] == 1
-    confidence = np.concatenate([context.probabilities.max(axis=1), no_answer])[grouped]
+    confidence = np.concatenate([context.confidence, no_answer])[grouped]
     shares, _ = groups.rates(ACCURACY.title, right, labelled)
     labelled &= groups.has_answer
     gaps: dict[int, Measure] = {}

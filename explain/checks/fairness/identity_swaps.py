@@ -275,7 +275,7 @@ class _Swaps:
         if self.context.model.task != "single_label" or len(labels) == 2:
             return ""
         scores = self.context.score([self._text(i, j) for i, j in trials])
-        counts = Counter(scores.argmax(axis=1).tolist())
+        counts = Counter(self.context.rule.answers(scores).tolist())
         counts.pop(self.compared_decisions[k].column, None)
         if not counts:
             return ""

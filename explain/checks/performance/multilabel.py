@@ -1,7 +1,5 @@
 """Performance of a model that may give a text any number of labels."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from explain.checks.base import Check
@@ -12,7 +10,7 @@ from explain.checks.performance.label_findings import dead_labels
 from explain.checks.performance.metrics import HAMMING_LOSS, MACRO_F1, MICRO_F1
 from explain.checks.performance.per_class import PerClass
 from explain.checks.performance.roc import ranking_measures
-from explain.record import Measure, Section, Sentence, join_sentences
+from explain.record import Measure, ModelDescription, Section, Sentence, join_sentences
 
 __all__ = ["micro_f1_of", "performance"]
 
@@ -37,7 +35,7 @@ def performance(check: Check, sample: LabelledRows) -> Section:
         id=check.id,
         title=check.title,
         summary=join_sentences(
-            _summary(subset, hamming, len(wrong), context.model.labels),
+            _summary(subset, hamming, len(wrong), context.model),
             sample.note(),
             sample.left_out("AUROC and AUPRC"),
         ),
@@ -60,13 +58,17 @@ def performance(check: Check, sample: LabelledRows) -> Section:
     )
 
 
-def _summary(subset: Measure, hamming: Measure, n: int, labels: Sequence[str]) -> str:
-    return Sentence(
+def _summary(subset: Measure, hamming: Measure, n: int, model: ModelDescription) -> str:
+    right = Sentence(
         "All {n_labels} labels are right on {subset} of {n} labelled {n:row|rows}. Of single "
-        "labels, {hamming.value:percent} are wrong. The model gives a label where its probability "
-        "is above 0.5. No baseline model is fitted for models with several labels per text.",
-        n_labels=len(labels),
+        "labels, {hamming.value:percent} are wrong.",
+        n_labels=len(model.labels),
         subset=subset,
         n=n,
         hamming=hamming,
     )
+    rule = "The model gives a label where its probability is above 0.5."
+    if model.decision_rule:
+        rule = Sentence("Labels are given by threshold: {rule}.", rule=model.decision_rule)
+    no_baseline = "No baseline model is fitted for models with several labels per text."
+    return join_sentences(right, rule, no_baseline)

@@ -32,7 +32,8 @@ from explain.record import (
     join_sentences,
 )
 from explain.statistics.adjustments import benjamini_hochberg
-from explain.statistics.intervals import mean
+from explain.statistics.intervals import CHANGES, NOT_NEGATIVE, mean
+from explain.statistics.power import detectable_by_binomial
 from explain.text.spans import text_of
 
 __all__ = ["RobustnessCheck"]
@@ -135,6 +136,7 @@ class RobustnessCheck:
                 VALUE_CHANGE.name(change=t.name),
                 np.abs(edited[t.name].changes(0)).tolist(),
                 "coefficient",
+                within=NOT_NEGATIVE,
             )
             for t in applied
         ]
@@ -178,14 +180,14 @@ def _edits(
 
 def _leading(edited: Intervention) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the label predicted before each edit, and how far its probability moves."""
-    leading = edited.before.argmax(axis=1)
+    leading = edited.rule.answers(edited.before)
     moves = probabilities(edited.after, edited.task) - probabilities(edited.before, edited.task)
     return leading, moves[np.arange(len(leading)), leading]
 
 
 def _shift(edited: Intervention, name: str) -> Measure:
     _, moves = _leading(edited)
-    return mean(PROBABILITY_CHANGE.name(change=name), moves.tolist(), "proportion")
+    return mean(PROBABILITY_CHANGE.name(change=name), moves.tolist(), "proportion", within=CHANGES)
 
 
 def _summary(rates: dict[str, Measure], n_texts: int, n_findings: int) -> str:
@@ -205,6 +207,19 @@ def _summary(rates: dict[str, Measure], n_texts: int, n_findings: int) -> str:
             change=change,
             worst=worst,
         ),
+        "" if n_findings else _power(len(rates), worst.n),
+    )
+
+
+def _power(n_tests: int, n: int) -> str:
+    """Return what so many texts would have shown of a way of rewriting that nobody sees."""
+    found = detectable_by_binomial(n, MOST_FLIPS, LEVEL / n_tests)
+    if found is None:
+        return Sentence("{n} {n:text is|texts are} too few to find any such change.", n=n)
+    return Sentence(
+        "A way of rewriting would have been reported with a chance of 80 % if it changed "
+        "{found:percent} of the answers.",
+        found=found,
     )
 
 
@@ -298,7 +313,9 @@ def _directional(edited: dict[str, Intervention]) -> tuple[Table, ...]:
         if len(negated.instances):
             flips = negated.flip_rate(Sentence("answer changes, {change}", change=transform.name))
             _, moves = _leading(negated)
-            shift = mean("change of the predicted probability", moves.tolist(), "proportion")
+            shift = mean(
+                "change of the predicted probability", moves.tolist(), "proportion", within=CHANGES
+            )
             rows.append((transform.name, flips, shift))
     if not rows:
         return ()
@@ -333,7 +350,7 @@ def _worst(
             row, after = int(change.instances[i]), change.after[i]
             p_before = probabilities(change.before[i][None], change.task)[0]
             p_after = probabilities(after[None], change.task)[0]
-            best = int(after.argmax())
+            best = int(change.rule.answers(after[None])[0])
             ranked.append(
                 (
                     float(moves[i]),

@@ -51,7 +51,7 @@ class ShortcutSearch:
         return cls(
             context,
             corpus,
-            predicted_labels(context.scores, context.model.task == "multi_label"),
+            context.rule.holds(context.scores),
             np.array([[name in (labels or ()) for name in names] for labels in row_labels]),
             np.array([labels is not None for labels in row_labels]),
             rng,
@@ -96,7 +96,7 @@ class ShortcutSearch:
 
     def predicted_after(self, edited: Intervention, label: int) -> NDArray[np.bool_]:
         """Return whether each edited text is classified as a label, shape (n_edits,)."""
-        return predicted_labels(edited.after, self.multi_label)[:, label]
+        return self.context.rule.holds(edited.after)[:, label]
 
     def instance(self, row: int) -> InstanceRecord:
         """Return an instance by its number."""
@@ -131,13 +131,6 @@ class TestedCandidate:
     """The same share of any texts with another label."""
     p_value: float
     """Of the change of the label's probability in any text, adjusted for all that are tested."""
-
-
-def predicted_labels(scores: NDArray[np.float64], multi_label: bool) -> NDArray[np.bool_]:
-    """Return whether each label is predicted, shape (n_texts, n_labels)."""
-    if multi_label:
-        return scores > 0
-    return np.asarray(scores.argmax(axis=1)[:, None] == np.arange(scores.shape[1]))
 
 
 def increase_p_value(changes: NDArray[np.float64]) -> float:

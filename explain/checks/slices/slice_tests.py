@@ -14,7 +14,7 @@ from explain.checks.slices.candidates import Slice
 from explain.record import InstanceRecord, Measure, Sentence, Task
 from explain.statistics.adjustments import benjamini_hochberg, holm_where_testable
 from explain.statistics.comparisons import fisher, newcombe
-from explain.statistics.intervals import mean, proportion, wilson
+from explain.statistics.intervals import NOT_NEGATIVE, mean, proportion, wilson
 from explain.statistics.power import share_found_from
 
 __all__ = [
@@ -93,7 +93,7 @@ class Losses:
         """Return accuracy, or mean squared error, of some of the instances."""
         name, values = METRIC[self.task], self.values[members]
         if self.task == "regression":
-            return mean(name, values.tolist(), "coefficient", condition)
+            return mean(name, values.tolist(), "coefficient", condition, within=NOT_NEGATIVE)
         return proportion(name, int((values == 0).sum()), len(values), condition)
 
     def p_value(self, members: NDArray[np.bool_], rest: NDArray[np.bool_]) -> float:

@@ -1,0 +1,5 @@
+"""Whether the same text gets the same answer."""
+
+from explain.checks.stability.check import StabilityCheck
+
+__all__ = ["StabilityCheck"]

@@ -1,0 +1,47 @@
+"""What fails an audit besides its criteria: findings that nobody has accepted."""
+
+from collections.abc import Iterable
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from explain.record.base import Record, Severity
+from explain.record.sections import Finding
+
+__all__ = ["SEVERITIES", "AcceptedFinding", "Gates"]
+
+SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "major", "minor")
+"""From the most severe to the least."""
+
+
+class AcceptedFinding(Record):
+    """A finding that somebody knows of and accepts."""
+
+    finding: Annotated[str, Field(min_length=1)]
+    """Id of the finding: ``slices.worse[language = de]``."""
+    reason: Annotated[str, Field(min_length=1)]
+    """Why it is accepted."""
+
+
+class Gates(Record):
+    """Which findings fail an audit."""
+
+    fail_on: Severity | None = None
+    """Findings of this severity or a higher one fail it; None if no finding does."""
+    accepted: tuple[AcceptedFinding, ...] = ()
+    """Findings that do not fail it."""
+
+    def acceptance(self, finding: Finding) -> AcceptedFinding | None:
+        """Return why a finding is accepted; None if it is not."""
+        return next((entry for entry in self.accepted if entry.finding == finding.id), None)
+
+    def refuses(self, finding: Finding) -> bool:
+        """Tell whether a finding fails the audit."""
+        if self.fail_on is None or self.acceptance(finding) is not None:
+            return False
+        return SEVERITIES.index(finding.severity) <= SEVERITIES.index(self.fail_on)
+
+    def without(self, findings: Iterable[Finding]) -> tuple[str, ...]:
+        """Return the ids that are accepted and are not among the findings."""
+        found = {finding.id for finding in findings}
+        return tuple(e.finding for e in self.accepted if e.finding not in found)
