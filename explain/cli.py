@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -58,6 +58,12 @@ AllowPickle = Annotated[
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print the path of the report, and nothing else.")
+]
+Form = Annotated[
+    Literal["short", "full"],
+    typer.Option(
+        help="What a printer gets of the HTML: a summary with all findings, or all of it."
+    ),
 ]
 Count = typer.Option("--explain", min=0, help="How many predictions to explain.")
 
@@ -134,6 +140,7 @@ def audit(
     model_option: Options = None,
     trust: Trust = None,
     allow_pickle: AllowPickle = False,
+    report: Form = "short",
     quiet: Quiet = False,
     **plan_options: Any,
 ) -> None:
@@ -157,7 +164,7 @@ def audit(
     if dry_run:
         print_estimate(model, data, out, config, {**plan_options, "model_options": options}, probe)
         return
-    _audit(model, data, out, config, {**plan_options, "model_options": options}, quiet)
+    _audit(model, data, out, config, {**plan_options, "model_options": options}, quiet, report)
 
 
 @app.command()
@@ -251,6 +258,7 @@ def render(
         Path | None,
         typer.Option(help="File to write, .html, .md or .json; by default HTML beside it."),
     ] = None,
+    report: Form = "short",
 ) -> None:
     """Render the record of an audit again, in the format that the name of the file says."""
     require_own_reports()
@@ -258,9 +266,9 @@ def render(
     from explain.auditing.archive import read_log, read_record
 
     target = out or record.with_suffix(".html")
-    report = reports.write_report(read_record(record), target, read_log(record.parent))
+    page = reports.write_report(read_record(record), target, read_log(record.parent), report)
     with spare_output():
-        print(report)
+        print(page)
 
 
 @app.command()
@@ -326,6 +334,7 @@ def _audit(
     config: Path | None,
     plan_options: Mapping[str, object],
     quiet: bool,
+    report: Literal["short", "full"] = "short",
 ) -> None:
     require_own_reports()
     from rich.console import Console
@@ -355,7 +364,7 @@ def _audit(
     with claimed(out) as folder:
         frozen = bind_criteria(out, plan.criteria)
         record = audit(model, data, config=plan, criteria=frozen, log=note)
-        page = write_into(folder, record, log)
+        page = write_into(folder, record, log, report)
     with spare_output():
         if not quiet:
             print_audit(record, Console())

@@ -7,7 +7,7 @@ label, file name and error message of a record counts as hostile and is only eve
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DISTRIBUTION",
+    "PrintedForm",
     "notebook_html",
     "render_html",
     "render_markdown",
@@ -27,11 +28,18 @@ DISTRIBUTION = "explain-audit"
 """Name of the distribution that owns this package; `reports` is a common name for a package."""
 
 
+PrintedForm: TypeAlias = Literal["short", "full"]
+"""What a printer gets of an audit: its findings, criteria, limits and figures, or all of it."""
+
 FORMATS = (".html", ".htm", ".md", ".json")
 """What `write_report` writes, by the ending of the file."""
 
 
-def render_html(record: AuditRecord | Attribution, run: Sequence[LogEntry] = ()) -> str:
+def render_html(
+    record: AuditRecord | Attribution,
+    run: Sequence[LogEntry] = (),
+    report: PrintedForm = "short",
+) -> str:
     """Return a whole HTML page that needs no other file and no network.
 
     Every text of the record can be read back from the page, character for character. The one
@@ -43,23 +51,31 @@ def render_html(record: AuditRecord | Attribution, run: Sequence[LogEntry] = ())
         What the page shows.
     run : sequence of LogEntry
         The log of the run, whose timings are listed under the provenance of an audit.
+    report : {"short", "full"}
+        What a printer gets of an audit; the screen shows all of it.
 
     Raises
     ------
     ConfigurationError
-        If it is neither.
+        If it is neither, or there is no such form.
     """
+    from explain.errors import ConfigurationError
     from explain.record import Attribution
     from reports.pages import attribution_page, audit_page
 
     if isinstance(record, Attribution):
         return attribution_page(record)
     _require_audit(record, " or an Attribution")
-    return audit_page(record, run)
+    if report not in ("short", "full"):
+        raise ConfigurationError(f"a report is printed short or full, not {report!r}")
+    return audit_page(record, run, report)
 
 
 def write_html(
-    record: AuditRecord | Attribution, path: str | Path, run: Sequence[LogEntry] = ()
+    record: AuditRecord | Attribution,
+    path: str | Path,
+    run: Sequence[LogEntry] = (),
+    report: PrintedForm = "short",
 ) -> Path:
     """Write the page of `render_html` to `path` and return the path.
 
@@ -74,11 +90,16 @@ def write_html(
     from explain.record.files import write_whole
 
     path = Path(path)
-    write_whole(path, render_html(record, run))
+    write_whole(path, render_html(record, run, report))
     return path
 
 
-def write_report(record: AuditRecord, path: str | Path, run: Sequence[LogEntry] = ()) -> Path:
+def write_report(
+    record: AuditRecord,
+    path: str | Path,
+    run: Sequence[LogEntry] = (),
+    report: PrintedForm = "short",
+) -> Path:
     """Write an audit in the format that the ending of `path` says, and return the path.
 
     HTML as `render_html` has it, Markdown as `render_markdown`, or JSON as `AuditRecord.to_json`.
@@ -98,7 +119,7 @@ def write_report(record: AuditRecord, path: str | Path, run: Sequence[LogEntry] 
     if ending == ".md":
         content = render_markdown(record)
     else:
-        content = record.to_json() if ending == ".json" else render_html(record, run)
+        content = record.to_json() if ending == ".json" else render_html(record, run, report)
     write_whole(path, content)
     return path
 

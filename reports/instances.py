@@ -22,7 +22,7 @@ from reports.tables import EMPTY, CellView, TableView, anchor, table
 from reports.text import shorten, visible
 from reports.values import FeatureRow, digits_for, feature_name, feature_rows
 
-__all__ = ["InstanceView", "attribution_view", "instance_view"]
+__all__ = ["InstanceView", "attribution_view", "instance_view", "row_name"]
 
 LONG = 1500
 """Characters from which a text fills more than half of a screen."""
@@ -97,6 +97,7 @@ class InstanceView:
     id: str
     anchor: str
     row: str
+    """``row 18``."""
     predicted: tuple[LabelView, ...]
     """What the model says: one label, or, of a multi-label model, any number of them."""
     nearest: LabelView | None
@@ -112,9 +113,13 @@ class InstanceView:
     """How much the model never read; nothing if it read all."""
     targets: tuple[TargetView, ...]
     """One for each explained label; one without methods if none is explained."""
+    cited_by: tuple[int, ...] = ()
+    """Places of the findings that rest on it."""
 
 
-def instance_view(record: InstanceRecord, columns: Sequence[str] = ()) -> InstanceView:
+def instance_view(
+    record: InstanceRecord, columns: Sequence[str] = (), cited_by: tuple[int, ...] = ()
+) -> InstanceView:
     """Return the view of one row of an audit, whose texts come from the named columns."""
     best = LabelView(record.predicted, _number_of(record))
     predicted: tuple[LabelView, ...] = (best,)
@@ -125,7 +130,7 @@ def instance_view(record: InstanceRecord, columns: Sequence[str] = ()) -> Instan
     return InstanceView(
         id=record.id,
         anchor=anchor(record.id),
-        row=count(record.row),
+        row=row_name(record),
         predicted=predicted,
         nearest=None if predicted else best,
         labels=_given_labels(record),
@@ -136,6 +141,7 @@ def instance_view(record: InstanceRecord, columns: Sequence[str] = ()) -> Instan
         ),
         unread=_unread_note(record.parts, record.unread),
         targets=_targets(record, columns),
+        cited_by=cited_by,
     )
 
 
@@ -154,6 +160,11 @@ def attribution_view(attribution: Attribution) -> InstanceView:
         unread=_unread_note(attribution.parts, attribution.unread),
         targets=(_target(attribution.parts, attribution.unread, (attribution,), (), ()),),
     )
+
+
+def row_name(record: InstanceRecord) -> str:
+    """Return what a reader calls an instance; its id is a hash."""
+    return f"row {count(record.row)}"
 
 
 def _number_of(record: InstanceRecord) -> str:

@@ -35,7 +35,7 @@ def escape(text: str) -> str:
 
 
 def _head(record: AuditRecord) -> Iterator[str]:
-    verdict, counts = said.verdict(record.criteria), said.counts(record)
+    verdict, counts = said.verdict(record), said.counts(record)
     yield f"# {verdict.icon} {verdict.word}: audit of {escape(record.identity.name)}".replace(
         "  ", " "
     )

@@ -11,12 +11,14 @@ from explain.record import (
     LogEntry,
     Measure,
     Section,
+    Severity,
     SystemIdentity,
 )
-from reports import summary
+from reports import PrintedForm, summary
 from reports.environment import render
 from reports.figures import FigureView, figure_view
-from reports.instances import attribution_view, instance_view
+from reports.findings import citations, finding_views, ranks
+from reports.instances import attribution_view, instance_view, row_name
 from reports.numbers import bare, count
 from reports.provenance import (
     Facts,
@@ -41,26 +43,14 @@ __all__ = ["attribution_page", "audit_page"]
 
 
 @dataclass(frozen=True, slots=True)
-class FindingView:
-    """One finding."""
-
-    rank: int
-    anchor: str
-    claim: str
-    severity: str
-    size: str
-    evidence: tuple[CellView, ...]
-    suggestion: str
-
-
-@dataclass(frozen=True, slots=True)
 class SectionView:
     """One section of the record."""
 
     id: str
     title: str
     summary: str
-    findings: tuple[FindingView, ...]
+    findings: tuple[tuple[int, Severity], ...]
+    """Place and severity of each of its findings."""
     measures: TableView | None
     figures: tuple[FigureView, ...]
     tables: tuple[TableView, ...]
@@ -75,23 +65,20 @@ class NavigationEntry:
     count: str = ""
 
 
-def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
-    """Return the page of a whole audit."""
+def audit_page(record: AuditRecord, run: Sequence[LogEntry], form: PrintedForm) -> str:
+    """Return the page of a whole audit, of which the printer gets a short or the full form."""
     explained = [instance for instance in record.instances if instance.attributions]
     cited = [instance for instance in record.instances if not instance.attributions]
     links = Links(
         {section.id: section.title for section in record.sections},
-        frozenset(instance.id for instance in (*explained, *cited)),
+        {instance.id: row_name(instance) for instance in (*explained, *cited)},
     )
-    columns = _text_columns(record)
+    columns, cited_by = _text_columns(record), citations(record)
     totals = summary.counts(record)
-    findings = {
-        finding: _finding(finding, rank, links)
-        for rank, finding in enumerate(dict.fromkeys(record.findings), start=1)
-    }
-    ranked = list(findings.values())
+    findings, places = finding_views(record, links), ranks(record)
     return render(
         "audit.html",
+        form=form,
         name=record.identity.name,
         line=_line(record.identity),
         notice=record.identity.notice or "",
@@ -100,24 +87,24 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry]) -> str:
         auditor=record.identity.auditor or "not signed yet",
         day=summary.day(record),
         record_hash=summary.record_hash(record),
-        verdict=summary.verdict(record.criteria),
+        verdict=summary.verdict(record),
         found=summary.number_of_findings(record),
         counts=totals,
         criteria=_criteria(record.criteria, links),
         frozen=summary.frozen(record),
         reasons=_reasons(record.criteria),
-        findings=ranked[: summary.FINDINGS_SHOWN],
-        more_findings=ranked[summary.FINDINGS_SHOWN :],
+        findings=findings[: summary.FINDINGS_SHOWN],
+        more_findings=findings[summary.FINDINGS_SHOWN :],
         checks_run=[s.title for s in record.sections if s.skipped is None],
         checks_skipped=[s.title for s in record.sections if s.skipped is not None],
         key_measures=_measures("Performance", summary.key_measures(record)),
         grades=summary.grades(record),
         why_grades=_why_grades(record),
-        sections=[_section(s, links, findings) for s in record.sections if s.skipped is None],
+        sections=[_section(s, links, places) for s in record.sections if s.skipped is None],
         strata=_strata(record),
         requested=count(record.plan.requested),
-        explained=[instance_view(instance, columns) for instance in explained],
-        cited=[instance_view(instance, columns) for instance in cited],
+        explained=[instance_view(i, columns, cited_by.get(i.id, ())) for i in explained],
+        cited=[instance_view(i, columns, cited_by.get(i.id, ())) for i in cited],
         outcomes=sorted({instance_view(instance).outcome for instance in explained}),
         limits=summary.limits(record),
         provenance=provenance_facts(record),
@@ -220,18 +207,6 @@ def _p_value(value: float | None) -> CellView:
     return CellView("< .001" if value < 0.001 else bare(value, 3), numeric=True)
 
 
-def _finding(finding: Finding, rank: int, links: Links) -> FindingView:
-    return FindingView(
-        rank=rank,
-        anchor=f"finding-{rank}",
-        claim=finding.claim,
-        severity=finding.severity,
-        size=summary.size(finding),
-        evidence=tuple(links.cell(target) for target in finding.evidence),
-        suggestion=finding.suggestion,
-    )
-
-
 def _navigation(record: AuditRecord, totals: summary.Counts) -> Iterator[NavigationEntry]:
     yield NavigationEntry("summary", "Summary")
     if record.criteria:
@@ -247,14 +222,12 @@ def _navigation(record: AuditRecord, totals: summary.Counts) -> Iterator[Navigat
     yield NavigationEntry("glossary", "Glossary")
 
 
-def _section(
-    section: Section, links: Links, findings: Mapping[Finding, FindingView]
-) -> SectionView:
+def _section(section: Section, links: Links, places: Mapping[Finding, int]) -> SectionView:
     return SectionView(
         id=section.id,
         title=section.title,
         summary=section.summary,
-        findings=tuple(findings[finding] for finding in section.findings),
+        findings=tuple((places[finding], finding.severity) for finding in section.findings),
         measures=_measures(section.title, section.measures),
         figures=tuple(figure_view(figure) for figure in section.figures),
         tables=tuple(record_table(each, links) for each in section.tables),

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -14,6 +14,7 @@ from explain.record import (
     Finding,
     JudgedCriterion,
     Measure,
+    Severity,
     Skipped,
 )
 from explain.record.wording import percent
@@ -37,6 +38,9 @@ __all__ = [
     "verdict",
 ]
 
+SEVERITIES: tuple[Severity, ...] = ("critical", "major", "minor")
+"""The gravest first."""
+
 ICONS = {"pass": "✓", "fail": "✗", "inconclusive": "○"}
 """A sign for each verdict, so that colour never stands alone."""
 
@@ -59,7 +63,8 @@ class VerdictView:
 
     word: str
     tone: str
-    """``pass``, ``fail``, ``inconclusive`` or ``none``."""
+    """``pass``, ``fail`` or ``inconclusive``; without a verdict the gravest severity, or
+    ``none``."""
     icon: str
     detail: str
 
@@ -109,19 +114,32 @@ def alert(record: AuditRecord) -> str:
     return f"The model was {PICKLE_FACT}: {word}." if word else ""
 
 
-def verdict(criteria: tuple[JudgedCriterion, ...]) -> VerdictView:
-    """Return the verdict that the gating criteria give; without any there is none."""
-    if not criteria:
-        return VerdictView("No verdict", "none", "", "no acceptance criteria were set")
-    gating = {criterion.verdict for criterion in criteria if criterion.gating}
+def verdict(record: AuditRecord) -> VerdictView:
+    """Return the verdict that the gating criteria give; without any, how grave the findings are."""
+    gating = {criterion.verdict for criterion in record.criteria if criterion.gating}
     if not gating:
-        return VerdictView("No verdict", "none", "", "no criterion is gating")
-    detail = _tally(criteria)
+        return _gravity(record)
+    detail = _tally(record.criteria)
     if "fail" in gating:
         return VerdictView("Fails", "fail", ICONS["fail"], detail)
     if "inconclusive" in gating:
         return VerdictView("Inconclusive", "inconclusive", ICONS["inconclusive"], detail)
     return VerdictView("Passes", "pass", ICONS["pass"], detail)
+
+
+def _gravity(record: AuditRecord) -> VerdictView:
+    """Return how many findings of each severity there are, in the colour of the gravest."""
+    detail = "no criterion is gating" if record.criteria else "no acceptance criteria were set"
+    severities = severity_counts(record)
+    if not severities:
+        return VerdictView("No findings", "none", "", detail)
+    return VerdictView(_severities(severities), next(iter(severities)), "", detail)
+
+
+def severity_counts(record: AuditRecord) -> dict[Severity, int]:
+    """Return the number of findings of each severity that occurs, the gravest first."""
+    tally = Counter(finding.severity for finding in record.findings)
+    return {severity: tally[severity] for severity in SEVERITIES if tally[severity]}
 
 
 def _tally(criteria: tuple[JudgedCriterion, ...]) -> str:
@@ -171,9 +189,17 @@ def frozen(record: AuditRecord) -> str:
 
 
 def number_of_findings(record: AuditRecord) -> str:
-    """Return how many findings there are."""
-    number = len(record.findings)
-    return "1 finding" if number == 1 else f"{count(number)} findings"
+    """Return how many findings there are, and their severities where the verdict says others."""
+    severities = severity_counts(record)
+    number = sum(severities.values())
+    said = "1 finding" if number == 1 else f"{count(number)} findings"
+    if number and any(criterion.gating for criterion in record.criteria):
+        said += f": {_severities(severities)}"
+    return said
+
+
+def _severities(severities: Mapping[Severity, int]) -> str:
+    return ", ".join(f"{count(number)} {severity}" for severity, number in severities.items())
 
 
 def size(finding: Finding) -> str:

@@ -38,6 +38,8 @@ class CellView:
     detail: str = ""
     """Printed softly after the text: an interval."""
     href: str = ""
+    title: str = ""
+    """Shown when a pointer rests on it: the id of a row."""
     tone: str = ""
     """``pass``, ``fail`` or ``inconclusive``: a colour beside the word, never instead of it."""
     numeric: bool = False
@@ -62,8 +64,8 @@ class Links:
 
     sections: Mapping[str, str]
     """Title of each section by its id."""
-    instances: frozenset[str]
-    """Ids of the instances that are shown."""
+    instances: Mapping[str, str]
+    """Name of each instance that is shown, by its id: ``row 18``."""
 
     def href(self, target: str) -> str:
         """Return the address of a section or an instance, or nothing if it is not shown."""
@@ -73,6 +75,8 @@ class Links:
 
     def cell(self, target: str) -> CellView:
         """Return a cell that leads to a section or an instance."""
+        if target in self.instances:
+            return CellView(self.instances[target], href=self.href(target), title=target)
         return CellView(self.sections.get(target, target), href=self.href(target))
 
 

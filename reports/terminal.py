@@ -49,8 +49,11 @@ TONES = {
     "fail": OUTCOMES["fail"],
     "inconclusive": Style(color="yellow"),
     "none": Style(),
+    "critical": OUTCOMES["fail"],
+    "major": OUTCOMES["fail"],
+    "minor": Style(color="yellow"),
 }
-"""Colour of a verdict, beside its word."""
+"""Colour of a verdict or a severity, beside its word."""
 
 TOP_FINDINGS = 3
 """Findings of an audit that are listed; the rest is counted."""
@@ -85,7 +88,7 @@ def print_audit(record: AuditRecord, console: Console) -> None:
 
     Each is one line, which is not broken: a log keeps it whole, and a terminal breaks it itself.
     """
-    verdict, counts = summary.verdict(record.criteria), summary.counts(record)
+    verdict, counts = summary.verdict(record), summary.counts(record)
     said = f"{verdict.icon} {verdict.word}: {verdict.detail}".strip()
     hidden = len(record.findings) - TOP_FINDINGS
     rule = visible(record.provenance.model.decision_rule)
@@ -118,9 +121,10 @@ def _criterion(criterion: JudgedCriterion) -> Text:
 
 
 def _finding(finding: Finding) -> Text:
-    style = TONES["inconclusive" if finding.severity == "minor" else "fail"]
     return Text.assemble(
-        "  ", (finding.severity, style), f"  {shorten(finding.claim, LONGEST_LINE)}"
+        "  ",
+        (finding.severity, TONES[finding.severity]),
+        f"  {shorten(finding.claim, LONGEST_LINE)}",
     )
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from explain.errors import ConfigurationError, RecordError
 from explain.record import PREDICTIONS, AuditRecord, Criterion, FrozenCriteria, LogEntry
@@ -78,11 +79,17 @@ def write_audit(record: AuditRecord, log: Sequence[LogEntry], folder: str | Path
         return write_into(out, record, log)
 
 
-def write_into(out: RunFolder, record: AuditRecord, log: Sequence[LogEntry]) -> Path:
+def write_into(
+    out: RunFolder,
+    record: AuditRecord,
+    log: Sequence[LogEntry],
+    report: Literal["short", "full"] = "short",
+) -> Path:
     """Write an audit as HTML, JSON, its attributions, predictions, log, criteria, and a manifest.
 
     Everything is rendered and written before any file of an audit that was there is touched: see
-    `RunFolder.swap_in`. A folder whose manifest fits its files is complete.
+    `RunFolder.swap_in`. A folder whose manifest fits its files is complete. Of the HTML a printer
+    gets the short form, or the full one.
 
     Returns
     -------
@@ -101,7 +108,7 @@ def write_into(out: RunFolder, record: AuditRecord, log: Sequence[LogEntry]) -> 
 
     attributions = [a for instance in record.instances for a in instance.attributions]
     contents: dict[str, str | bytes] = {
-        "audit.html": reports.render_html(record, log),
+        "audit.html": reports.render_html(record, log, report),
         "audit.json": record.to_json(),
         "attributions.jsonl": "".join(a.to_json() + "\n" for a in attributions),
         "run.jsonl": "".join(entry.to_json() + "\n" for entry in log),

@@ -1,15 +1,20 @@
 """The command says in one line what went wrong, with the right exit code, and leaves nothing."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from explain.record.files import hash_file
 from tests.helpers.command import run
 from tests.helpers.demo import DEMO
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +50,14 @@ def test_the_demo_gives_the_same_bytes_again(demo: Path, tmp_path: Path) -> None
     for name in ("audit.json", "attributions.jsonl"):
         again = hash_file(tmp_path / "again" / name, tmp_path)
         assert again.sha256 == hash_file(demo / name, demo).sha256
+
+
+def test_the_demo_prints_on_few_pages(demo: Path, browser: "Browser") -> None:
+    """Two pages of summary, then what must be on paper: 93 pages once."""
+    page = browser.new_page()
+    page.goto((demo / "audit.html").as_uri())
+    assert len(re.findall(rb"/Type /Page\b", page.pdf(prefer_css_page_size=True))) <= 12
+    page.close()
 
 
 def test_render_gives_the_same_page_again(demo: Path, tmp_path: Path) -> None:

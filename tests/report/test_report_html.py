@@ -22,6 +22,7 @@ from explain.record import (
     JudgedCriterion,
     Measure,
     Sentence,
+    Table,
 )
 from explain.text.spans import Span
 from reports.environment import templates_folder
@@ -232,8 +233,8 @@ def _criterion(verdict: str, *, gating: bool = True) -> JudgedCriterion:
 @pytest.mark.parametrize(
     ("criteria", "word"),
     [
-        ((), "No verdict"),
-        ((_criterion("fail", gating=False),), "No verdict"),
+        ((), "1 major, 1 minor"),
+        ((_criterion("fail", gating=False),), "1 major, 1 minor"),
         ((_criterion("pass"), _criterion("fail", gating=False)), "✓ Passes"),
         ((_criterion("pass"), _criterion("inconclusive")), "○ Inconclusive"),
         ((_criterion("inconclusive"), _criterion("fail")), "✗ Fails"),
@@ -244,6 +245,19 @@ def test_verdict_follows_from_the_gating_criteria_alone(
 ) -> None:
     record = audit_record().model_copy(update={"criteria": criteria})
     assert _verdict(record).strip().startswith(word)
+
+
+@pytest.mark.parametrize("severity", ["critical", "major", "minor"])
+def test_without_criteria_the_box_counts_the_findings_in_the_colour_of_the_gravest(
+    severity: str,
+) -> None:
+    record = _with_findings(2, severity).model_copy(update={"criteria": ()})
+    page = Page(reports.render_html(record))
+    (box,) = ((a, text) for _, a, text in page.contents if a.get("id") == "verdict")
+    assert box[0]["class"] == f"verdict {severity}"
+    assert box[1].split() == f"2 {severity} no acceptance criteria were set 2 findings".split()
+    silent = tuple(s.model_copy(update={"findings": ()}) for s in record.sections)
+    assert "No findings" in reports.render_html(record.model_copy(update={"sections": silent}))
 
 
 def _steps(page: Page, start: str) -> set[str]:
@@ -261,25 +275,81 @@ def test_three_clicks_lead_from_the_verdict_to_a_finding_its_figure_and_an_insta
     assert figures.count("<figure>") == figures.count("The numbers of this figure") > 0
 
 
-def test_a_section_lists_its_findings_and_leads_to_them() -> None:
+def test_a_finding_is_said_once_and_its_section_leads_to_it() -> None:
     page = Page(reports.render_html(audit_record()))
     assert {"finding-1", "finding-2"} <= _steps(page, "data")
     assert not {"finding-1", "finding-2"} & _steps(page, "performance")
     items = [text for _, a, text in page.contents if a.get("id") == "finding-1"]
     assert " ".join(items[0].split()) == (
-        "Negation is misread. major wrong with “not” .259 [.199, .330], n = 174. "
-        "Evidence: Performance, 77e0, f00d, e2 Add negated sentences to the training data."
+        "major Negation is misread. wrong with “not” .259 [.199, .330], n = 174. "
+        "Evidence: Performance, row 2, row 4, e2 Add negated sentences to the training data."
     )
+    assert sum("Negation is misread." in text for text in page.texts("b")) == 1
+    assert "Reported as finding 1 major, finding 2 minor." in _plain(page.texts("p"))
 
 
-def _with_findings(number: int) -> AuditRecord:
+def _plain(texts: list[str]) -> list[str]:
+    return [" ".join(text.split()) for text in texts]
+
+
+def _with_findings(number: int, severity: str = "major", **update: object) -> AuditRecord:
+    """Return the audit with so many findings, each with what `update` says of it by its place."""
     record = audit_record()
     first, *rest = record.sections
     many = tuple(
-        first.findings[0].model_copy(update={"claim": f"Claim {place}."}) for place in range(number)
+        first.findings[0].model_copy(
+            update={"claim": f"Claim {place}.", "subject": str(place), "severity": severity}
+            | {name: call(place) for name, call in update.items() if callable(call)}
+        )
+        for place in range(number)
     )
     sections = (first.model_copy(update={"findings": many}), *rest)
     return record.model_copy(update={"sections": sections})
+
+
+def test_what_a_finding_explains_stands_under_it() -> None:
+    causes = {1: "performance.negation[0]", 2: "performance.negation[1]", 3: "slices.none"}
+    page = Page(reports.render_html(_with_findings(4, cause=causes.get)))
+    around = {a["id"]: text for _, a, text in page.contents if "finding-" in a.get("id", "")}
+    said = {id: re.findall(r"Claim (\d)", text) for id, text in around.items()}
+    assert said == {
+        "finding-1": ["0", "1", "2"],
+        "finding-2": ["1", "2"],
+        "finding-3": ["2"],
+        "finding-4": ["3"],
+    }
+    assert "Follows from finding 2:" in _plain(page.texts("p"))
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=6))
+def test_every_finding_is_on_the_page_once_whatever_explains_it(causes: list[int]) -> None:
+    """Also in circles, and of itself."""
+    record = _with_findings(
+        len(causes), cause=lambda place: f"performance.negation[{causes[place]}]"
+    )
+    page = Page(reports.render_html(record))
+    shown = sorted(id for id in page.ids() if id.startswith("finding-"))
+    assert shown == [f"finding-{place}" for place in range(1, len(causes) + 1)]
+
+
+def test_what_a_finding_sums_up_is_a_table_in_a_fold() -> None:
+    members = Table(title="All slices of language", columns=("slice", "rows"), rows=(("de", 9),))
+    html = reports.render_html(_with_findings(1, members=lambda _: members))
+    item = html[html.index('id="finding-1"') :].partition("</li>")[0]
+    assert "<summary>All slices of language</summary>" in item
+    assert '<th scope="row" dir="auto">de</th>' in " ".join(item.split()).replace(
+        "> ", ">"
+    ).replace(" <", "<")
+
+
+def test_a_number_that_the_claim_states_is_not_said_again() -> None:
+    measured = Measure(name="share wrong", value=0.25, lower=0.2, upper=0.31, n=200)
+    stated = Sentence("It is wrong in {m} of the cases.", m=measured)
+    silent = _with_findings(1, measure=lambda _: measured, claim=lambda _: stated)
+    loud = _with_findings(1, measure=lambda _: measured, claim=str)
+    assert "share wrong .250" not in reports.render_html(silent)
+    said = "share wrong .250 [.200, .310], n = 200. Evidence"
+    assert said in reports.render_html(loud)
 
 
 @pytest.mark.parametrize(("number", "shown"), [(1, 1), (7, 7), (9, 7)])
@@ -306,10 +376,10 @@ def test_the_table_of_an_instance_keeps_the_cells_by_which_a_reviewer_knows_it()
     assert "<span>ticket <bdi>T-1041</bdi></span>" in html
 
 
-def test_audit_without_criteria_shows_the_key_measures_first() -> None:
+def test_audit_without_criteria_shows_the_key_measures_after_the_findings() -> None:
     record = audit_record().model_copy(update={"criteria": ()})
     html = reports.render_html(record)
-    assert html.index(">Performance at a glance<") < html.index(">What to know</h2>")
+    assert html.index(">What to know</h2>") < html.index(">Performance at a glance<")
     assert "no acceptance criteria were set" in html
 
 

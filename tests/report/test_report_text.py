@@ -147,7 +147,7 @@ def test_terminal_says_the_verdict_what_was_not_passed_and_the_gravest_findings(
         "the whole 95 % interval lies below 0.85",
         "  inconclusive  impact ratio, called positive, all rows (not gating) ≥ .8; "
         "not measured. Fairness: no column names a group",
-        "2 findings",
+        "2 findings: 1 major, 1 minor",
         "  major  Negation is misread.",
         "  minor  No text is longer than 60 words.",
         "5 of 8 rows scored, 3 explained, 3 skipped, 6 not measured",
