@@ -14,6 +14,7 @@ from explain.adapters.base import description_of
 from explain.adapters.decision_rule import DecisionRule, thresholds_of
 from explain.attribution import AttributionSettings, TargetSpec
 from explain.auditing.criteria import FrozenCriteria, judge
+from explain.auditing.endpoint_section import endpoint_section
 from explain.auditing.explained import assessed_or_not, explain_chosen, repeats_section
 from explain.auditing.gates import gates_of
 from explain.auditing.omissions import omissions
@@ -239,7 +240,8 @@ def _measure(
     evaluations = engine.evaluations + assessed.evaluations
     run_log.note("counts", evaluations=evaluations, calls=engine.calls)
     lost = unanswered_rows(context)
-    measured = (*lost, *sections, assessed.section, *explained.unable, *again)
+    reached = endpoint_section(engine, scored)
+    measured = (*lost, *sections, assessed.section, *explained.unable, *again, *reached)
     return _Evidence(measured, assessed.trust, selection, instances, skipped)
 
 

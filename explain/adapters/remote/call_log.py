@@ -96,6 +96,8 @@ class Logged:
         Why it was lost.
     answer : bytes or None
         The body of the answer.
+    model, fingerprint : str or None
+        What the server said of itself.
     """
 
     call: int
@@ -104,6 +106,8 @@ class Logged:
     outcome: Outcome
     reason: str | None
     answer: bytes | None
+    model: str | None = None
+    fingerprint: str | None = None
 
 
 class CallLog:
@@ -191,7 +195,7 @@ class CallLog:
     def find(self, key: bytes) -> Logged | None:
         """Return the first answer to a text, or else how the last attempt ended; None if none."""
         row = self._base.execute(
-            "SELECT calls.id, place, calls.texts, outcome, reason, answer"
+            "SELECT calls.id, place, calls.texts, outcome, reason, answer, model, fingerprint"
             " FROM texts JOIN calls ON calls.id = texts.call WHERE key = ?"
             " ORDER BY outcome = 'answered' DESC,"
             " CASE outcome WHEN 'answered' THEN calls.id ELSE -calls.id END LIMIT 1",
@@ -199,8 +203,8 @@ class CallLog:
         ).fetchone()
         if row is None:
             return None
-        call, place, texts, outcome, reason, answer = row
-        return Logged(call, place, texts, outcome, reason, answer and _unpacked(answer))
+        call, place, texts, outcome, reason, answer, *server = row
+        return Logged(call, place, texts, outcome, reason, answer and _unpacked(answer), *server)
 
     def spent(self) -> Spending:
         """Return what all calls cost; of those whose end is not known, the most they may have."""
