@@ -21,7 +21,7 @@ from explain.auditing.omissions import omissions
 from explain.auditing.plan import AuditPlan, with_plan
 from explain.auditing.predictions import predictions_of, shown_instances
 from explain.auditing.provenance import name_of_table, provenance_of, recorded_options, today
-from explain.auditing.resolve import ResolvedPlan, resolve
+from explain.auditing.resolve import ResolvedPlan, for_model, resolve
 from explain.auditing.rows import (
     ask_rows,
     instance_of,
@@ -105,13 +105,14 @@ def audit(
     with run_log.stage("load"):
         check_tables_first(model, data, plan)
         classifier = _classifier(model, plan.load_options)
+        to_do = for_model(resolved, classifier)
         setting = AttributionSettings.of(
             classifier, unit=plan.unit, masker=plan.masker, seed=plan.seed
         )
         loaded = _read(classifier, data, plan)
-    evidence = _measure_or_say_why(loaded, resolved, setting, run_log)
+    evidence = _measure_or_say_why(loaded, to_do, setting, run_log)
     arguments: dict[str, JsonValue] = {
-        **_arguments(resolved),
+        **_arguments(to_do),
         "model": str(model) if isinstance(model, str | Path) else loaded.description.name,
         "data": name_of_table(data),
         "target": loaded.target,

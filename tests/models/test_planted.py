@@ -27,7 +27,7 @@ from explain.testing.planted import messages_cases as module
 from tests.helpers.demo import DEMO
 from tests.helpers.search import seeds
 
-DEFECTS = tuple(name for name in PLANTED if name != "clean")
+DEFECTS = tuple(name for name in PLANTED if name not in ("clean", "language_model"))
 
 MOST_MISSED = 0.05
 """Share of the tables in which a defect may be overlooked."""
@@ -163,7 +163,7 @@ def test_planted_classifiers_keep_the_contract_but_for_the_one_that_is_noisy(nam
     case = planted(name, rows=6)
     texts = [row["text"] for row in case.rows]
     failed = {row.check for row in check_classifier(case.classifier, texts).failed}
-    assert bool(failed) == (name == "non_determinism")
+    assert bool(failed) == (name in ("non_determinism", "temperature"))
 
 
 @pytest.mark.parametrize("name", PLANTED)
@@ -298,7 +298,8 @@ def test_each_defect_is_found_in_19_of_20_tables(name: str) -> None:
     for seed in TABLES:
         case = planted(name, seed)
         record = run_audit(case, seed, checks=case.sections)
-        if not record.findings:
+        codes = {finding.code for finding in record.findings}
+        if not codes or codes.isdisjoint(case.codes or codes):
             missed.append(seed)
     assert len(missed) <= MOST_MISSED * len(TABLES), f"{name} is overlooked with the seeds {missed}"
 

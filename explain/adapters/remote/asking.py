@@ -7,9 +7,10 @@ import asyncio
 import json
 import random
 from collections.abc import Coroutine, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from threading import Thread
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import httpx2
 
@@ -128,6 +129,12 @@ class Asker:
         self._n_answered = self._silent = 0
         self._around = max(MARGIN_IN, log.first_tokens())
         self._began = pace.clock()
+
+    def for_kind(self, kind: Kind) -> Self:
+        """Return what asks the same endpoint in another format, at the same cost and pace."""
+        other = copy(self)
+        other.kind, other._size = kind, kind.batch
+        return other
 
     def make_requests(self, queries: Sequence[Query]) -> dict[bytes, Reading | LostText]:
         """Return what the endpoint says of each text; nothing of those that were not asked."""

@@ -1,11 +1,18 @@
 """Texts that are asked again all through a run: they show a model that changes under its name."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import expit
+
+from explain.adapters.rounding import decimals_of
+from explain.adapters.scores import Row, Scores, log_odds_of
+from explain.errors import PredictionError
+from explain.record import Task
+from explain.text.spans import Text
 
 __all__ = [
     "CANARIES",
@@ -14,6 +21,7 @@ __all__ = [
     "TEXTS_BETWEEN",
     "Canaries",
     "Shift",
+    "TextCanaries",
     "canary_calls",
 ]
 
@@ -137,6 +145,97 @@ def _within(answers: NDArray[np.float64]) -> tuple[float, int]:
     whole = answers[:, np.isfinite(answers).all(axis=0)]
     squares = float(((whole - whole.mean(axis=0)) ** 2).sum())
     return squares, whole.shape[1] * (len(whole) - 1)
+
+
+class TextCanaries:
+    """The canaries of a run: the first texts that were answered.
+
+    Parameters
+    ----------
+    task : {"single_label", "multi_label", "regression"}
+        How the columns of scores relate to each other.
+    shows_probabilities : bool
+        Whether scores come from probabilities, which may be rounded.
+    """
+
+    def __init__(self, task: Task, shows_probabilities: bool) -> None:
+        self._task = task
+        self._shows_probabilities = shows_probabilities
+        self._first: dict[Text, Row] = {}
+        self._canaries = Canaries()
+        self._n_periods = 0
+
+    @property
+    def texts(self) -> list[Text]:
+        """The texts that are asked again."""
+        return [*self._first]
+
+    @property
+    def rounds(self) -> int:
+        """How often they were asked."""
+        return self._canaries.rounds
+
+    @property
+    def shifts(self) -> list[Shift]:
+        """When their answers changed."""
+        return self._canaries.shifts
+
+    def choose(self, texts: Sequence[Text], rows: Sequence[Row | PredictionError]) -> None:
+        """Take the first texts that have scores, until there are enough."""
+        for text, row in zip(texts, rows, strict=True):
+            if len(self._first) < CANARIES and not isinstance(row, PredictionError):
+                self._first.setdefault(text, row)
+
+    def answers_due(self, n_texts: int) -> int:
+        """Return how often they are to be asked, after so many distinct texts of the run."""
+        if n_texts // TEXTS_BETWEEN <= self._n_periods or not self._first:
+            return 0
+        self._n_periods = n_texts // TEXTS_BETWEEN
+        return 1 if self.rounds else FIRST_ANSWERS
+
+    def take(
+        self,
+        again: Sequence[Sequence[Row | PredictionError]],
+        after: int,
+        decimals: int | None,
+    ) -> None:
+        """Take in answers, one list of rows for each time that they were asked.
+
+        Parameters
+        ----------
+        again : sequence of sequence of Row or PredictionError
+            The answers.
+        after : int
+            Distinct texts that were asked for before.
+        decimals : int or None
+            Decimals of probabilities, where they are known; else they are found out.
+        """
+        first = np.array([*self._first.values()])
+        missing = np.full(first.shape[1], np.nan)
+        answers = [
+            np.array([missing if isinstance(row, PredictionError) else row for row in rows])
+            for rows in again
+        ]
+        rounds = answers if self.rounds else [first, *answers]
+        columns = first.argmax(axis=1)
+        values = [
+            [
+                self._log_odds(row[None], column)[0]
+                for row, column in zip(each, columns, strict=True)
+            ]
+            for each in rounds
+        ]
+        decimals = decimals or self._decimals(first)
+        step = 0.0 if decimals is None else 10.0**-decimals
+        self._canaries.take(np.array(values), after, step)
+
+    def _log_odds(self, scores: Scores, column: int) -> NDArray[np.float64]:
+        return log_odds_of(scores, column) if self._task == "single_label" else scores[:, column]
+
+    def _decimals(self, first: Scores) -> int | None:
+        if not self._shows_probabilities:
+            return None
+        return decimals_of(np.exp(first) if self._task == "single_label" else expit(first))
 
 
 def canary_calls(n_texts: int) -> int:

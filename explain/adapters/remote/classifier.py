@@ -8,26 +8,28 @@ from dataclasses import replace
 from threading import Lock
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import JsonValue
-from scipy.special import expit
 
-from explain.adapters.base import description_of
+from explain.adapters.base import TextClassifier, description_of
 from explain.adapters.function import MOST_DECIMALS
+from explain.adapters.question import QuestionVariant
 from explain.adapters.remote.asking import Asker, Query
 from explain.adapters.remote.call_log import CallLog
 from explain.adapters.remote.canaries import (
     CANARIES,
-    FIRST_ANSWERS,
     MOST_SHIFTS,
-    TEXTS_BETWEEN,
-    Canaries,
+    TextCanaries,
 )
 from explain.adapters.remote.envelope import tokens
-from explain.adapters.remote.kinds import Channel, Json, Kind, LostText, Reading
+from explain.adapters.remote.kinds import Channel, Json, Kind, LostText, Reading, text_or_pair
 from explain.adapters.remote.observations import EndpointObservations, ModelSpan
+from explain.adapters.remote.variants import (
+    ReorderedClassifier,
+    has_question,
+    kind_asked_as,
+)
 from explain.adapters.rounding import decimals_of
-from explain.adapters.scores import Row, Scores, log_odds_of, log_odds_scores
+from explain.adapters.scores import Row, Scores, log_odds_scores
 from explain.errors import (
     ConfigurationError,
     EndpointError,
@@ -37,7 +39,7 @@ from explain.errors import (
 from explain.record import ModelDescription, Task
 from explain.text.spans import Text
 
-__all__ = ["RemoteClassifier", "text_or_pair"]
+__all__ = ["RemoteClassifier"]
 
 NOT_ASKED = "nothing was asked any more"
 
@@ -97,9 +99,7 @@ class RemoteClassifier:
         self._repeats: Counter[bytes] = Counter()
         self._failures: dict[bytes, LostText] = {}
         self._texts: dict[bytes, Text] = {}
-        self._canaries = Canaries()
-        self._canary_rows: dict[Text, Row] = {}
-        self._canary_time = 0
+        self._canaries = TextCanaries(self.task, self.shows_probabilities)
         self._right = self._wrong = 0
         self._end_error: EndpointError | None = None
         self._answering_model: str | None = None
@@ -170,58 +170,24 @@ class RemoteClassifier:
         return [self._row(known.get(key)) if isinstance(key, bytes) else key for key in keys]
 
     def _ask_canaries(self, texts: Sequence[Text], rows: Sequence[Row | PredictionError]) -> None:
-        """Choose the first texts that have scores, and ask for them again now and then.
+        """Ask for the first texts again now and then.
 
         When that is rests on the texts of the run alone, so that a run that is continued or
         replayed asks for the same.
         """
-        for text, row in zip(texts, rows, strict=True):
-            if len(self._canary_rows) < CANARIES and not isinstance(row, PredictionError):
-                self._canary_rows.setdefault(text, row)
-        if len(self._texts) // TEXTS_BETWEEN <= self._canary_time or self.end_error is not None:
+        canaries = self._canaries
+        canaries.choose(texts, rows)
+        n_answers = canaries.answers_due(len(self._texts))
+        if not n_answers or self.end_error is not None:
             return
-        n_answers = 1 if self._canary_time else FIRST_ANSWERS
-        self._canary_time = len(self._texts) // TEXTS_BETWEEN
-        again = [self._rows([*self._canary_rows], fresh=True) for _ in range(n_answers)]
-        decimals = self.decimals or self._canary_decimals()
-        step = 0.0 if decimals is None else 10.0**-decimals
-        self._canaries.take(self._canary_values(again), len(self._texts), step)
-        if len(self._canaries.shifts) >= MOST_SHIFTS:
+        again = [self._rows(canaries.texts, fresh=True) for _ in range(n_answers)]
+        canaries.take(again, len(self._texts), self.decimals)
+        if len(canaries.shifts) >= MOST_SHIFTS:
             self._end_error = EndpointError(
                 f"the answers of {self.address} to the same {CANARIES} texts changed "
                 f"{MOST_SHIFTS} times; name the version of the model, and begin again with another "
                 "file of calls"
             )
-
-    def _canary_values(
-        self, again: Sequence[Sequence[Row | PredictionError]]
-    ) -> NDArray[np.float64]:
-        """Return the log-odds of the label that each canary had first, (n_answers, n_canaries)."""
-        first = np.array([*self._canary_rows.values()])
-        missing = np.full(len(self.labels), np.nan)
-        rounds = [
-            np.array([missing if isinstance(row, PredictionError) else row for row in answers])
-            for answers in (*([] if self._canaries.rounds else [first]), *again)
-        ]
-        columns = first.argmax(axis=1)
-        return np.array(
-            [
-                [
-                    self._log_odds(row[None], column)[0]
-                    for row, column in zip(each, columns, strict=True)
-                ]
-                for each in rounds
-            ]
-        )
-
-    def _log_odds(self, scores: Scores, column: int) -> NDArray[np.float64]:
-        return log_odds_of(scores, column) if self.task == "single_label" else scores[:, column]
-
-    def _canary_decimals(self) -> int | None:
-        if not self.shows_probabilities:
-            return None
-        rows = np.concatenate([*self._canary_rows.values()])
-        return decimals_of(np.exp(rows) if self.task == "single_label" else expit(rows))
 
     def label_mass(self, texts: Sequence[Text]) -> list[float | None]:
         """Return the probability that the model gives to all labels together, of each text.
@@ -296,6 +262,21 @@ class RemoteClassifier:
         self._answering_model = model
         if self._asker is not None:
             self._asker.models, self._asker.proven = [] if model is None else [model], True
+
+    @property
+    def has_question(self) -> bool:
+        """Whether a question is put to a language model."""
+        return has_question(self.kind)
+
+    def asked_as(self, variant: QuestionVariant) -> TextClassifier:
+        """Return the classifier that asks in another way; see `QuestionClassifier.asked_as`."""
+        kind, columns = kind_asked_as(self.kind, variant)
+        asker = None if self._asker is None else self._asker.for_kind(kind)
+        other = RemoteClassifier(
+            kind, self.kind_name, self.address, self._log, asker, name=self.name,
+            decimals=self.decimals,
+        )  # fmt: skip
+        return ReorderedClassifier(other, columns)
 
     def describe(self) -> ModelDescription:
         """Return what is known of the model, and what is sent to it."""
@@ -385,12 +366,3 @@ class RemoteClassifier:
         if self._wrong >= MOST_WRONG and not self._right:
             self._end_error = EndpointError(f"{error}; are these scores?")
         return PredictionError(str(error))
-
-
-def text_or_pair(kind: Kind, text: str, text_pair: str) -> Text:
-    """Return a text, or a pair where the question reads pairs only."""
-    try:
-        kind.request([text])
-    except ConfigurationError:
-        return text, text_pair
-    return text

@@ -11,10 +11,10 @@ from explain.adapters.labels import Labels, check_labels, label_names, with_labe
 from explain.adapters.remote.asking import Asker
 from explain.adapters.remote.budget import Budget, Prices
 from explain.adapters.remote.call_log import CallLog
-from explain.adapters.remote.classifier import RemoteClassifier, text_or_pair
+from explain.adapters.remote.classifier import RemoteClassifier
 from explain.adapters.remote.client import Client, Transport
 from explain.adapters.remote.envelope import answered_model
-from explain.adapters.remote.kinds import KINDS, Kind, NamesLabels
+from explain.adapters.remote.kinds import KINDS, Kind, NamesLabels, text_or_pair
 from explain.adapters.remote.pace import Pace
 from explain.errors import ConfigurationError, nearest
 from explain.record import Task

@@ -4,7 +4,12 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from explain.adapters.base import TextClassifier
+from explain.adapters.question import QuestionVariant
 from explain.adapters.remote.kinds import Kind
+from explain.adapters.remote.variants import has_question, kind_asked_as
 from explain.adapters.scores import Row, Scores
 from explain.errors import ConfigurationError, EndpointError, PredictionError
 from explain.record import Task
@@ -25,11 +30,14 @@ class Tally:
         Their bytes.
     texts : set of Text
         Those that they ask for, each once.
+    requests : set of str
+        Requests for one text each, by which an endpoint would know them again.
     """
 
     calls: int = 0
     size: int = 0
     texts: set[Text] = field(default_factory=set)
+    requests: set[str] = field(default_factory=set)
 
 
 class StandIn:
@@ -63,6 +71,25 @@ class StandIn:
         """Nothing ends it."""
         return None
 
+    @property
+    def has_question(self) -> bool:
+        """Whether the endpoint puts a question to a language model."""
+        return has_question(self.kind)
+
+    def asked_as(self, variant: QuestionVariant) -> TextClassifier:
+        """Return what stands in for the endpoint that asks in another way, with the same tally."""
+        kind, _ = kind_asked_as(self.kind, variant)
+        n_extra = 0 if variant.extra_option is None else 1
+        labels = (*self.labels, variant.extra_option or "")[: len(self.labels) + n_extra]
+
+        def scores(texts: Sequence[Text]) -> Scores:
+            known = self._function(texts)
+            return np.hstack([known, np.full((len(texts), n_extra), known.min(initial=0.0))])
+
+        other = StandIn(kind, labels, scores)
+        other.tally = self.tally
+        return other
+
     def predict(self, texts: Sequence[Text]) -> Scores:
         """Return the scores of texts, shape (n_texts, n_labels)."""
         self._count(texts, fresh=False)
@@ -76,12 +103,17 @@ class StandIn:
         return list(self._function(texts))
 
     def _count(self, texts: Sequence[Text], *, fresh: bool) -> None:
-        new = [text for text in dict.fromkeys(texts) if fresh or text not in self.tally.texts]
-        self.tally.texts.update(new)
-        for start in range(0, len(new), self.kind.batch):
+        self.tally.texts.update(texts)
+        new: list[Text] = []
+        for text in dict.fromkeys(texts):
             try:
-                body = self.kind.request(new[start : start + self.kind.batch])
+                request = json.dumps(self.kind.request([text]))
             except ConfigurationError:  # A pair where the question has no place for it.
                 continue
+            if fresh or request not in self.tally.requests:
+                self.tally.requests.add(request)
+                new.append(text)
+        for start in range(0, len(new), self.kind.batch):
+            body = self.kind.request(new[start : start + self.kind.batch])
             self.tally.calls += 1
             self.tally.size += len(json.dumps(body).encode())

@@ -32,6 +32,7 @@ __all__ = [
     "objects",
     "options_of",
     "reading",
+    "text_or_pair",
     "whole_text",
 ]
 
@@ -307,4 +308,13 @@ def whole_text(text: Text, kind: str) -> str:
     """
     if not isinstance(text, str):
         raise ConfigurationError(f"an endpoint of kind {kind} reads no pairs of texts")
+    return text
+
+
+def text_or_pair(kind: Kind, text: str, text_pair: str) -> Text:
+    """Return a text, or a pair where the question reads pairs only."""
+    try:
+        kind.request([text])
+    except ConfigurationError:
+        return text, text_pair
     return text
