@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from explain.adapters import load, wrap
     from explain.attribution import attribute
+    from explain.attribution.counterfactuals import counterfactual
     from explain.attribution.interaction import interactions
     from explain.auditing.run import audit
-    from explain.record import Attribution, AuditRecord, Interactions
+    from explain.record import Attribution, AuditRecord, Counterfactual, Interactions
 
 # Read by onnxruntime and huggingface_hub when they are imported; transformers asks the latter.
 for _telemetry in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
@@ -25,10 +26,12 @@ for _telemetry in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_
 __all__ = [
     "Attribution",
     "AuditRecord",
+    "Counterfactual",
     "Interactions",
     "__version__",
     "attribute",
     "audit",
+    "counterfactual",
     "interactions",
     "load",
     "wrap",
@@ -39,9 +42,11 @@ __version__ = "0.2.0"
 _HOMES = {
     "Attribution": "explain.record",
     "AuditRecord": "explain.record",
+    "Counterfactual": "explain.record",
     "Interactions": "explain.record",
     "attribute": "explain.attribution",
     "audit": "explain.auditing.run",
+    "counterfactual": "explain.attribution.counterfactuals",
     "interactions": "explain.attribution.interaction",
     "load": "explain.adapters",
     "wrap": "explain.adapters",

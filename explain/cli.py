@@ -9,11 +9,20 @@ from typing import Annotated, Any, Literal
 import typer
 
 from explain import __version__
-from explain.calls_command import DryRun, Probe, calls_app, print_estimate
-from explain.command import FAILED, StageLines, run, spare_output, with_debug
+from explain.command import (
+    FAILED,
+    StageLines,
+    exit_by_verdict,
+    run,
+    spare_output,
+    with_debug,
+)
 from explain.command_options import model_options_of, with_plan_options
+from explain.commands.calls import DryRun, Probe, calls_app, print_estimate
+from explain.commands.judge import judge
+from explain.commands.render import Form, render
 from explain.errors import ConfigurationError, EndpointError, SpentError
-from explain.record import AuditRecord, LogEntry, SystemIdentity
+from explain.record import LogEntry, SystemIdentity
 from explain.record.own_reports import require_own_reports
 
 __all__ = ["app", "main"]
@@ -26,6 +35,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.command()(render)
+app.command()(judge)
 app.add_typer(calls_app)
 
 MODEL_HELP = "Folder or file of a saved model, a hub id, or the address of an endpoint."
@@ -58,12 +69,6 @@ AllowPickle = Annotated[
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print the path of the report, and nothing else.")
-]
-Form = Annotated[
-    Literal["short", "full"],
-    typer.Option(
-        help="What a printer gets of the HTML: a summary with all findings, or all of it."
-    ),
 ]
 Count = typer.Option("--explain", min=0, help="How many predictions to explain.")
 
@@ -250,62 +255,6 @@ def check_model(
         raise typer.Exit(FAILED)
 
 
-@app.command()
-@with_debug
-def render(
-    record: Annotated[Path, typer.Argument(help="The audit.json of an audit.")],
-    out: Annotated[
-        Path | None,
-        typer.Option(help="File to write, .html, .md or .json; by default HTML beside it."),
-    ] = None,
-    report: Form = "short",
-) -> None:
-    """Render the record of an audit again, in the format that the name of the file says."""
-    require_own_reports()
-    import reports
-    from explain.auditing.archive import read_log, read_record
-
-    target = out or record.with_suffix(".html")
-    page = reports.write_report(read_record(record), target, read_log(record.parent), report)
-    with spare_output():
-        print(page)
-
-
-@app.command()
-@with_debug
-def judge(
-    record: Annotated[Path, typer.Argument(help="The audit.json of an audit.")],
-    config: Annotated[
-        Path, typer.Option(help="An audit.toml with other [[criteria]] and [gates].")
-    ],
-    out: Annotated[
-        Path | None, typer.Option(help="Write the audit with its new verdicts: .json, .html, .md.")
-    ] = None,
-) -> None:
-    """Judge an audit by other criteria, from what it has measured; nothing is run.
-
-    The report says that these criteria were set after the run. Exit codes: 0, or 1 if a gating
-    criterion or a finding fails the audit.
-    """
-    require_own_reports()
-    from rich.console import Console
-
-    import reports
-    from explain.auditing.archive import read_log, read_record
-    from explain.auditing.gates import gates_of, judge_again
-    from explain.auditing.plan import AuditPlan
-    from explain.auditing.provenance import today
-    from reports.terminal import print_audit
-
-    plan = AuditPlan.read(config)
-    judged = judge_again(read_record(record), plan.criteria, gates_of(plan), today())
-    if out is not None:
-        reports.write_report(judged, out, read_log(record.parent))
-    with spare_output():
-        print_audit(judged, Console())
-    _end(judged)
-
-
 def main() -> None:
     """Run the command; an error of the tool is one line and an exit code."""
     sys.exit(run(app))
@@ -372,17 +321,7 @@ def _audit(
     for entry in log:
         if entry.event == ENDPOINT_ENDED:
             raise (SpentError if entry.detail["spent"] else EndpointError)(entry.detail["reason"])
-    _end(record)
-
-
-def _end(record: AuditRecord) -> None:
-    """Exit with 1 where an audit fails, and say by which findings."""
-    for finding in record.refused_findings:
-        print(f"explain: {finding.severity} finding {finding.id}", file=sys.stderr)
-    for id_ in record.gates.without(record.findings):
-        print(f"explain: the accepted finding {id_} no longer occurs", file=sys.stderr)
-    if record.fails:
-        raise typer.Exit(FAILED)
+    exit_by_verdict(record)
 
 
 if __name__ == "__main__":

@@ -24,10 +24,10 @@ from explain.errors import (
     SegmentationError,
     SpentError,
 )
-from explain.record import LogEntry
+from explain.record import AuditRecord, LogEntry
 from explain.text.redaction import message, redacted
 
-__all__ = ["FAILED", "StageLines", "run", "spare_output", "with_debug"]
+__all__ = ["FAILED", "StageLines", "exit_by_verdict", "run", "spare_output", "with_debug"]
 
 FAILED, USAGE, UNUSABLE, SPENT, UNEXPECTED = 1, 2, 3, 4, 70
 """Exit codes: a gating criterion, or a check of a model, failed, and nothing else; usage,
@@ -135,6 +135,16 @@ class StoppedBySignal(KeyboardInterrupt):
     def __init__(self, number: int) -> None:
         self.signal = signal.Signals(number)
         super().__init__(self.signal.name)
+
+
+def exit_by_verdict(record: AuditRecord) -> None:
+    """Exit with 1 where an audit fails, and say by which findings."""
+    for finding in record.refused_findings:
+        print(f"explain: {finding.severity} finding {finding.id}", file=sys.stderr)
+    for id_ in record.gates.without(record.findings):
+        print(f"explain: the accepted finding {id_} no longer occurs", file=sys.stderr)
+    if record.fails:
+        raise typer.Exit(FAILED)
 
 
 def with_debug(command: Callable[..., None]) -> Callable[..., None]:

@@ -192,7 +192,7 @@ def warnings(attribution: Attribution) -> list[str]:
         named = ", ".join(map(visible, diagnostics.special_tokens))
         said.append(f"the text holds {named}, which the model reads as a token of its own")
     said += precision_warnings(attribution)
-    if attribution.empty_value > 0 and attribution.target.scale != "value":
+    if attribution.empty_value > attribution.target.cut and attribution.target.scale != "value":
         said.append(
             f"the model answers “{target}” even for an empty text, so “{target}” is partly its "
             "default"

@@ -13,10 +13,16 @@ from explain.record import (
     Measure,
     ReliabilityBin,
     ReliabilityFigure,
+    RiskCoverageFigure,
     Sentence,
 )
 from reports.axes import WIDTH, Axis, axis_over
 from reports.numbers import count, estimate, interval, plain, quantity
+from reports.risk_coverage import (
+    RiskCoverageDrawing,
+    risk_coverage_drawing,
+    risk_coverage_table,
+)
 from reports.tables import CellView, TableView, measure_cell, measures_table, table
 from reports.text import shorten
 
@@ -132,7 +138,13 @@ class ReliabilityDrawing:
     """Where the words beside the diagram begin."""
 
 
-Drawing: TypeAlias = IntervalsDrawing | ConfusionDrawing | HistogramDrawing | ReliabilityDrawing
+Drawing: TypeAlias = (
+    IntervalsDrawing
+    | ConfusionDrawing
+    | HistogramDrawing
+    | ReliabilityDrawing
+    | RiskCoverageDrawing
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +170,8 @@ def figure_view(figure: Figure) -> FigureView:
             drawing, below = _histogram(figure), _histogram_table(figure)
         case ReliabilityFigure():
             drawing, below = _reliability(figure), _reliability_table(figure)
+        case RiskCoverageFigure():
+            drawing, below = risk_coverage_drawing(figure), risk_coverage_table(figure)
     return FigureView(figure.kind, figure.title, figure.description, drawing, below)
 
 

@@ -28,6 +28,8 @@ class FindingView:
     size: str
     evidence: tuple[CellView, ...]
     suggestion: str
+    accepted: str
+    """Why somebody accepts it; nothing if nobody does."""
     members: TableView | None
     """What it sums up; None if it is of one thing."""
     consequences: tuple["FindingView", ...]
@@ -61,6 +63,7 @@ def finding_views(record: AuditRecord, links: Links) -> list[FindingView]:
             size="" if _states(finding.claim, finding.measure) else summary.size(finding),
             evidence=tuple(links.cell(target) for target in finding.evidence),
             suggestion=finding.suggestion,
+            accepted=record.gates.reason(finding),
             members=record_table(finding.members, links) if finding.members else None,
             consequences=views(explained_by[place]),
         )

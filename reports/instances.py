@@ -1,14 +1,15 @@
 """One explained instance as it is shown: its text, ranked bars of each method, their errors."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 from math import exp
 
-from explain.record import Agreement, Attribution, Group, InstanceRecord
+from explain.record import Agreement, Attribution, Counterfactual, Group, InstanceRecord
 from explain.record.wording import signed
 from explain.text.spans import Span
 from reports.agreement import agreement_tables, disputes_of
+from reports.counterfactuals import decisive_sentences
 from reports.doubts import (
     MethodView,
     doubt_of,
@@ -78,6 +79,8 @@ class TargetView:
     """Where methods disagree, in sentences."""
     agreements: TableView | None = None
     """How far each two methods agree; None if none were compared."""
+    decisive: tuple[str, ...] = ()
+    """What would change the answer, and what suffices for it, in sentences."""
     ranked: bool = False
     """Whether the first method knows its errors, so that ranks can be told."""
 
@@ -192,10 +195,22 @@ def _targets(record: InstanceRecord, columns: Sequence[str]) -> tuple[TargetView
     by_label: dict[int, list[Attribution]] = {}
     for attribution in record.attributions:
         by_label.setdefault(attribution.target.index, []).append(attribution)
-    return tuple(
+    views = [
         _target(record.parts, record.unread, attributions, columns, record.agreements)
         for attributions in by_label.values() or [[]]
+    ]
+    said = {
+        counterfactual.target.index: _decisive(counterfactual, record)
+        for counterfactual in record.counterfactuals
+    }
+    return tuple(
+        replace(view, decisive=said.get(label, ()))
+        for view, label in zip(views, by_label or [-1], strict=True)
     )
+
+
+def _decisive(counterfactual: Counterfactual, record: InstanceRecord) -> tuple[str, ...]:
+    return decisive_sentences(counterfactual, multi_label=record.predictions is not None)
 
 
 def _target(

@@ -8,6 +8,7 @@ from datetime import date
 
 from explain.record import (
     PICKLE_FACT,
+    SEVERITIES,
     Attribution,
     AuditRecord,
     Criterion,
@@ -37,9 +38,6 @@ __all__ = [
     "threshold",
     "verdict",
 ]
-
-SEVERITIES: tuple[Severity, ...] = ("critical", "major", "minor")
-"""The gravest first."""
 
 ICONS = {"pass": "✓", "fail": "✗", "inconclusive": "○"}
 """A sign for each verdict, so that colour never stands alone."""
@@ -115,16 +113,27 @@ def alert(record: AuditRecord) -> str:
 
 
 def verdict(record: AuditRecord) -> VerdictView:
-    """Return the verdict that the gating criteria give; without any, how grave the findings are."""
+    """Return the verdict that criteria and gates give; without any, how grave the findings are."""
     gating = {criterion.verdict for criterion in record.criteria if criterion.gating}
-    if not gating:
+    if not gating and record.gates.fail_on is None:
         return _gravity(record)
-    detail = _tally(record.criteria)
-    if "fail" in gating:
+    details = (_tally(record.criteria) if gating else "", _refused(record))
+    detail = "; ".join(filter(None, details))
+    if record.fails:
         return VerdictView("Fails", "fail", ICONS["fail"], detail)
     if "inconclusive" in gating:
         return VerdictView("Inconclusive", "inconclusive", ICONS["inconclusive"], detail)
     return VerdictView("Passes", "pass", ICONS["pass"], detail)
+
+
+def _refused(record: AuditRecord) -> str:
+    """Return how many findings fail the audit, empty where none could."""
+    bar, refused = record.gates.fail_on, len(record.refused_findings)
+    if bar is None:
+        return ""
+    noun = "finding" if refused == 1 else "findings"
+    which = f"critical {noun}" if bar == "critical" else f"{noun}, {bar} or worse,"
+    return f"{count(refused)} {which} not accepted" if refused else f"no {which} but accepted ones"
 
 
 def _gravity(record: AuditRecord) -> VerdictView:
@@ -267,7 +276,11 @@ def limits(record: AuditRecord) -> tuple[LimitView, ...]:
         if criterion.measure is None
     )
     omitted = (LimitView(entry.subject, entry.remedy) for entry in record.omitted)
-    return (*sections, *criteria, *_skipped_rows(record.skipped), *_unread(record), *omitted)
+    gone = (
+        LimitView(f"accepted finding {id_}", "it no longer occurs; take it out of the list")
+        for id_ in record.gates.without(record.findings)
+    )
+    return (*sections, *criteria, *gone, *_skipped_rows(record.skipped), *_unread(record), *omitted)
 
 
 def _skipped_rows(skipped: tuple[Skipped, ...]) -> list[LimitView]:

@@ -66,6 +66,16 @@ class DecisionRule:
         others[:, column] = -np.inf
         return np.where(reaches, column, others.argmax(axis=1))
 
+    def cut(self, column: int, n_labels: int) -> float:
+        """Return the log-odds of a label above which it is certainly the answer."""
+        if column in self.thresholds:
+            return float(logit(self.thresholds[column]))
+        if self.task != "single_label" or not self.thresholds:
+            return 0.0
+        (threshold,) = self.thresholds.values()
+        rest = -float(logit(threshold))
+        return rest if n_labels == 2 else max(rest, 0.0)
+
     def leads(self, scores: Scores) -> NDArray[np.float64]:
         """Return how far each answer is from being another one, in log-odds, shape (n_texts,).
 

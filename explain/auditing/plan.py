@@ -68,6 +68,10 @@ def _names(value: object) -> object:
     return tuple(value)
 
 
+def _one_or_more_names(value: object) -> object:
+    return (value,) if isinstance(value, str) else _names(() if value is None else value)
+
+
 def _whole(value: object) -> object:
     """Return a whole number of another package as one of Python."""
     return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else value
@@ -132,8 +136,14 @@ class AuditPlan(BaseModel):
 
     How well explanations find them is then reported; see `explain.data.dataset`.
     """
-    group: Column = None
-    """Column of groups that the model is to treat alike."""
+    group: Annotated[
+        tuple[str, ...], BeforeValidator(_one_or_more_names), Place("data", metavar="COL")
+    ] = ()
+    """Column of groups that the model is to treat alike; repeat for more.
+
+    Of several columns each is compared by itself, and then all of them together: the groups that
+    they part the table into, such as old women.
+    """
     slices: Annotated[tuple[str, ...], Names, Place("data", option="--slice", metavar="COL")] = ()
     """Column whose values are slices, measured one by one; repeat for more."""
     threshold: Annotated[
@@ -279,7 +289,7 @@ class AuditPlan(BaseModel):
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns that are kept beside texts and labels, each once."""
-        named = (self.id, self.group, *self.slices)
+        named = (self.id, *self.group, *self.slices)
         return tuple(dict.fromkeys(column for column in named if column is not None))
 
 

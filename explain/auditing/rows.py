@@ -152,8 +152,11 @@ def questions_of(
     if label is None and model.task == "multi_label":
         predicted = _predictions(question, model, rule)[:MOST_TARGETS]
         labels = [prediction.label for prediction in predicted] or labels
+    targets = [make_target(model, question.scores, label) for label in labels]
+    cuts = [rule.cut(target.index, len(model.labels)) for target in targets]
     return [
-        replace(question, target=make_target(model, question.scores, label)) for label in labels
+        replace(question, target=target.model_copy(update={"cut": cut}))
+        for target, cut in zip(targets, cuts, strict=True)
     ]
 
 

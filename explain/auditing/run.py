@@ -8,14 +8,21 @@ from typing import Any
 
 import numpy as np
 from pydantic import JsonValue
+from pydantic_core import to_jsonable_python
 
 from explain.adapters import Describable, PerTextClassifier, TextClassifier, load, wrap
 from explain.adapters.base import description_of
 from explain.adapters.decision_rule import DecisionRule, thresholds_of
 from explain.attribution import AttributionSettings, TargetSpec
+from explain.auditing.causes import with_causes
 from explain.auditing.criteria import FrozenCriteria, judge
 from explain.auditing.endpoint_section import endpoint_section
-from explain.auditing.explained import assessed_or_not, explain_chosen, repeats_section
+from explain.auditing.explained import (
+    assessed_or_not,
+    explain_chosen,
+    find_counterfactuals,
+    repeats_section,
+)
 from explain.auditing.gates import gates_of
 from explain.auditing.omissions import omissions
 from explain.auditing.plan import AuditPlan, with_plan
@@ -42,6 +49,7 @@ from explain.errors import ConfigurationError, EndpointError, PredictionError, S
 from explain.evaluation.assessment import Assessment, evaluate_explanations
 from explain.record import (
     AuditRecord,
+    Counterfactual,
     InstanceRecord,
     MethodTrust,
     ModelDescription,
@@ -215,6 +223,9 @@ def _measure(
             ask_again(engine, [question for _, question in chosen], setting.masker, setting.seed)
         again = repeats_section(watch, dataset)
     explained = explain_chosen(engine, chosen, to_do.methods, setting, run_log)
+    find_counterfactuals(
+        engine, chosen, explained, setting, rule, budget=plan.budget, timer=run_log
+    )
     with run_log.stage("trust"):
         texts = [text_of(row.parts) for row, _ in asked]
         marked = rationales_of(asked, classifier)
@@ -228,7 +239,7 @@ def _measure(
             marked,
         )
         assessed = assessed_or_not(work, explained, dataset, engine, run_log)
-    instances = _with_attributions(scored, strata, assessed)
+    instances = _with_attributions(scored, strata, assessed, explained.counterfactuals)
     skipped += explained.skipped
     context = AuditContext(
         engine, loaded.description, dataset, instances, skipped, selection, setting.seed,
@@ -242,12 +253,18 @@ def _measure(
     run_log.note("counts", evaluations=evaluations, calls=engine.calls)
     lost = unanswered_rows(context)
     reached = endpoint_section(engine, scored)
-    measured = (*lost, *sections, assessed.section, *explained.unable, *again, *reached)
+    measured = with_causes(
+        (*lost, *sections, assessed.section, *explained.unable, *again, *reached),
+        [row.id for row in dataset.rows],
+    )
     return _Evidence(measured, assessed.trust, selection, instances, skipped)
 
 
 def _with_attributions(
-    instances: Sequence[InstanceRecord], strata: Mapping[str, str], assessment: Assessment
+    instances: Sequence[InstanceRecord],
+    strata: Mapping[str, str],
+    assessment: Assessment,
+    counterfactuals: Mapping[str, Sequence[Counterfactual]],
 ) -> list[InstanceRecord]:
     """Return the instances with what explains them."""
     return [
@@ -256,6 +273,7 @@ def _with_attributions(
                 "stratum": strata.get(instance.id),
                 "attributions": tuple(assessment.attributions.get(instance.id, ())),
                 "agreements": assessment.agreements.get(instance.id, ()),
+                "counterfactuals": tuple(counterfactuals.get(instance.id, ())),
             }
         )
         for instance in instances
@@ -272,11 +290,12 @@ def _arguments(to_do: ResolvedPlan) -> dict[str, JsonValue]:
     }  # fmt: skip
     return {
         **{name: value for name, value in plan if name not in left_out},
+        "group": list(plan.group),
         "slices": list(plan.slices),
         "training": name_of_table(plan.training),
         "model_options": recorded_options(plan.model_options),
         "methods": {explainer.name: asdict(explainer) for explainer in to_do.methods},
-        "checks": {check.id: asdict(check) for check in to_do.checks},
+        "checks": {check.id: to_jsonable_python(asdict(check)) for check in to_do.checks},
     }
 
 

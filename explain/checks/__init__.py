@@ -11,6 +11,7 @@ from explain.checks.fairness import FairnessCheck
 from explain.checks.language_model import LanguageModelCheck
 from explain.checks.performance import PerformanceCheck
 from explain.checks.robustness import RobustnessCheck
+from explain.checks.selective import SelectiveCheck
 from explain.checks.shortcuts import ShortcutsCheck
 from explain.checks.slices import SlicesCheck
 from explain.checks.stability import StabilityCheck
@@ -25,6 +26,7 @@ CHECKS: dict[str, type[Any]] = {
         DataCheck,
         PerformanceCheck,
         CalibrationCheck,
+        SelectiveCheck,
         SlicesCheck,
         ExplanationsCheck,
         ShortcutsCheck,

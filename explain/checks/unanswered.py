@@ -116,7 +116,7 @@ def _by_value(context: AuditContext) -> list[Table]:
     """Return the share without an answer by given label, and by each value of named columns."""
     asked: Counter[str] = Counter()
     lost: Counter[str] = Counter()
-    columns = [column for column in (context.group, *context.slices) if column is not None]
+    columns = [*context.group, *context.slices]
     for instance in context.instances:
         asked.update(_values(context, instance.labels, instance.columns, columns))
     for row in context.unanswered:

@@ -25,6 +25,7 @@ from explain.engine.games import (
 from explain.engine.liveness import Pulse, Watch
 from explain.engine.precision import Precision
 from explain.engine.progress import Progress
+from explain.engine.scored_coalitions import ScoredCoalitions
 from explain.errors import ExplainError, PredictionError
 from explain.text.spans import Text, text_of
 
@@ -133,6 +134,8 @@ class Engine:
         self.pulse = pulse or Pulse()
         self._inner_pulse = inner_pulse or self.pulse
         self._cache: OrderedDict[Text, Row | PredictionError] = OrderedDict()
+        # No more than the cache can hold: the others would have to be paid for again.
+        self._coalitions = ScoredCoalitions(cache_size)
 
     def watch(self) -> AbstractContextManager[Watch]:
         """Give what takes each text that any engine of this pulse is asked for, and what failed."""
@@ -146,6 +149,19 @@ class Engine:
         with Progress("Scoring texts") as progress:
             answers = self._answers(dict.fromkeys(texts), progress)
         return [answers[text] for text in texts]
+
+    def scored_coalitions(self, game: MaskedTextGame, most: int) -> Coalitions:
+        """Return coalitions of a game whose scores are known, so that asking for them is free.
+
+        They are the `most` that keep the fewest features, and the `most` that remove the fewest.
+        """
+        coalitions = self._coalitions.of(game)
+        by_size = np.argsort(coalitions.sum(axis=1), kind="stable")
+        chosen: Coalitions = coalitions[
+            np.unique(np.concatenate([by_size[:most], by_size[-most:]]))
+        ]
+        known = [isinstance(self._cache.get(text), np.ndarray) for text in game.texts(chosen)]
+        return np.asarray(chosen[known])
 
     def score_again(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
         """Return the answers of one call to these texts in this order, past the cache.
@@ -272,6 +288,7 @@ class Engine:
             outcomes[state.number] = Outcome(error, len(state.scored_texts))
             return False
         state.texts = state.game.texts(coalitions)
+        self._coalitions.note(state.game, coalitions)
         state.scored_texts.update(state.texts)
         return True
 

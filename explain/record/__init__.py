@@ -26,6 +26,7 @@ from explain.record.base import (
     label_name,
 )
 from explain.record.conformance import Conformance, ConformanceRow
+from explain.record.counterfactuals import Counterfactual, DecisiveSet
 from explain.record.diagnostics import Diagnostics, EndedBy
 from explain.record.gates import SEVERITIES, AcceptedFinding, Gates
 from explain.record.instances import (
@@ -46,6 +47,8 @@ from explain.record.measures import (
     MetricSpec,
     ReliabilityBin,
     ReliabilityFigure,
+    RiskCoverageFigure,
+    RiskPoint,
     Table,
 )
 from explain.record.provenance import (
@@ -83,7 +86,9 @@ __all__ = [
     "Conformance",
     "ConformanceRow",
     "ConfusionFigure",
+    "Counterfactual",
     "Criterion",
+    "DecisiveSet",
     "Diagnostics",
     "EndedBy",
     "Estimate",
@@ -116,6 +121,8 @@ __all__ = [
     "ReliabilityBin",
     "ReliabilityFigure",
     "Repeats",
+    "RiskCoverageFigure",
+    "RiskPoint",
     "Scale",
     "Section",
     "SelectionPlan",

@@ -38,6 +38,9 @@ class Target(Record):
 
     Log-odds are then capped at half a step from 0 and 1, as nothing beyond that can be seen.
     """
+    cut: float = 0.0
+    """Log-odds above which the label is certainly the answer: those of p = .5, or of the decision
+    threshold of the model."""
 
     @property
     def cap(self) -> float | None:

@@ -199,9 +199,11 @@ class AuditRecord(Record):
 
         Parameters
         ----------
-        kind : {"findings", "measures", "criteria", "attributions", "predictions"}
+        kind : {"findings", "measures", "criteria", "attributions", ...}
             The findings, the most severe first; all measures of all sections; the criteria with
-            their verdicts; a row for each feature of each attribution; or `predictions`.
+            their verdicts; a row for each feature of each attribution; or
+            `predictions`. ``counterfactuals`` has two rows for each `Counterfactual`: what is
+            necessary, and what is sufficient.
 
         Raises
         ------

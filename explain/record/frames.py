@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FrameKind", "frame_of_attribution", "frame_of_audit"]
 
-FrameKind: TypeAlias = Literal["findings", "measures", "criteria", "attributions", "predictions"]
+FrameKind: TypeAlias = Literal[
+    "findings", "measures", "criteria", "attributions", "counterfactuals", "predictions"
+]
 
 Row: TypeAlias = dict[str, Any]
 
@@ -118,6 +120,34 @@ def _attributions(record: "AuditRecord") -> Iterator[Row]:
                 }
 
 
+def _counterfactuals(record: "AuditRecord") -> Iterator[Row]:
+    for instance in record.instances:
+        for counterfactual in instance.counterfactuals:
+            for kind, decisive in (
+                ("necessary", counterfactual.necessary),
+                ("sufficient", counterfactual.sufficient),
+            ):
+                exists = decisive.places is not None
+                yield {
+                    "instance": instance.id,
+                    "row": instance.row,
+                    "target": counterfactual.target.label,
+                    "given": counterfactual.is_given,
+                    "kind": kind,
+                    "features": list(counterfactual.features_of(decisive)) if exists else None,
+                    "size": len(decisive.places or ()) if exists else None,
+                    "text": list(decisive.parts) if exists else None,
+                    "predicted": decisive.predicted,
+                    "probability": decisive.probability,
+                    "confirmed": decisive.is_confirmed,
+                    "smallest": decisive.smallest,
+                    "all_tried": decisive.all_tried,
+                    "irreducible": decisive.irreducible,
+                    "evaluations": counterfactual.evaluations,
+                    "reused": counterfactual.reused,
+                }
+
+
 _ROWS: dict[str, tuple[tuple[str, ...], Callable[["AuditRecord"], Iterator[Row]]]] = {
     "findings": (
         ("id", "severity", "size", "claim", "suggestion", "evidence", *_OF_MEASURE),
@@ -137,6 +167,14 @@ _ROWS: dict[str, tuple[tuple[str, ...], Callable[["AuditRecord"], Iterator[Row]]
             "value", "standard_error", "rank", "rank_to",
         ),
         _attributions,
+    ),
+    "counterfactuals": (
+        (
+            "instance", "row", "target", "given", "kind", "features", "size", "text", "predicted",
+            "probability", "confirmed", "smallest", "all_tried", "irreducible", "evaluations",
+            "reused",
+        ),
+        _counterfactuals,
     ),
 }  # fmt: skip
 """For each table its columns, and its rows."""

@@ -31,13 +31,13 @@ class Gates(Record):
     accepted: tuple[AcceptedFinding, ...] = ()
     """Findings that do not fail it."""
 
-    def acceptance(self, finding: Finding) -> AcceptedFinding | None:
-        """Return why a finding is accepted; None if it is not."""
-        return next((entry for entry in self.accepted if entry.finding == finding.id), None)
+    def reason(self, finding: Finding) -> str:
+        """Return why a finding is accepted; empty if it is not."""
+        return next((entry.reason for entry in self.accepted if entry.finding == finding.id), "")
 
     def refuses(self, finding: Finding) -> bool:
         """Tell whether a finding fails the audit."""
-        if self.fail_on is None or self.acceptance(finding) is not None:
+        if self.fail_on is None or self.reason(finding):
             return False
         return SEVERITIES.index(finding.severity) <= SEVERITIES.index(self.fail_on)
 

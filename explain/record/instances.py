@@ -6,6 +6,7 @@ from pydantic import Field
 
 from explain.record.attributions import Agreement, Attribution
 from explain.record.base import Record
+from explain.record.counterfactuals import Counterfactual
 from explain.record.sentences import SentenceLike
 from explain.text.spans import Span
 
@@ -49,6 +50,9 @@ class InstanceRecord(Record):
     attributions: tuple[Attribution, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     """Each pair of methods that explain the same label."""
+    counterfactuals: tuple[Counterfactual, ...] = ()
+    """Of each label that is explained, the fewest features that decide whether it is given; none
+    of a regression."""
 
     @property
     def label(self) -> str | None:

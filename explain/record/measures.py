@@ -20,6 +20,8 @@ __all__ = [
     "MetricSpec",
     "ReliabilityBin",
     "ReliabilityFigure",
+    "RiskCoverageFigure",
+    "RiskPoint",
     "Table",
 ]
 
@@ -198,7 +200,32 @@ class ReliabilityFigure(Record):
         return self
 
 
+class RiskPoint(Record):
+    """The most confident answers to a share of the rows."""
+
+    share: float
+    """Share of the rows."""
+    risk: Measure
+    """Share of these answers that are wrong."""
+
+
+class RiskCoverageFigure(Record):
+    """Wrong answers against the share of rows that is answered, the most confident first."""
+
+    kind: Literal["risk_coverage"] = "risk_coverage"
+    title: SentenceLike
+    description: SentenceLike
+    points: tuple[RiskPoint, ...]
+    """From the smallest share to all rows."""
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Self:
+        if any(a.share >= b.share for a, b in pairwise(self.points)):
+            raise ValueError("the points must be in the order of their shares")
+        return self
+
+
 Figure: TypeAlias = Annotated[
-    IntervalsFigure | ConfusionFigure | HistogramFigure | ReliabilityFigure,
+    IntervalsFigure | ConfusionFigure | HistogramFigure | ReliabilityFigure | RiskCoverageFigure,
     Field(discriminator="kind"),
 ]

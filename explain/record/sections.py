@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from explain.record.base import Grade, JsonObject, Record, Severity, Verdict
 from explain.record.measures import Figure, IntervalsFigure, Measure, MetricSpec, Table
@@ -56,6 +56,18 @@ class Finding(Record):
     evidence: tuple[str, ...]
     """Ids of the sections and instances that the claim rests on."""
     suggestion: SentenceLike
+    _instances: frozenset[str] = PrivateAttr(frozenset())
+
+    @property
+    def instances(self) -> frozenset[str]:
+        """Ids of the rows that it is about, while the audit runs; a record does not keep them."""
+        return self._instances
+
+    def about(self, instances: Iterable[str]) -> Self:
+        """Return the finding with the ids of the rows that it is about."""
+        finding = self.model_copy()
+        finding._instances = frozenset(instances)
+        return finding
 
     @property
     def id(self) -> str:

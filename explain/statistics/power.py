@@ -18,11 +18,12 @@ from scipy import optimize, special, stats
 
 from explain.record import Measure
 from explain.statistics.bootstrap import CONFIDENCE
-from explain.statistics.comparisons import fisher
+from explain.statistics.comparisons import fisher, newcombe
 from explain.statistics.intervals import wilson
 
 __all__ = [
     "POWER",
+    "detectable_beside",
     "detectable_by_binomial",
     "detectable_by_fisher",
     "detectable_by_wilson",
@@ -135,6 +136,43 @@ def detectable_by_wilson(n: int, threshold: float) -> float | None:
             high = middle
         else:
             low = middle + 1
+    return share_found_from(high, n)
+
+
+def detectable_beside(
+    n: int, other_hits: int, other_n: int, level: float, bar: float
+) -> float | None:
+    """Return the share from which a part is found to have more hits than a rest that is as it is.
+
+    It is found if Fisher's one-sided p is at most `level` and Newcombe's whole interval of the
+    difference lies above a bar.
+
+    Parameters
+    ----------
+    n : int
+        Rows of the part.
+    other_hits, other_n : int
+        Hits in the rest, and its rows.
+    level : float
+        Highest one-sided p-value that counts as found.
+    bar : float
+        What the lower end of the interval of the difference must exceed.
+
+    Returns
+    -------
+    float or None
+        The share; None if even n hits of n would not be found.
+    """
+    low, high = 0, n + 1
+    while low < high:
+        hits = (low + high) // 2
+        p = float(fisher(hits, n, hits + other_hits, n + other_n))
+        share, other = hits / n, other_hits / other_n
+        lower, _ = newcombe(share, wilson(share, n), other, wilson(other, other_n))
+        if p <= level and lower > bar:
+            high = hits
+        else:
+            low = hits + 1
     return share_found_from(high, n)
 
 

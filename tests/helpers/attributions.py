@@ -1,6 +1,6 @@
 """Attributions, made up or asked for, and what is said of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,10 @@ from explain.attribution.methods import Explainer
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest
 from explain.evaluation.flags import Answer, MetricResult
-from explain.record import Attribution, Target
+from explain.record import Attribution, InstanceRecord, Target
 from explain.text.spans import Span, Text
 
-__all__ = ["answer_of", "attribution", "explain_texts", "rng"]
+__all__ = ["answer_of", "attribution", "explain_texts", "one_word_instances", "rng"]
 
 
 def attribution(**changes: Any) -> Attribution:
@@ -56,3 +56,29 @@ def explain_texts(
 def answer_of(reading: MetricResult) -> Answer:
     assert reading.flag is not None
     return reading.flag.answer
+
+
+def one_word_instances(values: Mapping[str, Sequence[float]]) -> list[InstanceRecord]:
+    """Return instances drawn at random of one word each, with these values of the words."""
+    return [
+        InstanceRecord(
+            id=f"{word}{number}",
+            row=number + 1,
+            parts=(word,),
+            labels=None,
+            predicted="negative",
+            probability=0.9,
+            scores=(2.0, 0.0),
+            stratum="random",
+            attributions=(
+                attribution(
+                    parts=(word,),
+                    spans=(Span(0, 0, len(word)),),
+                    values=(value,),
+                    standard_errors=None,
+                ),
+            ),
+        )
+        for word, numbers in values.items()
+        for number, value in enumerate(numbers)
+    ]

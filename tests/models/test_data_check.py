@@ -77,10 +77,12 @@ def test_texts_that_were_trained_on_are_found() -> None:
     assert measures["texts that are in the training data"].value == 15 / N
     (almost,) = (m for m in found.measures if "one of the training data" in m.name)
     assert (almost.value, almost.n) == (25 / (N - 15), N - 15)
-    (finding,) = found.findings
+    finding, near = found.findings
     assert finding.claim.startswith("15 of 300 texts (5 % [3.1, 8.1]) are in the training data.")
     assert "right on 100 % [80, 100] of those" in finding.claim
     assert len(finding.evidence) == 4
+    assert (near.code, near.severity) == ("data.near_training_copies", "major")
+    assert near.claim.startswith("25 of 285 other texts (8.8 % [6.0, 12.6]) are almost the same")
 
 
 def test_contradicting_labels_are_found() -> None:
@@ -101,19 +103,20 @@ def test_labels_that_were_turned_over_are_suspected_first() -> None:
     given = LABELS.copy()
     given[:12] = (given[:12] + 1) % 3
     found = audit_scores(SCORES, given, "data")
-    assert measures_of(found)["suspected label errors"].value == 12 / N
     (listed,) = (t for t in found.tables if t.title == "Suspected label errors")
     assert len(listed.rows) == 12
     assert all(row[2] != row[3] for row in listed.rows)
-    assert found.findings == ()
+    (finding,) = found.findings
+    assert finding.claim.startswith("About 12 of 300 labels are probably wrong")
 
 
 def test_labels_that_are_given_once_or_never_are_no_hindrance() -> None:
     given = np.zeros(60, dtype=np.int64)
     given[0] = 2
     found = audit_scores(SCORES[:60], given, "data")
-    assert measures_of(found)["suspected label errors"].n == 60
-    assert "suspected label errors" not in measures_of(audit_scores(SCORES[:60], None, "data"))
+    assert measures_of(found)["labels that contradict their texts"].n == 60
+    unlabelled = audit_scores(SCORES[:60], None, "data")
+    assert "labels that contradict their texts" not in measures_of(unlabelled)
 
 
 def test_texts_that_are_cut_are_found_with_how_right_the_model_is_on_them() -> None:
@@ -127,9 +130,12 @@ def test_texts_that_are_cut_are_found_with_how_right_the_model_is_on_them() -> N
     (finding,) = found.findings
     assert "does not read 12 of 60 texts to the end (20 % [" in finding.claim
     assert not composed_strings(found)
-    (right,) = (t for t in found.tables if t.title == "Accuracy on texts that were cut")
-    assert [row[0] for row in right.rows] == ["all labels", model.labels[0]]
-    cut, whole = right.rows[0][1:]
+    (by_label,) = (t for t in found.tables if "of each label that were cut" in t.title)
+    assert [row[0] for row in by_label.rows] == [model.labels[0]]
+    (right,) = (t for t in found.tables if "cut, and on the others" in t.title)
+    cut, whole, gap = right.rows[0]
+    assert isinstance(gap, Measure)
+    assert gap.n == 60
     assert isinstance(cut, Measure)
     assert isinstance(whole, Measure)
     assert (cut.n, whole.n) == (12, 48)

@@ -252,8 +252,9 @@ def test_a_group_that_is_treated_worse_is_found() -> None:
     biased = model(lambda text: -2.5 if groups.get(text) == "B" else 0.0)
     findings = section(biased, table, group="group").findings
     assert findings[0].severity == "critical"
-    assert findings[0].claim.startswith("Texts with group = B are wrongly classified as neg more")
-    assert "that should not be, and" in findings[0].claim
+    assert findings[0].id == "fairness.accuracy[group = B]"
+    assert findings[0].claim.startswith("The model is wrong more often on texts with group = B")
+    assert "Texts with group = B are wrongly classified as neg more often" in findings[0].claim
 
 
 def test_rates_of_groups_equal_those_of_fairlearn() -> None:

@@ -10,8 +10,9 @@ from sklearn import metrics
 from explain.checks.base.baseline_model import baseline_log_probs
 from explain.checks.performance.label_findings import dead_labels, swapped_labels
 from explain.checks.performance.regression import spearman
-from explain.checks.performance.roc import Influence, average_precision, roc_area
+from explain.checks.performance.roc import average_precision
 from explain.record import Measure
+from explain.statistics.ranks import Influence, roc_area
 from tests.helpers.audit_helpers import (
     audit_scores,
     finding_claims,

@@ -100,7 +100,7 @@ def test_everything_that_a_file_says_is_done_and_recorded(folder: Path) -> None:
         "text": "message",
         "label": "team",
         "id": "ticket",
-        "group": "country",
+        "group": ["country"],
         "slices": ["language", "country"],
         "training": str(folder / "train.csv"),
         "instances": 2,
@@ -156,7 +156,7 @@ def test_what_is_given_explicitly_wins_over_the_file(folder: Path) -> None:
         budget=32,
     )
     arguments = record.provenance.arguments
-    assert (arguments["group"], arguments["slices"]) == ("language", ["ticket"])
+    assert (arguments["group"], arguments["slices"]) == (["language"], ["ticket"])
     assert (arguments["instances"], arguments["training"]) == (0, "list")
     methods = arguments["methods"]
     assert isinstance(methods, dict)
@@ -435,11 +435,12 @@ def test_the_exit_code_is_1_where_a_gating_criterion_fails_and_the_report_is_the
 
 def test_options_win_over_the_file(run: Run, folder: Path) -> None:
     (folder / "seen.csv").write_text("message,team\nhello,pos\n")
-    options = ("--group", "language", "--slice", "ticket", "--slice", "country", "--train")
-    code, _, complained = run(*AUDIT, *options, "seen.csv", "--check", "performance")
+    options = ("--group", "language", "--group", "team", "--slice", "ticket", "--slice", "country")
+    code, _, complained = run(*AUDIT, *options, "--train", "seen.csv", "--check", "performance")
     assert (code, complaints(complained)) == (0, [])
     arguments = record_of(folder)["provenance"]["arguments"]
-    assert (arguments["group"], arguments["slices"]) == ("language", ["ticket", "country"])
+    assert arguments["group"] == ["language", "team"]
+    assert arguments["slices"] == ["ticket", "country"]
     assert (arguments["training"], arguments["checks"]) == ("seen.csv", {"performance": {}})
 
 

@@ -25,6 +25,7 @@ from explain.auditing.plan import AuditPlan
 from explain.errors import ConfigurationError
 from explain.record import AuditRecord, ModelDescription
 from explain.testing.messages import LABELS, draw_message, posterior_of
+from reports.doubts import warnings
 from tests.helpers.audit_helpers import audit_scores, measures_of
 from tests.helpers.search import examples
 
@@ -94,6 +95,22 @@ def test_an_answer_changes_when_its_lead_is_taken_and_not_before(
         DecisionRule("single_label").leads(scores),
         np.sort(scores, axis=1)[:, -1] - np.sort(scores, axis=1)[:, -2],
     )
+
+
+@examples(60)
+@given(score_rows, st.floats(0.02, 0.98))
+def test_above_its_cut_a_label_is_the_answer(rows: list[list[float]], threshold: float) -> None:
+    scores = np.array(rows)
+    n_labels = scores.shape[1]
+    rule = DecisionRule("single_label", {0: threshold})
+    answers = rule.answers(scores)
+    for column in range(n_labels):
+        odds = scores[:, column] - logsumexp(np.delete(scores, column, axis=1), axis=1)
+        above = odds > rule.cut(column, n_labels) + 1e-6
+        assert (answers[above] == column).all()
+        if n_labels == 2 or column == 0:
+            below = odds < rule.cut(column, n_labels) - 1e-6
+            assert (answers[below] != column).all()
 
 
 @pytest.mark.parametrize("threshold", [0.1, 0.5, 0.7, 0.93])
@@ -221,6 +238,11 @@ def test_what_is_explained_is_the_answer_by_the_threshold() -> None:
     explained = [i for i in record.instances if i.attributions]
     assert explained
     assert all(a.target.label == i.predicted for i in explained for a in i.attributions)
+    cut = logit(0.999999)
+    of_billing = [a for i in explained for a in i.attributions if a.target.label == "billing"]
+    assert all(a.target.cut == pytest.approx(cut) for a in of_billing)
+    doubts = [w for a in of_billing for w in warnings(a) if "even for an empty text" in w]
+    assert len(doubts) == sum(a.empty_value > cut for a in of_billing)
     moved = [i for i in record.instances if int(np.argmax(i.scores)) != LABELS.index(i.predicted)]
     assert moved
     for instance in moved:

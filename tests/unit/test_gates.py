@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import explain
+import reports
 from explain.adapters import FunctionClassifier
 from explain.archive import write_audit
 from explain.auditing.gates import judge_again, read_accepted
@@ -81,6 +82,11 @@ def test_an_audit_fails_by_its_findings_only_where_that_was_asked_for(
     lenient = audited(fail_on="minor", accepted=str(file(tmp_path, "a.toml", entries)))
     assert not lenient.fails
     assert lenient.gates.without(lenient.findings) == ()
+    pages = [reports.render_html(record) for record in (strict, lenient)]
+    assert "critical finding" in pages[0]
+    assert "Accepted: known" not in pages[0]
+    assert "no findings, minor or worse, but accepted ones" in pages[1]
+    assert pages[1].count("Accepted: known") == len(ids)
 
 
 @pytest.mark.parametrize(

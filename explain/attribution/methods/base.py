@@ -196,7 +196,7 @@ def ended_with_all(observed: ObservedValues) -> EndedBy:
 
 def empty_and_full(n_features: int) -> Coalitions:
     """Return the empty and the full coalition, shape (2, n_features)."""
-    return np.array([[False] * n_features, [True] * n_features])
+    return np.array([[False] * n_features, [True] * n_features], dtype=bool)
 
 
 def all_coalitions(n_features: int) -> Coalitions:

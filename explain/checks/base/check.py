@@ -62,8 +62,8 @@ class AuditContext:
         Which instances were explained.
     seed : int
         Seed of all resampling.
-    group : str or None
-        Column of what belongs together or is to be treated alike; None if none was named.
+    group : sequence of str
+        Columns of what belongs together or is to be treated alike.
     slices : sequence of str
         Columns whose values part the table into slices.
     training : Dataset or None
@@ -79,7 +79,7 @@ class AuditContext:
     skipped: Sequence[Skipped]
     plan: SelectionPlan
     seed: int
-    group: str | None = None
+    group: Sequence[str] = field(default=())
     slices: Sequence[str] = field(default=())
     training: Dataset | None = None
     target: str | None = None

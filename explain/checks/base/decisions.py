@@ -16,10 +16,11 @@ from explain.statistics.comparisons import newcombe
 __all__ = [
     "Decision",
     "TestedClaim",
+    "adjust_together",
     "decisions",
     "difference",
+    "distinct_findings",
     "possible_decisions",
-    "significant_findings",
 ]
 
 
@@ -73,12 +74,15 @@ class TestedClaim:
         Claims of one topic say the same; the strongest is kept.
     finding : Finding
         The claim in a sentence.
+    least : float
+        The smallest p that could have come out: of few rows, or of few hits, it is not small.
     """
 
     p: float
     large: bool
     topic: tuple[str, ...]
     finding: Finding
+    least: float = 0.0
 
 
 def possible_decisions(context: AuditContext, favourable: str | None) -> tuple[Decision, ...]:
@@ -145,14 +149,22 @@ def difference(first: Measure, second: Measure, name: str) -> Measure:
     )
 
 
-def significant_findings(claims: Sequence[TestedClaim], most: int) -> tuple[Finding, ...]:
-    """Return the findings that stand up, the most severe first, each topic once.
+def adjust_together(
+    p_values: Sequence[float], least_p_values: Sequence[float]
+) -> NDArray[np.float64]:
+    """Return p-values adjusted for their number (Benjamini and Hochberg 1995).
 
-    All tests are adjusted together (Benjamini and Hochberg 1995).
+    A test that could not reach `LEVEL` whatever the model did says nothing, and is not counted
+    (Tarone 1990; Gilbert 2005): a hundred tiny groups cost a large one nothing.
     """
-    if not claims:
-        return ()
-    adjusted = benjamini_hochberg([claim.p for claim in claims])
+    p, least = np.asarray(p_values, dtype=np.float64), np.asarray(least_p_values)
+    return benjamini_hochberg(np.where(least <= LEVEL, p, np.nan))
+
+
+def distinct_findings(
+    claims: Sequence[TestedClaim], adjusted: Sequence[float] | NDArray[np.float64]
+) -> tuple[Finding, ...]:
+    """Return the findings of the claims that stand up, the most severe first, each topic once."""
     standing = [
         claim for claim, p in zip(claims, adjusted, strict=True) if p <= LEVEL and claim.large
     ]
@@ -164,4 +176,4 @@ def significant_findings(claims: Sequence[TestedClaim], most: int) -> tuple[Find
         if not topics.intersection(claim.topic):
             findings.append(claim.finding)
         topics.update(claim.topic)
-    return tuple(findings[:most])
+    return tuple(findings)

@@ -22,6 +22,7 @@ __all__ = [
     "identity_terms",
     "languages_of",
     "mentions",
+    "name_sets",
     "sentence_sets",
     "swap",
 ]
@@ -137,6 +138,22 @@ def sentence_sets(
             (*_shipped(language), *_of_user(terms)),
         )
         for language in languages
+    )
+
+
+def name_sets(languages: Sequence[str]) -> tuple[SentenceSet, ...]:
+    """Return neutral sentences about a person with a first name, and the names of groups.
+
+    The groups are those of correspondence tests in the United States (Bertrand and Mullainathan
+    2004, table 1; Caliskan, Bryson and Narayanan 2017, from Greenwald, McGhee and Schwartz 1998).
+    Languages that are not written in Latin letters have no such sentences.
+    """
+    groups: dict[str, str] = _file()["names"]["groups"]
+    terms = tuple(IdentityTerm(NAMES, group, tuple(groups[group].split())) for group in groups)
+    return tuple(
+        SentenceSet(language, tuple(_languages()[language]["name_templates"]), terms)
+        for language in languages
+        if "name_templates" in _languages()[language]
     )
 
 

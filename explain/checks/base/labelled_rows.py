@@ -73,12 +73,19 @@ class LabelledRows:
         """All rows."""
         return [*self.instances, *self.unanswered]
 
-    @cached_property
+    @property
     def clusters(self) -> NDArray[np.int64] | None:
         """Number of the cluster of each row, shape (n_rows,); None if each stands alone."""
-        if (group := self.context.group) is None:
-            return None
-        return clusters_of([row.columns.get(group) for row in self.all_rows])
+        return self._column_and_clusters[1]
+
+    @cached_property
+    def _column_and_clusters(self) -> tuple[str, NDArray[np.int64] | None]:
+        """The first column of groups whose values are clusters, and the cluster of each row."""
+        for column in self.context.group:
+            clusters = clusters_of([row.columns.get(column) for row in self.all_rows])
+            if clusters is not None:
+                return column, clusters
+        return "", None
 
     @cached_property
     def truth(self) -> NDArray[np.bool_]:
@@ -154,7 +161,7 @@ class LabelledRows:
                 Sentence(
                     "Rows with the same {column} are treated as one group; the intervals rest on "
                     "{n} groups.",
-                    column=str(self.context.group),
+                    column=self._column_and_clusters[0],
                     n=int(self.clusters.max()) + 1,
                 )
             )

@@ -11,19 +11,23 @@ from explain.checks.base import AuditContext
 from explain.checks.base.section_part import Part
 from explain.checks.data.common import FINDING_LEVEL, SECTION, labels_predicted
 from explain.checks.data.duplicates import MOST_COMPARED, NEAR, near_duplicates
-from explain.checks.data.labels import MOST_LISTED, conflicting_labels, shown_text, suspected_labels
+from explain.checks.data.labels import MOST_LISTED, conflicting_labels, shown_text
 from explain.checks.data.lengths import LARGE_SHARE, cut_texts, histogram_of_lengths
 from explain.checks.data.metrics import (
+    ACCURACY_GAP,
     CONFLICTING_LABELS,
     CUT_TEXTS,
     NEAR_COPIES,
+    NEAR_TRAINING_COPIES,
     REPEATED_TEXTS,
-    SUSPECTED_LABELS,
     TRAINING_OVERLAP,
     UNKNOWN_TOKENS,
     WRONG_LABELS,
+    WRONG_LABELS_GAP,
+    WRONG_LABELS_OF,
 )
 from explain.checks.data.overlap import overlap_with_training
+from explain.checks.data.wrong_labels import wrong_labels
 from explain.record import Finding, Measure, MetricSpec, Section, Sentence, Table, join_sentences
 from explain.statistics.bootstrap import CONFIDENCE, resample
 from explain.statistics.intervals import count, proportion
@@ -46,10 +50,13 @@ class DataCheck:
         REPEATED_TEXTS,
         NEAR_COPIES,
         CONFLICTING_LABELS,
-        SUSPECTED_LABELS,
         WRONG_LABELS,
+        WRONG_LABELS_OF,
+        WRONG_LABELS_GAP,
         UNKNOWN_TOKENS,
         TRAINING_OVERLAP,
+        NEAR_TRAINING_COPIES,
+        ACCURACY_GAP,
     )
 
     def run(self, context: AuditContext) -> Section:
@@ -59,14 +66,14 @@ class DataCheck:
         parts = [_repeats(context), cut_texts(context, cut), _special(context), _unknown(context)]
         parts += [
             conflicting_labels(context),
-            suspected_labels(context),
+            wrong_labels(context),
             overlap_with_training(context),
         ]
         whole = sum(parts, Part())
         return Section(
             id=self.id,
             title=self.title,
-            summary=_summary(n, rows, int(cut.sum())),
+            summary=join_sentences(_summary(n, rows, int(cut.sum())), whole.sentence),
             measures=(
                 count("rows", rows, rows),
                 count("rows scored", n, rows),

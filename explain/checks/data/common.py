@@ -7,6 +7,7 @@ from explain.record import InstanceRecord
 
 __all__ = [
     "FINDING_LEVEL",
+    "NOISE_LEVEL",
     "SECTION",
     "labels_predicted",
     "significantly_above",
@@ -14,8 +15,11 @@ __all__ = [
 
 SECTION = "data"
 
-FINDING_LEVEL = LEVEL / 8
-"""Error of each of four findings, which leaves half of `LEVEL` to that of label noise."""
+FINDING_LEVEL = LEVEL / 14
+"""Error of each of seven findings, which leaves half of `LEVEL` to that of wrong labels."""
+
+NOISE_LEVEL = LEVEL / 2
+"""Error of the finding that labels are wrong, which takes most to see."""
 
 
 def significantly_above(hits: int, n: int, size: float) -> bool:

@@ -1,27 +1,42 @@
 """Whether the model treats people alike: by the words that name them, and by group."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from explain.checks.base import AuditContext, not_measured
-from explain.checks.base.decisions import possible_decisions, significant_findings
-from explain.checks.base.identity_terms import identity_terms, languages_of, mentions, sentence_sets
+from explain.checks.base import LEVEL, AuditContext, not_measured
+from explain.checks.base.decisions import (
+    adjust_together,
+    distinct_findings,
+    possible_decisions,
+)
+from explain.checks.base.identity_terms import (
+    identity_terms,
+    languages_of,
+    mentions,
+    name_sets,
+    sentence_sets,
+)
 from explain.checks.base.section_part import Part
-from explain.checks.fairness.groups import compare_groups
+from explain.checks.fairness.groups import GroupTests
 from explain.checks.fairness.identity_swaps import compare_swaps
 from explain.checks.fairness.metrics import (
+    ACCURACY_GAP,
     CALIBRATION_GAP,
+    FALSE_NEGATIVE_RATE,
     FALSE_POSITIVE_RATE,
     IMPACT_RATIO,
+    NAMED_SHARE,
     SELECTION_RATE,
     SWAP_FLIP_RATE,
     TRUE_POSITIVE_RATE,
 )
+from explain.checks.fairness.name_groups import compare_names
 from explain.checks.fairness.named_errors import compare_errors
 from explain.checks.fairness.neutral_sentences import compare_sentences
-from explain.record import MetricSpec, Section, Sentence, join_sentences
+from explain.record import Finding, MetricSpec, Section, Sentence, join_sentences
 
 __all__ = ["FairnessCheck"]
 
@@ -58,8 +73,11 @@ class FairnessCheck:
         IMPACT_RATIO,
         TRUE_POSITIVE_RATE,
         FALSE_POSITIVE_RATE,
+        FALSE_NEGATIVE_RATE,
+        ACCURACY_GAP,
         CALIBRATION_GAP,
         SWAP_FLIP_RATE,
+        NAMED_SHARE,
     )
 
     def run(self, context: AuditContext) -> Section:
@@ -73,24 +91,44 @@ class FairnessCheck:
         mentioned = mentions(texts, terms)
         by_word = [
             compare_sentences(context, sets, compared) if single else Part(),
+            compare_names(context, name_sets(languages), compared, self.favourable)
+            if single
+            else Part(),
             compare_errors(context, mentioned, compared),
             compare_swaps(context, mentioned, terms, compared, self.swaps)
             if self.swaps
             else Part(),
         ]
-        whole = sum(by_word, compare_groups(context, self.favourable))
-        if not (whole.tables or whole.measures):
+        words, groups = sum(by_word, Part()), GroupTests.of(context, self.favourable)
+        claims = words.claims
+        tests = [*claims, *groups.all_tests]
+        least = [test.least for test in tests]
+        adjusted = adjust_together([test.p for test in tests], least).tolist()
+        n_tests = sum(p <= LEVEL for p in least)
+        judged = groups.judge(adjusted[len(claims) :], n_tests)
+        whole = judged.part + words
+        if not (whole.tables or whole.measures or whole.sentence):
             return not_measured(
                 self,
                 "no text contains a word for people from the list, no column of groups was named, "
                 "and neutral sentences are single texts, while the model reads pairs",
             )
-        findings = significant_findings(whole.claims, MOST_FINDINGS)
+        by_claim = distinct_findings(claims, adjusted[: len(claims)])[:MOST_FINDINGS]
+        findings = _ranked([*by_claim, *judged.findings])
         return Section(
             id=self.id,
             title=self.title,
-            summary=_summary(
-                context, languages, sum(map(bool, mentioned)), len(whole.claims), len(findings)
+            summary=join_sentences(
+                _test_sentence(n_tests, len(findings)),
+                _grouping(context, groups),
+                whole.sentence,
+                Sentence(
+                    "{naming} of {n} {n:text names|texts name} people by a first name or a word "
+                    "of the list ({languages:and}).",
+                    naming=sum(map(bool, mentioned)),
+                    n=len(context.instances),
+                    languages=languages,
+                ),
             ),
             measures=tuple(whole.measures),
             tables=tuple(whole.tables),
@@ -99,51 +137,34 @@ class FairnessCheck:
         )
 
 
-def _summary(
-    context: AuditContext,
-    languages: tuple[str, ...],
-    n_naming: int,
-    n_claims: int,
-    n_findings: int,
-) -> str:
-    return join_sentences(
-        Sentence(
-            "We tested {tested} {tested:difference|differences} between people.", tested=n_claims
-        ),
-        _significance(n_claims, n_findings),
-        _grouping(context),
-        Sentence(
-            "{naming} of {n} {n:text names|texts name} people by a first name or a word of the "
-            "list ({languages:and}).",
-            naming=n_naming,
-            n=len(context.instances),
-            languages=languages,
-        ),
-    )
+def _ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return findings as the record ranks them."""
+    rank = ("critical", "major", "minor")
+    return tuple(sorted(findings, key=lambda f: (rank.index(f.severity), -(f.size or 0))))
 
 
-def _significance(n_claims: int, n_findings: int) -> str:
-    if n_claims == 0:
-        return ""
+def _test_sentence(n_tests: int, n_findings: int) -> str:
+    if n_tests == 0:
+        return "There was no difference between people to test."
     if n_findings == 0:
         return Sentence(
-            "{tested:It is not|None of them is} both statistically significant and large.",
-            tested=n_claims,
+            "We tested {n} {n:difference|differences} between people. {n:It is not|None of them "
+            "is} both statistically significant and large.",
+            n=n_tests,
         )
-    if n_claims == 1:
-        return "It is statistically significant and large, and reported as a finding."
     return Sentence(
-        "{findings} of them {findings:is|are} statistically significant and large, and "
-        "{findings:is reported as a finding|are reported as findings}. Differences that say the "
-        "same are reported once.",
+        "We tested {n} {n:difference|differences} between people. {findings} {findings:finding "
+        "rests|findings rest} on those that are statistically significant and large.",
+        n=n_tests,
         findings=n_findings,
     )
 
 
-def _grouping(context: AuditContext) -> str:
-    if context.group is None:
+def _grouping(context: AuditContext, groups: GroupTests) -> str:
+    if not context.group:
         return "No column of groups was named."
     unanswered = len(context.unanswered)
+    together = any(len(own.columns) > 1 for own in groups.partitions)
     failed = Sentence(
         "{unanswered} of {n} {n:row|rows} got no answer; they count in their groups as rows "
         "without a decision.",
@@ -151,6 +172,11 @@ def _grouping(context: AuditContext) -> str:
         n=unanswered + len(context.instances),
     )
     return join_sentences(
-        Sentence("Groups are compared by the column {column}.", column=context.group),
+        Sentence(
+            "Groups are compared by the {n:column|columns} {columns:and}.",
+            n=len(context.group),
+            columns=tuple(context.group),
+        ),
+        "They are also compared by all of these columns together." if together else "",
         failed if unanswered else "",
     )

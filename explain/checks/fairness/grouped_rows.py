@@ -1,152 +1,164 @@
-"""The groups of a column: their rates, and claims that a rate differs between them."""
+"""The groups that one column parts the table into, or several columns together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.checks.base.decisions import TestedClaim, difference
-from explain.checks.fairness.rates import Rates, higher_share_p_value, hits_of
-from explain.record import Finding, Measure, Sentence, Severity, join_sentences
+from explain.checks.base import AuditContext, TableRow
+from explain.record import Measure, Sentence, join_sentences
 from explain.statistics.intervals import proportion
 
-__all__ = ["GroupedRows"]
+__all__ = ["GroupedRows", "Shares", "partitions_of"]
 
-FEWEST_ROWS = 30
-"""Rows that a group must have to be compared: below that the intervals span half of the scale."""
+MOST_TESTED = 50
+"""Groups that are tested, the largest ones: a column of thousands of authors is no column of
+groups of people."""
+
+MOST_LISTED = 20
+"""Groups of which a table shows the figures, the largest ones; a finding lists its own."""
+
+Shares = dict[int, Measure]
+"""A share of each group, by its number."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class GroupedRows:
-    """The groups of a column, the group of each row that has one, and the largest of them.
+    """The groups of a column or of several, and the group of each row.
 
-    Rates are over all rows of a group: one without an answer did not get any decision. A claim must
-    hold on the rows with an answer as well, or else it is only about the rows without one.
+    Arrays of rows have those that the model answered first, and then those without an answer.
 
     Attributes
     ----------
-    column : str
-        The column of the table.
-    names : tuple of str
-        The groups.
+    columns : tuple of str
+        The columns of the table; with several, a group is what has the same value in each.
+    names : tuple of tuple of str
+        The values of each group, one for each column.
     member : array, shape (n_rows,), int64
-        Number of the group of each row that has one.
-    largest : tuple of int
-        Numbers of the groups that are shown.
-    unknown : int
-        Rows that have no group.
+        Number of the group of each row; -1 of a row that lacks a value.
     has_answer : array, shape (n_rows,), bool
         Which rows the model answered.
     """
 
-    column: str
-    names: tuple[str, ...]
+    columns: tuple[str, ...]
+    names: tuple[tuple[str, ...], ...]
     member: NDArray[np.int64]
-    largest: tuple[int, ...]
-    unknown: int
     has_answer: NDArray[np.bool_]
 
+    @classmethod
+    def of(
+        cls, rows: Sequence[TableRow], columns: Sequence[str], has_answer: NDArray[np.bool_]
+    ) -> "GroupedRows":
+        """Return the groups of some rows."""
+        cells = [tuple(row.columns.get(column) for column in columns) for row in rows]
+        complete = [tuple(str(value) for value in cell) if all(map(_is_given, cell)) else None
+                    for cell in cells]  # fmt: skip
+        names = tuple(sorted({cell for cell in complete if cell is not None}))
+        number = {name: i for i, name in enumerate(names)}
+        member = [-1 if cell is None else number[cell] for cell in complete]
+        return cls(tuple(columns), names, np.array(member, dtype=np.int64), has_answer)
+
     @property
-    def comparable_groups(self) -> list[int]:
-        """The groups that have enough rows to be compared, if they are two or more."""
-        sizes = np.bincount(self.member)
-        enough = [group for group in self.largest if sizes[group] >= FEWEST_ROWS]
-        return enough if len(enough) > 1 else []
+    def is_known(self) -> NDArray[np.bool_]:
+        """Which rows have a group."""
+        return self.member >= 0
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Rows of each group."""
+        return np.bincount(self.member[self.is_known], minlength=len(self.names))
+
+    @property
+    def tested_groups(self) -> list[int]:
+        """Numbers of the groups that are tested, if they are two or more."""
+        return self._largest(MOST_TESTED) if len(self.names) > 1 else []
+
+    @property
+    def listed_groups(self) -> list[int]:
+        """Numbers of the groups that tables show."""
+        return self._largest(MOST_LISTED)
+
+    def _largest(self, most: int) -> list[int]:
+        return sorted(np.argsort(-self.sizes, kind="stable")[:most].tolist())
 
     def condition(self, group: int) -> str:
-        """Return which rows are in a group."""
-        return f"{self.column} = {self.names[group]}"
+        """Return which rows are in a group, as slices write it."""
+        pairs = zip(self.columns, self.names[group], strict=True)
+        return ", ".join(f"{column} = {value}" for column, value in pairs)
 
-    def rates(self, name: str, hits: NDArray[np.bool_], of: NDArray[np.bool_]) -> Rates:
-        """Return the share of hits in each group and in all other rows, of some of the rows."""
-        from fairlearn.metrics import MetricFrame, count
+    def sides(self, group: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return which rows are in a group, and which in any other one."""
+        inside = self.member == group
+        return inside, self.is_known & ~inside
 
-        counts = dict.fromkeys(range(len(self.names)), (0, 0))
-        if of.any():
-            frame = MetricFrame(
-                metrics={"hits": hits_of, "rows": count},
-                y_true=hits[of],
-                y_pred=hits[of],
-                sensitive_features=self.member[of],
-            )
-            counts |= {
-                int(group): (int(row["hits"]), int(row["rows"]))
-                for group, row in frame.by_group.iterrows()
-            }
-        all_hits, all_rows = (sum(numbers) for numbers in zip(*counts.values(), strict=True))
-        groups = {g: proportion(name, *counts[g], slice_=self.condition(g)) for g in self.largest}
-        rest = {
-            g: proportion(
-                name, all_hits - counts[g][0], all_rows - counts[g][1], slice_="all other rows"
-            )
-            for g in self.largest
+    def counts(
+        self, hits: NDArray[np.bool_], of: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the hits of each group among some rows, and those rows, shape (n_groups,)."""
+        of = of & self.is_known
+        n, n_hits = (
+            np.bincount(self.member[rows], minlength=len(self.names)) for rows in (of, of & hits)
+        )
+        return n_hits, n
+
+    def shares(self, name: str, hits: NDArray[np.bool_], of: NDArray[np.bool_]) -> Shares:
+        """Return the share of hits in each group that is listed or tested, among some rows."""
+        n_hits, n = self.counts(hits, of)
+        return {
+            g: proportion(name, int(n_hits[g]), int(n[g]), self.condition(g))
+            for g in sorted({*self.listed_groups, *self.tested_groups})
         }
-        return groups, rest
-
-    def claim(
-        self,
-        group: int,
-        rates: Sequence[Rates],
-        large: Callable[[Measure, Measure], bool],
-        *,
-        code: str,
-        severity: Severity,
-        template: str,
-        decision: str,
-        details: str = "",
-    ) -> TestedClaim:
-        """Return the claim that something is more frequent in a group than in the other rows.
-
-        It has to hold of each of the `rates`; those that are stated come first.
-        """
-        pairs = [(groups[group], rest[group]) for groups, rest in rates]
-        share, rest = pairs[0]
-        topics = [self.condition(group)]
-        if len(self.comparable_groups) == 2:  # what is more frequent in one is less so in the other
-            topics.append(self.column)
-        sentence = Sentence(
-            template, group=self.condition(group), decision=decision, share=share, rest=rest
-        )
-        return TestedClaim(
-            max(higher_share_p_value(*pair) for pair in pairs),
-            all(large(*pair) for pair in pairs),
-            tuple(topics),
-            Finding(
-                code=code,
-                subject=f"{self.condition(group)}: {decision}",
-                claim=join_sentences(sentence, details),
-                severity=severity,
-                size=difference(share, rest, "difference").distance_from(0),
-                measure=share,
-                evidence=("fairness",),
-                suggestion="Look at the rows of this group that are decided wrongly, and add "
-                "training data of the group. Do not use the model for decisions about people "
-                "before the gap is closed or justified.",
-            ),
-        )
 
     def note(self, meaning: str, unanswered: str) -> str:
         """Return how a table of the groups is read, and which rows do not count in it.
 
         `unanswered` says how rows without an answer count.
         """
-        failed = int((~self.has_answer).sum())
-        not_listed = len(self.names) - len(self.largest)
+        failed = int((~self.has_answer & self.is_known).sum())
+        n_known = int(self.is_known.sum())
+        not_listed = len(self.names) - len(self.listed_groups)
+        not_tested = len(self.names) - max(MOST_TESTED, 0)
         return join_sentences(
             meaning,
-            Sentence(
-                "{failed} of {n} {n:row|rows} got no answer.", failed=failed, n=len(self.has_answer)
-            )
+            Sentence("{failed} of {n} {n:row|rows} got no answer.", failed=failed, n=n_known)
             if failed
             else "",
             unanswered if failed else "",
-            Sentence("Groups with fewer than {fewest} rows are not tested.", fewest=FEWEST_ROWS),
             Sentence("{n} smaller {n:group is|groups are} not listed.", n=not_listed)
             if not_listed > 0
             else "",
-            Sentence(
-                "{n} {n:row has|rows have} no value in this column and {n:is|are} not included.",
-                n=self.unknown,
-            ),
+            Sentence("{n} of them {n:is|are} not tested.", n=not_tested) if not_tested > 0 else "",
+            self._unknown(len(self.member) - n_known),
         )
+
+    def _unknown(self, n: int) -> str:
+        """Return how many rows have no group: the unknown category."""
+        return Sentence(
+            "Unknown: {n} {n:row has|rows have} no value in this column and {n:is|are} not "
+            "included."
+            if len(self.columns) == 1
+            else "Unknown: {n} {n:row lacks|rows lack} a value in one of these columns and "
+            "{n:is|are} not included.",
+            n=n,
+        )
+
+
+def partitions_of(context: AuditContext) -> list[GroupedRows]:
+    """Return the groups of each named column, and those of all of them together.
+
+    Columns without a value are left out, and a crossing that only repeats the groups of a column.
+    """
+    rows: list[TableRow] = [*context.instances, *context.unanswered]
+    has_answer = np.arange(len(rows)) < len(context.instances)
+    single = [GroupedRows.of(rows, [column], has_answer) for column in context.group]
+    single = [groups for groups in single if groups.names]
+    if len(single) < 2:
+        return single
+    crossed = GroupedRows.of(rows, [groups.columns[0] for groups in single], has_answer)
+    repeats = any(len(crossed.names) <= len(groups.names) for groups in single)
+    return single if repeats else [*single, crossed]
+
+
+def _is_given(value: str | None) -> bool:
+    return value is not None

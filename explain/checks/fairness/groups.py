@@ -1,244 +1,227 @@
-"""How a model treats the groups that a column of the table names."""
+"""How a model treats the groups that columns of the table name."""
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from explain.checks.base import AuditContext, TableRow
-from explain.checks.base.decisions import Decision, decisions, difference, possible_decisions
+from explain.checks.base import LEVEL, AuditContext
 from explain.checks.base.section_part import Part
-from explain.checks.fairness.group_calibration import compare_calibration
-from explain.checks.fairness.grouped_rows import GroupedRows
-from explain.checks.fairness.labelled_outcomes import should_be
-from explain.checks.fairness.metrics import (
-    FALSE_POSITIVE_RATE,
-    SELECTION_RATE,
-    TRUE_POSITIVE_RATE,
+from explain.checks.fairness.gaps import Gap, compare, without_explained
+from explain.checks.fairness.group_calibration import Overconfidence, compare_calibration
+from explain.checks.fairness.group_errors import (
+    WRONG,
+    accuracy_tables,
+    error_findings,
+    error_table,
+    harms_of,
 )
-from explain.checks.fairness.rates import (
-    FOUR_FIFTHS,
-    Rates,
-    Shares,
-    count_of,
-    due_decisions,
-    entirely_above,
-    entirely_below,
-    four_fifths_verdict,
-    misses_of,
-    ratio_of,
-    ratio_sentence,
-)
-from explain.record import IntervalsFigure, Measure, Sentence, Table, join_sentences
+from explain.checks.fairness.group_outcomes import GroupOutcomes
+from explain.checks.fairness.grouped_rows import GroupedRows, partitions_of
+from explain.checks.fairness.selection import Ratio, ratios_of, selection_findings, selection_part
+from explain.record import Finding, Sentence, join_sentences
 
-__all__ = ["compare_groups"]
-
-LARGE_GAP = 0.05
-"""Difference of error rates that matters: one decision in twenty."""
-
-MOST_GROUPS = 20
+__all__ = ["GroupTests"]
 
 MOST_DECISIONS = 6
 """Decisions that have tables of their own, the most frequent first; all are tested."""
 
-SELECTED: Final = (
-    "Texts with {group} are {decision} more often than other texts: {share} of {share.n}, and "
-    "{rest} of {rest.n} other texts."
-)
-FALSE_POSITIVES: Final = (
-    "Texts with {group} are wrongly {decision} more often than other texts: {share} of the "
-    "{share.n} that should not be, and {rest} of {rest.n} other texts."
-)
-FALSE_NEGATIVES: Final = (
-    "Texts with {group} that should be {decision} are missed more often than other texts: {share} "
-    "of {share.n}, and {rest} of {rest.n} other texts."
-)
+
+EXPLAINED_ELSEWHERE = "the errors are those of a group that is reported"
 
 
-def compare_groups(context: AuditContext, favourable: str | None) -> Part:
-    """Return selection, errors and calibration of the groups of the column that was named."""
-    rows: list[TableRow] = [*context.instances, *context.unanswered]
-    cells = [row.columns.get(context.group or "") for row in rows]
-    grouped = np.array([cell is not None for cell in cells])
-    if context.group is None or not grouped.any():
-        return Part()
-    names, member = np.unique([cell for cell in cells if cell is not None], return_inverse=True)
-    largest = np.argsort(-np.bincount(member), kind="stable")[:MOST_GROUPS]
-    groups = GroupedRows(
-        context.group,
-        tuple(map(str, names)),
-        member,
-        tuple(sorted(largest.tolist())),
-        int((~grouped).sum()),
-        (np.arange(len(rows)) < len(context.instances))[grouped],
-    )
-    compared = possible_decisions(context, favourable)
-    failed = np.full((len(context.unanswered), len(context.model.labels)), np.nan)
-    scores = np.concatenate([context.scores, failed])
-    made = decisions(context, scores, compared)[grouped] == 1
-    right = should_be(context, compared)[grouped]
-    selections = [
-        _selection(groups, decision, made[:, k], right[:, k]) for k, decision in enumerate(compared)
-    ]
-    errors = [
-        _errors(groups, decision, made[:, k], right[:, k])
-        for k, decision in enumerate(compared)
-        if not np.isnan(right[:, k]).all()
-    ]
-    frequent = np.argsort(-made.sum(axis=0), kind="stable")[:MOST_DECISIONS].tolist()
-    shown = [
-        part for parts in (selections, errors) if parts for part in map(parts.__getitem__, frequent)
-    ]
-    single = context.model.task == "single_label" and any(row.label for row in rows)
-    accuracy = [compare_calibration(groups, context, grouped)] if single else []
-    return Part(
-        measures=sum((*accuracy, *shown), Part()).measures,
-        tables=sum((*shown, *accuracy), Part()).tables,
-        figures=sum(shown, Part()).figures,
-        claims=sum((*selections, *errors, *accuracy), Part()).claims,
-    )
+@dataclass(frozen=True, eq=False)
+class GroupTests:
+    """All that is tested about groups: errors, selection, calibration.
 
+    Attributes
+    ----------
+    context : AuditContext
+        The audit.
+    outcomes : GroupOutcomes
+        What was decided and what should have been.
+    partitions : list of GroupedRows
+        The groups of each column, and of all columns together.
+    calibration : Part
+        Tables of over-confidence.
+    overconfidence : list of Overconfidence
+        What is tested of it.
+    gaps : list of Gap
+        Errors of each group against all other rows.
+    ratios : list of Ratio
+        Each group against the most selected one.
+    """
 
-def _selection(
-    groups: GroupedRows,
-    decision: Decision,
-    has_decision: NDArray[np.bool_],
-    right: NDArray[np.float64],
-) -> Part:
-    """Return selection rates and impact ratios: the table of New York City's Local Law 144."""
-    name = SELECTION_RATE.name(outcome=decision.name)
-    shares, rest = groups.rates(name, has_decision, np.ones(len(has_decision), bool))
-    answered = groups.rates(name, has_decision, groups.has_answer)
-    most = max(groups.comparable_groups or groups.largest, key=lambda g: (shares[g].value or 0, -g))
-    ratios = {g: ratio_of(shares[g], shares[most], decision) for g in shares if g != most}
-    claims = [
-        groups.claim(
-            g,
-            ((shares, rest), answered),
-            lambda share, rest: entirely_below(ratio_of(rest, share, decision), FOUR_FIFTHS),
-            code="fairness.selection",
-            severity="major",
-            template=SELECTED,
-            decision=decision.verb,
-            details=join_sentences(
-                ratio_sentence(ratio_of(rest[g], shares[g], decision)),
-                due_decisions(right, groups.member == g),
-            ),
+    context: AuditContext
+    outcomes: GroupOutcomes
+    partitions: list[GroupedRows]
+    calibration: Part
+    overconfidence: list[Overconfidence]
+    gaps: list[Gap]
+    ratios: list[Ratio]
+
+    @classmethod
+    def of(cls, context: AuditContext, favourable: str | None) -> "GroupTests":
+        """Return the tests of the groups of all named columns."""
+        outcomes = GroupOutcomes.of(context, favourable)
+        partitions = partitions_of(context)
+        harms = harms_of(outcomes)
+        single = context.model.task == "single_label" and outcomes.is_labelled.any()
+        calibration = [compare_calibration(g, outcomes, context) for g in partitions if single]
+        return cls(
+            context,
+            outcomes,
+            partitions,
+            sum((part for part, _ in calibration), Part()),
+            [claim for _, claims in calibration for claim in claims],
+            [gap for groups in partitions for harm in harms for gap in compare(groups, harm)],
+            [ratio for groups in partitions for ratio in ratios_of(groups, outcomes)],
         )
-        for g in groups.comparable_groups
-    ]
-    figure = IntervalsFigure(
-        title=Sentence(
-            "Share {decision}, by {column}", decision=decision.verb, column=groups.column
-        ),
-        description="Selection rate of each group, with its 95 % interval.",
-        measures=tuple(shares.values()),
-        reference=float(has_decision.mean()),
-        reference_label="all groups",
-    )
-    return Part(
-        measures=(*shares.values(), *ratios.values()),
-        tables=(_selection_table(groups, decision, shares, ratios, most),),
-        figures=(figure,),
-        claims=tuple(claims),
-    )
+
+    @property
+    def all_tests(self) -> list[Gap | Ratio | Overconfidence]:
+        """All tests."""
+        return [*self.gaps, *self.ratios, *self.overconfidence]
+
+    def judge(self, adjusted: Sequence[float], n_tests: int) -> "JudgedGroups":
+        """Return what stands, by the adjusted p-values of all tests."""
+        by_test = {id(test): p for test, p in zip(self.all_tests, adjusted, strict=True)}
+        return JudgedGroups(self, by_test, n_tests)
 
 
-def _selection_table(
-    groups: GroupedRows, decision: Decision, shares: Shares, ratios: Shares, most: int
-) -> Table:
-    return Table(
-        title=Sentence(
-            "Texts {decision}, by {column}", decision=decision.verb, column=groups.column
-        ),
-        columns=(
-            groups.column, "rows", decision.verb, "selection rate", "impact ratio",
-            "under four fifths",
-        ),
-        rows=tuple(
-            (
-                groups.names[g],
-                shares[g].n,
-                count_of(shares[g]),
-                shares[g],
-                1.0 if g == most else ratios[g],
-                "" if g == most else four_fifths_verdict(ratios[g]),
-            )
-            for g in shares
-        ),
-        note=groups.note(
+@dataclass(frozen=True, eq=False)
+class JudgedGroups:
+    """The tests of groups, with their p-values adjusted together with all others.
+
+    Attributes
+    ----------
+    tests : GroupTests
+        What was tested.
+    adjusted : mapping of int to float
+        Adjusted p-values by the `id` of a test.
+    n_tests : int
+        Tests that were counted.
+    """
+
+    tests: GroupTests
+    adjusted: Mapping[int, float]
+    n_tests: int
+
+    @cached_property
+    def _standing(self) -> list[Gap]:
+        return [gap for gap in self.tests.gaps if self.adjusted[id(gap)] <= LEVEL and gap.is_large]
+
+    @cached_property
+    def _reported(self) -> list[Gap]:
+        return without_explained(self._standing)
+
+    @cached_property
+    def _reasons(self) -> dict[int, str]:
+        """Why each gap of the groups that are listed is no finding, by its `id`."""
+        explained = {id(gap) for gap in self._standing} - {id(gap) for gap in self._reported}
+        return {
+            id(gap): EXPLAINED_ELSEWHERE
+            if id(gap) in explained
+            else gap.reason(self.adjusted[id(gap)])
+            for gap in self.tests.gaps
+            if gap.group in gap.groups.listed_groups
+        }
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings."""
+        ratios = [
+            ratio
+            for ratio in self.tests.ratios
+            if self.adjusted[id(ratio)] <= LEVEL and ratio.is_under_four_fifths
+        ]
+        return (
+            *error_findings(self.tests.context, self._reported),
+            *selection_findings(ratios, self.adjusted),
+            *self._overconfidence(),
+        )
+
+    def _overconfidence(self) -> list[Finding]:
+        """Return the groups that the model is too sure of, the largest certain sizes first.
+
+        Where it is wrong more often it is also too sure, and that is said once.
+        """
+        told = np.zeros(len(self.tests.outcomes.has_answer), dtype=np.bool_)
+        for gap in self._reported:
+            if gap.harm.code == WRONG:
+                told |= gap.groups.sides(gap.group)[0]
+        findings = []
+        for test in sorted(self.tests.overconfidence, key=lambda test: -(test.finding.size or 0)):
+            stands = self.adjusted[id(test)] <= LEVEL and test.is_large
+            if stands and not (told & test.members).any():
+                findings.append(test.finding)
+                told |= test.members
+        return findings
+
+    @property
+    def part(self) -> Part:
+        """Measures, tables and figures."""
+        most = max(1, MOST_DECISIONS // max(1, len(self.tests.partitions)))
+        shown = [
+            part
+            for groups in self.tests.partitions
+            for part in self._of_partition(groups, self.tests.outcomes.most_frequent(most))
+        ]
+        return sum(shown, Part()) + Part(
+            measures=self.tests.calibration.measures,
+            tables=self.tests.calibration.tables,
+            sentence=self._power,
+        )
+
+    def _of_partition(self, groups: GroupedRows, columns: Sequence[int]) -> list[Part]:
+        tests, outcomes = self.tests, self.tests.outcomes
+        gaps = [gap for gap in tests.gaps if gap.groups is groups]
+        of_any = [gap for gap in gaps if gap.harm.code == WRONG]
+        parts = [accuracy_tables(tests.context, groups, of_any, self._reasons, self.n_tests)]
+        for k in columns:
+            ratios = [r for r in tests.ratios if r.groups is groups and r.column == k]
+            parts.append(selection_part(groups, outcomes, k, ratios, self.adjusted, self.n_tests))
+        for k in columns:
+            if not np.isnan(outcomes.right[:, k]).all():
+                about = [gap for gap in gaps if gap.harm.decision == outcomes.decisions[k]]
+                parts.append(error_table(groups, outcomes, k, self._widest_reasons(about)))
+        return parts
+
+    def _widest_reasons(self, gaps: Sequence[Gap]) -> dict[int, str]:
+        """Return why the wider of the gaps of each group is no finding."""
+        widest = sorted(gaps, key=lambda gap: gap.size.value or 0)
+        return {gap.group: self._reasons[id(gap)] for gap in widest if id(gap) in self._reasons}
+
+    @property
+    def _power(self) -> str:
+        """What could have been found in the groups on which the model is not said to be worse."""
+        reported = {gap.condition for gap in self._reported}
+        hidden = [
+            gap
+            for gap in self.tests.gaps
+            if gap.harm.code == WRONG and gap.condition not in reported
+        ]
+        found = {id(gap): gap.share_found(self.n_tests) for gap in hidden}
+        too_small = sum(share is None for share in found.values())
+        told = [gap for gap in hidden if found[id(gap)] is not None]
+        least = max(told, key=lambda gap: found[id(gap)] or 0, default=None)
+        return join_sentences(
             Sentence(
-                "Selection rate: share of the rows that get this decision. Impact ratio: the "
-                "selection rate divided by that of the most selected group, {group}.",
-                group=groups.names[most],
-            ),
-            unanswered="They count as rows that did not get this decision.",
-        ),
-    )  # fmt: skip
-
-
-def _errors(
-    groups: GroupedRows,
-    decision: Decision,
-    has_decision: NDArray[np.bool_],
-    right: NDArray[np.float64],
-) -> Part:
-    """Return true- and false-positive rates, and claims that either error is more frequent."""
-    name = TRUE_POSITIVE_RATE.name(outcome=decision.name)
-    hits = groups.rates(name, has_decision, right == 1)
-    answered_hits = groups.rates(name, has_decision, (right == 1) & groups.has_answer)
-    false_positives = groups.rates(
-        FALSE_POSITIVE_RATE.name(outcome=decision.name),
-        has_decision,
-        (right == 0) & groups.has_answer,
-    )
-    misses = (misses_of(hits, decision), misses_of(answered_hits, decision))
-    claims = [
-        groups.claim(
-            g,
-            rates,
-            lambda share, rest: entirely_above(difference(share, rest, "gap"), LARGE_GAP),
-            code=code,
-            severity="critical",
-            template=template,
-            decision=decision.verb,
+                "{n} {n:group is|groups are} too small to be reported, however wrong the model is "
+                "on {n:it|them}.",
+                n=too_small,
+            )
+            if too_small
+            else "",
+            Sentence(
+                "Harm to a small group can stay hidden: {group} ({n} {n:row|rows}) would be "
+                "reported with a chance of 80 % only if the model were right on {found:percent} "
+                "of it or less.",
+                group=least.condition,
+                n=least.shares[0].n,
+                found=1 - (found[id(least)] or 0),
+            )
+            if least is not None
+            else "",
         )
-        for g in groups.comparable_groups
-        for code, rates, template in (
-            ("fairness.false_positives", (false_positives,), FALSE_POSITIVES),
-            ("fairness.false_negatives", misses, FALSE_NEGATIVES),
-        )
-    ]
-    return Part(
-        measures=(*hits[0].values(), *false_positives[0].values()),
-        tables=(_error_table(groups, decision, hits, false_positives),),
-        claims=tuple(claims),
-    )
-
-
-def _error_table(
-    groups: GroupedRows, decision: Decision, hits: Rates, false_positives: Rates
-) -> Table:
-    def cells(rates: Rates, g: int) -> tuple[Measure, Measure]:
-        shares, rest = rates
-        return shares[g], difference(shares[g], rest[g], "difference of the rates")
-
-    return Table(
-        title=Sentence(
-            "Errors about {decision}, by {column}", decision=decision.name, column=groups.column
-        ),
-        columns=(
-            groups.column, "true-positive rate", "difference from other rows",
-            "false-positive rate", "difference from other rows",
-        ),
-        rows=tuple(
-            (groups.names[g], *cells(hits, g), *cells(false_positives, g)) for g in hits[0]
-        ),
-        note=groups.note(
-            "By the labels in the data. True-positive rate: of the texts that should get this "
-            "decision, the share that gets it. False-positive rate: of the texts that should not "
-            "get it, the share that gets it.",
-            unanswered="They count as not getting the decision in the true-positive rate, and the "
-            "false-positive rate leaves them out.",
-        ),
-    )  # fmt: skip

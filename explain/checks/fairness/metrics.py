@@ -5,15 +5,20 @@ from typing import Final
 from explain.record import MetricSpec
 
 __all__ = [
+    "ACCURACY_GAP",
     "CALIBRATION_GAP",
     "FALSE_NEGATIVE_RATE",
     "FALSE_POSITIVE_RATE",
     "IMPACT_RATIO",
+    "NAMED_SHARE",
     "SELECTION_RATE",
     "SWAP_FLIP_RATE",
     "TRUE_POSITIVE_RATE",
 ]
 
+ACCURACY_GAP: Final = MetricSpec(
+    id="fairness.accuracy_gap", title="accuracy gap", low=-1.0, better="lower"
+)
 SELECTION_RATE: Final = MetricSpec(id="fairness.selection_rate", title="selection rate, {outcome}")
 IMPACT_RATIO: Final = MetricSpec(
     id="fairness.impact_ratio",
@@ -43,4 +48,9 @@ SWAP_FLIP_RATE: Final = MetricSpec(
 )
 FALSE_NEGATIVE_RATE: Final = MetricSpec(
     id="fairness.false_negative_rate", title="false-negative rate, {outcome}", better="lower"
+)
+NAMED_SHARE: Final = MetricSpec(
+    id="fairness.named_share",
+    title="share of neutral sentences with first names, {outcome}",
+    counts_failures=False,
 )

@@ -14,7 +14,13 @@ from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import clustered_proportion, proportion
 
-__all__ = ["DISCOVERY_LEVEL", "MOST_LISTED", "compare_sentences", "topics_of"]
+__all__ = [
+    "DISCOVERY_LEVEL",
+    "MOST_LISTED",
+    "compare_sentences",
+    "nothing_to_compare",
+    "topics_of",
+]
 
 DISCOVERY_LEVEL = 0.05
 """Share of chance discoveries in the first half of the data; the second half confirms or not."""
@@ -27,6 +33,8 @@ CLEAR_MAJORITY = 2 / 3
 """Share of the neutral sentences that get one label for a difference between words to be a finding.
 A model of many topics that has none for such sentences answers by any word: "old" is sent where
 birthdays are asked for. Its shares are listed all the same."""
+
+WORDS = "words for people"
 
 MOST_LISTED = 20
 
@@ -54,6 +62,8 @@ def _in_language(
     made = decisions(context, context.score(texts), to_compare)
     good = ~np.isnan(made).any(axis=1)
     owners, templates, made = np.array(owner)[good], np.array(template)[good], made[good]
+    if nothing := nothing_to_compare(made, templates, to_compare, sentences.language, WORDS):
+        return Part(sentence=nothing)
     first = rng.permutation(len(sentences.templates)) < len(sentences.templates) // 2
     in_first = first[templates]
     n_terms = len(sentences.terms)
@@ -84,7 +94,7 @@ def _in_language(
         ]
         for k, decision in enumerate(to_compare)
     }
-    varying = [k for k in shares if 0 < hits[:, k].sum() < n.sum() or len(to_compare) <= 2]
+    varying = [k for k in shares if 0 < hits[:, k].sum() < n.sum()]
     spread = (hits / np.maximum(n, 1)).std(axis=0)
     shown = sorted(varying, key=lambda k: (-spread[k], k))[:MOST_TOPICS]
     tables = [_table(sentences, to_compare[k], shares[k], hits[:, k], n[:, 0]) for k in shown]
@@ -95,8 +105,61 @@ def _in_language(
         for k in shown[:1]
     ]
     return Part(
-        tables=tuple(tables), figures=tuple(figures), claims=tuple(claims) if settled else ()
+        tables=tuple(tables),
+        figures=tuple(figures),
+        claims=tuple(claims) if settled else (),
     )
+
+
+def nothing_to_compare(
+    has_decision: NDArray[np.float64],
+    templates: NDArray[np.int64],
+    compared_decisions: Sequence[Decision],
+    language: str,
+    words: str,
+) -> str:
+    """Return that the words change nothing in any sentence; empty if they change something.
+
+    Parameters
+    ----------
+    has_decision : array, shape (n_sentences, n_decisions)
+        The decisions on the sentences.
+    templates : array, shape (n_sentences,)
+        Number of the sentence that each is made from.
+    compared_decisions : sequence of Decision
+        The decisions.
+    language : str
+        Language of the sentences.
+    words : str
+        What stands in them.
+    """
+    n = len(has_decision)
+    if not n:
+        return Sentence("The model answered no neutral sentence ({language}).", language=language)
+    if (has_decision == has_decision[0]).all():
+        holding = [
+            decision.verb
+            for decision, m in zip(compared_decisions, has_decision[0], strict=True)
+            if m
+        ]
+        return Sentence(
+            "All {n} neutral sentences with {words} ({language}) are {decisions:and}. They say "
+            "nothing about how the model treats people in other texts, and are not shown.",
+            n=n,
+            words=words,
+            language=language,
+            decisions=holding,
+        )
+    of_template = {t: has_decision[templates == t] for t in np.unique(templates).tolist()}
+    if all((rows == rows[0]).all() for rows in of_template.values()):
+        return Sentence(
+            "In {n} neutral sentences with {words} ({language}) the answer depends on the sentence "
+            "alone, never on which of them it names. They are not shown.",
+            n=n,
+            words=words,
+            language=language,
+        )
+    return ""
 
 
 def _tally(

@@ -1,37 +1,15 @@
-"""Rates of groups, and how they are compared."""
-
-from typing import TYPE_CHECKING, TypeAlias
+"""The impact ratio of two selection rates, and what could have been found of one."""
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 from scipy.stats.contingency import relative_risk
 
-from explain.checks.base.decisions import Decision
-from explain.checks.fairness.metrics import FALSE_NEGATIVE_RATE, IMPACT_RATIO
-from explain.record import Measure, Sentence
+from explain.record import Measure
 from explain.statistics.bootstrap import CONFIDENCE
 from explain.statistics.comparisons import fisher
-from explain.statistics.intervals import proportion
+from explain.statistics.power import POWER
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = [
-    "FOUR_FIFTHS",
-    "Rates",
-    "count_of",
-    "due_decisions",
-    "entirely_above",
-    "entirely_below",
-    "four_fifths_verdict",
-    "higher_share_p_value",
-    "hits_of",
-    "impact_ratio",
-    "misses_of",
-    "ratio_of",
-    "ratio_sentence",
-]
+__all__ = ["FOUR_FIFTHS", "count_of", "impact_ratio", "ratio_found"]
 
 FOUR_FIFTHS = 0.8
 """The four-fifths rule (29 CFR 1607.4 D): a selection rate under four fifths of the highest is
@@ -73,80 +51,35 @@ def impact_ratio(
     )
 
 
-Shares: TypeAlias = dict[int, Measure]
-"""A rate of each group, by its number."""
+def ratio_found(n: int, most: Measure, level: float) -> float | None:
+    """Return the selection rate up to which a group is found to be under four fifths.
 
-Rates: TypeAlias = tuple[Shares, Shares]
-"""A rate of each group, and that of all other rows."""
+    The most selected group is taken as it is. The rate is that of which the test finds 80 % of
+    samples of `n` rows; None if it would not find even a group of which nobody is selected.
 
+    Parameters
+    ----------
+    n : int
+        Rows of the group.
+    most : Measure
+        Selection rate of the most selected group.
+    level : float
+        Highest p-value that counts as found.
+    """
+    most_hits = count_of(most)
 
-def hits_of(_: object, hits: "pd.Series[bool]") -> int:
-    """Count the hits of a group."""
-    return int(hits.sum())
+    def is_found(hits: int) -> bool:
+        p = float(fisher(most_hits, most.n, hits + most_hits, n + most.n))
+        upper = impact_ratio(hits, n, most_hits, most.n, "").upper
+        return p <= level and upper is not None and upper < FOUR_FIFTHS
 
-
-def higher_share_p_value(share: Measure, rest: Measure) -> float:
-    """Return the p-value of hits being no more frequent in a group than in the other rows."""
-    hits, n, rest_hits, m = count_of(share), share.n, count_of(rest), rest.n
-    if not n or not m:
-        return 1.0
-    return float(fisher(hits, n, hits + rest_hits, n + m))
-
-
-def misses_of(rates: Rates, decision: Decision) -> Rates:
-    """Return the complements of true-positive rates."""
-    name = FALSE_NEGATIVE_RATE.name(outcome=decision.name)
-    groups, rest = (
-        {
-            g: proportion(name, share.n - count_of(share), share.n, share.slice)
-            for g, share in part.items()
-        }
-        for part in rates
-    )
-    return groups, rest
-
-
-def entirely_above(measure: Measure, size: float) -> bool:
-    """Tell whether a whole interval lies above a size."""
-    return measure.lower is not None and measure.lower > size
-
-
-def entirely_below(measure: Measure, size: float) -> bool:
-    """Tell whether a whole interval lies below a size."""
-    return measure.upper is not None and measure.upper < size
+    low, high = -1, n
+    while low < high:
+        hits = (low + high + 1) // 2
+        low, high = (hits, high) if is_found(hits) else (low, hits - 1)
+    return float(special.betaincinv(low + 1, n - low, 1 - POWER)) if low >= 0 else None
 
 
 def count_of(share: Measure) -> int:
     """Return how many a share stands for."""
     return round((share.value or 0) * share.n)
-
-
-def ratio_of(share: Measure, most: Measure, decision: Decision) -> Measure:
-    """Return the ratio of two selection rates."""
-    name = IMPACT_RATIO.name(outcome=decision.name)
-    return impact_ratio(count_of(share), share.n, count_of(most), most.n, name, share.slice)
-
-
-def ratio_sentence(ratio: Measure) -> str:
-    """Say what a ratio is, if it could be measured."""
-    if ratio.value is None:
-        return ""
-    return Sentence("The impact ratio of the other texts to these is {ratio:.2f}.", ratio=ratio)
-
-
-def four_fifths_verdict(ratio: Measure) -> str:
-    """Tell whether a ratio lies below four fifths, or whether that is unclear."""
-    if ratio.value is None or ratio.upper is None or ratio.value >= FOUR_FIFTHS:
-        return "no"
-    return "yes" if ratio.upper < FOUR_FIFTHS else "unclear: the interval reaches above"
-
-
-def due_decisions(right: NDArray[np.float64], members: NDArray[np.bool_]) -> str:
-    """Return what the labels say of the shares of a group and of the other rows."""
-    if np.isnan(right[members]).all() or np.isnan(right[~members]).all():
-        return ""
-    return Sentence(
-        "By the labels in the data, it should be {due:percent} and {due_elsewhere:percent}.",
-        due=float(np.nanmean(right[members])),
-        due_elsewhere=float(np.nanmean(right[~members])),
-    )

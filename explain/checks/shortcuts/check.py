@@ -12,14 +12,18 @@ from explain.checks.shortcuts.metrics import (
     EXCHANGE,
     INSERTION,
     LENGTH,
+    OVERLAP,
     PADDING,
     PARTIAL_INPUT,
     SHORTCUTS,
+    STYLE,
 )
+from explain.checks.shortcuts.pair_overlap import find_overlap_shortcut
 from explain.checks.shortcuts.partial_input import find_length_shortcut, find_partial_inputs
 from explain.checks.shortcuts.search import ShortcutSearch
 from explain.checks.shortcuts.spurious_words import find_spurious_words
 from explain.checks.shortcuts.word_order import find_decisive_orders
+from explain.checks.shortcuts.writing import find_style_shortcuts
 from explain.record import MetricSpec, Section
 from explain.statistics.intervals import count
 
@@ -43,13 +47,17 @@ class ShortcutsCheck:
     the two apart (Gardner et al. 2021, "Competency problems"). What can be measured is whether one
     thing outweighs all the rest of a text. A finding is one of these:
 
-    - a word or phrase that changes nearly all answers of which the model is sure when it is put
-      into the texts, while hardly another word of the label does the same;
+    - a word or phrase that changes most other answers, or nearly all of which the model is sure,
+      when it is put into the texts, while hardly another word of the label does the same; up to
+      four words of a label may do so together;
     - a line or remark that stands word for word at one end of many texts, apart from the rest, as
       signatures and marks of a source do, predicts a label, and brings other texts to that label;
     - two words whose order predicts a label, and whose exchange changes predictions;
     - a length that predicts a label, and neutral words that add to the length and change the label;
-    - a side of a pair from which alone the label can be told.
+    - a side of a pair from which alone the label can be told;
+    - a way of writing (marks, capitals, emoji, numbers, the format of a date) that predicts a
+      label and brings other texts to it when they are rewritten like that;
+    - words that the two texts of a pair share, which decide in whatever order they stand.
 
     A strong word of the content ("terrible" of a review) predicts a label and changes answers as
     well, but in fewer texts, and other words do about the same; it is in the table, and not a
@@ -78,6 +86,8 @@ class ShortcutsCheck:
         PADDING,
         LENGTH,
         PARTIAL_INPUT,
+        STYLE,
+        OVERLAP,
     )
 
     candidates: Annotated[int, Field(ge=1)] = 60
@@ -103,6 +113,8 @@ class ShortcutsCheck:
             find_decisive_orders(search),
             find_length_shortcut(search),
             find_partial_inputs(search),
+            find_style_shortcuts(search),
+            find_overlap_shortcut(search),
         ]
         whole = sum(parts, Part())
         return Section(

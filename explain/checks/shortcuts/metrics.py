@@ -8,9 +8,11 @@ __all__ = [
     "EXCHANGE",
     "INSERTION",
     "LENGTH",
+    "OVERLAP",
     "PADDING",
     "PARTIAL_INPUT",
     "SHORTCUTS",
+    "STYLE",
 ]
 
 SHORTCUTS: Final = MetricSpec(
@@ -37,4 +39,14 @@ LENGTH: Final = MetricSpec(
 )
 PARTIAL_INPUT: Final = MetricSpec(
     id="shortcuts.partial_input", title="predictions unchanged without the {part}", better="lower"
+)
+STYLE: Final = MetricSpec(
+    id="shortcuts.style",
+    title="texts classified as {label} after rewriting them with {style}",
+    better="lower",
+)
+OVERLAP: Final = MetricSpec(
+    id="shortcuts.overlap",
+    title="pairs classified as {label} with a second text of words of {source}",
+    better="lower",
 )

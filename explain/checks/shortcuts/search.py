@@ -12,7 +12,13 @@ from explain.checks.base.intervention import Intervention
 from explain.checks.base.phrases import Corpus, Phrase
 from explain.record import InstanceRecord, Measure
 
-__all__ = ["Candidate", "ShortcutSearch", "TestedCandidate", "increase_p_value"]
+__all__ = [
+    "Candidate",
+    "ScreenedCandidate",
+    "ShortcutSearch",
+    "TestedCandidate",
+    "increase_p_value",
+]
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,17 @@ class Candidate:
     z: float
     p_value: float
     """Adjusted for all words and labels."""
+
+
+@dataclass(frozen=True, eq=False)
+class ScreenedCandidate:
+    """A candidate, and what inserting it into a few texts does."""
+
+    candidate: Candidate
+    rows: frozenset[int]
+    """The texts, by their instances."""
+    changed_any: Measure
+    """Share of the texts that are then classified as the label."""
 
 
 @dataclass(frozen=True, eq=False)

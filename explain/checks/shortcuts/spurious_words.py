@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +14,18 @@ from explain.checks.base.section_part import Part
 from explain.checks.shortcuts.metrics import INSERTION
 from explain.checks.shortcuts.search import (
     Candidate,
+    ScreenedCandidate,
     ShortcutSearch,
     TestedCandidate,
     increase_p_value,
 )
 from explain.checks.shortcuts.spurious_findings import (
+    MOST_OTHERS,
     decides,
     decisive_finding,
     figures_of,
     lower_end,
     marker_finding,
-    same_label_words,
     surface_of,
     table_of,
 )
@@ -48,9 +50,12 @@ SCREENED = 12
 """Texts in which a phrase is screened: a shortcut flips nearly all of them, so they are enough to
 rank it among the strongest."""
 
-MOST_SIMILAR = 1
+MOST_SIMILAR = 3
 """Other words of the label that may change as many answers, within their intervals. Content comes
-in many words that do about the same; a shortcut stands alone, or has one variant."""
+in many words that do about the same; a shortcut stands alone, or has a few like it."""
+
+MORE_TEXTS = 3
+"""Times the texts of a test into which a word that may decide is inserted again."""
 
 MARKED_SHARE = 0.02
 """Share of all texts that must end, or begin, with a source marker: a habit of the source, and no
@@ -70,23 +75,26 @@ def find_spurious_words(search: ShortcutSearch, most_screened: int, most_confirm
     """Return the words and phrases that predict a label, and those that decide by themselves."""
     n_pairs, candidates = _candidates(search, most_screened)
     screened, strongest = _screen(search, candidates, most_confirmed)
-    all_tested = _confirm(search, strongest, screened)
+    all_tested = _retest(search, _confirm(search, strongest))
+    deciding: dict[int, list[TestedCandidate]] = defaultdict(list)
     findings = []
     for tested_candidate in all_tested:
-        if tested_candidate.candidate.p_value <= LEVEL and tested_candidate.p_value <= LEVEL:
-            if (
-                decides(tested_candidate)
-                and len(_similar_words(tested_candidate, all_tested)) <= MOST_SIMILAR
-            ):
-                findings.append(decisive_finding(search, tested_candidate, all_tested))
-            elif (
-                _is_marker(search, tested_candidate.candidate)
-                and lower_end(tested_candidate.changed_any) > MARKER_FLIPS
-            ):
-                findings.append(marker_finding(search, tested_candidate))
-    findings.sort(key=lambda finding: (finding.severity, -lower_end(finding.measure)))
+        candidate = tested_candidate.candidate
+        if tested_candidate.p_value > LEVEL:
+            continue
+        if _decides_alone(tested_candidate, screened):
+            deciding[candidate.label].append(tested_candidate)
+        elif (
+            candidate.p_value <= LEVEL
+            and _is_marker(search, candidate)
+            and lower_end(tested_candidate.changed_any) > MARKER_FLIPS
+        ):
+            findings.append(marker_finding(search, tested_candidate))
+    findings += [decisive_finding(search, words, all_tested) for words in deciding.values()]
+    findings.sort(key=lambda finding: (finding.severity, -(finding.size or 0)))
+    n_words = len(findings) - len(deciding) + sum(map(len, deciding.values()))
     result = Sentence("{n} {n:word or phrase is a shortcut|words or phrases are shortcuts}.",
-                      n=len(findings))  # fmt: skip
+                      n=n_words)  # fmt: skip
     method = Sentence(
         "We tested {pairs} {pairs:pair|pairs} of a word and a label; {candidates} "
         "{candidates:phrase predicts|phrases predict} a label. We inserted each of these into "
@@ -98,13 +106,29 @@ def find_spurious_words(search: ShortcutSearch, most_screened: int, most_confirm
         texts=search.texts,
     )
     return Part(
-        [tested_candidate.changed_confident for tested_candidate in all_tested],
+        [tested_candidate.changed_any for tested_candidate in all_tested],
         [table_of(search, all_tested)],
         findings,
         figures_of(all_tested),
         sentence=join_sentences(result if findings else "No word or phrase is a shortcut.", method),
         n_tried=len(candidates),
     )
+
+
+def _decides_alone(
+    tested_candidate: TestedCandidate, screened: Sequence[ScreenedCandidate]
+) -> bool:
+    """Tell whether a word decides most texts, and hardly another word of its label does as well."""
+    if not decides(tested_candidate):
+        return False
+    label, least = tested_candidate.candidate.label, lower_end(tested_candidate.changed_any)
+    similar = [
+        other for other in screened
+        if other.candidate.label == label
+        and other.candidate is not tested_candidate.candidate
+        and (other.changed_any.upper or 0) >= least
+    ]  # fmt: skip
+    return len(similar) <= MOST_SIMILAR
 
 
 def _candidates(search: ShortcutSearch, most: int) -> tuple[int, list[Candidate]]:
@@ -165,25 +189,45 @@ def _repeats(search: ShortcutSearch, word: int, phrase: Phrase, label: int, othe
 
 def _screen(
     search: ShortcutSearch, candidates: Sequence[Candidate], most: int
-) -> tuple[dict[int, set[int]], list[Candidate]]:
-    """Return the texts that each candidate was screened in, and the strongest candidates."""
+) -> tuple[list[ScreenedCandidate], list[ScreenedCandidate]]:
+    """Return what each candidate does in a few texts, and the strongest of them."""
     rows = {
-        i: search.draw(_first_half(search.other_texts(c.label, c.phrase.texts)), SCREENED)
+        i: search.draw(search.other_texts(c.label, c.phrase.texts), SCREENED)
         for i, c in enumerate(candidates)
     }
     edits = {str(i): _insertions(search, candidates[i].phrase, rows[i]) for i in rows}
     edited = intervene(search.context, edits)
-    strength = {}
+    strength, screened = {}, []
     for i, candidate in enumerate(candidates):
         changes = edited[str(i)].changes(candidate.label)
-        changed = search.predicted_after(edited[str(i)], candidate.label)
+        share = _share_changed(search, edited[str(i)], candidate, "other texts")
+        screened.append(ScreenedCandidate(candidate, frozenset(rows[i]), share))
         strength[i] = (
             _is_marker(search, candidate),
-            float(changed.mean()) if changed.size else 0.0,
+            share.value or 0.0,
             float(changes.mean()) if changes.size else 0.0,
         )
-    order = sorted(strength, key=lambda i: strength[i], reverse=True)[:most]
-    return {i: set(rows[k]) for i, k in enumerate(order)}, [candidates[k] for k in order]
+    order = sorted(strength, key=lambda i: strength[i], reverse=True)
+    labels = [candidates[i].label for i in order]
+    return screened, [screened[order[place]] for place in _each_in_turn(labels)[:most]]
+
+
+def _each_in_turn(labels: Sequence[int]) -> list[int]:
+    """Return the places of the first of each label, then of the second of each, and so on.
+
+    Many words of content may lead to one label; they leave a place for the one word of another.
+
+    Examples
+    --------
+    >>> _each_in_turn([5, 5, 5, 8, 8])
+    [0, 3, 1, 4, 2]
+    """
+    turns: dict[int, int] = defaultdict(int)
+    turn_of_place = []
+    for label in labels:
+        turn_of_place.append(turns[label])
+        turns[label] += 1
+    return sorted(range(len(labels)), key=lambda place: (turn_of_place[place], place))
 
 
 def _first_half(rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -205,18 +249,19 @@ def _deletions(search: ShortcutSearch, candidate: Candidate) -> list[Edit]:
 
 
 def _confirm(
-    search: ShortcutSearch, candidates: Sequence[Candidate], screened: dict[int, set[int]]
+    search: ShortcutSearch, strongest: Sequence[ScreenedCandidate]
 ) -> list[TestedCandidate]:
     """Return what inserting and deleting each candidate does, in texts of no screening."""
     edits: dict[str, Sequence[Edit]] = {}
-    for i, candidate in enumerate(candidates):
-        rows = search.other_texts(candidate.label, candidate.phrase.texts)
-        confident_rows = [row for row in _first_half(rows).tolist() if row not in screened[i]]
-        confident = np.array(confident_rows, int)
-        for name, texts in (("confident", confident), ("any", rows)):
+    candidates = [screened.candidate for screened in strongest]
+    for i, screened in enumerate(strongest):
+        phrase = screened.candidate.phrase
+        rows = search.other_texts(screened.candidate.label, phrase.texts)
+        rows = rows[~np.isin(rows, [*screened.rows])]
+        for name, texts in (("confident", _first_half(rows)), ("any", rows)):
             drawn_rows = search.draw(texts, search.texts)
-            edits[f"{name} {i}"] = _insertions(search, candidate.phrase, drawn_rows)
-        edits[f"deleted {i}"] = _deletions(search, candidate)
+            edits[f"{name} {i}"] = _insertions(search, phrase, drawn_rows)
+        edits[f"deleted {i}"] = _deletions(search, screened.candidate)
     edited = intervene(search.context, edits)
     p_values = benjamini_hochberg(
         [increase_p_value(edited[f"any {i}"].changes(c.label)) for i, c in enumerate(candidates)]
@@ -235,6 +280,36 @@ def _confirm(
     ]
 
 
+def _retest(search: ShortcutSearch, all_tested: Sequence[TestedCandidate]) -> list[TestedCandidate]:
+    """Return the candidates, those that may decide measured in more texts and in no old ones.
+
+    Which ones may is seen in the first texts; what they do is then measured without that choice.
+    """
+    edits: dict[str, Sequence[Edit]] = {}
+    for i, tested_candidate in enumerate(all_tested):
+        if (tested_candidate.changed_any.value or 0) <= MOST_OTHERS:
+            continue
+        candidate = tested_candidate.candidate
+        rows = search.other_texts(candidate.label, candidate.phrase.texts)
+        rows = rows[~np.isin(rows, tested_candidate.into_any.instances)]
+        if len(rows) >= search.texts:
+            drawn_rows = search.draw(rows, MORE_TEXTS * search.texts)
+            edits[str(i)] = _insertions(search, candidate.phrase, drawn_rows)
+    edited = intervene(search.context, edits)
+    return [
+        replace(
+            tested_candidate,
+            into_any=edited[str(i)],
+            changed_any=_share_changed(
+                search, edited[str(i)], tested_candidate.candidate, "other texts"
+            ),
+        )
+        if str(i) in edited
+        else tested_candidate
+        for i, tested_candidate in enumerate(all_tested)
+    ]
+
+
 def _share_changed(
     search: ShortcutSearch, edited: Intervention, candidate: Candidate, slice_: str
 ) -> Measure:
@@ -242,17 +317,6 @@ def _share_changed(
     label = search.context.model.labels[candidate.label]
     name = INSERTION.name(label=label, words=surface_of(candidate.phrase))
     return proportion(name, int(hits.sum()), len(hits), slice_)
-
-
-def _similar_words(
-    tested_candidate: TestedCandidate, all_tested: Sequence[TestedCandidate]
-) -> list[TestedCandidate]:
-    """Return the other phrases of the label that may change as many answers."""
-    return [
-        other
-        for other in same_label_words(tested_candidate, all_tested)
-        if (other.changed_confident.upper or 0) >= lower_end(tested_candidate.changed_confident)
-    ]
 
 
 def _is_marker(search: ShortcutSearch, candidate: Candidate) -> bool:

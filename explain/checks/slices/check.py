@@ -110,7 +110,7 @@ class SlicesCheck:
         tests = judge_tests([*declared_tests, *promising], losses, self.smallest)
         measures = [*(losses.measure(s.members, s.condition) for s in declared),
                     *(test.measure for test in promising)]  # fmt: skip
-        findings = findings_of(tests, instances, losses)
+        findings = findings_of(tests, rows, losses)
         return Section(
             id=self.id,
             title=self.title,

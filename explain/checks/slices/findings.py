@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from explain.checks.base import TableRow
 from explain.checks.slices.candidates import WORD, WORDS
 from explain.checks.slices.slice_tests import LARGE_GAP, Losses, TestedSlice
 from explain.record import Cell, Finding, InstanceRecord, Sentence, Severity, Table, join_sentences
@@ -21,7 +22,7 @@ MOST_NAMED = 3
 
 
 def findings_of(
-    tests: Sequence[TestedSlice], instances: Sequence[InstanceRecord], losses: Losses
+    tests: Sequence[TestedSlice], rows: Sequence[TableRow], losses: Losses
 ) -> tuple[Finding, ...]:
     """Return a finding for each column with worse slices, the most severe first."""
     by_column: dict[str, list[TestedSlice]] = {}
@@ -29,25 +30,23 @@ def findings_of(
         if not test.reason:
             column = WORD if test.slice.column == WORDS else test.slice.column
             by_column.setdefault(column, []).append(test)
-    findings = [_finding(worse, instances, losses) for worse in by_column.values()]
+    findings = [_finding(worse, rows, losses) for worse in by_column.values()]
     findings.sort(key=lambda f: (("critical", "major", "minor").index(f.severity), -(f.size or 0)))
     return tuple(findings[:MOST_FINDINGS])
 
 
-def _finding(
-    worse: Sequence[TestedSlice], instances: Sequence[InstanceRecord], losses: Losses
-) -> Finding:
+def _finding(worse: Sequence[TestedSlice], rows: Sequence[TableRow], losses: Losses) -> Finding:
     """Return the finding on the slices of one column, the worst first."""
     worst = worse[0]
     wrong = np.flatnonzero(worst.slice.members & (losses.values > 0) & losses.has_answer)
     ranked = sorted(
         wrong.tolist(),
-        key=lambda i: (-losses.values[i], -(instances[i].probability or 0), instances[i].id),
+        key=lambda i: (-losses.values[i], -_confidence(rows[i]), rows[i].id),
     )
     members = None
     if worse[1:]:
-        columns, rows = columns_and_rows(worse)
-        members = Table(title="The slices that are worse", columns=columns, rows=tuple(rows))
+        columns, cells = columns_and_rows(worse)
+        members = Table(title="The slices that are worse", columns=columns, rows=tuple(cells))
     return Finding(
         code="slices.worse",
         subject=", ".join(sorted(test.slice.condition for test in worse)),
@@ -56,10 +55,14 @@ def _finding(
         size=worst.gap.distance_from(0) if losses.task != "regression" else None,
         measure=worst.measure,
         members=members,
-        evidence=(SECTION, *(instances[i].id for i in ranked[:MOST_EVIDENCE])),
+        evidence=(SECTION, *(rows[i].id for i in ranked[:MOST_EVIDENCE])),
         suggestion="Read the errors of these texts, and collect or correct labelled texts like "
         "them. Until it is better, do not let the model decide there alone.",
-    )
+    ).about(rows[i].id for i in np.flatnonzero(worst.slice.members).tolist())
+
+
+def _confidence(row: TableRow) -> float:
+    return (row.probability or 0.0) if isinstance(row, InstanceRecord) else 0.0
 
 
 def columns_and_rows(

@@ -13,9 +13,9 @@ from explain.checks.base.metrics import ACCURACY, MEAN_SQUARED_ERROR, SUBSET_ACC
 from explain.checks.slices.candidates import Slice
 from explain.record import InstanceRecord, Measure, Sentence, Task
 from explain.statistics.adjustments import benjamini_hochberg, holm_where_testable
-from explain.statistics.comparisons import fisher, newcombe
-from explain.statistics.intervals import NOT_NEGATIVE, mean, proportion, wilson
-from explain.statistics.power import share_found_from
+from explain.statistics.comparisons import fisher
+from explain.statistics.intervals import NOT_NEGATIVE, mean, proportion
+from explain.statistics.power import detectable_beside
 
 __all__ = [
     "LARGE_GAP",
@@ -205,17 +205,8 @@ def accuracy_found(n: int, rest_errors: int, rest: int, n_tests: int) -> float |
     float or None
         The accuracy; None if even a slice without a right answer would not be reported.
     """
-    low, high = 0, n + 1
-    while low < high:
-        errors = (low + high) // 2
-        p = float(fisher(errors, n, errors + rest_errors, n + rest))
-        shares = errors / n, rest_errors / rest
-        lower, _ = newcombe(shares[0], wilson(shares[0], n), shares[1], wilson(shares[1], rest))
-        if p * max(1, n_tests) <= LEVEL and lower > SMALLEST_GAP:
-            high = errors
-        else:
-            low = errors + 1
-    share = share_found_from(high, n)
+    level = LEVEL / max(1, n_tests)
+    share = detectable_beside(n, rest_errors, rest, level, SMALLEST_GAP)
     return None if share is None else 1 - share
 
 

@@ -18,12 +18,26 @@ Each file of this folder holds the cases of one kind of table.
 from collections.abc import Mapping
 
 from explain.errors import ConfigurationError, nearest
-from explain.testing.planted import language_model_cases, messages_cases
+from explain.testing.planted import (
+    data_cases,
+    fairness_cases,
+    language_model_cases,
+    messages_cases,
+    selective_cases,
+    shortcut_cases,
+)
 from explain.testing.planted.base import Maker, Planted
 
 __all__ = ["PLANTED", "Planted", "planted"]
 
-_MAKERS: Mapping[str, Maker] = {**messages_cases.CASES, **language_model_cases.CASES}
+_MAKERS: Mapping[str, Maker] = {
+    **messages_cases.CASES,
+    **data_cases.CASES,
+    **fairness_cases.CASES,
+    **language_model_cases.CASES,
+    **selective_cases.CASES,
+    **shortcut_cases.CASES,
+}
 
 PLANTED: tuple[str, ...] = tuple(_MAKERS)
 """The names of all of them, the clean one first."""

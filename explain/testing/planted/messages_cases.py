@@ -37,7 +37,7 @@ from explain.testing.messages import (
 from explain.testing.planted.base import Maker, Planted
 from explain.text.spans import Span, Text
 
-__all__ = ["CASES"]
+__all__ = ["CASES", "TruncatedModel"]
 
 TOKEN, PARTNER = "kiosk", "hotline"
 """Marks of where a message came in, which say nothing of what it is about."""
@@ -181,7 +181,7 @@ def _case_sensitive(_: int) -> FunctionClassifier:
 
 
 @dataclass(frozen=True, slots=True)
-class _TruncatedModel:
+class TruncatedModel:
     """Reads the first words of a text, and tells what it leaves unread as adapters do."""
 
     name: str = "planted"
@@ -189,18 +189,21 @@ class _TruncatedModel:
     task: Task = "single_label"
     mask_token: None = None
     special_tokens: tuple[str, ...] = ()
+    words_read: int = WORDS_READ
 
     def predict(self, texts: Sequence[Text]) -> Scores:
-        return weigh([words[:WORDS_READ] for words in words_of([*map(_single, texts)])])
+        """Return the scores of the words that are read."""
+        return weigh([words[: self.words_read] for words in words_of([*map(_single, texts)])])
 
     def tokens(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
-        return [spans[:WORDS_READ] for spans in map(_spans, texts)]
+        """Return the words that are read."""
+        return [spans[: self.words_read] for spans in map(_spans, texts)]
 
     def unread(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
         """Return for each text all from the end of the last word that is read."""
         return [
-            (Span(0, spans[WORDS_READ - 1].end, len(_single(text))),)
-            if len(spans) > WORDS_READ
+            (Span(0, spans[self.words_read - 1].end, len(_single(text))),)
+            if len(spans) > self.words_read
             else ()
             for text, spans in zip(texts, map(_spans, texts), strict=True)
         ]
@@ -279,7 +282,7 @@ _DEFECTS: Mapping[str, _Defect] = {
     "truncation": _Defect(
         ("data", "slices"),
         f"Reads the first {WORDS_READ} words of a message only.",
-        lambda _: _TruncatedModel(),
+        lambda _: TruncatedModel(),
     ),
     "non_determinism": _Defect(
         ("stability",),

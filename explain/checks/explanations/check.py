@@ -1,15 +1,24 @@
 """All attributions together."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar, Final
+
+from pydantic import Field
 
 from explain.checks.base import AuditContext
+from explain.checks.explanations.occluded import occlusion_table
+from explain.checks.explanations.words import (
+    FEWEST_DOCUMENTS,
+    RANDOM,
+    WeighedWord,
+    weighed_words,
+    word_figure,
+    word_tables,
+)
 from explain.record import (
     Attribution,
     Cell,
-    IntervalsFigure,
     Measure,
     Section,
     Sentence,
@@ -21,13 +30,6 @@ from explain.record import (
 from explain.statistics.intervals import count, mean
 
 __all__ = ["ExplanationsCheck"]
-
-FEWEST_DOCUMENTS = 3
-"""Instances that a word must occur in: below that an interval says nothing."""
-
-MOST_WORDS = 25
-MOST_DRAWN = 15
-
 
 EXPLAINED_SCALE: Final[dict[Task, str]] = {
     "single_label": "We explained {n} {n:prediction|predictions} with {methods:and}, each for its "
@@ -45,11 +47,20 @@ EXPLAINED_TARGET: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ExplanationsCheck:
-    """The selection plan, the cost and errors of each method, and the words with most weight."""
+    """The selection plan, the cost and errors of each method, and the words with most weight.
+
+    Parameters
+    ----------
+    occlusions : int
+        Most texts that are scored to see what words weigh in rows that were not explained; 0 for
+        none.
+    """
 
     id: ClassVar[str] = "explanations"
     title: ClassVar[str] = "Explanations"
     metrics: ClassVar[tuple[str, ...]] = ()
+
+    occlusions: Annotated[int, Field(ge=0)] = 1_000
 
     def run(self, context: AuditContext) -> Section:
         """Return the summary of all attributions."""
@@ -69,9 +80,11 @@ class ExplanationsCheck:
                 if not explained
                 else "none of the requested methods could explain any of the chosen instances",
             )
-        first = next(iter(by_method))
-        words = _words(by_method)
+        methods = list(by_method)
         unit: Unit = "coefficient" if context.model.task == "regression" else "log_odds"
+        at_random = [instance for instance in explained if instance.stratum == RANDOM]
+        words = weighed_words([i for i in at_random if i.attributions], unit)
+        occluded = occlusion_table(context, methods[0], self.occlusions, unit)
         return Section(
             id=self.id,
             title=self.title,
@@ -81,15 +94,40 @@ class ExplanationsCheck:
                     if context.target is None
                     else EXPLAINED_TARGET,
                     n=len(explained),
-                    methods=list(by_method),
+                    methods=methods,
                     label=context.target,
                 ),
                 "They were chosen by the plan below before any of them was explained.",
+                _frequent_words(words, methods[0], len(at_random)),
             ),
             measures=tuple(_method_measures(by_method, instances, len(explained))),
-            figures=_figures(first, words, unit),
-            tables=(_plan(context), _methods(by_method), _word_table(list(by_method), words, unit)),
+            figures=word_figure(words, methods[0], len(at_random)),
+            tables=(
+                _plan(context),
+                _methods(by_method),
+                *word_tables(words, methods, len(at_random)),
+                *([occluded] if occluded else []),
+            ),
         )
+
+
+def _frequent_words(words: list[WeighedWord], method: str, n_random: int) -> str:
+    """Return of how many words it is known what they weigh over the whole table."""
+    if not words:
+        return Sentence(
+            "No word occurs in at least {fewest} of the {n} instances drawn at random, so nothing "
+            "is said of words over the whole table; explain more instances for that.",
+            fewest=FEWEST_DOCUMENTS,
+            n=n_random,
+        )
+    resolved = sum(word.is_resolved(method) for word in words)
+    return Sentence(
+        "Of {n} {n:word|words} that are frequent enough, {resolved} {resolved:has|have} a mean "
+        "value by {method} that surely differs from zero.",
+        n=len(words),
+        resolved=resolved,
+        method=method,
+    )
 
 
 def _plan(context: AuditContext) -> Table:
@@ -149,87 +187,4 @@ def _methods(by_method: dict[str, list[Attribution]]) -> Table:
         note="Completeness gap: v(N) - v(empty), the score with all words minus that without any, "
         "less the sum of the values, in the unit of the target. Held-out R²: how well the linear "
         "model of LIME predicts the model on texts that it was not fitted to.",
-    )
-
-
-def _words(
-    by_method: dict[str, list[Attribution]],
-) -> dict[tuple[str, str], dict[str, list[float]]]:
-    """Return the value of each (word, target label) per method, one number per instance.
-
-    A word that occurs several times in an instance counts with the sum of its values.
-    """
-    word_values: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
-    for method, attributions in by_method.items():
-        for attribution in attributions:
-            totals: dict[str, float] = defaultdict(float)
-            for feature, value in zip(attribution.features, attribution.values, strict=True):
-                totals[feature.casefold()] += value
-            for word, total in totals.items():
-                word_values[word, attribution.target.label][method].append(total)
-    frequent = {
-        key: values
-        for key, values in word_values.items()
-        if max(map(len, values.values())) >= FEWEST_DOCUMENTS
-    }
-    first = next(iter(by_method))
-    ranked = sorted(frequent, key=lambda key: (-abs(_mean(frequent[key][first])), key))
-    return {key: frequent[key] for key in ranked}
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
-
-
-def _word_table(
-    methods: Sequence[str], words: dict[tuple[str, str], dict[str, list[float]]], unit: Unit
-) -> Table:
-    shown = list(words.items())[:MOST_WORDS]
-    return Table(
-        title="Words with the largest values",
-        columns=("word", "target", "instances", *methods),
-        rows=tuple(
-            (
-                word,
-                label,
-                max(map(len, values.values())),
-                *(
-                    mean(
-                        Sentence("{word} ({method})", word=word, method=method),
-                        values[method],
-                        unit,
-                    )
-                    for method in methods
-                ),
-            )
-            for (word, label), values in shown
-        ),
-        note=Sentence(
-            "Mean value per instance for the target. {shown} of {n} words that occur in at least "
-            "{fewest} explained instances with that target. The instances are the chosen ones, "
-            "not a random sample of all rows.",
-            shown=len(shown),
-            n=len(words),
-            fewest=FEWEST_DOCUMENTS,
-        ),
-    )
-
-
-def _figures(
-    method: str, words: dict[tuple[str, str], dict[str, list[float]]], unit: Unit
-) -> tuple[IntervalsFigure, ...]:
-    if not words:
-        return ()
-    return (
-        IntervalsFigure(
-            title=Sentence("Words with the largest values, by {method}", method=method),
-            description="Mean value per instance for the target, with its 95 % interval.",
-            measures=tuple(
-                mean(Sentence("{word} → {label}", word=word, label=label), values[method], unit)
-                for (word, label), values in list(words.items())[:MOST_DRAWN]
-            ),
-            reference=0.0,
-        ),
     )

@@ -1,0 +1,1 @@
+"""Commands around the folder of an audit; `explain.cli` puts them together."""

@@ -1,0 +1,45 @@
+"""``explain judge``: other criteria for an audit that was made before."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from explain.command import exit_by_verdict, spare_output, with_debug
+from explain.record.own_reports import require_own_reports
+
+__all__ = ["judge"]
+
+
+@with_debug
+def judge(
+    record: Annotated[Path, typer.Argument(help="The audit.json of an audit.")],
+    config: Annotated[
+        Path, typer.Option(help="An audit.toml with other [[criteria]] and [gates].")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Write the audit with its new verdicts: .json, .html, .md.")
+    ] = None,
+) -> None:
+    """Judge an audit by other criteria, from what it has measured; nothing is run.
+
+    The report says that these criteria were set after the run. Exit codes: 0, or 1 if a gating
+    criterion or a finding fails the audit.
+    """
+    require_own_reports()
+    from rich.console import Console
+
+    import reports
+    from explain.auditing.archive import read_log, read_record
+    from explain.auditing.gates import gates_of, judge_again
+    from explain.auditing.plan import AuditPlan
+    from explain.auditing.provenance import today
+    from reports.terminal import print_audit
+
+    plan = AuditPlan.read(config)
+    judged = judge_again(read_record(record), plan.criteria, gates_of(plan), today())
+    if out is not None:
+        reports.write_report(judged, out, read_log(record.parent))
+    with spare_output():
+        print_audit(judged, Console())
+    exit_by_verdict(judged)

@@ -1,0 +1,117 @@
+"""What would have changed an answer, and what suffices for it, in sentences."""
+
+from collections.abc import Iterator, Sequence
+
+from explain.record import Counterfactual, DecisiveSet, Sentence
+from reports.numbers import probability
+from reports.text import shorten, visible
+
+__all__ = ["decisive_sentences"]
+
+LONGEST = 40
+"""Characters of a feature that are shown: a word is shorter, a sentence is cut."""
+
+UNITS = {"token": ("token", "tokens"), "sentence": ("sentence", "sentences")}
+"""What features are called; otherwise they are words."""
+
+WITHOUT = {
+    "answer": "Without {features:quoted-and} the answer would be {label:quoted} (p {p}).",
+    "lost": "Without {features:quoted-and} the model would not say {label:quoted} (p {p}).",
+    "won": "Without {features:quoted-and} the model would say {label:quoted} (p {p}).",
+}
+
+
+def decisive_sentences(counterfactual: Counterfactual, *, multi_label: bool) -> tuple[str, ...]:
+    """Return what the counterfactual of a label says, the answer first.
+
+    Parameters
+    ----------
+    counterfactual : Counterfactual
+        What was counterfactual.
+    multi_label : bool
+        Whether other labels can be given beside the one under question.
+    """
+    said = [*_necessary(counterfactual, multi_label=multi_label), *_sufficient(counterfactual)]
+    if False in (counterfactual.necessary.is_confirmed, counterfactual.sufficient.is_confirmed):
+        said.append(
+            "Asked once more, the model gave another answer to one of these texts: do not rely on "
+            "this."
+        )
+    said.append(
+        Sentence(
+            "({n} {n:text|texts} scored, {reused} of them before this search.)",
+            n=counterfactual.evaluations,
+            reused=counterfactual.reused,
+        )
+    )
+    return tuple(said)
+
+
+def _necessary(counterfactual: Counterfactual, *, multi_label: bool) -> Iterator[str]:
+    decisive, (unit, units) = counterfactual.necessary, _units(counterfactual)
+    if decisive.places is None:
+        if decisive.all_tried >= len(counterfactual.spans):
+            yield Sentence(
+                "No removal of {units} changes the answer: every set was tried.", units=units
+            )
+            return
+        yield Sentence("We found no {units} whose removal changes the answer.", units=units)
+        if decisive.all_tried:
+            yield _all_tried(decisive, unit, units)
+        return
+    way = "answer" if not multi_label else "lost" if counterfactual.is_given else "won"
+    label = counterfactual.target.label if multi_label else decisive.predicted
+    yield Sentence(
+        WITHOUT[way],
+        features=_features(counterfactual, decisive),
+        label=visible(label or ""),
+        p=probability(decisive.probability or 0.0),
+    )
+    yield from _how_small(decisive, unit, units)
+
+
+def _sufficient(counterfactual: Counterfactual) -> Iterator[str]:
+    decisive, (unit, units) = counterfactual.sufficient, _units(counterfactual)
+    if decisive.places is None:
+        return
+    if not decisive.places:
+        yield Sentence("The text without any {unit} has the same answer.", unit=unit)
+        return
+    yield Sentence(
+        "{features:quoted-and} alone {n:keeps|keep} the answer.",
+        features=_features(counterfactual, decisive),
+        n=len(decisive.places),
+    )
+    yield from _how_small(decisive, unit, units)
+
+
+def _how_small(decisive: DecisiveSet, unit: str, units: str) -> Iterator[str]:
+    """Yield whether the set is the smallest, and whether others of its size do the same."""
+    n = len(decisive.places or ())
+    if (others := (decisive.n_equal or 1) - 1) > 0:
+        template = (
+            "{others} other {units} would do the same, each alone."
+            if n == 1
+            else "{others} other {others:set|sets} of {n} {units} would do the same, none smaller."
+        )
+        yield Sentence(template, others=others, n=n, units=unit if n == others == 1 else units)
+    elif decisive.smallest and n > 1:
+        yield Sentence("No smaller set of {units} does this.", units=units)
+    elif not decisive.smallest:
+        yield "This is the smallest set that we found; there may be a smaller one."
+        if decisive.all_tried:
+            yield _all_tried(decisive, unit, units)
+
+
+def _all_tried(decisive: DecisiveSet, unit: str, units: str) -> str:
+    if decisive.all_tried == 1:
+        return Sentence("Each {unit} was tried alone.", unit=unit)
+    return Sentence("All sets of up to {n} {units} were tried.", n=decisive.all_tried, units=units)
+
+
+def _units(counterfactual: Counterfactual) -> tuple[str, str]:
+    return UNITS.get(str(counterfactual.parameters.get("unit")), ("word", "words"))
+
+
+def _features(counterfactual: Counterfactual, decisive: DecisiveSet) -> Sequence[str]:
+    return [shorten(feature, LONGEST) for feature in counterfactual.features_of(decisive)]
