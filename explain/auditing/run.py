@@ -230,14 +230,9 @@ def _measure(
         texts = [text_of(row.parts) for row, _ in asked]
         marked = rationales_of(asked, classifier)
         work = partial(
-            evaluate_explanations,
-            engine,
-            explained.attributions,
-            to_do.methods,
-            setting,
-            texts,
+            evaluate_explanations, engine, explained.attributions, to_do.methods, setting, texts,
             marked,
-        )
+        )  # fmt: skip
         assessed = assessed_or_not(work, explained, dataset, engine, run_log)
     instances = _with_attributions(scored, strata, assessed, explained.counterfactuals)
     skipped += explained.skipped
