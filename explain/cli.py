@@ -1,6 +1,5 @@
 """The command ``explain``."""
 
-import json
 import sys
 from collections.abc import Mapping
 from importlib.resources import as_file, files
@@ -18,8 +17,9 @@ from explain.command import (
     spare_output,
     with_debug,
 )
-from explain.command_options import with_plan_options
+from explain.command_options import model_options_of, with_plan_options
 from explain.commands import review
+from explain.commands.calls import DryRun, Probe, calls_app, print_estimate
 from explain.commands.compare import compare
 from explain.commands.export import export
 from explain.commands.judge import judge
@@ -45,6 +45,7 @@ app.command()(export)
 app.add_typer(review.app)
 app.command()(render)
 app.command()(judge)
+app.add_typer(calls_app)
 
 MODEL_HELP = "Folder or file of a saved model, a hub id, or the address of an endpoint."
 UNIT_HELP = "Feature: word (the default), token, sentence, or auto (long texts)."
@@ -147,6 +148,8 @@ def audit(
         bool,
         typer.Option("--criteria-only", help="Freeze the criteria in the folder, and run nothing."),
     ] = False,
+    dry_run: DryRun = False,
+    probe: Probe = False,
     model_option: Options = None,
     trust: Trust = None,
     allow_pickle: AllowPickle = False,
@@ -170,7 +173,10 @@ def audit(
     if criteria_only:
         _freeze(out, config, plan_options)
         return
-    options = _model_options(model_option, trust, allow_pickle)
+    options = model_options_of(model_option, trust, allow_pickle)
+    if dry_run:
+        print_estimate(model, data, out, config, {**plan_options, "model_options": options}, probe)
+        return
     _audit(model, data, out, config, {**plan_options, "model_options": options}, quiet, report)
 
 
@@ -208,7 +214,7 @@ def text(
 
     limits: dict[str, Any] = {"tolerance": tolerance, "budget": budget, "seconds": seconds}
     attribution = attribute(
-        load(model, **_model_options(model_option, trust, allow_pickle)),
+        load(model, **model_options_of(model_option, trust, allow_pickle)),
         text if text_pair is None else (text, text_pair),
         method=method,
         target=target,
@@ -243,7 +249,7 @@ def check_model(
     from explain.adapters import load
     from explain.testing import PAIRS, check_classifier
 
-    classifier = load(model, **_model_options(model_option, trust, allow_pickle))
+    classifier = load(model, **model_options_of(model_option, trust, allow_pickle))
     conformance = check_classifier(classifier, PAIRS if pairs else None)
     if as_json:
         print(conformance.to_json())
@@ -324,28 +330,6 @@ def _audit(
         if entry.event == ENDPOINT_ENDED:
             raise (SpentError if entry.detail["spent"] else EndpointError)(entry.detail["reason"])
     exit_by_verdict(record)
-
-
-def _model_options(
-    assignments: list[str] | None, trust: list[str] | None, allow_pickle: bool
-) -> dict[str, Any]:
-    """Return the options of `explain.load` that were given; a value is JSON or else text."""
-    options: dict[str, Any] = {}
-    for option in assignments or ():
-        name, equals, value = option.partition("=")
-        if not equals:
-            raise ConfigurationError(f"--model-option {option!r} is no NAME=VALUE")
-        try:
-            options[name] = json.loads(value)
-        except ValueError:
-            options[name] = value
-        except RecursionError as error:
-            raise ConfigurationError(f"--model-option {name} is nested too deep") from error
-    if trust:
-        options["trusted"] = trust
-    if allow_pickle:
-        options["allow_pickle"] = True
-    return options
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""The options of the command that come from the plan of an audit."""
+"""The options of the command: those that come from the plan of an audit, and those of a model."""
 
 import inspect
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import NoneType, UnionType
@@ -9,8 +10,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import typer
 
 from explain.auditing.plan import AuditPlan, place_of
+from explain.errors import ConfigurationError
 
-__all__ = ["with_plan_options"]
+__all__ = ["model_options_of", "with_plan_options"]
 
 
 def with_plan_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -26,6 +28,28 @@ def with_plan_options(command: Callable[..., None]) -> Callable[..., None]:
     parameters[place:place] = options
     vars(command)["__signature__"] = signature.replace(parameters=parameters)
     return command
+
+
+def model_options_of(
+    assignments: list[str] | None, trust: list[str] | None, allow_pickle: bool
+) -> dict[str, Any]:
+    """Return the options of `explain.load` that were given; a value is JSON or else text."""
+    options: dict[str, Any] = {}
+    for option in assignments or ():
+        name, equals, value = option.partition("=")
+        if not equals:
+            raise ConfigurationError(f"--model-option {option!r} is no NAME=VALUE")
+        try:
+            options[name] = json.loads(value)
+        except ValueError:
+            options[name] = value
+        except RecursionError as error:
+            raise ConfigurationError(f"--model-option {name} is nested too deep") from error
+    if trust:
+        options["trusted"] = trust
+    if allow_pickle:
+        options["allow_pickle"] = True
+    return options
 
 
 def _option(name: str) -> inspect.Parameter:

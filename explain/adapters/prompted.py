@@ -10,9 +10,11 @@ import torch
 from pydantic import JsonValue
 from transformers import AutoModelForCausalLM
 
+from explain.adapters.base import TextClassifier
 from explain.adapters.extras import import_extra
 from explain.adapters.loading import load_model, load_tokenizer, on_device, refuse_random
 from explain.adapters.pretrained import PretrainedClassifier
+from explain.adapters.question import QuestionVariant
 from explain.adapters.safety import LoadedFiles, check_folder, weight_files
 from explain.adapters.scores import Scores, check_scores
 from explain.adapters.token_spans import with_marks
@@ -28,6 +30,7 @@ from explain.adapters.prompts import (
     Word,
     check_verbalizer,
     parsed_template,
+    shorter_views,
     spans_in_text,
     with_mask,
     word_readings,
@@ -205,6 +208,24 @@ class PromptedClassifier(PretrainedClassifier):
         )
 
     @property
+    def has_question(self) -> bool:
+        """A question is all that it is asked."""
+        return True
+
+    def asked_as(self, variant: QuestionVariant) -> TextClassifier:
+        """Return the classifier that asks in another way; see `QuestionClassifier.asked_as`."""
+        if (variant.order, variant.names, variant.extra_option) != (None, None, None):
+            raise CapabilityError("the options stand in a text of your own")
+        return PromptedClassifier(
+            self.model,
+            self.tokenizer,
+            template=f"{variant.instruction}\n{self.template}",
+            verbalizer=self.verbalizer,
+            length_normalised=self.length_normalised,
+            name=self.name,
+        )
+
+    @property
     def passes(self) -> int:
         """How often the model reads each text."""
         return len(self._readings)
@@ -358,7 +379,9 @@ class PromptedClassifier(PretrainedClassifier):
             long := [i for i, (ids, _) in enumerate(rows) if len(ids) > self.max_length]
         ):
             for i in long:
-                views[i] = self._shorten_views(views[i], rows[i])
+                views[i] = shorter_views(
+                    views[i], rows[i], self.max_length, self.tokenizer.truncation_side
+                )
             new_rows = self._token_rows([views[i] for i in long], [parts[i] for i in long])
             for i, row in zip(long, new_rows, strict=True):
                 rows[i] = row
@@ -369,26 +392,3 @@ class PromptedClassifier(PretrainedClassifier):
     ) -> list[tuple[Span | None, ...]]:
         rows = cast(Prompts, encoded).spans
         return [with_marks(row, parts_of(text)) for row, text in zip(rows, texts, strict=True)]
-
-    def _shorten_views(self, views: Sequence[Span], row: TokenRow) -> list[Span]:
-        """Return what stays in view of a text that is too long; of a pair the longer part is cut.
-
-        What remains is tokenized again, and may then have another number of tokens.
-        """
-        ids, spans = row
-        sides = [[s for s in spans if s is not None and s.part == view.part] for view in views]
-        room = max(0, sum(map(len, sides)) - (len(ids) - self.max_length))
-        shares = [room] if len(sides) == 1 else [max(room // 2, room - len(o)) for o in sides[::-1]]
-        cut = []
-        for view, tokens, share in zip(views, sides, shares, strict=True):
-            if len(tokens) <= share and tokens:
-                cut.append(view)
-            elif share == 0:
-                cut.append(Span(view.part, view.start, view.start))
-            elif self.tokenizer.truncation_side == "left":
-                start = max(tokens[-share].start, tokens[-share - 1].end)
-                cut.append(Span(view.part, start, view.end))
-            else:
-                end = min(tokens[share - 1].end, tokens[share].start)
-                cut.append(Span(view.part, view.start, end))
-        return cut

@@ -13,6 +13,7 @@ __all__ = [
     "Word",
     "check_verbalizer",
     "parsed_template",
+    "shorter_views",
     "spans_in_text",
     "with_mask",
     "word_readings",
@@ -101,3 +102,29 @@ def spans_in_text(
             shift = views[part].start - first
             return Span(part, start + shift, end + shift)
     return None
+
+
+def shorter_views(
+    views: Sequence[Span], row: TokenRow, max_length: int, truncation_side: str
+) -> list[Span]:
+    """Return what stays in view of a text that is too long; of a pair the longer part is cut.
+
+    What remains is tokenized again, and may then have another number of tokens.
+    """
+    ids, spans = row
+    sides = [[s for s in spans if s is not None and s.part == view.part] for view in views]
+    room = max(0, sum(map(len, sides)) - (len(ids) - max_length))
+    shares = [room] if len(sides) == 1 else [max(room // 2, room - len(o)) for o in sides[::-1]]
+    cut = []
+    for view, tokens, share in zip(views, sides, shares, strict=True):
+        if len(tokens) <= share and tokens:
+            cut.append(view)
+        elif share == 0:
+            cut.append(Span(view.part, view.start, view.start))
+        elif truncation_side == "left":
+            start = max(tokens[-share].start, tokens[-share - 1].end)
+            cut.append(Span(view.part, start, view.end))
+        else:
+            end = min(tokens[share - 1].end, tokens[share].start)
+            cut.append(Span(view.part, view.start, end))
+    return cut

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from explain.errors import ConfigurationError, PredictionError
 from explain.record import Task
 
-__all__ = ["Row", "Scores", "check_scores", "log_odds_scores"]
+__all__ = ["Row", "Scores", "check_scores", "log_odds_of", "log_odds_scores"]
 
 Scores: TypeAlias = NDArray[np.float64]
 """Scores, shape (n_texts, n_labels), on the natural-log scale and never squashed.
@@ -93,3 +93,12 @@ def log_odds_scores(
     if task == "multi_label":
         log_p -= np.log(np.clip(1 - p, PROBABILITY_FLOOR, 1))
     return log_p
+
+
+def log_odds_of(scores: Scores, column: int) -> NDArray[np.float64]:
+    """Return ``z_c - logsumexp(z_others)`` of rows of scores, shape (n_texts,).
+
+    These are the log-odds of the softmax probability; probabilities saturate, log-odds do not.
+    """
+    others: NDArray[np.float64] = np.logaddexp.reduce(np.delete(scores, column, axis=1), axis=1)
+    return scores[:, column] - others

@@ -35,6 +35,9 @@ from explain.statistics.power import rows_to_settle
 
 __all__ = ["Criterion", "FrozenCriteria", "check_metrics", "judge"]
 
+MIXED = ("endpoint.model-changed", "endpoint.drift")
+"""Findings after which no number is one model's, so that no criterion can be judged."""
+
 ALPHA = 0.05
 """Chance that any of the gating verdicts is wrong; a 95 % interval is its other side."""
 
@@ -135,12 +138,19 @@ def judge(
     adjusted = dict(
         zip(gating, holm([1.0 if p is None else p for p in p_values]).tolist(), strict=True)
     )
-    return tuple(
+    judged = tuple(
         _judgement(
             criterion, metrics[criterion.metric], evidence, adjusted.get(number), len(gating)
         )
         for number, (criterion, evidence) in enumerate(zip(criteria, found, strict=True))
     )
+    codes = {finding.code for section in sections for finding in section.findings}
+    return judged if codes.isdisjoint(MIXED) else tuple(map(_without_verdict, judged))
+
+
+def _without_verdict(criterion: JudgedCriterion) -> JudgedCriterion:
+    reason = "the model changed during the run, so that the numbers are those of two models"
+    return criterion.model_copy(update={"verdict": "inconclusive", "reason": reason})
 
 
 def _judgement(

@@ -1,22 +1,27 @@
 """The methods and checks that a plan names, made and checked."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
+from explain.adapters import PerTextClassifier, TextClassifier
 from explain.attribution import UNITS
 from explain.attribution.methods import METHODS, Explainer, make_explainer
 from explain.auditing.criteria import check_metrics
 from explain.auditing.plan import AuditPlan
-from explain.checks import CHECKS, Check, make_check
+from explain.checks import CHECKS, Check, NarrowCheck, make_check
 from explain.errors import ConfigurationError, nearest
 from explain.record import SystemIdentity
 
-__all__ = ["ResolvedPlan", "resolve"]
+__all__ = ["ResolvedPlan", "for_model", "resolve"]
 
 LIMITS = ("budget", "tolerance")
 """Options that hold for all methods that have them."""
+
+TOLERANCE_OF_ENDPOINTS = 0.1
+"""Tolerance of explanations whose texts are paid by the call, if none is stated. With 0.05, the
+default, SHAP takes 271 texts for each review of SST-2, half of all that an audit asks for."""
 
 T = TypeVar("T")
 
@@ -69,6 +74,31 @@ def resolve(config: AuditPlan | str | Path | None, overrides: Mapping[str, objec
     checks = _distinct("check", _checks(plan), lambda check: check.id)
     check_metrics(plan.criteria, checks)
     return ResolvedPlan(plan, methods, checks)
+
+
+def for_model(to_do: ResolvedPlan, model: TextClassifier) -> ResolvedPlan:
+    """Return what is to be done with one model: nothing that does not apply to it.
+
+    Checks that nobody chose are left out where they do not apply. Explanations of a model behind an
+    endpoint stop earlier, unless a tolerance is stated.
+    """
+    plan = to_do.plan
+    checks = to_do.checks
+    if plan.checks is None:
+        checks = tuple(
+            check
+            for check in checks
+            if not isinstance(check, NarrowCheck) or check.applies_to(model)
+        )
+    methods = to_do.methods
+    if isinstance(model, PerTextClassifier) and plan.tolerance is None:
+        methods = tuple(
+            make_explainer(name, **{**asdict(method), "tolerance": TOLERANCE_OF_ENDPOINTS})
+            if isinstance(name, str) and "tolerance" in _options(name)
+            else method
+            for name, method in zip(plan.methods, methods, strict=True)
+        )
+    return replace(to_do, methods=methods, checks=checks)
 
 
 def _methods(plan: AuditPlan) -> list[Explainer]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 from scipy.special import expit
@@ -14,10 +15,11 @@ from explain.engine import Engine
 from explain.engine.games import AttributionRequest, make_target, target_values
 from explain.errors import DataError, ExplainError, PredictionError, nearest
 from explain.evaluation.plausibility import Rationale
-from explain.record import InstanceRecord, Prediction, Skipped
+from explain.record import InstanceRecord, Prediction, Skipped, Task
 from explain.text.spans import text_of
 
 __all__ = [
+    "NamesItsLabels",
     "ask_rows",
     "check_labels_known",
     "instance_of",
@@ -30,7 +32,23 @@ MOST_TARGETS = 5
 """Predicted labels of one text that are explained, the most probable first."""
 
 
-def check_labels_known(dataset: Dataset, model: TextClassifier) -> None:
+class NamesItsLabels(Protocol):
+    """A model, or an endpoint to which nothing was sent yet, whose labels are known."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in reports."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the columns of its scores."""
+
+    @property
+    def task(self) -> Task:
+        """How they relate to each other."""
+
+
+def check_labels_known(dataset: Dataset, model: NamesItsLabels) -> None:
     """Refuse a table with a label that the model lacks."""
     if model.task == "regression":
         return

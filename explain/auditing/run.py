@@ -16,6 +16,7 @@ from explain.adapters.decision_rule import DecisionRule, thresholds_of
 from explain.attribution import AttributionSettings, TargetSpec
 from explain.auditing.causes import with_causes
 from explain.auditing.criteria import FrozenCriteria, judge
+from explain.auditing.endpoint_section import endpoint_section
 from explain.auditing.explained import (
     assessed_or_not,
     explain_chosen,
@@ -27,20 +28,20 @@ from explain.auditing.omissions import omissions
 from explain.auditing.plan import AuditPlan, with_plan
 from explain.auditing.predictions import predictions_of, shown_instances
 from explain.auditing.provenance import name_of_table, provenance_of, recorded_options, today
-from explain.auditing.resolve import ResolvedPlan, resolve
+from explain.auditing.resolve import ResolvedPlan, for_model, resolve
 from explain.auditing.rows import (
     ask_rows,
-    check_labels_known,
     instance_of,
     questions_of,
     rationales_of,
 )
 from explain.auditing.run_log import Log, RunLog
 from explain.auditing.selection import plan_selection
+from explain.auditing.tables import check_tables_first, read_tables
 from explain.checks import AuditContext
 from explain.checks.base.guarded import run_guarded
 from explain.checks.unanswered import unanswered_rows
-from explain.data.dataset import Dataset, read_dataset
+from explain.data.dataset import Dataset
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest, make_target
 from explain.engine.repeats import ask_again
@@ -110,14 +111,16 @@ def audit(
     if frozen.criteria:
         run_log.note("criteria frozen", sha256=frozen.sha256, on=frozen.frozen_on.isoformat())
     with run_log.stage("load"):
+        check_tables_first(model, data, plan)
         classifier = _classifier(model, plan.load_options)
+        to_do = for_model(resolved, classifier)
         setting = AttributionSettings.of(
             classifier, unit=plan.unit, masker=plan.masker, seed=plan.seed
         )
         loaded = _read(classifier, data, plan)
-    evidence = _measure_or_say_why(loaded, resolved, setting, run_log)
+    evidence = _measure_or_say_why(loaded, to_do, setting, run_log)
     arguments: dict[str, JsonValue] = {
-        **_arguments(resolved),
+        **_arguments(to_do),
         "model": str(model) if isinstance(model, str | Path) else loaded.description.name,
         "data": name_of_table(data),
         "target": loaded.target,
@@ -179,17 +182,7 @@ class _Evidence:
 def _read(classifier: TextClassifier, data: Any, plan: AuditPlan) -> _Loaded:
     """Return the tables as the model takes them."""
     target = _target_label(plan.target, classifier)
-    read = partial(
-        read_dataset,
-        text=plan.text,
-        text_pair=plan.text_pair,
-        label=plan.label,
-        task=classifier.task,
-        labels=classifier.labels,
-    )
-    dataset = read(data, columns=plan.columns, rationale=plan.rationale)
-    training = None if plan.training is None else read(plan.training)
-    check_labels_known(dataset, classifier)
+    dataset, training = read_tables(classifier, data, plan)
     thresholds = thresholds_of(plan.threshold, classifier.task, classifier.labels)
     description = _describe(classifier).model_copy(update={"thresholds": thresholds})
     return _Loaded(classifier, description, dataset, training, target)
@@ -234,14 +227,9 @@ def _measure(
     with run_log.stage("trust"):
         texts = [text_of(row.parts) for row, _ in asked]
         work = partial(
-            evaluate_explanations,
-            engine,
-            explained.attributions,
-            to_do.methods,
-            setting,
-            texts,
+            evaluate_explanations, engine, explained.attributions, to_do.methods, setting, texts,
             rationales_of(asked, classifier),
-        )
+        )  # fmt: skip
         assessed = assessed_or_not(work, explained, dataset, engine, run_log)
     instances = _with_attributions(scored, strata, assessed, explained.counterfactuals)
     skipped += explained.skipped
@@ -256,7 +244,11 @@ def _measure(
     evaluations = engine.evaluations + assessed.evaluations
     run_log.note("counts", evaluations=evaluations, calls=engine.calls)
     lost = unanswered_rows(context)
-    measured = (*lost, *with_causes(sections, context), assessed.section, *explained.unable, *again)
+    reached = endpoint_section(engine, scored)
+    measured = (
+        *lost, *with_causes(sections, context), assessed.section, *explained.unable, *again,
+        *reached,
+    )  # fmt: skip
     return _Evidence(measured, assessed.trust, selection, instances, skipped)
 
 

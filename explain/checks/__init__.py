@@ -3,11 +3,12 @@
 from dataclasses import asdict
 from typing import Any
 
-from explain.checks.base import LEVEL, AuditContext, Check, not_measured
+from explain.checks.base import LEVEL, AuditContext, Check, NarrowCheck, not_measured
 from explain.checks.calibration import CalibrationCheck
 from explain.checks.data import DataCheck
 from explain.checks.explanations import ExplanationsCheck
 from explain.checks.fairness import FairnessCheck
+from explain.checks.language_model import LanguageModelCheck
 from explain.checks.performance import PerformanceCheck
 from explain.checks.robustness import RobustnessCheck
 from explain.checks.selective import SelectiveCheck
@@ -17,7 +18,7 @@ from explain.checks.stability import StabilityCheck
 from explain.errors import ConfigurationError
 from explain.registry import make
 
-__all__ = ["CHECKS", "LEVEL", "AuditContext", "Check", "make_check", "not_measured"]
+__all__ = ["CHECKS", "LEVEL", "AuditContext", "Check", "NarrowCheck", "make_check", "not_measured"]
 
 CHECKS: dict[str, type[Any]] = {
     check.id: check
@@ -32,6 +33,7 @@ CHECKS: dict[str, type[Any]] = {
         RobustnessCheck,
         FairnessCheck,
         StabilityCheck,
+        LanguageModelCheck,
     )
 }
 """The registry, in the order of the report."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from explain.adapters import Scores, Task, TextClassifier, TokenizedClassifier
+from explain.adapters.scores import log_odds_of
 from explain.errors import CapabilityError, ConfigurationError, nearest
 from explain.record import Scale, Target
 from explain.text.editing import without_features
@@ -208,11 +209,9 @@ def target_values(scores: Scores, target: Target) -> Values:
     if target.decimals is not None:
         low, high = _log_odds_range(scores, target, target.decimals)
         return (low + high) / 2
-    target_scores = scores[:, target.index]
     if target.scale != "log_odds":
-        return target_scores
-    other_scores: Values = np.logaddexp.reduce(np.delete(scores, target.index, axis=1), axis=1)
-    return target_scores - other_scores
+        return scores[:, target.index]
+    return log_odds_of(scores, target.index)
 
 
 def _log_odds_range(scores: Scores, target: Target, decimals: int) -> tuple[Values, Values]:

@@ -96,6 +96,7 @@ def systemone(body: Json, model: Logits) -> Json:
             answers[name] = {"type": "noul", "noul": p[1]}
             continue
         options = [*question["criteria"]]
+        p += [0.0] * (len(options) - len(p))
         answers[name] = {
             "type": "choice",
             "choice": options[int(np.argmax(p))],

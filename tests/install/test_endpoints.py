@@ -117,3 +117,28 @@ def test_an_endpoint_that_refuses_in_the_middle_leaves_a_report_and_a_reason(
     assert "refuses the key or the account (401)" in done.stderr.splitlines()[-1]
     assert (tmp_path / "out" / "audit.html").is_file()
     assert FORMATS["systemone"].copies
+
+
+def test_a_dry_run_costs_nothing_and_the_log_of_a_run_is_shown(
+    table: Path, server: Server, wire: Wire, tmp_path: Path
+) -> None:
+    dry = run("audit", wire.url, table, *OPTIONS, "--out", "out", "--dry-run", cwd=tmp_path)
+    assert dry.returncode == 0, dry.stderr
+    assert server.requests == 0
+    assert "What leaves this machine" in dry.stdout
+    probed = run(
+        "audit", wire.url, table, *OPTIONS, "--out", "out", "--dry-run", "--probe", cwd=tmp_path
+    )
+    assert probed.returncode == 0, probed.stderr
+    assert server.requests == 3
+    assert "(from 3 calls)" in probed.stdout
+
+    stats = run("calls", "stats", "out", cwd=tmp_path)
+    assert stats.stdout.startswith("calls     3 (answered 3)")
+    exported = run("calls", "export", "out", "--out", "calls.jsonl", cwd=tmp_path)
+    assert exported.returncode == 0, exported.stderr
+    lines = (tmp_path / "calls.jsonl").read_text().splitlines()
+    assert [json.loads(line)["outcome"] for line in lines] == ["answered"] * 3
+    assert (tmp_path / "calls.jsonl").stat().st_mode & 0o077 == 0
+    local = run("audit", "folder", table, "--dry-run", cwd=tmp_path)
+    assert local.returncode == 2

@@ -182,10 +182,6 @@ FATAL: dict[str, tuple[Fault, str]] = {
         ),
         r"labels \['Negative', 'positive'\], expected \['negative', 'positive'\]",
     ),
-    "28: another model": (
-        changed(lambda answer: {**answer, "model": "jev-1.14.0"}),
-        "answered as 'jev-1.13.0' and now as 'jev-1.14.0'",
-    ),
     "46: a page": (raw(b"<html>Log in</html>", "text/html"), "is this a proxy?"),
 }  # fmt: skip
 
@@ -230,7 +226,7 @@ def test_what_cannot_pass_ends_all_in_one_line(name: str, clock: Clock, tmp_path
     assert (tmp_path / "calls.sqlite").stat().st_size > 0
 
 
-@pytest.mark.parametrize("name", sorted({*FATAL, *UNFIT} - {"28: another model"}))
+@pytest.mark.parametrize("name", sorted({*FATAL, *UNFIT}))
 def test_what_cannot_pass_at_the_first_text_is_an_error_of_loading(name: str, clock: Clock) -> None:
     fault, reason = {**FATAL, **UNFIT}[name]
     with pytest.raises(EndpointError, match=reason):
@@ -317,6 +313,20 @@ def test_a_bad_text_never_makes_its_batch_be_paid_again(fault: Fault, clock: Clo
     paid = server.paid - server.paid.__class__({texts[7]: 100})
     asked_as_a_batch = fault(server, texts, Reply.of([1])).status == 200
     assert max(paid.values()) == (2 if asked_as_a_batch else 1)
+
+
+def test_an_item_in_error_loses_its_text_and_no_other_is_asked_again(clock: Clock) -> None:
+    """Fault 44."""
+
+    def half(rows: Any) -> Any:
+        return [{"error": "backend"} if place % 2 else row for place, row in enumerate(rows)]
+
+    texts = [f"text {number}" for number in range(32)]
+    server = Server("tei", fault=after_first(*[changed(half)] * 9))
+    rows = load(server).predict_each(texts)
+    assert [isinstance(row, PredictionError) for row in rows] == [False, True] * 16
+    assert "the endpoint failed on it: backend" in str(rows[1])
+    assert server.requests == 2
 
 
 def test_a_batch_that_is_too_large_is_halved_and_the_size_remembered(clock: Clock) -> None:

@@ -117,12 +117,18 @@ def test_one_log_may_hold_the_calls_of_several_models(path: Path) -> None:
     again.predict(["something new"])
 
 
-def test_another_model_after_a_resumption_ends_all(path: Path) -> None:
+def test_another_model_after_a_resumption_is_told_and_a_third_one_ends_all(path: Path) -> None:
     load(Server("systemone"), calls=path).predict(TEXTS)
     newer = Server("systemone")
     newer.fault = lambda s, t, reply: Reply(200, reply.body.replace(b"1.13.0", b"1.14.0"))
-    with pytest.raises(PredictionError, match=r"answered as 'jev-1.13.0' and now as 'jev-1.14.0'"):
-        load(newer, calls=path).predict(["something new"])
+    model = load(newer, calls=path)
+    model.predict([*TEXTS, "something new"])
+    first, second = model.observations().models
+    assert (first.name, first.texts) == ("jev-1.13.0", len(TEXTS) + 1)
+    assert (second.name, second.first, second.texts) == ("jev-1.14.0", len(TEXTS) + 2, 1)
+    newer.fault = lambda s, t, reply: Reply(200, reply.body.replace(b"1.13.0", b"1.15.0"))
+    with pytest.raises(PredictionError, match=r"'jev-1.13.0', 'jev-1.14.0', 'jev-1.15.0'"):
+        model.predict(["something else"])
 
 
 def test_a_text_that_is_refused_first_after_a_resumption_is_lost_as_in_the_first_run(

@@ -7,9 +7,10 @@ import asyncio
 import json
 import random
 from collections.abc import Coroutine, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from threading import Thread
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import httpx2
 
@@ -44,6 +45,9 @@ four times, with longer and longer waits between."""
 BYTES_PER_TEXT, BYTES_PER_BYTE = 65_536, 120
 """Bytes of an answer that are read for each text, and for each byte of the request: a logged token
 takes 120, and may be one byte long."""
+
+MOST_MODELS = 2
+"""Models of different names in one run."""
 
 MARGIN_IN, MARGIN_OUT = 512, 16
 """Tokens that a server may put around a request, or those of the first answer if these are more,
@@ -94,8 +98,8 @@ class Asker:
     ----------
     end_error : EndpointError or None
         Why nothing more is asked; None while it is.
-    model : str or None
-        What the first answer called the model, and all others must.
+    models : list of str
+        What answers called the model, in the order of their first answers.
     proven : bool
         Whether a question of this kind was answered, now or in an earlier run.
     """
@@ -120,11 +124,17 @@ class Asker:
         self._pace = pace
         self._startup = startup
         self._size = kind.batch
-        self.model: str | None = None
+        self.models: list[str] = []
         self.proven = False
         self._n_answered = self._silent = 0
         self._around = max(MARGIN_IN, log.first_tokens())
         self._began = pace.clock()
+
+    def for_kind(self, kind: Kind) -> Self:
+        """Return what asks the same endpoint in another format, at the same cost and pace."""
+        other = copy(self)
+        other.kind, other._size = kind, kind.batch
+        return other
 
     def make_requests(self, queries: Sequence[Query]) -> dict[bytes, Reading | LostText]:
         """Return what the endpoint says of each text; nothing of those that were not asked."""
@@ -240,13 +250,19 @@ class Asker:
         return read, entry
 
     def _model_change(self, model: str | None) -> End | None:
-        """Return that another model answers than before, if one does: both in one audit mislead."""
-        if model is None or self.model in (None, model):
-            self.model = self.model or model
+        """Take in who answered; return that too many models did, if that is so.
+
+        One change may be told in the report; more leave nothing that could be.
+        """
+        if model is None or model in self.models:
             return None
+        self.models.append(model)
+        if len(self.models) <= MOST_MODELS:
+            return None
+        named = ", ".join(map(repr, self.models))
         return End(
-            f"{self.client.host} answered as {self.model!r} and now as {model!r}; name the "
-            "version, and begin again with another file of calls"
+            f"{self.client.host} answered as {named}; name the version, and begin again with "
+            "another file of calls"
         )
 
     def _learn(

@@ -23,6 +23,10 @@ class Prices:
     tokens_in: float
     tokens_out: float = 0.0
 
+    def of(self, tokens_in: float, tokens_out: float) -> float:
+        """Return what so many tokens cost."""
+        return (tokens_in * self.tokens_in + tokens_out * self.tokens_out) / PER
+
 
 @dataclass(frozen=True, slots=True)
 class Spending:
@@ -89,8 +93,7 @@ class Budget:
 
     def price(self, tokens_in: int, tokens_out: int) -> Spending:
         """Return what one call with so many tokens costs."""
-        prices = self.prices or Prices(0)
-        cost = (tokens_in * prices.tokens_in + tokens_out * prices.tokens_out) / PER
+        cost = (self.prices or Prices(0)).of(tokens_in, tokens_out)
         return Spending(1, tokens_in + tokens_out, cost)
 
     def fits(self, more: Spending) -> bool:

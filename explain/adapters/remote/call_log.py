@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from explain.adapters.remote.budget import Spending
 from explain.errors import ConfigurationError
 
-__all__ = ["CALLS", "CallLog", "Entry", "Logged", "Outcome"]
+__all__ = ["CALLS", "CallLog", "Entry", "Logged", "Outcome", "read_log"]
 
 CALLS = "calls.sqlite"
 """Name of the log in the folder of a run."""
@@ -96,6 +96,8 @@ class Logged:
         Why it was lost.
     answer : bytes or None
         The body of the answer.
+    model, fingerprint : str or None
+        What the server said of itself.
     """
 
     call: int
@@ -104,6 +106,8 @@ class Logged:
     outcome: Outcome
     reason: str | None
     answer: bytes | None
+    model: str | None = None
+    fingerprint: str | None = None
 
 
 class CallLog:
@@ -134,9 +138,7 @@ class CallLog:
     ) -> None:
         self.replay = replay
         self._plain = texts == "plain"
-        if path is not None and Path(path).is_dir():
-            path = Path(path) / CALLS
-        self.path = path
+        self.path = path = None if path is None else _file_of(path)
         name = ":memory:" if path is None else str(path)
         try:
             self._open(name)
@@ -145,8 +147,7 @@ class CallLog:
 
     def _open(self, name: str) -> None:
         if self.replay:
-            address = f"{Path(name).resolve().as_uri()}?mode=ro"
-            self._base = sqlite3.connect(address, uri=True, check_same_thread=False)
+            self._base = _read_only(Path(name))
         else:
             if self.path is not None:
                 Path(name).parent.mkdir(parents=True, exist_ok=True)
@@ -155,14 +156,9 @@ class CallLog:
             self._base = sqlite3.connect(name, check_same_thread=False, isolation_level=None)
             self._base.execute("PRAGMA journal_mode = WAL")
             self._base.execute("PRAGMA synchronous = NORMAL")
-        [version] = self._base.execute("PRAGMA user_version").fetchone()
-        if version != VERSION and (
-            self.replay
-            or self._base.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,)
-        ):
-            raise ConfigurationError(
-                f"{name!r} is of version {version}, expected {VERSION}; pass another file as calls="
-            )
+        tables = self._base.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if self.replay or tables != (0,):
+            _check_version(self._base, name)
         if not self.replay:
             self._base.executescript(f"PRAGMA user_version = {VERSION}; {_TABLES}")
 
@@ -199,7 +195,7 @@ class CallLog:
     def find(self, key: bytes) -> Logged | None:
         """Return the first answer to a text, or else how the last attempt ended; None if none."""
         row = self._base.execute(
-            "SELECT calls.id, place, calls.texts, outcome, reason, answer"
+            "SELECT calls.id, place, calls.texts, outcome, reason, answer, model, fingerprint"
             " FROM texts JOIN calls ON calls.id = texts.call WHERE key = ?"
             " ORDER BY outcome = 'answered' DESC,"
             " CASE outcome WHEN 'answered' THEN calls.id ELSE -calls.id END LIMIT 1",
@@ -207,8 +203,8 @@ class CallLog:
         ).fetchone()
         if row is None:
             return None
-        call, place, texts, outcome, reason, answer = row
-        return Logged(call, place, texts, outcome, reason, answer and _unpacked(answer))
+        call, place, texts, outcome, reason, answer, *server = row
+        return Logged(call, place, texts, outcome, reason, answer and _unpacked(answer), *server)
 
     def spent(self) -> Spending:
         """Return what all calls cost; of those whose end is not known, the most they may have."""
@@ -223,6 +219,49 @@ class CallLog:
             "SELECT tokens FROM calls WHERE outcome = 'answered' ORDER BY id LIMIT 1"
         ).fetchone()
         return 0 if row is None else int(row[0])
+
+
+def read_log(path: str | Path) -> sqlite3.Connection:
+    """Return a log of calls to be read, or that of the folder of a run.
+
+    In queries ``unpacked`` is a request or an answer as it was, ``unpacked_size`` its bytes.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is missing, no log, or of another version.
+    """
+    file = _file_of(path)
+    try:
+        base = _read_only(file)
+        _check_version(base, str(file))
+    except sqlite3.Error as error:
+        raise ConfigurationError(f"{str(file)!r} is no log of calls: {error}") from error
+    base.create_function("unpacked", 1, _unpacked)
+    base.create_function("unpacked_size", 1, lambda body: 0 if body is None else _size(body))
+    return base
+
+
+def _file_of(path: str | Path) -> Path:
+    """Return the file of a log, which may be named by the folder of its run."""
+    return Path(path) / CALLS if Path(path).is_dir() else Path(path)
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    address = f"{path.resolve().as_uri()}?mode=ro"
+    return sqlite3.connect(address, uri=True, check_same_thread=False)
+
+
+def _check_version(base: sqlite3.Connection, name: str) -> None:
+    [version] = base.execute("PRAGMA user_version").fetchone()
+    if version != VERSION:
+        raise ConfigurationError(
+            f"{name!r} is of version {version}, expected {VERSION}; pass another file as calls="
+        )
+
+
+def _size(body: bytes) -> int:
+    return len(_unpacked(body))
 
 
 def _packed(body: bytes) -> bytes:

@@ -4,16 +4,30 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Lock
 
 import numpy as np
 from pydantic import JsonValue
 
-from explain.adapters.base import description_of
+from explain.adapters.base import TextClassifier, description_of
 from explain.adapters.function import MOST_DECIMALS
+from explain.adapters.question import QuestionVariant
 from explain.adapters.remote.asking import Asker, Query
 from explain.adapters.remote.call_log import CallLog
-from explain.adapters.remote.kinds import Channel, Json, Kind, LostText, Reading
+from explain.adapters.remote.canaries import (
+    CANARIES,
+    MOST_SHIFTS,
+    TextCanaries,
+)
+from explain.adapters.remote.envelope import tokens
+from explain.adapters.remote.kinds import Channel, Json, Kind, LostText, Reading, text_or_pair
+from explain.adapters.remote.observations import EndpointObservations, ModelSpan
+from explain.adapters.remote.variants import (
+    ReorderedClassifier,
+    has_question,
+    kind_asked_as,
+)
 from explain.adapters.rounding import decimals_of
 from explain.adapters.scores import Row, Scores, log_odds_scores
 from explain.errors import (
@@ -25,7 +39,9 @@ from explain.errors import (
 from explain.record import ModelDescription, Task
 from explain.text.spans import Text
 
-__all__ = ["RemoteClassifier", "text_or_pair"]
+__all__ = ["RemoteClassifier"]
+
+NOT_ASKED = "nothing was asked any more"
 
 MOST_WRONG = 3
 """Texts whose scores are no probabilities after which, with none that has some, it is clear that
@@ -82,6 +98,8 @@ class RemoteClassifier:
         self._asker = asker
         self._repeats: Counter[bytes] = Counter()
         self._failures: dict[bytes, LostText] = {}
+        self._texts: dict[bytes, Text] = {}
+        self._canaries = TextCanaries(self.task, self.shows_probabilities)
         self._right = self._wrong = 0
         self._end_error: EndpointError | None = None
         self._answering_model: str | None = None
@@ -136,31 +154,90 @@ class RemoteClassifier:
         with self._lock:
             if self.end_error is not None:
                 raise PredictionError(str(self.end_error))
-            keys = [self._key(text) for text in texts]
-            if fresh:
-                keys = [self._repeat_key(key) if isinstance(key, bytes) else key for key in keys]
-            asked = zip(keys, texts, strict=True)
-            known = self._answers({key: text for key, text in asked if isinstance(key, bytes)})
-            return [self._row(known.get(key)) if isinstance(key, bytes) else key for key in keys]
+            rows = self._rows(texts, fresh)
+            if not fresh:
+                self._ask_canaries(texts, rows)
+            return rows
+
+    def _rows(self, texts: Sequence[Text], fresh: bool) -> list[Row | PredictionError]:
+        keys = [self._key(text) for text in texts]
+        if fresh:
+            keys = [self._repeat_key(key) if isinstance(key, bytes) else key for key in keys]
+        keyed = {key: text for key, text in zip(keys, texts, strict=True) if isinstance(key, bytes)}
+        known = self._answers(keyed)
+        if not fresh:
+            self._texts |= keyed
+        return [self._row(known.get(key)) if isinstance(key, bytes) else key for key in keys]
+
+    def _ask_canaries(self, texts: Sequence[Text], rows: Sequence[Row | PredictionError]) -> None:
+        """Ask for the first texts again now and then.
+
+        When that is rests on the texts of the run alone, so that a run that is continued or
+        replayed asks for the same.
+        """
+        canaries = self._canaries
+        canaries.choose(texts, rows)
+        n_answers = canaries.answers_due(len(self._texts))
+        if not n_answers or self.end_error is not None:
+            return
+        again = [self._rows(canaries.texts, fresh=True) for _ in range(n_answers)]
+        canaries.take(again, len(self._texts), self.decimals)
+        if len(canaries.shifts) >= MOST_SHIFTS:
+            self._end_error = EndpointError(
+                f"the answers of {self.address} to the same {CANARIES} texts changed "
+                f"{MOST_SHIFTS} times; name the version of the model, and begin again with another "
+                "file of calls"
+            )
 
     def label_mass(self, texts: Sequence[Text]) -> list[float | None]:
         """Return the probability that the model gives to all labels together, of each text.
 
         None where the endpoint does not say so, or gives no answer. Where it is small, the model
-        mostly wanted to say something else, and its scores are of what is left.
-
-        Raises
-        ------
-        PredictionError
-            If nothing is asked any more.
+        mostly wanted to say something else, and its scores are of what is left. A run that has
+        ended tells that of the texts that it has asked for.
         """
         with self._lock:
-            if self.end_error is not None:
-                raise PredictionError(str(self.end_error))
             keyed = [(self._key(text), text) for text in texts]
-            known = self._answers({key: text for key, text in keyed if isinstance(key, bytes)})
+            wanted = {key: text for key, text in keyed if isinstance(key, bytes)}
+            if self.end_error is None:
+                self._answers(wanted)
+            known = {key: self._remembered(key, text) for key, text in wanted.items()}
         said = [known.get(key) if isinstance(key, bytes) else None for key, _ in keyed]
         return [each.label_mass if isinstance(each, Reading) else None for each in said]
+
+    def tokens_read(self, texts: Sequence[Text]) -> list[int | None]:
+        """Return the tokens that the endpoint says it read for each text that was answered.
+
+        None where it does not say so, or counts several texts together.
+        """
+        keys = [self._key(text) for text in texts]
+        logged = [self._log.find(key) if isinstance(key, bytes) else None for key in keys]
+        usages = [
+            tokens(json.loads(each.answer)) if each and each.answer and each.texts == 1 else None
+            for each in logged
+        ]
+        return [None if usage is None else usage[0] for usage in usages]
+
+    def observations(self) -> EndpointObservations:
+        """Return what the answers to all distinct texts of this run show of the endpoint."""
+        reasons: Counter[str] = Counter()
+        models: dict[str | None, ModelSpan] = {}
+        for place, (key, text) in enumerate(self._texts.items(), start=1):
+            answer, logged = self._remembered(key, text), self._log.find(key)
+            if isinstance(answer, Reading) and logged is not None:
+                name = " ".join(filter(None, (logged.model, logged.fingerprint))) or None
+                span = models.get(name, ModelSpan(name, place, 0))
+                models[name] = replace(span, texts=span.texts + 1)
+            else:
+                reasons[answer.reason if isinstance(answer, LostText) else NOT_ASKED] += 1
+        return EndpointObservations(
+            texts=len(self._texts),
+            n_answered=sum(span.texts for span in models.values()),
+            reasons=reasons,
+            models=tuple(models.values()),
+            canary_rounds=self._canaries.rounds,
+            shifts=tuple(self._canaries.shifts),
+        )
 
     def first_answer(self, text: Text) -> Json:
         """Return the whole answer to a text, which shows whether the endpoint can be used.
@@ -184,7 +261,22 @@ class RemoteClassifier:
         """Take what the first answer calls the model for the one that must answer all texts."""
         self._answering_model = model
         if self._asker is not None:
-            self._asker.model, self._asker.proven = model, True
+            self._asker.models, self._asker.proven = [] if model is None else [model], True
+
+    @property
+    def has_question(self) -> bool:
+        """Whether a question is put to a language model."""
+        return has_question(self.kind)
+
+    def asked_as(self, variant: QuestionVariant) -> TextClassifier:
+        """Return the classifier that asks in another way; see `QuestionClassifier.asked_as`."""
+        kind, columns = kind_asked_as(self.kind, variant)
+        asker = None if self._asker is None else self._asker.for_kind(kind)
+        other = RemoteClassifier(
+            kind, self.kind_name, self.address, self._log, asker, name=self.name,
+            decimals=self.decimals,
+        )  # fmt: skip
+        return ReorderedClassifier(other, columns)
 
     def describe(self) -> ModelDescription:
         """Return what is known of the model, and what is sent to it."""
@@ -274,12 +366,3 @@ class RemoteClassifier:
         if self._wrong >= MOST_WRONG and not self._right:
             self._end_error = EndpointError(f"{error}; are these scores?")
         return PredictionError(str(error))
-
-
-def text_or_pair(kind: Kind, text: str, text_pair: str) -> Text:
-    """Return a text, or a pair where the question reads pairs only."""
-    try:
-        kind.request([text])
-    except ConfigurationError:
-        return text, text_pair
-    return text

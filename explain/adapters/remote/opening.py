@@ -11,14 +11,15 @@ from explain.adapters.labels import Labels, check_labels, label_names, with_labe
 from explain.adapters.remote.asking import Asker
 from explain.adapters.remote.budget import Budget, Prices
 from explain.adapters.remote.call_log import CallLog
-from explain.adapters.remote.classifier import RemoteClassifier, text_or_pair
+from explain.adapters.remote.classifier import RemoteClassifier
 from explain.adapters.remote.client import Client, Transport
 from explain.adapters.remote.envelope import answered_model
-from explain.adapters.remote.kinds import KINDS, Kind, NamesLabels
+from explain.adapters.remote.kinds import KINDS, Kind, NamesLabels, text_or_pair
 from explain.adapters.remote.pace import Pace
 from explain.errors import ConfigurationError, nearest
+from explain.record import Task
 
-__all__ = ["EndpointOptions", "open_endpoint"]
+__all__ = ["Endpoint", "EndpointOptions", "open_endpoint"]
 
 FIRST_TEXT = "This is a text."
 """What an endpoint is asked for first: it shows whether key, model and format are right."""
@@ -88,9 +89,14 @@ class EndpointOptions:
 
     def budget(self, log: CallLog) -> Budget:
         """Return what may be spent beyond what the log holds."""
-        known = self.price_in is not None or self.price_out is not None
-        prices = Prices(self.price_in or 0.0, self.price_out or 0.0) if known else None
-        return Budget(self.max_calls, self.max_tokens, self.max_cost, prices, log.spent())
+        return Budget(self.max_calls, self.max_tokens, self.max_cost, self.prices, log.spent())
+
+    @property
+    def prices(self) -> Prices | None:
+        """What tokens cost; None if nobody says so."""
+        if self.price_in is None and self.price_out is None:
+            return None
+        return Prices(self.price_in or 0.0, self.price_out or 0.0)
 
     def client(self, url: str, path: str) -> Client:
         """Return what reaches the endpoint; where nothing is sent, no key is needed."""
@@ -137,34 +143,101 @@ def open_endpoint(
     EndpointError
         If the endpoint does not answer the first text in that format.
     """
-    if not kind:
-        raise ConfigurationError(
-            "an address needs kind=, the format in which the server is asked; there are "
-            f"{', '.join(KINDS)}"
-        )
-    if kind not in KINDS:
-        raise ConfigurationError(f"there is no kind {kind!r}; {nearest(kind, KINDS)}")
-    general = {field.name for field in fields(EndpointOptions)}
-    reached = EndpointOptions(**{k: v for k, v in options.items() if k in general})
-    question = {k: v for k, v in options.items() if k not in general}
-    takes_labels = "labels" in signature(KINDS[kind]).parameters
-    if takes_labels and labels is not None:
-        question["labels"] = label_names(labels)
-    made = _make_kind(kind, question)
-    door = _Door(kind, reached, reached.client(url, made.path), name)
-    model = door.classifier(made)
-    answer = model.first_answer(text_or_pair(made, FIRST_TEXT, FIRST_TEXT))
-    if isinstance(made, NamesLabels) and not made.labels:
-        own = check_labels(made.labels_in(answer), made.task)
-        model = door.classifier(_make_kind(kind, {**question, "labels": own}))
-    model.expect(answered_model(answer))
-    return model if labels is None or takes_labels else with_labels(model, labels)
+    return Endpoint(url, kind=kind, name=name, labels=labels, **options).open()
+
+
+class Endpoint:
+    """An endpoint whose options are known to be right, and to which nothing was sent.
+
+    Parameters
+    ----------
+    url, kind, name, labels, **options
+        As for `open_endpoint`.
+
+    Attributes
+    ----------
+    kind : Kind
+        The wire format, with what the user says of the question.
+    options : EndpointOptions
+        How it is reached.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        /,
+        *,
+        kind: str = "",
+        name: str | None = None,
+        labels: Labels | None = None,
+        **options: Any,
+    ) -> None:
+        if not kind:
+            raise ConfigurationError(
+                "an address needs kind=, the format in which the server is asked; there are "
+                f"{', '.join(KINDS)}"
+            )
+        if kind not in KINDS:
+            raise ConfigurationError(f"there is no kind {kind!r}; {nearest(kind, KINDS)}")
+        general = {field.name for field in fields(EndpointOptions)}
+        self.options = EndpointOptions(**{k: v for k, v in options.items() if k in general})
+        self._question = {k: v for k, v in options.items() if k not in general}
+        takes_labels = "labels" in signature(KINDS[kind]).parameters
+        if takes_labels and labels is not None:
+            self._question["labels"] = label_names(labels)
+        self._new_labels = None if takes_labels else labels
+        self.kind = _make_kind(kind, self._question)
+        self._kind_name, self._name = kind, name
+        self._client = self.options.client(url, self.kind.path)
+
+    @property
+    def host(self) -> str:
+        """Where everything is sent to."""
+        return self._client.host
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether nobody on the way can read what is sent."""
+        return self._client.url.scheme == "https"
+
+    @property
+    def name(self) -> str:
+        """What the model is called in reports."""
+        return self._name or getattr(self.kind, "model", None) or self._client.host
+
+    @property
+    def task(self) -> Task:
+        """How the labels relate to each other."""
+        return self.kind.task
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels; empty if only an answer tells them."""
+        return self.kind.labels if self._new_labels is None else ()
+
+    def open(self) -> TextClassifier:
+        """Send one text as a trial, and return the endpoint as a classifier.
+
+        Raises
+        ------
+        EndpointError
+            If the endpoint does not answer the text in that format.
+        """
+        door = _Door(self._kind_name, self.options, self._client, self.name)
+        kind = self.kind
+        model = door.classifier(kind)
+        answer = model.first_answer(text_or_pair(kind, FIRST_TEXT, FIRST_TEXT))
+        if isinstance(kind, NamesLabels) and not kind.labels:
+            own = check_labels(kind.labels_in(answer), kind.task)
+            model = door.classifier(_make_kind(self._kind_name, {**self._question, "labels": own}))
+        model.expect(answered_model(answer))
+        return model if self._new_labels is None else with_labels(model, self._new_labels)
 
 
 class _Door:
     """What all classifiers of one endpoint share: the log, the budget, the pace."""
 
-    def __init__(self, kind: str, options: EndpointOptions, client: Client, name: str | None):
+    def __init__(self, kind: str, options: EndpointOptions, client: Client, name: str):
         self._kind = kind
         self._options = options
         self._client = client
@@ -184,7 +257,7 @@ class _Door:
             f"{self._client.host}{self._client.url.path}",
             self._log,
             asker,
-            name=self._name or getattr(kind, "model", None) or self._client.host,
+            name=self._name,
             decimals=self._options.decimals,
         )
 

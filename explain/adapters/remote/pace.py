@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-__all__ = ["Pace", "Turns"]
+__all__ = ["START", "Pace", "Turns"]
 
 START = 4
 """Requests at once in the beginning."""

@@ -4,9 +4,18 @@ from explain.checks.base.check import (
     LEVEL,
     AuditContext,
     Check,
+    NarrowCheck,
     TableRow,
     not_measured,
     probabilities,
 )
 
-__all__ = ["LEVEL", "AuditContext", "Check", "TableRow", "not_measured", "probabilities"]
+__all__ = [
+    "LEVEL",
+    "AuditContext",
+    "Check",
+    "NarrowCheck",
+    "TableRow",
+    "not_measured",
+    "probabilities",
+]

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
-from explain.adapters import Scores
+from explain.adapters import Scores, TextClassifier
 from explain.adapters.decision_rule import DecisionRule
 from explain.data.dataset import Dataset, Row
 from explain.engine import Engine
@@ -25,7 +25,15 @@ from explain.record import (
 from explain.text.spans import Span, Text
 from explain.text.words import words
 
-__all__ = ["LEVEL", "AuditContext", "Check", "TableRow", "not_measured", "probabilities"]
+__all__ = [
+    "LEVEL",
+    "AuditContext",
+    "Check",
+    "NarrowCheck",
+    "TableRow",
+    "not_measured",
+    "probabilities",
+]
 
 LEVEL = 0.005
 """How often a check may raise a false finding: ten checks then do so in 5 % of clean audits."""
@@ -159,6 +167,14 @@ class Check(Protocol):
 
     def run(self, context: AuditContext) -> Section:
         """Return what was measured, or a section that says why nothing was."""
+
+
+@runtime_checkable
+class NarrowCheck(Check, Protocol):
+    """A check that says nothing of some kinds of models, and is left out for them by default."""
+
+    def applies_to(self, model: TextClassifier) -> bool:
+        """Tell whether it can measure something of a model."""
 
 
 def not_measured(check: Check, reason: str) -> Section:

@@ -21,6 +21,7 @@ from explain.errors import ConfigurationError, nearest
 from explain.testing.planted import (
     data_cases,
     fairness_cases,
+    language_model_cases,
     messages_cases,
     selective_cases,
     shortcut_cases,
@@ -33,6 +34,7 @@ _MAKERS: Mapping[str, Maker] = {
     **messages_cases.CASES,
     **data_cases.CASES,
     **fairness_cases.CASES,
+    **language_model_cases.CASES,
     **selective_cases.CASES,
     **shortcut_cases.CASES,
 }

@@ -10,6 +10,7 @@ from explain.adapters.remote.kinds.base import (
     NamesLabels,
     Reading,
     UnreadableAnswer,
+    text_or_pair,
 )
 from explain.adapters.remote.kinds.chat import Chat
 from explain.adapters.remote.kinds.completions import Completions
@@ -33,6 +34,7 @@ __all__ = [
     "NamesLabels",
     "Reading",
     "UnreadableAnswer",
+    "text_or_pair",
 ]
 
 KINDS: Mapping[str, Callable[..., Kind]] = {

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from explain.adapters.prompts import parsed_template
 from explain.errors import ConfigurationError, EndpointError
 from explain.record import Task
+from explain.text.redaction import message
 from explain.text.spans import Text
 
 __all__ = [
@@ -24,12 +25,14 @@ __all__ = [
     "at",
     "by_name",
     "distribution",
+    "error_of",
     "filled",
     "items",
     "number",
     "objects",
     "options_of",
     "reading",
+    "text_or_pair",
     "whole_text",
 ]
 
@@ -45,6 +48,9 @@ Options: TypeAlias = Sequence[str] | Mapping[str, str | None]
 
 MASS_TOLERANCE = 1e-3
 """How far probabilities may be from the label mass that was stated with them: float16 rounding."""
+
+MOST_OF_ERROR = 200
+"""Characters of an error of a server that are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +166,15 @@ def items(value: Json, n: int) -> list[Json]:
         seen = f"{len(value)} items" if isinstance(value, list) else type(value).__name__
         raise UnreadableAnswer(f"it has {seen} for {n} texts")
     return value
+
+
+def error_of(item: Json) -> LostText | None:
+    """Return why one item of a batch holds no scores, where it says so; None where it may."""
+    if not isinstance(item, dict) or not item.get("error"):
+        return None
+    error = item["error"]
+    said = error.get("message", "") if isinstance(error, dict) else error
+    return LostText(f"the endpoint failed on it: {message(str(said))[:MOST_OF_ERROR]}")
 
 
 def objects(value: Json, name: str, content: str) -> dict[str, Json]:
@@ -293,4 +308,13 @@ def whole_text(text: Text, kind: str) -> str:
     """
     if not isinstance(text, str):
         raise ConfigurationError(f"an endpoint of kind {kind} reads no pairs of texts")
+    return text
+
+
+def text_or_pair(kind: Kind, text: str, text_pair: str) -> Text:
+    """Return a text, or a pair where the question reads pairs only."""
+    try:
+        kind.request([text])
+    except ConfigurationError:
+        return text, text_pair
     return text

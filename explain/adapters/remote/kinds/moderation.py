@@ -15,6 +15,7 @@ from explain.adapters.remote.kinds.base import (
     UnreadableAnswer,
     at,
     by_name,
+    error_of,
     items,
     reading,
     whole_text,
@@ -52,8 +53,11 @@ class Moderation:
 
     def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | LostText]:
         """Return what an answer says of each text; see `Kind.scores`."""
-        rows = [_categories(row) for row in items(at(answer, "results"), len(texts))]
-        return [reading(by_name(self.labels or sorted(row), row)) for row in rows]
+        rows = items(at(answer, "results"), len(texts))
+        return [error_of(row) or self._row(_categories(row)) for row in rows]
+
+    def _row(self, row: dict[str, Json]) -> Reading | LostText:
+        return reading(by_name(self.labels or sorted(row), row))
 
     def labels_in(self, answer: Json) -> tuple[str, ...]:
         """Return the categories of an answer to one text, sorted."""

@@ -13,6 +13,7 @@ from explain.adapters.remote.kinds.base import (
     LostText,
     Reading,
     by_name,
+    error_of,
     items,
     objects,
     reading,
@@ -51,10 +52,11 @@ class Tei:
 
     def scores(self, answer: Json, texts: Sequence[Text]) -> list[Reading | LostText]:
         """Return what an answer says of each text; see `Kind.scores`."""
-        return [
-            reading(by_name(self.labels or sorted(named), named))
-            for named in (objects(row, "label", "score") for row in items(answer, len(texts)))
-        ]
+        return [error_of(row) or self._row(row) for row in items(answer, len(texts))]
+
+    def _row(self, row: Json) -> Reading | LostText:
+        named = objects(row, "label", "score")
+        return reading(by_name(self.labels or sorted(named), named))
 
     def labels_in(self, answer: Json) -> tuple[str, ...]:
         """Return the labels of an answer to one text, sorted."""

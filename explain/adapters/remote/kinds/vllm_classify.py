@@ -14,6 +14,7 @@ from explain.adapters.remote.kinds.base import (
     Reading,
     UnreadableAnswer,
     at,
+    error_of,
     items,
     reading,
     whole_text,
@@ -62,7 +63,7 @@ class VllmClassify:
         by_index = {_index(row): row for row in items(at(answer, "data"), n)}
         if sorted(by_index) != list(range(n)):
             raise UnreadableAnswer(f"its indices are {sorted(by_index)} for {n} texts")
-        return [self._row(by_index[place]) for place in range(n)]
+        return [error_of(by_index[place]) or self._row(by_index[place]) for place in range(n)]
 
     def _row(self, row: Json) -> Reading | LostText:
         logits = at(row, "probs")

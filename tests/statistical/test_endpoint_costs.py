@@ -1,0 +1,36 @@
+"""What an audit of an endpoint costs with default options, and what the dry run says of it."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import explain
+from explain.auditing.dry_run import estimate_cost
+from tests.helpers.endpoint import QUESTIONS, Server
+
+MOST_CALLS = 25_000
+URL = "http://endpoint.test/x"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("rows", "instances"), [(150, 5), pytest.param(1_000, 50, marks=pytest.mark.nightly)]
+)
+def test_the_calls_of_an_audit_are_within_the_ranges_of_the_dry_run(
+    rows: int, instances: int, shared: Path
+) -> None:
+    with (shared / "data" / "sst2" / "train.csv").open(encoding="utf-8", newline="") as file:
+        table = [row for _, row in zip(range(rows), csv.DictReader(file), strict=False)]
+    server = Server("systemone")
+    options: dict[str, Any] = {
+        "label": "label", "instances": instances, "kind": "systemone",
+        "endpoint": {**QUESTIONS["systemone"], "transport": server.transport},
+    }  # fmt: skip
+    estimate = estimate_cost(URL, table, **options)
+    assert server.requests == 0
+    explain.audit(URL, table, **options)
+    assert estimate.calls.low <= server.requests <= estimate.calls.high
+    assert estimate.texts.low <= len(server.paid) <= estimate.texts.high
+    assert server.requests <= MOST_CALLS
