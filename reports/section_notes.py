@@ -54,6 +54,13 @@ NOTES: dict[str, tuple[str, ...]] = {
         "A way of rewriting is reported if, with its whole interval, it changes more than 10 % of "
         "the answers; for a fault in one word more than 25 %.",
     ),
+    "language_model": (
+        "The same texts are asked with the options in another order or under other names, in other "
+        "words, with the option “none of these”, and again unchanged; and with a sentence at their "
+        "end that asks for an answer.",
+        "A change is reported if, with its whole interval, it turns more than 5 % of the answers "
+        "and more than asking again does; “none of these” beyond 10 %.",
+    ),
     "fairness": (
         "Groups are compared by decisions and errors; words for people are exchanged in the same "
         "texts and in neutral sentences.",

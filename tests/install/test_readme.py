@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 import explain
+from explain.auditing.gates import read_accepted
 from explain.auditing.resolve import resolve
 from explain.cli import app
 from explain.testing import check_classifier
@@ -95,17 +96,24 @@ def test_configurations_are_accepted_and_their_criteria_name_metrics(
     page: str, tmp_path: Path
 ) -> None:
     for content in blocks("toml", page):
-        (tmp_path / "audit.toml").write_text(content, encoding="utf-8")
-        resolve(tmp_path / "audit.toml", {})
+        path = tmp_path / "audit.toml"
+        path.write_text(content, encoding="utf-8")
+        if content.startswith("[[accepted]]"):
+            assert read_accepted(path)
+        else:
+            resolve(path, {})
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_and_their_options_exist(page: str) -> None:
     assert isinstance(COMMANDS, TyperGroup)
-    for line in "".join(blocks("bash", page)).splitlines():
+    for line in "".join(blocks("bash", page)).replace("\\\n", " ").splitlines():
         program, *words = shlex.split(line, comments=True) or [""]
         if program == "explain":
-            options = {name for param in COMMANDS.commands[words[0]].params for name in param.opts}
+            command = COMMANDS.commands[words[0]]
+            if isinstance(command, TyperGroup):
+                command = command.commands[words[1]]
+            options = {name for param in command.params for name in param.opts}
             assert {word for word in words if word.startswith("--")} <= options, line
 
 

@@ -117,13 +117,13 @@ class JudgedGroups:
         return without_explained(self._standing)
 
     @cached_property
-    def _explained(self) -> frozenset[int]:
+    def _explained_elsewhere(self) -> frozenset[int]:
         """Ids of the gaps that are those of another group."""
         return frozenset(map(id, self._standing)) - frozenset(map(id, self._reported))
 
     def _reason(self, gap: Gap) -> str:
         """Return why a gap is no finding; empty if it is one, or no gap at all."""
-        if id(gap) in self._explained:
+        if id(gap) in self._explained_elsewhere:
             return EXPLAINED_ELSEWHERE
         return gap.reason(self.adjusted[id(gap)])
 

@@ -190,7 +190,9 @@ def _trials(
     else:
         is_none = answers == len(model.labels)
         trials.append(
-            _trial("none", "", NO_LABEL.title, answers, is_none, noise & False, MOST_NO_LABEL)
+            _trial(
+                "none", "", NO_LABEL.title, answers, is_none, np.zeros_like(noise), MOST_NO_LABEL
+            )
         )
     trials.append(_injection(context, model, sample))
     return [trial for trial in trials if len(trial.hits)], unable
