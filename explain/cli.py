@@ -83,7 +83,7 @@ Count = typer.Option("--explain", min=0, help="How many predictions to explain."
 DEMO_NOTICE = (
     "This model was made for this demo and is flawed on purpose: a signature leaks the label, "
     "some names are treated differently, 3 % of the labels are wrong, and it is over-confident. "
-    "An audit must find these faults, or say how many wrong labels there may be at most."
+    "An audit must find these faults."
 )
 
 

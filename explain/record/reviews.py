@@ -24,7 +24,7 @@ def text_sha256(parts: Sequence[str]) -> str:
     Examples
     --------
     >>> text_sha256(["a text"])[:12]
-    'ef77b9b75fd5'
+    '002c808e6482'
     """
     return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()
 

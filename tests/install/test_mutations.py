@@ -26,9 +26,9 @@ BUGS = {
     "softmax twice": (
         Mutation(
             "explain.engine.games",
-            "target_scores = scores[:, target.index]",
+            "return log_odds_of(scores, target.index)",
             "scores = np.exp(scores - np.logaddexp.reduce(scores, axis=1)[:, None]); "
-            "target_scores = scores[:, target.index]",
+            "return log_odds_of(scores, target.index)",
         ),
         "unit/test_games.py::test_log_odds_are_those_of_the_softmax_probability",
     ),

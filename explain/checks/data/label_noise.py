@@ -8,12 +8,13 @@ that is given? In the second case the model is not believed, and the baseline mo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from explain.checks.base.baseline_model import baseline_log_probs
+from explain.checks.data.common import NOISE_LEVEL
 from explain.checks.data.noise_model import Array, Labels, NoiseModel, fit_noise_model
 from explain.record import Measure
 from explain.statistics.bootstrap import CONFIDENCE
@@ -154,8 +155,23 @@ def label_noise(
     if by_model.log_likelihood > by_baseline.log_likelihood:
         noise = LabelNoise(by_model, columns, log_probs, places, baseline, by_model=True)
         if not noise.is_refuted(np.ones(len(labels), dtype=np.bool_)):
-            return noise
+            return _with_more_power(noise)
     return LabelNoise(by_baseline, columns, baseline, places, baseline, by_model=False)
+
+
+def _with_more_power(noise: LabelNoise) -> LabelNoise:
+    """Return what the baseline model says, where it alone can tell that labels are wrong.
+
+    A model that is often wrong where it is surest hides wrong labels, and a rate for each pair of
+    many labels takes many of them to see. One rate for all, by a model that has not seen the row,
+    is then the sharper test.
+    """
+    if noise.fit.p_value() <= NOISE_LEVEL:
+        return noise
+    one_rate = fit_noise_model(noise.baseline, noise.labels, most_paired=0)
+    if one_rate.p_value() > NOISE_LEVEL / 2:
+        return noise
+    return replace(noise, fit=one_rate, log_probs=noise.baseline, by_model=False)
 
 
 def _closeness(

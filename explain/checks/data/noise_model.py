@@ -340,7 +340,10 @@ class NoiseModel:
 
 
 def fit_noise_model(
-    log_probs: Array, labels: Labels, other_rows: NoiseModel | None = None
+    log_probs: Array,
+    labels: Labels,
+    other_rows: NoiseModel | None = None,
+    most_paired: int = MOST_PAIRED,
 ) -> NoiseModel:
     """Return the most likely rates of wrong labels.
 
@@ -352,9 +355,11 @@ def fit_noise_model(
         The labels that are given.
     other_rows : NoiseModel, optional
         That of other rows of the same table, whose temperature and offsets will not be far away.
+    most_paired : int
+        Labels up to which each pair has a rate; with more labels there is one rate for all.
     """
     n_labels = log_probs.shape[1]
-    is_paired = n_labels <= MOST_PAIRED
+    is_paired = n_labels <= most_paired
     rates: _Rates = _PairRates(n_labels) if is_paired else _OneRate(n_labels)
     centred = log_probs - log_probs.mean(axis=1, keepdims=True)
     centre, spread = np.zeros(n_labels if is_paired else 1), SPREAD
