@@ -31,6 +31,7 @@
       if (event.key === "Escape") event.target.blur();
       return;
     }
+    if (event.key === "Enter" && event.target.closest("button, a, summary")) return;
     const action = keys.on && !document.querySelector("dialog[open]") && keys.actions[event.key];
     if (action) {
       event.preventDefault();

@@ -19,6 +19,8 @@
     let place = 0;
     let label = null;
     let revealed = false;
+    let blind = true;
+    let turns = 0;
     let reportNodes = [];
 
     const row = () => rows[place];
@@ -57,7 +59,7 @@
         at: new Date().toISOString(),
         verdict,
         label,
-        blinded: part("blinded").checked,
+        blinded: blind,
         reason: part("reason").value,
         note: part("note").value,
       };
@@ -112,22 +114,25 @@
       keys.actions = { ...workKeys, ...Object.fromEntries(all.map(({ key, act }) => [key, act])) };
     };
 
-    const open = async () => {
-      await load(row());
+    // A row that is still being unpacked is not judged: the row on show stays until it is there.
+    const open = async (next) => {
+      const turn = ++turns;
+      await load(rows[next]);
+      if (turn !== turns) return;
+      place = next;
       label = line()?.label ?? null;
-      revealed = !part("blinded").checked || Boolean(line());
+      blind = line()?.blinded ?? part("blinded").checked;
+      revealed = !blind || Boolean(line());
       part("reason").value = line()?.reason ?? "";
       part("note").value = line()?.note ?? "";
       show();
       part("place").focus();
     };
 
-    const go = (by) => {
-      place = (place + by + rows.length) % rows.length;
-      open();
-    };
+    const go = (by) => open((place + by + rows.length) % rows.length);
 
     const reveal = () => {
+      if (!line()) blind = false;
       revealed = true;
       show();
     };
@@ -145,8 +150,7 @@
       judged[reviewer] ??= recall();
       part("start").hidden = true;
       part("work").hidden = false;
-      place = Math.max(0, rows.findIndex((each) => !lines()[each.id]));
-      open();
+      open(Math.max(0, rows.findIndex((each) => !lines()[each.id])));
     };
 
     const boxes = (options) => make("p", { class: "boxes" }, options.map((each) => `☐ ${each}`).join("  "));

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -118,15 +119,24 @@ def print_estimate(
 
 @contextmanager
 def _private(path: Path) -> Iterator[IO[str]]:
-    """Give a text file that only its owner can read, packed if its name says so."""
+    """Give a text file that only its owner can read, packed if its name says so.
+
+    An old file of that name stays until the new one is whole.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
 
     def opener(name: str, flags: int) -> int:
         return os.open(name, flags, 0o600)
 
-    with open(path, "wb", opener=opener) as raw:
-        if path.suffix == ".gz":
-            with gzip.open(raw, "wt", encoding="utf-8") as packed:
-                yield packed
-        else:
-            with open(raw.fileno(), "w", encoding="utf-8", closefd=False) as plain:
-                yield plain
+    try:
+        with open(temporary, "xb", opener=opener) as raw:
+            if path.suffix == ".gz":
+                with gzip.open(raw, "wt", encoding="utf-8") as packed:
+                    yield packed
+            else:
+                with open(raw.fileno(), "w", encoding="utf-8", closefd=False) as plain:
+                    yield plain
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -29,7 +29,9 @@ def _change(
     finding = after or before
     assert finding is not None
     measures = (
-        before.measure if before is not None else _counterpart(first, finding.measure),
+        before.measure
+        if before is not None and _is_same(before.measure, finding.measure)
+        else _counterpart(first, finding.measure),
         after.measure if after is not None else _counterpart(second, finding.measure),
     )
     difference, p_value = difference_of(*measures)
@@ -62,12 +64,22 @@ def _counterpart(record: AuditRecord, measure: Measure | None) -> Measure | None
     """Return the same measure of another audit; None if it was not made there."""
     if measure is None:
         return None
-    key = (measure.metric, str(measure.name), measure.slice)
     for section in record.sections:
         for other in section.all_measures():
-            if (other.metric, str(other.name), other.slice) == key:
+            if _is_same(other, measure):
                 return other
     return None
+
+
+def _is_same(first: Measure | None, second: Measure | None) -> bool:
+    """Tell whether two findings rest on the same measure: one code may rest on several."""
+    if first is None or second is None:
+        return first is second
+    return (first.metric, str(first.name), first.slice) == (
+        second.metric,
+        str(second.name),
+        second.slice,
+    )
 
 
 def difference_of(

@@ -131,7 +131,7 @@ def _rows(record: AuditRecord) -> dict[str, _Row]:
     if model.task == "multi_label":
         bars = logit([model.thresholds.get(label, 0.5) for label in model.labels])
         answers = [
-            tuple(np.array(model.labels, dtype=object)[row > bars].tolist()) for row in scores
+            tuple(sorted(np.array(model.labels, dtype=object)[row > bars])) for row in scores
         ]
     else:
         answers = [(str(label),) for label in table["predicted"]]
@@ -156,13 +156,13 @@ def _rows(record: AuditRecord) -> dict[str, _Row]:
 
 def _labels(cell: object) -> tuple[str, ...] | None:
     """Return the labels in a cell; a table may hold a missing one as None or as NaN."""
-    return tuple(map(str, cell)) if isinstance(cell, list | tuple | np.ndarray) else None
+    return tuple(sorted(map(str, cell))) if isinstance(cell, list | tuple | np.ndarray) else None
 
 
 def _common(first: _Row, second: _Row) -> tuple[str, ...] | None:
     """Return the labels of a row; a row that one run failed on has those of the other."""
-    if first.answer is None or first.labels is None:
-        return second.labels if second.labels is not None or first.answer is None else None
+    if first.answer is None:
+        return second.labels
     if second.answer is None:
         return first.labels
     return first.labels if first.labels == second.labels else None

@@ -45,8 +45,8 @@ def hash_file(path: Path, root: Path) -> FileHash:
     )
 
 
-def write_whole(path: Path, content: str) -> None:
-    """Write a text file that is either there whole or as it was before, with the user's umask.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file that is either there whole or as it was before, with the user's umask.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def write_whole(path: Path, content: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        _write(temporary, content.encode())
+        _write(temporary, content.encode() if isinstance(content, str) else content)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -1,7 +1,6 @@
 """An audit as a run in a local file store of MLflow, without MLflow itself."""
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,12 +9,13 @@ from pathlib import Path
 from explain.record import AuditRecord, Measure
 from explain.record.files import write_whole
 from reports import summary
+from reports.exports.yaml_text import yaml_value
 
 __all__ = ["metric_key", "write_mlflow"]
 
 EXPERIMENT = "0"
 
-LONGEST_KEY = 240
+LONGEST_KEY = 230
 """Letters of a key, which names a file; MLflow takes 250."""
 
 FINISHED, LOCAL = 3, 4
@@ -104,4 +104,4 @@ def _parameters(record: AuditRecord) -> dict[str, str]:
 
 
 def _yaml(values: dict[str, object]) -> str:
-    return "".join(f"{name}: {json.dumps(value)}\n" for name, value in values.items())
+    return "".join(f"{name}: {yaml_value(value)}\n" for name, value in values.items())

@@ -1,10 +1,10 @@
 """The card of a model, with its results as the model index of the Hugging Face Hub."""
 
-import json
 from collections.abc import Iterator
 
 from explain.record import AuditRecord, Measure
 from reports import render_markdown, summary
+from reports.exports.yaml_text import yaml_value
 
 __all__ = ["model_card"]
 
@@ -33,7 +33,7 @@ def model_card(record: AuditRecord) -> str:
         ],
         "tags": ["text-classification"],
     }
-    lines = (f"{key}: {json.dumps(value, ensure_ascii=True)}" for key, value in index.items())
+    lines = (f"{key}: {yaml_value(value)}" for key, value in index.items())
     return "\n".join(("---", *lines, "---", "", render_markdown(record)))
 
 

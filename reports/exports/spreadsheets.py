@@ -44,7 +44,8 @@ def safe_cell(value: object) -> object:
         return safe_cell(", ".join(f"{name} = {cell}" for name, cell in value.items()))
     if not isinstance(value, str):
         return value
-    text = str(value)
+    # A lone carriage return would end the row: what follows it is then a cell of its own.
+    text = value.replace("\r\n", "\n").replace("\r", "\n")
     return f"'{text}" if text.lstrip(" ").startswith(STARTS) else text
 
 
@@ -79,8 +80,7 @@ def write_xlsx(record: AuditRecord, path: Path) -> None:
     with pd.ExcelWriter(stream, engine="openpyxl") as book:
         for name, frame in _frames(record):
             frame.map(fitting).rename(columns=fitting).to_excel(book, sheet_name=name, index=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(stream.getvalue())
+    write_whole(path, stream.getvalue())
 
 
 def _frames(record: AuditRecord) -> "Iterator[tuple[str, pd.DataFrame]]":

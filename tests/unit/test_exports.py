@@ -1,13 +1,18 @@
 """What is exported opens in the tools that it is for, and says what the record says."""
 
+import csv
+import io
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import openpyxl
 import pandas as pd
 import pytest
 from huggingface_hub import ModelCard
+from hypothesis import given
+from hypothesis import strategies as st
 from junitparser import JUnitXml
 
 from explain.errors import ConfigurationError
@@ -17,6 +22,7 @@ from explain.statistics.intervals import proportion
 from reports.exports import ExportFormat, write_export
 from reports.exports.mlflow import metric_key
 from reports.exports.spreadsheets import safe_cell
+from reports.exports.yaml_text import yaml_value
 from tests.helpers.comparisons import audit_of
 from tests.helpers.records import HOSTILE, attribution, audit_record, hostile_record
 from tests.helpers.reviews import instances
@@ -39,7 +45,7 @@ def exported(record: AuditRecord, to: ExportFormat, folder: Path) -> Path:
         ("-cmd|' /C calc'!A0", "'-cmd|' /C calc'!A0"),
         ("@SUM(1)", "'@SUM(1)"),
         ("\t=1", "'\t=1"),
-        ("\r=1", "'\r=1"),
+        ("\r=1", "'\n=1"),
         ("  =1", "'  =1"),
         ("a = 1", "a = 1"),
         (-1.5, -1.5),
@@ -214,3 +220,17 @@ def test_a_workbook_without_openpyxl_says_what_to_install(
     monkeypatch.setitem(sys.modules, "openpyxl.cell.cell", None)
     with pytest.raises(ConfigurationError, match=r"explain-audit\[xlsx\]"):
         exported(audit_record(), "xlsx", tmp_path)
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
+def test_no_line_end_of_a_text_begins_a_row_of_its_own(end: str) -> None:
+    cell = safe_cell(f"hi{end}=HYPERLINK(1)")
+    written = pd.DataFrame({"text": [cell], "n": [1]}).to_csv(index=False, lineterminator="\n")
+    (read,) = csv.DictReader(io.StringIO(written, newline=""))
+    assert read == {"text": "hi\n=HYPERLINK(1)", "n": "1"}
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_yaml_reads_what_json_would(text: str) -> None:
+    yaml = import_module("yaml")
+    assert yaml.safe_load(f"key: {yaml_value([text])}")["key"] == [text]

@@ -171,8 +171,7 @@ def _missing(missing: Sequence[NoThreshold], n: int) -> str:
     too_wrong = ""
     if hopeless:
         too_wrong = Sentence(
-            "No threshold keeps the error below {errors:or}: even of the most confident answers to "
-            "these {n} rows more are wrong.",
+            "No threshold is certain to keep the error below {errors:or}, by these {n} rows.",
             errors=hopeless,
             n=n,
         )

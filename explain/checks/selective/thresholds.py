@@ -178,7 +178,9 @@ def _rows_needed(answers: Answers, candidates: Sequence[float], error: float) ->
         among = answers.confidence >= candidate
         risk = float((~answers.right[among]).mean()) if among.any() else 1.0
         if risk < error and _p_value(answers, candidate, error) > 1 - CONFIDENCE:
-            needed.append(2 * ceil(_certifying(risk, error) / float(among.mean())))
+            part = answers.among(among)
+            design = len(part) / part.effective_counts()[1]  # above one where rows belong together
+            needed.append(2 * ceil(design * _certifying(risk, error) / float(among.mean())))
     return min(needed) if min(needed) < MOST_ROWS else None
 
 

@@ -45,7 +45,7 @@ def _with_both_words(subject: str, context: AuditContext) -> list[list[bool]]:
 
 def _written_so(name: str, context: AuditContext) -> list[list[bool]]:
     return [
-        [any(map(style.holds, instance.parts)) for instance in context.instances]
+        [style.holds(instance.parts[-1]) for instance in context.instances]
         for style in STYLES
         if style.name == name
     ]

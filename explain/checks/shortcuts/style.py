@@ -106,7 +106,7 @@ def _candidates(search: ShortcutSearch) -> tuple[int, list[_Candidate]]:
     candidates, n_pairs = [], 0
     for style in STYLES:
         members = np.array(
-            [any(map(style.holds, instance.parts)) for instance in search.context.instances]
+            [style.holds(instance.parts[-1]) for instance in search.context.instances]
         )
         if style.name == QUESTION or not FEWEST <= members.sum() <= n - FEWEST:
             continue
