@@ -23,6 +23,7 @@ __all__ = [
     "Encoding",
     "GradientClassifier",
     "LinearClassifier",
+    "NamesItsLabels",
     "PerTextClassifier",
     "TextClassifier",
     "TokenizedClassifier",
@@ -31,9 +32,8 @@ __all__ = [
 ]
 
 
-@runtime_checkable
-class TextClassifier(Protocol):
-    """Anything that scores texts."""
+class NamesItsLabels(Protocol):
+    """A model, or an endpoint to which nothing was sent yet, whose labels are known."""
 
     @property
     def name(self) -> str:
@@ -46,6 +46,11 @@ class TextClassifier(Protocol):
     @property
     def task(self) -> Task:
         """How the columns of the scores relate to each other."""
+
+
+@runtime_checkable
+class TextClassifier(NamesItsLabels, Protocol):
+    """Anything that scores texts."""
 
     def predict(self, texts: Sequence[Text]) -> Scores:
         """Return the scores of `texts`, in their order.

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
 
 import numpy as np
 from scipy.special import expit
 
 from explain.adapters import TextClassifier
+from explain.adapters.base import NamesItsLabels
 from explain.adapters.decision_rule import DecisionRule
 from explain.attribution import AttributionSettings, make_requests
 from explain.data.dataset import Dataset, Row
@@ -15,11 +15,10 @@ from explain.engine import Engine
 from explain.engine.games import AttributionRequest, make_target, target_values
 from explain.errors import DataError, ExplainError, PredictionError, nearest
 from explain.evaluation.plausibility import Rationale
-from explain.record import InstanceRecord, Prediction, Skipped, Task
+from explain.record import InstanceRecord, Prediction, Skipped
 from explain.text.spans import text_of
 
 __all__ = [
-    "NamesItsLabels",
     "ask_rows",
     "check_labels_known",
     "instance_of",
@@ -30,22 +29,6 @@ __all__ = [
 
 MOST_TARGETS = 5
 """Predicted labels of one text that are explained, the most probable first."""
-
-
-class NamesItsLabels(Protocol):
-    """A model, or an endpoint to which nothing was sent yet, whose labels are known."""
-
-    @property
-    def name(self) -> str:
-        """What it is called in reports."""
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the columns of its scores."""
-
-    @property
-    def task(self) -> Task:
-        """How they relate to each other."""
 
 
 def check_labels_known(dataset: Dataset, model: NamesItsLabels) -> None:

@@ -4,8 +4,9 @@ from functools import partial
 from typing import Any
 
 from explain.adapters import is_address
+from explain.adapters.base import NamesItsLabels
 from explain.auditing.plan import AuditPlan
-from explain.auditing.rows import NamesItsLabels, check_labels_known
+from explain.auditing.rows import check_labels_known
 from explain.data.dataset import Dataset, read_dataset
 
 __all__ = ["check_tables_first", "read_tables"]

@@ -12,6 +12,7 @@ from explain.record.attributions import (
 from explain.record.audit import PREDICTIONS, AuditRecord
 from explain.record.base import (
     SCHEMA_VERSION,
+    SEVERITIES,
     Z95,
     Grade,
     JsonObject,
@@ -36,7 +37,7 @@ from explain.record.comparison import (
 from explain.record.conformance import Conformance, ConformanceRow
 from explain.record.counterfactuals import Counterfactual, DecisiveSet
 from explain.record.diagnostics import Diagnostics, EndedBy
-from explain.record.gates import SEVERITIES, AcceptedFinding, Gates
+from explain.record.gates import AcceptedFinding, Gates
 from explain.record.instances import (
     InstanceRecord,
     Prediction,

@@ -15,7 +15,7 @@ from pydantic import BaseModel, JsonValue, PrivateAttr, ValidationError, model_v
 from explain.errors import RecordError
 from explain.record.base import SCHEMA_VERSION, Record
 from explain.record.frames import FrameKind, frame_of_audit
-from explain.record.gates import SEVERITIES, Gates
+from explain.record.gates import Gates
 from explain.record.instances import InstanceRecord, SelectionPlan, Truncation
 from explain.record.measures import Measure
 from explain.record.own_reports import require_own_reports
@@ -270,4 +270,4 @@ def _causes(by_id: Mapping[str, Finding], finding: Finding) -> list[Finding]:
 
 
 def _weight(finding: Finding) -> _Weight:
-    return SEVERITIES.index(finding.severity), -(finding.size or 0.0), finding.id
+    return (*finding.rank, finding.id)

@@ -12,6 +12,7 @@ from explain.errors import RecordError
 
 __all__ = [
     "SCHEMA_VERSION",
+    "SEVERITIES",
     "Z95",
     "Grade",
     "JsonObject",
@@ -43,6 +44,9 @@ Verdict: TypeAlias = Literal["pass", "fail", "inconclusive"]
 Outcome: TypeAlias = Literal["pass", "fail", "not applicable"]
 
 Severity: TypeAlias = Literal["critical", "major", "minor"]
+
+SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "major", "minor")
+"""From the most severe to the least."""
 
 Grade: TypeAlias = Literal["A", "B", "C", "D"]
 

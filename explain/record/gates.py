@@ -1,17 +1,14 @@
 """What fails an audit besides its criteria: findings that nobody has accepted."""
 
 from collections.abc import Iterable
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import Field
 
-from explain.record.base import Record, Severity
+from explain.record.base import SEVERITIES, Record, Severity
 from explain.record.sections import Finding
 
-__all__ = ["SEVERITIES", "AcceptedFinding", "Gates"]
-
-SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "major", "minor")
-"""From the most severe to the least."""
+__all__ = ["AcceptedFinding", "Gates"]
 
 
 class AcceptedFinding(Record):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from explain.record.base import Grade, JsonObject, Record, Severity, Verdict
+from explain.record.base import SEVERITIES, Grade, JsonObject, Record, Severity, Verdict
 from explain.record.measures import Figure, IntervalsFigure, Measure, MetricSpec, Table
 from explain.record.sentences import Sentence, SentenceLike
 from explain.text.redaction import redacted_record
@@ -64,6 +64,11 @@ class Finding(Record):
         Two runs of one model give one finding the same id.
         """
         return f"{self.code}[{self.subject}]" if self.subject else self.code
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """What findings are sorted by: the most severe first, then the largest."""
+        return SEVERITIES.index(self.severity), -(self.size or 0.0)
 
     def with_measure(self, transform: Callable[[Measure], Measure]) -> Self:
         """Return the finding with its measure changed."""

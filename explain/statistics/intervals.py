@@ -17,6 +17,7 @@ __all__ = [
     "SHARES",
     "clustered_proportion",
     "count",
+    "effective_size",
     "mean",
     "mover",
     "proportion",
@@ -79,10 +80,7 @@ def clustered_proportion(
     if n == m or n == 0:
         return proportion(name, int(hits.sum()), n, slice_)
     share = float(hits.mean())
-    residuals = np.bincount(member, weights=hits - share)
-    variance = float((residuals**2).sum()) / n**2 * m / max(m - 1, 1)
-    effective = share * (1 - share) / variance if variance > 0 else m
-    lower, upper = wilson(share, min(effective, n))
+    lower, upper = wilson(share, effective_size(hits, member))
     return Measure(
         name=name,
         value=share,
@@ -92,6 +90,22 @@ def clustered_proportion(
         method="Wilson, clustered by text",
         slice=slice_,
     )
+
+
+def effective_size(hits: NDArray[np.bool_], member: NDArray[np.int64]) -> float:
+    """Return how many independent trials would vary as much (Korn and Graubard 1998).
+
+    Parameters
+    ----------
+    hits : array, shape (n_trials,), bool
+        Which trials hit, at least one trial.
+    member : array, shape (n_trials,), int64
+        The cluster of each trial, counted from zero.
+    """
+    n, m, share = len(hits), int(member.max()) + 1, float(hits.mean())
+    residuals = np.bincount(member, weights=hits - share)
+    variance = float((residuals**2).sum()) / n**2 * m / max(m - 1, 1)
+    return min(share * (1 - share) / variance if variance > 0 else m, n)
 
 
 def count(name: str, value: int, n: int) -> Measure:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from explain.adapters import Scores
 from explain.checks.base import LEVEL, AuditContext
 from explain.errors import ConfigurationError, nearest
-from explain.record import Finding, Measure, Sentence
+from explain.record import SEVERITIES, Finding, Measure, Sentence
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.comparisons import newcombe
 
@@ -168,8 +168,7 @@ def distinct_findings(
     standing = [
         claim for claim, p in zip(claims, adjusted, strict=True) if p <= LEVEL and claim.large
     ]
-    rank = ("critical", "major", "minor")
-    standing.sort(key=lambda claim: (rank.index(claim.finding.severity), claim.p))
+    standing.sort(key=lambda claim: (SEVERITIES.index(claim.finding.severity), claim.p))
     topics: set[str] = set()
     findings = []
     for claim in standing:

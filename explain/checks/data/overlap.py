@@ -1,6 +1,7 @@
 """Rows that are in the training data too."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,15 @@ from explain.checks.data.common import SECTION, significantly_above
 from explain.checks.data.duplicates import MOST_COMPARED, MOST_TRAINING, Pair, near_duplicates
 from explain.checks.data.labels import MOST_LISTED, shown_text
 from explain.checks.data.metrics import NEAR_TRAINING_COPIES, TRAINING_OVERLAP
-from explain.record import Finding, InstanceRecord, Sentence, Table, join_sentences
+from explain.record import (
+    Finding,
+    InstanceRecord,
+    MetricSpec,
+    Sentence,
+    Severity,
+    Table,
+    join_sentences,
+)
 from explain.statistics.intervals import proportion
 
 __all__ = ["overlap_with_training"]
@@ -22,6 +31,48 @@ LARGE_OVERLAP = 0.01
 """A text in a hundred that the model was trained on makes the measured performance too good."""
 
 UNLIKE = "unlike the training data"
+
+
+@dataclass(frozen=True, slots=True)
+class _Copies:
+    """How copies of one kind are told of."""
+
+    code: str
+    metric: MetricSpec
+    among: str
+    """The slice of which they are a share."""
+    place: str
+    """Where they are, as a side of a comparison."""
+    title: str
+    """Of the table of accuracies."""
+    claim: str
+    severity: Severity
+    suggestion: str
+
+
+EXACT = _Copies(
+    code="data.training_overlap",
+    metric=TRAINING_OVERLAP,
+    among="all",
+    place="in the training data",
+    title="Accuracy on texts of the training data",
+    claim="{copies} of {share.n} texts ({share}) are in the training data.",
+    severity="critical",
+    suggestion="Measure the model again without these texts: it may only remember their labels.",
+)
+
+NEAR = _Copies(
+    code="data.near_training_copies",
+    metric=NEAR_TRAINING_COPIES,
+    among="not in the training data",
+    place="almost in the training data",
+    title="Accuracy on near copies of the training data",
+    claim="{copies} of {share.n} other texts ({share}) are almost the same as one of the training "
+    "data.",
+    severity="major",
+    suggestion="Measure the model again without these texts, or split the data so that almost "
+    "equal texts lie on one side.",
+)
 
 
 def overlap_with_training(context: AuditContext) -> Part:
@@ -47,63 +98,40 @@ def overlap_with_training(context: AuditContext) -> Part:
     near[[new[pair.first] for pair in listed]] = True
     unlike = np.isin(np.arange(n), new) & ~near
     part = Part(tables=(_near_copies(listed, [instances[i] for i in new], training),))
-    return _exact(context, seen, unlike) + _almost(context, near, unlike) + part
+    exact = _copies(context, EXACT, seen, ~seen, unlike)
+    return exact + _copies(context, NEAR, near, unlike, unlike) + part
 
 
-def _exact(context: AuditContext, copies: NDArray[np.bool_], unlike: NDArray[np.bool_]) -> Part:
-    """Return the texts that are in the training data, beside those that are not even almost."""
-    share = proportion(TRAINING_OVERLAP.title, int(copies.sum()), len(copies))
-    gap = accuracy_gap(context, copies, unlike, ("in the training data", UNLIKE))
-    findings = []
-    if significantly_above(int(copies.sum()), len(copies), LARGE_OVERLAP):
-        claim = Sentence(
-            "{copies} of {share.n} texts ({share}) are in the training data.",
-            copies=int(copies.sum()),
-            share=share,
-        )
-        findings.append(
-            Finding(
-                code="data.training_overlap",
-                claim=join_sentences(claim, gap.sentence() if gap else ""),
-                severity="critical",
-                size=share.distance_from(0),
-                measure=share,
-                evidence=(SECTION, *_examples(context, copies)),
-                suggestion="Measure the model again without these texts: it may only remember "
-                "their labels.",
-            )
-        )
-    return Part((share,), _accuracies(gap, "Accuracy on texts of the training data"), findings)
+def _copies(
+    context: AuditContext,
+    kind: _Copies,
+    members: NDArray[np.bool_],
+    other_rows: NDArray[np.bool_],
+    unlike: NDArray[np.bool_],
+) -> Part:
+    """Return the copies of one kind, as a share of these rows, and the accuracy on them.
 
-
-def _almost(context: AuditContext, near: NDArray[np.bool_], unlike: NDArray[np.bool_]) -> Part:
-    """Return the texts that are almost in the training data, beside those that are not."""
-    hits, n = int(near.sum()), int((near | unlike).sum())
-    share = proportion(NEAR_TRAINING_COPIES.title, hits, n, "not in the training data")
-    gap = accuracy_gap(context, near, unlike, ("almost in the training data", UNLIKE))
+    Their accuracy stands beside that on texts that are not even almost in the training data.
+    """
+    hits, n = int(members.sum()), int((members | other_rows).sum())
+    share = proportion(kind.metric.title, hits, n, kind.among)
+    gap = accuracy_gap(context, members, unlike, (kind.place, UNLIKE))
     findings = []
     if significantly_above(hits, n, LARGE_OVERLAP):
-        claim = Sentence(
-            "{near} of {share.n} other texts ({share}) are almost the same as one of the training "
-            "data.",
-            near=hits,
-            share=share,
-        )
         findings.append(
             Finding(
-                code="data.near_training_copies",
-                claim=join_sentences(claim, gap.sentence() if gap else ""),
-                severity="major",
+                code=kind.code,
+                claim=join_sentences(
+                    Sentence(kind.claim, copies=hits, share=share), gap.sentence() if gap else ""
+                ),
+                severity=kind.severity,
                 size=share.distance_from(0),
                 measure=share,
-                evidence=(SECTION, *_examples(context, near)),
-                suggestion="Measure the model again without these texts, or split the data so that "
-                "almost equal texts lie on one side.",
+                evidence=(SECTION, *_examples(context, members)),
+                suggestion=kind.suggestion,
             )
         )
-    return Part(
-        (share,), _accuracies(gap, "Accuracy on near copies of the training data"), findings
-    )
+    return Part((share,), _accuracies(gap, kind.title), findings)
 
 
 def _accuracies(gap: AccuracyGap | None, title: str) -> tuple[Table, ...]:

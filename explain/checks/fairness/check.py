@@ -36,7 +36,7 @@ from explain.checks.fairness.metrics import (
 from explain.checks.fairness.name_groups import compare_names
 from explain.checks.fairness.named_errors import compare_errors
 from explain.checks.fairness.neutral_sentences import compare_sentences
-from explain.record import Finding, MetricSpec, Section, Sentence, join_sentences
+from explain.record import MetricSpec, Section, Sentence, join_sentences
 
 __all__ = ["FairnessCheck"]
 
@@ -113,7 +113,7 @@ class FairnessCheck:
                 "and neutral sentences are single texts, while the model reads pairs",
             )
         by_claim = distinct_findings(claims, adjusted[: len(claims)])[:MOST_FINDINGS]
-        findings = _ranked([*by_claim, *judged.findings])
+        findings = sorted([*by_claim, *judged.findings], key=lambda finding: finding.rank)
         return Section(
             id=self.id,
             title=self.title,
@@ -126,7 +126,7 @@ class FairnessCheck:
             measures=tuple(whole.measures),
             tables=tuple(whole.tables),
             figures=tuple(whole.figures),
-            findings=findings,
+            findings=tuple(findings),
         )
 
 
@@ -138,12 +138,6 @@ def _mention_sentence(n_naming: int, n: int, languages: Sequence[str]) -> str:
         n=n,
         languages=languages,
     )
-
-
-def _ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Return findings as the record ranks them."""
-    rank = ("critical", "major", "minor")
-    return tuple(sorted(findings, key=lambda f: (rank.index(f.severity), -(f.size or 0))))
 
 
 def _test_sentence(n_tests: int, n_findings: int) -> str:

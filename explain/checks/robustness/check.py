@@ -247,7 +247,7 @@ def _findings(
         if p <= LEVEL and (rates[transform.name].lower or 0) > _limit(transform):
             families.setdefault(transform.family, []).append(transform)
     findings = [_finding(family, edited, rates, context) for family in families.values()]
-    return tuple(sorted(findings, key=lambda f: (f.severity, -(f.size or 0)))[:5])
+    return tuple(sorted(findings, key=lambda finding: finding.rank)[:5])
 
 
 def _finding(

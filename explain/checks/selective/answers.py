@@ -10,6 +10,7 @@ from explain.checks.base.labelled_rows import LabelledRows
 from explain.checks.selective.metrics import AURC, ERROR_AUROC
 from explain.record import Measure
 from explain.statistics.bootstrap import infinitesimal_jackknife
+from explain.statistics.intervals import effective_size
 from explain.statistics.ranks import roc_area
 
 __all__ = ["FEWEST_OF_EACH", "Answers"]
@@ -139,8 +140,5 @@ class Answers:
         n, wrong = len(self), ~self.right
         if self.clusters is None or not n:
             return float(wrong.sum()), float(n)
-        share, m = float(wrong.mean()), int(self.clusters.max()) + 1
-        residuals = np.bincount(self.clusters, weights=wrong - share)
-        variance = float((residuals**2).sum()) / n**2 * m / max(m - 1, 1)
-        effective = min(share * (1 - share) / variance if variance > 0 else m, n)
-        return share * effective, float(effective)
+        effective = effective_size(wrong, self.clusters)
+        return float(wrong.mean()) * effective, effective

@@ -26,7 +26,7 @@ from explain.checks.shortcuts.search import ShortcutSearch
 from explain.checks.shortcuts.spurious_words import find_spurious_words
 from explain.checks.shortcuts.style import find_style_shortcuts
 from explain.checks.shortcuts.word_order import find_decisive_orders
-from explain.record import SEVERITIES, Finding, MetricSpec, Section
+from explain.record import MetricSpec, Section
 from explain.statistics.intervals import count
 
 __all__ = ["ShortcutsCheck"]
@@ -130,9 +130,7 @@ class ShortcutsCheck:
             measures=(count(SHORTCUTS.title, len(whole.findings), whole.n_tried), *whole.measures),
             figures=tuple(whole.figures),
             tables=tuple(table for table in whole.tables if table.rows),
-            findings=tuple(sorted(whole.findings, key=_rank)[:MOST_FINDINGS]),
+            findings=tuple(
+                sorted(whole.findings, key=lambda finding: finding.rank)[:MOST_FINDINGS]
+            ),
         )
-
-
-def _rank(finding: Finding) -> tuple[int, float]:
-    return SEVERITIES.index(finding.severity), -(finding.size or 0.0)

@@ -86,7 +86,7 @@ def find_spurious_words(search: ShortcutSearch, most_screened: int, most_confirm
                 and lower_end(tested_candidate.changed_any) > MARKER_FLIPS
             ):
                 findings.append(marker_finding(search, tested_candidate))
-    findings.sort(key=lambda finding: (finding.severity, -(finding.size or 0)))
+    findings.sort(key=lambda finding: finding.rank)
     result = Sentence("{n} {n:word or phrase is a shortcut|words or phrases are shortcuts}.",
                       n=len(findings))  # fmt: skip
     method = Sentence(

@@ -30,7 +30,7 @@ def findings_of(
             column = WORD if test.slice.column == WORDS else test.slice.column
             by_column.setdefault(column, []).append(test)
     findings = [_finding(worse, instances, losses) for worse in by_column.values()]
-    findings.sort(key=lambda f: (("critical", "major", "minor").index(f.severity), -(f.size or 0)))
+    findings.sort(key=lambda finding: finding.rank)
     return tuple(findings[:MOST_FINDINGS])
 
 
