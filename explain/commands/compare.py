@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from explain.command import FAILED, spare_output, with_debug
+from explain.commands.render import Language
 from explain.record.own_reports import require_own_reports
 
 __all__ = ["compare"]
@@ -26,6 +27,7 @@ def compare(
             "rows: 0.02 for two points.",
         ),
     ] = None,
+    language: Language = "en",
 ) -> None:
     """Compare two audits of the same rows: two models, or one model at two dates.
 
@@ -41,7 +43,7 @@ def compare(
     first, second = (read_record(run / "audit.json") for run in (run_a, run_b))
     comparison = compare_records(first, second, fail_on_regression)
     if out is not None:
-        write_comparison(comparison, out)
+        write_comparison(comparison, out, language)
     with spare_output():
         print("\n".join(comparison_lines(comparison)))
     regression = comparison.non_inferiority
