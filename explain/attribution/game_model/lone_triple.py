@@ -1,4 +1,4 @@
-"""A second opinion on the odd half, which may overlook one joint effect of three features."""
+"""A second opinion on the odd half, which may overlook one joint effect of three features.
 
 The prior spreads what is left after the features' own effects over all triples, and is too sure of
 itself where a single one holds all of it: an exclusive or of three words is one.
