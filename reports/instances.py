@@ -18,7 +18,7 @@ from reports.doubts import (
     warnings,
 )
 from reports.highlight import Piece, pieces, ranked
-from reports.languages import joined
+from reports.languages import join_texts
 from reports.languages import translate as _
 from reports.numbers import plain, probability
 from reports.tables import EMPTY, CellView, TableView, anchor, table
@@ -361,7 +361,7 @@ def _speech(attribution: Attribution) -> str:
         ]
         if named:
             said.append(_(template, target=target, values=_(", ").join(named)))
-    return joined(*said)
+    return join_texts(*said)
 
 
 def target_probability(attribution: Attribution) -> str:

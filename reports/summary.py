@@ -17,7 +17,7 @@ from explain.record import (
     Severity,
     Skipped,
 )
-from reports.languages import joined, language, translated_sentence
+from reports.languages import join_texts, language, translated_sentence
 from reports.languages import translate as _
 from reports.numbers import count, estimate, exact
 
@@ -119,7 +119,7 @@ def alert(record: AuditRecord) -> str:
     if not word:
         return ""
     fact = _(PICKLE_FACT)
-    return _("The model was {fact}: {word}.", fact=fact, word=translated_sentence(word))
+    return _("The model was {fact}: {word}.", fact=fact, word=translated_sentence(str(word)))
 
 
 def verdict(record: AuditRecord) -> VerdictView:
@@ -213,7 +213,7 @@ def frozen(record: AuditRecord) -> str:
     adjusted = _(
         "The verdicts of the {n} gating criteria are adjusted for their number (Holm).", n=gating
     )
-    return joined(said, adjusted if gating > 1 else "")
+    return join_texts(said, adjusted if gating > 1 else "")
 
 
 def number_of_findings(record: AuditRecord) -> str:
