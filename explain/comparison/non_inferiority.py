@@ -71,11 +71,12 @@ def non_inferiority(
     margins = _frozen_margins(first, second)
     if isinstance(stated_margin, float | int) and not 0 <= stated_margin < 1:
         raise ConfigurationError(
-            f"the margin is {stated_margin:g}; pass a share of the rows, such as 0.02 for two points"
+            f"the margin is {stated_margin:g}; pass a share of the rows, such as 0.02 for two "
+            "points"
         )
     if not margins:
         return _of_stated(changes, stated_margin)
-    frozen, *others = margins
+    frozen, *unused = margins
     if stated_margin not in (None, FROZEN, frozen.margin):
         raise ConfigurationError(
             f"the audit of the {frozen.run} run froze the margin {frozen.margin:g} on {frozen.on}, "
@@ -83,12 +84,12 @@ def non_inferiority(
         )
     if stated_margin is None and _accuracy(changes) is None:
         return None
-    judged = _judged(changes, frozen.margin)
+    judged = _verdict_by(changes, frozen.margin)
     return judged.model_copy(
         update={
             "frozen_on": frozen.on,
             "sha256": frozen.sha256,
-            "origin": _origin(frozen, others),
+            "origin": _origin(frozen, unused),
         }
     )
 
@@ -103,7 +104,7 @@ def _of_stated(
             "neither audit froze a margin; write margin = 0.02 under [compare] in audit.toml "
             "before the audit, or pass a number"
         )
-    return _judged(changes, stated_margin).model_copy(
+    return _verdict_by(changes, stated_margin).model_copy(
         update={
             "origin": "This margin was stated for the comparison, when the results of both runs "
             "were known; it was not frozen before."
@@ -141,8 +142,8 @@ def _hash_of(record: AuditRecord, run: str) -> str:
     return fitting.sha256
 
 
-def _origin(frozen: _Frozen, others: Sequence[_Frozen]) -> str:
-    margins = [other.margin for other in others if frozen.is_other(other.margin)]
+def _origin(frozen: _Frozen, unused: Sequence[_Frozen]) -> str:
+    margins = [other.margin for other in unused if frozen.is_other(other.margin)]
     return join_sentences(
         Sentence(
             "The {run} run froze this margin on {day}, before its rows were scored "
@@ -166,7 +167,7 @@ def _accuracy(changes: Sequence[Change]) -> Change | None:
     return next((change for change in changes if change.id == ACCURACY), None)
 
 
-def _judged(changes: Sequence[Change], margin: float) -> NonInferiority:
+def _verdict_by(changes: Sequence[Change], margin: float) -> NonInferiority:
     accuracy = _accuracy(changes)
     if accuracy is None or accuracy.difference is None or accuracy.difference.lower is None:
         raise ConfigurationError(
