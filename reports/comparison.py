@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from explain.errors import ConfigurationError
-from explain.record import ComparedRun, Comparison, Section
+from explain.record import ComparedRun, Comparison, Section, join_sentences
 from explain.record.files import write_whole
 from reports.environment import render
 from reports.instances import instance_view, row_name
@@ -106,7 +106,8 @@ def _regression(comparison: Comparison) -> str | None:
     regression = comparison.non_inferiority
     if regression is None:
         return None
-    return f"{'✓' if regression.is_shown else '✗'} {regression.reason}"
+    said = join_sentences(regression.reason, regression.origin)
+    return f"{'✓' if regression.is_shown else '✗'} {said}"
 
 
 def _tables(section: Section, links: Links) -> list[TableView]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import JsonValue
 
 from explain.record import Attribution, AuditRecord, FileHash, LogEntry, ModelDescription
-from explain.record.wording import decimal, signed
+from explain.record.wording import decimal, percent, signed
 from reports import summary
 from reports.numbers import count
 from reports.tables import CellView, TableView, table
@@ -34,10 +34,22 @@ def provenance_facts(record: AuditRecord) -> Facts:
         *_model(provenance.model),
         ("Rows as read, sha256", provenance.rows_sha256),
         *((("Criteria", summary.frozen(record)),) if record.criteria else ()),
+        *_margin(record),
         ("Seed", str(provenance.seed)),
         ("Python", provenance.python),
         ("Platform", provenance.platform),
     )
+
+
+def _margin(record: AuditRecord) -> Facts:
+    if record.regression_margin is None:
+        return ()
+    on = (record.criteria_frozen_on or record.provenance.audited_on).isoformat()
+    said = (
+        f"{percent(record.regression_margin)} of the rows, frozen on {on} before anything was "
+        f"scored: sha256 {record.criteria_sha256}"
+    )
+    return (("Loss of accuracy that a comparison tolerates", said),)
 
 
 def _model(model: ModelDescription) -> Facts:
