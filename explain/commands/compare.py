@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from explain.command import FAILED, spare_output, with_debug
+from explain.commands.render import Language
 from explain.errors import ConfigurationError
 from explain.record.own_reports import require_own_reports
 
@@ -27,6 +28,7 @@ def compare(
             "audit has frozen, or than this share of the rows: 0.02 for two points.",
         ),
     ] = None,
+    language: Language = "en",
 ) -> None:
     """Compare two audits of the same rows: two models, or one model at two dates.
 
@@ -47,7 +49,7 @@ def compare(
     first, second = (read_record(run / "audit.json") for run in (run_a, run_b))
     comparison = compare_records(first, second, _margin(fail_on_regression))
     if out is not None:
-        write_comparison(comparison, out)
+        write_comparison(comparison, out, language)
     with spare_output():
         print("\n".join(comparison_lines(comparison)))
     regression = comparison.non_inferiority

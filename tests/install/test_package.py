@@ -14,6 +14,7 @@ from packaging.version import Version
 
 import explain
 import reports
+from tests.helpers.documentation import READMES
 
 ROOT = Path(__file__).parents[2]
 
@@ -169,7 +170,7 @@ def test_the_wheel_holds_templates_and_demo_and_stays_small(distributions: Path)
 
 def named_in_texts() -> set[str]:
     """Return the names under `explain` that docstrings and documents put in backquotes."""
-    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks/README.md"]
+    documents = [*READMES, ROOT / "CONTRIBUTING.md", ROOT / "benchmarks/README.md"]
     documents += [*(ROOT / "docs").rglob("*.md")]
     documents += [path for room in ("explain", "reports") for path in (ROOT / room).rglob("*.py")]
     texts = [path.read_text(encoding="utf-8") for path in documents]
