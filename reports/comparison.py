@@ -54,7 +54,7 @@ def comparison_page(comparison: Comparison) -> str:
     return render(
         "compare.html",
         title=_title(comparison),
-        runs=[_run(comparison.first), _run(comparison.second)],
+        runs=_runs(comparison),
         answer=comparison.answer,
         icon=ICONS[comparison.verdict],
         tone=TONES[comparison.verdict],
@@ -80,26 +80,37 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
 def _title(comparison: Comparison) -> str:
     first, second = comparison.first, comparison.second
     if first.name == second.name:
+        if comparison.subject == "calls":
+            return f"{first.name}: answers at two dates compared"
         return f"{first.name}: two audits compared"
     return f"{first.name} and {second.name} compared"
 
 
-def _run(run: ComparedRun) -> str:
+def _runs(comparison: Comparison) -> list[str]:
+    of_calls = comparison.subject == "calls"
+    return [_run(run, of_calls) for run in (comparison.first, comparison.second)]
+
+
+def _run(run: ComparedRun, of_calls: bool) -> str:
     version = f" version {run.version}" if run.version else ""
     hash = f"{run.record_sha256[:8]}…{run.record_sha256[-4:]}"
+    if of_calls:
+        day = "" if run.audited_on is None else f", asked on {run.audited_on}"
+        return f"{run.name}, model {run.model}{day}, answers {hash}"
     return f"{run.name}{version}, model {run.model}, audited on {run.audited_on}, record {hash}"
 
 
 def _rows(comparison: Comparison) -> str:
+    unit, place = ("texts", "log") if comparison.subject == "calls" else ("rows", "table")
     only = (
-        f"{count(n)} in the {which} table alone"
+        f"{count(n)} in the {which} {place} alone"
         for which, n in (
             ("first", comparison.first_rows_only),
             ("second", comparison.second_rows_only),
         )
         if n
     )
-    return ", ".join((f"{count(comparison.rows)} rows in both", *only))
+    return ", ".join((f"{count(comparison.rows)} {unit} in both", *only))
 
 
 def _regression(comparison: Comparison) -> str | None:
@@ -119,7 +130,7 @@ def _markdown(comparison: Comparison) -> str:
     links = Links({}, {})
     lines = [f"# {ICONS[comparison.verdict]} {comparison.verdict}: {escape(_title(comparison))}"]
     lines += ["", escape(comparison.answer), "", f"{_rows(comparison)}.", ""]
-    lines += [f"- {escape(_run(run))}" for run in (comparison.first, comparison.second)]
+    lines += [f"- {escape(run)}" for run in _runs(comparison)]
     if (regression := _regression(comparison)) is not None:
         lines += ["", escape(regression)]
     for section in comparison.sections:
