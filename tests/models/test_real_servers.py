@@ -1,6 +1,7 @@
 """What is said of endpoints holds of servers that others wrote."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from explain.adapters import PerTextClassifier
 from explain.adapters.question import QuestionClassifier, QuestionVariant
 from explain.adapters.remote.kinds.top_k import bounds_of_labels
 from explain.errors import EndpointError, PredictionError
+from tests.helpers.command import run
 from tests.helpers.real_servers import (
     llama_server,
     smollm2_file,
@@ -25,6 +27,7 @@ from tests.helpers.real_servers import (
 from tests.helpers.search import NIGHTLY
 from tests.helpers.tiny import bare_tokenizer
 
+TUTORIAL = Path(__file__).parents[2] / "docs/endpoint-tutorial.md"
 QUESTION = "Is this review positive?"
 OPTIONS = ("negative", "positive")
 REVIEWS = [
@@ -120,6 +123,24 @@ def test_a_model_that_is_not_served_ends_all_in_the_words_of_the_server(
         explain.load(
             transformers_url, kind="systemone", question=QUESTION, options=OPTIONS, model="other"
         )
+
+
+@pytest.mark.nightly
+def test_the_tutorial_works_as_it_stands(transformers_url: str, tmp_path: Path) -> None:
+    page = TUTORIAL.read_text(encoding="utf-8")
+    (config,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "audit.toml").write_text(config, encoding="utf-8")
+    rows = [f'"{text}",{OPTIONS[place % 2]}' for place, text in enumerate(REVIEWS)]
+    (tmp_path / "reviews.csv").write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    commands = re.findall(r"^explain (.*)$", page, re.MULTILINE)
+    assert len(commands) == 5
+    for command in commands:
+        done = run(
+            *command.replace("http://127.0.0.1:8000", transformers_url).split(), cwd=tmp_path
+        )
+        assert done.returncode == 0, done.stderr
+    first, second = (tmp_path / name / "audit.json" for name in ("audit", "again"))
+    assert first.read_bytes() == second.read_bytes()
 
 
 # ── llama.cpp, with SmolLM2-135M as a chat model ──────────────────────────────────────────────────
