@@ -20,6 +20,7 @@ from explain.errors import EndpointError, PredictionError
 from tests.helpers.command import run
 from tests.helpers.real_servers import (
     llama_server,
+    mlserver,
     smollm2_file,
     transformers_server,
     with_systemone,
@@ -314,3 +315,23 @@ def test_a_text_that_is_too_long_for_the_server_is_lost_alone(decision_url: str)
     short, long = model.predict_each(["a dull mess", "word " * 2_000])
     assert not isinstance(short, PredictionError)
     assert "longer than the model reads" in str(long)
+
+
+# ── mlserver ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.nightly
+def test_an_open_inference_server_is_read_by_the_columns_that_were_stated(tmp_path: Path) -> None:
+    with mlserver(tmp_path) as address:
+        stated: dict[str, Any] = {"kind": "inference-v2", "labels": OPTIONS, "channel": "logits"}
+        model = explain.load(address, **stated)
+        totals = np.array([sum(map(len, text.split())) - 12.0 for text in REVIEWS])
+        expected = np.column_stack([-totals, totals / 2])
+        np.testing.assert_allclose(model.predict(REVIEWS), expected, atol=1e-5)
+        # Log-odds are a sum over the letters, so each word is worth 1.5 times its own.
+        found = explain.attribute(model, REVIEWS[0], method="shap", masker="delete")
+        letters = [1.5 * len(word) for word in found.features]
+        sign = 1 if found.target.label == "positive" else -1
+        np.testing.assert_allclose(found.values, np.multiply(sign, letters), atol=1e-4)
+        with pytest.raises(EndpointError, match="Model other not found"):
+            explain.load(address.replace("words", "other"), **stated)
