@@ -136,9 +136,8 @@ def test_the_tutorial_works_as_it_stands(transformers_url: str, tmp_path: Path) 
     commands = re.findall(r"^explain (.*)$", page, re.MULTILINE)
     assert len(commands) == 5
     for command in commands:
-        done = run(
-            *command.replace("http://127.0.0.1:8000", transformers_url).split(), cwd=tmp_path
-        )
+        said = command.replace("http://127.0.0.1:8000", transformers_url).split()
+        done = run(*said, cwd=tmp_path, seconds=1_800)
         assert done.returncode == 0, done.stderr
     first, second = (tmp_path / name / "audit.json" for name in ("audit", "again"))
     assert first.read_bytes() == second.read_bytes()
