@@ -3,10 +3,13 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Literal
+
+import numpy as np
 
 from explain.comparison.finding_changes import finding_changes
 from explain.comparison.flips import explained_flips, flips_table
+from explain.comparison.non_inferiority import non_inferiority
 from explain.comparison.row_changes import (
     ACCURACY,
     ERROR,
@@ -15,8 +18,7 @@ from explain.comparison.row_changes import (
     row_changes,
 )
 from explain.comparison.rows import PairedRows, pair_rows
-from explain.comparison.word_changes import word_changes
-from explain.errors import ConfigurationError
+from explain.comparison.word_changes import left_out_words, word_changes
 from explain.record import (
     AuditRecord,
     Change,
@@ -24,7 +26,6 @@ from explain.record import (
     Comparison,
     ComparisonVerdict,
     InstanceRecord,
-    NonInferiority,
     Outcomes,
     Section,
     Sentence,
@@ -55,7 +56,9 @@ PLAIN: Final = ("same", "unresolved")
 
 
 def compare(
-    first: AuditRecord, second: AuditRecord, non_inferiority_margin: float | None = None
+    first: AuditRecord,
+    second: AuditRecord,
+    non_inferiority_margin: float | Literal["frozen"] | None = None,
 ) -> Comparison:
     """Return what differs between two audits, the second against the first.
 
@@ -63,13 +66,15 @@ def compare(
     ----------
     first, second : AuditRecord
         Two audits of the same table, with the predictions of all rows.
-    non_inferiority_margin : float, optional
-        Loss of accuracy that is tolerated, as a share: .02 for two points.
+    non_inferiority_margin : float or "frozen", optional
+        Loss of accuracy that is tolerated, as a share: .02 for two points; ``"frozen"`` asks for
+        that of one of the audits. Without it the frozen one is used where there is one.
 
     Raises
     ------
     ConfigurationError
-        If the models have other labels, or a margin is given and there is no accuracy.
+        If the models have other labels, or a margin is given that is not the frozen one, or
+        there is no accuracy.
     DataError
         If the audits have no row in common.
     RecordError
@@ -92,10 +97,12 @@ def compare(
         first_rows_only=rows.first_only,
         second_rows_only=rows.second_only,
         verdict=verdict,
-        answer=_answer(changes, rows),
-        non_inferiority=_non_inferiority(changes, non_inferiority_margin),
+        answer=join_sentences(_of_itself(first, second, rows), _answer(changes, rows)),
+        non_inferiority=non_inferiority(changes, first, second, non_inferiority_margin),
         changes=changes,
-        sections=tuple(_sections(changes, rows, instances, model.labels)),
+        sections=tuple(
+            _sections(changes, rows, instances, model.labels, left_out_words(first, second))
+        ),
         instances=instances,
     )
 
@@ -108,6 +115,15 @@ def _run(record: AuditRecord) -> ComparedRun:
         audited_on=record.provenance.audited_on,
         record_sha256=hashlib.sha256(record.to_json().encode()).hexdigest(),
     )
+
+
+def _of_itself(first: AuditRecord, second: AuditRecord, rows: PairedRows) -> str:
+    """Return that both runs are one, if they are: then nothing can differ."""
+    before, after = rows.probabilities.T
+    is_same = not rows.is_changed.any() and np.array_equal(before, after, equal_nan=True)
+    if _run(first) != _run(second) or not is_same:
+        return ""
+    return "Both runs are the same audit, so this comparison tells nothing of another model or day."
 
 
 def _adjusted(changes: Sequence[Change]) -> tuple[Change, ...]:
@@ -175,42 +191,12 @@ def _answer(changes: Sequence[Change], rows: PairedRows) -> str:
     )
 
 
-def _non_inferiority(changes: Sequence[Change], margin: float | None) -> NonInferiority | None:
-    if margin is None:
-        return None
-    if not 0 <= margin < 1:
-        raise ConfigurationError(
-            f"the margin is {margin:g}; pass a share of the rows, such as 0.02 for two points"
-        )
-    accuracy = next((change for change in changes if change.id == ACCURACY), None)
-    if accuracy is None or accuracy.difference is None or accuracy.difference.lower is None:
-        raise ConfigurationError(
-            "a margin of accuracy was given, and no accuracy could be compared; it needs rows with "
-            "the same labels in both audits"
-        )
-    difference = accuracy.difference
-    lower = accuracy.difference.lower
-    is_shown = lower > -margin
-    template = (
-        "The second run is no worse than the first by more than {margin:percent} of the rows: "
-        "the difference is {difference:points}."
-        if is_shown
-        else "It is not shown that the second run is no worse than the first by more than "
-        "{margin:percent} of the rows: the difference is {difference:points}."
-    )
-    return NonInferiority(
-        margin=margin,
-        difference=difference,
-        is_shown=is_shown,
-        reason=Sentence(template, margin=margin, difference=difference),
-    )
-
-
 def _sections(
     changes: Sequence[Change],
     rows: PairedRows,
     instances: Sequence[InstanceRecord],
     labels: Sequence[str],
+    left_out: str,
 ) -> list[Section]:
     f1 = macro_f1_difference(rows, labels)
     n_flips = int(rows.is_changed.sum())
@@ -229,7 +215,10 @@ def _sections(
             "words",
             "Words",
             changes,
-            "Mean values of words, in the texts that both audits explain by the same method.",
+            join_sentences(
+                "Mean values of words, in the texts that both audits explain by the same method.",
+                left_out,
+            ),
         ),
         Section(
             id="flips",

@@ -57,6 +57,12 @@ class NonInferiority(Record):
     is_shown: bool
     """Whether the whole 95 % interval lies above minus the margin."""
     reason: SentenceLike
+    frozen_on: date | None = None
+    """Day on which an audit froze the margin, in UTC; None if it was stated for the comparison."""
+    sha256: str | None = None
+    """Hash of the criteria and the margin that were frozen together."""
+    origin: SentenceLike = ""
+    """Who stated the margin, and whether the results could be known then."""
 
 
 class Comparison(Record):
