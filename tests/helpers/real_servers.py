@@ -1,6 +1,7 @@
 """Servers that others wrote, with small models, each in a process of its own on 127.0.0.1."""
 
 import importlib.util
+import json
 import os
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import httpx2
 
-__all__ = ["llama_server", "smollm2_file", "transformers_server", "with_systemone"]
+__all__ = ["llama_server", "mlserver", "smollm2_file", "transformers_server", "with_systemone"]
 
 ROOT = Path(__file__).parents[2]
 STARTUP = 180
@@ -23,6 +24,31 @@ TEMPLATE = (
     "{{ option.key }}\n{% endfor %}{{ state }}<|im_end|>\n<|im_start|>assistant\nAnswer: "
 )
 """How a question, its options and a text become a prompt of SmolLM2."""
+
+
+MLSERVER = Path(os.environ.get("MLSERVER", ROOT / ".venv-mlserver/bin/mlserver"))
+"""The command of mlserver, in an environment of its own that ``make nightly`` installs."""
+
+RUNTIME = """
+import numpy as np
+from mlserver import MLModel
+from mlserver.codecs import NumpyCodec, StringCodec
+from mlserver.types import InferenceResponse
+
+
+class Words(MLModel):
+    async def load(self):
+        return True
+
+    async def predict(self, payload):
+        texts = StringCodec.decode_input(payload.inputs[0])
+        totals = np.array([sum(map(len, text.split())) - 12.0 for text in texts], np.float32)
+        output = NumpyCodec.encode_output("logits", np.column_stack([-totals, totals / 2]))
+        return InferenceResponse(
+            model_name=self.name, model_version=self.version, outputs=[output]
+        )
+"""
+"""A model that counts letters."""
 
 
 @contextmanager
@@ -50,25 +76,51 @@ def llama_server(model: Path, log: Path) -> Iterator[str]:
         yield address
 
 
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[str], log: Path) -> None:
+    for _ in range(10 * STARTUP):
+        try:
+            if httpx2.get(url).status_code == 200:
+                return
+        except httpx2.HTTPError:
+            assert process.poll() is None, log.read_text(encoding="utf-8")
+        time.sleep(0.1)
+
+
 @contextmanager
 def transformers_server(folder: Path, log: Path) -> Iterator[str]:
     """Serve a folder with ``transformers serve``, and give the address."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = _free_port()
     command = [
         sys.executable, "-c", "from transformers.cli.transformers import main; main()", "serve",
         str(folder), "--host", "127.0.0.1", "--port", str(port), "--device", "cpu",
     ]  # fmt: skip
     address = f"http://127.0.0.1:{port}"
     with _process(command, log) as process:
-        for _ in range(10 * STARTUP):
-            try:
-                if httpx2.get(f"{address}/health").status_code == 200:
-                    break
-            except httpx2.HTTPError:
-                assert process.poll() is None, log.read_text(encoding="utf-8")
-            time.sleep(0.1)
+        _wait_until_ready(f"{address}/health", process, log)
         yield address
+
+
+@contextmanager
+def mlserver(folder: Path) -> Iterator[str]:
+    """Serve a model that counts letters with mlserver, and give the address of the model."""
+    assert MLSERVER.exists(), f"no mlserver at {MLSERVER}: run make nightly, or set MLSERVER"
+    ports = {f"{name}_port": _free_port() for name in ("http", "grpc", "metrics")}
+    settings = {"host": "127.0.0.1", "parallel_workers": 0, "debug": False, **ports}
+    model = {"name": "words", "implementation": "runtime.Words", "parameters": {"version": "v1"}}
+    (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+    (folder / "model-settings.json").write_text(json.dumps(model), encoding="utf-8")
+    (folder / "runtime.py").write_text(RUNTIME, encoding="utf-8")
+    address = f"http://127.0.0.1:{ports['http_port']}/v2"
+    log = folder / "log"
+    with _process([str(MLSERVER), "start", str(folder)], log) as process:
+        _wait_until_ready(f"{address}/health/ready", process, log)
+        yield f"{address}/models/words/infer"
 
 
 def smollm2_file() -> Path:

@@ -1,6 +1,7 @@
 """What is said of endpoints holds of servers that others wrote."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from explain.adapters import PerTextClassifier
 from explain.adapters.question import QuestionClassifier, QuestionVariant
 from explain.adapters.remote.kinds.top_k import bounds_of_labels
 from explain.errors import EndpointError, PredictionError
+from tests.helpers.command import run
 from tests.helpers.real_servers import (
     llama_server,
+    mlserver,
     smollm2_file,
     transformers_server,
     with_systemone,
@@ -25,6 +28,7 @@ from tests.helpers.real_servers import (
 from tests.helpers.search import NIGHTLY
 from tests.helpers.tiny import bare_tokenizer
 
+TUTORIAL = Path(__file__).parents[2] / "docs/endpoint-tutorial.md"
 QUESTION = "Is this review positive?"
 OPTIONS = ("negative", "positive")
 REVIEWS = [
@@ -120,6 +124,23 @@ def test_a_model_that_is_not_served_ends_all_in_the_words_of_the_server(
         explain.load(
             transformers_url, kind="systemone", question=QUESTION, options=OPTIONS, model="other"
         )
+
+
+@pytest.mark.nightly
+def test_the_tutorial_works_as_it_stands(transformers_url: str, tmp_path: Path) -> None:
+    page = TUTORIAL.read_text(encoding="utf-8")
+    (config,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "audit.toml").write_text(config, encoding="utf-8")
+    rows = [f'"{text}",{OPTIONS[place % 2]}' for place, text in enumerate(REVIEWS)]
+    (tmp_path / "reviews.csv").write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    commands = re.findall(r"^explain (.*)$", page, re.MULTILINE)
+    assert len(commands) == 5
+    for command in commands:
+        said = command.replace("http://127.0.0.1:8000", transformers_url).split()
+        done = run(*said, cwd=tmp_path, seconds=1_800)
+        assert done.returncode == 0, done.stderr
+    first, second = (tmp_path / name / "audit.json" for name in ("audit", "again"))
+    assert first.read_bytes() == second.read_bytes()
 
 
 # ── llama.cpp, with SmolLM2-135M as a chat model ──────────────────────────────────────────────────
@@ -293,3 +314,23 @@ def test_a_text_that_is_too_long_for_the_server_is_lost_alone(decision_url: str)
     short, long = model.predict_each(["a dull mess", "word " * 2_000])
     assert not isinstance(short, PredictionError)
     assert "longer than the model reads" in str(long)
+
+
+# ── mlserver ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.nightly
+def test_an_open_inference_server_is_read_by_the_columns_that_were_stated(tmp_path: Path) -> None:
+    with mlserver(tmp_path) as address:
+        stated: dict[str, Any] = {"kind": "inference-v2", "labels": OPTIONS, "channel": "logits"}
+        model = explain.load(address, **stated)
+        totals = np.array([sum(map(len, text.split())) - 12.0 for text in REVIEWS])
+        expected = np.column_stack([-totals, totals / 2])
+        np.testing.assert_allclose(model.predict(REVIEWS), expected, atol=1e-5)
+        # Log-odds are a sum over the letters, so each word is worth 1.5 times its own.
+        found = explain.attribute(model, REVIEWS[0], method="shap", masker="delete")
+        letters = [1.5 * len(word) for word in found.features]
+        sign = 1 if found.target.label == "positive" else -1
+        np.testing.assert_allclose(found.values, np.multiply(sign, letters), atol=1e-4)
+        with pytest.raises(EndpointError, match="Model other not found"):
+            explain.load(address.replace("words", "other"), **stated)
