@@ -119,7 +119,7 @@ def alert(record: AuditRecord) -> str:
     if not word:
         return ""
     fact = _(PICKLE_FACT)
-    return _("The model was {fact}: {word}.", fact=fact, word=translated_sentence(word))
+    return _("The model was {fact}: {word}.", fact=fact, word=translated_sentence(str(word)))
 
 
 def verdict(record: AuditRecord) -> VerdictView:

@@ -24,6 +24,7 @@ Readme = Callable[[str, str], None]
 
 PAGES = (
     *("README.md", "README.zh.md", "docs/first-audit.zh.md"),
+    *("docs/endpoint-tutorial.md", "docs/endpoint-tutorial.zh.md"),
     *("docs/audits.md", "docs/endpoints.md", "docs/methods.md", "docs/models.md"),
 )
 COMMANDS = typer.main.get_command(app)
