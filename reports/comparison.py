@@ -9,7 +9,7 @@ from explain.record.files import write_whole
 from reports import LanguageCode
 from reports.environment import render
 from reports.instances import instance_view, row_name
-from reports.languages import speaking
+from reports.languages import language, speaking
 from reports.languages import translate as _
 from reports.languages.records import translated_record
 from reports.markdown import escape
@@ -130,7 +130,7 @@ def _rows(comparison: Comparison) -> str:
         )
         if n
     )
-    return _(", ").join((_(_IN_BOTH[comparison.subject], n=comparison.rows), *only))
+    return language().comma.join((_(_IN_BOTH[comparison.subject], n=comparison.rows), *only))
 
 
 def _regression(comparison: Comparison) -> str | None:

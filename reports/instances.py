@@ -44,6 +44,9 @@ LONGEST_CELL = 60
 """Columns of a cell of the table that are shown beside an instance."""
 
 
+SPOKEN_SIDES = ((1, "Towards {target}: {values}."), (-1, "Against: {values}."))
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """Neighbouring pieces of the text."""
@@ -348,7 +351,7 @@ def _unread_note(parts: tuple[str, ...], unread: tuple[Span, ...]) -> str:
 def _speech(attribution: Attribution) -> str:
     """Return the largest values as a sentence, for who cannot see the colours."""
     target, said = visible(attribution.target.label), []
-    for side, template in ((1, "Towards {target}: {values}."), (-1, "Against: {values}.")):
+    for side, template in SPOKEN_SIDES:
         places = [
             place for place in ranked(attribution.values) if attribution.values[place] * side > 0
         ]

@@ -169,7 +169,7 @@ def _tally(criteria: tuple[JudgedCriterion, ...]) -> str:
     failed = _("{failed} of {n} {n:criterion|criteria} failed", failed=counts["fail"], n=n)
     if not counts["inconclusive"]:
         return failed
-    return _(", ").join((failed, _("{n} inconclusive", n=counts["inconclusive"])))
+    return language().comma.join((failed, _("{n} inconclusive", n=counts["inconclusive"])))
 
 
 def criterion_name(criterion: Criterion) -> str:

@@ -23,6 +23,7 @@ from reports.languages.chinese import CHINESE, chinese_date
 __all__ = [
     "DOMAINS",
     "LANGUAGES",
+    "OWN_FIELDS",
     "Language",
     "is_english",
     "joined",
@@ -41,6 +42,19 @@ MONTHS = (
     *("July", "August", "September", "October", "November", "December"),
 )
 """Names that, unlike those of `strftime`, are the same on every machine."""
+
+OWN_FIELDS = frozenset(
+    (
+        *("answers", "change", "drawn", "end", "kind", "limit", "measure", "metric", "part"),
+        *("people", "reason", "rule", "side", "start", "style", "subject", "varied", "way"),
+        *("what", "where", "which", "written"),
+        *(f"s{number}" for number in range(20)),
+    )
+)
+"""Fields of sentences whose texts are names of the checks, where other fields hold data."""
+
+_JOINED = re.compile(r"\{s0\}(; \{s\d+\}| \{s\d+\})+")
+"""The template of sentences that are joined."""
 
 _STRINGS = r'((?:\s*"(?:[^"\\\n]|\\.)*")+)\s*'
 
@@ -70,6 +84,8 @@ class Language:
     """Writes a day as in a letter."""
     space: str = " "
     """What stands between sentences."""
+    comma: str = ", "
+    """What stands between clauses."""
     keeps_zero: bool = False
     """Whether a share has a zero before its point: ``0.85``, and not ``.85``."""
     messages: Mapping[str, str] = field(default_factory=dict)
@@ -77,13 +93,21 @@ class Language:
 
     def translation(self, template: str) -> str:
         """Return the template of this language, or the English one if there is none."""
+        if _JOINED.fullmatch(template):
+            return template.replace("; ", "；").replace(" ", self.space)
         return self.messages.get(template) or template
 
 
 @cache
 def _chinese() -> Language:
     return Language(
-        "zh-CN", CHINESE, chinese_date, space="", keeps_zero=True, messages=messages_of("zh_CN")
+        "zh-CN",
+        CHINESE,
+        chinese_date,
+        space="",
+        comma="，",
+        keeps_zero=True,
+        messages=messages_of("zh_CN"),
     )
 
 
@@ -140,7 +164,7 @@ def translated_sentence(text: str) -> str:
     if is_english():
         return text
     if isinstance(text, Sentence):
-        return text.translated(language().translation, language().wording)
+        return text.translated(language().translation, language().wording, OWN_FIELDS)
     return _plain(text)
 
 
