@@ -276,14 +276,18 @@ def _freeze(out: Path, config: Path | None, plan_options: Mapping[str, object]) 
     from explain.auditing.archive import bind_criteria
     from explain.auditing.resolve import resolve
 
-    frozen = bind_criteria(out, resolve(config, plan_options).plan.criteria)
+    plan = resolve(config, plan_options).plan
+    frozen = bind_criteria(out, plan.criteria, plan.regression_margin)
     if frozen is None:
         raise ConfigurationError(
-            "there are no criteria to freeze; pass a --config with [[criteria]]"
+            "there are no criteria to freeze; pass a --config with [[criteria]], or a margin in "
+            "[compare]"
         )
+    stated = frozen.regression_margin
+    margin = "" if stated is None else f", and a margin of {100 * stated:g} % for comparisons,"
     with spare_output():
         print(
-            f"{len(frozen.criteria)} criteria frozen on {frozen.frozen_on} in {out}\n"
+            f"{len(frozen.criteria)} criteria{margin} frozen on {frozen.frozen_on} in {out}\n"
             f"{frozen.sha256}"
         )
 
@@ -324,7 +328,7 @@ def _audit(
             stage_lines(entry)
 
     with claimed(out) as folder:
-        frozen = bind_criteria(out, plan.criteria)
+        frozen = bind_criteria(out, plan.criteria, plan.regression_margin)
         record = audit(model, data, config=plan, criteria=frozen, log=note)
         page = write_into(folder, record, log, report, language)
     with spare_output():

@@ -43,10 +43,23 @@ def provenance_facts(record: AuditRecord, record_hash: str) -> Facts:
         *_model(provenance.model),
         (_("Rows as read, sha256"), provenance.rows_sha256),
         *(((_("Criteria"), summary.frozen(record)),) if record.criteria else ()),
+        *_margin(record),
         (_("Seed"), str(provenance.seed)),
         ("Python", provenance.python),
         (_("Platform"), provenance.platform),
     )
+
+
+def _margin(record: AuditRecord) -> Facts:
+    if record.regression_margin is None:
+        return ()
+    said = _(
+        "{margin:percent} of the rows, frozen on {day} before anything was scored: {hash}",
+        margin=record.regression_margin,
+        day=(record.criteria_frozen_on or record.provenance.audited_on).isoformat(),
+        hash=f"sha256 {record.criteria_sha256}",
+    )
+    return ((_("Loss of accuracy that a comparison tolerates"), said),)
 
 
 def _model(model: ModelDescription) -> Facts:

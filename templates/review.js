@@ -24,21 +24,22 @@
     let reportNodes = [];
 
     const row = () => rows[place];
-    const lines = () => judged[reviewer];
+    const lines = () => judged[reviewer].lines;
+    const seen = () => judged[reviewer].seen;
     const line = () => lines()[row().id];
 
-    // What a reviewer judged is kept under that name, and never shown to another.
+    // What a reviewer judged, and the answers seen, are kept under that name, and never shown to another.
     const storageKey = () => `explain-audit review ${report} ${reviewer}`;
     const recall = () => {
       try {
-        return JSON.parse(localStorage.getItem(storageKey())) ?? {};
+        return JSON.parse(localStorage.getItem(storageKey())) ?? { lines: {}, seen: {} };
       } catch {
-        return {};
+        return { lines: {}, seen: {} };
       }
     };
     const keep = () => {
       try {
-        localStorage.setItem(storageKey(), JSON.stringify(lines()));
+        localStorage.setItem(storageKey(), JSON.stringify(judged[reviewer]));
       } catch {}
     };
 
@@ -66,9 +67,16 @@
       keep();
     };
 
+    // An answer that was once shown without a verdict is no longer judged blind.
+    const uncover = () => {
+      revealed = true;
+      seen()[row().id] = true;
+      keep();
+    };
+
     const judge = (verdict) => {
       save(verdict);
-      revealed = true;
+      uncover();
       show();
     };
 
@@ -121,10 +129,13 @@
       if (turn !== turns) return;
       place = next;
       label = line()?.label ?? null;
-      blind = line()?.blinded ?? part("blinded").checked;
-      revealed = !blind || Boolean(line());
+      blind = line()?.blinded ?? (part("blinded").checked && !seen()[row().id]);
+      revealed = false;
+      if (!blind || line()) uncover();
       part("reason").value = line()?.reason ?? "";
       part("note").value = line()?.note ?? "";
+      part("start").hidden = true;
+      part("work").hidden = false;
       show();
       part("place").focus();
     };
@@ -133,7 +144,7 @@
 
     const reveal = () => {
       if (!line()) blind = false;
-      revealed = true;
+      uncover();
       show();
     };
 
@@ -148,8 +159,6 @@
       reviewer = part("reviewer").value.trim();
       if (!reviewer) return part("reviewer").focus();
       judged[reviewer] ??= recall();
-      part("start").hidden = true;
-      part("work").hidden = false;
       open(Math.max(0, rows.findIndex((each) => !lines()[each.id])));
     };
 
@@ -172,6 +181,7 @@
     };
 
     const leave = () => {
+      turns += 1;
       document.body.replaceChildren(...reportNodes);
       resume();
     };

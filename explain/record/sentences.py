@@ -261,7 +261,7 @@ class _Filler(Formatter):
 
     def _number(self, value: float | None, spec: str) -> str:
         if value is None:
-            return self.wording.missing
+            return self.wording.no_number
         if spec == "percent":
             return percent(value, self.wording)
         if spec == "points":

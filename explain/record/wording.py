@@ -55,7 +55,7 @@ class Wording:
     """What follows a share."""
     points: str = " points"
     """What follows a difference of shares."""
-    missing: str = "none"
+    no_number: str = "none"
     """What stands for a number that there is not."""
     quotes: tuple[str, str] = ('"', '"')
     """What stands before and after a quotation."""
@@ -99,7 +99,7 @@ def percent(share: float | None, wording: Wording = ENGLISH) -> str:
     ('0.4 %', '7 %', '73 %', '−20 %')
     """
     if share is None:
-        return wording.missing
+        return wording.no_number
     return decimal(100 * share, _digits(share)).removesuffix(".0") + wording.percent_sign
 
 

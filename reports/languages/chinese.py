@@ -29,5 +29,5 @@ def chinese_date(day: date) -> str:
 
 
 CHINESE = Wording(
-    percent_sign="%", points=" 个百分点", missing="无", quotes=("“", "”"), list_of=_list_of
+    percent_sign="%", points=" 个百分点", no_number="无", quotes=("“", "”"), list_of=_list_of
 )

@@ -237,7 +237,7 @@ def update(path: Path, messages: Mapping[str, list[str]]) -> None:
     for text, places in messages.items():
         message = known.get(text)
         fresh.add(
-            text, message.string if message else "", locations=[(place, 0) for place in places]
+            text, message.string if message else "", locations=[(place, 1) for place in places]
         )
         fresh[text].flags.clear()
     with path.open("wb") as file:
