@@ -118,7 +118,7 @@ def _run(run: ComparedRun, of_calls: bool) -> str:
     else:
         facts.append(_("audited on {day}", day=str(run.audited_on)))
         facts.append(_("record {hash}", hash=digest))
-    return _(", ").join(facts)
+    return language().comma.join(facts)
 
 
 def _rows(comparison: Comparison) -> str:
@@ -150,7 +150,7 @@ def _markdown(comparison: Comparison) -> str:
     links, comparison = Links({}, {}), translated_record(comparison)
     verdict = f"{ICONS[comparison.verdict]} {_(comparison.verdict)}"
     lines = [f"# {verdict}{_(': ')}{escape(_title(comparison))}"]
-    lines += ["", escape(comparison.answer), "", f"{_rows(comparison)}.", ""]
+    lines += ["", escape(comparison.answer), "", _("{detail}.", detail=_rows(comparison)), ""]
     lines += [f"- {escape(run)}" for run in _runs(comparison)]
     if (regression := _regression(comparison)) is not None:
         lines += ["", escape(regression)]
