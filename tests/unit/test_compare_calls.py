@@ -21,6 +21,7 @@ from explain.comparison.outcomes import adjusted, verdict_of
 from explain.errors import ConfigurationError, DataError
 from explain.record import Comparison
 from reports.comparison import comparison_lines, comparison_page, write_comparison
+from tests.helpers.comparisons import noisy_answers
 from tests.helpers.endpoint import QUESTIONS, Server, logits_of_words, no_wait
 
 URL = "http://endpoint.test/x"
@@ -38,7 +39,7 @@ def drifting(shift: float, noise: float, seed: int) -> Callable[[Any], NDArray[n
 
     def logits(text: Any) -> NDArray[np.float64]:
         moved = shift + noise * rng.normal()
-        return logits_of_words(text) + np.array([-moved / 2, moved / 2])
+        return np.asarray(logits_of_words(text) + np.array([-moved / 2, moved / 2]))
 
     return logits
 
@@ -132,7 +133,7 @@ def test_the_log_says_what_was_asked_so_that_its_answers_can_be_read(
         log_of(tmp_path / f"{name}.sqlite", shift=shift, kind=kind, log_texts="hash")
         for name, shift in (("a", 0.0), ("b", 0.6))
     ]
-    comparison = compare_calls(*logs)
+    comparison = compare_calls(logs[0], logs[1])
     assert comparison.rows == 61
     assert comparison.verdict == "different"
     assert comparison.first.name == "endpoint.test/x"
@@ -163,16 +164,16 @@ def test_a_log_that_does_not_say_what_was_asked_is_read_with_the_question(tmp_pa
         with sqlite3.connect(log) as base:
             base.execute("DROP TABLE questions")
     with pytest.raises(ConfigurationError, match="first log of calls does not say what was asked"):
-        compare_calls(*logs)
+        compare_calls(logs[0], logs[1])
     endpoint = Endpoint(NOWHERE, kind="systemone", **QUESTIONS["systemone"])
-    assert compare_calls(*logs, endpoint).rows == 61
+    assert compare_calls(logs[0], logs[1], endpoint).rows == 61
 
 
 def test_another_name_of_the_model_is_a_fact(tmp_path: Path) -> None:
     logs = [log_of(tmp_path / f"{name}.sqlite") for name in "ab"]
     with sqlite3.connect(logs[1]) as base:
         base.execute("UPDATE calls SET model = 'jev-2'")
-    comparison = compare_calls(*logs)
+    comparison = compare_calls(logs[0], logs[1])
     assert comparison.verdict == "different"
     assert "The answers name another model." in comparison.answer
 
@@ -192,21 +193,9 @@ def test_the_page_is_of_logs_and_not_of_audits(tmp_path: Path) -> None:
 def test_drift_is_found_in_19_of_20_seeds_and_noise_is_taken_for_it_in_one_at_most(
     shift: float, least: int, most: int
 ) -> None:
-    """Sixty texts with noise of sd .5, twelve of them asked three times."""
-    verdicts = [verdict_of(adjusted([*call_changes(noisy_pairs(shift, s))])) for s in range(20)]
+    """Sixty texts with noise of sd .5, 16 of them asked three times."""
+    rng = np.random.default_rng
+    verdicts = [
+        verdict_of(adjusted([*call_changes(noisy_answers(rng(s), 60, shift))])) for s in range(20)
+    ]
     assert least <= verdicts.count("different") <= most
-
-
-def noisy_pairs(shift: float, seed: int, noise: float = 0.5) -> PairedAnswers:
-    rng = np.random.default_rng(seed)
-    truth = rng.normal(0, 2, 60)
-
-    def answers(odds: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        rows = [
-            value + noise * rng.normal(size=3 if place < 12 else 1)
-            for place, value in enumerate(odds)
-        ]
-        return [np.stack([-row / 2, row / 2], axis=1) for row in rows]
-
-    labels = ("negative", "positive")
-    return PairedAnswers("single_label", labels, answers(truth), answers(truth + shift), ([], []))

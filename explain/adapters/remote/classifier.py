@@ -99,6 +99,8 @@ class RemoteClassifier:
         self._repeats: Counter[bytes] = Counter()
         self._failures: dict[bytes, LostText] = {}
         self._texts: dict[bytes, Text] = {}
+        self._keys: dict[Text, bytes] = {}
+        self._n_restarts = 0
         self._canaries = TextCanaries(self.task, self.shows_probabilities)
         self._right = self._wrong = 0
         self._end_error: EndpointError | None = None
@@ -167,6 +169,7 @@ class RemoteClassifier:
         known = self._answers(keyed)
         if not fresh:
             self._texts |= keyed
+            self._keys |= {text: key for key, text in keyed.items()}
         return [self._row(known.get(key)) if isinstance(key, bytes) else key for key in keys]
 
     def _ask_canaries(self, texts: Sequence[Text], rows: Sequence[Row | PredictionError]) -> None:
@@ -178,6 +181,10 @@ class RemoteClassifier:
         canaries = self._canaries
         canaries.choose(texts, rows)
         n_answers = canaries.answers_due(len(self._texts))
+        self._test_canaries(n_answers)
+
+    def _test_canaries(self, n_answers: int) -> None:
+        canaries = self._canaries
         if not n_answers or self.end_error is not None:
             return
         again = [self._rows(canaries.texts, fresh=True) for _ in range(n_answers)]
@@ -189,6 +196,29 @@ class RemoteClassifier:
                 "file of calls"
             )
 
+    def test_for_change(self) -> None:
+        """Ask for the first texts again now; not in a run that was too short for that so far."""
+        with self._lock:
+            self._test_canaries(1 if self._canaries.rounds else 0)
+
+    def versions(self, texts: Sequence[Text]) -> list[tuple[str | None, int] | None]:
+        """Return which model answered each text: by its name, and after how many other changes.
+
+        None for a text of which that is not known: it was asked between the last time that the
+        answers were as before and the first time that they were not.
+        """
+        places = {key: place for place, key in enumerate(self._texts, start=1)}
+        keys = [self._keys.get(text, b"") for text in texts]
+        parts = [self._canaries.part_of(places[key]) if key else None for key in keys]
+        names = self._log.answering_models(keys)
+        return [
+            None if part is None else (name, part) for part, name in zip(parts, names, strict=True)
+        ]
+
+    def restart(self) -> None:
+        """Ask for every text anew from now on, once, whatever the log holds."""
+        self._n_restarts += 1
+
     def label_mass(self, texts: Sequence[Text]) -> list[float | None]:
         """Return the probability that the model gives to all labels together, of each text.
 
@@ -197,7 +227,7 @@ class RemoteClassifier:
         ended tells that of the texts that it has asked for.
         """
         with self._lock:
-            keyed = [(self._key(text), text) for text in texts]
+            keyed = [(self._last_key(text), text) for text in texts]
             wanted = {key: text for key, text in keyed if isinstance(key, bytes)}
             if self.end_error is None:
                 self._answers(wanted)
@@ -210,7 +240,7 @@ class RemoteClassifier:
 
         None where it does not say so, or counts several texts together.
         """
-        keys = [self._key(text) for text in texts]
+        keys = [self._last_key(text) for text in texts]
         logged = [self._log.find(key) if isinstance(key, bytes) else None for key in keys]
         usages = [
             tokens(json.loads(each.answer)) if each and each.answer and each.texts == 1 else None
@@ -300,10 +330,16 @@ class RemoteClassifier:
         The order of keys is a part of it: servers show options to a model in that order.
         """
         try:
-            decides = [self.kind_name, self.address, self.kind.request([text])]
+            decides: list[Json] = [self.kind_name, self.address, self.kind.request([text])]
         except ConfigurationError as error:  # A pair where the question has no place for it.
             return PredictionError(str(error))
+        if self._n_restarts:
+            decides.append(self._n_restarts)
         return hashlib.sha256(json.dumps(decides).encode()).digest()
+
+    def _last_key(self, text: Text) -> bytes | PredictionError:
+        """Return the key by which a text was asked for last, be it before a restart."""
+        return self._keys.get(text) or self._key(text)
 
     def _repeat_key(self, key: bytes) -> bytes:
         """Return the key of the next repeat of a text."""
