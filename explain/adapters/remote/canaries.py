@@ -80,8 +80,8 @@ class Canaries:
 
     rounds: int = 0
     shifts: list[Shift] = field(default_factory=list)
-    _since: int = 0
-    """Distinct texts before the last round."""
+    _since: int = 1
+    """Distinct texts before the last round; before the first one, the first text."""
     _answers: NDArray[np.float64] | None = None
     """Those since the last shift, shape (n_answers, n_canaries)."""
     _squares: float = 0.0
@@ -197,6 +197,10 @@ class TextCanaries:
         for text, row in zip(texts, rows, strict=True):
             if len(self._first) < CANARIES and not isinstance(row, PredictionError):
                 self._first.setdefault(text, row)
+
+    def texts_left(self, n_texts: int) -> int:
+        """Return after how many more texts they may be due, after so many of the run."""
+        return TEXTS_BETWEEN - n_texts % TEXTS_BETWEEN
 
     def answers_due(self, n_texts: int) -> int:
         """Return how often they are to be asked, after so many distinct texts of the run."""

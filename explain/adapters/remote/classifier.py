@@ -15,11 +15,7 @@ from explain.adapters.function import MOST_DECIMALS
 from explain.adapters.question import QuestionVariant
 from explain.adapters.remote.asking import Asker, Query
 from explain.adapters.remote.call_log import CallLog
-from explain.adapters.remote.canaries import (
-    CANARIES,
-    MOST_SHIFTS,
-    TextCanaries,
-)
+from explain.adapters.remote.canaries import CANARIES, MOST_SHIFTS, TextCanaries
 from explain.adapters.remote.envelope import tokens
 from explain.adapters.remote.kinds import Channel, Json, Kind, LostText, Reading, text_or_pair
 from explain.adapters.remote.logged_scores import repeat_key, scores_of
@@ -99,7 +95,7 @@ class RemoteClassifier:
         self._repeats: Counter[bytes] = Counter()
         self._failures: dict[bytes, LostText] = {}
         self._texts: dict[bytes, Text] = {}
-        self._keys: dict[Text, bytes] = {}
+        self._keys: dict[Text, bytes] = {}  # By which a text was asked last, restarts or not.
         self._n_restarts = 0
         self._canaries = TextCanaries(self.task, self.shows_probabilities)
         self._right = self._wrong = 0
@@ -156,10 +152,7 @@ class RemoteClassifier:
         with self._lock:
             if self.end_error is not None:
                 raise PredictionError(str(self.end_error))
-            rows = self._rows(texts, fresh)
-            if not fresh:
-                self._ask_canaries(texts, rows)
-            return rows
+            return self._rows(texts, fresh) if fresh else self._rows_and_canaries(texts)
 
     def _rows(self, texts: Sequence[Text], fresh: bool) -> list[Row | PredictionError]:
         keys = [self._key(text) for text in texts]
@@ -172,16 +165,23 @@ class RemoteClassifier:
             self._keys |= {text: key for key, text in keyed.items()}
         return [self._row(known.get(key)) if isinstance(key, bytes) else key for key in keys]
 
-    def _ask_canaries(self, texts: Sequence[Text], rows: Sequence[Row | PredictionError]) -> None:
-        """Ask for the first texts again now and then.
+    def _rows_and_canaries(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
+        """Return the scores of each text, and ask for the first ones again now and then.
 
         When that is rests on the texts of the run alone, so that a run that is continued or
         replayed asks for the same.
         """
-        canaries = self._canaries
-        canaries.choose(texts, rows)
-        n_answers = canaries.answers_due(len(self._texts))
-        self._test_canaries(n_answers)
+        rows: list[Row | PredictionError] = []
+        while len(rows) < len(texts):
+            if self.end_error is not None:
+                return rows + [PredictionError(str(self.end_error))] * (len(texts) - len(rows))
+            n_left = self._canaries.texts_left(len(self._texts))
+            part = texts[len(rows) : len(rows) + n_left]
+            answers = self._rows(part, fresh=False)
+            rows += answers
+            self._canaries.choose(part, answers)
+            self._test_canaries(self._canaries.answers_due(len(self._texts)))
+        return rows
 
     def _test_canaries(self, n_answers: int) -> None:
         canaries = self._canaries
@@ -204,13 +204,12 @@ class RemoteClassifier:
     def versions(self, texts: Sequence[Text]) -> list[tuple[str | None, int] | None]:
         """Return which model answered each text: by its name, and after how many other changes.
 
-        None for a text of which that is not known: it was asked between the last time that the
-        answers were as before and the first time that they were not.
+        None for a text of which that is not known.
         """
         places = {key: place for place, key in enumerate(self._texts, start=1)}
         keys = [self._keys.get(text, b"") for text in texts]
-        parts = [self._canaries.part_of(places[key]) if key else None for key in keys]
         names = self._log.answering_models(keys)
+        parts = [self._canaries.part_of(places[key]) if key else None for key in keys]
         return [
             None if part is None else (name, part) for part, name in zip(parts, names, strict=True)
         ]
@@ -223,8 +222,7 @@ class RemoteClassifier:
         """Return the probability that the model gives to all labels together, of each text.
 
         None where the endpoint does not say so, or gives no answer. Where it is small, the model
-        mostly wanted to say something else, and its scores are of what is left. A run that has
-        ended tells that of the texts that it has asked for.
+        mostly wanted to say something else. A run that has ended tells that of what it has asked.
         """
         with self._lock:
             keyed = [(self._last_key(text), text) for text in texts]
@@ -338,7 +336,6 @@ class RemoteClassifier:
         return hashlib.sha256(json.dumps(decides).encode()).digest()
 
     def _last_key(self, text: Text) -> bytes | PredictionError:
-        """Return the key by which a text was asked for last, be it before a restart."""
         return self._keys.get(text) or self._key(text)
 
     def _repeat_key(self, key: bytes) -> bytes:
