@@ -20,9 +20,9 @@ from explain.errors import AdapterError
 
 __all__ = ["check_pattern_time", "check_token_patterns", "is_too_long", "quiet_panics"]
 
-_REPEATED = (*string.printable, "é", "中", "ab", "a ", "1a", " .", "aA", "the ")
+_PARTS = (*string.printable, "é", "中", "ab", "a ", "1a", " .", "aA", "the ")
 _END = "".join(f"\0{character}" for character in string.printable)
-"""What a probe repeats, and what follows: a pattern that fails at the end tries all ways, and one
+"""What probes repeat, and what follows: a pattern that fails at the end tries all ways, and one
 that needs a character is not tried where the text has none. No two stand together."""
 
 _TIMES = (*range(1, 8), *(round(8 * 1.15**n) for n in range(26)))
@@ -36,20 +36,20 @@ MOST_SECONDS, MORE_PER_CHARACTER = 20.0, 1e-3
 """For the texts of a call. Sound tokenizers read a million characters in about a second."""
 
 
-def check_pattern_time(read: Callable[[str], object]) -> str | None:
+def check_pattern_time(run: Callable[[str], object]) -> str | None:
     """Return what was seen if a function that looks for a pattern takes long for little.
 
     Parameters
     ----------
-    read : callable
+    run : callable
         Takes a text and runs the pattern over it.
     """
     total = 0.0
-    for times, repeated in product(_TIMES, _REPEATED):
-        probe = repeated * times + _END
+    for times, part in product(_TIMES, _PARTS):
+        probe = part * times + _END
         # Of this thread alone: a busy machine makes no pattern slow.
         started = time.thread_time()
-        read(probe)
+        run(probe)
         seconds = time.thread_time() - started
         total += seconds
         if seconds > MOST_PROBE_SECONDS or total > MOST_PROBES_SECONDS:
