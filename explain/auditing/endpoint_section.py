@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from explain.adapters import TextClassifier
-from explain.adapters.remote import EndpointObservations, ReadingLimit, reading_limit
+from explain.adapters.remote import EndpointObservations, ReadingLimit, is_refusal, reading_limit
 from explain.engine import Engine
 from explain.record import (
     Cell,
@@ -32,9 +32,6 @@ MOST_LOW_MASS = 0.05
 MOST_EXAMPLES = 3
 
 NAMELESS = "(not named)"
-
-REFUSALS = ("refused to answer", "a filter of the endpoint")
-"""What the reasons of refusals contain (`explain.adapters.remote.kinds`)."""
 
 LOW_MASS_RATE = MetricSpec(
     id="endpoint.low_label_mass", title="texts for which no label was likely", better="lower"
@@ -123,9 +120,7 @@ def _properties(
 ) -> Table:
     """Return what the answers show, and what they do not."""
     decimals = engine.precision.decimals
-    refused = sum(
-        n for reason, n in observations.reasons.items() if any(r in reason for r in REFUSALS)
-    )
+    refused = sum(n for reason, n in observations.reasons.items() if is_refusal(reason))
     unknown = "the server does not say"
     rows: list[tuple[Cell, ...]] = [
         ("what is shown of each label", model.channel.replace("_", " ")),
