@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import expit
 
 from explain.adapters import TextClassifier
-from explain.adapters.remote import EndpointObservations, ReadingLimit, reading_limit
+from explain.adapters.remote import EndpointObservations, ReadingLimit, is_refusal, reading_limit
 from explain.auditing.explained import Restarts
 from explain.engine import Engine
 from explain.engine.games import make_target
@@ -38,9 +38,6 @@ SAME_DECIMALS = 9
 """Decimals to which probabilities are equal: they went through a logarithm."""
 
 NAMELESS = "(not named)"
-
-REFUSALS = ("refused to answer", "a filter of the endpoint")
-"""What the reasons of refusals contain (`explain.adapters.remote.kinds`)."""
 
 LOW_MASS_RATE = MetricSpec(
     id="endpoint.low_label_mass", title="texts for which no label was likely", better="lower"
@@ -157,9 +154,7 @@ def _properties(
 ) -> Table:
     """Return what the answers show, and what they do not."""
     decimals = engine.precision.decimals
-    refused = sum(
-        n for reason, n in observations.reasons.items() if any(r in reason for r in REFUSALS)
-    )
+    refused = sum(n for reason, n in observations.reasons.items() if is_refusal(reason))
     unknown = "the server does not say"
     rows: list[tuple[Cell, ...]] = [
         ("what is shown of each label", model.channel.replace("_", " ")),

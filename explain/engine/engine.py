@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from explain.adapters import Scores, TextClassifier
-from explain.adapters.base import PerTextClassifier
+from explain.adapters.base import PerTextClassifier, SampledClassifier
 from explain.adapters.failures import failure, halve_on_failure
 from explain.adapters.rounding import RoundedClassifier
 from explain.adapters.scores import Row, check_scores
@@ -132,7 +132,8 @@ class Engine:
         self.gradients = 0
         self.calls = 0
         decimals = classifier.decimals if isinstance(classifier, RoundedClassifier) else None
-        self.precision = Precision(decimals=decimals)
+        is_sampled = isinstance(classifier, SampledClassifier) and classifier.is_sampled
+        self.precision = Precision(decimals=decimals, is_sampled=is_sampled)
         self._call_size = CALL_SIZE
         self.pulse = pulse or Pulse()
         self._inner_pulse = inner_pulse or self.pulse
@@ -269,7 +270,8 @@ class Engine:
             outcomes[state.number] = Outcome(failure, len(state.scored_texts))
             return False
         scores = np.array(rows).reshape(len(rows), len(self.classifier.labels))
-        observed = state.game.observe(scores, state.noise)
+        sampling = self.precision.sampling_variances(scores, state.game.target)
+        observed = state.game.observe(scores, state.noise + sampling)
         if (cap := state.game.target.cap) is not None:
             at_cap = np.isclose(np.abs(observed.values), cap)
             state.capped_texts.update(compress(state.texts, at_cap.tolist()))

@@ -11,12 +11,21 @@ import numpy as np
 from pydantic import JsonValue
 
 from explain.adapters.base import TextClassifier, description_of
-from explain.adapters.function import MOST_DECIMALS
 from explain.adapters.question import QuestionVariant
+from explain.adapters.remote.answers import (
+    SampledKind,
+    check_decimals,
+    combined,
+    facts_of_answers,
+    request_keys,
+    scores_of_counts,
+    scores_of_refusal,
+    with_other_label,
+)
 from explain.adapters.remote.asking import Asker, Query
 from explain.adapters.remote.call_log import CallLog
 from explain.adapters.remote.canaries import CANARIES, MOST_SHIFTS, TextCanaries
-from explain.adapters.remote.envelope import tokens
+from explain.adapters.remote.envelope import tokens_read_of
 from explain.adapters.remote.kinds import Channel, Json, Kind, LostText, Reading, text_or_pair
 from explain.adapters.remote.logged_scores import repeat_key, scores_of
 from explain.adapters.remote.observations import EndpointObservations, ModelSpan
@@ -24,14 +33,10 @@ from explain.adapters.remote.variants import (
     ReorderedClassifier,
     has_question,
     kind_asked_as,
+    with_column,
 )
 from explain.adapters.scores import Row, Scores
-from explain.errors import (
-    ConfigurationError,
-    EndpointError,
-    ExplainError,
-    PredictionError,
-)
+from explain.errors import ConfigurationError, EndpointError, ExplainError, PredictionError
 from explain.record import ModelDescription, Task
 from explain.text.spans import Text
 
@@ -63,6 +68,8 @@ class RemoteClassifier:
         What the model is called in reports.
     decimals : int, optional
         Decimals that its probabilities are rounded to, where that is known.
+    other_label : str, optional
+        Name of one more label, which is what is refused or none of the labels.
     """
 
     def __init__(
@@ -75,21 +82,17 @@ class RemoteClassifier:
         *,
         name: str,
         decimals: int | None = None,
+        other_label: str | None = None,
     ) -> None:
-        if decimals is not None and kind.channel != "probabilities":
-            raise ConfigurationError(
-                f"decimals={decimals} are of probabilities, and {kind_name} gives "
-                f"{kind.channel.replace('_', ' ')}; leave decimals out"
-            )
-        if decimals is not None and not 1 <= decimals <= MOST_DECIMALS:
-            raise ConfigurationError(f"decimals={decimals}; pass 1 to {MOST_DECIMALS}")
+        check_decimals(decimals, kind, kind_name)
         self.kind = kind
         self.kind_name = kind_name
         self.address = address
         self.name = name
-        self.labels = kind.labels
+        self.labels = kind.labels if other_label is None else (*kind.labels, other_label)
         self.task: Task = kind.task
         self.decimals = decimals
+        self._other_label = other_label
         self._log = log
         self._asker = asker
         self._repeats: Counter[bytes] = Counter()
@@ -107,6 +110,11 @@ class RemoteClassifier:
     def shows_probabilities(self) -> bool:
         """Whether its scores come from probabilities."""
         return self.kind.channel == "probabilities"
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether its scores are logarithms of counts, of which each is a half more."""
+        return self.kind.channel == "counts"
 
     @property
     def channel(self) -> Channel:
@@ -245,11 +253,9 @@ class RemoteClassifier:
         """
         keys = [self._last_key(text) for text in texts]
         logged = [self._log.find(key) if isinstance(key, bytes) else None for key in keys]
-        usages = [
-            tokens(json.loads(each.answer)) if each and each.answer and each.texts == 1 else None
-            for each in logged
+        return [
+            tokens_read_of(each.answer) if each and each.texts == 1 else None for each in logged
         ]
-        return [None if usage is None else usage[0] for usage in usages]
 
     def observations(self) -> EndpointObservations:
         """Return what the answers to all distinct texts of this run show of the endpoint."""
@@ -307,8 +313,10 @@ class RemoteClassifier:
         asker = None if self._asker is None else self._asker.for_kind(kind)
         other = RemoteClassifier(
             kind, self.kind_name, self.address, self._log, asker, name=self.name,
-            decimals=self.decimals,
+            decimals=self.decimals, other_label=self._other_label,
         )  # fmt: skip
+        if self._other_label is not None:
+            columns = with_column(columns, len(self.kind.labels), len(kind.labels))
         return ReorderedClassifier(other, columns)
 
     def describe(self) -> ModelDescription:
@@ -318,13 +326,11 @@ class RemoteClassifier:
             "kind": self.kind_name,
             "what it shows": self.kind.channel.replace("_", " "),
         }
-        asked = getattr(self.kind, "model", None)
-        facts |= {} if asked is None else {"model asked for": asked}
         facts |= (
             {} if self._answering_model is None else {"model that answered": self._answering_model}
         )
         facts["request"] = self.kind.request([text_or_pair(self.kind, "{text}", "{text_pair}")])
-        facts |= {} if self.decimals is None else {"decimals": self.decimals}
+        facts |= facts_of_answers(self.kind, self.decimals, self._other_label)
         return description_of(self, facts, source=self.address)
 
     def _key(self, text: Text) -> bytes | PredictionError:
@@ -350,7 +356,16 @@ class RemoteClassifier:
 
     def _answers(self, texts: dict[bytes, Text]) -> dict[bytes, Reading | LostText]:
         """Return what the endpoint says, as the log has it or when asked now."""
-        remembered = {key: self._remembered(key, text) for key, text in texts.items()}
+        requests = {key: request_keys(self.kind, key) for key in texts}
+        known = self._answered_requests(
+            {one: texts[key] for key, keys in requests.items() for one in keys}
+        )
+        together = {k: combined(self.kind, [*map(known.get, keys)]) for k, keys in requests.items()}
+        return {key: answer for key, answer in together.items() if answer is not None}
+
+    def _answered_requests(self, texts: dict[bytes, Text]) -> dict[bytes, Reading | LostText]:
+        """Return the answers to requests for texts, as the log has them or when asked now."""
+        remembered = {key: self._remembered_request(key, text) for key, text in texts.items()}
         known = {key: said for key, said in remembered.items() if said is not None}
         missing = [Query(text, key) for key, text in texts.items() if key not in known]
         if missing and self._asker is None:
@@ -365,7 +380,12 @@ class RemoteClassifier:
         return known
 
     def _remembered(self, key: bytes, text: Text) -> Reading | LostText | None:
-        """Return what was said of a text before.
+        """Return what was said of a text before."""
+        keys = request_keys(self.kind, key)
+        return combined(self.kind, [self._remembered_request(one, text) for one in keys])
+
+    def _remembered_request(self, key: bytes, text: Text) -> Reading | LostText | None:
+        """Return what was said before in answer to one of the requests for a text.
 
         What was lost by bad luck is asked for again by a later run, but not by this one.
         """
@@ -387,7 +407,17 @@ class RemoteClassifier:
         if answer is None:
             return PredictionError(str(self.end_error))
         if isinstance(answer, LostText):
+            if self._other_label is not None and answer.is_refusal:
+                return scores_of_refusal(self.kind)
             return PredictionError(f"{self.name}: {answer.reason}")
+        if isinstance(self.kind, SampledKind):
+            return scores_of_counts(answer, self.kind.samples, self._other_label, self.name)
+        row = self._scores_of_labels(answer)
+        if self._other_label is None or isinstance(row, PredictionError):
+            return row
+        return with_other_label(row, answer.label_mass)
+
+    def _scores_of_labels(self, answer: Reading) -> Row | PredictionError:
         try:
             scores = scores_of(self.kind, answer, self.name, self.decimals)
         except ExplainError as error:
