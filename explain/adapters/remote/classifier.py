@@ -359,12 +359,20 @@ class RemoteClassifier:
         if not self.shows_probabilities:
             return values.reshape(-1)
         try:
-            decimals = self.decimals or decimals_of(values)
-            scores = log_odds_scores(values, self.task, self.name, decimals).reshape(-1)
+            scores = self._log_odds(values)
         except ExplainError as error:
             return self._no_probabilities(error)
         self._right += 1
-        return scores
+        return scores.reshape(-1)
+
+    def _log_odds(self, values: Scores) -> Scores:
+        """Return probabilities as scores; those of few decimals need not sum to exactly one."""
+        try:
+            return log_odds_scores(values, self.task, self.name, self.decimals)
+        except PredictionError:
+            return log_odds_scores(
+                values, self.task, self.name, self.decimals or decimals_of(values)
+            )
 
     def _no_probabilities(self, error: ExplainError) -> PredictionError:
         self._wrong += 1
