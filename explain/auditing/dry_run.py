@@ -51,6 +51,8 @@ RARE = 1.15
 """Quantile of the normal distribution that one number in eight exceeds: in the simple model so many
 words count."""
 
+METHODS_STAGE = "explanation methods"
+
 TANGLE = 2.0
 """How much of the tangled model's score no single word explains, in units of a word's weight."""
 
@@ -196,6 +198,7 @@ class _Rehearsal:
         plan: AuditPlan,
     ) -> None:
         self.stages: dict[str, int] = {}
+        self._methods = {str(getattr(method, "name", method)) for method in plan.methods}
         self._n_seen = 0
         self._stand_in = StandIn(endpoint.kind, labels, function)
         self.tally = self._stand_in.tally
@@ -208,7 +211,10 @@ class _Rehearsal:
 
     def _note(self, entry: LogEntry) -> None:
         if entry.seconds is not None and (new := self.tally.calls - self._n_seen):
-            self.stages[entry.event], self._n_seen = new, self.tally.calls
+            # What one method has asked for, the next need not.
+            name = METHODS_STAGE if entry.event in self._methods else entry.event
+            self.stages[name] = self.stages.get(name, 0) + new
+            self._n_seen = self.tally.calls
 
 
 def _estimate(

@@ -146,9 +146,12 @@ class Asker:
     async def _make_requests(
         self, queries: Sequence[Query], results: dict[bytes, Reading | LostText]
     ) -> None:
-        async with self.client.open() as session:
-            run = _Run(session, Turns(self._pace), results)
-            await self._request_all(run, _parts(queries, self._size))
+        try:
+            async with self.client.open() as session:
+                run = _Run(session, Turns(self._pace), results)
+                await self._request_all(run, _parts(queries, self._size))
+        finally:
+            self._log.commit()
 
     async def _request_all(self, run: _Run, parts: Sequence[Sequence[Query]]) -> None:
         await asyncio.gather(*(self._request_until_final(run, part) for part in parts))
@@ -202,6 +205,8 @@ class Asker:
         async with run.turns.turn(lambda: self.budget.fits(most)):
             if self.end_error is not None:
                 return End(str(self.end_error))
+            if len(queries) > self._size:
+                return Split("a batch of this size was refused while it waited")
             if not self.budget.fits(most):
                 self.end_error = SpentError(self.budget.spent_out())
                 return End(str(self.end_error))
@@ -209,6 +214,8 @@ class Asker:
             started = self._pace.clock()
             keys = [query.key for query in queries]
             call = self._log.begin(keys, attempt, started - self._began, body, most)
+            await asyncio.sleep(0)  # What others note at this moment is written with it.
+            self._log.commit()
             size = BYTES_PER_TEXT * len(texts) + BYTES_PER_BYTE * len(body)
             reply = await self.client.post(run.session, body, size)
             seconds = self._pace.clock() - started
@@ -217,6 +224,9 @@ class Asker:
             entry = replace(entry, outcome=_outcome(verdict), reason=_reason(verdict))
             self.budget.book_cost(most, entry.cost)
             self._log.finish(call, entry)
+            # With the call that this one made room for, which notes itself next; or by itself.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._log.commit)
         return verdict
 
     def _read(
