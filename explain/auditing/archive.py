@@ -87,12 +87,13 @@ def write_into(
     record: AuditRecord,
     log: Sequence[LogEntry],
     report: Literal["short", "full"] = "short",
+    language: Literal["en", "zh"] = "en",
 ) -> Path:
     """Write an audit as HTML, JSON, its attributions, predictions, log, criteria, and a manifest.
 
     Everything is rendered and written before any file of an audit that was there is touched: see
     `RunFolder.swap_in`. A folder whose manifest fits its files is complete. Of the HTML a printer
-    gets the short form, or the full one.
+    gets the short form, or the full one; the language is that of the HTML alone.
 
     Returns
     -------
@@ -111,7 +112,7 @@ def write_into(
 
     attributions = [a for instance in record.instances for a in instance.attributions]
     contents: dict[str, str | bytes] = {
-        "audit.html": reports.render_html(record, log, report),
+        "audit.html": reports.render_html(record, log, report, language),
         "audit.json": record.to_json(),
         "attributions.jsonl": "".join(a.to_json() + "\n" for a in attributions),
         "run.jsonl": "".join(entry.to_json() + "\n" for entry in log),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from explain.command import FAILED, spare_output, with_debug
+from explain.commands.render import Language
 from explain.errors import ConfigurationError, ExplainError
 from explain.record.own_reports import require_own_reports
 
@@ -42,6 +43,7 @@ def compare(
             help="An audit.toml with the [endpoint] of logs that do not say what was asked."
         ),
     ] = None,
+    language: Language = "en",
 ) -> None:
     """Compare two audits of the same rows: two models, or one model at two dates.
 
@@ -62,7 +64,7 @@ def compare(
 
     comparison = compared_runs(run_a, run_b, _margin(fail_on_regression), config)
     if out is not None:
-        write_comparison(comparison, out)
+        write_comparison(comparison, out, language)
     with spare_output():
         print("\n".join(comparison_lines(comparison)))
     regression = comparison.non_inferiority

@@ -114,6 +114,11 @@ class RemoteClassifier:
         return self.kind.channel
 
     @property
+    def texts_per_call(self) -> int:
+        """Most texts that one request carries."""
+        return self.kind.batch
+
+    @property
     def end_error(self) -> EndpointError | None:
         """Why nothing more is asked; None while it is."""
         return self._end_error or (None if self._asker is None else self._asker.end_error)
