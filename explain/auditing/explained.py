@@ -18,7 +18,7 @@ from explain.data.dataset import Dataset, Row
 from explain.engine import Engine, Outcome
 from explain.engine.games import AttributionRequest
 from explain.engine.liveness import Watch
-from explain.errors import CapabilityError, ExplainError, PredictionError
+from explain.errors import CapabilityError, EndpointError, ExplainError, PredictionError
 from explain.evaluation.assessment import Assessment
 from explain.evaluation.reliability_section import TITLE
 from explain.record import Attribution, Counterfactual, Section, Sentence, Skipped
@@ -48,6 +48,10 @@ _Key: TypeAlias = tuple[str, str, int]
 @runtime_checkable
 class ChangingClassifier(TextClassifier, Protocol):
     """A classifier that may change while it is asked, and knows which of its texts that parts."""
+
+    @property
+    def end_error(self) -> EndpointError | None:
+        """Why nothing more is asked; None while it is."""
 
     def test_for_change(self) -> None:
         """Find out now whether it has changed."""
@@ -155,8 +159,9 @@ def _explain_again(
     mixed = {key for key, texts in explanations.texts.items() if _is_mixed(model, texts)}
     if not mixed:
         return
-    model.restart()
-    engine.forget()
+    if model.end_error is None:
+        model.restart()
+        engine.forget()
     n_again = 0
     for explainer in explainers:
         chosen = [*_mixed_by(explainer, requests, explanations, mixed)]
@@ -199,6 +204,9 @@ def _attributions_again(
     setting: AttributionSettings,
 ) -> list[Outcome[Attribution]]:
     """Explain the same labels of texts by answers that are all new."""
+    model = engine.classifier
+    if isinstance(model, ChangingClassifier) and model.end_error is not None:
+        return [Outcome(PredictionError(str(model.end_error)), 0) for _ in requests]
     rows = engine.score([text_of(request.segmentation.parts) for request in requests])
     answered = [
         replace(request, scores=scores)
