@@ -9,7 +9,7 @@ from explain.record.files import write_whole
 from reports import LanguageCode
 from reports.environment import render
 from reports.instances import instance_view, row_name
-from reports.languages import speaking
+from reports.languages import language, speaking
 from reports.languages import translate as _
 from reports.languages.records import translated_record
 from reports.markdown import escape
@@ -59,7 +59,7 @@ def comparison_page(comparison: Comparison) -> str:
     return render(
         "compare.html",
         title=_title(comparison),
-        runs=[_run(comparison.first), _run(comparison.second)],
+        runs=_runs(comparison),
         answer=comparison.answer,
         icon=ICONS[comparison.verdict],
         tone=TONES[comparison.verdict],
@@ -83,36 +83,54 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
         yield regression
 
 
+_IN_BOTH = {"audits": "{n} rows in both", "calls": "{n} texts in both"}
+
+_ONLY_IN = {
+    "audits": ("{n} in the first table alone", "{n} in the second table alone"),
+    "calls": ("{n} in the first log alone", "{n} in the second log alone"),
+}
+
+
 def _title(comparison: Comparison) -> str:
     first, second = comparison.first, comparison.second
     if first.name == second.name:
+        if comparison.subject == "calls":
+            return _("{name}: answers at two dates compared", name=first.name)
         return _("{name}: two audits compared", name=first.name)
     return _("{first} and {second} compared", first=first.name, second=second.name)
 
 
-def _run(run: ComparedRun) -> str:
+def _runs(comparison: Comparison) -> list[str]:
+    of_calls = comparison.subject == "calls"
+    return [_run(run, of_calls) for run in (comparison.first, comparison.second)]
+
+
+def _run(run: ComparedRun, of_calls: bool) -> str:
     name = run.name
     if run.version:
         name = _("{name} version {version}", name=run.name, version=run.version)
-    return _(
-        "{run}, model {model}, audited on {day}, record {hash}",
-        run=name,
-        model=run.model,
-        day=str(run.audited_on),
-        hash=f"{run.record_sha256[:8]}…{run.record_sha256[-4:]}",
-    )
+    facts = [name, _("model {model}", model=run.model)]
+    digest = f"{run.record_sha256[:8]}…{run.record_sha256[-4:]}"
+    if of_calls:
+        if run.audited_on is not None:
+            facts.append(_("asked on {day}", day=str(run.audited_on)))
+        facts.append(_("answers {hash}", hash=digest))
+    else:
+        facts.append(_("audited on {day}", day=str(run.audited_on)))
+        facts.append(_("record {hash}", hash=digest))
+    return language().comma.join(facts)
 
 
 def _rows(comparison: Comparison) -> str:
     only = (
         _(template, n=n)
         for template, n in (
-            ("{n} in the first table alone", comparison.first_rows_only),
-            ("{n} in the second table alone", comparison.second_rows_only),
+            (_ONLY_IN[comparison.subject][0], comparison.first_rows_only),
+            (_ONLY_IN[comparison.subject][1], comparison.second_rows_only),
         )
         if n
     )
-    return _(", ").join((_("{n} rows in both", n=comparison.rows), *only))
+    return language().comma.join((_(_IN_BOTH[comparison.subject], n=comparison.rows), *only))
 
 
 def _regression(comparison: Comparison) -> str | None:
@@ -132,8 +150,8 @@ def _markdown(comparison: Comparison) -> str:
     links, comparison = Links({}, {}), translated_record(comparison)
     verdict = f"{ICONS[comparison.verdict]} {_(comparison.verdict)}"
     lines = [f"# {verdict}{_(': ')}{escape(_title(comparison))}"]
-    lines += ["", escape(comparison.answer), "", f"{_rows(comparison)}.", ""]
-    lines += [f"- {escape(_run(run))}" for run in (comparison.first, comparison.second)]
+    lines += ["", escape(comparison.answer), "", _("{detail}.", detail=_rows(comparison)), ""]
+    lines += [f"- {escape(run)}" for run in _runs(comparison)]
     if (regression := _regression(comparison)) is not None:
         lines += ["", escape(regression)]
     for section in comparison.sections:

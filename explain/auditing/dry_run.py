@@ -17,7 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.adapters import Scores
-from explain.adapters.remote import START, CallStats, Endpoint, StandIn, call_stats, canary_calls
+from explain.adapters.remote import (
+    START,
+    CallStats,
+    Endpoint,
+    StandIn,
+    call_stats,
+    canary_calls,
+    requests_per_text,
+)
 from explain.auditing.plan import AuditPlan
 from explain.auditing.resolve import resolve
 from explain.auditing.run import audit
@@ -213,7 +221,10 @@ def _estimate(
     endpoint: Endpoint, runs: Sequence[_Rehearsal], log_stats: CallStats | None
 ) -> CostEstimate:
     # One text is sent to open the endpoint.
-    calls = _range([1 + run.tally.calls + canary_calls(len(run.tally.texts)) for run in runs])
+    n_each = requests_per_text(endpoint.kind)
+    calls = _range(
+        [run.tally.calls + n_each * (1 + canary_calls(len(run.tally.texts))) for run in runs]
+    )
     sizes = [run.tally.size / max(1, run.tally.calls) for run in runs]
     is_enough = log_stats is not None and len(log_stats.seconds) >= 3
     each = _tokens_of_sizes(log_stats, sizes) if log_stats is not None and is_enough else None

@@ -6,8 +6,12 @@ from typing import Final
 
 import numpy as np
 import regex
+from numpy.typing import NDArray
 
-__all__ = ["STYLES", "Style"]
+from explain.text.editing import join_texts
+from explain.text.scripts import main_script
+
+__all__ = ["STYLES", "Style", "length_ranges"]
 
 Rewrite = Callable[[str, np.random.Generator], str]
 
@@ -46,11 +50,15 @@ _NUMBER = regex.compile(r"(?<!\w)\d+(?:[.,:/-]\d+)*(?!\w)")
 _SHOUTED = regex.compile(r"\b\p{Lu}{3,}\b")
 _LETTER = regex.compile(r"\p{L}")
 _CAPITAL = regex.compile(r"\p{Lu}")
+_SMALL = regex.compile(r"\p{Ll}")
 _THOUSANDS = regex.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _LONG_NUMBER = regex.compile(r"(?<![\d.,:/-])\d{4,}(?![\d.,:/-])")
 
 SHOUTING = 0.6
 """Share of capitals among the letters from which a text is in capitals."""
+
+UNSPACED = ("CJK", "THAI", "LAO", "KHMER", "MYANMAR")
+"""Scripts without spaces between words."""
 
 USUAL_EMOJI = "🙂😀🎉👍🙏"
 
@@ -75,11 +83,23 @@ class Style:
     remove: Rewrite
 
 
+def length_ranges(lengths: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Return the shortest and longest of each quarter of some lengths, in order."""
+    edges = np.unique(np.quantile(lengths, [0, 0.25, 0.5, 0.75, 1], method="closest_observation"))
+    if len(edges) < 2:
+        return []
+    starts = [edges[0], *(edges[1:-1] + 1)]
+    return [(int(low), int(high)) for low, high in zip(starts, edges[1:], strict=True)]
+
+
 def _holds_match(pattern: regex.Pattern[str]) -> Callable[[str], bool]:
     return lambda text: pattern.search(text) is not None
 
 
 def _append(text: str, added: str) -> str:
+    """Return a text with more at its end; without a space where its script writes none."""
+    if main_script(text) in UNSPACED and not any(map(str.isspace, text.strip())):
+        return join_texts(text, added)
     return f"{text}{'' if not text or text[-1].isspace() else ' '}{added}"
 
 
@@ -186,7 +206,7 @@ def _styles() -> Iterator[Style]:
     )
     yield Style(
         "no capitals",
-        lambda text: _LETTER.search(text) is not None and not _CAPITAL.search(text),
+        lambda text: _SMALL.search(text) is not None and not _CAPITAL.search(text),
         lambda text, _: text.lower(),
         lambda text, _: text[:1].upper() + text[1:],
     )
