@@ -13,22 +13,19 @@ from pydantic import JsonValue
 from explain.adapters.base import TextClassifier, description_of
 from explain.adapters.question import QuestionVariant
 from explain.adapters.remote.answers import (
-    SampledKind,
     check_decimals,
     combined,
     facts_of_answers,
     request_keys,
-    scores_of_counts,
-    scores_of_refusal,
-    with_other_label,
 )
 from explain.adapters.remote.asking import Asker, Query
 from explain.adapters.remote.call_log import CallLog
 from explain.adapters.remote.canaries import CANARIES, MOST_SHIFTS, TextCanaries
 from explain.adapters.remote.envelope import tokens_read_of
 from explain.adapters.remote.kinds import Channel, Json, Kind, LostText, Reading, text_or_pair
-from explain.adapters.remote.logged_scores import repeat_key, scores_of
+from explain.adapters.remote.logged_scores import repeat_key
 from explain.adapters.remote.observations import EndpointObservations, ModelSpan
+from explain.adapters.remote.scored_answers import ScoredAnswers
 from explain.adapters.remote.variants import (
     ReorderedClassifier,
     has_question,
@@ -36,17 +33,13 @@ from explain.adapters.remote.variants import (
     with_column,
 )
 from explain.adapters.scores import Row, Scores
-from explain.errors import ConfigurationError, EndpointError, ExplainError, PredictionError
+from explain.errors import ConfigurationError, EndpointError, PredictionError
 from explain.record import ModelDescription, Task
 from explain.text.spans import Text
 
 __all__ = ["RemoteClassifier"]
 
 NOT_ASKED = "nothing was asked any more"
-
-MOST_WRONG = 3
-"""Texts whose scores are no probabilities after which, with none that has some, it is clear that
-the endpoint gives something else."""
 
 
 class RemoteClassifier:
@@ -88,11 +81,9 @@ class RemoteClassifier:
         self.kind = kind
         self.kind_name = kind_name
         self.address = address
-        self.name = name
+        self.name, self.decimals = name, decimals
         self.labels = kind.labels if other_label is None else (*kind.labels, other_label)
         self.task: Task = kind.task
-        self.texts_per_call = kind.batch
-        self.decimals = decimals
         self._other_label = other_label
         self._log = log
         self._asker = asker
@@ -102,7 +93,7 @@ class RemoteClassifier:
         self._keys: dict[Text, bytes] = {}  # By which a text was asked last, restarts or not.
         self._n_restarts = 0
         self._canaries = TextCanaries(self.task, self.shows_probabilities)
-        self._right = self._wrong = 0
+        self._scored = ScoredAnswers(kind, name, decimals, other_label)
         self._end_error: EndpointError | None = None
         self._answering_model: str | None = None
         self._lock = Lock()
@@ -123,9 +114,15 @@ class RemoteClassifier:
         return self.kind.channel
 
     @property
+    def texts_per_call(self) -> int:
+        """Most texts that one request carries."""
+        return self.kind.batch
+
+    @property
     def end_error(self) -> EndpointError | None:
         """Why nothing more is asked; None while it is."""
-        return self._end_error or (None if self._asker is None else self._asker.end_error)
+        errors = (each.end_error for each in (self._scored, self._asker) if each is not None)
+        return self._end_error or next(filter(None, errors), None)
 
     def predict(self, texts: Sequence[Text]) -> Scores:
         """Return the scores of `texts`, shape (n_texts, n_labels), natural-log scale.
@@ -172,7 +169,11 @@ class RemoteClassifier:
         if not fresh:
             self._texts |= keyed
             self._keys |= {text: key for key, text in keyed.items()}
-        return [self._row(known.get(key)) if isinstance(key, bytes) else key for key in keys]
+        answers = [known.get(key) if isinstance(key, bytes) else key for key in keys]
+        return [
+            PredictionError(str(self.end_error)) if a is None else self._scored.row(a)
+            for a in answers
+        ]
 
     def _rows_and_canaries(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
         """Return the scores of each text, and ask for the first ones again now and then.
@@ -397,32 +398,3 @@ class RemoteClassifier:
         if logged.outcome == "lost" or (self._log.replay and logged.outcome == "again"):
             return LostText(logged.reason or "it got no answer")
         return None
-
-    def _row(self, answer: Reading | LostText | None) -> Row | PredictionError:
-        """Return what was said of a text as scores."""
-        if answer is None:
-            return PredictionError(str(self.end_error))
-        if isinstance(answer, LostText):
-            if self._other_label is not None and answer.is_refusal:
-                return scores_of_refusal(self.kind)
-            return PredictionError(f"{self.name}: {answer.reason}")
-        if isinstance(self.kind, SampledKind):
-            return scores_of_counts(answer, self.kind.samples, self._other_label, self.name)
-        row = self._scores_of_labels(answer)
-        if self._other_label is None or isinstance(row, PredictionError):
-            return row
-        return with_other_label(row, answer.label_mass)
-
-    def _scores_of_labels(self, answer: Reading) -> Row | PredictionError:
-        try:
-            scores = scores_of(self.kind, answer, self.name, self.decimals)
-        except ExplainError as error:
-            return self._no_probabilities(error)
-        self._right += 1
-        return scores.reshape(-1)
-
-    def _no_probabilities(self, error: ExplainError) -> PredictionError:
-        self._wrong += 1
-        if self._wrong >= MOST_WRONG and not self._right:
-            self._end_error = EndpointError(f"{error}; are these scores?")
-        return PredictionError(str(error))
