@@ -120,6 +120,10 @@ class StabilityCheck:
             return [answers[i] for i in np.argsort(order)]
 
         def again() -> Answers:
+            if engine.precision.is_sampled:
+                raise CapabilityError(
+                    "each answer is a count of samples, which differs from the next by chance"
+                )
             if isinstance(model, PerTextClassifier):  # It remembers what it was asked.
                 return engine.score_again(texts)
             return answers_of(model, texts, engine.pulse)
