@@ -17,6 +17,7 @@ __all__ = [
     "ending",
     "error_note",
     "method_view",
+    "misses_its_sum",
     "refined_sentences",
     "warnings",
 ]
@@ -184,7 +185,7 @@ def warnings(attribution: Attribution) -> list[str]:
         gap = "" if relative is None else f": gap {percent(relative)}"
         after = "" if steps is None else f" after {count(steps)} steps"
         said.append(f"did not converge{gap}{after}")
-    elif _misses_its_sum(attribution):
+    elif misses_its_sum(attribution):
         difference = signed(attribution.full_value - attribution.empty_value)
         total = signed(sum(attribution.values))
         said.append(f"the values add up to {total}, but v(N) − v(empty) is {difference}")
@@ -200,7 +201,7 @@ def warnings(attribution: Attribution) -> list[str]:
     return said
 
 
-def _misses_its_sum(attribution: Attribution) -> bool:
+def misses_its_sum(attribution: Attribution) -> bool:
     """Return whether an efficient method leaves much of v(N) - v(empty) unexplained."""
     explained = abs(attribution.full_value - attribution.empty_value)
     # Where both ends are equal, rounding alone must not pass for a gap.

@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from reports.text import is_lengthy, visible
 
 __all__ = ["Verbatim", "render", "templates_folder"]
+
+
+INDENTATION = re.compile(r"^ +", re.MULTILINE)
 
 
 class Verbatim(str):
@@ -38,10 +43,20 @@ def templates_folder() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[1] / "templates"
 
 
+class _Loader(FileSystemLoader):
+    """Loads templates; what a script is indented by is for who writes it, and no page holds it."""
+
+    def get_source(
+        self, environment: Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        source, file, is_current = super().get_source(environment, template)
+        return INDENTATION.sub("", source) if template.endswith(".js") else source, file, is_current
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(templates_folder()),
+        loader=_Loader(templates_folder()),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

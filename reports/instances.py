@@ -26,6 +26,8 @@ from reports.values import FeatureRow, digits_for, feature_name, feature_rows
 __all__ = [
     "PART_LABELS",
     "InstanceView",
+    "Paragraph",
+    "Run",
     "attribution_view",
     "given_labels",
     "instance_view",

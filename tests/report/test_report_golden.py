@@ -1,7 +1,6 @@
 """The rendered files change only when somebody means them to."""
 
 import base64
-import gzip
 import hashlib
 import json
 import re
@@ -12,6 +11,7 @@ import pytest
 
 import reports
 from tests.helpers.documentation import ROOT
+from tests.helpers.pages import unpacked
 from tests.helpers.records import audit_record, run_log
 
 Golden = Callable[[str, str], None]
@@ -31,12 +31,12 @@ def bare(page: str) -> str:
         for own, stand_in in ((inlined, name), (f"sha256-{digest}", f"sha256 of {name}")):
             assert page.count(own) == 1, name
             page = page.replace(own, stand_in)
-    return re.sub(r'(?<=octet-stream">)[^<]+', lambda data: unpacked(data.group()), page)
+    return re.sub(r'(?<=octet-stream">)[^<]+', lambda data: in_lines(data.group()), page)
 
 
-def unpacked(data: str) -> str:
+def in_lines(data: str) -> str:
     """Return what the script unpacks, in lines: another zlib packs it in other bytes."""
-    return json.dumps(json.loads(gzip.decompress(base64.b64decode(data))), indent=0)
+    return json.dumps(unpacked(data), indent=0)
 
 
 def test_audit_page_is_the_golden_one(golden: Golden) -> None:
