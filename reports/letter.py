@@ -9,12 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from explain.errors import ConfigurationError
-from explain.record import Attribution, AuditRecord, InstanceRecord, Sentence
+from explain.record import Attribution, AuditRecord, InstanceRecord
 from explain.record.files import write_whole
-from reports import summary
+from reports import LanguageCode, summary
 from reports.environment import Verbatim, render
 from reports.highlight import Piece, pieces
-from reports.instances import PART_LABELS, Paragraph, Run, row_name
+from reports.instances import Paragraph, Run, part_labels, row_name
+from reports.languages import joined, speaking
+from reports.languages import translate as _
+from reports.languages.records import translated_record
 from reports.letter_answer import answer_sentences, change_sentences, unknown_sentences
 from reports.letter_words import (
     CertainWords,
@@ -60,18 +63,29 @@ def write_letter(
     path: str | Path,
     contact: str | None = None,
     decision: str | None = None,
+    language: LanguageCode = "en",
 ) -> Path:
     """Write the letter of `letter_page` to `path`, whole or not at all, and return the path.
+
+    Parameters
+    ----------
+    record, row, contact, decision
+        As `letter_page` takes them.
+    path : str or Path
+        The file.
+    language : {"en", "zh"}
+        English, or Simplified Chinese.
 
     Raises
     ------
     ConfigurationError
-        If the row was not explained.
+        If the row was not explained, or there is no such language.
     OSError
         If the file cannot be written; what was at `path` before is still there.
     """
     path = Path(path)
-    write_whole(path, letter_page(record, row, contact, decision))
+    with speaking(language):
+        write_whole(path, letter_page(record, row, contact, decision))
     return path
 
 
@@ -96,6 +110,8 @@ def letter_page(
     ConfigurationError
         If the row was not explained.
     """
+    reference = _reference(record, _explained(record, row))
+    record = translated_record(record)
     instance = _explained(record, row)
     attributions = _of_one_label(record, instance)
     label = attributions[0].target.index
@@ -115,7 +131,7 @@ def letter_page(
         change=change_sentences(counterfactual, multi_label=instance.predictions is not None),
         unknown=unknown_sentences(record, instance, attributions, counterfactual),
         contact=shorten(contact or identity.owner or "", LONGEST_NAME),
-        reference=_reference(record, instance),
+        reference=reference,
     )
 
 
@@ -166,7 +182,7 @@ def _paragraphs(
     else:
         marked = [v if place in listed else 0.0 for place, v in enumerate(explanation.values)]
         cut = pieces(parts, explanation.spans, marked, explanation.unread)
-    labels = PART_LABELS if len(parts) > 1 else ("",)
+    labels = part_labels() if len(parts) > 1 else ("",)
     for label, part in zip(labels, cut, strict=True):
         shown: list[Piece] = []
         for piece in part:
@@ -203,34 +219,35 @@ def _words_view(
 def _notes(explanation: Attribution, words: CertainWords, disputed: Sequence[str]) -> Iterator[str]:
     """Yield what is uncertain of the words, in sentences."""
     if words.places:
-        yield (
+        yield _(
             "The errors that the method states leave no doubt on which side these words are; how "
             "much each of them counted is less certain."
         )
     else:
-        yield "Of no word it is certain whether it counted for or against."
+        yield _("Of no word it is certain whether it counted for or against.")
     if words.n_unsure and words.places:
-        yield Sentence(
+        yield _(
             "Of {n} other {n:word|words} we cannot say whether {n:it|they} counted for or against, "
             "or {n:it|they} counted little.",
             n=words.n_unsure,
         )
     if disputed:
-        yield Sentence(
+        yield _(
             "The methods that we used contradict each other about {words:quoted-and}.",
             words=disputed,
         )
     if explanation.grade is None:
-        yield "Nobody has tested whether this explanation can be trusted."
+        yield _("Nobody has tested whether this explanation can be trusted.")
     elif explanation.grade == "C":
-        yield Sentence(
+        doubts = joined(*explanation.reasons) or _("see the audit.")
+        yield _(
             "Our tests leave doubts about this explanation (grade C): {reasons}",
-            reasons=shorten(" ".join(explanation.reasons) or "see the audit.", 2 * LONGEST_NAME),
+            reasons=shorten(doubts, 2 * LONGEST_NAME),
         )
 
 
 def _reference(record: AuditRecord, instance: InstanceRecord) -> str:
-    return Sentence(
+    return _(
         "{row} of the audit of {day}, record {hash}",
         row=row_name(instance),
         day=summary.day(record),

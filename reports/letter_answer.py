@@ -13,6 +13,8 @@ from explain.record import (
 )
 from reports.findings import citations
 from reports.instances import given_labels
+from reports.languages import translate as _
+from reports.languages import translated_sentence
 from reports.numbers import plain
 from reports.text import shorten
 
@@ -40,13 +42,16 @@ LONGEST_CLAIM = 110
 """Columns of a finding that are shown."""
 
 CHANGES = {
-    "answer": "Without {words:quoted-and} in your text, the system would have answered "
+    "answer": "Without {words} in your text, the system would have answered {label:quoted}.",
+    "lost": "Without {words} in your text, the system would not have given the label "
     "{label:quoted}.",
-    "lost": "Without {words:quoted-and} in your text, the system would not have given the label "
-    "{label:quoted}.",
-    "won": "Without {words:quoted-and} in your text, the system would have given the label "
-    "{label:quoted}.",
+    "won": "Without {words} in your text, the system would have given the label {label:quoted}.",
 }
+
+RIGHT = (
+    "How often the system is right about texts like yours. Of {accuracy.n} texts of all kinds it "
+    "answered {accuracy} correctly."
+)
 
 MOST_LABELS = 4
 """Labels that are named; a model of several labels can give hundreds."""
@@ -57,7 +62,7 @@ def answer_sentences(record: AuditRecord, instance: InstanceRecord) -> Iterator[
     yield from _answer(record, instance)
     labels = given_labels(instance)
     if instance.right is False and labels:
-        yield Sentence(
+        yield _(
             "Caution: the table that the system was tested with has another answer for this text, "
             "{label:quoted}. So this answer may be wrong.",
             label=shorten(labels[0], LONGEST_LABEL),
@@ -67,10 +72,10 @@ def answer_sentences(record: AuditRecord, instance: InstanceRecord) -> Iterator[
 def _answer(record: AuditRecord, instance: InstanceRecord) -> Iterator[str]:
     if instance.predictions is not None:
         if not instance.predictions:
-            yield "The system gave your text none of its labels."
+            yield _("The system gave your text none of its labels.")
             return
         given = instance.predictions
-        yield Sentence(
+        yield _(
             "The system gave your text {n:the label|these labels}: {labels:quoted-and}.",
             n=len(given),
             labels=[shorten(each.label, LONGEST_LABEL) for each in given[:MOST_LABELS]]
@@ -78,25 +83,23 @@ def _answer(record: AuditRecord, instance: InstanceRecord) -> Iterator[str]:
         )
         return
     if instance.probability is None:
-        yield Sentence(
-            "The system gave your text the value {value}.", value=plain(max(instance.scores))
-        )
+        yield _("The system gave your text the value {value}.", value=plain(max(instance.scores)))
         return
-    yield Sentence(
+    yield _(
         "The system classified your text as {label:quoted}.",
         label=shorten(instance.predicted, LONGEST_LABEL),
     )
     if instance.probability > NEARLY_CERTAIN:
-        yield "By its own estimate, the chance that this is right is more than 99 %."
+        yield _("By its own estimate, the chance that this is right is more than 99 %.")
     else:
-        yield Sentence(
+        yield _(
             "By its own estimate, the chance that this is right is {p:percent}.",
             p=instance.probability,
         )
     if any(finding.code in MISCALIBRATED for finding in record.findings):
-        yield "Our tests found that these estimates are not reliable."
+        yield _("Our tests found that these estimates are not reliable.")
     else:
-        yield "This estimate can be wrong."
+        yield _("This estimate can be wrong.")
 
 
 def change_sentences(counterfactual: Counterfactual | None, *, multi_label: bool) -> Iterator[str]:
@@ -110,58 +113,58 @@ def change_sentences(counterfactual: Counterfactual | None, *, multi_label: bool
         Whether other labels can be given beside it.
     """
     if counterfactual is None:
-        yield "Nobody examined which change would have led to another answer."
+        yield _("Nobody examined which change would have led to another answer.")
         return
     decisive = counterfactual.necessary
     if decisive.places is None:
         if decisive.all_tried >= len(counterfactual.spans):
-            yield "Leaving words out does not change the answer: we tried all combinations."
+            yield _("Leaving words out does not change the answer: we tried all combinations.")
         else:
-            yield (
+            yield _(
                 "We found no words that change the answer when they are left out; there may be "
                 "some."
             )
         return
     if not decisive.is_confirmed:
-        yield (
+        yield _(
             "We found a change, but the system did not confirm it when it was asked again, so we "
             "do not state it."
         )
         return
     label = counterfactual.target.label if multi_label else decisive.predicted or ""
     way = "answer" if not multi_label else "lost" if counterfactual.is_given else "won"
-    yield Sentence(
+    yield _(
         CHANGES[way],
         words=_words(counterfactual.features_of(decisive)),
         label=shorten(label, LONGEST_LABEL),
     )
-    yield "We asked the system again, and it gave the same answer to the changed text."
+    yield _("We asked the system again, and it gave the same answer to the changed text.")
     if counterfactual.removal != "delete":
-        yield Sentence(
+        yield _(
             "For this test each word that is left out was replaced by {removal:quoted}.",
             removal=counterfactual.removal,
         )
     others = (decisive.n_equal or 1) - 1
     if others:
-        yield Sentence(
+        yield _(
             "{others} other {others:change|changes} of the same size would do that too.",
             others=others,
         )
     if not decisive.smallest:
-        yield "A smaller change may do the same."
+        yield _("A smaller change may do the same.")
 
 
 def _words(features: Sequence[str]) -> str:
     """Return the words of a change: all of them, as a person cannot look them up elsewhere."""
     shown = [shorten(word, LONGEST_LABEL // 2) for word in features]
     if len(features) <= MOST_JOINED:
-        return Sentence("{words:quoted-and}", words=shown)
+        return _("{words:quoted-and}", words=shown)
     ends = accumulate(len(word) + len('"", ') for word in shown)
     n_named = sum(end <= LONGEST_CHANGE for end in ends)
-    listed = ", ".join(Sentence("{word:quoted}", word=word) for word in shown[:n_named])
+    listed = _(", ").join(_("{word:quoted}", word=word) for word in shown[:n_named])
     if n_named == len(features):
         return listed
-    return Sentence("{words} and {n} more", words=listed, n=len(features) - n_named)
+    return _("{words} and {n} more", words=listed, n=len(features) - n_named)
 
 
 def unknown_sentences(
@@ -184,27 +187,29 @@ def unknown_sentences(
         What was found of the label that is explained.
     """
     if instance.labels is None:
-        yield "Whether the answer is right: nobody has given this text an answer to compare with."
+        yield _(
+            "Whether the answer is right: nobody has given this text an answer to compare with."
+        )
     yield from _accuracy(record)
     if instance.unread:
-        yield Sentence(
+        yield _(
             "What the end of your text would have changed: the system did not read {n} of its "
             "{of} characters.",
             n=sum(span.end - span.start for span in instance.unread),
             of=sum(map(len, instance.parts)),
         )
     if any(map(_is_default, attributions)):
-        yield "What your words add: the system gives this answer even to an empty text."
+        yield _("What your words add: the system gives this answer even to an empty text.")
     repeats = [each.repeats for each in attributions]
     repeats += [counterfactual.repeats] if counterfactual else []
     if any(map(_wavers, repeats)):
-        yield (
+        yield _(
             "Whether the answer would be the same again: asked about the same text twice, the "
             "system does not always say the same."
         )
     if counterfactual is not None and counterfactual.necessary.is_confirmed:
-        yield "Whether other words would have changed the answer: we only left words out."
-    yield (
+        yield _("Whether other words would have changed the answer: we only left words out.")
+    yield _(
         "Who took the decision, and what else it rests on: we examined only what the system "
         "answers to your text."
     )
@@ -217,11 +222,7 @@ def _accuracy(record: AuditRecord) -> Iterator[str]:
     except KeyError:
         return
     if accuracy.value is not None:
-        yield Sentence(
-            "How often the system is right about texts like yours. Of {accuracy.n} texts of all "
-            "kinds it answered {accuracy} correctly.",
-            accuracy=accuracy,
-        )
+        yield translated_sentence(Sentence(RIGHT, accuracy=accuracy))
 
 
 def _is_default(attribution: Attribution) -> bool:
@@ -237,7 +238,7 @@ def _wavers(repeats: Repeats | None) -> bool:
 def _findings(record: AuditRecord, instance: InstanceRecord) -> Iterator[str]:
     """Yield the problems of the system that this very text is an example of."""
     for rank in citations(record).get(instance.id, ())[:MOST_FINDINGS]:
-        yield Sentence(
+        yield _(
             "Your text is an example of a problem that was found: {claim}",
             claim=shorten(record.findings[rank - 1].claim, LONGEST_CLAIM),
         )

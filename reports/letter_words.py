@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from explain.record import Agreement, Attribution, Sentence
+from explain.record import Agreement, Attribution
 from explain.text.spans import Span
 from reports.doubts import misses_its_sum
+from reports.languages import translate as _
 from reports.text import shorten
 
 __all__ = ["CertainWords", "certain_words", "reasons_against", "trusted_explanation"]
@@ -54,15 +55,13 @@ def reasons_against(attribution: Attribution) -> Iterator[str]:
     """Yield why a letter must not rest on an explanation, in sentences."""
     method = shorten(attribution.method_title, LONGEST_NAME)
     if attribution.grade == "D":
-        yield Sentence("{method} failed our tests (grade D).", method=method)
+        yield _("{method} failed our tests (grade D).", method=method)
     if not attribution.signed:
-        yield Sentence(
-            "{method} does not tell what speaks for from what speaks against.", method=method
-        )
+        yield _("{method} does not tell what speaks for from what speaks against.", method=method)
     if attribution.standard_errors is None:
-        yield Sentence("{method} does not state how exact it is.", method=method)
+        yield _("{method} does not state how exact it is.", method=method)
     if attribution.diagnostics.converged is False or misses_its_sum(attribution):
-        yield Sentence("The values of {method} do not add up to what they explain.", method=method)
+        yield _("The values of {method} do not add up to what they explain.", method=method)
 
 
 def certain_words(

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from explain.command import spare_output, with_debug
+from explain.commands.render import Language
 from explain.commands.verify import Run
 from explain.record.own_reports import require_own_reports
 
@@ -24,6 +25,7 @@ def letter(
         str | None,
         typer.Option(help="What the decision is called; by default as the audit.toml says."),
     ] = None,
+    language: Language = "en",
 ) -> None:
     """Write a letter for the person whose text it is: what was decided, and by which words.
 
@@ -35,6 +37,6 @@ def letter(
     from reports.letter import write_letter
 
     record = read_record(run / "audit.json")
-    page = write_letter(record, row, out, contact, decision_name)
+    page = write_letter(record, row, out, contact, decision_name, language)
     with spare_output():
         print(page)

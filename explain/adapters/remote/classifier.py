@@ -22,14 +22,14 @@ from explain.adapters.remote.canaries import (
 )
 from explain.adapters.remote.envelope import tokens
 from explain.adapters.remote.kinds import Channel, Json, Kind, LostText, Reading, text_or_pair
+from explain.adapters.remote.logged_scores import repeat_key, scores_of
 from explain.adapters.remote.observations import EndpointObservations, ModelSpan
 from explain.adapters.remote.variants import (
     ReorderedClassifier,
     has_question,
     kind_asked_as,
 )
-from explain.adapters.rounding import decimals_of
-from explain.adapters.scores import Row, Scores, log_odds_scores
+from explain.adapters.scores import Row, Scores
 from explain.errors import (
     ConfigurationError,
     EndpointError,
@@ -114,6 +114,11 @@ class RemoteClassifier:
     def channel(self) -> Channel:
         """What the endpoint shows of each label."""
         return self.kind.channel
+
+    @property
+    def texts_per_call(self) -> int:
+        """Most texts that one request carries."""
+        return self.kind.batch
 
     @property
     def end_error(self) -> EndpointError | None:
@@ -308,7 +313,7 @@ class RemoteClassifier:
     def _repeat_key(self, key: bytes) -> bytes:
         """Return the key of the next repeat of a text."""
         self._repeats[key] += 1
-        return hashlib.sha256(key + b"%d" % self._repeats[key]).digest()
+        return repeat_key(key, self._repeats[key])
 
     def _answers(self, texts: dict[bytes, Text]) -> dict[bytes, Reading | LostText]:
         """Return what the endpoint says, as the log has it or when asked now."""
@@ -350,12 +355,8 @@ class RemoteClassifier:
             return PredictionError(str(self.end_error))
         if isinstance(answer, LostText):
             return PredictionError(f"{self.name}: {answer.reason}")
-        values: Scores = np.array([answer.values], dtype=np.float64)
-        if not self.shows_probabilities:
-            return values.reshape(-1)
         try:
-            decimals = self.decimals or decimals_of(values)
-            scores = log_odds_scores(values, self.task, self.name, decimals).reshape(-1)
+            scores = scores_of(self.kind, answer, self.name, self.decimals)
         except ExplainError as error:
             return self._no_probabilities(error)
         self._right += 1
