@@ -215,24 +215,35 @@ class CallLog:
     def begin(
         self, keys: Sequence[bytes], attempt: int, started: float, request: bytes, most: Spending
     ) -> int:
-        """Note that a call is sent, with what it may cost at most; return its number."""
+        """Note that a call will be sent, with what it may cost at most; return its number.
+
+        It is on disk after `commit`, and must not be sent before.
+        """
         body = _packed(request) if self._plain else None
-        with self._base as base:
-            base.execute("BEGIN")
-            number = base.execute(
-                "INSERT INTO calls (texts, attempt, started, outcome, request, tokens, cost)"
-                " VALUES (?, ?, ?, 'sent', ?, ?, ?)",
-                (len(keys), attempt, started, body, most.tokens, most.cost),
-            ).lastrowid
-            base.executemany(
-                "INSERT INTO texts VALUES (?, ?, ?)",
-                [(key, number, place) for place, key in enumerate(keys)],
-            )
+        number = self._write(
+            "INSERT INTO calls (texts, attempt, started, outcome, request, tokens, cost)"
+            " VALUES (?, ?, ?, 'sent', ?, ?, ?)",
+            (len(keys), attempt, started, body, most.tokens, most.cost),
+        ).lastrowid
+        self._base.executemany(
+            "INSERT INTO texts VALUES (?, ?, ?)",
+            [(key, number, place) for place, key in enumerate(keys)],
+        )
         return number or 0
 
+    def commit(self) -> None:
+        """Put on disk what was noted; of several calls at once this costs as much as of one."""
+        if self._base.in_transaction:
+            self._base.execute("COMMIT")
+
+    def _write(self, statement: str, values: Sequence[object]) -> sqlite3.Cursor:
+        if not self._base.in_transaction:
+            self._base.execute("BEGIN")
+        return self._base.execute(statement, values)
+
     def finish(self, call: int, entry: Entry) -> None:
-        """Note how a call ended."""
-        self._base.execute(
+        """Note how a call ended; it is on disk after `commit`."""
+        self._write(
             "UPDATE calls SET seconds = ?, status = ?, outcome = ?, reason = ?, answer = ?,"
             " model = ?, fingerprint = ?, request_id = ?, tokens = ?, cost = ? WHERE id = ?",
             (
@@ -255,6 +266,15 @@ class CallLog:
             return None
         call, place, texts, outcome, reason, answer, *server = row
         return Logged(call, place, texts, outcome, reason, answer and _unpacked(answer), *server)
+
+    def answering_models(self, keys: Sequence[bytes]) -> list[str | None]:
+        """Return by key what the answer calls the model, with its fingerprint; None if nothing."""
+        query = (
+            "SELECT model, fingerprint FROM texts JOIN calls ON calls.id = texts.call"
+            " WHERE key = ? AND outcome = 'answered' ORDER BY calls.id LIMIT 1"
+        )
+        rows = (self._base.execute(query, (key,)).fetchone() or () for key in keys)
+        return [" ".join(filter(None, row)) or None for row in rows]
 
     def spent(self) -> Spending:
         """Return what all calls cost; of those whose end is not known, the most they may have."""

@@ -15,7 +15,7 @@ from explain.adapters.remote.call_log import LoggedQuestion, questions_of, read_
 from explain.adapters.remote.kinds import Kind, Reading, UnreadableAnswer
 from explain.adapters.rounding import decimals_of
 from explain.adapters.scores import Row, Scores, log_odds_scores
-from explain.errors import ExplainError
+from explain.errors import ExplainError, PredictionError
 
 __all__ = ["LoggedAnswers", "logged_answers", "logged_questions", "repeat_key", "scores_of"]
 
@@ -113,8 +113,11 @@ def scores_of(kind: Kind, answer: Reading, name: str, decimals: int | None = Non
     values: Scores = np.array([answer.values], dtype=np.float64)
     if kind.channel != "probabilities":
         return values.reshape(-1)
-    known = decimals or decimals_of(values)
-    return np.asarray(log_odds_scores(values, kind.task, name, known).reshape(-1))
+    try:
+        scores = log_odds_scores(values, kind.task, name, decimals)
+    except PredictionError:  # Those of few decimals need not sum to exactly one.
+        scores = log_odds_scores(values, kind.task, name, decimals or decimals_of(values))
+    return np.asarray(scores.reshape(-1))
 
 
 def _row(kind: Kind, answer: bytes, place: int, texts: int, decimals: int | None) -> Row | None:

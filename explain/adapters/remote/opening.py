@@ -11,6 +11,7 @@ from pydantic_core import to_jsonable_python
 
 from explain.adapters.base import TextClassifier
 from explain.adapters.labels import Labels, check_labels, label_names, with_labels
+from explain.adapters.remote.answers import check_other_label
 from explain.adapters.remote.asking import Asker
 from explain.adapters.remote.budget import Budget, Prices
 from explain.adapters.remote.call_log import CallLog, LoggedQuestion
@@ -61,6 +62,9 @@ class EndpointOptions:
         What a million tokens cost that the model reads and writes.
     decimals : int or None
         Decimals that probabilities are rounded to, where that is known; else it is found out.
+    other_label : str or None
+        Name of one more label: what is refused, filtered or none of the labels. It can be explained
+        and counted then; without it a text that is refused has no scores.
     transport : httpx2.AsyncBaseTransport or None
         What carries the requests in place of the network.
     """
@@ -80,6 +84,7 @@ class EndpointOptions:
     price_in: float | None = None
     price_out: float | None = None
     decimals: int | None = None
+    other_label: str | None = None
     transport: Transport = None
 
     def __post_init__(self) -> None:
@@ -191,6 +196,8 @@ class Endpoint:
         self._new_labels = None if takes_labels else labels
         self.kind = _make_kind(kind, self._question)
         self._kind_name, self._name = kind, name
+        if self.options.other_label is not None:
+            check_other_label(self.options.other_label, self.kind)
         self._client = self.options.client(url, self.kind.path)
 
     @property
@@ -216,7 +223,10 @@ class Endpoint:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels; empty if only an answer tells them."""
-        return self.kind.labels if self._new_labels is None else ()
+        if self._new_labels is not None or not self.kind.labels:
+            return ()
+        other = self.options.other_label
+        return self.kind.labels if other is None else (*self.kind.labels, other)
 
     def open(self) -> TextClassifier:
         """Send one text as a trial, and return the endpoint as a classifier.
@@ -275,6 +285,7 @@ class _Door:
             asker,
             name=self._name,
             decimals=self._options.decimals,
+            other_label=self._options.other_label,
         )
 
     def _asker(self, kind: Kind) -> Asker:

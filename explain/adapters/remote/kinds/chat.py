@@ -129,8 +129,8 @@ class Chat:
             return [LostText("the endpoint refused to answer")]
         if not isinstance(logged, dict) or not logged.get("content"):
             raise EndpointError(
-                "the endpoint gives no log-probabilities; use a kind that gives scores, such as "
-                "systemone, or another server"
+                "the endpoint gives no log-probabilities; use kind='sampled', which counts "
+                "answers, a kind that gives scores, such as systemone, or another server"
             )
         exact = self.token_ids is not None
         log_probs = _log_probs(at(logged, "content", 0), exact)
