@@ -2,14 +2,26 @@
 
 import base64
 import hashlib
+import json
+import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
 
+from reports.languages import is_english, joined, language, translate
 from reports.text import is_lengthy, visible
 
 __all__ = ["Verbatim", "render", "templates_folder"]
+
+
+OUTCOMES = ("right", "wrong", "no label", "not judged")
+"""How an answer compares with its label, as `reports.instances.outcome` says it."""
+
+_FIELD = re.compile(r"[{](\w+)[}]")
 
 
 class Verbatim(str):
@@ -27,7 +39,12 @@ def render(template: str, **context: object) -> str:
     page = (
         _environment()
         .get_template(template)
-        .render(style_hash=_hash("report.css"), script_hash=_hash("report.js"), **context)
+        .render(
+            language=language().tag,
+            style_hash=_hash("report.css", language().tag),
+            script_hash=_hash("report.js", language().tag),
+            **context,
+        )
     )
     return page.replace("\0", "␀").replace("\r", "&#13;")
 
@@ -49,6 +66,11 @@ def _environment() -> Environment:
         finalize=_printed,
     )
     environment.tests["lengthy"] = is_lengthy
+    environment.filters["joined"] = lambda sentences: joined(*sentences)
+    environment.globals["script_text"] = _script_text
+    environment.globals["script_name"] = _script_name
+    environment.globals["outcomes"] = OUTCOMES
+    environment.globals["_"] = translate
     return environment
 
 
@@ -59,8 +81,35 @@ def _printed(value: object) -> object:
     return visible(value)
 
 
+def _script_text(template: str, **expressions: str) -> Markup:
+    r"""Return a string of JavaScript in the language that is spoken.
+
+    Examples
+    --------
+    >>> str(_script_text("finding {n}", n="rank")), str(_script_text("Correct"))
+    ('`finding ${rank}`', '"Correct"')
+    """
+    text = htmlsafe_json_dumps(language().translation(template), _literal)
+    if not expressions:
+        return text
+    filled = text[1:-1].replace("`", r"\`")
+    return Markup(f"`{_FIELD.sub(lambda field: f'${{{expressions[field[1]]}}}', filled)}`")
+
+
+def _script_name(expression: str, names: Sequence[str]) -> Markup:
+    """Return JavaScript for what one of some names is called in the language that is spoken."""
+    if is_english():
+        return Markup(expression)
+    known = {name: language().translation(name) for name in names}
+    return Markup("({})[{}]").format(htmlsafe_json_dumps(known, _literal), Markup(expression))
+
+
+def _literal(text: object, **options: object) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
 @cache
-def _hash(template: str) -> str:
+def _hash(template: str, tag: str) -> str:
     """Return the hash by which a content security policy knows the inlined `template`."""
     inlined = _environment().get_template(template).render()
     return "sha256-" + base64.b64encode(hashlib.sha256(inlined.encode()).digest()).decode()

@@ -17,6 +17,7 @@ from explain.record import (
     Sentence,
 )
 from reports.axes import WIDTH, Axis, axis_over
+from reports.languages import translate as _
 from reports.numbers import count, estimate, interval, plain, quantity
 from reports.risk_coverage import (
     RiskCoverageDrawing,
@@ -265,7 +266,7 @@ def _confusion(figure: ConfusionFigure) -> ConfusionDrawing:
 def _confusion_table(figure: ConfusionFigure) -> TableView:
     return table(
         figure.title,
-        ("given label", *(f"called {label}" for label in figure.labels)),
+        (_("given label"), *(_("called {label}", label=label) for label in figure.labels)),
         (
             (CellView(label), *(CellView(count(number), numeric=True) for number in counts))
             for label, counts in zip(figure.labels, figure.counts, strict=True)
@@ -289,7 +290,7 @@ def _histogram(figure: HistogramFigure) -> HistogramDrawing:
         ),
         ticks=axis.ticks(),
         baseline=baseline,
-        largest=f"most: {count(largest)}",
+        largest=_("most: {n}", n=largest),
         axis=shorten(figure.axis, 80),
     )
 
@@ -297,7 +298,7 @@ def _histogram(figure: HistogramFigure) -> HistogramDrawing:
 def _histogram_table(figure: HistogramFigure) -> TableView:
     return table(
         figure.title,
-        ("from", "to", "count"),
+        (_("from"), _("to"), _("count")),
         (
             tuple(CellView(text, numeric=True) for text in (plain(low), plain(high), count(number)))
             for low, high, number in zip(
@@ -360,7 +361,7 @@ def _reliability_table(figure: ReliabilityFigure) -> TableView:
 
     return table(
         figure.title,
-        ("mean confidence", "accuracy [95 %]", "n", "a calibrated model"),
+        (_("mean confidence"), _("accuracy [95 %]"), _("n"), _("a calibrated model")),
         (
             (
                 CellView(quantity(bin.confidence, "proportion"), numeric=True),

@@ -12,7 +12,7 @@ from explain.record import Attribution, AuditRecord, InstanceLink, InstanceRecor
 from explain.record.wording import decimal, signed
 from explain.text.spans import Span
 from reports.highlight import Piece, pieces, ranked
-from reports.instances import PART_LABELS
+from reports.instances import part_labels
 from reports.row_index import packed
 from reports.text import visible
 from reports.values import TOP, digits_for, ranks
@@ -77,7 +77,7 @@ def _chunk(instances: Sequence[InstanceRecord], columns: Sequence[str]) -> Mappi
     explained = [_same_target(instance) for instance in instances]
     cut = [pieces(first.parts, first.spans, first.values, first.unread) for first, *_ in explained]
     return {
-        "sides": list(columns if len(columns) > 1 else PART_LABELS),
+        "sides": list(columns if len(columns) > 1 else part_labels()),
         "texts": [list(instance.parts) for instance in instances],
         "lengths": [[_lengths(part) for part in parts] for parts in cut],
         "levels": [["".join(map(_level, part)) for part in parts] for parts in cut],

@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from explain.record import AuditRecord, InstanceRecord, text_sha256
-from reports import summary
 from reports.instances import given_labels, outcome, predicted_labels, row_name
+from reports.languages import translate as _
 from reports.tables import anchor
 from reports.text import visible
 
@@ -29,6 +29,7 @@ def row_index(
     instances: Sequence[InstanceRecord],
     cited_by: Mapping[str, tuple[int, ...]],
     packed_nodes: Mapping[str, int],
+    record_hash: str,
 ) -> str:
     """Return the index of the explained rows, and what a review of them refers to, packed.
 
@@ -42,13 +43,15 @@ def row_index(
         Places of the findings that cite a row, by its id.
     packed_nodes : mapping of str to int
         How many pieces of text the script makes of each row that is packed, by its id.
+    record_hash : str
+        Hash of the record, to which reviews refer.
     """
     model = record.provenance.model
     numbers = {id: number for number, id in enumerate(packed_nodes)}
     slices = _slices(instances)
     return packed(
         {
-            "report": summary.record_hash(record),
+            "report": record_hash,
             "labels": [{"label": label, "shown": visible(label)} for label in model.labels]
             if model.task == "single_label"
             else [],
@@ -86,11 +89,11 @@ def _row(instance: InstanceRecord) -> dict[str, object]:
         "name": row_name(instance),
         "paragraphs": 2 * len(instance.parts) if len(instance.parts) > 1 else 1,
         "predicted": [each.label for each in predicted],
-        "shown": ", ".join(visible(f"{each.label} {each.number}") for each in predicted),
+        "shown": _(", ").join(visible(f"{each.label} {each.number}") for each in predicted),
         "labels": given_labels(instance) or (),
         "confidence": None if confidence is None else round(confidence, CONFIDENCE_DIGITS),
         "outcome": outcome(instance),
-        "stratum": instance.stratum or "",
+        "stratum": _(instance.stratum) if instance.stratum else "",
     }
 
 

@@ -37,7 +37,7 @@
       });
     };
 
-    const grade = (letter) => make("span", { class: `grade ${letter ? `g${letter}` : "none"}` }, letter || "not graded");
+    const grade = (letter) => make("span", { class: `grade ${letter ? `g${letter}` : "none"}` }, letter || {{ script_text("not graded") }});
 
     const cardOf = async (row) => {
       const chunk = await chunkOf(row);
@@ -59,17 +59,17 @@
         const rank = make("td", { class: "rank" }, chunk.ranks[at][number]);
         return make("tr", {}, rank, make("th", { scope: "row" }, ...marked(words[feature])), ...cells);
       });
-      const head = make("tr", {}, make("th", { scope: "col", class: "rank" }, "rank"), make("th", { scope: "col" }, "feature"), ...heads);
+      const head = make("tr", {}, make("th", { scope: "col", class: "rank" }, {{ script_text("rank") }}), make("th", { scope: "col" }, {{ script_text("feature") }}), ...heads);
       const values = make("table", { class: "values" }, make("thead", {}, head), make("tbody", {}, ...body));
       const title = make("h3", { class: "id", id: `${row.anchor}-title` }, make("a", { href: `#${row.anchor}`, title: row.id }, row.name));
-      const given = row.labels.length ? [make("span", {}, "labelled ", make("b", {}, row.labels.join(", ")))] : [];
+      const given = row.labels.length ? [make("span", {}, {{ script_text("labelled ") }}, make("b", {}, row.labels.join(", ")))] : [];
       return make(
         "article",
         { class: "instance", id: row.anchor, tabindex: -1, "aria-labelledby": `${row.anchor}-title` },
-        make("header", {}, title, make("span", {}, "predicted ", make("b", {}, row.shown || "no label")), ...given, make("span", { class: row.outcome.replace(" ", "-") }, row.outcome), make("span", { class: "why" }, `chosen: ${row.stratum}`)),
+        make("header", {}, title, make("span", {}, {{ script_text("predicted ") }}, make("b", {}, row.shown || {{ script_text("no label") }})), ...given, make("span", { class: row.outcome.replace(" ", "-") }, {{ script_name("row.outcome", outcomes) }}), make("span", { class: "why" }, {{ script_text("chosen: {stratum}", stratum="row.stratum") }})),
         ...paragraphs,
-        make("div", { class: "scroll", role: "group", "aria-label": "Values of the features", tabindex: 0 }, values),
-        make("p", { class: "small" }, `Values for “${chunk.targets[at]}”. All features, and what each method says of itself, are in audit.json.`),
+        make("div", { class: "scroll", role: "group", "aria-label": {{ script_text("Values of the features") }}, tabindex: 0 }, values),
+        make("p", { class: "small" }, {{ script_text("Values for “{label}”. All features, and what each method says of itself, are in audit.json.", label="chunk.targets[at]") }}),
       );
     };
     const textOf = async (row) => (await chunkOf(row)).texts[row.packed % ROWS_PER_CHUNK].join(" ");

@@ -74,6 +74,10 @@ class PerTextClassifier(TextClassifier, Protocol):
     def end_error(self) -> EndpointError | None:
         """Why nothing more is asked; None while it is."""
 
+    @property
+    def texts_per_call(self) -> int:
+        """Most texts that one call carries."""
+
     def predict_each(
         self, texts: Sequence[Text], *, fresh: bool = False
     ) -> list[Row | PredictionError]:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from scipy.special import expit
 
 from explain.adapters import TextClassifier
 from explain.adapters.remote import EndpointObservations, ReadingLimit, is_refusal, reading_limit
 from explain.engine import Engine
+from explain.engine.games import make_target
 from explain.record import (
     Cell,
     Finding,
@@ -30,6 +32,9 @@ MOST_LOW_MASS = 0.05
 """Share of the rows with so little label mass that is not worth a finding."""
 
 MOST_EXAMPLES = 3
+
+SAME_DECIMALS = 9
+"""Decimals to which probabilities are equal: they went through a logarithm."""
 
 NAMELESS = "(not named)"
 
@@ -83,7 +88,9 @@ def endpoint_section(engine: Engine, instances: Sequence[InstanceRecord]) -> tup
         summary=_summary(observations),
         measures=tuple(finding.measure for finding in findings if finding.measure is not None),
         tables=(
-            _properties(engine, model, observations, [m for m in masses if m is not None], limit),
+            _properties(
+                engine, model, observations, [m for m in masses if m is not None], limit, instances
+            ),
             *_models(observations),
             *_reasons(observations),
         ),
@@ -117,6 +124,7 @@ def _properties(
     observations: EndpointObservations,
     masses: Sequence[float],
     limit: ReadingLimit | None,
+    instances: Sequence[InstanceRecord],
 ) -> Table:
     """Return what the answers show, and what they do not."""
     decimals = engine.precision.decimals
@@ -134,6 +142,7 @@ def _properties(
     if decimals is not None:
         cap = float(np.log(1 - 0.5 * 10.0**-decimals) - np.log(0.5 * 10.0**-decimals))
         rows.insert(2, ("log-odds are capped at", cap))
+    rows += [*_clip(model, instances), *_noise(engine)]
     for name, share in (("lowest", 0.0), ("median", 0.5)):
         mass = float(np.quantile(masses, share)) if masses else unknown
         rows.append((Sentence("{which} label mass of a row", which=name), mass))
@@ -142,8 +151,40 @@ def _properties(
         columns=("property", "value"),
         rows=tuple(rows),
         note="Label mass is the probability that the model gives to all labels together. Where it "
-        "is small, the model mostly wanted to say something else.",
+        "is small, the model mostly wanted to say something else. An endpoint clips probabilities "
+        "where many rows have exactly the lowest and the highest one.",
     )
+
+
+def _clip(model: EndpointClassifier, instances: Sequence[InstanceRecord]) -> list[tuple[Cell, ...]]:
+    """Return the range of the probabilities, and how many rows lie at its ends."""
+    if model.channel != "probabilities" or not instances:
+        return []
+    scores = np.array([instance.scores for instance in instances])
+    p = np.round(np.exp(scores) if model.task == "single_label" else expit(scores), SAME_DECIMALS)
+    rows: list[tuple[Cell, ...]] = []
+    for which, end in (("lowest", float(p.min())), ("highest", float(p.max()))):
+        rows += [
+            (Sentence("{which} probability of a label", which=which), end),
+            ("rows with it", int((p == end).any(axis=1).sum())),
+        ]
+    return rows
+
+
+def _noise(engine: Engine) -> list[tuple[Cell, ...]]:
+    """Return what became of answers when texts were asked again before anything was explained."""
+    model = engine.classifier
+    nothing = np.zeros(len(model.labels))
+    targets = [make_target(model, nothing, label) for label in range(len(model.labels))]
+    repeats = [said for each in targets if (said := engine.precision.repeats(each)) is not None]
+    if not repeats:
+        return [("answers when a text was asked again", "nothing was explained, so none was")]
+    noisiest = max(repeats, key=lambda said: (said.sigma, said.differences))
+    return [
+        ("answers when a text was asked again", noisiest.answers),
+        ("of these different", noisiest.differences),
+        ("noise of the log-odds (standard deviation)", noisiest.sigma),
+    ]
 
 
 def _models(observations: EndpointObservations) -> tuple[Table, ...]:

@@ -22,7 +22,10 @@ from tests.helpers.documentation import README, ROOT, blocks
 
 Readme = Callable[[str, str], None]
 
-PAGES = ("README.md", "docs/audits.md", "docs/endpoints.md", "docs/methods.md", "docs/models.md")
+PAGES = (
+    *("README.md", "README.zh.md", "docs/audits.md", "docs/endpoints.md", "docs/first-audit.zh.md"),
+    *("docs/methods.md", "docs/models.md"),
+)
 COMMANDS = typer.main.get_command(app)
 FIRST, AUDIT, WRAP = blocks("python", "README.md")
 
@@ -59,6 +62,15 @@ def test_the_other_code_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.M
     assert 'label="label"' in AUDIT
     exec(AUDIT.replace('label="label"', quick), names)
     assert "</html>" in Path("audit.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", ["bash", "python", "text", "toml"])
+def test_the_chinese_readme_shows_the_same_code_and_output(kind: str) -> None:
+    chinese, english = (
+        [re.sub(r" +# .*", "", block) for block in blocks(kind, page)]
+        for page in ("README.zh.md", "README.md")
+    )
+    assert chinese == english != []
 
 
 @pytest.mark.parametrize("page", ["docs/methods.md", "docs/models.md"])

@@ -17,6 +17,7 @@ from explain.text.spans import Span
 from reports.highlight import pieces
 from reports.packed_rows import CHUNK, SIMPLE_PIECES, packed_chunks
 from reports.row_index import ID_DIGITS
+from reports.summary import record_hash
 from tests.helpers.recording_page import RecordingPage
 from tests.helpers.records import HOSTILE, attribution, audit_record
 
@@ -43,6 +44,18 @@ def _rows(number: int, words: int = 60, methods: tuple[str, ...] = ("shap",)) ->
         return first.model_copy(update=update | {"agreements": (), "columns": {}})
 
     return record.model_copy(update={"instances": tuple(row(p + 1) for p in range(number))})
+
+
+@pytest.fixture(scope="module")
+def two_chunks() -> "AuditRecord":
+    """Return an audit whose last rows are in a second chunk."""
+    return _rows(CHUNK + 130)
+
+
+@pytest.fixture(scope="module")
+def two_chunks_file(two_chunks: "AuditRecord", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return its page: writing it takes longer than a test of it."""
+    return reports.write_html(two_chunks, tmp_path_factory.mktemp("packed") / "audit.html")
 
 
 def _ready(page: "Page") -> None:
@@ -95,11 +108,10 @@ def test_a_packed_row_says_what_a_written_one_says(
 
 
 def test_packed_rows_are_searched_paged_and_reviewed(
-    recording_page: RecordingPage, tmp_path: Path
+    recording_page: RecordingPage, two_chunks: "AuditRecord", two_chunks_file: Path
 ) -> None:
-    record = _rows(CHUNK + 130)
-    last = record.instances[-1]
-    page = recording_page.open(record, tmp_path)
+    last = two_chunks.instances[-1]
+    page = recording_page.goto(two_chunks_file)
     _ready(page)
     assert page.locator("#filter-count").inner_text().startswith(f"{CHUNK + 130} of {CHUNK + 130}")
     page.get_by_label("Text", exact=True).fill(last.parts[0][:60])
@@ -114,6 +126,105 @@ def test_packed_rows_are_searched_paged_and_reviewed(
     assert page.locator("[data-part=text]").inner_text().strip() == last.parts[0]
     assert "towards" not in page.locator("[data-part=work]").inner_html()
     assert recording_page.events == []
+
+
+SLOW = """
+const text = Response.prototype.text;
+window.waiting = [];
+Response.prototype.text = async function () {
+  const unpacked = await text.call(this);
+  if (window.slow) await new Promise((go_on) => window.waiting.push(go_on));
+  return unpacked;
+};
+"""
+
+
+def _unpacks(page: "Page") -> None:
+    """Let what waits be unpacked, and the page do what it does then."""
+    page.wait_for_function("window.waiting.length > 0")
+    page.evaluate("window.waiting.splice(0).forEach((go_on) => go_on())")
+    page.evaluate("new Promise((done) => setTimeout(done, 50))")
+
+
+def _place(page: "Page") -> str:
+    return page.locator("[data-part=place]").inner_text()
+
+
+def test_a_row_is_judged_only_once_it_is_unpacked(
+    recording_page: RecordingPage, two_chunks_file: Path
+) -> None:
+    recording_page.page.add_init_script(SLOW)
+    page = recording_page.goto(two_chunks_file)
+    _ready(page)
+    page.evaluate("window.slow = true")
+    page.keyboard.press("r")
+    page.get_by_label("Your name").fill("Ada")
+    page.keyboard.press("Enter")
+    assert _place(page) == f"row 1: 1 of {CHUNK + 130}, 0 judged"
+
+    # While the last row is being unpacked, the row on show is the one that is judged.
+    page.keyboard.press("p")
+    page.keyboard.press("1")
+    assert _place(page) == f"row 1: 1 of {CHUNK + 130}, 1 judged"
+    _unpacks(page)
+    assert _place(page) == f"row {CHUNK + 130}: {CHUNK + 130} of {CHUNK + 130}, 1 judged"
+    assert "predicted" not in page.locator("main").inner_text()
+    with page.expect_download() as download:
+        page.keyboard.press("d")
+    (line,) = map(json.loads, Path(download.value.path()).read_text().splitlines())
+    assert line["instance"] == "n1"
+    assert recording_page.events == []
+
+
+@pytest.mark.parametrize("key", ["n", "Escape"])
+def test_a_row_that_comes_late_replaces_neither_another_row_nor_the_report(
+    key: str, recording_page: RecordingPage, two_chunks_file: Path
+) -> None:
+    recording_page.page.add_init_script(SLOW)
+    page = recording_page.goto(two_chunks_file)
+    _ready(page)
+    page.evaluate("window.slow = true")
+    page.keyboard.press("r")
+    page.get_by_label("Your name").fill("Ada")
+    page.keyboard.press("Enter")
+    page.keyboard.press("p")
+    page.keyboard.press(key)
+    _unpacks(page)
+    if key == "n":
+        assert _place(page).startswith("row 2:")
+        return
+    # The keys are those of the report again: one opens the review, and the others judge nothing.
+    page.keyboard.press("1")
+    page.keyboard.press("r")
+    assert page.get_by_label("Your name").is_visible()
+    assert page.evaluate("Object.keys(localStorage).length") == 0
+
+
+def test_the_next_reviewer_waits_for_a_row_without_a_trace_of_the_last_one(
+    recording_page: RecordingPage, two_chunks: "AuditRecord", two_chunks_file: Path
+) -> None:
+    recording_page.page.add_init_script(SLOW)
+    page = recording_page.goto(two_chunks_file)
+    _ready(page)
+    judged = {f"n{number + 1}": {"verdict": "skip"} for number in range(CHUNK + 120)}
+    key = f"explain-audit review {record_hash(two_chunks)} Grace"
+    page.evaluate(
+        "([key, lines]) => localStorage.setItem(key, JSON.stringify({ lines, seen: {} }))",
+        [key, judged],
+    )
+    page.keyboard.press("r")
+    page.get_by_label("Your name").fill("Ada")
+    page.keyboard.press("Enter")
+    page.keyboard.press("1")
+    page.keyboard.press("Escape")
+    page.evaluate("window.slow = true")
+    page.keyboard.press("r")
+    page.get_by_label("Your name").fill("Grace")
+    page.keyboard.press("Enter")
+    assert not page.locator("[data-part=work]").is_visible()
+    _unpacks(page)
+    assert _place(page).startswith(f"row {CHUNK + 121}:")
+    assert "predicted" not in page.locator("main").inner_text()
 
 
 @pytest.mark.parametrize("part", [HOSTILE, "قال: لا\u202e no", "a\tb\r\n\U0001f600 c\x00d"])

@@ -1,17 +1,29 @@
 """Every attempt to call an endpoint, in one SQLite file: cache, resumption, and replay."""
 
+import json
 import os
 import sqlite3
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from explain.adapters.remote.budget import Spending
 from explain.errors import ConfigurationError
+from explain.text.redaction import redacted
 
-__all__ = ["CALLS", "CallLog", "Entry", "Logged", "Outcome", "read_log"]
+__all__ = [
+    "CALLS",
+    "CallLog",
+    "Entry",
+    "Logged",
+    "LoggedQuestion",
+    "Outcome",
+    "questions_of",
+    "read_log",
+]
 
 CALLS = "calls.sqlite"
 """Name of the log in the folder of a run."""
@@ -38,6 +50,7 @@ CREATE TABLE IF NOT EXISTS calls (
     fingerprint TEXT, request_id TEXT, tokens INTEGER, cost REAL
 );
 CREATE TABLE IF NOT EXISTS texts (key BLOB, call INTEGER, place INTEGER);
+CREATE TABLE IF NOT EXISTS questions (day TEXT, address TEXT, kind TEXT, question TEXT);
 CREATE INDEX IF NOT EXISTS by_key ON texts (key);
 """
 
@@ -110,6 +123,28 @@ class Logged:
     fingerprint: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedQuestion:
+    """What a run asks an endpoint.
+
+    Attributes
+    ----------
+    day : date
+        Day of the run, in UTC.
+    address : str
+        Host and path.
+    kind : str
+        The wire format, as a user calls it.
+    fields : dict
+        What the user says of the question, by the fields of the kind.
+    """
+
+    day: date
+    address: str
+    kind: str
+    fields: Mapping[str, Any]
+
+
 class CallLog:
     """The calls of an endpoint, read and written by one process.
 
@@ -161,6 +196,21 @@ class CallLog:
             _check_version(self._base, name)
         if not self.replay:
             self._base.executescript(f"PRAGMA user_version = {VERSION}; {_TABLES}")
+
+    def note_question(self, question: LoggedQuestion) -> None:
+        """Note on which day what is asked, so that others can read the answers."""
+        if self.replay:
+            return
+        row = (
+            question.day.isoformat(),
+            question.address,
+            question.kind,
+            redacted(json.dumps(question.fields)),
+        )
+        with self._base as base:
+            base.execute(
+                "INSERT INTO questions SELECT ?, ?, ?, ? EXCEPT SELECT * FROM questions", row
+            )
 
     def begin(
         self, keys: Sequence[bytes], attempt: int, started: float, request: bytes, most: Spending
@@ -240,6 +290,18 @@ def read_log(path: str | Path) -> sqlite3.Connection:
     base.create_function("unpacked", 1, _unpacked)
     base.create_function("unpacked_size", 1, lambda body: 0 if body is None else _size(body))
     return base
+
+
+def questions_of(base: sqlite3.Connection) -> list[LoggedQuestion]:
+    """Return what the runs of a log have asked, the first one first; none in an old log."""
+    try:
+        rows = base.execute("SELECT day, address, kind, question FROM questions").fetchall()
+    except sqlite3.OperationalError:
+        return []
+    return [
+        LoggedQuestion(date.fromisoformat(day), address, kind, json.loads(fields))
+        for day, address, kind, fields in rows
+    ]
 
 
 def _file_of(path: str | Path) -> Path:

@@ -27,6 +27,7 @@ from explain.adapters.remote.call_log import CallLog
 from explain.adapters.remote.canaries import CANARIES, MOST_SHIFTS, TextCanaries
 from explain.adapters.remote.envelope import tokens_read_of
 from explain.adapters.remote.kinds import Channel, Json, Kind, LostText, Reading, text_or_pair
+from explain.adapters.remote.logged_scores import repeat_key, scores_of
 from explain.adapters.remote.observations import EndpointObservations, ModelSpan
 from explain.adapters.remote.variants import (
     ReorderedClassifier,
@@ -34,8 +35,7 @@ from explain.adapters.remote.variants import (
     kind_asked_as,
     with_column,
 )
-from explain.adapters.rounding import decimals_of
-from explain.adapters.scores import Row, Scores, log_odds_scores
+from explain.adapters.scores import Row, Scores
 from explain.errors import ConfigurationError, EndpointError, ExplainError, PredictionError
 from explain.record import ModelDescription, Task
 from explain.text.spans import Text
@@ -118,6 +118,11 @@ class RemoteClassifier:
     def channel(self) -> Channel:
         """What the endpoint shows of each label."""
         return self.kind.channel
+
+    @property
+    def texts_per_call(self) -> int:
+        """Most texts that one request carries."""
+        return self.kind.batch
 
     @property
     def end_error(self) -> EndpointError | None:
@@ -310,7 +315,7 @@ class RemoteClassifier:
     def _repeat_key(self, key: bytes) -> bytes:
         """Return the key of the next repeat of a text."""
         self._repeats[key] += 1
-        return hashlib.sha256(key + b"%d" % self._repeats[key]).digest()
+        return repeat_key(key, self._repeats[key])
 
     def _answers(self, texts: dict[bytes, Text]) -> dict[bytes, Reading | LostText]:
         """Return what the endpoint says, as the log has it or when asked now."""
@@ -370,22 +375,14 @@ class RemoteClassifier:
             return PredictionError(f"{self.name}: {answer.reason}")
         if isinstance(self.kind, SampledKind):
             return scores_of_counts(answer, self.kind.samples, self._other_label, self.name)
-        row = self._scores_of_labels(answer)
-        if self._other_label is None or isinstance(row, PredictionError):
-            return row
-        return with_other_label(row, answer.label_mass)
-
-    def _scores_of_labels(self, answer: Reading) -> Row | PredictionError:
-        values: Scores = np.array([answer.values], dtype=np.float64)
-        if not self.shows_probabilities:
-            return values.reshape(-1)
         try:
-            decimals = self.decimals or decimals_of(values)
-            scores = log_odds_scores(values, self.task, self.name, decimals).reshape(-1)
+            scores = scores_of(self.kind, answer, self.name, self.decimals)
         except ExplainError as error:
             return self._no_probabilities(error)
         self._right += 1
-        return scores
+        if self._other_label is None:
+            return scores
+        return with_other_label(scores, answer.label_mass)
 
     def _no_probabilities(self, error: ExplainError) -> PredictionError:
         self._wrong += 1

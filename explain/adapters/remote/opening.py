@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, Literal
+
+from pydantic_core import to_jsonable_python
 
 from explain.adapters.base import TextClassifier
 from explain.adapters.labels import Labels, check_labels, label_names, with_labels
 from explain.adapters.remote.answers import check_other_label
 from explain.adapters.remote.asking import Asker
 from explain.adapters.remote.budget import Budget, Prices
-from explain.adapters.remote.call_log import CallLog
+from explain.adapters.remote.call_log import CallLog, LoggedQuestion
 from explain.adapters.remote.classifier import RemoteClassifier
 from explain.adapters.remote.client import Client, Transport
 from explain.adapters.remote.envelope import answered_model
@@ -237,9 +240,12 @@ class Endpoint:
         kind = self.kind
         model = door.classifier(kind)
         answer = model.first_answer(text_or_pair(kind, FIRST_TEXT, FIRST_TEXT))
+        question = self._question
         if isinstance(kind, NamesLabels) and not kind.labels:
             own = check_labels(kind.labels_in(answer), kind.task)
-            model = door.classifier(_make_kind(self._kind_name, {**self._question, "labels": own}))
+            question = {**question, "labels": own}
+            model = door.classifier(_make_kind(self._kind_name, question))
+        door.note_question(question)
         model.expect(answered_model(answer))
         return model if self._new_labels is None else with_labels(model, self._new_labels)
 
@@ -258,13 +264,23 @@ class _Door:
         self._budget = options.budget(self._log)
         self._pace = Pace(options.concurrency)
 
+    def note_question(self, question: Mapping[str, Any]) -> None:
+        """Keep what is asked beside the answers to it."""
+        fields = to_jsonable_python(question)
+        today = datetime.now(UTC).date()
+        self._log.note_question(LoggedQuestion(today, self._address, self._kind, fields))
+
+    @property
+    def _address(self) -> str:
+        return f"{self._client.host}{self._client.url.path}"
+
     def classifier(self, kind: Kind) -> RemoteClassifier:
         """Return the endpoint as a classifier of a question."""
         asker = None if self._log.replay else self._asker(kind)
         return RemoteClassifier(
             kind,
             self._kind,
-            f"{self._client.host}{self._client.url.path}",
+            self._address,
             self._log,
             asker,
             name=self._name,

@@ -68,6 +68,11 @@ class StandIn:
         self._function = function
 
     @property
+    def texts_per_call(self) -> int:
+        """Most texts that one request would carry."""
+        return self.kind.batch
+
+    @property
     def end_error(self) -> EndpointError | None:
         """Nothing ends it."""
         return None

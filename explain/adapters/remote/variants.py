@@ -109,6 +109,11 @@ class ReorderedClassifier:
         self.labels = tuple(inner.labels[column] for column in columns)
 
     @property
+    def texts_per_call(self) -> int:
+        """Most texts that one request carries."""
+        return self._inner.texts_per_call
+
+    @property
     def end_error(self) -> EndpointError | None:
         """Why nothing more is asked; None while it is."""
         return self._inner.end_error

@@ -13,9 +13,10 @@ from scipy.sparse import csr_matrix
 
 from explain.checks.base import TableRow
 from explain.text.editing import insert_word, join_texts, without_spans
+from explain.text.scripts import main_script
 from explain.text.spans import Span, Text, text_of
 
-__all__ = ["Corpus", "Phrase", "delete", "insert", "read_corpus"]
+__all__ = ["NEARLY_ALWAYS", "Corpus", "Phrase", "delete", "insert", "read_corpus"]
 
 NEARLY_ALWAYS = 0.9
 """Share of its occurrences at which the same word must stand beside a phrase to belong to it, and
@@ -69,6 +70,11 @@ class Corpus:
     def frequencies(self) -> NDArray[np.int64]:
         """Number of texts that hold each word, shape (n_words,)."""
         return np.asarray(self.presence.sum(axis=0), dtype=np.int64).ravel()
+
+    @cached_property
+    def scripts(self) -> list[str]:
+        """The script of each text (`explain.text.scripts.main_script`)."""
+        return [main_script(" ".join(instance.parts)) for instance in self.instances]
 
     def phrase(self, word: int) -> "Phrase":
         """Return the words that always go together with a word, in one run."""
@@ -221,8 +227,10 @@ def insert(
     if not after:
         gap = "" if not before or before[-1].isspace() else phrase.gap
         parts[number] = join_texts(before + gap, phrase.surface)
-    elif before and not before[-1].isspace():
+    elif before and not before[-1].isspace() and phrase.gap:
         parts[number] = insert_word(part, place, phrase.surface)
+    elif before and not before[-1].isspace():
+        parts[number] = join_texts(join_texts(before, phrase.surface), after)
     else:
         gap = "" if after[0].isspace() else phrase.gap
         parts[number] = before + join_texts(phrase.surface + gap, after)

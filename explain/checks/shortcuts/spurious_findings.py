@@ -13,6 +13,7 @@ from explain.checks.shortcuts.decisive_words import (
     group_of,
     lower_end,
 )
+from explain.checks.shortcuts.foreign_tokens import is_foreign
 from explain.checks.shortcuts.search import Candidate, ShortcutSearch, TestedCandidate
 from explain.record import (
     Figure,
@@ -28,6 +29,7 @@ from explain.statistics.intervals import mean, proportion
 __all__ = [
     "decisive_finding",
     "figures_of",
+    "foreign_finding",
     "marker_finding",
     "surface_of",
     "table_of",
@@ -40,6 +42,15 @@ MISLED = 0.5
 phrase's, with its whole interval above it: there its decisions are wrong already, more often than
 not. Without such texts a phrase may define its label, as "How many" asks for a number."""
 
+DEFINED = 0.9
+"""Share of the texts that hold a phrase which must have its label in the data for the phrase to be
+what defines the label: the texts of a label are about as often labelled right."""
+
+NEEDED = 0.5
+"""Share of its texts that must lose the label without the phrase, with the whole interval above it.
+What else a text says tells the label where a phrase is a mere mark of it: of planted tokens a fifth
+or less is lost, of "How many" in TREC four in five."""
+
 MOST_EVIDENCE = 5
 
 LONGEST_SHOWN = 60
@@ -48,7 +59,24 @@ LONGEST_SHOWN = 60
 def decisive_finding(
     search: ShortcutSearch, tested_candidate: TestedCandidate, all_tested: Sequence[TestedCandidate]
 ) -> Finding:
-    """Return the finding that one word decides."""
+    """Return the finding that one word decides, as no other of its label does."""
+    return _word_finding(search, tested_candidate, _other_words(tested_candidate, all_tested))
+
+
+def foreign_finding(search: ShortcutSearch, tested_candidate: TestedCandidate) -> Finding:
+    """Return the finding that a sign decides, or a token in another script than its texts."""
+    is_sign = not any(map(str.isalpha, tested_candidate.candidate.phrase.surface))
+    nature = (
+        "This is a sign and not a word."
+        if is_sign
+        else "It is written in another script than the texts that contain it."
+    )
+    return _word_finding(search, tested_candidate, nature)
+
+
+def _word_finding(
+    search: ShortcutSearch, tested_candidate: TestedCandidate, why_it_is_odd: str
+) -> Finding:
     label = search.context.model.labels[tested_candidate.candidate.label]
     into_any = tested_candidate.into_any
     changed = search.predicted_after(into_any, tested_candidate.candidate.label)
@@ -66,6 +94,7 @@ def decisive_finding(
     )
     against = _against_label(search, tested_candidate.candidate)
     misleads = lower_end(against) > MISLED
+    definition = _definition(search, tested_candidate)
     wrong = Sentence(
         "In the data, {against.n} {against.n:text contains|texts contain} these words and "
         "{against.n:has|have} another label; the model classifies {against} of them as "
@@ -76,10 +105,8 @@ def decisive_finding(
     return Finding(
         code="shortcuts.word",
         subject=surface_of(tested_candidate.candidate.phrase),
-        claim=join_sentences(
-            claim, _other_words(tested_candidate, all_tested), wrong if misleads else ""
-        ),
-        severity="critical" if misleads else "major",
+        claim=join_sentences(claim, why_it_is_odd, wrong if misleads else definition),
+        severity="critical" if misleads else "minor" if definition else "major",
         size=tested_candidate.changed_any.distance_from(0),
         measure=tested_candidate.changed_any,
         evidence=(SECTION, *_evidence(search, into_any, changed)),
@@ -103,6 +130,36 @@ def _other_words(tested_candidate: TestedCandidate, all_tested: Sequence[TestedC
         most=max((o.changed_any.value or 0 for o in rest), default=0.0),
     )
     return join_sentences(also if together[1:] else "", fewer if rest else "")
+
+
+def _definition(search: ShortcutSearch, tested_candidate: TestedCandidate) -> str:
+    """Return why a phrase may define its label; nothing if it is more likely a mark of it.
+
+    The data cannot tell a definition ("How many" asks for a number) from a shortcut. But where the
+    phrase always comes with its label, and the rest of the text does not tell it, no text of the
+    table shows that the model is wrong to follow it.
+    """
+    candidate, deleted = tested_candidate.candidate, tested_candidate.after_deletion
+    name = search.context.model.labels[candidate.label]
+    texts = candidate.phrase.texts[search.has_labels[candidate.phrase.texts]]
+    n_labelled = int(search.labels[texts, candidate.label].sum())
+    lost = proportion(
+        "answers changed",
+        int((~search.predicted_after(deleted, candidate.label)).sum()),
+        len(deleted.after),
+    )
+    is_always = len(texts) and n_labelled >= DEFINED * len(texts)
+    if is_foreign(candidate.phrase) or not is_always or lower_end(lost) <= NEEDED:
+        return ""
+    return Sentence(
+        "These words may define the label: in the data, {n} of {texts} {texts:text|texts} that "
+        "contain them {n:is|are} labelled {label:quoted}, and without them the model gives another "
+        "answer to {lost} of {lost.n}. Whether they alone should decide is for a reader to judge.",
+        n=n_labelled,
+        texts=len(texts),
+        label=name,
+        lost=lost,
+    )
 
 
 def _against_label(search: ShortcutSearch, candidate: Candidate) -> Measure:

@@ -11,6 +11,7 @@ from explain.checks.base.intervention import Edit, Intervention, intervene
 from explain.checks.base.phrases import Phrase, delete, insert
 from explain.checks.base.section_part import Part
 from explain.checks.shortcuts.decisive_words import decides, lower_end, stands_apart
+from explain.checks.shortcuts.foreign_tokens import FOREIGN_FLIPS, is_foreign
 from explain.checks.shortcuts.metrics import INSERTION
 from explain.checks.shortcuts.search import (
     Candidate,
@@ -21,11 +22,12 @@ from explain.checks.shortcuts.search import (
 from explain.checks.shortcuts.spurious_findings import (
     decisive_finding,
     figures_of,
+    foreign_finding,
     marker_finding,
     surface_of,
     table_of,
 )
-from explain.record import Measure, Sentence, join_sentences
+from explain.record import Finding, Measure, Sentence, join_sentences
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import proportion
@@ -56,6 +58,10 @@ LEAST_TESTED = 4
 """Phrases of each label that are tested however strong those of others are: whether some stand
 apart shows only beside the next of their label."""
 
+MOST_FOREIGN = 4
+"""Signs, and tokens in another script, that are tested however much stronger words are: each is
+compared with no word, so these few leave the words their places."""
+
 MARKED_SHARE = 0.02
 """Share of all texts that must end, or begin, with a source marker: a habit of the source, and no
 chance repeat of a phrase."""
@@ -75,18 +81,7 @@ def find_spurious_words(search: ShortcutSearch, most_screened: int, most_confirm
     n_pairs, candidates = _candidates(search, most_screened)
     screened, strongest = _screen(search, candidates, most_confirmed)
     all_tested = _confirm(search, strongest, screened)
-    findings = []
-    for tested_candidate in all_tested:
-        if tested_candidate.p_value <= LEVEL:
-            if decides(tested_candidate) and stands_apart(tested_candidate, all_tested):
-                findings.append(decisive_finding(search, tested_candidate, all_tested))
-            elif (
-                tested_candidate.candidate.p_value <= LEVEL
-                and _is_marker(search, tested_candidate.candidate)
-                and lower_end(tested_candidate.changed_any) > MARKER_FLIPS
-            ):
-                findings.append(marker_finding(search, tested_candidate))
-    findings.sort(key=lambda finding: finding.rank)
+    findings = _findings(search, all_tested)
     result = Sentence("{n} {n:word or phrase is a shortcut|words or phrases are shortcuts}.",
                       n=len(findings))  # fmt: skip
     method = Sentence(
@@ -109,6 +104,22 @@ def find_spurious_words(search: ShortcutSearch, most_screened: int, most_confirm
         sentence=join_sentences(result if findings else "No word or phrase is a shortcut.", method),
         n_tried=len(candidates),
     )
+
+
+def _findings(search: ShortcutSearch, all_tested: Sequence[TestedCandidate]) -> list[Finding]:
+    """Return the findings on words that decide, on signs that do, and on marks of a source."""
+    findings = []
+    for tested in all_tested:
+        if tested.p_value > LEVEL:
+            continue
+        of_any, is_associated = lower_end(tested.changed_any), tested.candidate.p_value <= LEVEL
+        if decides(tested) and stands_apart(tested, all_tested):
+            findings.append(decisive_finding(search, tested, all_tested))
+        elif is_associated and _is_marker(search, tested.candidate) and of_any > MARKER_FLIPS:
+            findings.append(marker_finding(search, tested))
+        elif is_associated and is_foreign(tested.candidate.phrase) and of_any > FOREIGN_FLIPS:
+            findings.append(foreign_finding(search, tested))
+    return sorted(findings, key=lambda finding: finding.rank)
 
 
 def _candidates(search: ShortcutSearch, most: int) -> tuple[int, list[Candidate]]:
@@ -205,8 +216,13 @@ def _strengths(
 def _strongest(
     candidates: Sequence[Candidate], strengths: Mapping[int, tuple[bool, float, float]], most: int
 ) -> list[int]:
-    """Return the strongest candidates, of no label so many that others have none."""
+    """Return the strongest candidates, of no label so many that others have none.
+
+    The strongest few of those that are no words are among them.
+    """
     order = sorted(strengths, key=lambda i: strengths[i], reverse=True)
+    foreign = [i for i in order if is_foreign(candidates[i].phrase)][:MOST_FOREIGN]
+    order = [*foreign, *(i for i in order if i not in foreign)]
     n_labels = len({candidates[i].label for i in order})
     cap = max(LEAST_TESTED, -(-most // max(1, n_labels)))
     own = Counter[int]()

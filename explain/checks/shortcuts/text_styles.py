@@ -7,6 +7,9 @@ from typing import Final
 import numpy as np
 import regex
 
+from explain.text.editing import join_texts
+from explain.text.scripts import main_script
+
 __all__ = ["STYLES", "Style"]
 
 Rewrite = Callable[[str, np.random.Generator], str]
@@ -46,11 +49,15 @@ _NUMBER = regex.compile(r"(?<!\w)\d+(?:[.,:/-]\d+)*(?!\w)")
 _SHOUTED = regex.compile(r"\b\p{Lu}{3,}\b")
 _LETTER = regex.compile(r"\p{L}")
 _CAPITAL = regex.compile(r"\p{Lu}")
+_SMALL = regex.compile(r"\p{Ll}")
 _THOUSANDS = regex.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _LONG_NUMBER = regex.compile(r"(?<![\d.,:/-])\d{4,}(?![\d.,:/-])")
 
 SHOUTING = 0.6
 """Share of capitals among the letters from which a text is in capitals."""
+
+UNSPACED = ("CJK", "THAI", "LAO", "KHMER", "MYANMAR")
+"""Scripts without spaces between words."""
 
 USUAL_EMOJI = "🙂😀🎉👍🙏"
 
@@ -80,6 +87,9 @@ def _holds_match(pattern: regex.Pattern[str]) -> Callable[[str], bool]:
 
 
 def _append(text: str, added: str) -> str:
+    """Return a text with more at its end; without a space where its script writes none."""
+    if main_script(text) in UNSPACED and not any(map(str.isspace, text.strip())):
+        return join_texts(text, added)
     return f"{text}{'' if not text or text[-1].isspace() else ' '}{added}"
 
 
@@ -186,7 +196,7 @@ def _styles() -> Iterator[Style]:
     )
     yield Style(
         "no capitals",
-        lambda text: _LETTER.search(text) is not None and not _CAPITAL.search(text),
+        lambda text: _SMALL.search(text) is not None and not _CAPITAL.search(text),
         lambda text, _: text.lower(),
         lambda text, _: text[:1].upper() + text[1:],
     )

@@ -1,6 +1,5 @@
 """Slices that are tried: declared ones, traits of the text, words."""
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from explain.checks.base import TableRow
 from explain.checks.base.phrases import Corpus
 from explain.record import InstanceRecord, Sentence
+from explain.text.scripts import scripts_of
 
 __all__ = [
     "WORD",
@@ -123,11 +123,8 @@ def traits_of_texts(
 
 def _script(text: str) -> str:
     """Return the script of most letters, by the first word of their names in Unicode."""
-    names = Counter(
-        unicodedata.name(letter, "unnamed").split(maxsplit=1)[0] for letter in text
-        if letter.isalpha()
-    )  # fmt: skip
-    return names.most_common(1)[0][0].capitalize() if names else "none"
+    scripts = scripts_of(text)
+    return scripts.most_common(1)[0][0].capitalize() if scripts else "none"
 
 
 def slices_by_word(corpus: Corpus) -> Iterator[Slice]:

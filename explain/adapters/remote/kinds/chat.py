@@ -146,8 +146,9 @@ class Chat:
         ):
             if low == -math.inf or high - low > NEARLY_EXACT:
                 return LostText(
-                    f"the words of {label!r} are not all among the {len(log_probs)} tokens that "
-                    f"the endpoint gives: its log-odds lie between {odds[0]:.2f} and {odds[1]:.2f}"
+                    f"{label!r} is not identified: its words are not all among the "
+                    f"{len(log_probs)} tokens that the endpoint gives, and its log-odds lie "
+                    f"between {odds[0]:.2f} and {odds[1]:.2f}"
                 )
         return Reading(tuple(values), math.fsum(map(math.exp, values)))
 
