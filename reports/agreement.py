@@ -78,7 +78,7 @@ def _disputed(agreement: Agreement, attributions: Sequence[Attribution]) -> str:
     """Return the names of the features in dispute."""
     first = next((a for a in attributions if a.method in agreement.methods), None)
     spans = first.spans if first else ()
-    return ", ".join(
+    return _(", ").join(
         f"“{feature_name(first.parts, spans[place])}”"
         if first and place < len(spans)
         else _("feature {number}", number=place + 1)

@@ -9,7 +9,7 @@ from explain.record.files import write_whole
 from reports import LanguageCode
 from reports.environment import render
 from reports.instances import instance_view, row_name
-from reports.languages import speaking
+from reports.languages import language, speaking
 from reports.languages import translate as _
 from reports.languages.records import translated_record
 from reports.markdown import escape
@@ -118,7 +118,7 @@ def _run(run: ComparedRun, of_calls: bool) -> str:
     else:
         facts.append(_("audited on {day}", day=str(run.audited_on)))
         facts.append(_("record {hash}", hash=digest))
-    return _(", ").join(facts)
+    return language().comma.join(facts)
 
 
 def _rows(comparison: Comparison) -> str:
@@ -130,7 +130,7 @@ def _rows(comparison: Comparison) -> str:
         )
         if n
     )
-    return _(", ").join((_(_IN_BOTH[comparison.subject], n=comparison.rows), *only))
+    return language().comma.join((_(_IN_BOTH[comparison.subject], n=comparison.rows), *only))
 
 
 def _regression(comparison: Comparison) -> str | None:
@@ -150,7 +150,7 @@ def _markdown(comparison: Comparison) -> str:
     links, comparison = Links({}, {}), translated_record(comparison)
     verdict = f"{ICONS[comparison.verdict]} {_(comparison.verdict)}"
     lines = [f"# {verdict}{_(': ')}{escape(_title(comparison))}"]
-    lines += ["", escape(comparison.answer), "", f"{_rows(comparison)}.", ""]
+    lines += ["", escape(comparison.answer), "", _("{detail}.", detail=_rows(comparison)), ""]
     lines += [f"- {escape(run)}" for run in _runs(comparison)]
     if (regression := _regression(comparison)) is not None:
         lines += ["", escape(regression)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from explain.record import Attribution, Diagnostics, EndedBy, Group
 from explain.record.wording import decimal, signed
-from reports.languages import joined
+from reports.languages import join_texts, language
 from reports.languages import translate as _
 from reports.numbers import bare
 from reports.precision import precision_warnings, repeats_note
@@ -78,11 +78,11 @@ def method_view(attribution: Attribution, own_warnings: Sequence[str]) -> Method
         grade=attribution.grade or "",
         reasons=attribution.reasons,
         note=error_note(attribution),
-        ending=joined(
+        ending=join_texts(
             ending(attribution.diagnostics, attribution.evaluations),
             repeats_note(attribution.repeats),
         ),
-        ends_note=joined(
+        ends_note=join_texts(
             _(
                 "Score of {label} ({scale}): {empty} without any feature, v(empty), and {full} "
                 "with all of them, v(N).",
@@ -107,7 +107,8 @@ def _removal(attribution: Attribution) -> str:
     if attribution.removal == "delete":
         return _("Removed features were deleted.")
     return _(
-        "Removed features were replaced by {replacement}.", replacement=visible(attribution.removal)
+        "Removed features were replaced by {replacement}.",
+        replacement=visible(_(attribution.removal)),
     )
 
 
@@ -131,8 +132,8 @@ def doubt_of(attribution: Attribution) -> str:
     """Return why the colours of a text are greyed; nothing if they are not."""
     if attribution.grade != "D":
         return ""
-    why = joined(*map(visible, attribution.reasons)) or _("No reason is recorded.")
-    return joined(
+    why = join_texts(*map(visible, attribution.reasons)) or _("No reason is recorded.")
+    return join_texts(
         _(
             "Greyed out: {method} has grade D on this text.",
             method=visible(attribution.method_title),
@@ -149,7 +150,7 @@ def error_note(attribution: Attribution) -> str:
         diagnostics = diagnostics.sentences or Diagnostics()
         which = _(" for the sentences")
     if diagnostics.algorithm is not None:
-        said.append(visible(diagnostics.algorithm) + which)
+        said.append(visible(_(diagnostics.algorithm)) + which)
     if diagnostics.steps is not None:
         said.append(_("{n} steps", n=diagnostics.steps))
     elif not ending(attribution.diagnostics, attribution.evaluations):
@@ -163,7 +164,7 @@ def error_note(attribution: Attribution) -> str:
         said += [*own, _("standard error up to {largest}", largest=largest)]
     else:
         said += own if diagnostics.algorithm == "exact" else [*own, _("exact")]
-    return _(", ").join(said)
+    return language().comma.join(said)
 
 
 def _by_sentences(attribution: Attribution) -> list[str]:

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from reports.languages import is_english, joined, language, translate
+from reports.languages import is_english, join_texts, language, translate
 from reports.text import is_lengthy, visible
 
 __all__ = ["Verbatim", "render", "templates_folder"]
@@ -66,7 +66,7 @@ def _environment() -> Environment:
         finalize=_printed,
     )
     environment.tests["lengthy"] = is_lengthy
-    environment.filters["joined"] = lambda sentences: joined(*sentences)
+    environment.filters["join_texts"] = lambda sentences: join_texts(*sentences)
     environment.globals["script_text"] = _script_text
     environment.globals["script_name"] = _script_name
     environment.globals["outcomes"] = OUTCOMES

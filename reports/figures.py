@@ -17,6 +17,7 @@ from explain.record import (
     Sentence,
 )
 from reports.axes import WIDTH, Axis, axis_over
+from reports.languages import OWN_FIELDS, translated_sentence
 from reports.languages import translate as _
 from reports.numbers import count, estimate, interval, plain, quantity
 from reports.risk_coverage import (
@@ -212,7 +213,13 @@ def _row_names(measures: Sequence[Measure]) -> list[str]:
     if len(sentences) < len(names) or len({sentence.template for sentence in sentences}) > 1:
         return names
     fields = [field for field in measures[0].of if len({m.of[field] for m in measures}) > 1]
-    return [", ".join(measure.of[field] for field in fields) for measure in measures]
+    return [
+        ", ".join(
+            translated_sentence(measure.of[field]) if field in OWN_FIELDS else measure.of[field]
+            for field in fields
+        )
+        for measure in measures
+    ]
 
 
 def _interval_row(measure: Measure, name: str, y: int, axis: Axis) -> IntervalRow:

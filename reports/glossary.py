@@ -270,7 +270,7 @@ def glossary() -> tuple[Entry, ...]:
 @cache
 def _terms(tag: str) -> tuple[re.Pattern[str], dict[str, str]]:
     """Return what finds a term of a language, the longest first, and the anchor of each."""
-    anchors = {word: entry.anchor for entry in glossary() for word in entry.words}
+    anchors = {word.lower(): entry.anchor for entry in glossary() for word in entry.words}
     longest_first = sorted(anchors, key=len, reverse=True)
     pattern = "|".join(map(_whole, longest_first))
     return re.compile(pattern, re.IGNORECASE), anchors

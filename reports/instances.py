@@ -18,7 +18,7 @@ from reports.doubts import (
     warnings,
 )
 from reports.highlight import Piece, pieces, ranked
-from reports.languages import joined
+from reports.languages import join_texts
 from reports.languages import translate as _
 from reports.numbers import plain, probability
 from reports.tables import EMPTY, CellView, TableView, anchor, table
@@ -42,6 +42,9 @@ LONG = 1500
 
 LONGEST_CELL = 60
 """Columns of a cell of the table that are shown beside an instance."""
+
+
+SPOKEN_SIDES = ((1, "Towards {target}: {values}."), (-1, "Against: {values}."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +351,7 @@ def _unread_note(parts: tuple[str, ...], unread: tuple[Span, ...]) -> str:
 def _speech(attribution: Attribution) -> str:
     """Return the largest values as a sentence, for who cannot see the colours."""
     target, said = visible(attribution.target.label), []
-    for side, template in ((1, "Towards {target}: {values}."), (-1, "Against: {values}.")):
+    for side, template in SPOKEN_SIDES:
         places = [
             place for place in ranked(attribution.values) if attribution.values[place] * side > 0
         ]
@@ -358,7 +361,7 @@ def _speech(attribution: Attribution) -> str:
         ]
         if named:
             said.append(_(template, target=target, values=_(", ").join(named)))
-    return joined(*said)
+    return join_texts(*said)
 
 
 def target_probability(attribution: Attribution) -> str:

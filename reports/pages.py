@@ -95,11 +95,7 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry], form: PrintedForm) 
     return render(
         "audit.html",
         form=form,
-        name=record.identity.name,
-        line=_line(record.identity),
-        notice=record.identity.notice or "",
-        alert=summary.alert(record),
-        identity=(*_identity(record.identity), *decision_rule(record.provenance.model)),
+        **_head(record),
         verdict=summary.verdict(record),
         found=summary.number_of_findings(record),
         counts=totals,
@@ -127,6 +123,18 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry], form: PrintedForm) 
         navigation=_navigation(record, totals),
         glossary=glossary(),
     )
+
+
+def _head(record: AuditRecord) -> Mapping[str, object]:
+    """Return what is audited, and what a reader must be warned of first."""
+    identity = record.identity
+    return {
+        "name": identity.name,
+        "line": _line(identity),
+        "notice": identity.notice or "",
+        "alert": summary.alert(record),
+        "identity": (*_identity(identity), *decision_rule(record.provenance.model)),
+    }
 
 
 def _provenance(

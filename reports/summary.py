@@ -17,7 +17,7 @@ from explain.record import (
     Severity,
     Skipped,
 )
-from reports.languages import joined, language, translated_sentence
+from reports.languages import join_texts, language, translated_sentence
 from reports.languages import translate as _
 from reports.numbers import count, estimate, exact
 
@@ -169,7 +169,7 @@ def _tally(criteria: tuple[JudgedCriterion, ...]) -> str:
     failed = _("{failed} of {n} {n:criterion|criteria} failed", failed=counts["fail"], n=n)
     if not counts["inconclusive"]:
         return failed
-    return _(", ").join((failed, _("{n} inconclusive", n=counts["inconclusive"])))
+    return language().comma.join((failed, _("{n} inconclusive", n=counts["inconclusive"])))
 
 
 def criterion_name(criterion: Criterion) -> str:
@@ -213,7 +213,7 @@ def frozen(record: AuditRecord) -> str:
     adjusted = _(
         "The verdicts of the {n} gating criteria are adjusted for their number (Holm).", n=gating
     )
-    return joined(said, adjusted if gating > 1 else "")
+    return join_texts(said, adjusted if gating > 1 else "")
 
 
 def number_of_findings(record: AuditRecord) -> str:

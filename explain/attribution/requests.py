@@ -306,7 +306,7 @@ def _to_attribution(
         repeats=repeats,
         groups=groups,
     )
-    return Outcome(attribution, outcome.evaluations)
+    return Outcome(attribution, outcome.evaluations, texts=outcome.texts)
 
 
 def _plan(

@@ -8,6 +8,7 @@ from scipy.special import expit
 
 from explain.adapters import TextClassifier
 from explain.adapters.remote import EndpointObservations, ReadingLimit, is_refusal, reading_limit
+from explain.auditing.explained import Restarts
 from explain.engine import Engine
 from explain.engine.games import make_target
 from explain.record import (
@@ -66,7 +67,9 @@ class EndpointClassifier(TextClassifier, Protocol):
         """Return the tokens that the server says it read for each text."""
 
 
-def endpoint_section(engine: Engine, instances: Sequence[InstanceRecord]) -> tuple[Section, ...]:
+def endpoint_section(
+    engine: Engine, instances: Sequence[InstanceRecord], restarts: Restarts
+) -> tuple[Section, ...]:
     """Return the section on the endpoint; none for a model that runs here."""
     model = engine.classifier
     if not isinstance(model, EndpointClassifier):
@@ -85,13 +88,14 @@ def endpoint_section(engine: Engine, instances: Sequence[InstanceRecord]) -> tup
     section = Section(
         id="endpoint",
         title="How the model was reached",
-        summary=_summary(observations),
+        summary=join_sentences(_summary(observations), _restarted(restarts)),
         measures=tuple(finding.measure for finding in findings if finding.measure is not None),
         tables=(
             _properties(
                 engine, model, observations, [m for m in masses if m is not None], limit, instances
             ),
             *_models(observations),
+            *_parts(observations),
             *_reasons(observations),
         ),
         findings=findings,
@@ -116,6 +120,28 @@ def _summary(observations: EndpointObservations) -> str:
     else:
         told = "The run was too short to see if the model changes."
     return join_sentences(counts, told)
+
+
+def _restarted(restarts: Restarts) -> str:
+    """Return what became of the explanations that a change fell into; empty if there were none."""
+    if not restarts.n_again and not restarts.n_lost:
+        return ""
+    return join_sentences(
+        Sentence(
+            "A change fell into {n} {n:explanation|explanations}.",
+            n=restarts.n_again + restarts.n_lost,
+        ),
+        Sentence(
+            "{n} {n:was|were} made again with the model after it.",
+            n=restarts.n_again,
+        ),
+        Sentence(
+            "{n} could not be made again and {n:is|are} left out.",
+            n=restarts.n_lost,
+        )
+        if restarts.n_lost
+        else "",
+    )
 
 
 def _properties(
@@ -198,6 +224,27 @@ def _models(observations: EndpointObservations) -> tuple[Table, ...]:
     )
 
 
+def _parts(observations: EndpointObservations) -> tuple[Table, ...]:
+    """Return which texts of the run are certainly of one model, and where it changed."""
+    rows: list[tuple[str, int, int]] = []
+    begin = 1
+    for number, shift in enumerate(observations.shifts, start=1):
+        rows.append((Sentence("model {n}", n=number), begin, shift.since))
+        between = Sentence("model {n} or {m}", n=number, m=number + 1)
+        rows.append((between, shift.since + 1, shift.after))
+        begin = shift.after + 1
+    if not rows:
+        return ()
+    rows.append((Sentence("model {n}", n=len(observations.shifts) + 1), begin, observations.texts))
+    return (
+        Table(
+            title="Parts of the run, by the answers to the same texts",
+            columns=("answered by", "from text", "to text"),
+            rows=tuple(row for row in rows if row[1] <= row[2]),
+        ),
+    )
+
+
 def _reasons(observations: EndpointObservations) -> tuple[Table, ...]:
     if not observations.reasons:
         return ()
@@ -243,9 +290,10 @@ def _changes(observations: EndpointObservations) -> tuple[Finding, ...]:
                 code="endpoint.drift",
                 subject=f"after {shift.after}",
                 claim=Sentence(
-                    "The endpoint changed its answers during the audit, and not its name: after "
-                    "{after} texts, {change.n} texts that it had answered before got other "
-                    "probabilities (mean change {change}).",
+                    "The endpoint changed its answers during the audit, and not its name. The "
+                    "change lies between text {since} and text {after}: {change.n} texts that were "
+                    "asked before and after it got other probabilities (mean change {change}).",
+                    since=shift.since,
                     after=shift.after,
                     change=change,
                 ),

@@ -245,7 +245,7 @@ def _measure(
     evaluations = engine.evaluations + assessed.evaluations
     run_log.note("counts", evaluations=evaluations, calls=engine.calls)
     lost = unanswered_rows(context)
-    reached = endpoint_section(engine, scored)
+    reached = endpoint_section(engine, scored, explained.restarts)
     measured = (
         *lost, *with_causes(sections, context), assessed.section, *explained.unable, *again,
         *reached,

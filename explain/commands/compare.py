@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from explain.adapters.remote import Endpoint
     from explain.record import AuditRecord, Comparison
 
-__all__ = ["compare"]
+__all__ = ["compare", "compared_runs"]
 
 AUDIT, CALLS = "audit.json", "calls.sqlite"
 """Names in the folder of an audit."""
@@ -62,7 +62,7 @@ def compare(
     require_own_reports()
     from reports.comparison import comparison_lines, write_comparison
 
-    comparison = _compared(run_a, run_b, _margin(fail_on_regression), config)
+    comparison = compared_runs(run_a, run_b, _margin(fail_on_regression), config)
     if out is not None:
         write_comparison(comparison, out, language)
     with spare_output():
@@ -72,7 +72,7 @@ def compare(
         raise typer.Exit(FAILED)
 
 
-def _compared(
+def compared_runs(
     run_a: Path, run_b: Path, margin: float | Literal["frozen"] | None, config: Path | None
 ) -> "Comparison":
     """Return the comparison of two audits, or of two logs of calls."""

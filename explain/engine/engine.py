@@ -55,11 +55,14 @@ class Outcome(Generic[T]):
         Distinct texts that the plan asked for, whoever paid for them.
     n_capped : int
         How many of them have a value at the cap of a model that rounds.
+    texts : frozenset of Text
+        These texts, of a plan that returned something.
     """
 
     value: T | ExplainError
     evaluations: int
     n_capped: int = 0
+    texts: frozenset[Text] = frozenset()
 
     def unwrap(self) -> T:
         """Return the result.
@@ -188,6 +191,10 @@ class Engine:
     def score_alone(self) -> None:
         """Send one text a call from now on, as others change its answer; forget earlier answers."""
         self._call_size = 1
+        self.forget()
+
+    def forget(self) -> None:
+        """Ask for every text again from now on, as the model has changed."""
         self._cache.clear()
 
     def run(self, games: Iterable[MaskedTextGame], plans: Iterable[Plan[T]]) -> list[Outcome[T]]:
@@ -283,7 +290,10 @@ class Engine:
             )
         except StopIteration as stop:
             outcomes[state.number] = Outcome(
-                stop.value, len(state.scored_texts), len(state.capped_texts)
+                stop.value,
+                len(state.scored_texts),
+                len(state.capped_texts),
+                frozenset(state.scored_texts),
             )
             return False
         except ExplainError as error:

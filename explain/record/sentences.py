@@ -1,7 +1,7 @@
 """Sentences as data: a template with named fields, and the typed values that go in."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from string import Formatter
 from typing import Annotated, Any, TypeAlias
 
@@ -88,7 +88,9 @@ class Sentence(str):
         sentence.template, sentence.values = template, kept
         return sentence
 
-    def translated(self, translation: Translation, wording: Wording) -> "Sentence":
+    def translated(
+        self, translation: Translation, wording: Wording, own_fields: Collection[str] = ()
+    ) -> "Sentence":
         """Return the sentence in another language, with the values as they are.
 
         Values that are sentences are translated; other texts are names and data.
@@ -99,8 +101,18 @@ class Sentence(str):
             Returns the template of the other language, which has the same fields in any order.
         wording : Wording
             How that language writes numbers and lists.
+        own_fields : collection of str
+            Fields whose texts are translated though they are no sentences.
         """
-        values = {name: _translated(v, translation, wording) for name, v in self.values.items()}
+
+        def of_language(value: SentenceValue, is_own: bool) -> SentenceValue:
+            if isinstance(value, tuple):
+                return tuple(str(of_language(each, is_own)) for each in value)
+            if isinstance(value, Sentence):
+                return value.translated(translation, wording, own_fields)
+            return translation(value) if is_own and isinstance(value, str) else value
+
+        values = {name: of_language(v, name in own_fields) for name, v in self.values.items()}
         text = _Filler(wording).vformat(translation(self.template), (), values)
         sentence = super().__new__(type(self), text)
         sentence.template, sentence.values = self.template, self.values
@@ -157,12 +169,6 @@ def join_sentences(*sentences: str, by: str = " ") -> str:
         return some[0] if some else ""
     values = {f"s{number}": sentence for number, sentence in enumerate(some)}
     return Sentence(by.join(f"{{{name}}}" for name in values), **values)
-
-
-def _translated(value: Any, translation: Translation, wording: Wording) -> SentenceValue:
-    if isinstance(value, tuple):
-        return tuple(str(_translated(each, translation, wording)) for each in value)
-    return value.translated(translation, wording) if isinstance(value, Sentence) else value
 
 
 def _sentence(template: str, values: Mapping[str, SentenceValue]) -> Sentence:

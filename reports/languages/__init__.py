@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from explain.errors import ConfigurationError
-from explain.record import Sentence
+from explain.record import Sentence, SentenceValue
 from explain.record.wording import ENGLISH, Wording
 from reports import LanguageCode
 from reports.languages.chinese import CHINESE, chinese_date
@@ -23,9 +23,10 @@ from reports.languages.chinese import CHINESE, chinese_date
 __all__ = [
     "DOMAINS",
     "LANGUAGES",
+    "OWN_FIELDS",
     "Language",
     "is_english",
-    "joined",
+    "join_texts",
     "language",
     "messages_of",
     "speaking",
@@ -41,6 +42,19 @@ MONTHS = (
     *("July", "August", "September", "October", "November", "December"),
 )
 """Names that, unlike those of `strftime`, are the same on every machine."""
+
+OWN_FIELDS = frozenset(
+    (
+        *("answers", "change", "drawn", "end", "kind", "limit", "measure", "metric", "part"),
+        *("people", "reason", "rule", "side", "start", "style", "subject", "varied", "way"),
+        *("what", "where", "which", "written"),
+        *(f"s{number}" for number in range(20)),
+    )
+)
+"""Fields of sentences whose texts are names of the checks, where other fields hold data."""
+
+_TEMPLATE_OF_SEVERAL = re.compile(r"\{s0\}(; \{s\d+\}| \{s\d+\})+")
+"""The template of sentences that are joined."""
 
 _STRINGS = r'((?:\s*"(?:[^"\\\n]|\\.)*")+)\s*'
 
@@ -70,6 +84,8 @@ class Language:
     """Writes a day as in a letter."""
     space: str = " "
     """What stands between sentences."""
+    comma: str = ", "
+    """What stands between clauses."""
     keeps_zero: bool = False
     """Whether a share has a zero before its point: ``0.85``, and not ``.85``."""
     messages: Mapping[str, str] = field(default_factory=dict)
@@ -77,13 +93,21 @@ class Language:
 
     def translation(self, template: str) -> str:
         """Return the template of this language, or the English one if there is none."""
+        if _TEMPLATE_OF_SEVERAL.fullmatch(template):
+            return template.replace("; ", "；").replace(" ", self.space)
         return self.messages.get(template) or template
 
 
 @cache
 def _chinese() -> Language:
     return Language(
-        "zh-CN", CHINESE, chinese_date, space="", keeps_zero=True, messages=messages_of("zh_CN")
+        "zh-CN",
+        CHINESE,
+        chinese_date,
+        space="",
+        comma="，",
+        keeps_zero=True,
+        messages=messages_of("zh_CN"),
     )
 
 
@@ -121,7 +145,7 @@ def speaking(code: LanguageCode) -> Iterator[None]:
         _CURRENT.reset(token)
 
 
-def translate(template: str, /, **values: "Sentence | Sequence[str] | float | None") -> str:
+def translate(template: str, /, **values: "SentenceValue | Sequence[str]") -> str:
     """Return a template of these pages in the language that is spoken, filled with `values`.
 
     Examples
@@ -140,11 +164,11 @@ def translated_sentence(text: str) -> str:
     if is_english():
         return text
     if isinstance(text, Sentence):
-        return text.translated(language().translation, language().wording)
+        return text.translated(language().translation, language().wording, OWN_FIELDS)
     return _plain(text)
 
 
-def joined(*sentences: str) -> str:
+def join_texts(*sentences: str) -> str:
     """Return sentences as one text, without those that are empty."""
     return language().space.join(filter(None, sentences))
 
@@ -153,14 +177,14 @@ def messages_of(locale: str) -> dict[str, str]:
     """Return the translations of a language by their English templates."""
     folder = Path(__file__).parent / locale / "LC_MESSAGES"
     return {
-        _joined(message[1]): _joined(message[2])
+        _text_of(message[1]): _text_of(message[2])
         for domain in DOMAINS
         for message in _MESSAGE.finditer((folder / f"{domain}.po").read_text(encoding="utf-8"))
-        if _joined(message[1])
+        if _text_of(message[1])
     }
 
 
-def _joined(strings: str) -> str:
+def _text_of(strings: str) -> str:
     """Return the strings of a catalogue, which stand in lines, as one."""
     return "".join(map(json.loads, strings.strip().splitlines()))
 

@@ -4,17 +4,37 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeVar, get_args, get_origin
 
-from explain.record import Sentence
+from explain.record import Sentence, Table
 from explain.record.base import Record
 from reports.languages import is_english, translated_sentence
 
-__all__ = ["translated_record"]
+__all__ = ["OWN_COLUMNS", "translated_record"]
 
 RecordT = TypeVar("RecordT", bound=Record)
 
+OWN_COLUMNS = frozenset(
+    (
+        *("baseline", "change", "compared with", "confidence at least", "from", "kind"),
+        *("largest completeness gap", "measure", "names common among", "not reported because"),
+        *(
+            "reason",
+            "removed features become",
+            "resolved",
+            "rule",
+            "scored",
+            "stratum",
+            "style",
+            "under four fifths",
+        ),
+        *("values inside their 90 % intervals", "verdict", "what", "what was explained"),
+        *("why no better, and what was not measured", "with standard errors"),
+    )
+)
+"""Heads of columns whose texts are names of the checks, where other columns hold data."""
+
 
 def translated_record(record: RecordT) -> RecordT:
-    """Return a record whose sentences are translated; names, ids and cells of data are not.
+    """Return a record whose sentences are translated; names, ids and data are not.
 
     What it is made of is not validated again, and it is only shown: its hash is another one.
     """
@@ -28,6 +48,12 @@ def _record(record: RecordT) -> RecordT:
         for name in type(record).model_fields
         if not isinstance(value := getattr(record, name), int | float | None)
     }
+    if isinstance(record, Table):
+        own = [column in OWN_COLUMNS for column in record.columns]
+        update["rows"] = tuple(
+            tuple(_value(cell, is_said=is_own) for cell, is_own in zip(row, own, strict=True))
+            for row in record.rows
+        )
     return record.model_copy(update=update)
 
 

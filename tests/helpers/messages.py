@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import get_args
@@ -10,8 +11,12 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 from jinja2 import Environment, nodes
 
+from explain.checks.robustness.perturbations import NEGATIONS, PERTURBATIONS
+from explain.checks.shortcuts.text_styles import STYLES
+from explain.evaluation.flags import Answer
 from explain.record.base import Severity, Verdict
 from explain.record.comparison import ComparisonVerdict, Outcomes
+from reports.environment import OUTCOMES
 
 __all__ = ["sentences_of"]
 
@@ -28,15 +33,34 @@ msgstr ""
 """
 """Without dates, which would change a catalogue whenever it is written."""
 
-SHOWN_NAMES = {
-    name: [f"explain/record/{file}.py"]
-    for file, kind in (
-        ("base", Severity), ("base", Verdict), ("comparison", ComparisonVerdict),
-        ("comparison", Outcomes),
-    )
-    for name in get_args(kind)
-}  # fmt: skip
-"""Names of a record that the pages print in words, and where they stand."""
+IDENTITIES = tomllib.loads((ROOT / "explain/checks/identities.toml").read_text(encoding="utf-8"))
+
+SHOWN_NAMES: tuple[tuple[str, Iterable[str]], ...] = (
+    ("explain/record/base.py", (*get_args(Severity), *get_args(Verdict))),
+    ("explain/record/comparison.py", (*get_args(ComparisonVerdict), *get_args(Outcomes))),
+    ("reports/environment.py", OUTCOMES),
+    ("explain/auditing/selection.py", ("random", "borderline")),
+    ("explain/checks/shortcuts/text_styles.py", [style.name for style in STYLES]),
+    (
+        "explain/checks/robustness/perturbations.py",
+        [transform.name for transform in (*PERTURBATIONS, *NEGATIONS)],
+    ),
+    ("explain/checks/identities.toml", list(IDENTITIES["languages"]["en"]["terms"])),
+    ("explain/checks/base/phrases.py", ("start", "end")),
+    ("explain/checks", ("yes", "no", "search")),
+    ("explain/evaluation/flags.py", get_args(Answer)),
+    ("explain/evaluation/stability.py", ("seeds", "baselines")),
+    ("explain/evaluation", ("completeness", "convergence", "infidelity", "max-sensitivity")),
+    ("explain/statistics/bootstrap.py", ("rows", "clusters")),
+    (
+        "explain/attribution/methods/gradients.py",
+        ("embedding of the mask token", "embedding of the pad token", "zero embedding"),
+    ),
+)
+"""Names of one word, or composed ones, that are shown where a reader expects a sentence."""
+
+ENGLISH_MODULES = ("__init__", "notebook", "terminal", "verification")
+"""What a terminal or a notebook shows is in English."""
 
 SPEAKING_ROOMS = (
     "attribution", "auditing", "checks", "comparison", "evaluation", "record", "review",
@@ -50,13 +74,16 @@ rule skipped subject suggestion summary title
 """
 """Fields of records that hold what is said to a reader, or a name that is shown."""
 
-WORDS = re.compile(r"[A-Za-z]{2,}\W* \W*[A-Za-z{0-9]|[}] [A-Za-z]|[A-Za-z] [{]")
+WORDS = re.compile(r"[A-Za-z]{2,}\W* \W*[A-Za-z{0-9]|[}] [A-Za-z]|[A-Za-z] [{]|[{]\w+:\w+[|]")
 """What a sentence has and a key has not: words with a space between."""
 
 CODE = re.compile(
     r"\A\s*(SELECT|INSERT|UPDATE|PRAGMA|CREATE|DELETE)\b|\A[a-z]+_[a-z_]+\Z|\(\?"
     r"|\bdict\[|\btuple\[|\blist\[|\| None\Z"
 )
+
+FIELD = re.compile(r"[{][^{}|]*[}]")
+"""A field that is filled with a value; one with a noun for it is text itself."""
 
 SILENT_CALLS = re.compile(r"(Error|\bre\.compile|\bregex\.compile|\bwarn\w*|\bcast|progress)\Z")
 """Calls whose strings never reach a record."""
@@ -70,7 +97,7 @@ def sentences_of(source: str) -> Iterator[str]:
         if (
             isinstance(node, ast.Constant)
             and isinstance(node.value, str)
-            and re.search(r"[^\W\d_]", re.sub(r"\{[^{}]*\}", "", node.value))
+            and re.search(r"[^\W\d_]", FIELD.sub("", node.value))
             and not CODE.search(node.value)
             and not _is_silent(parents)
             and (WORDS.search(node.value) or _is_shown(parents))
@@ -107,6 +134,7 @@ def _is_type(node: ast.AnnAssign, field: str) -> bool:
 def _is_shown(parents: Parents) -> bool:
     return any(
         (isinstance(node, ast.keyword) and node.arg in READER_FIELDS.split())
+        or (isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "title")
         or (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
@@ -129,10 +157,11 @@ def sentences() -> dict[str, list[str]]:
 
 def pages() -> dict[str, list[str]]:
     """Return the strings of `reports` and its templates, without those of `explain`."""
-    of_code = _in_files(sorted((ROOT / "reports").glob("*.py")), page_texts_of)
+    files = [file for file in (ROOT / "reports").glob("*.py") if file.stem not in ENGLISH_MODULES]
+    of_code = _in_files(sorted(files), page_texts_of)
     of_templates = _in_files(sorted((ROOT / "templates").iterdir()), template_texts_of)
     known = sentences()
-    of_code |= SHOWN_NAMES
+    of_code |= {name: [place] for place, names in SHOWN_NAMES for name in names}
     merged = {
         text: of_code.get(text, []) + of_templates.get(text, []) for text in of_code | of_templates
     }
@@ -144,8 +173,6 @@ def page_texts_of(source: str) -> Iterator[str]:
 
     These are what `_` is called with, and the constants of a module that calls it.
     """
-    if "import translate as _" not in source:
-        return
     for node, parents in _walk(ast.parse(source), ()):
         if (
             isinstance(node, ast.Constant)

@@ -25,13 +25,16 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 import explain
 from explain.adapters import loading, safety
 from explain.adapters.base import Describable
 from explain.adapters.folder_settings import MOST_JSON_BYTES, MOST_TOKENIZER_BYTES
 from explain.adapters.safety import MOST_ENTRIES
-from explain.errors import AdapterError, ExplainError, UnsafeModelError
+from explain.errors import AdapterError, ExplainError, PredictionError, UnsafeModelError
 from explain.record import ModelDescription
 from tests.helpers.tiny import piece_tokenizer, random_model
 
@@ -124,6 +127,11 @@ ENDLESS = {
     "invert": False,
 }
 """Where Oniguruma gives up, tokenizers panics, which is no `Exception`."""
+
+SLOW = {**ENDLESS, "pattern": {"Regex": r"\s*\s*\s*\s*\s*!"}}
+"""Where Oniguruma does not give up, but takes seconds for a line of spaces."""
+
+SLOW_IN_ALL = {**ENDLESS, "pattern": {"Regex": "[a-z ]*[a-z ]*[a-z ]*[a-z ]*#"}}
 
 FRAME = {
     "type": "TemplateProcessing",
@@ -334,6 +342,11 @@ FOLDERS: dict[str, tuple[Spoils, str]] = {
         edit("tokenizer.json", pre_tokenizer=ENDLESS),
         "retry-limit",
     ),
+    "tokenizer of a slow pattern": (edit("tokenizer.json", pre_tokenizer=SLOW), "seconds for"),
+    "tokenizer of a pattern that is a little slow everywhere": (
+        edit("tokenizer.json", pre_tokenizer=SLOW_IN_ALL),
+        "seconds for",
+    ),
     "tokenizer of a table that is not there": (
         normalizer({"type": "Precompiled", "precompiled_charsmap": "/////w=="}),
         "precompiled_charsmap",
@@ -378,11 +391,12 @@ FOLDERS: dict[str, tuple[Spoils, str]] = {
 
 @dataclass(frozen=True)
 class LoadOutcome:
-    """What loading led to, and what was opened on the way."""
+    """What loading led to, and what was opened and printed on the way."""
 
     error: str
     said: str
     opened: tuple[str, ...]
+    printed: str
     seconds: float
 
 
@@ -409,6 +423,8 @@ def report_load(results: Connection, source: str, options: dict[str, Any]) -> No
     resource.setrlimit(resource.RLIMIT_AS, (used + BYTES, used + BYTES))
     sys.stdin = NobodyThere()
     opened: list[str] = []
+    printed = os.memfd_create("stderr")
+    os.dup2(printed, 2)
     sys.addaudithook(
         lambda event, args: opened.append(f"{event} {args[0]}") if event in EVENTS else None
     )
@@ -421,7 +437,8 @@ def report_load(results: Connection, source: str, options: dict[str, Any]) -> No
         result = (repr(error), "")
     else:
         result = ("", "")
-    results.send(LoadOutcome(*result, tuple(opened), time.monotonic() - started))
+    seconds, said = time.monotonic() - started, os.pread(printed, 10_000, 0).decode()
+    results.send(LoadOutcome(*result, tuple(opened), said, seconds))
     results.close()
     os._exit(0)
 
@@ -448,7 +465,13 @@ def outside(outcome: LoadOutcome, folder: Path) -> list[str]:
     """Return what was opened that is neither in the folder nor of Python's own."""
     homes = (f"open {folder}/", *(f"open {path}/" for path in (sys.prefix, sys.base_prefix)))
     own = f"open {Path(explain.__file__).parents[1]}"
-    modules = ("open /proc/", "open None", "open /usr/share/zoneinfo/", "open /etc/os-release")
+    modules = (
+        "open /proc/",
+        "open None",
+        "open /dev/null",
+        "open /usr/share/zoneinfo/",
+        "open /etc/os-release",
+    )
     harmless = (*homes, own, *modules)
     return [
         event
@@ -463,6 +486,7 @@ def check(outcome: LoadOutcome, folder: Path, says: str) -> None:
     assert "\n" not in outcome.said
     assert len(outcome.said) < 1_000
     assert outside(outcome, folder) == []
+    assert outcome.printed == ""
     assert not Path(TRACE).exists()
     assert outcome.seconds < SECONDS / 2
 
@@ -718,3 +742,38 @@ def test_links_as_in_the_cache_of_a_hub_are_followed(folder: Path, tmp_path: Pat
 def test_real_models_are_within_all_limits(name: str, shared: Path) -> None:
     safety.check_folder(shared / "models" / name)
     assert safety.weight_files(shared / "models" / name)
+
+
+@pytest.mark.parametrize("pattern", [r"(\w+\s?)*;", "(x+x+)+y", "(a|a)+!"])
+def test_a_pattern_of_a_vectorizer_that_never_ends_is_one_line(
+    pattern: str, tmp_path: Path
+) -> None:
+    skops = pytest.importorskip("skops.io")
+    estimator = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    estimator.fit(["a good film", "a bad film"], [1, 0])
+    estimator.set_params(tfidfvectorizer__token_pattern=pattern)
+    skops.dump(estimator, tmp_path / "m.skops")
+    outcome = load(str(tmp_path / "m.skops"))
+    assert outcome.error == "AdapterError"
+    assert "tfidfvectorizer__token_pattern" in outcome.said
+    assert "seconds for" in outcome.said
+    assert outcome.seconds < SECONDS / 2
+
+
+@pytest.mark.parametrize(
+    "pattern", [r" ?\p{L}+| ?\p{N}+|\s+(?!\S)|\s+", r"(?=(\d{3})+(?!\d))", r"\s*[\r\n]+|\p{N}{1,3}"]
+)
+def test_patterns_of_sound_tokenizers_are_within_the_limit(pattern: str, folder: Path) -> None:
+    edit("tokenizer.json", pre_tokenizer={**ENDLESS, "pattern": {"Regex": pattern}})(folder)
+    assert load(str(folder)).error == ""
+
+
+def test_a_tokenizer_that_took_far_too_long_is_asked_nothing_more(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = explain.load(folder)
+    model.predict(["a good film"])
+    monkeypatch.setattr("explain.adapters.pattern_time.MOST_SECONDS", -1.0)
+    model.predict(["a good film"])
+    with pytest.raises(PredictionError, match="is asked nothing more"):
+        model.predict(["another film"])

@@ -14,9 +14,18 @@ from explain.checks.base import LEVEL
 from explain.checks.base.labelled_rows import LabelledRows
 from explain.record import Finding, Measure, Sentence, Table, join_sentences
 from explain.statistics.bootstrap import CONFIDENCE, paired_difference
+from explain.statistics.power import share_found_from
 from explain.text.words import words
 
-__all__ = ["BaselineModel", "baseline_log_probs", "baselines", "findings", "table"]
+__all__ = [
+    "BaselineModel",
+    "baseline_log_probs",
+    "baselines",
+    "findings",
+    "lead_found",
+    "power_sentence",
+    "table",
+]
 
 FEWEST_ROWS = 50
 """Labelled rows below which no baseline model is fitted: there is too little to learn from."""
@@ -56,6 +65,9 @@ class BaselineModel:
         The same, with an interval that is wrong in no more than `LEVEL` of audits.
     p : float or None
         McNemar's exact test (1947) that neither is better; None if they never differ.
+    lead_found : float or None
+        How much more often it must be right to be reported as better in 80 % of audits; None if no
+        lead would be, or the rows do not stand alone.
     is_fitted : bool
         Whether it was fitted, rather than being the most frequent answer.
     on_answered_rows : BaselineModel or None
@@ -67,6 +79,7 @@ class BaselineModel:
     difference: Measure
     difference_at_level: Measure
     p: float | None
+    lead_found: float | None
     is_fitted: bool
     on_answered_rows: "BaselineModel | None" = None
 
@@ -146,7 +159,63 @@ def _compare(
     won, lost = int((net > 0).sum()), int((net < 0).sum())
     p = float(stats.binomtest(won, won + lost).pvalue) if won + lost else None
     accuracy = sample.share(name, baseline_right)
-    return BaselineModel(name, accuracy, difference, at_level, p, is_fitted, on_answered_rows)
+    lead = lead_found(won + lost, len(right)) if sample.clusters is None else None
+    return BaselineModel(name, accuracy, difference, at_level, p, lead, is_fitted, on_answered_rows)
+
+
+def lead_found(n_different: int, n: int) -> float | None:
+    """Return how much more often another model must be right to be reported as better.
+
+    In 80 % of audits, if on as many rows exactly one of the two is right as here.
+
+    Parameters
+    ----------
+    n_different : int
+        Rows on which one of the two is right.
+    n : int
+        All rows.
+
+    Returns
+    -------
+    float or None
+        The lead; None if not even all of those rows would show it.
+
+    Examples
+    --------
+    >>> round(lead_found(60, 500), 3)
+    0.057
+    """
+    fewest = next(
+        (
+            wins
+            for wins in range(n_different // 2, n_different + 1)
+            if _shows_lead(wins, n_different, n)
+        ),
+        n_different + 1,
+    )
+    share = share_found_from(fewest, n_different)
+    return None if share is None else (2 * share - 1) * n_different / n
+
+
+def _shows_lead(wins: int, n_different: int, n: int) -> bool:
+    """Tell whether another model is reported as better that is right on so many of those rows."""
+    first, second = np.zeros((2, n), dtype=np.bool_)
+    second[:wins], first[wins:n_different] = True, True
+    difference = paired_difference(DIFFERENCE, first, second)
+    p = stats.binomtest(wins, n_different).pvalue if n_different else 1.0
+    return bool(p <= LEVEL and difference.upper is not None and difference.upper < -WORSE)
+
+
+def power_sentence(baselines: Sequence[BaselineModel]) -> str:
+    """Return from which lead a fitted baseline model would have been reported as better."""
+    for baseline in baselines:
+        if baseline.is_fitted and baseline.lead_found is not None and not _is_better(baseline):
+            return Sentence(
+                "A simple model would be reported as better with a chance of 80 % only if it were "
+                "right on {lead:points} more of the texts, or more.",
+                lead=baseline.lead_found,
+            )
+    return ""
 
 
 def table(baselines: Sequence[BaselineModel]) -> Table:

@@ -326,7 +326,15 @@ class NoiseModel:
         Rates cannot be negative, so the likelihood ratio has a mixture of chi-squared laws; its
         weights are binomial if the rates are independent (Self and Liang 1987).
         """
-        is_counted = self._mask(pair)
+        if pair not in self._p_values:  # Intervals ask for it again.
+            self._p_values[pair] = self._ratio_test(self._mask(pair))
+        return self._p_values[pair]
+
+    @cached_property
+    def _p_values(self) -> dict[tuple[int, int] | None, float]:
+        return {}
+
+    def _ratio_test(self, is_counted: NDArray[np.bool_]) -> float:
         without = self.likelihood.loss(self.likelihood.best(~is_counted))[0]
         ratio, m = 2 * (without + self.log_likelihood), int(is_counted.sum())
         if ratio <= 0:

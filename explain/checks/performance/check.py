@@ -122,6 +122,7 @@ def _single_label(check: Check, sample: LabelledRows) -> Section:
         title=check.title,
         summary=join_sentences(
             _summary(accuracy, baselines[0].accuracy, len(sample), len(labels)),
+            baseline_model.power_sentence(baselines),
             sample.note(),
             _without_failures(sample),
         ),

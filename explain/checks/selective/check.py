@@ -50,6 +50,10 @@ HARDLY_BETTER = 0.7
 """AUROC of right answers by confidence below which a threshold on confidence is of little use: half
 way from chance, one half, to the .9 of good classifiers."""
 
+MOST_OF_ERRORS = 0.8
+"""Share of the wrong answers that slices must hold to be what is wrong with the confidence: with
+one in five elsewhere a reader would still ask why those are not ranked."""
+
 CURVE_POINTS = 20
 """Points of the risk-coverage curve."""
 
@@ -285,6 +289,23 @@ def _hardly_ranks(answers: Answers, auroc: Measure) -> bool:
     return bool(stats.norm.cdf((logit(value) - logit(bar)) / error) <= LEVEL / 2)
 
 
+def _explain(inside: NDArray[np.bool_], answers: Answers, auroc: Measure) -> bool:
+    """Tell whether slices are why confidence hardly ranks the answers.
+
+    They are if it certainly ranks the others better. Where too few others are wrong to tell, the
+    slices must be a minority of the rows and hold nearly all wrong answers, as then it is these
+    that confidence does not rank.
+    """
+    outside = answers.among(~inside)
+    if outside.is_ranked:
+        better = outside.auroc()
+        least = better.value if better.lower is None else better.lower  # 1 has no interval
+        return least is not None and auroc.upper is not None and least > auroc.upper
+    wrong = ~answers.right & answers.has_answer
+    is_minority = inside.sum() <= len(answers) / 2
+    return bool(is_minority and (wrong & inside).sum() >= MOST_OF_ERRORS * wrong.sum())
+
+
 def _unranked(
     section: str,
     answers: Answers,
@@ -294,13 +315,15 @@ def _unranked(
 ) -> list[Finding]:
     """Return that confidence hardly tells right answers from wrong ones.
 
-    Slices that break a promise explain it if it does outside of them.
+    Slices that break a promise may explain it.
     """
     if not _hardly_ranks(answers, auroc):
         return []
-    inside = [risk.slice.members for risk in risks if risk.is_broken]
-    outside = answers.among(~np.any([np.zeros(len(answers), dtype=np.bool_), *inside], axis=0))
-    is_explained = bool(slice_findings) and not _hardly_ranks(outside, outside.auroc())
+    inside = np.zeros(len(answers), dtype=np.bool_)
+    for risk in risks:
+        if risk.is_broken:
+            inside |= risk.slice.members
+    is_explained = bool(slice_findings) and _explain(inside, answers, auroc)
     return [
         Finding(
             code="selective.unranked",

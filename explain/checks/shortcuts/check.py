@@ -8,10 +8,17 @@ from pydantic import Field
 from explain.checks.base import AuditContext, not_measured
 from explain.checks.base.phrases import read_corpus
 from explain.checks.base.section_part import Part
+from explain.checks.shortcuts.contrast_sets import find_contrast_failures
+from explain.checks.shortcuts.length_ranges import find_length_range_shortcut
 from explain.checks.shortcuts.metrics import (
+    CONTRAST_MISSED,
+    CONTRAST_RIGHT,
+    CUT_TO_LENGTH,
     EXCHANGE,
     INSERTION,
     LENGTH,
+    MOVED_AWAY,
+    MOVED_THERE,
     OVERLAP,
     PADDING,
     PARTIAL_INPUT,
@@ -22,6 +29,7 @@ from explain.checks.shortcuts.metrics import (
 )
 from explain.checks.shortcuts.pair_overlap import find_overlap_shortcut
 from explain.checks.shortcuts.partial_input import find_length_shortcut, find_partial_inputs
+from explain.checks.shortcuts.position import find_position_shortcuts
 from explain.checks.shortcuts.search import ShortcutSearch
 from explain.checks.shortcuts.spurious_words import find_spurious_words
 from explain.checks.shortcuts.style import find_style_shortcuts
@@ -57,17 +65,20 @@ class ShortcutsCheck:
     - two words whose order predicts a label, and whose exchange changes predictions;
     - a way of writing, such as a format of dates, capitals or emoji, that predicts a label, where
       texts that are rewritten in it get the label, or lose it with it;
-    - a length that predicts a label, and neutral words that add to the length and change the label;
+    - a length that predicts a label, and neutral words that add to the length and change the label,
+      or a cut to that length that changes it where the same words at the old length do not;
     - a side of a pair from which alone the label can be told;
     - words that the two texts of a pair share, where the label comes with them, or where the model
-      follows them against the labels of the data.
+      follows them against the labels of the data;
+    - a word that stands first or last, where texts get the label, or lose it, when it is moved;
+    - nearly equal texts with different labels that get one answer.
 
     A strong word of the content ("terrible" of a review) predicts a label and changes answers as
     well, but in fewer texts, and other words do about the same; it is in the table, and not a
     finding. A word that defines its label ("How many" asks for a number) may change nearly all
-    answers: it is a finding, of severity "critical" only if the model follows it against the labels
-    of the data. A shortcut that does not occur in the data cannot be found, nor one that the model
-    follows no more than content.
+    answers: it is a finding, "critical" if the model follows it against the labels of the data, and
+    "minor" if it always comes with its label, and the label is lost without it. A shortcut that
+    does not occur in the data cannot be found, nor one that the model follows no more than content.
 
     Attributes
     ----------
@@ -94,6 +105,11 @@ class ShortcutsCheck:
         PARTIAL_INPUT,
         OVERLAP,
         SHARED_WORDS,
+        MOVED_THERE,
+        MOVED_AWAY,
+        CONTRAST_RIGHT,
+        CONTRAST_MISSED,
+        CUT_TO_LENGTH,
     )
 
     candidates: Annotated[int, Field(ge=1)] = 120
@@ -121,6 +137,9 @@ class ShortcutsCheck:
             find_style_shortcuts(search),
             find_partial_inputs(search),
             find_overlap_shortcut(search),
+            find_position_shortcuts(search),
+            find_length_range_shortcut(search),
+            find_contrast_failures(search),
         ]
         whole = sum(parts, Part())
         return Section(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.checks.base import AuditContext
-from explain.checks.shortcuts.text_styles import STYLES
+from explain.checks.shortcuts.text_styles import STYLES, length_ranges
 from explain.record import Finding
 from explain.text.words import words
 
@@ -56,10 +56,31 @@ def _longer_than_any(_: str, context: AuditContext) -> list[Members]:
     return [lengths > length for length in np.unique(lengths)[:-1]]
 
 
+def _with_word_at_its_place(subject: str, context: AuditContext) -> list[list[bool]]:
+    word, _, end = subject.rpartition(" at the ")
+    place = 0 if end == "start" else -1
+    tokens = (
+        [token for token in _tokens(instance.parts[-1:]) if any(map(str.isalnum, token))]
+        for instance in context.instances
+    )
+    return [[bool(of_text) and of_text[place] == word for of_text in tokens]]
+
+
+def _of_length(subject: str, context: AuditContext) -> list[Members]:
+    lengths = np.array(list(map(len, context.words)))
+    return [
+        (lengths >= low) & (lengths <= high)
+        for low, high in length_ranges(lengths)
+        if subject == f"{low} to {high} words"
+    ]
+
+
 _SETS: Final[Mapping[str, Callable[[str, AuditContext], Sequence[Sequence[bool] | Members]]]] = {
     "shortcuts.word": _with_words,
     "shortcuts.source_mark": _with_words,
     "shortcuts.order": _with_both_words,
     "shortcuts.style": _written_so,
+    "shortcuts.position": _with_word_at_its_place,
     "shortcuts.length": _longer_than_any,
+    "shortcuts.length_range": _of_length,
 }

@@ -5,9 +5,14 @@ from typing import Final
 from explain.record import MetricSpec
 
 __all__ = [
+    "CONTRAST_MISSED",
+    "CONTRAST_RIGHT",
+    "CUT_TO_LENGTH",
     "EXCHANGE",
     "INSERTION",
     "LENGTH",
+    "MOVED_AWAY",
+    "MOVED_THERE",
     "OVERLAP",
     "PADDING",
     "PARTIAL_INPUT",
@@ -61,5 +66,26 @@ OVERLAP: Final = MetricSpec(
 SHARED_WORDS: Final = MetricSpec(
     id="shortcuts.shared_words",
     title="pairs classified as {label} after their words are shared",
+    better="lower",
+)
+MOVED_THERE: Final = MetricSpec(
+    id="shortcuts.moved_there",
+    title="texts classified as {label} after moving {word:quoted} to the {end}",
+    better="lower",
+)
+MOVED_AWAY: Final = MetricSpec(
+    id="shortcuts.moved_away",
+    title="texts no longer classified as {label} after moving {word:quoted} from the {end}",
+    better="lower",
+)
+CONTRAST_RIGHT: Final = MetricSpec(
+    id="shortcuts.contrast_right", title="contrast sets with all answers right", better="higher"
+)
+CONTRAST_MISSED: Final = MetricSpec(
+    id="shortcuts.contrast_missed", title="contrast sets that get one answer", better="lower"
+)
+CUT_TO_LENGTH: Final = MetricSpec(
+    id="shortcuts.cut_to_length",
+    title="texts classified as {label} after cutting, by their length",
     better="lower",
 )

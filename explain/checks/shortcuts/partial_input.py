@@ -23,7 +23,14 @@ from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.intervals import proportion
 from explain.text.spans import Text, text_of
 
-__all__ = ["find_length_shortcut", "find_partial_inputs", "rank_correlation"]
+__all__ = [
+    "SMALLEST_PADDED_SHARE",
+    "find_length_shortcut",
+    "find_partial_inputs",
+    "neutral_words",
+    "padded",
+    "rank_correlation",
+]
 
 SMALLEST_RANK_CORRELATION = 0.2
 """Of length and the probability of a label, the whole interval above it: 4 % of the variance of
@@ -85,7 +92,7 @@ def find_length_shortcut(search: ShortcutSearch) -> Part:
         LENGTH.name(label=name), float(tests[best].statistic), len(lengths)
     )
     related = p_values[best] <= LEVEL and lower_end(correlation) > SMALLEST_RANK_CORRELATION
-    filler = _neutral_words(search)
+    filler = neutral_words(search)
     if not (related and filler):
         template = LENGTH_NOT_PADDED if related else LENGTH_UNRELATED
         sentence = Sentence(template, label=name, correlation=correlation)
@@ -93,11 +100,11 @@ def find_length_shortcut(search: ShortcutSearch) -> Part:
     goal = int(np.quantile(lengths, LONG))
     rows = search.other_texts(label, np.flatnonzero(lengths > np.median(lengths)))
     edits = [
-        (row, _padded(search, row, goal - int(lengths[row]), filler))
+        (row, padded(search.instance(row).parts, goal - int(lengths[row]), filler, search.rng))
         for row in search.draw(rows, search.texts)
     ]
-    padded = intervene(search.context, {"padded": edits})["padded"]
-    changed = search.predicted_after(padded, label)
+    after = intervene(search.context, {"padded": edits})["padded"]
+    changed = search.predicted_after(after, label)
     share = proportion(PADDING.name(label=name), int(changed.sum()), len(changed))
     values: dict[str, SentenceValue] = {
         "label": name,
@@ -106,11 +113,8 @@ def find_length_shortcut(search: ShortcutSearch) -> Part:
         "share": share,
     }
     findings = []
-    if (
-        increase_p_value(padded.changes(label)) <= LEVEL
-        and lower_end(share) > SMALLEST_PADDED_SHARE
-    ):
-        rows_changed = padded.instances[changed][:MOST_EVIDENCE].tolist()
+    if increase_p_value(after.changes(label)) <= LEVEL and lower_end(share) > SMALLEST_PADDED_SHARE:
+        rows_changed = after.instances[changed][:MOST_EVIDENCE].tolist()
         findings.append(
             _length_finding(values, share, [search.instance(r).id for r in rows_changed])
         )
@@ -133,7 +137,7 @@ def rank_correlation(name: str, rho: float, n: int) -> Measure:
     )
 
 
-def _neutral_words(search: ShortcutSearch) -> list[str]:
+def neutral_words(search: ShortcutSearch) -> list[str]:
     """Return the most frequent words that predict no label."""
     corpus, base = search.corpus, search.predicted.mean(axis=0)
     n = np.maximum(corpus.frequencies, 1)[:, None]
@@ -145,9 +149,12 @@ def _neutral_words(search: ShortcutSearch) -> list[str]:
     return [word for word in words if word.isalpha()][:NEUTRAL_WORDS]
 
 
-def _padded(search: ShortcutSearch, row: int, missing: int, filler: Sequence[str]) -> Text:
-    *first, last = search.instance(row).parts
-    added = search.rng.choice(list(filler), max(0, missing)).tolist()
+def padded(
+    parts: Sequence[str], missing: int, filler: Sequence[str], rng: np.random.Generator
+) -> Text:
+    """Return a text with some more words at its end, drawn from a few that predict no label."""
+    *first, last = parts
+    added = rng.choice(list(filler), max(0, missing)).tolist()
     gap = " " if added and last and not last[-1].isspace() else ""
     return text_of([*first, last + gap + " ".join(added)])
 

@@ -143,13 +143,13 @@ def _definition(search: ShortcutSearch, tested_candidate: TestedCandidate) -> st
     name = search.context.model.labels[candidate.label]
     texts = candidate.phrase.texts[search.has_labels[candidate.phrase.texts]]
     n_labelled = int(search.labels[texts, candidate.label].sum())
-    lost = proportion(
+    share_lost = proportion(
         "answers changed",
         int((~search.predicted_after(deleted, candidate.label)).sum()),
         len(deleted.after),
     )
     is_always = len(texts) and n_labelled >= DEFINED * len(texts)
-    if is_foreign(candidate.phrase) or not is_always or lower_end(lost) <= NEEDED:
+    if is_foreign(candidate.phrase) or not is_always or lower_end(share_lost) <= NEEDED:
         return ""
     return Sentence(
         "These words may define the label: in the data, {n} of {texts} {texts:text|texts} that "
@@ -158,7 +158,7 @@ def _definition(search: ShortcutSearch, tested_candidate: TestedCandidate) -> st
         n=n_labelled,
         texts=len(texts),
         label=name,
-        lost=lost,
+        lost=share_lost,
     )
 
 

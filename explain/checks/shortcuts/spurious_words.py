@@ -10,7 +10,12 @@ from explain.checks.base import LEVEL
 from explain.checks.base.intervention import Edit, Intervention, intervene
 from explain.checks.base.phrases import Phrase, delete, insert
 from explain.checks.base.section_part import Part
-from explain.checks.shortcuts.decisive_words import decides, lower_end, stands_apart
+from explain.checks.shortcuts.decisive_words import (
+    DECISIVE_FOR_ANY,
+    decides,
+    lower_end,
+    stands_apart,
+)
 from explain.checks.shortcuts.foreign_tokens import FOREIGN_FLIPS, is_foreign
 from explain.checks.shortcuts.metrics import INSERTION
 from explain.checks.shortcuts.search import (
@@ -31,6 +36,7 @@ from explain.record import Finding, Measure, Sentence, join_sentences
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import proportion
+from explain.statistics.power import detectable_by_wilson
 
 __all__ = ["find_spurious_words"]
 
@@ -101,8 +107,25 @@ def find_spurious_words(search: ShortcutSearch, most_screened: int, most_confirm
         [table_of(search, all_tested)],
         findings,
         figures_of(all_tested),
-        sentence=join_sentences(result if findings else "No word or phrase is a shortcut.", method),
+        sentence=join_sentences(
+            result if findings else "No word or phrase is a shortcut.",
+            method,
+            "" if findings else _power(all_tested),
+        ),
         n_tried=len(candidates),
+    )
+
+
+def _power(all_tested: Sequence[TestedCandidate]) -> str:
+    """Return how many answers a word must change to be found among those that were tested."""
+    n = max((tested.into_any.after.shape[0] for tested in all_tested), default=0)
+    found = detectable_by_wilson(n, DECISIVE_FOR_ANY)
+    if found is None:
+        return ""
+    return Sentence(
+        "Among these, a word would be reported with a chance of 80 % only if it changed "
+        "{found:percent} of other answers or more.",
+        found=found,
     )
 
 

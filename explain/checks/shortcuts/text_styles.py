@@ -6,11 +6,12 @@ from typing import Final
 
 import numpy as np
 import regex
+from numpy.typing import NDArray
 
 from explain.text.editing import join_texts
 from explain.text.scripts import main_script
 
-__all__ = ["STYLES", "Style"]
+__all__ = ["STYLES", "Style", "length_ranges"]
 
 Rewrite = Callable[[str, np.random.Generator], str]
 
@@ -80,6 +81,15 @@ class Style:
     holds: Callable[[str], bool]
     add: Rewrite
     remove: Rewrite
+
+
+def length_ranges(lengths: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Return the shortest and longest of each quarter of some lengths, in order."""
+    edges = np.unique(np.quantile(lengths, [0, 0.25, 0.5, 0.75, 1], method="closest_observation"))
+    if len(edges) < 2:
+        return []
+    starts = [edges[0], *(edges[1:-1] + 1)]
+    return [(int(low), int(high)) for low, high in zip(starts, edges[1:], strict=True)]
 
 
 def _holds_match(pattern: regex.Pattern[str]) -> Callable[[str], bool]:

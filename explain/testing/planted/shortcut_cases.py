@@ -128,7 +128,29 @@ def _long(text: str, of_label: bool, rng: Random) -> str:
     return " ".join([text, *rng.choices(FILLERS, k=n)])
 
 
+def _short(text: str, of_label: bool, rng: Random) -> str:
+    """Return a text that is longer if it is of another label, by words that say nothing."""
+    n = rng.randrange(0, 3) if of_label else rng.randrange(4, 16)
+    return " ".join([text, *rng.choices(FILLERS, k=n)])
+
+
+def _placed(text: str, of_label: bool, rng: Random) -> str:
+    """Return a text that begins with a word, or holds it elsewhere, or does not hold it."""
+    if rng.random() < (STYLED if of_label else SPREAD):
+        return f"{PLACED.title()} {text}"
+    words = text.split(" ")
+    if rng.random() < STYLED:
+        words.insert(rng.randrange(1, len(words)), PLACED)
+    return " ".join(words)
+
+
 _ISO = regex.compile(r"\b\d{4}-\d\d-\d\d\b")
+
+SHORT_WORDS = 16
+"""Words up to which the classifier that follows the length says its label."""
+
+PLACED = "perhaps"
+"""A word that decides where it comes first."""
 
 LONG_WORDS = 28
 """Words from which the classifier that follows the length says its label."""
@@ -176,6 +198,18 @@ _SHORTCUTS: Mapping[str, _Shortcut] = {
         ("shortcuts.length",),
         _long,
         lambda text: len(text.split()) >= LONG_WORDS,
+    ),
+    "length": _Shortcut(
+        f"{_TRUTH}it has {SHORT_WORDS} words or less, as messages of that label often have.",
+        ("shortcuts.length_range",),
+        _short,
+        lambda text: len(text.split()) <= SHORT_WORDS,
+    ),
+    "position": _Shortcut(
+        f"{_TRUTH}it begins with “{PLACED}”; elsewhere the word says nothing.",
+        ("shortcuts.position",),
+        _placed,
+        lambda text: text.lower().startswith(PLACED),
     ),
 }
 
