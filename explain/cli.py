@@ -23,6 +23,7 @@ from explain.commands.calls import DryRun, Probe, calls_app, print_estimate
 from explain.commands.compare import compare
 from explain.commands.export import export
 from explain.commands.judge import judge
+from explain.commands.letter import letter
 from explain.commands.render import Form, Language, render
 from explain.commands.verify import verify
 from explain.errors import ConfigurationError, EndpointError, SpentError
@@ -42,6 +43,7 @@ app = typer.Typer(
 app.command()(verify)
 app.command()(compare)
 app.command()(export)
+app.command()(letter)
 app.add_typer(review.app)
 app.command()(render)
 app.command()(judge)

@@ -19,6 +19,7 @@ __all__ = [
     "ending",
     "error_note",
     "method_view",
+    "misses_its_sum",
     "refined_sentences",
     "warnings",
 ]
@@ -209,7 +210,7 @@ def warnings(attribution: Attribution) -> list[str]:
         gap = "" if relative is None else _(": gap {gap:percent}", gap=relative)
         after = "" if steps is None else _(" after {n} steps", n=steps)
         said.append(_("did not converge{gap}{after}", gap=gap, after=after))
-    elif _misses_its_sum(attribution):
+    elif misses_its_sum(attribution):
         difference = signed(attribution.full_value - attribution.empty_value)
         total = signed(sum(attribution.values))
         said.append(
@@ -236,7 +237,7 @@ def warnings(attribution: Attribution) -> list[str]:
     return said
 
 
-def _misses_its_sum(attribution: Attribution) -> bool:
+def misses_its_sum(attribution: Attribution) -> bool:
     """Return whether an efficient method leaves much of v(N) - v(empty) unexplained."""
     explained = abs(attribution.full_value - attribution.empty_value)
     # Where both ends are equal, rounding alone must not pass for a gap.

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from reports.text import is_lengthy, visible
 
 __all__ = ["Verbatim", "render", "templates_folder"]
 
+
+INDENTATION = re.compile(r"^ +", re.MULTILINE)
 
 OUTCOMES = ("right", "wrong", "no label", "not judged")
 """How an answer compares with its label, as `reports.instances.outcome` says it."""
@@ -55,10 +57,20 @@ def templates_folder() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[1] / "templates"
 
 
+class _Loader(FileSystemLoader):
+    """Loads templates; what a script is indented by is for who writes it, and no page holds it."""
+
+    def get_source(
+        self, environment: Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        source, file, is_current = super().get_source(environment, template)
+        return INDENTATION.sub("", source) if template.endswith(".js") else source, file, is_current
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(templates_folder()),
+        loader=_Loader(templates_folder()),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

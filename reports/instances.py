@@ -27,6 +27,8 @@ from reports.values import FeatureRow, digits_for, feature_name, feature_rows
 
 __all__ = [
     "InstanceView",
+    "Paragraph",
+    "Run",
     "attribution_view",
     "given_labels",
     "instance_view",

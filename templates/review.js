@@ -54,7 +54,7 @@
     const save = (verdict) => {
       lines()[row().id] = {
         instance: row().id,
-        text_sha256: row().text_sha256,
+        text_sha256: row().text_sha256 || textHash(row().texts),
         report_sha256: report,
         reviewer,
         at: new Date().toISOString(),

@@ -13,7 +13,7 @@ from explain.record import FrozenCriteria
 from explain.record.files import hash_file
 from tests.helpers.command import run
 from tests.helpers.comparisons import audit_of
-from tests.helpers.records import run_log
+from tests.helpers.records import audit_record, run_log
 from tests.helpers.reviews import instances, review
 
 TRUTH = np.arange(400) % 2
@@ -93,3 +93,19 @@ def test_export_prints_where_it_wrote(to: str, folder: Path) -> None:
     done = run("export", "good", "--to", to, "--out", "out", cwd=folder)
     assert (done.returncode, done.stdout, done.stderr) == (0, "out\n", "")
     assert (folder / "out").exists()
+
+
+def test_letter_is_of_an_explained_row(folder: Path) -> None:
+    write_audit(audit_record(), run_log(), folder / "explained")
+    arguments = ("letter", "explained", "--out", "letter.html", "--row")
+    done = run(*arguments, 1, "--contact", "ana@example.org", "--decision-name", "Loan", cwd=folder)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "letter.html\n", "")
+    text = (folder / "letter.html").read_text(encoding="utf-8")
+    assert "ana@example.org" in text
+    assert "The decision: Loan" in text
+    done = run(*arguments, 4, cwd=folder)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert (
+        "row 4 was not explained; a letter can be written of an explained row: 1, 2, 5"
+        in done.stderr
+    )

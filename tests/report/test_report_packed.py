@@ -1,23 +1,24 @@
 """Rows that are packed into the page are shown as they are written out elsewhere."""
 
-import base64
-import gzip
 import json
 import random
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import reports
+from explain.record import text_sha256
 from explain.text.spans import Span
 from reports.highlight import pieces
-from reports.packed_rows import CHUNK, SIMPLE_PIECES, packed_chunks
-from reports.row_index import ID_DIGITS
+from reports.packed_rows import CHUNK, SIMPLE_PIECES, packed_chunks, text_nodes
+from reports.row_index import ID_DIGITS, packed, row_index
 from reports.summary import record_hash
+from tests.helpers.pages import unpacked
 from tests.helpers.recording_page import RecordingPage
 from tests.helpers.records import HOSTILE, attribution, audit_record
 
@@ -53,6 +54,12 @@ def two_chunks() -> "AuditRecord":
 
 
 @pytest.fixture(scope="module")
+def two_methods() -> "AuditRecord":
+    """Return the same explained by two methods."""
+    return _rows(CHUNK + 130, methods=("shap", "lime"))
+
+
+@pytest.fixture(scope="module")
 def two_chunks_file(two_chunks: "AuditRecord", tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return its page: writing it takes longer than a test of it."""
     return reports.write_html(two_chunks, tmp_path_factory.mktemp("packed") / "audit.html")
@@ -84,27 +91,49 @@ def test_every_link_of_a_packed_report_has_a_target() -> None:
     assert links <= set(re.findall(r'id="(i-[^"]+)"', html))
 
 
-def test_a_packed_row_says_what_a_written_one_says(
-    recording_page: RecordingPage, tmp_path: Path
+def _odd_rows(instance: "InstanceRecord") -> list["InstanceRecord"]:
+    """Return rows whose numbers are of all sizes, and whose methods differ in what they state."""
+    numbers = (12345.678, -1e6, -0.001, 0.0, 2.0, -0.5, 0.004)
+    small = tuple(number / 1e7 for number in numbers)
+    text = "one two three four five six seven"
+    shap = attribution(text, values=numbers, errors=(0.0, 1234.5, 0.001, 2.0, 0.0, 0.1, 0.0))
+    explained = {
+        "two": (shap, attribution(text, method="lime", values=small)),
+        "one": (shap.model_copy(update={"grade": "D"}),),
+        "other features": (shap, attribution(text, method="lime", unread=(Span(0, 8, 13),))),
+    }
+    return [
+        instance.model_copy(update={"id": id, "parts": (text,), "attributions": attributions})
+        for id, attributions in explained.items()
+    ]
+
+
+def test_packed_rows_say_what_written_ones_say(
+    two_methods: "AuditRecord", recording_page: RecordingPage, tmp_path: Path
 ) -> None:
-    record = _rows(CHUNK + 130, methods=("shap", "lime"))
-    last = record.instances[-1]
-    page = recording_page.open(record, tmp_path)
-    _ready(page)
-    page.goto(f"{page.url.partition('#')[0]}#i-{last.id}")
-    card = page.locator(f"#i-{last.id}")
-    card.wait_for()
-    shown = card.locator("p.text").inner_text(), card.locator("tbody tr").all_inner_texts()
-    styles = card.locator("p.text span").evaluate_all("all => all.map(span => span.className)")
-    whole = record.model_copy(update={"instances": (last,)})
-    page = recording_page.open(whole, tmp_path)
-    _ready(page)
-    card = page.locator(f"#i-{last.id}")
-    rows = ["\t".join(filter(None, row.split("\t"))) for row in shown[1]]
-    written = card.locator("tbody").first.locator("tr").all_inner_texts()
-    assert shown[0] == card.locator("p.text").inner_text() == last.parts[0]
-    assert [row.split() for row in rows] == [row.split() for row in written]
-    assert styles == card.locator("p.text span").evaluate_all("all => all.map(s => s.className)")
+    record = two_methods
+    odd = _odd_rows(record.instances[-1])
+    instances = (*record.instances[:-3], *odd, *record.instances[-3:])
+    compared = (*odd, record.instances[-1])
+
+    def said(instances: tuple["InstanceRecord", ...]) -> list[tuple[str, list[list[str]], object]]:
+        page = recording_page.open(record.model_copy(update={"instances": instances}), tmp_path)
+        _ready(page)
+        cards = []
+        for instance in compared:
+            anchor = f"i-{quote(instance.id)}"
+            page.goto(f"{page.url.partition('#')[0]}#{anchor}")
+            card = page.locator(f"[id='{anchor}']")
+            card.wait_for()
+            rows = card.locator("tbody").first.locator("tr").all_inner_texts()
+            styles = card.locator("p.text span").evaluate_all("all => all.map(s => s.className)")
+            text = card.locator("p.text").inner_text()
+            cards.append((text, [row.split() for row in rows], styles))
+        return cards
+
+    packed = said(instances)
+    assert packed == said(compared)
+    assert [text for text, _, _ in packed] == [instance.parts[0] for instance in compared]
 
 
 def test_packed_rows_are_searched_paged_and_reviewed(
@@ -245,8 +274,42 @@ def test_a_hostile_text_is_packed_as_text(
     assert recording_page.events == []
 
 
-def _unpacked(chunk: str) -> Any:
-    return json.loads(gzip.decompress(base64.b64decode(chunk)))
+def test_the_script_finds_the_hash_of_every_packed_text(
+    recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    record = _rows(101)
+    odd = ["", HOSTILE, "é\x7f\U0001f600\u2028", *("a" * n for n in (50, 51, 52, 59, 60, 123, 124))]
+    pair = ("one", "two")
+    first = record.instances[-1]
+    rows = tuple(
+        first.model_copy(update={"id": f"odd{n}", "parts": p, "attributions": (attribution(*p),)})
+        for n, p in enumerate([pair, *((text,) for text in odd)])
+    )
+    page = recording_page.open(
+        record.model_copy(update={"instances": (*record.instances, *rows)}), tmp_path
+    )
+    _ready(page)
+    page.keyboard.press("r")
+    page.get_by_label("Your name").fill("Ada")
+    page.keyboard.press("Enter")
+    for place in range(101 + len(rows), 101, -1):
+        page.keyboard.press("p")
+        page.locator("[data-part=place]", has_text=f"{place} of").wait_for()
+        page.keyboard.press("s")
+    with page.expect_download() as download:
+        page.keyboard.press("d")
+    lines = map(json.loads, Path(download.value.path()).read_text().splitlines())
+    said = {line["instance"]: line["text_sha256"] for line in lines}
+    assert said == {row.id: text_sha256(row.parts) for row in rows}
+
+
+@given(st.binary(max_size=40))
+def test_what_is_packed_is_unpacked_and_html_leaves_it_alone(data: bytes) -> None:
+    value = [data.hex(), "\x00é<&>\U0001f600"]
+    letters = packed(value)
+    assert unpacked(letters) == value
+    assert not set(letters) & set("<>&\"'")
+    assert letters.isascii()
 
 
 @given(st.data())
@@ -264,13 +327,13 @@ def test_the_lengths_of_a_chunk_cut_its_texts_into_the_pieces(data: st.DataObjec
         .instances[0]
         .model_copy(update={"parts": (text,), "attributions": (explained,)})
     )
-    chunk = _unpacked(packed_chunks([instance], ())[0])
+    chunk = unpacked(packed_chunks([instance], ())[0])
     (lengths,) = chunk["lengths"][0]
     cut = [piece.text for piece in pieces((text,), spans, values)[0]]
     digits = [int(digit, 36) for digit in lengths] if isinstance(lengths, str) else lengths
     assert cut == (SIMPLE_PIECES.findall(text) if lengths == "" else _cut(text, digits))
     assert len(chunk["levels"][0][0]) == len(cut)
-    named = [cut[piece] for piece in chunk["features"][0]]
+    named = [cut[ord(letter) - ord("#")] for letter in chunk["features"][0]]
     assert named == [text[s.start : s.end] for s in reversed(spans)][:10]
 
 
@@ -281,12 +344,23 @@ def _cut(text: str, lengths: list[int]) -> list[str]:
 
 def test_ids_that_the_script_completes_are_those_of_the_record() -> None:
     html = reports.render_html(audit_record())
-    (packed,) = re.findall(r'id="rows" type="application/octet-stream">([^<]+)<', html)
-    index = _unpacked(packed)["columns"]
+    (rows,) = re.findall(r'id="rows" type="application/octet-stream">([^<]+)<', html)
+    index = unpacked(rows)["columns"]
     assert index["id"] == ["a41c", "77e0", "d2a7"]
     assert ID_DIGITS == 12
     assert f"digest.slice(0, {ID_DIGITS})" in html
     assert f"ROWS_PER_CHUNK = {CHUNK}" in html
+
+
+def test_ten_thousand_rows_by_two_methods_are_at_most_four_megabytes(
+    two_methods: "AuditRecord",
+) -> None:
+    rows = two_methods.instances
+    nodes = {row.id: text_nodes(row) for row in rows}
+    size = sum(map(len, packed_chunks(rows, ()))) + len(
+        row_index(two_methods, rows, {}, nodes, "0" * 64)
+    )
+    assert size / len(rows) * 10_000 < 3_500_000  # half a megabyte is left for what is written out
 
 
 def test_thousands_of_rows_are_small_enough_to_mail_and_ready_soon(

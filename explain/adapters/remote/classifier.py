@@ -212,10 +212,7 @@ class RemoteClassifier:
             self._test_canaries(1 if self._canaries.rounds else 0)
 
     def versions(self, texts: Sequence[Text]) -> list[tuple[str | None, int] | None]:
-        """Return which model answered each text: by its name, and after how many other changes.
-
-        None for a text of which that is not known.
-        """
+        """Return the model of each answer and how many changes came before; None if not known."""
         places = {key: place for place, key in enumerate(self._texts, start=1)}
         keys = [self._keys.get(text, b"") for text in texts]
         names = self._log.answering_models(keys)
