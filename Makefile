@@ -9,7 +9,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 .DEFAULT_GOAL := help
 
-.PHONY: help demo quick test nightly check unit golden bench clean
+.PHONY: help demo quick test nightly check unit golden pictures bench clean
 
 help: ## show what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -23,7 +23,7 @@ quick: $(VENV)/.dev ## format, lint, types, layers and unit tests, within a minu
 test: $(VENV)/.dev check ## everything that CI runs
 	$(PYTEST)
 
-nightly: $(VENV)/.dev check ## all tests, with all repetitions and random search for examples
+nightly: $(VENV)/.dev .venv-mlserver/.done check ## all tests, with all repetitions and random search for examples
 	EXPLAIN_NIGHTLY=1 $(PYTEST) -m ""
 
 check: $(VENV)/.dev ## format, lint, types, layers
@@ -38,14 +38,23 @@ unit: $(VENV)/.dev ## the unit tests alone
 golden: $(VENV)/.dev ## write golden files, picture, outputs and tables of the documentation anew; read the diff before you commit
 	$(BIN)/python -m pytest tests --update-golden -k "golden or readme"
 
+pictures: $(VENV)/.dev ## make the pictures of the documentation anew; look at them before you commit
+	$(BIN)/python -m pytest tests/report/test_pictures.py --update-golden -k golden
+
 bench: $(VENV)/.dev ## run the benchmarks and print their tables
 	for script in benchmarks/bench_*.py; do PYTHONPATH=. $(BIN)/python $$script || exit 1; done
 
 clean: ## remove what make has made
-	rm -rf $(VENV) demo-audit dist build
+	rm -rf $(VENV) .venv-mlserver demo-audit dist build
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
+
+# Its own: mlserver asks for older packages of the web than transformers has.
+.venv-mlserver/.done:
+	$(PYTHON) -m venv .venv-mlserver
+	.venv-mlserver/bin/python -m pip install --quiet --disable-pip-version-check 'mlserver>=1.7' numpy
+	touch $@
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP_INSTALL) torch

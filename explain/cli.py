@@ -23,7 +23,8 @@ from explain.commands.calls import DryRun, Probe, calls_app, print_estimate
 from explain.commands.compare import compare
 from explain.commands.export import export
 from explain.commands.judge import judge
-from explain.commands.render import Form, render
+from explain.commands.letter import letter
+from explain.commands.render import Form, Language, render
 from explain.commands.verify import verify
 from explain.errors import ConfigurationError, EndpointError, SpentError
 from explain.record import LogEntry, SystemIdentity
@@ -42,6 +43,7 @@ app = typer.Typer(
 app.command()(verify)
 app.command()(compare)
 app.command()(export)
+app.command()(letter)
 app.add_typer(review.app)
 app.command()(render)
 app.command()(judge)
@@ -111,6 +113,7 @@ def demo(
     out: Out = Path("audit"),
     instances: Annotated[int, Count] = 30,
     seed: Seed = 0,
+    language: Language = "en",
     quiet: Quiet = False,
 ) -> None:
     """Audit the small model that comes with the package. It is flawed on purpose."""
@@ -131,6 +134,7 @@ def demo(
             None,
             {"label": "label", "instances": instances, "seed": seed, "system": system},
             quiet,
+            language=language,
         )
 
 
@@ -154,6 +158,7 @@ def audit(
     trust: Trust = None,
     allow_pickle: AllowPickle = False,
     report: Form = "short",
+    language: Language = "en",
     quiet: Quiet = False,
     **plan_options: Any,
 ) -> None:
@@ -177,7 +182,8 @@ def audit(
     if dry_run:
         print_estimate(model, data, out, config, {**plan_options, "model_options": options}, probe)
         return
-    _audit(model, data, out, config, {**plan_options, "model_options": options}, quiet, report)
+    plan_options["model_options"] = options
+    _audit(model, data, out, config, plan_options, quiet, report, language)
 
 
 @app.command()
@@ -272,14 +278,18 @@ def _freeze(out: Path, config: Path | None, plan_options: Mapping[str, object]) 
     from explain.auditing.archive import bind_criteria
     from explain.auditing.resolve import resolve
 
-    frozen = bind_criteria(out, resolve(config, plan_options).plan.criteria)
+    plan = resolve(config, plan_options).plan
+    frozen = bind_criteria(out, plan.criteria, plan.regression_margin)
     if frozen is None:
         raise ConfigurationError(
-            "there are no criteria to freeze; pass a --config with [[criteria]]"
+            "there are no criteria to freeze; pass a --config with [[criteria]], or a margin in "
+            "[compare]"
         )
+    stated = frozen.regression_margin
+    margin = "" if stated is None else f", and a margin of {100 * stated:g} % for comparisons,"
     with spare_output():
         print(
-            f"{len(frozen.criteria)} criteria frozen on {frozen.frozen_on} in {out}\n"
+            f"{len(frozen.criteria)} criteria{margin} frozen on {frozen.frozen_on} in {out}\n"
             f"{frozen.sha256}"
         )
 
@@ -292,6 +302,7 @@ def _audit(
     plan_options: Mapping[str, object],
     quiet: bool,
     report: Literal["short", "full"] = "short",
+    language: Literal["en", "zh"] = "en",
 ) -> None:
     require_own_reports()
     from rich.console import Console
@@ -319,9 +330,9 @@ def _audit(
             stage_lines(entry)
 
     with claimed(out) as folder:
-        frozen = bind_criteria(out, plan.criteria)
+        frozen = bind_criteria(out, plan.criteria, plan.regression_margin)
         record = audit(model, data, config=plan, criteria=frozen, log=note)
-        page = write_into(folder, record, log, report)
+        page = write_into(folder, record, log, report, language)
     with spare_output():
         if not quiet:
             print_audit(record, Console())

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DISTRIBUTION",
+    "LanguageCode",
     "PrintedForm",
     "notebook_html",
     "render_html",
@@ -28,6 +29,9 @@ DISTRIBUTION = "explain-audit"
 """Name of the distribution that owns this package; `reports` is a common name for a package."""
 
 
+LanguageCode: TypeAlias = Literal["en", "zh"]
+"""Languages of a report: English, and Simplified Chinese."""
+
 PrintedForm: TypeAlias = Literal["short", "full"]
 """What a printer gets of an audit: its findings, criteria, limits and figures, or all of it."""
 
@@ -39,6 +43,7 @@ def render_html(
     record: AuditRecord | Attribution,
     run: Sequence[LogEntry] = (),
     report: PrintedForm = "short",
+    language: LanguageCode = "en",
 ) -> str:
     """Return a whole HTML page that needs no other file and no network.
 
@@ -53,22 +58,27 @@ def render_html(
         The log of the run, whose timings are listed under the provenance of an audit.
     report : {"short", "full"}
         What a printer gets of an audit; the screen shows all of it.
+    language : {"en", "zh"}
+        English, or Simplified Chinese. Names, texts and what users wrote stay as they are.
 
     Raises
     ------
     ConfigurationError
-        If it is neither, or there is no such form.
+        If it is neither, or there is no such form or language.
     """
     from explain.errors import ConfigurationError
     from explain.record import Attribution
+    from reports.languages import speaking
     from reports.pages import attribution_page, audit_page
 
     if isinstance(record, Attribution):
-        return attribution_page(record)
+        with speaking(language):
+            return attribution_page(record)
     _require_audit(record, " or an Attribution")
     if report not in ("short", "full"):
         raise ConfigurationError(f"a report is printed short or full, not {report!r}")
-    return audit_page(record, run, report)
+    with speaking(language):
+        return audit_page(record, run, report)
 
 
 def write_html(
@@ -76,6 +86,7 @@ def write_html(
     path: str | Path,
     run: Sequence[LogEntry] = (),
     report: PrintedForm = "short",
+    language: LanguageCode = "en",
 ) -> Path:
     """Write the page of `render_html` to `path` and return the path.
 
@@ -90,7 +101,7 @@ def write_html(
     from explain.record.files import write_whole
 
     path = Path(path)
-    write_whole(path, render_html(record, run, report))
+    write_whole(path, render_html(record, run, report, language))
     return path
 
 
@@ -99,6 +110,7 @@ def write_report(
     path: str | Path,
     run: Sequence[LogEntry] = (),
     report: PrintedForm = "short",
+    language: LanguageCode = "en",
 ) -> Path:
     """Write an audit in the format that the ending of `path` says, and return the path.
 
@@ -117,9 +129,11 @@ def write_report(
     ending = _format_of(path)
     _require_audit(record)
     if ending == ".md":
-        content = render_markdown(record)
+        content = render_markdown(record, language)
+    elif ending == ".json":
+        content = record.to_json()
     else:
-        content = record.to_json() if ending == ".json" else render_html(record, run, report)
+        content = render_html(record, run, report, language)
     write_whole(path, content)
     return path
 
@@ -175,15 +189,17 @@ def notebook_html(record: AuditRecord | Attribution | Sequence[Attribution]) -> 
     return render("notebook.html", page=Verbatim(render_html(audit)))
 
 
-def render_markdown(record: AuditRecord) -> str:
-    """Return a short summary of an audit for a pull request.
+def render_markdown(record: AuditRecord, language: LanguageCode = "en") -> str:
+    """Return a short summary of an audit for a pull request, in a language as of `render_html`.
 
     Raises
     ------
     ConfigurationError
-        If it is no audit.
+        If it is no audit, or there is no such language.
     """
+    from reports.languages import speaking
     from reports.markdown import summary
 
     _require_audit(record)
-    return summary(record)
+    with speaking(language):
+        return summary(record)

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from explain.errors import ConfigurationError
-from explain.record import ComparedRun, Comparison, Section
+from explain.record import ComparedRun, Comparison, Section, join_sentences
 from explain.record.files import write_whole
+from reports import LanguageCode
 from reports.environment import render
 from reports.instances import instance_view, row_name
+from reports.languages import language, speaking
+from reports.languages import translate as _
+from reports.languages.records import translated_record
 from reports.markdown import escape
-from reports.numbers import count
 from reports.tables import Links, TableView, measures_table, record_table
 from reports.text import visible
 
@@ -25,13 +28,13 @@ MOST_ROWS = 30
 """Rows of a table that Markdown takes; the page and the JSON have all."""
 
 
-def write_comparison(comparison: Comparison, path: Path) -> None:
-    """Write a comparison in the format that the ending of `path` says.
+def write_comparison(comparison: Comparison, path: Path, language: LanguageCode = "en") -> None:
+    """Write a comparison in the format that the ending of `path` says, and in a language.
 
     Raises
     ------
     ConfigurationError
-        If there is no such format.
+        If there is no such format or language.
     OSError
         If the file cannot be written; what was at `path` before is still there.
     """
@@ -44,21 +47,23 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
     if ending == ".json":
         content = comparison.to_json()
     else:
-        content = comparison_page(comparison) if ending == ".html" else _markdown(comparison)
+        with speaking(language):
+            content = comparison_page(comparison) if ending == ".html" else _markdown(comparison)
     write_whole(path, content)
 
 
 def comparison_page(comparison: Comparison) -> str:
     """Return a page that needs no other file and no network."""
+    comparison = translated_record(comparison)
     links = Links({}, {instance.id: row_name(instance) for instance in comparison.instances})
     return render(
         "compare.html",
         title=_title(comparison),
-        runs=[_run(comparison.first), _run(comparison.second)],
+        runs=_runs(comparison),
         answer=comparison.answer,
         icon=ICONS[comparison.verdict],
         tone=TONES[comparison.verdict],
-        verdict=comparison.verdict,
+        verdict=_(comparison.verdict),
         rows=_rows(comparison),
         regression=_regression(comparison),
         sections=[(section, _tables(section, links)) for section in comparison.sections],
@@ -68,45 +73,72 @@ def comparison_page(comparison: Comparison) -> str:
 
 def comparison_lines(comparison: Comparison) -> Iterator[str]:
     """Yield the answer, and what differs beyond chance."""
-    yield f"{ICONS[comparison.verdict]} {comparison.verdict}: {_rows(comparison)}"
+    comparison = translated_record(comparison)
+    yield f"{ICONS[comparison.verdict]} {_(comparison.verdict)}{_(': ')}{_rows(comparison)}"
     yield visible(comparison.answer)
     for change in comparison.changes:
         if change.outcome not in ("same", "unresolved"):
-            yield visible(f"- {change.outcome}: {change.title}")
+            yield visible(f"- {_(change.outcome)}{_(': ')}{change.title}")
     if (regression := _regression(comparison)) is not None:
         yield regression
+
+
+_IN_BOTH = {"audits": "{n} rows in both", "calls": "{n} texts in both"}
+
+_ONLY_IN = {
+    "audits": ("{n} in the first table alone", "{n} in the second table alone"),
+    "calls": ("{n} in the first log alone", "{n} in the second log alone"),
+}
 
 
 def _title(comparison: Comparison) -> str:
     first, second = comparison.first, comparison.second
     if first.name == second.name:
-        return f"{first.name}: two audits compared"
-    return f"{first.name} and {second.name} compared"
+        if comparison.subject == "calls":
+            return _("{name}: answers at two dates compared", name=first.name)
+        return _("{name}: two audits compared", name=first.name)
+    return _("{first} and {second} compared", first=first.name, second=second.name)
 
 
-def _run(run: ComparedRun) -> str:
-    version = f" version {run.version}" if run.version else ""
-    hash = f"{run.record_sha256[:8]}…{run.record_sha256[-4:]}"
-    return f"{run.name}{version}, model {run.model}, audited on {run.audited_on}, record {hash}"
+def _runs(comparison: Comparison) -> list[str]:
+    of_calls = comparison.subject == "calls"
+    return [_run(run, of_calls) for run in (comparison.first, comparison.second)]
+
+
+def _run(run: ComparedRun, of_calls: bool) -> str:
+    name = run.name
+    if run.version:
+        name = _("{name} version {version}", name=run.name, version=run.version)
+    facts = [name, _("model {model}", model=run.model)]
+    digest = f"{run.record_sha256[:8]}…{run.record_sha256[-4:]}"
+    if of_calls:
+        if run.audited_on is not None:
+            facts.append(_("asked on {day}", day=str(run.audited_on)))
+        facts.append(_("answers {hash}", hash=digest))
+    else:
+        facts.append(_("audited on {day}", day=str(run.audited_on)))
+        facts.append(_("record {hash}", hash=digest))
+    return language().comma.join(facts)
 
 
 def _rows(comparison: Comparison) -> str:
     only = (
-        f"{count(n)} in the {which} table alone"
-        for which, n in (
-            ("first", comparison.first_rows_only),
-            ("second", comparison.second_rows_only),
+        _(template, n=n)
+        for template, n in (
+            (_ONLY_IN[comparison.subject][0], comparison.first_rows_only),
+            (_ONLY_IN[comparison.subject][1], comparison.second_rows_only),
         )
         if n
     )
-    return ", ".join((f"{count(comparison.rows)} rows in both", *only))
+    return language().comma.join((_(_IN_BOTH[comparison.subject], n=comparison.rows), *only))
 
 
 def _regression(comparison: Comparison) -> str | None:
     regression = comparison.non_inferiority
     if regression is None:
         return None
-    return f"{'✓' if regression.is_shown else '✗'} {regression.reason}"
+    said = join_sentences(regression.reason, regression.origin)
+    return f"{'✓' if regression.is_shown else '✗'} {said}"
 
 
 def _tables(section: Section, links: Links) -> list[TableView]:
@@ -115,10 +147,11 @@ def _tables(section: Section, links: Links) -> list[TableView]:
 
 
 def _markdown(comparison: Comparison) -> str:
-    links = Links({}, {})
-    lines = [f"# {ICONS[comparison.verdict]} {comparison.verdict}: {escape(_title(comparison))}"]
-    lines += ["", escape(comparison.answer), "", f"{_rows(comparison)}.", ""]
-    lines += [f"- {escape(_run(run))}" for run in (comparison.first, comparison.second)]
+    links, comparison = Links({}, {}), translated_record(comparison)
+    verdict = f"{ICONS[comparison.verdict]} {_(comparison.verdict)}"
+    lines = [f"# {verdict}{_(': ')}{escape(_title(comparison))}"]
+    lines += ["", escape(comparison.answer), "", _("{detail}.", detail=_rows(comparison)), ""]
+    lines += [f"- {escape(run)}" for run in _runs(comparison)]
     if (regression := _regression(comparison)) is not None:
         lines += ["", escape(regression)]
     for section in comparison.sections:
@@ -138,4 +171,4 @@ def _markdown_table(table: TableView) -> Iterator[str]:
         yield f"| {' | '.join(texts)} |".replace("\n", " ")
     if len(rows) > MOST_ROWS:
         yield ""
-        yield f"and {count(len(rows) - MOST_ROWS)} more rows, in the page"
+        yield _("and {n} more rows, in the page", n=len(rows) - MOST_ROWS)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from explain.record import Counterfactual, DecisiveSet, Sentence
+from explain.record import Counterfactual, DecisiveSet
+from reports.languages import translate as _
 from reports.numbers import probability
 from reports.text import shorten, visible
 
@@ -38,14 +39,16 @@ def decisive_sentences(counterfactual: Counterfactual, *, multi_label: bool) -> 
         if decisive.places is not None
     ]
     if any(decisive.is_confirmed is None for decisive in stated):
-        said.append("The model gave no answer when it was asked once more.")
+        said.append(_("The model gave no answer when it was asked once more."))
     if any(decisive.is_confirmed is False for decisive in stated):
         said.append(
-            "Asked once more, the model gave another answer to one of these texts: do not rely on "
-            "this."
+            _(
+                "Asked once more, the model gave another answer to one of these texts: do not rely "
+                "on this."
+            )
         )
     said.append(
-        Sentence(
+        _(
             "({n} {n:text|texts} scored, {reused} of them before this search.)",
             n=counterfactual.evaluations,
             reused=counterfactual.reused,
@@ -58,17 +61,15 @@ def _necessary(counterfactual: Counterfactual, *, multi_label: bool) -> Iterator
     decisive, (unit, units) = counterfactual.necessary, _units(counterfactual)
     if decisive.places is None:
         if decisive.all_tried >= len(counterfactual.spans):
-            yield Sentence(
-                "No removal of {units} changes the answer: every set was tried.", units=units
-            )
+            yield _("No removal of {units} changes the answer: every set was tried.", units=units)
             return
-        yield Sentence("We found no {units} whose removal changes the answer.", units=units)
+        yield _("We found no {units} whose removal changes the answer.", units=units)
         if decisive.all_tried:
             yield _all_tried(decisive, unit, units)
         return
     way = "answer" if not multi_label else "lost" if counterfactual.is_given else "won"
     label = counterfactual.target.label if multi_label else decisive.predicted
-    yield Sentence(
+    yield _(
         WITHOUT[way],
         features=_features(counterfactual, decisive),
         label=visible(label or ""),
@@ -82,9 +83,9 @@ def _sufficient(counterfactual: Counterfactual) -> Iterator[str]:
     if decisive.places is None:
         return
     if not decisive.places:
-        yield Sentence("The text without any {unit} has the same answer.", unit=unit)
+        yield _("The text without any {unit} has the same answer.", unit=unit)
         return
-    yield Sentence(
+    yield _(
         "{features:quoted-and} alone {n:keeps|keep} the answer.",
         features=_features(counterfactual, decisive),
         n=len(decisive.places),
@@ -101,23 +102,24 @@ def _how_small(decisive: DecisiveSet, unit: str, units: str) -> Iterator[str]:
             if n == 1
             else "{others} other {others:set|sets} of {n} {units} would do the same, none smaller."
         )
-        yield Sentence(template, others=others, n=n, units=unit if n == others == 1 else units)
+        yield _(template, others=others, n=n, units=unit if n == others == 1 else units)
     elif decisive.smallest and n > 1:
-        yield Sentence("No smaller set of {units} does this.", units=units)
+        yield _("No smaller set of {units} does this.", units=units)
     elif not decisive.smallest:
-        yield "This is the smallest set that we found; there may be a smaller one."
+        yield _("This is the smallest set that we found; there may be a smaller one.")
         if decisive.all_tried:
             yield _all_tried(decisive, unit, units)
 
 
 def _all_tried(decisive: DecisiveSet, unit: str, units: str) -> str:
     if decisive.all_tried == 1:
-        return Sentence("Each {unit} was tried alone.", unit=unit)
-    return Sentence("All sets of up to {n} {units} were tried.", n=decisive.all_tried, units=units)
+        return _("Each {unit} was tried alone.", unit=unit)
+    return _("All sets of up to {n} {units} were tried.", n=decisive.all_tried, units=units)
 
 
 def _units(counterfactual: Counterfactual) -> tuple[str, str]:
-    return UNITS.get(str(counterfactual.parameters.get("unit")), ("word", "words"))
+    one, several = UNITS.get(str(counterfactual.parameters.get("unit")), ("word", "words"))
+    return _(one), _(several)
 
 
 def _features(counterfactual: Counterfactual, decisive: DecisiveSet) -> Sequence[str]:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from explain.record import Attribution, Diagnostics, EndedBy, Group
-from explain.record.wording import decimal, percent, signed
-from reports.numbers import bare, count
+from explain.record.wording import decimal, signed
+from reports.languages import join_texts, language
+from reports.languages import translate as _
+from reports.numbers import bare
 from reports.precision import precision_warnings, repeats_note
 from reports.tables import TableView, measures_table
 from reports.text import visible
@@ -17,6 +19,7 @@ __all__ = [
     "ending",
     "error_note",
     "method_view",
+    "misses_its_sum",
     "refined_sentences",
     "warnings",
 ]
@@ -25,12 +28,13 @@ LARGE_GAP = 0.05
 """Share of v(N) - v(empty) that an efficient method may leave unexplained without a warning."""
 
 _ENDINGS: dict[EndedBy, str] = {
-    "exact": "Exact values, computed from {}",
-    "enumeration": "Computed from {}, which are all that there are",
-    "tolerance": "Computed from {}; stopped when the error was as small as requested",
-    "budget": "Computed from {}; stopped at the limit, so it may be less precise than requested",
-    "seconds": "Computed from {}; stopped when the time was up, so it may be less precise than "
-    "requested",
+    "exact": "Exact values, computed from {evaluations}.",
+    "enumeration": "Computed from {evaluations}, which are all that there are.",
+    "tolerance": "Computed from {evaluations}; stopped when the error was as small as requested.",
+    "budget": "Computed from {evaluations}; stopped at the limit, so it may be less precise than "
+    "requested.",
+    "seconds": "Computed from {evaluations}; stopped when the time was up, so it may be less "
+    "precise than requested.",
 }
 """Why a method stopped to ask, what binds most last."""
 
@@ -75,19 +79,20 @@ def method_view(attribution: Attribution, own_warnings: Sequence[str]) -> Method
         grade=attribution.grade or "",
         reasons=attribution.reasons,
         note=error_note(attribution),
-        ending=" ".join(
-            filter(
-                None,
-                (
-                    ending(attribution.diagnostics, attribution.evaluations),
-                    repeats_note(attribution.repeats),
-                ),
-            )
+        ending=join_texts(
+            ending(attribution.diagnostics, attribution.evaluations),
+            repeats_note(attribution.repeats),
         ),
-        ends_note=(
-            f"Score of {visible(target.label)} ({_SCALES[target.scale]}): "
-            f"{signed(attribution.empty_value)} without any feature, v(empty), and "
-            f"{signed(attribution.full_value)} with all of them, v(N). {_removal(attribution)}"
+        ends_note=join_texts(
+            _(
+                "Score of {label} ({scale}): {empty} without any feature, v(empty), and {full} "
+                "with all of them, v(N).",
+                label=visible(target.label),
+                scale=_(_SCALES[target.scale]),
+                empty=signed(attribution.empty_value),
+                full=signed(attribution.full_value),
+            ),
+            _removal(attribution),
         ),
         warnings=tuple(own_warnings),
         quality=(
@@ -101,8 +106,11 @@ def method_view(attribution: Attribution, own_warnings: Sequence[str]) -> Method
 def _removal(attribution: Attribution) -> str:
     """Return what stands in for a removed feature, in a sentence."""
     if attribution.removal == "delete":
-        return "Removed features were deleted."
-    return f"Removed features were replaced by {visible(attribution.removal)}."
+        return _("Removed features were deleted.")
+    return _(
+        "Removed features were replaced by {replacement}.",
+        replacement=visible(_(attribution.removal)),
+    )
 
 
 def ending(diagnostics: Diagnostics, evaluations: int) -> str:
@@ -113,17 +121,26 @@ def ending(diagnostics: Diagnostics, evaluations: int) -> str:
     levels = [diagnostics, diagnostics.sentences or Diagnostics(), *diagnostics.words]
     reasons = {level.ended_by for level in levels}
     reason = next((reason for reason in reversed(_ENDINGS) if reason in reasons), None)
-    what = "test text" if diagnostics.steps is None else "gradient"
-    n_asked = f"{count(evaluations)} {what}{'' if evaluations == 1 else 's'}"
-    return f"{_ENDINGS[reason].format(n_asked)}." if reason else ""
+    template = (
+        "{n} {n:test text|test texts}"
+        if diagnostics.steps is None
+        else "{n} {n:gradient|gradients}"
+    )
+    return _(_ENDINGS[reason], evaluations=_(template, n=evaluations)) if reason else ""
 
 
 def doubt_of(attribution: Attribution) -> str:
     """Return why the colours of a text are greyed; nothing if they are not."""
     if attribution.grade != "D":
         return ""
-    why = " ".join(map(visible, attribution.reasons)) or "No reason is recorded."
-    return f"Greyed out: {visible(attribution.method_title)} has grade D on this text. {why}"
+    why = join_texts(*map(visible, attribution.reasons)) or _("No reason is recorded.")
+    return join_texts(
+        _(
+            "Greyed out: {method} has grade D on this text.",
+            method=visible(attribution.method_title),
+        ),
+        why,
+    )
 
 
 def error_note(attribution: Attribution) -> str:
@@ -132,36 +149,45 @@ def error_note(attribution: Attribution) -> str:
     if attribution.groups:
         said += _by_sentences(attribution)
         diagnostics = diagnostics.sentences or Diagnostics()
-        which = " for the sentences"
+        which = _(" for the sentences")
     if diagnostics.algorithm is not None:
-        said.append(visible(diagnostics.algorithm) + which)
+        said.append(visible(_(diagnostics.algorithm)) + which)
     if diagnostics.steps is not None:
-        said.append(f"{count(diagnostics.steps)} steps")
+        said.append(_("{n} steps", n=diagnostics.steps))
     elif not ending(attribution.diagnostics, attribution.evaluations):
-        said.append(f"{count(attribution.evaluations)} evaluations")
+        said.append(_("{n} evaluations", n=attribution.evaluations))
     own = [error + which for error in _own_error(diagnostics)]
     errors = attribution.standard_errors
     if errors is None:
-        said += [*own, "error not estimated"]
+        said += [*own, _("error not estimated")]
     elif any(errors):
-        said += [
-            *own,
-            f"standard error up to {decimal(max(errors), digits_for(attribution.values))}",
-        ]
+        largest = decimal(max(errors), digits_for(attribution.values))
+        said += [*own, _("standard error up to {largest}", largest=largest)]
     else:
-        said += own if diagnostics.algorithm == "exact" else [*own, "exact"]
-    return ", ".join(said)
+        said += own if diagnostics.algorithm == "exact" else [*own, _("exact")]
+    return language().comma.join(said)
 
 
 def _by_sentences(attribution: Attribution) -> list[str]:
     """Return in words that sentences came first, and what their words were corrected by."""
     n_refined = len(refined_sentences(attribution))
-    which = "one that matters" if n_refined == 1 else f"{count(n_refined)} that matter"
-    said = [f"explained by sentences first, then by the words of the {which} most"]
+    said = [
+        _("explained by sentences first, then by the words of the one that matters most")
+        if n_refined == 1
+        else _(
+            "explained by sentences first, then by the words of the {n} that matter most",
+            n=n_refined,
+        )
+    ]
     corrections = [abs(words.correction or 0.0) for words in attribution.diagnostics.words]
     if any(corrections):
         size = decimal(max(corrections), digits_for(attribution.values))
-        said.append(f"up to {size} added to each word so that a sentence is the sum of its words")
+        said.append(
+            _(
+                "up to {size} added to each word so that a sentence is the sum of its words",
+                size=size,
+            )
+        )
     return said
 
 
@@ -169,8 +195,8 @@ def _own_error(diagnostics: Diagnostics) -> list[str]:
     """Return what a method says of its own fit."""
     r2, held_out, gap = diagnostics.r2, diagnostics.held_out_r2, diagnostics.relative_gap
     said = [] if r2 is None else [f"R² {bare(r2, 2)}"]
-    said += [] if held_out is None else [f"held out {bare(held_out, 2)}"]
-    return said + ([] if gap is None else [f"gap {percent(gap)}"])
+    said += [] if held_out is None else [_("held out {r2}", r2=bare(held_out, 2))]
+    return said + ([] if gap is None else [_("gap {gap:percent}", gap=gap)])
 
 
 def warnings(attribution: Attribution) -> list[str]:
@@ -178,29 +204,40 @@ def warnings(attribution: Attribution) -> list[str]:
     target, diagnostics = visible(attribution.target.label), attribution.diagnostics
     said = []
     if attribution.grade == "D":
-        said.append("grade D: do not rely on these values")
+        said.append(_("grade D: do not rely on these values"))
     relative, steps = diagnostics.relative_gap, diagnostics.steps
     if diagnostics.converged is False:
-        gap = "" if relative is None else f": gap {percent(relative)}"
-        after = "" if steps is None else f" after {count(steps)} steps"
-        said.append(f"did not converge{gap}{after}")
-    elif _misses_its_sum(attribution):
+        gap = "" if relative is None else _(": gap {gap:percent}", gap=relative)
+        after = "" if steps is None else _(" after {n} steps", n=steps)
+        said.append(_("did not converge{gap}{after}", gap=gap, after=after))
+    elif misses_its_sum(attribution):
         difference = signed(attribution.full_value - attribution.empty_value)
         total = signed(sum(attribution.values))
-        said.append(f"the values add up to {total}, but v(N) − v(empty) is {difference}")
+        said.append(
+            _(
+                "the values add up to {total}, but v(N) − v(empty) is {difference}",
+                total=total,
+                difference=difference,
+            )
+        )
     if diagnostics.special_tokens:
-        named = ", ".join(map(visible, diagnostics.special_tokens))
-        said.append(f"the text holds {named}, which the model reads as a token of its own")
+        named = _(", ").join(map(visible, diagnostics.special_tokens))
+        said.append(
+            _("the text holds {tokens}, which the model reads as a token of its own", tokens=named)
+        )
     said += precision_warnings(attribution)
     if attribution.empty_value > attribution.target.cut and attribution.target.scale != "value":
         said.append(
-            f"the model answers “{target}” even for an empty text, so “{target}” is partly its "
-            "default"
+            _(
+                "the model answers “{target}” even for an empty text, so “{target}” is partly its "
+                "default",
+                target=target,
+            )
         )
     return said
 
 
-def _misses_its_sum(attribution: Attribution) -> bool:
+def misses_its_sum(attribution: Attribution) -> bool:
     """Return whether an efficient method leaves much of v(N) - v(empty) unexplained."""
     explained = abs(attribution.full_value - attribution.empty_value)
     # Where both ends are equal, rounding alone must not pass for a gap.

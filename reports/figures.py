@@ -17,6 +17,8 @@ from explain.record import (
     Sentence,
 )
 from reports.axes import WIDTH, Axis, axis_over
+from reports.languages import OWN_FIELDS, translated_sentence
+from reports.languages import translate as _
 from reports.numbers import count, estimate, interval, plain, quantity
 from reports.risk_coverage import (
     RiskCoverageDrawing,
@@ -211,7 +213,13 @@ def _row_names(measures: Sequence[Measure]) -> list[str]:
     if len(sentences) < len(names) or len({sentence.template for sentence in sentences}) > 1:
         return names
     fields = [field for field in measures[0].of if len({m.of[field] for m in measures}) > 1]
-    return [", ".join(measure.of[field] for field in fields) for measure in measures]
+    return [
+        ", ".join(
+            translated_sentence(measure.of[field]) if field in OWN_FIELDS else measure.of[field]
+            for field in fields
+        )
+        for measure in measures
+    ]
 
 
 def _interval_row(measure: Measure, name: str, y: int, axis: Axis) -> IntervalRow:
@@ -265,7 +273,7 @@ def _confusion(figure: ConfusionFigure) -> ConfusionDrawing:
 def _confusion_table(figure: ConfusionFigure) -> TableView:
     return table(
         figure.title,
-        ("given label", *(f"called {label}" for label in figure.labels)),
+        (_("given label"), *(_("called {label}", label=label) for label in figure.labels)),
         (
             (CellView(label), *(CellView(count(number), numeric=True) for number in counts))
             for label, counts in zip(figure.labels, figure.counts, strict=True)
@@ -289,7 +297,7 @@ def _histogram(figure: HistogramFigure) -> HistogramDrawing:
         ),
         ticks=axis.ticks(),
         baseline=baseline,
-        largest=f"most: {count(largest)}",
+        largest=_("most: {n}", n=largest),
         axis=shorten(figure.axis, 80),
     )
 
@@ -297,7 +305,7 @@ def _histogram(figure: HistogramFigure) -> HistogramDrawing:
 def _histogram_table(figure: HistogramFigure) -> TableView:
     return table(
         figure.title,
-        ("from", "to", "count"),
+        (_("from"), _("to"), _("count")),
         (
             tuple(CellView(text, numeric=True) for text in (plain(low), plain(high), count(number)))
             for low, high, number in zip(
@@ -360,7 +368,7 @@ def _reliability_table(figure: ReliabilityFigure) -> TableView:
 
     return table(
         figure.title,
-        ("mean confidence", "accuracy [95 %]", "n", "a calibrated model"),
+        (_("mean confidence"), _("accuracy [95 %]"), _("n"), _("a calibrated model")),
         (
             (
                 CellView(quantity(bin.confidence, "proportion"), numeric=True),

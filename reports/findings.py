@@ -11,7 +11,9 @@ from reports.tables import CellView, Links, TableView, record_table
 
 __all__ = ["FindingView", "citations", "finding_views", "ranks"]
 
-_FIRST_SENTENCE = re.compile(r'(?:[^".!?]|"[^"]*"|[.!?](?!\s))*[.!?](?=\s)')
+_FIRST_SENTENCE = re.compile(
+    r'(?:[^".!?。！？“]|"[^"]*"|“[^”]*”|“|[.!?](?!\s))*(?:[.!?](?=\s)|[。！？](?=.))'
+)
 
 
 @dataclass(frozen=True, slots=True)

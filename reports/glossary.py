@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
-__all__ = ["ENTRIES", "Entry", "Linked", "TermLinks"]
+from reports.languages import language
+from reports.languages import translate as _
+
+__all__ = ["Entry", "Linked", "TermLinks", "glossary"]
 
 Linked = tuple[tuple[str, str], ...]
 """A text in stretches, each with the address of the entry that explains it, or nothing."""
@@ -250,13 +253,32 @@ ENTRIES = (
 """The entries in the order of the page: how to read a row, then what is measured."""
 
 
+def glossary() -> tuple[Entry, ...]:
+    """Return the entries in the language that is spoken."""
+    return tuple(
+        replace(
+            entry,
+            title=_(entry.title),
+            meaning=_(entry.meaning),
+            words=tuple(map(_, entry.words)),
+            formula=_(entry.formula) if entry.formula else "",
+        )
+        for entry in ENTRIES
+    )
+
+
 @cache
-def _terms() -> tuple[re.Pattern[str], dict[str, str]]:
-    """Return what finds a term, the longest first, and the anchor of each."""
-    anchors = {word: entry.anchor for entry in ENTRIES for word in entry.words}
+def _terms(tag: str) -> tuple[re.Pattern[str], dict[str, str]]:
+    """Return what finds a term of a language, the longest first, and the anchor of each."""
+    anchors = {word.lower(): entry.anchor for entry in glossary() for word in entry.words}
     longest_first = sorted(anchors, key=len, reverse=True)
-    pattern = "|".join(map(re.escape, longest_first))
-    return re.compile(rf"(?<!\w)(?:{pattern})(?!\w)", re.IGNORECASE), anchors
+    pattern = "|".join(map(_whole, longest_first))
+    return re.compile(pattern, re.IGNORECASE), anchors
+
+
+def _whole(word: str) -> str:
+    """Return what finds a word, and no part of one; Chinese has nothing between words."""
+    return rf"(?<!\w){re.escape(word)}(?!\w)" if word[0] < "\u2e80" else re.escape(word)
 
 
 @dataclass(slots=True)
@@ -276,7 +298,7 @@ class TermLinks:
         return tuple((part, href) for part, href in self._stretches(text) if part)
 
     def _stretches(self, text: str) -> Iterator[tuple[str, str]]:
-        pattern, anchors = _terms()
+        pattern, anchors = _terms(language().tag)
         done = 0
         for match in pattern.finditer(text):
             anchor = anchors[match.group().lower()]

@@ -18,18 +18,22 @@ from reports.doubts import (
     warnings,
 )
 from reports.highlight import Piece, pieces, ranked
-from reports.numbers import count, plain, probability
+from reports.languages import join_texts
+from reports.languages import translate as _
+from reports.numbers import plain, probability
 from reports.tables import EMPTY, CellView, TableView, anchor, table
 from reports.text import shorten, visible
 from reports.values import FeatureRow, digits_for, feature_name, feature_rows
 
 __all__ = [
-    "PART_LABELS",
     "InstanceView",
+    "Paragraph",
+    "Run",
     "attribution_view",
     "given_labels",
     "instance_view",
     "outcome",
+    "part_labels",
     "predicted_labels",
     "row_name",
     "target_probability",
@@ -41,8 +45,8 @@ LONG = 1500
 LONGEST_CELL = 60
 """Columns of a cell of the table that are shown beside an instance."""
 
-PART_LABELS = ("First text", "Second text")
-"""What the texts of a pair are called where the names of their columns are not known."""
+
+SPOKEN_SIDES = ((1, "Towards {target}: {values}."), (-1, "Against: {values}."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,7 @@ def instance_view(
         nearest=None if predicted else _best_label(record),
         labels=given_labels(record),
         outcome=outcome(record),
-        stratum=record.stratum or "",
+        stratum=_(record.stratum) if record.stratum else "",
         columns=tuple(
             (name, shorten(cell, LONGEST_CELL)) for name, cell in sorted(record.columns.items())
         ),
@@ -170,9 +174,14 @@ def attribution_view(attribution: Attribution) -> InstanceView:
     )
 
 
+def part_labels() -> tuple[str, str]:
+    """Return what the texts of a pair are called where their columns have no known names."""
+    return _("First text"), _("Second text")
+
+
 def row_name(record: InstanceRecord) -> str:
     """Return what a reader calls an instance; its id is a hash."""
-    return f"row {count(record.row)}"
+    return _("row {number}", number=record.row)
 
 
 def _number_of(record: InstanceRecord) -> str:
@@ -247,7 +256,7 @@ def _target(
     return TargetView(
         label=first.target.label if first else "",
         probability=target_probability(first) if first else "",
-        paragraphs=_paragraphs(parts, first, unread, columns if named else PART_LABELS),
+        paragraphs=_paragraphs(parts, first, unread, columns if named else part_labels()),
         speech=_speech(first) if first else "",
         doubt_note=doubt_of(first) if first else "",
         warnings=tuple(shared),
@@ -304,8 +313,8 @@ def _sentences(attributions: Sequence[Attribution]) -> TableView | None:
     columns = [_sentence_cells(attribution) for attribution in attributions]
     first = attributions[0]
     return table(
-        f"All {count(len(first.groups))} sentences, which were explained first",
-        ("sentence", *(attribution.method_title for attribution in attributions)),
+        _("All {n} sentences, which were explained first", n=len(first.groups)),
+        (_("sentence"), *(attribution.method_title for attribution in attributions)),
         (
             (
                 CellView(feature_name(first.parts, group.span)),
@@ -321,7 +330,9 @@ def _sentence_cells(attribution: Attribution) -> dict[Span, CellView]:
     refined = refined_sentences(attribution)
     return {
         group.span: CellView(
-            signed(group.value, digits), "then by words" if group in refined else "", numeric=True
+            signed(group.value, digits),
+            _("then by words") if group in refined else "",
+            numeric=True,
         )
         for group in attribution.groups
     }
@@ -332,16 +343,17 @@ def _unread_note(parts: tuple[str, ...], unread: tuple[Span, ...]) -> str:
         return ""
     cut = sum(span.end - span.start for span in unread)
     whole = sum(map(len, parts))
-    return (
-        f"Struck through: {count(cut)} of {count(whole)} characters, which the model cut off and "
-        "never read."
+    return _(
+        "Struck through: {cut} of {whole} characters, which the model cut off and never read.",
+        cut=cut,
+        whole=whole,
     )
 
 
 def _speech(attribution: Attribution) -> str:
     """Return the largest values as a sentence, for who cannot see the colours."""
     target, said = visible(attribution.target.label), []
-    for side, way in ((1, f"Towards {target}"), (-1, "Against")):
+    for side, template in SPOKEN_SIDES:
         places = [
             place for place in ranked(attribution.values) if attribution.values[place] * side > 0
         ]
@@ -349,8 +361,9 @@ def _speech(attribution: Attribution) -> str:
             f"“{visible(attribution.features[place])}” {signed(attribution.values[place])}"
             for place in places[:5]
         ]
-        said += [f"{way}: {', '.join(named)}."] if named else []
-    return " ".join(said)
+        if named:
+            said.append(_(template, target=target, values=_(", ").join(named)))
+    return join_texts(*said)
 
 
 def target_probability(attribution: Attribution) -> str:

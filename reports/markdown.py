@@ -5,6 +5,9 @@ from collections.abc import Iterable, Iterator
 
 from explain.record import AuditRecord, Finding, JudgedCriterion, Measure
 from reports import summary as said
+from reports.languages import translate as _
+from reports.languages import translated_sentence
+from reports.languages.records import translated_record
 from reports.numbers import count, estimate
 from reports.text import visible
 
@@ -19,8 +22,10 @@ _CALLS = re.compile(r"([@#])")
 
 def summary(record: AuditRecord) -> str:
     """Return the verdict, the measures, the findings, the grades and the counts of an audit."""
-    parts = (_head, _numbers, _findings, _grades, _limits)
-    return "\n".join(line for part in parts for line in part(record))
+    shown = translated_record(record)
+    head = _head(shown, said.record_hash(record))
+    parts = (_numbers, _findings, _grades, _limits)
+    return "\n".join((*head, *(line for part in parts for line in part(shown))))
 
 
 def escape(text: str) -> str:
@@ -34,39 +39,48 @@ def escape(text: str) -> str:
     return _CALLS.sub("\\1\u200b", _MARKS.sub(r"\\\1", visible(text)))
 
 
-def _head(record: AuditRecord) -> Iterator[str]:
+def _head(record: AuditRecord, record_hash: str) -> Iterator[str]:
     verdict, counts = said.verdict(record), said.counts(record)
-    yield f"# {verdict.icon} {verdict.word}: audit of {escape(record.identity.name)}".replace(
-        "  ", " "
-    )
+    title = _("{verdict}: audit of {name}", verdict=verdict.word, name=escape(record.identity.name))
+    yield f"# {verdict.icon} {title}".replace("  ", " ")
     yield ""
     if record.identity.notice:
-        yield f"> **Notice.** {escape(record.identity.notice)}"
+        yield f"> **{_('Notice.')}** {escape(record.identity.notice)}"
         yield ""
     if alert := said.alert(record):
-        yield f"> **Unsafe.** {escape(alert)}"
+        yield f"> **{_('Unsafe.')}** {escape(alert)}"
         yield ""
     if rule := record.provenance.model.decision_rule:
-        yield f"Decision threshold: {escape(rule)}."
+        yield _("Decision threshold: {rule}.", rule=escape(translated_sentence(rule)))
         yield ""
-    yield f"{verdict.detail}."
-    yield f"{counts.scored_rows} of {counts.rows} rows scored, {counts.skipped} skipped;"
-    yield f"{counts.explained_rows} explained, {counts.not_measured} not measured."
-    yield f"{said.day(record)}, record `{said.record_hash(record)}`."
+    yield _("{detail}.", detail=verdict.detail)
+    yield _(
+        "{scored} of {rows} rows scored, {skipped} skipped;",
+        scored=counts.scored_rows,
+        rows=counts.rows,
+        skipped=counts.skipped,
+    )
+    yield _(
+        "{explained} explained, {not_measured} not measured.",
+        explained=counts.explained_rows,
+        not_measured=counts.not_measured,
+    )
+    yield _("{day}, record `{hash}`.", day=said.day(record), hash=record_hash)
     yield ""
 
 
 def _numbers(record: AuditRecord) -> Iterator[str]:
     if record.criteria:
         yield from _table(
-            ("criterion", "threshold", "measured [95 %]", "n", "verdict"),
+            (_("criterion"), _("threshold"), _("measured [95 %]"), _("n"), _("verdict")),
             map(_criterion, record.criteria),
         )
         if frozen := said.frozen(record):
             yield escape(frozen)
             yield ""
     elif measures := said.key_measures(record):
-        yield from _table(("measure", "value [95 %]", "n"), map(_measure, measures))
+        heads = (_("measure"), _("value [95 %]"), _("n"))
+        yield from _table(heads, map(_measure, measures))
 
 
 def _criterion(criterion: JudgedCriterion) -> tuple[str, ...]:
@@ -74,9 +88,9 @@ def _criterion(criterion: JudgedCriterion) -> tuple[str, ...]:
     return (
         escape(said.criterion_name(criterion)),
         said.threshold(criterion),
-        escape(estimate(measured)) if measured else "not measured",
+        escape(estimate(measured)) if measured else _("not measured"),
         count(measured.n) if measured else "–",
-        f"{said.ICONS[criterion.verdict]} {criterion.verdict}",
+        f"{said.ICONS[criterion.verdict]} {_(criterion.verdict)}",
     )
 
 
@@ -91,32 +105,33 @@ def _table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterato
 
 
 def _findings(record: AuditRecord) -> Iterator[str]:
-    yield "## What to know"
+    yield f"## {_('What to know')}"
     yield ""
     if not record.findings:
-        yield "No check reported a finding. That speaks only for what was looked at."
+        yield _("No check reported a finding. That speaks only for what was looked at.")
     yield from map(_finding, record.findings[: said.FINDINGS_SHOWN])
     if (hidden := len(record.findings) - said.FINDINGS_SHOWN) > 0:
-        yield f"- and {count(hidden)} more, in the report"
+        yield f"- {_('and {n} more, in the report', n=hidden)}"
     yield ""
 
 
 def _finding(finding: Finding) -> str:
     size = f" {escape(size)}." if (size := said.size(finding)) else ""
-    return f"- **{escape(finding.claim)}** ({finding.severity}){size} {escape(finding.suggestion)}"
+    claim, severity = escape(finding.claim), _(finding.severity)
+    return f"- **{claim}** ({severity}){size} {escape(finding.suggestion)}"
 
 
 def _grades(record: AuditRecord) -> Iterator[str]:
     if grades := said.grades(record):
-        yield "## Can the explanations be trusted?"
+        yield f"## {_('Can the explanations be trusted?')}"
         yield ""
         yield from map(_grade, grades)
         yield ""
 
 
 def _grade(method: said.GradeView) -> str:
-    told = ", ".join(
-        f"{grade or 'not graded'}{f' × {number}' if number else ''}"
+    told = _(", ").join(
+        f"{grade or _('not graded')}{f' × {number}' if number else ''}"
         for grade, number in method.grades
     )
     return " ".join((f"- **{escape(method.method)}**: {told}.", *map(escape, method.reasons)))
@@ -124,7 +139,7 @@ def _grade(method: said.GradeView) -> str:
 
 def _limits(record: AuditRecord) -> Iterator[str]:
     if limits := said.limits(record):
-        yield "## Not measured"
+        yield f"## {_('Not measured')}"
         yield ""
-        yield from (f"- {escape(limit.subject)}: {escape(limit.reason)}" for limit in limits)
+        yield from (f"- {escape(limit.subject)}{_(': ')}{escape(limit.reason)}" for limit in limits)
         yield ""

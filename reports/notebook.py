@@ -24,6 +24,9 @@ COLOURS = {1: (230, 159, 0), -1: (0, 114, 178)}
 MOST_OPAQUE = 0.4
 """Behind text of any theme: light or dark letters keep a contrast of 4.5 to 1 before it."""
 
+MOST_TEXTS = 50
+"""Texts that a list shows: a notebook keeps in its file what it shows."""
+
 LINES = {1: "underline solid", -1: "underline dotted"}
 """What tells the sides apart without colour."""
 
@@ -58,6 +61,8 @@ class NotebookCell:
     paragraphs: tuple[tuple[StyledPiece, ...], ...]
     rows: tuple[ValueRow, ...]
     notes: tuple[str, ...]
+    """How exact it is, and why its grade is no better."""
+    warnings: tuple[str, ...]
 
     @property
     def ranked(self) -> bool:
@@ -76,8 +81,12 @@ def attribution_cell(attribution: Attribution) -> str:
 
 
 def attributions_table(attributions: Sequence[Attribution]) -> str:
-    """Return attributions as one table, a row for each."""
-    return render("notebook_list.html", cells=[_cell(each) for each in attributions])
+    """Return attributions as one table, a row for each of the first ones."""
+    return render(
+        "notebook_list.html",
+        cells=[_cell(each) for each in attributions[:MOST_TEXTS]],
+        n_hidden=max(0, len(attributions) - MOST_TEXTS),
+    )
 
 
 def _cell(attribution: Attribution) -> NotebookCell:
@@ -90,6 +99,7 @@ def _cell(attribution: Attribution) -> NotebookCell:
         paragraphs=tuple(tuple(map(_styled, part)) for part in cut),
         rows=_rows(attribution),
         notes=_notes(attribution),
+        warnings=tuple(f"⚠ {visible(warning)}" for warning in warnings(attribution)),
     )
 
 
@@ -120,9 +130,8 @@ def _rows(attribution: Attribution) -> tuple[ValueRow, ...]:
 
 
 def _notes(attribution: Attribution) -> tuple[str, ...]:
-    """Return how exact it is, why its grade is no better, and what warns of it."""
+    """Return how exact it is, and why its grade is no better."""
     n_hidden = len(attribution.values) - TOP
     hidden = (f"and {n_hidden} other features: to_frame() lists them",) if n_hidden > 0 else ()
     how = f"{error_note(attribution)}. {ending(attribution.diagnostics, attribution.evaluations)}"
-    said = (*attribution.reasons, *(f"⚠ {warning}" for warning in warnings(attribution)))
-    return (*hidden, how, *map(visible, said))
+    return (*hidden, how, *map(visible, attribution.reasons))

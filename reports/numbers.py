@@ -4,6 +4,8 @@ from math import floor, log10
 
 from explain.record import Measure, Unit
 from explain.record.wording import decimal, signed
+from reports.languages import language
+from reports.languages import translate as _
 
 __all__ = [
     "bare",
@@ -39,8 +41,7 @@ def bare(value: float, digits: int) -> str:
     >>> bare(-0.784, 2), bare(1.0, 2), bare(10.5, 1)
     ('−.78', '1.00', '10.5')
     """
-    text = decimal(value, digits)
-    return text.replace("0.", ".", 1) if text.lstrip("−").startswith("0.") else text
+    return _without_zero(decimal(value, digits))
 
 
 def exact(value: float) -> str:
@@ -52,7 +53,12 @@ def exact(value: float) -> str:
     ('.85', '.9995', '−2', '1e−07')
     """
     text = repr(value).removesuffix(".0").replace("-", "−")
-    return text.replace("0.", ".", 1) if text.lstrip("−").startswith("0.") else text
+    return _without_zero(text)
+
+
+def _without_zero(text: str) -> str:
+    is_below_one = text.lstrip("−").startswith("0.")
+    return text.replace("0.", ".", 1) if is_below_one and not language().keeps_zero else text
 
 
 def plain(value: float) -> str:
@@ -79,7 +85,7 @@ def quantity(value: float | None, unit: Unit) -> str:
     ('.876', '1.000', '+1.90')
     """
     if value is None:
-        return "undefined"
+        return _("undefined")
     if unit == "log_odds":
         return signed(value)
     return bare(value, _DIGITS[unit])
@@ -94,7 +100,7 @@ def probability(value: float) -> str:
     ('.982', '> .999', '1.000')
     """
     rounded = quantity(value, "proportion")
-    return "> .999" if value < 1 and rounded == "1.000" else rounded
+    return f"> {bare(0.999, 3)}" if value < 1 and rounded == "1.000" else rounded
 
 
 def interval(measure: Measure) -> str:

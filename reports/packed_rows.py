@@ -6,13 +6,13 @@ like compresses well with like. A chunk is what the script unpacks at once.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, zip_longest
 
 from explain.record import Attribution, AuditRecord, InstanceLink, InstanceRecord
 from explain.record.wording import decimal, signed
 from explain.text.spans import Span
 from reports.highlight import Piece, pieces, ranked
-from reports.instances import PART_LABELS
+from reports.instances import part_labels
 from reports.row_index import packed
 from reports.text import visible
 from reports.values import TOP, digits_for, ranks
@@ -33,6 +33,12 @@ ZERO_LEVEL = ord("i")
 
 SIMPLE_PIECES = re.compile(r"[ \t\n\r]+|[A-Za-z0-9_]+(?:'[A-Za-z0-9_]+)*|[^ \t\n\r]")
 """How most texts in ASCII are cut, in an expression that means the same to the script."""
+
+FIRST_PIECE = ord("#")
+"""What stands for the first piece of a text; the letters after it for those that follow."""
+
+MOST_PIECES = 0xD000
+"""Pieces up to which a letter stands for one: no surrogate is among these letters."""
 
 UNREAD = "z"
 """What stands for a piece that the model cut off."""
@@ -77,7 +83,7 @@ def _chunk(instances: Sequence[InstanceRecord], columns: Sequence[str]) -> Mappi
     explained = [_same_target(instance) for instance in instances]
     cut = [pieces(first.parts, first.spans, first.values, first.unread) for first, *_ in explained]
     return {
-        "sides": list(columns if len(columns) > 1 else PART_LABELS),
+        "sides": list(columns if len(columns) > 1 else part_labels()),
         "texts": [list(instance.parts) for instance in instances],
         "lengths": [[_lengths(part) for part in parts] for parts in cut],
         "levels": [["".join(map(_level, part)) for part in parts] for parts in cut],
@@ -88,8 +94,9 @@ def _chunk(instances: Sequence[InstanceRecord], columns: Sequence[str]) -> Mappi
             _features(first, parts) for (first, *_), parts in zip(explained, cut, strict=True)
         ],
         "ranks": [_top_ranks(first) for first, *_ in explained],
-        "values": [[_values(each, row[0]) for each in row] for row in explained],
-        "errors": [[_errors(each, row[0]) for each in row] for row in explained],
+        "digits": _by_method([[digits_for(each.values) for each in row] for row in explained]),
+        "values": _by_place([[_values(each, row[0]) for each in row] for row in explained]),
+        "errors": _by_place([[_errors(each, row[0]) for each in row] for row in explained]),
     }
 
 
@@ -114,8 +121,11 @@ def _level(piece: Piece) -> str:
     return UNREAD if piece.unread else chr(ZERO_LEVEL + piece.level)
 
 
-def _features(first: Attribution, parts: Sequence[Sequence[Piece]]) -> list[int]:
-    """Return which pieces the largest values stand for, counted through all parts."""
+def _features(first: Attribution, parts: Sequence[Sequence[Piece]]) -> str | list[int]:
+    """Return which pieces the largest values stand for, counted through all parts.
+
+    They are letters, or numbers where there are more pieces than letters.
+    """
     numbers: dict[Span, int] = {}
     number = 0
     for side, part in enumerate(parts):
@@ -124,7 +134,8 @@ def _features(first: Attribution, parts: Sequence[Sequence[Piece]]) -> list[int]
             start, end = end, end + len(piece.text)
             numbers[Span(side, start, end)] = number
             number += 1
-    return [numbers[first.spans[place]] for place in ranked(first.values)[:TOP]]
+    top = [numbers[first.spans[place]] for place in ranked(first.values)[:TOP]]
+    return "".join(chr(FIRST_PIECE + n) for n in top) if number < MOST_PIECES else top
 
 
 def _top_ranks(first: Attribution) -> list[str]:
@@ -138,19 +149,49 @@ def _top_places(other: Attribution, first: Attribution) -> list[int | None]:
     return [places.get(first.spans[place]) for place in ranked(first.values)[:TOP]]
 
 
-def _values(other: Attribution, first: Attribution) -> list[str]:
+def _values(other: Attribution, first: Attribution) -> list[int | None]:
     digits = digits_for(other.values)
     places = _top_places(other, first)
-    return ["" if place is None else signed(other.values[place], digits) for place in places]
+    return [None if p is None else _digits_of(signed(other.values[p], digits)) for p in places]
 
 
-def _errors(other: Attribution, first: Attribution) -> list[str]:
+def _errors(other: Attribution, first: Attribution) -> list[int | None]:
     errors = other.standard_errors
     if errors is None:
         return []
     digits = digits_for(other.values)
     places = _top_places(other, first)
-    return [decimal(errors[p], digits) if p is not None and errors[p] else "" for p in places]
+    return [
+        _digits_of(decimal(errors[p], digits)) if p is not None and errors[p] else None
+        for p in places
+    ]
+
+
+def _digits_of(number: str) -> int:
+    """Return the digits of a number as it is printed, with its sign: the script prints it again.
+
+    Examples
+    --------
+    >>> _digits_of("+3.24"), _digits_of("−1,234.50"), _digits_of("0.00")
+    (324, -123450, 0)
+    """
+    digits = int("".join(filter(str.isdigit, number)))
+    return -digits if number.startswith("−") else digits
+
+
+def _by_method(rows: Sequence[Sequence[int]]) -> list[list[int | None]]:
+    """Return a column for each method, with nothing where a row lacks it."""
+    return [list(column) for column in zip_longest(*rows)]
+
+
+def _by_place(rows: Sequence[Sequence[Sequence[int | None]]]) -> list[list[list[int | None]]]:
+    """Return for each method and each place of a feature the column of its numbers."""
+    methods = zip_longest(*rows, fillvalue=())
+    # Every method has every place, as the script looks there.
+    return [
+        [[row[place] if place < len(row) else None for row in method] for place in range(TOP)]
+        for method in methods
+    ]
 
 
 def text_nodes(instance: InstanceRecord) -> int:

@@ -19,8 +19,10 @@ from reports import PrintedForm, summary
 from reports.environment import render
 from reports.figures import FigureView, figure_view
 from reports.findings import citations, finding_views, ranks
-from reports.glossary import ENTRIES, Linked, TermLinks
+from reports.glossary import Linked, TermLinks, glossary
 from reports.instances import InstanceView, attribution_view, instance_view, row_name
+from reports.languages import translate as _
+from reports.languages.records import translated_record
 from reports.numbers import bare, count
 from reports.packed_rows import packed_chunks, text_nodes, written_out
 from reports.provenance import (
@@ -74,6 +76,7 @@ class NavigationEntry:
 
 def audit_page(record: AuditRecord, run: Sequence[LogEntry], form: PrintedForm) -> str:
     """Return the page of a whole audit, of which the printer gets a short or the full form."""
+    record_hash, record = summary.record_hash(record), translated_record(record)
     explained = [instance for instance in record.instances if instance.attributions]
     cited = [instance for instance in record.instances if not instance.attributions]
     links = Links(
@@ -92,11 +95,7 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry], form: PrintedForm) 
     return render(
         "audit.html",
         form=form,
-        name=record.identity.name,
-        line=_line(record.identity),
-        notice=record.identity.notice or "",
-        alert=summary.alert(record),
-        identity=(*_identity(record.identity), *decision_rule(record.provenance.model)),
+        **_head(record),
         verdict=summary.verdict(record),
         found=summary.number_of_findings(record),
         counts=totals,
@@ -106,31 +105,47 @@ def audit_page(record: AuditRecord, run: Sequence[LogEntry], form: PrintedForm) 
         findings=findings[: summary.FINDINGS_SHOWN],
         more_findings=findings[summary.FINDINGS_SHOWN :],
         **_checks(record),
-        key_measures=_measures("Performance", summary.key_measures(record)),
+        key_measures=_measures(_("Performance"), summary.key_measures(record)),
         grades=summary.grades(record),
         why_grades=_why_grades(record),
         sections=[_section(s, links, places) for s in record.sections if s.skipped is None],
         strata=_strata(record),
         requested=count(record.plan.requested),
         explained=[view(instance) for instance in explained if instance.id in whole],
-        rows=row_index(record, explained, cited_by, {i.id: text_nodes(i) for i in in_chunks}),
+        rows=row_index(
+            record, explained, cited_by, {i.id: text_nodes(i) for i in in_chunks}, record_hash
+        ),
         chunks=packed_chunks(in_chunks, columns),
         n_packed=count(len(in_chunks)),
         cited=[view(instance) for instance in cited],
         limits=summary.limits(record),
-        **_provenance(record, run),
+        **_provenance(record, run, record_hash),
         navigation=_navigation(record, totals),
-        glossary=ENTRIES,
+        glossary=glossary(),
     )
 
 
-def _provenance(record: AuditRecord, run: Sequence[LogEntry]) -> Mapping[str, object]:
+def _head(record: AuditRecord) -> Mapping[str, object]:
+    """Return what is audited, and what a reader must be warned of first."""
+    identity = record.identity
+    return {
+        "name": identity.name,
+        "line": _line(identity),
+        "notice": identity.notice or "",
+        "alert": summary.alert(record),
+        "identity": (*_identity(identity), *decision_rule(record.provenance.model)),
+    }
+
+
+def _provenance(
+    record: AuditRecord, run: Sequence[LogEntry], record_hash: str
+) -> Mapping[str, object]:
     """Return who audited, when, what the signature refers to, and what was run."""
     return {
-        "auditor": record.identity.auditor or "not signed yet",
+        "auditor": record.identity.auditor or _("not signed yet"),
         "day": summary.day(record),
-        "record_hash": summary.record_hash(record),
-        "provenance": provenance_facts(record),
+        "record_hash": record_hash,
+        "provenance": provenance_facts(record, record_hash),
         "tables": provenance_tables(record, run),
     }
 
@@ -154,45 +169,49 @@ def _why_grades(record: AuditRecord) -> list[tuple[summary.GradeView, TableView 
 
 def attribution_page(attribution: Attribution) -> str:
     """Return the page of one attribution."""
+    record_hash = summary.record_hash(attribution)
+    attribution = translated_record(attribution)
     return render(
         "attribution.html",
         method=attribution.method_title,
         target=attribution.target.label,
         instance=attribution_view(attribution),
-        facts=attribution_facts(attribution),
-        parameters=settings_of("Parameters", attribution.parameters),
-        diagnostics=settings_of("What the method says of itself", attribution.diagnostics.facts),
-        record_hash=summary.record_hash(attribution),
-        glossary=ENTRIES,
+        facts=attribution_facts(attribution, record_hash),
+        parameters=settings_of(_("Parameters"), attribution.parameters),
+        diagnostics=settings_of(_("What the method says of itself"), attribution.diagnostics.facts),
+        record_hash=record_hash,
+        glossary=glossary(),
     )
 
 
 def _line(identity: SystemIdentity) -> str:
-    version = f"version {identity.version}" if identity.version else "version not stated"
-    return f"{identity.purpose or 'purpose not stated'} · {version}"
+    version = _("version not stated")
+    if identity.version:
+        version = _("version {version}", version=identity.version)
+    return f"{identity.purpose or _('purpose not stated')} · {version}"
 
 
 def _identity(identity: SystemIdentity) -> Facts:
     stated = {
-        "System": identity.name,
-        "Version": identity.version,
-        "Purpose": identity.purpose,
-        "Decision affected": identity.decision_affected,
-        "Out of scope": identity.out_of_scope,
-        "Owner": identity.owner,
-        "Auditor": identity.auditor,
+        _("System"): identity.name,
+        _("Version"): identity.version,
+        _("Purpose"): identity.purpose,
+        _("Decision affected"): identity.decision_affected,
+        _("Out of scope"): identity.out_of_scope,
+        _("Owner"): identity.owner,
+        _("Auditor"): identity.auditor,
     }
-    silent = ", ".join(name.lower() for name, value in stated.items() if not value)
+    silent = _(", ").join(name.lower() for name, value in stated.items() if not value)
     facts = tuple((name, value) for name, value in stated.items() if value)
-    return (*facts, ("Not stated", silent)) if silent else facts
+    return (*facts, (_("Not stated"), silent)) if silent else facts
 
 
 def _criteria(criteria: tuple[JudgedCriterion, ...], links: Links) -> TableView | None:
     if not criteria:
         return None
     return table(
-        "Acceptance criteria",
-        ("criterion", "threshold", "measured [95 %]", "n", "verdict"),
+        _("Acceptance criteria"),
+        (_("criterion"), _("threshold"), _("measured [95 %]"), _("n"), _("verdict")),
         (
             (
                 CellView(
@@ -202,7 +221,7 @@ def _criteria(criteria: tuple[JudgedCriterion, ...], links: Links) -> TableView 
                 measure_cell(criterion.measure),
                 _n(criterion.measure),
                 CellView(
-                    f"{summary.ICONS[criterion.verdict]} {criterion.verdict}",
+                    f"{summary.ICONS[criterion.verdict]} {_(criterion.verdict)}",
                     tone=criterion.verdict,
                 ),
             )
@@ -217,12 +236,18 @@ def _n(measure: Measure | None) -> CellView:
 
 def _reasons(criteria: tuple[JudgedCriterion, ...]) -> TableView:
     return table(
-        "Why each threshold, and why each verdict",
-        ("criterion", "why this threshold", "why this verdict", "p", "p, adjusted"),
+        _("Why each threshold, and why each verdict"),
+        (
+            _("criterion"),
+            _("why this threshold"),
+            _("why this verdict"),
+            _("p"),
+            _("p, adjusted"),
+        ),
         (
             (
                 CellView(summary.criterion_name(criterion)),
-                CellView(criterion.rationale or "not stated"),
+                CellView(criterion.rationale or _("not stated")),
                 CellView(criterion.reason),
                 _p_value(criterion.p_value),
                 _p_value(criterion.adjusted_p_value),
@@ -235,22 +260,22 @@ def _reasons(criteria: tuple[JudgedCriterion, ...]) -> TableView:
 def _p_value(value: float | None) -> CellView:
     if value is None:
         return CellView(EMPTY)
-    return CellView("< .001" if value < 0.001 else bare(value, 3), numeric=True)
+    return CellView(f"< {bare(0.001, 3)}" if value < 0.001 else bare(value, 3), numeric=True)
 
 
 def _navigation(record: AuditRecord, totals: summary.Counts) -> Iterator[NavigationEntry]:
-    yield NavigationEntry("summary", "Summary")
+    yield NavigationEntry("summary", _("Summary"))
     if record.criteria:
-        yield NavigationEntry("criteria", "Criteria", count(len(record.criteria)))
-    yield NavigationEntry("findings", "What to know", count(len(record.findings)))
+        yield NavigationEntry("criteria", _("Criteria"), count(len(record.criteria)))
+    yield NavigationEntry("findings", _("What to know"), count(len(record.findings)))
     for section in record.sections:
         if section.skipped is None:
             yield NavigationEntry(section.id, section.title)
-    yield NavigationEntry("instances", "Instances", totals.explained_rows)
-    yield NavigationEntry("limits", "Not measured", totals.not_measured)
-    yield NavigationEntry("provenance", "Provenance")
-    yield NavigationEntry("sign-off", "Sign-off")
-    yield NavigationEntry("glossary", "Glossary")
+    yield NavigationEntry("instances", _("Instances"), totals.explained_rows)
+    yield NavigationEntry("limits", _("Not measured"), totals.not_measured)
+    yield NavigationEntry("provenance", _("Provenance"))
+    yield NavigationEntry("sign-off", _("Sign-off"))
+    yield NavigationEntry("glossary", _("Glossary"))
 
 
 def _section(section: Section, links: Links, places: Mapping[Finding, int]) -> SectionView:
@@ -259,7 +284,7 @@ def _section(section: Section, links: Links, places: Mapping[Finding, int]) -> S
         id=section.id,
         title=section.title,
         summary=linked(section.summary),
-        notes=(*notes, EVERY_FINDING) if notes else (),
+        notes=tuple(map(_, (*notes, EVERY_FINDING))) if notes else (),
         findings=tuple((places[finding], finding.severity) for finding in section.findings),
         measures=_with_terms(_measures(section.title, section.measures), linked),
         figures=tuple(figure_view(figure) for figure in section.figures),
@@ -292,8 +317,8 @@ def _text_columns(record: AuditRecord) -> list[str]:
 
 def _strata(record: AuditRecord) -> TableView:
     return table(
-        "How the explained instances were chosen",
-        ("stratum", "rule", "planned", "available", "chosen"),
+        _("How the explained instances were chosen"),
+        (_("stratum"), _("rule"), _("planned"), _("available"), _("chosen")),
         (
             (
                 CellView(stratum.name),

@@ -2,7 +2,7 @@
 
 from explain.record import Attribution, Interactions, Repeats
 from explain.record.wording import decimal
-from reports.numbers import count
+from reports.languages import translate as _
 
 __all__ = ["precision_warnings", "repeats_note"]
 
@@ -13,21 +13,34 @@ def precision_warnings(result: Attribution | Interactions) -> list[str]:
     said = []
     if repeats is not None and repeats.scored_alone:
         said.append(
-            f"the model's answer to a text depends on the other texts of its batch: "
-            f"{count(repeats.differences)} of {count(repeats.answers)} answers differ; for these "
-            "values each text was scored alone"
+            _(
+                "the model's answer to a text depends on the other texts of its batch: {n} of "
+                "{answers} answers differ; for these values each text was scored alone",
+                n=repeats.differences,
+                answers=repeats.answers,
+            )
         )
     elif repeats is not None and repeats.differences:
         said.append(
-            f"the model does not repeat itself: {count(repeats.differences)} of "
-            f"{count(repeats.answers)} answers to the same texts differ from the first, with a "
-            f"standard deviation of {_sigma(repeats)}; {_whether_stated(result)}"
+            _(
+                "the model does not repeat itself: {n} of {answers} answers to the same texts "
+                "differ from the first, with a standard deviation of {sigma}; {whether_stated}",
+                n=repeats.differences,
+                answers=repeats.answers,
+                sigma=_sigma(repeats),
+                whether_stated=_whether_stated(result),
+            )
         )
     if cap is not None:
         said.append(
-            f"log-odds are capped at {decimal(cap, 1)}, since the model rounds to "
-            f"{result.target.decimals} decimals; {result.diagnostics.at_cap} of "
-            f"{count(result.evaluations)} texts are at the cap"
+            _(
+                "log-odds are capped at {cap}, since the model rounds to {decimals} decimals; "
+                "{at_cap} of {n} texts are at the cap",
+                cap=decimal(cap, 1),
+                decimals=result.target.decimals,
+                at_cap=result.diagnostics.at_cap,
+                n=result.evaluations,
+            )
         )
     return said
 
@@ -42,8 +55,10 @@ def repeats_note(repeats: Repeats | None) -> str:
     """
     if repeats is None or repeats.differences:
         return ""
-    n = count(repeats.answers)
-    return f"Asked the same texts again, the model gave the same answer {n} of {n} times."
+    return _(
+        "Asked the same texts again, the model gave the same answer {n} of {n} times.",
+        n=repeats.answers,
+    )
 
 
 def _sigma(repeats: Repeats) -> str:
@@ -53,5 +68,5 @@ def _sigma(repeats: Repeats) -> str:
 def _whether_stated(result: Attribution | Interactions) -> str:
     """Return whether the noise is part of the stated errors."""
     if isinstance(result, Attribution) and result.standard_errors is None:
-        return f"{result.method} does not state how far that moves its values"
-    return "the stated errors allow for that"
+        return _("{method} does not state how far that moves its values", method=result.method)
+    return _("the stated errors allow for that")

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import JsonValue
 
 from explain.record import Attribution, AuditRecord, FileHash, LogEntry, ModelDescription
+from explain.record.base import Task
 from explain.record.wording import decimal, signed
 from reports import summary
+from reports.languages import translate as _
+from reports.languages import translated_sentence
 from reports.numbers import count
 from reports.tables import CellView, TableView, table
 
@@ -20,51 +23,71 @@ __all__ = [
     "settings_of",
 ]
 
+TASKS: dict[Task, str] = {
+    "single_label": "single label",
+    "multi_label": "multi label",
+    "regression": "regression",
+}
+
 Facts = tuple[tuple[str, str], ...]
 """Names with what is known of them."""
 
 
-def provenance_facts(record: AuditRecord) -> Facts:
+def provenance_facts(record: AuditRecord, record_hash: str) -> Facts:
     """Return where an audit comes from, in short."""
     provenance = record.provenance
     return (
-        ("Record, sha256", summary.record_hash(record)),
-        ("Schema version", str(record.schema_version)),
-        ("Audited on", f"{provenance.audited_on.isoformat()} (UTC)"),
+        (_("Record, sha256"), record_hash),
+        (_("Schema version"), str(record.schema_version)),
+        (_("Audited on"), f"{provenance.audited_on.isoformat()} (UTC)"),
         *_model(provenance.model),
-        ("Rows as read, sha256", provenance.rows_sha256),
-        *((("Criteria", summary.frozen(record)),) if record.criteria else ()),
-        ("Seed", str(provenance.seed)),
+        (_("Rows as read, sha256"), provenance.rows_sha256),
+        *(((_("Criteria"), summary.frozen(record)),) if record.criteria else ()),
+        *_margin(record),
+        (_("Seed"), str(provenance.seed)),
         ("Python", provenance.python),
-        ("Platform", provenance.platform),
+        (_("Platform"), provenance.platform),
     )
+
+
+def _margin(record: AuditRecord) -> Facts:
+    if record.regression_margin is None:
+        return ()
+    said = _(
+        "{margin:percent} of the rows, frozen on {day} before anything was scored: {hash}",
+        margin=record.regression_margin,
+        day=(record.criteria_frozen_on or record.provenance.audited_on).isoformat(),
+        hash=f"sha256 {record.criteria_sha256}",
+    )
+    return ((_("Loss of accuracy that a comparison tolerates"), said),)
 
 
 def _model(model: ModelDescription) -> Facts:
     return (
-        ("Model", model.name),
-        ("Adapter", model.adapter),
-        ("Source", model.source or "a live object"),
-        ("Task", model.task.replace("_", " ")),
-        ("Labels", ", ".join(model.labels)),
+        (_("Model"), model.name),
+        (_("Adapter"), model.adapter),
+        (_("Source"), model.source or _("a live object")),
+        (_("Task"), _(TASKS[model.task])),
+        (_("Labels"), ", ".join(model.labels)),
         *decision_rule(model),
     )
 
 
 def decision_rule(model: ModelDescription) -> Facts:
     """Return the thresholds by which a model decides, if it has any."""
-    return (("Decision threshold", model.decision_rule),) if model.decision_rule else ()
+    rule = model.decision_rule
+    return ((_("Decision threshold"), translated_sentence(rule)),) if rule else ()
 
 
 def provenance_tables(record: AuditRecord, run: Sequence[LogEntry]) -> list[TableView]:
     """Return where an audit comes from, in full."""
     provenance = record.provenance
     shown = [
-        settings_of("What is known of the model", provenance.model.facts),
-        _files("Files of the model", provenance.model.files),
-        _files("Files of the data", provenance.data),
-        settings_of("Arguments as resolved", provenance.arguments),
-        settings_of("Packages", provenance.packages),
+        settings_of(_("What is known of the model"), provenance.model.facts),
+        _files(_("Files of the model"), provenance.model.files),
+        _files(_("Files of the data"), provenance.data),
+        settings_of(_("Arguments as resolved"), provenance.arguments),
+        settings_of(_("Packages"), provenance.packages),
         _log(run),
     ]
     return [view for view in shown if view.rows]
@@ -74,7 +97,7 @@ def settings_of(title: str, settings: Mapping[str, JsonValue]) -> TableView:
     """Return settings as a table."""
     return table(
         title,
-        ("name", "value"),
+        (_("name"), _("value")),
         ((CellView(name), CellView(_json(settings[name]))) for name in sorted(settings)),
     )
 
@@ -86,7 +109,7 @@ def _json(value: JsonValue) -> str:
 def _files(title: str, files: Iterable[FileHash]) -> TableView:
     return table(
         title,
-        ("file", "bytes", "sha256"),
+        (_("file"), _("bytes"), "sha256"),
         (
             (CellView(file.path), CellView(count(file.bytes), numeric=True), CellView(file.sha256))
             for file in files
@@ -96,8 +119,8 @@ def _files(title: str, files: Iterable[FileHash]) -> TableView:
 
 def _log(run: Sequence[LogEntry]) -> TableView:
     return table(
-        "Log of the run",
-        ("at", "event", "seconds", "detail"),
+        _("Log of the run"),
+        (_("at"), _("event"), _("seconds"), _("detail")),
         (
             (
                 CellView(entry.at.isoformat(timespec="seconds")),
@@ -110,18 +133,28 @@ def _log(run: Sequence[LogEntry]) -> TableView:
     )
 
 
-def attribution_facts(attribution: Attribution) -> Facts:
+def attribution_facts(attribution: Attribution, record_hash: str) -> Facts:
     """Return where an attribution comes from."""
     return (
-        ("Method", attribution.method_title),
-        ("Target", f"{attribution.target.label} (column {attribution.target.index})"),
-        ("Removed features become", attribution.removal),
+        (_("Method"), attribution.method_title),
+        (
+            _("Target"),
+            _(
+                "{label} (column {index})",
+                label=attribution.target.label,
+                index=attribution.target.index,
+            ),
+        ),
+        (_("Removed features become"), attribution.removal),
         ("v(empty)", signed(attribution.empty_value)),
         ("v(N)", signed(attribution.full_value)),
-        ("Completeness gap", signed(attribution.completeness_gap, 4)),
-        ("Sums to v(N) − v(empty)", "promised" if attribution.efficient else "not promised"),
-        ("Evaluations", count(attribution.evaluations)),
-        ("Seed", str(attribution.seed)),
-        ("Grade", attribution.grade or "not graded"),
-        ("Record, sha256", summary.record_hash(attribution)),
+        (_("Completeness gap"), signed(attribution.completeness_gap, 4)),
+        (
+            _("Sums to v(N) − v(empty)"),
+            _("promised") if attribution.efficient else _("not promised"),
+        ),
+        (_("Evaluations"), count(attribution.evaluations)),
+        (_("Seed"), str(attribution.seed)),
+        (_("Grade"), attribution.grade or _("not graded")),
+        (_("Record, sha256"), record_hash),
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from explain.record import RiskCoverageFigure
 from reports.axes import WIDTH, Axis
+from reports.languages import translate as _
 from reports.numbers import count, estimate, quantity
 from reports.tables import CellView, TableView, measure_cell, table
 
@@ -78,7 +79,7 @@ def risk_coverage_table(figure: RiskCoverageFigure) -> TableView:
     """Return the numbers of a curve."""
     return table(
         figure.title,
-        ("most confident", "wrong answers [95 %]", "n"),
+        (_("most confident"), _("wrong answers [95 %]"), _("n")),
         (
             (
                 CellView(quantity(point.share, "proportion"), numeric=True),

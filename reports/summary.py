@@ -4,7 +4,6 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
 
 from explain.record import (
     PICKLE_FACT,
@@ -18,7 +17,8 @@ from explain.record import (
     Severity,
     Skipped,
 )
-from explain.record.wording import percent
+from reports.languages import join_texts, language, translated_sentence
+from reports.languages import translate as _
 from reports.numbers import count, estimate, exact
 
 __all__ = [
@@ -39,17 +39,24 @@ __all__ = [
     "verdict",
 ]
 
+REFUSED: dict[Severity, str] = {
+    "critical": "{n} critical {n:finding|findings} not accepted",
+    "major": "{n} {n:finding|findings}, major or worse, not accepted",
+    "minor": "{n} {n:finding|findings}, minor or worse, not accepted",
+}
+"""How many findings fail an audit, by the mildest that does."""
+
+NONE_REFUSED: dict[Severity, str] = {
+    "critical": "no critical findings but accepted ones",
+    "major": "no findings, major or worse, but accepted ones",
+    "minor": "no findings, minor or worse, but accepted ones",
+}
+
 ICONS = {"pass": "✓", "fail": "✗", "inconclusive": "○"}
 """A sign for each verdict, so that colour never stands alone."""
 
 FINDINGS_SHOWN = 7
 """Findings that fit a first screen; a record ranks them."""
-
-MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-"""Names that, unlike those of `strftime`, are the same on every machine."""
 
 ROWS_NAMED = 10
 """Rows that are named where many were skipped for one reason."""
@@ -109,7 +116,10 @@ class GradeView:
 def alert(record: AuditRecord) -> str:
     """Return what is unsafe about how the model was loaded, empty if nothing is."""
     word = record.provenance.model.facts.get(PICKLE_FACT)
-    return f"The model was {PICKLE_FACT}: {word}." if word else ""
+    if not word:
+        return ""
+    fact = _(PICKLE_FACT)
+    return _("The model was {fact}: {word}.", fact=fact, word=translated_sentence(str(word)))
 
 
 def verdict(record: AuditRecord) -> VerdictView:
@@ -118,12 +128,12 @@ def verdict(record: AuditRecord) -> VerdictView:
     if not gating and record.gates.fail_on is None:
         return _gravity(record)
     details = (_tally(record.criteria) if gating else "", _refused(record))
-    detail = "; ".join(filter(None, details))
+    detail = _("; ").join(filter(None, details))
     if record.fails:
-        return VerdictView("Fails", "fail", ICONS["fail"], detail)
+        return VerdictView(_("Fails"), "fail", ICONS["fail"], detail)
     if "inconclusive" in gating:
-        return VerdictView("Inconclusive", "inconclusive", ICONS["inconclusive"], detail)
-    return VerdictView("Passes", "pass", ICONS["pass"], detail)
+        return VerdictView(_("Inconclusive"), "inconclusive", ICONS["inconclusive"], detail)
+    return VerdictView(_("Passes"), "pass", ICONS["pass"], detail)
 
 
 def _refused(record: AuditRecord) -> str:
@@ -131,17 +141,17 @@ def _refused(record: AuditRecord) -> str:
     bar, refused = record.gates.fail_on, len(record.refused_findings)
     if bar is None:
         return ""
-    noun = "finding" if refused == 1 else "findings"
-    which = f"critical {noun}" if bar == "critical" else f"{noun}, {bar} or worse,"
-    return f"{count(refused)} {which} not accepted" if refused else f"no {which} but accepted ones"
+    return _(REFUSED[bar] if refused else NONE_REFUSED[bar], n=refused)
 
 
 def _gravity(record: AuditRecord) -> VerdictView:
     """Return how many findings of each severity there are, in the colour of the gravest."""
-    detail = "no criterion is gating" if record.criteria else "no acceptance criteria were set"
+    detail = (
+        _("no criterion is gating") if record.criteria else _("no acceptance criteria were set")
+    )
     severities = severity_counts(record)
     if not severities:
-        return VerdictView("No findings", "none", "", detail)
+        return VerdictView(_("No findings"), "none", "", detail)
     return VerdictView(_severities(severities), next(iter(severities)), "", detail)
 
 
@@ -153,11 +163,13 @@ def severity_counts(record: AuditRecord) -> dict[Severity, int]:
 
 def _tally(criteria: tuple[JudgedCriterion, ...]) -> str:
     counts = Counter(criterion.verdict for criterion in criteria)
-    total = f"of {len(criteria)} {'criterion' if len(criteria) == 1 else 'criteria'}"
-    if counts["pass"] == len(criteria):
-        return f"{len(criteria)} {total} passed"
-    failed = f"{counts['fail']} {total} failed"
-    return f"{failed}, {counts['inconclusive']} inconclusive" if counts["inconclusive"] else failed
+    n = len(criteria)
+    if counts["pass"] == n:
+        return _("{n} of {n} {n:criterion|criteria} passed", n=n)
+    failed = _("{failed} of {n} {n:criterion|criteria} failed", failed=counts["fail"], n=n)
+    if not counts["inconclusive"]:
+        return failed
+    return language().comma.join((failed, _("{n} inconclusive", n=counts["inconclusive"])))
 
 
 def criterion_name(criterion: Criterion) -> str:
@@ -166,8 +178,9 @@ def criterion_name(criterion: Criterion) -> str:
         metric = criterion.title
     else:
         metric = " ".join((criterion.metric, *criterion.of.values()))
-    name = f"{metric}, {'all rows' if criterion.slice == 'all' else criterion.slice}"
-    return name if criterion.gating else f"{name} (not gating)"
+    rows = _("all rows") if criterion.slice == "all" else criterion.slice
+    name = _("{metric}, {rows}", metric=metric, rows=rows)
+    return name if criterion.gating else _("{criterion} (not gating)", criterion=name)
 
 
 def threshold(criterion: Criterion) -> str:
@@ -182,33 +195,40 @@ def frozen(record: AuditRecord) -> str:
     if record.criteria_sha256 is None:
         return ""
     hashed = f"sha256 {record.criteria_sha256}"
-    said = f"The run itself hashed them before anything was scored: {hashed}."
+    said = _("The run itself hashed them before anything was scored: {hash}.", hash=hashed)
     if on := record.criteria_set_after_run_on:
-        said = f"They were set on {_date_in_words(on)}, when the results were known: {hashed}."
-    if on := record.criteria_frozen_on:
-        said = f"They were frozen in criteria.json on {_date_in_words(on)}, before anything was "
-        said += f"scored. The criteria judged here have the same hash: {hashed}."
-    gating = sum(criterion.gating for criterion in record.criteria)
-    if gating > 1:
-        said += (
-            f" The verdicts of the {count(gating)} gating criteria are adjusted for their number "
-            "(Holm)."
+        said = _(
+            "They were set on {day}, when the results were known: {hash}.",
+            day=language().date_in_words(on),
+            hash=hashed,
         )
-    return said
+    if on := record.criteria_frozen_on:
+        said = _(
+            "They were frozen in criteria.json on {day}, before anything was scored. The criteria "
+            "judged here have the same hash: {hash}.",
+            day=language().date_in_words(on),
+            hash=hashed,
+        )
+    gating = sum(criterion.gating for criterion in record.criteria)
+    adjusted = _(
+        "The verdicts of the {n} gating criteria are adjusted for their number (Holm).", n=gating
+    )
+    return join_texts(said, adjusted if gating > 1 else "")
 
 
 def number_of_findings(record: AuditRecord) -> str:
     """Return how many findings there are, and their severities where the verdict says others."""
     severities = severity_counts(record)
     number = sum(severities.values())
-    said = "1 finding" if number == 1 else f"{count(number)} findings"
+    said = _("{n} {n:finding|findings}", n=number)
     if number and any(criterion.gating for criterion in record.criteria):
-        said += f": {_severities(severities)}"
+        said += _(": ") + _severities(severities)
     return said
 
 
 def _severities(severities: Mapping[Severity, int]) -> str:
-    return ", ".join(f"{count(number)} {severity}" for severity, number in severities.items())
+    named = (_("{n} {severity}", n=n, severity=_(severity)) for severity, n in severities.items())
+    return _(", ").join(named)
 
 
 def size(finding: Finding) -> str:
@@ -216,8 +236,8 @@ def size(finding: Finding) -> str:
     measure = finding.measure
     if measure is None:
         return ""
-    where = "" if measure.slice == "all" else f" ({measure.slice})"
-    return f"{measure.name}{where} {estimate(measure)}, n = {count(measure.n)}"
+    name = measure.name if measure.slice == "all" else f"{measure.name} ({measure.slice})"
+    return _("{metric} {estimate}, n = {n}", metric=name, estimate=estimate(measure), n=measure.n)
 
 
 def counts(record: AuditRecord) -> Counts:
@@ -271,13 +291,16 @@ def limits(record: AuditRecord) -> tuple[LimitView, ...]:
         if section.skipped is not None
     )
     criteria = (
-        LimitView(f"criterion: {criterion_name(criterion)}", criterion.reason)
+        LimitView(_("criterion: {name}", name=criterion_name(criterion)), criterion.reason)
         for criterion in record.criteria
         if criterion.measure is None
     )
     omitted = (LimitView(entry.subject, entry.remedy) for entry in record.omitted)
     gone = (
-        LimitView(f"accepted finding {id_}", "it no longer occurs; take it out of the list")
+        LimitView(
+            _("accepted finding {finding}", finding=id_),
+            _("it no longer occurs; take it out of the list"),
+        )
         for id_ in record.gates.without(record.findings)
     )
     return (*sections, *criteria, *gone, *_skipped_rows(record.skipped), *_unread(record), *omitted)
@@ -288,7 +311,9 @@ def _skipped_rows(skipped: tuple[Skipped, ...]) -> list[LimitView]:
     for entry in skipped:
         groups[entry.stage, entry.reason].append(entry.row)
     return [
-        LimitView(f"{stage}, {count(len(rows))} {_rows(rows)}", reason, _listed_rows(rows))
+        LimitView(
+            _("{stage}, {n} {n:row|rows}", stage=stage, n=len(rows)), reason, _listed_rows(rows)
+        )
         for (stage, reason), rows in groups.items()
     ]
 
@@ -296,19 +321,19 @@ def _skipped_rows(skipped: tuple[Skipped, ...]) -> list[LimitView]:
 def _unread(record: AuditRecord) -> list[LimitView]:
     if (cut := record.truncation) is None:
         return []
-    share, rows = percent(cut.characters / cut.of), list(cut.rows)
-    reason = f"the model cut off and never read {share} of all characters"
-    return [LimitView(f"text of {count(len(rows))} {_rows(rows)}", reason, _listed_rows(rows))]
-
-
-def _rows(rows: list[int]) -> str:
-    return "row" if len(rows) == 1 else "rows"
+    rows = list(cut.rows)
+    reason = _(
+        "the model cut off and never read {share:percent} of all characters",
+        share=cut.characters / cut.of,
+    )
+    subject = _("text of {n} {n:row|rows}", n=len(rows))
+    return [LimitView(subject, reason, _listed_rows(rows))]
 
 
 def _listed_rows(rows: list[int]) -> str:
-    named = ", ".join(str(row) for row in rows[:ROWS_NAMED])
-    more = f" and {count(len(rows) - ROWS_NAMED)} more" if len(rows) > ROWS_NAMED else ""
-    return f"{_rows(rows)} {named}{more}"
+    named, n_more = _(", ").join(str(row) for row in rows[:ROWS_NAMED]), len(rows) - ROWS_NAMED
+    template = "{n:row|rows} {rows} and {more} more" if n_more > 0 else "{n:row|rows} {rows}"
+    return _(template, n=len(rows), rows=named, more=n_more)
 
 
 def record_hash(record: AuditRecord | Attribution) -> str:
@@ -318,8 +343,4 @@ def record_hash(record: AuditRecord | Attribution) -> str:
 
 def day(record: AuditRecord) -> str:
     """Return the day of the run as it is written in a letter."""
-    return _date_in_words(record.provenance.audited_on)
-
-
-def _date_in_words(day: date) -> str:
-    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+    return language().date_in_words(record.provenance.audited_on)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from explain.record import Cell, InstanceLink, Measure, Table
+from reports.languages import translate as _
 from reports.numbers import count, interval, plain, quantity
 
 __all__ = [
@@ -128,7 +129,7 @@ def _cell(value: Cell, links: Links) -> CellView:
 def measure_cell(measure: Measure | None) -> CellView:
     """Return the estimate of `measure` with its interval; None was not measured."""
     if measure is None:
-        return CellView("not measured", numeric=True)
+        return CellView(_("not measured"), numeric=True)
     return CellView(quantity(measure.value, measure.unit), interval(measure), numeric=True)
 
 
@@ -143,13 +144,13 @@ def measures_table(title: str, measures: Iterable[Measure]) -> TableView:
     """Return measures with their intervals, the instances behind them, and how it was done."""
     return table(
         title,
-        ("measure", "value [95 %]", "n", "interval by"),
+        (_("measure"), _("value [95 %]"), _("n"), _("interval by")),
         (
             (
                 CellView(measure.name),
                 measure_cell(measure),
                 CellView(count(measure.n), numeric=True),
-                CellView(measure.method or "no interval"),
+                CellView(measure.method or _("no interval")),
             )
             for measure in measures
         ),

@@ -2,26 +2,26 @@
   // one below the other, and the controls are hidden.
   const MOST_NODES = 5000;
   const CONFIDENCE = {
-    "below .5": [0, 0.5],
-    ".5 to .9": [0.5, 0.9],
-    ".9 to .99": [0.9, 0.99],
-    ".99 and above": [0.99, Infinity],
+    {{ script_text("below .5") }}: [0, 0.5],
+    {{ script_text(".5 to .9") }}: [0.5, 0.9],
+    {{ script_text(".9 to .99") }}: [0.9, 0.99],
+    {{ script_text(".99 and above") }}: [0.99, Infinity],
   };
   const ORDERS = {
     "": (a, b) => a.place - b.place,
-    "most confident": (a, b) => b.confidence - a.confidence,
-    "least confident": (a, b) => a.confidence - b.confidence,
-    "cited by findings": (a, b) => b.findings.length - a.findings.length,
+    {{ script_text("most confident") }}: (a, b) => b.confidence - a.confidence,
+    {{ script_text("least confident") }}: (a, b) => a.confidence - b.confidence,
+    {{ script_text("cited by findings") }}: (a, b) => b.findings.length - a.findings.length,
   };
   const SELECTS = {
-    outcome: (row) => [row.outcome],
+    outcome: (row) => [{{ script_name("row.outcome", outcomes) }}],
     predicted: (row) => row.predicted,
     labelled: (row) => row.labels,
     confidence: (row) =>
       Object.keys(CONFIDENCE).filter(
         (name) => row.confidence >= CONFIDENCE[name][0] && row.confidence < CONFIDENCE[name][1],
       ),
-    finding: (row) => row.findings.map((rank) => `finding ${rank}`),
+    finding: (row) => row.findings.map((rank) => {{ script_text("finding {n}", n="rank") }}),
     slice: (row) => row.slices.map(([column, value]) => `${column} = ${value}`),
     stratum: (row) => [row.stratum],
   };
@@ -70,8 +70,8 @@
       if (turn !== turns) return;
       place.replaceChildren(...cards);
       const whole = shown.length === fitting.length;
-      const range = whole ? "" : `, ${first + 1} to ${first + shown.length} on this page`;
-      byId("filter-count").textContent = `${fitting.length} of ${rows.length} shown${range}`;
+      const range = whole ? "" : {{ script_text(", {first} to {last} on this page", first="first + 1", last="first + shown.length") }};
+      byId("filter-count").textContent = {{ script_text("{n} of {all} shown{range}", n="fitting.length", all="rows.length", range="range") }};
       byId("pages").hidden = whole;
       byId("page-before").disabled = first === 0;
       byId("page-after").disabled = first + shown.length >= fitting.length;

@@ -2,6 +2,7 @@
   const ROWS_PER_CHUNK = 400;
   const SIMPLE_PIECES = /[ \t\n\r]+|[A-Za-z0-9_]+(?:'[A-Za-z0-9_]+)*|[^ \t\n\r]/g;
   const ZERO_LEVEL = "i".charCodeAt(0);
+  const FIRST_PIECE = "#".charCodeAt(0);
 
   const packedRows = () => {
     const scripts = [...document.querySelectorAll("script.chunk")];
@@ -37,12 +38,17 @@
       });
     };
 
-    const grade = (letter) => make("span", { class: `grade ${letter ? `g${letter}` : "none"}` }, letter || "not graded");
+    const grade = (letter) => make("span", { class: `grade ${letter ? `g${letter}` : "none"}` }, letter || {{ script_text("not graded") }});
+
+    const decimal = (number, digits) =>
+      Math.abs(number / 10 ** digits).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    const signed = (number, digits) => `${number > 0 ? "+" : number < 0 ? "−" : ""}${decimal(number, digits)}`;
 
     const cardOf = async (row) => {
       const chunk = await chunkOf(row);
       const at = row.packed % ROWS_PER_CHUNK;
       const words = [];
+      row.texts = chunk.texts[at];
       const paragraphs = chunk.texts[at].flatMap((text, side) => {
         const pieces = cut(text.replaceAll("\0", "␀"), chunk.lengths[at][side]);
         words.push(...pieces);
@@ -51,25 +57,27 @@
         return row.paragraphs > 1 ? [make("p", { class: "part" }, chunk.sides[side]), paragraph] : [paragraph];
       });
       const heads = chunk.methods[at].map((title, method) => make("th", { scope: "col" }, `${title} `, grade(chunk.grades[at][method])));
-      const body = chunk.features[at].map((feature, number) => {
-        const cells = chunk.values[at].map((values, method) => {
-          const error = chunk.errors[at][method][number];
-          return make("td", { class: "r" }, values[number] || "–", error ? ` ±\u2009${error}` : "");
+      const places = [...chunk.features[at]].map((place) => (typeof place === "string" ? place.charCodeAt(0) - FIRST_PIECE : place));
+      const body = places.map((place, number) => {
+        const cells = chunk.methods[at].map((_, method) => {
+          const [value, error] = [chunk.values, chunk.errors].map((of) => of[method][number][at]);
+          const digits = chunk.digits[method][at];
+          return make("td", { class: "r" }, value === null ? "–" : signed(value, digits), error === null ? "" : ` ±\u2009${decimal(error, digits)}`);
         });
         const rank = make("td", { class: "rank" }, chunk.ranks[at][number]);
-        return make("tr", {}, rank, make("th", { scope: "row" }, ...marked(words[feature])), ...cells);
+        return make("tr", {}, rank, make("th", { scope: "row" }, ...marked(words[place])), ...cells);
       });
-      const head = make("tr", {}, make("th", { scope: "col", class: "rank" }, "rank"), make("th", { scope: "col" }, "feature"), ...heads);
+      const head = make("tr", {}, make("th", { scope: "col", class: "rank" }, {{ script_text("rank") }}), make("th", { scope: "col" }, {{ script_text("feature") }}), ...heads);
       const values = make("table", { class: "values" }, make("thead", {}, head), make("tbody", {}, ...body));
       const title = make("h3", { class: "id", id: `${row.anchor}-title` }, make("a", { href: `#${row.anchor}`, title: row.id }, row.name));
-      const given = row.labels.length ? [make("span", {}, "labelled ", make("b", {}, row.labels.join(", ")))] : [];
+      const given = row.labels.length ? [make("span", {}, {{ script_text("labelled ") }}, make("b", {}, row.labels.join(", ")))] : [];
       return make(
         "article",
         { class: "instance", id: row.anchor, tabindex: -1, "aria-labelledby": `${row.anchor}-title` },
-        make("header", {}, title, make("span", {}, "predicted ", make("b", {}, row.shown || "no label")), ...given, make("span", { class: row.outcome.replace(" ", "-") }, row.outcome), make("span", { class: "why" }, `chosen: ${row.stratum}`)),
+        make("header", {}, title, make("span", {}, {{ script_text("predicted ") }}, make("b", {}, row.shown || {{ script_text("no label") }})), ...given, make("span", { class: row.outcome.replace(" ", "-") }, {{ script_name("row.outcome", outcomes) }}), make("span", { class: "why" }, {{ script_text("chosen: {stratum}", stratum="row.stratum") }})),
         ...paragraphs,
-        make("div", { class: "scroll", role: "group", "aria-label": "Values of the features", tabindex: 0 }, values),
-        make("p", { class: "small" }, `Values for “${chunk.targets[at]}”. All features, and what each method says of itself, are in audit.json.`),
+        make("div", { class: "scroll", role: "group", "aria-label": {{ script_text("Values of the features") }}, tabindex: 0 }, values),
+        make("p", { class: "small" }, {{ script_text("Values for “{label}”. All features, and what each method says of itself, are in audit.json.", label="chunk.targets[at]") }}),
       );
     };
     const textOf = async (row) => (await chunkOf(row)).texts[row.packed % ROWS_PER_CHUNK].join(" ");

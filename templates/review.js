@@ -1,12 +1,12 @@
   // A review: an auditor judges each explained row, blind at first. While it lasts, nothing but the
   // review is in the document, so that no answer can be seen, searched or read out before the verdict.
   const VERDICTS = {
-    correct: ["c", "Correct"],
-    wrong_label: ["l", "Wrong label"],
-    wrong_reason: ["w", "Right label, wrong reason"],
-    ambiguous: ["a", "Ambiguous"],
-    unsafe: ["u", "Unsafe"],
-    skip: ["s", "Skip"],
+    correct: ["c", {{ script_text("Correct") }}],
+    wrong_label: ["l", {{ script_text("Wrong label") }}],
+    wrong_reason: ["w", {{ script_text("Right label, wrong reason") }}],
+    ambiguous: ["a", {{ script_text("Ambiguous") }}],
+    unsafe: ["u", {{ script_text("Unsafe") }}],
+    skip: ["s", {{ script_text("Skip") }}],
   };
   // What can be said of a text without the answer, beside its label.
   const BLIND = ["ambiguous", "unsafe", "skip"];
@@ -24,21 +24,22 @@
     let reportNodes = [];
 
     const row = () => rows[place];
-    const lines = () => judged[reviewer];
+    const lines = () => judged[reviewer].lines;
+    const seen = () => judged[reviewer].seen;
     const line = () => lines()[row().id];
 
-    // What a reviewer judged is kept under that name, and never shown to another.
+    // What a reviewer judged, and the answers seen, are kept under that name, and never shown to another.
     const storageKey = () => `explain-audit review ${report} ${reviewer}`;
     const recall = () => {
       try {
-        return JSON.parse(localStorage.getItem(storageKey())) ?? {};
+        return JSON.parse(localStorage.getItem(storageKey())) ?? { lines: {}, seen: {} };
       } catch {
-        return {};
+        return { lines: {}, seen: {} };
       }
     };
     const keep = () => {
       try {
-        localStorage.setItem(storageKey(), JSON.stringify(lines()));
+        localStorage.setItem(storageKey(), JSON.stringify(judged[reviewer]));
       } catch {}
     };
 
@@ -53,7 +54,7 @@
     const save = (verdict) => {
       lines()[row().id] = {
         instance: row().id,
-        text_sha256: row().text_sha256,
+        text_sha256: row().text_sha256 || textHash(row().texts),
         report_sha256: report,
         reviewer,
         at: new Date().toISOString(),
@@ -66,9 +67,16 @@
       keep();
     };
 
+    // An answer that was once shown without a verdict is no longer judged blind.
+    const uncover = () => {
+      revealed = true;
+      seen()[row().id] = true;
+      keep();
+    };
+
     const judge = (verdict) => {
       save(verdict);
-      revealed = true;
+      uncover();
       show();
     };
 
@@ -103,11 +111,11 @@
 
     const show = () => {
       const number = Object.keys(lines()).length;
-      part("place").textContent = `${row().name}: ${place + 1} of ${rows.length}, ${number} judged`;
+      part("place").textContent = {{ script_text("{row}: {n} of {all}, {judged} judged", row="row().name", n="place + 1", all="rows.length", judged="number") }};
       part("text").replaceChildren(...(revealed ? [] : plainTexts(row())));
       part("answer").replaceChildren(...(revealed ? [row().card] : []));
-      const question = labels.length ? "Which label is right?" : "Can it be judged?";
-      part("question").textContent = revealed ? "Your verdict on the answer" : question;
+      const question = labels.length ? {{ script_text("Which label is right?") }} : {{ script_text("Can it be judged?") }};
+      part("question").textContent = revealed ? {{ script_text("Your verdict on the answer") }} : question;
       const all = choices();
       part("choices").replaceChildren(...all.map(button));
       part("reveal").hidden = revealed || labels.length > 0;
@@ -121,10 +129,13 @@
       if (turn !== turns) return;
       place = next;
       label = line()?.label ?? null;
-      blind = line()?.blinded ?? part("blinded").checked;
-      revealed = !blind || Boolean(line());
+      blind = line()?.blinded ?? (part("blinded").checked && !seen()[row().id]);
+      revealed = false;
+      if (!blind || line()) uncover();
       part("reason").value = line()?.reason ?? "";
       part("note").value = line()?.note ?? "";
+      part("start").hidden = true;
+      part("work").hidden = false;
       show();
       part("place").focus();
     };
@@ -133,7 +144,7 @@
 
     const reveal = () => {
       if (!line()) blind = false;
-      revealed = true;
+      uncover();
       show();
     };
 
@@ -148,8 +159,6 @@
       reviewer = part("reviewer").value.trim();
       if (!reviewer) return part("reviewer").focus();
       judged[reviewer] ??= recall();
-      part("start").hidden = true;
-      part("work").hidden = false;
       open(Math.max(0, rows.findIndex((each) => !lines()[each.id])));
     };
 
@@ -162,9 +171,9 @@
         make("article", {}, make("h2", {}, each.name), ...plainTexts(each), boxes(own)),
       );
       const answers = rows.map((each) =>
-        make("li", {}, `${each.name}: ${each.shown || "no label"}`, boxes(words(Object.keys(VERDICTS)))),
+        make("li", {}, {{ script_text("{row}: {labels}", row="each.name", labels="each.shown || " ~ script_text("no label")) }}, boxes(words(Object.keys(VERDICTS)))),
       );
-      const key = make("section", { class: "answers" }, make("h2", {}, "The answers, to be read last"));
+      const key = make("section", { class: "answers" }, make("h2", {}, {{ script_text("The answers, to be read last") }}));
       key.append(make("ul", {}, ...answers));
       part("sheet").replaceChildren(...questions, key);
       addEventListener("afterprint", () => part("sheet").replaceChildren(), { once: true });
@@ -172,6 +181,7 @@
     };
 
     const leave = () => {
+      turns += 1;
       document.body.replaceChildren(...reportNodes);
       resume();
     };

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.helpers.documentation import README
+from tests.helpers.documentation import README, READMES
 from tests.helpers.recording_page import SCREEN, RecordingPage
 from tests.helpers.search import choose_search
 
@@ -48,11 +48,13 @@ def readme(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """Return a check that the README shows an output, or, with --update-golden, make it so."""
 
     def check(before: str, output: str) -> None:
-        start, found, rest = README.read_text(encoding="utf-8").partition(before)
+        _, found, rest = README.read_text(encoding="utf-8").partition(before)
         assert found, f"the README does not show {before!r}"
-        shown, fence, rest = rest.partition("```")
+        shown, fence, _ = rest.partition("```")
         if request.config.getoption("--update-golden"):
-            README.write_text(start + before + output + fence + rest, encoding="utf-8")
+            for page in READMES:
+                text = page.read_text(encoding="utf-8")
+                page.write_text(text.replace(f"\n{shown}{fence}", f"\n{output}{fence}"), "utf-8")
         else:
             assert output == shown, "the README shows another output; run `make golden`"
 

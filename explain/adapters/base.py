@@ -25,6 +25,7 @@ __all__ = [
     "LinearClassifier",
     "NamesItsLabels",
     "PerTextClassifier",
+    "SampledClassifier",
     "TextClassifier",
     "TokenizedClassifier",
     "VocabularyClassifier",
@@ -73,6 +74,10 @@ class PerTextClassifier(TextClassifier, Protocol):
     def end_error(self) -> EndpointError | None:
         """Why nothing more is asked; None while it is."""
 
+    @property
+    def texts_per_call(self) -> int:
+        """Most texts that one call carries."""
+
     def predict_each(
         self, texts: Sequence[Text], *, fresh: bool = False
     ) -> list[Row | PredictionError]:
@@ -90,6 +95,15 @@ class PerTextClassifier(TextClassifier, Protocol):
         PredictionError
             If the model answers no more.
         """
+
+
+@runtime_checkable
+class SampledClassifier(TextClassifier, Protocol):
+    """A classifier that may only count answers, so that its scores come with known variances."""
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether its scores are logarithms of counts, of which each is a half more."""
 
 
 @runtime_checkable

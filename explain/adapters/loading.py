@@ -11,6 +11,7 @@ from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from explain.adapters.failures import INTERRUPTS, first_line
+from explain.adapters.pattern_time import quiet_panics
 from explain.adapters.safety import weight_files
 from explain.adapters.tokenizer_growth import check_growth
 from explain.errors import AdapterError, ConfigurationError, ExplainError, nearest
@@ -42,7 +43,7 @@ def load_tokenizer(folder: Path, **options: Any) -> "PreTrainedTokenizerBase":
     AdapterError
         If there is none.
     """
-    with loading(folder, "tokenizer"):
+    with loading(folder, "tokenizer"), quiet_panics():
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False, **options
         )

@@ -5,6 +5,7 @@ settings of a tokenizer are state of the object that holds them, so ours never a
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy, deepcopy
@@ -16,6 +17,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
 from explain.adapters.failures import INTERRUPTS, failure, first_line
+from explain.adapters.pattern_time import is_too_long
 from explain.errors import AdapterError, ExplainError, PredictionError
 
 if TYPE_CHECKING:
@@ -171,6 +173,7 @@ class PrivateTokenizer:
         self._name = name
         self._n_tokens = len(tokenizer)
         self._lock = threading.Lock()
+        self._too_slow: str | None = None
         try:
             self._copy = deepcopy(tokenizer)
         except Exception as error:
@@ -194,14 +197,18 @@ class PrivateTokenizer:
         Raises
         ------
         PredictionError
-            If tokens were added to it, or it raises what is no `Exception`.
+            If tokens were added to it, it raises what is no `Exception`, or it has taken far too
+            long before.
         """
         if len(self.original) != self._n_tokens:
             raise PredictionError(
                 f"the tokenizer of {self._name} has {len(self.original)} tokens, and had "
                 f"{self._n_tokens} when it was wrapped; wrap it again"
             )
+        if self._too_slow is not None:
+            raise PredictionError(self._too_slow)
         with self._lock:
+            started = time.monotonic()
             if self._copy.truncation_side != self.original.truncation_side:
                 self._copy.truncation_side = self.original.truncation_side
             try:
@@ -210,7 +217,18 @@ class PrivateTokenizer:
                 raise
             except BaseException as error:
                 raise failure(f"the tokenizer of {self._name}", error) from error
+            finally:
+                self._note_time(sides, time.monotonic() - started)
         return encoded
+
+    def _note_time(self, sides: Sequence[Sequence[str] | str], seconds: float) -> None:
+        """Have all further calls fail where one took far too long: nothing can stop one."""
+        n_characters = sum(len(text) for side in sides for text in side)
+        if is_too_long(n_characters, seconds):
+            self._too_slow = (
+                f"the tokenizer of {self._name} took {seconds:,.0f} seconds for {n_characters:,} "
+                "characters, and is asked nothing more; pass the one that it was trained with"
+            )
 
 
 class _SharedTensors(TorchFunctionMode):

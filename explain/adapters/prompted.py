@@ -1,17 +1,21 @@
 """Causal language models that classify by what they would say next."""
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
 
+import numpy as np
 import torch
 from pydantic import JsonValue
 from transformers import AutoModelForCausalLM
 
 from explain.adapters.base import TextClassifier
+from explain.adapters.batching import score_in_batches
+from explain.adapters.continuations import CACHED_BUDGETS, KIND, Continuations, SharedStart
 from explain.adapters.extras import import_extra
+from explain.adapters.failures import failure
 from explain.adapters.loading import load_model, load_tokenizer, on_device, refuse_random
 from explain.adapters.pretrained import PretrainedClassifier
 from explain.adapters.question import QuestionVariant
@@ -32,13 +36,10 @@ from explain.adapters.prompts import (
     parsed_template,
     shorter_views,
     spans_in_text,
-    with_mask,
     word_readings,
 )
 
 __all__ = ["PromptedClassifier", "Verbalizer"]
-
-KIND = "causal language model"
 
 Verbalizer: TypeAlias = Mapping[str, str | Sequence[str]]
 """For each label the word, or the words, that stand for it after the prompt."""
@@ -57,9 +58,9 @@ class PromptedClassifier(PretrainedClassifier):
     word that changes the tokens before it is refused. A text that is too long is cut, never the
     template or the words.
 
-    Each text is read once for every word beginning, a word without its last token, that is not
-    the beginning of another: once if all words are single tokens, and once for words of two
-    tokens that share the first.
+    What all prompts of a call begin with is read once, and so is each prompt, however many words
+    may follow it: see `Continuations`. A model that gives other scores then reads each prompt whole
+    for every word beginning, a word without its last token, that is not the beginning of another.
 
     Parameters
     ----------
@@ -125,18 +126,20 @@ class PromptedClassifier(PretrainedClassifier):
         }
         self.length_normalised = length_normalised
         self._literals, self._fields = parsed_template(template)
-        self._readings = word_readings(self._words())
-        longest = max(len(word) for words in self._readings.values() for _, word in words)
+        readings = word_readings(self._words())
+        longest = max(len(word) for words in readings.values() for _, word in words)
         self.max_length -= longest
-        ((empty, _),) = self._encode_prompts([self._fill_template([""] * len(self._fields))[0]])
-        if len(empty) >= self.max_length:
-            raise ConfigurationError(
-                f"the template has {len(empty)} tokens and the longest word {longest}, of "
-                f"{self.max_length + longest} that {self.name} reads: no room for a text; "
-                "shorten the template"
-            )
-        with self._private.check_isolation():
-            self._check_causal(empty)
+        empty = self._empty_prompt(longest)
+        self._continuations = Continuations(
+            self._private,
+            readings,
+            len(self.labels),
+            length_normalised=length_normalised,
+            pad=self._pad,
+        )
+        with self._private.check_isolation(), torch.inference_mode():
+            self._continuations.check_causal(empty, self.name)
+            self._continuations.try_sharing(self._example(empty))
 
     @classmethod
     def from_folder(
@@ -219,7 +222,9 @@ class PromptedClassifier(PretrainedClassifier):
         return PromptedClassifier(
             self.model,
             self.tokenizer,
-            template=f"{variant.instruction}\n{self.template}",
+            template=f"{variant.instruction}\n{self.template}"
+            if variant.instruction
+            else self.template,
             verbalizer=self.verbalizer,
             length_normalised=self.length_normalised,
             name=self.name,
@@ -228,16 +233,16 @@ class PromptedClassifier(PretrainedClassifier):
     @property
     def passes(self) -> int:
         """How often the model reads each text."""
-        return len(self._readings)
+        return 1 if self._continuations.shares else len(self._continuations.readings)
 
     def differentiable_scores(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return the scores of an encoded batch, with gradients."""
         self._check_differentiable()
-        return self._score_words(lambda beginning: inputs)
+        return self._continuations.scores_of(lambda beginning: inputs)
 
     def _check_differentiable(self) -> None:
         super()._check_differentiable()
-        if list(self._readings) != [()]:
+        if list(self._continuations.readings) != [()]:
             raise CapabilityError(
                 f"{self.name} has words of several tokens, which gradients do not follow; use "
                 "shap, lime or occlusion, or words of a single token"
@@ -251,50 +256,50 @@ class PromptedClassifier(PretrainedClassifier):
             "score of a word": "log-likelihood"
             + (" by number of tokens" if self.length_normalised else ""),
             "passes per text": self.passes,
+            "what prompts share": "read once" if self._continuations.shares else "read each time",
         }
 
-    def _score_batch(self, encoded: Mapping[str, Any]) -> Scores:
-        def followed_by(beginning: Word) -> dict[str, torch.Tensor]:
-            return self._pad(with_mask([[*row, *beginning] for row in encoded["input_ids"]]))
-
+    def _scores(self, encoded: Mapping[str, Any]) -> Scores:
+        rows: list[list[int]] = encoded["input_ids"]
         with torch.inference_mode():
-            scores = self._score_words(followed_by)
+            try:
+                start = self._continuations.start_of(rows, self.token_budget)
+            except Exception as error:
+                raise failure(self.name, error) from error
+
+            def score(batch: list[int]) -> Scores:
+                chosen = [rows[i] for i in batch]
+                most = CACHED_BUDGETS * self.token_budget // max(map(len, chosen))
+                parts = range(0, len(chosen), max(1, most))
+                return np.vstack(
+                    [self._score_rows(chosen[part : part + max(1, most)], start) for part in parts]
+                )
+
+            return score_in_batches(self, [row[len(start.ids) :] for row in rows], score)
+
+    def _score_batch(self, encoded: Mapping[str, Any]) -> Scores:
+        with torch.inference_mode():
+            return self._score_rows(encoded["input_ids"], SharedStart())
+
+    def _score_rows(self, rows: list[list[int]], start: SharedStart) -> Scores:
+        scores = self._continuations.scores(rows, start)
         return check_scores(scores.double().cpu().numpy(), len(scores), self.labels, self.name)
 
-    def _score_words(self, inputs_of: Callable[[Word], dict[str, torch.Tensor]]) -> torch.Tensor:
-        """Return the scores of prompts, given the model's inputs for each word beginning."""
-        columns: list[list[torch.Tensor]] = [[] for _ in self.labels]
-        for beginning, words in self._readings.items():
-            log_p = self._log_probabilities(inputs_of(beginning), len(beginning) + 1)
-            for label, word in words:
-                steps = log_p[:, range(len(word)), list(word)].sum(dim=1)
-                columns[label].append(steps / len(word) if self.length_normalised else steps)
-        return torch.stack(
-            [torch.logsumexp(torch.stack(scores), dim=0) for scores in columns], dim=1
-        )
-
-    def _log_probabilities(self, inputs: dict[str, torch.Tensor], last: int) -> torch.Tensor:
-        """Return log p of all that may follow each of the last tokens, (n_texts, last, n_ids)."""
-        lengths = inputs["attention_mask"].sum(dim=1, keepdim=True)
-        requested_positions = lengths - last + torch.arange(last, device=lengths.device)
-        # Only these positions reach the vocabulary: all of them would take most of the memory.
-        positions, columns = requested_positions.unique(return_inverse=True)
-        model = self._private.copy_of_thread()
-        logits = model(**inputs, logits_to_keep=positions, use_cache=False).logits
-        rows = torch.arange(len(lengths), device=lengths.device)[:, None]
-        log_p: torch.Tensor = logits[rows, columns].float().log_softmax(dim=-1)
-        return log_p
-
-    def _check_causal(self, prompt: list[int]) -> None:
-        with torch.inference_mode():
-            short = self._log_probabilities(self._pad(with_mask([prompt])), 1)
-            longer = self._log_probabilities(self._pad(with_mask([[*prompt, prompt[0]]])), 2)
-        rounding = torch.finfo(self.model.dtype).eps ** 0.5
-        if not torch.allclose(short[:, 0], longer[:, 0], atol=rounding):
-            raise AdapterError(
-                f"what {self.name} says after a prompt changes with what follows, so it is no "
-                f"{KIND}; pass one, or leave the template out"
+    def _empty_prompt(self, longest: int) -> list[int]:
+        """Return the tokens of the prompt of an empty text, which leave room for a text."""
+        ((empty, _),) = self._encode_prompts([self._fill_template([""] * len(self._fields))[0]])
+        if len(empty) >= self.max_length:
+            raise ConfigurationError(
+                f"the template has {len(empty)} tokens and the longest word {longest}, of "
+                f"{self.max_length + longest} that {self.name} reads: no room for a text; "
+                "shorten the template"
             )
+        return empty
+
+    def _example(self, empty: list[int]) -> list[int]:
+        """Return a prompt of four tokens or more."""
+        ((prompt, _),) = self._encode_prompts([self._fill_template(["a a"] * len(self._fields))[0]])
+        return (prompt + 3 * empty)[: self.max_length] if len(prompt) < 4 else prompt
 
     def _words(self) -> list[list[Word]]:
         """Return the tokens of the words of each label, as they continue a prompt."""

@@ -12,6 +12,7 @@ __all__ = [
     "TokenRow",
     "Word",
     "check_verbalizer",
+    "common_start",
     "parsed_template",
     "shorter_views",
     "spans_in_text",
@@ -59,6 +60,16 @@ class Prompts(dict[str, list[list[int]]]):
 def with_mask(ids: list[list[int]]) -> dict[str, list[list[int]]]:
     """Return rows of token ids with the mask that lets all of them be read."""
     return {"input_ids": ids, "attention_mask": [[1] * len(row) for row in ids]}
+
+
+def common_start(rows: Sequence[list[int]]) -> Word:
+    """Return the tokens that two or more prompts begin with; at least one is left of each."""
+    if len(rows) < 2:
+        return ()
+    first, last = min(rows), max(rows)
+    most = min(map(len, rows)) - 1
+    differs = (i for i in range(most) if first[i] != last[i])
+    return tuple(first[: next(differs, most)])
 
 
 def parsed_template(template: str) -> tuple[list[str], list[int]]:

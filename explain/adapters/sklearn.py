@@ -18,6 +18,7 @@ from explain.adapters.base import Contributions, description_of
 from explain.adapters.extras import import_extra
 from explain.adapters.failures import failure, first_line
 from explain.adapters.labels import Labels, check_labels, new_names
+from explain.adapters.pattern_time import check_token_patterns
 from explain.adapters.safety import LoadedFiles, check_archive
 from explain.adapters.scores import Scores, check_scores, log_odds_scores
 from explain.errors import (
@@ -215,6 +216,7 @@ class SklearnClassifier:
             estimator = load()
         except Exception as error:
             raise AdapterError(f"{str(path)!r} cannot be loaded: {first_line(error)}") from error
+        check_token_patterns(estimator, path)
         return cls(
             estimator,
             name=name or path.stem,
@@ -279,11 +281,7 @@ class SklearnClassifier:
         steps = [type(s).__name__ for _, s in inner.steps] if isinstance(inner, Pipeline) else []
         return description_of(
             self,
-            {
-                "estimator": type(self.estimator).__name__,
-                "steps": list[JsonValue](steps),
-                **self._facts,
-            },
+            {"estimator": type(self.estimator).__name__, "steps": [*steps], **self._facts},
             source=self._source,
             files=self._files,
         )

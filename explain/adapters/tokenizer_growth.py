@@ -1,10 +1,11 @@
-"""Tokenizers that make much of little: a text must cost no more than its share."""
+"""Tokenizers that make much of little, or take long for it: a text must cost only its share."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from explain.adapters.pattern_time import check_pattern_time
 from explain.errors import AdapterError
 
 if TYPE_CHECKING:
@@ -23,16 +24,20 @@ _PROBES = (*map(chr, range(0x20, 0x7F)), "é", "ﷺ", "中", "가", "👍", "\n"
 
 
 def check_growth(tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
-    """Check that a tokenizer does not multiply what it reads.
+    """Check that a tokenizer does not multiply what it reads, and that its patterns end.
 
     Raises
     ------
     AdapterError
-        If it does.
+        If it does, or they do not.
     """
     backend: Any = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None:
-        return
+    if backend is not None:
+        _check_length(backend, folder)
+        _check_patterns(backend, folder)
+
+
+def _check_length(backend: Any, folder: Path) -> None:
     times = 1.0
     if backend.normalizer is not None:
         for step in _steps(json.loads(backend.normalizer.__getstate__())):
@@ -43,6 +48,17 @@ def check_growth(tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
         _require(longest, MOST_GROWTH * len(_PROBES[-1]), folder)
     for probe in _PROBES:
         _require(sum(backend.encode(probe).attention_mask), MOST_ADDED, folder)
+
+
+def _check_patterns(backend: Any, folder: Path) -> None:
+    steps = (backend.normalizer, backend.pre_tokenizer)
+    if not any(step is not None and b'"Regex"' in step.__getstate__() for step in steps):
+        return
+    if slow := check_pattern_time(backend.encode):
+        raise AdapterError(
+            f"a pattern of the tokenizer in {str(folder)!r} {slow}; pass the tokenizer that the "
+            "model was trained with"
+        )
 
 
 def _require(growth: float, most: float, folder: Path) -> None:

@@ -32,7 +32,7 @@ from explain.engine.games import (
 )
 from explain.engine.repeats import ask_again
 from explain.errors import CapabilityError, ConfigurationError, ExplainError, nearest
-from explain.record import Attribution, Group
+from explain.record import Attribution, Attributions, Group
 from explain.text.redaction import redacted_record
 from explain.text.spans import Segmentation, Span, Text, text_of
 
@@ -112,7 +112,7 @@ def attribute(
     masker: str | Masker | None = ...,
     seed: int = ...,
     **options: object,
-) -> list[Attribution]: ...
+) -> Attributions: ...
 
 
 def attribute(
@@ -125,8 +125,10 @@ def attribute(
     masker: str | Masker | None = None,
     seed: int = 0,
     **options: object,
-) -> Attribution | list[Attribution]:
+) -> Attribution | Attributions:
     """Return the attribution of a text, or of each text of a list.
+
+    Those of a list are a list, which a notebook shows as one table.
 
     Parameters
     ----------
@@ -179,7 +181,7 @@ def attribute(
     masker_of_method = None if isinstance(explainer, WhiteBoxExplainer) else settings.masker
     ask_again(engine, requests, masker_of_method, seed)
     outcomes = attribute_batch(engine, requests, explainer, settings)
-    attributions = [redacted_record(outcome.unwrap())[0] for outcome in outcomes]
+    attributions = Attributions(redacted_record(outcome.unwrap())[0] for outcome in outcomes)
     return attributions if isinstance(texts, list) else attributions[0]
 
 
@@ -306,7 +308,7 @@ def _to_attribution(
         repeats=repeats,
         groups=groups,
     )
-    return Outcome(attribution, outcome.evaluations)
+    return Outcome(attribution, outcome.evaluations, texts=outcome.texts)
 
 
 def _plan(

@@ -16,8 +16,10 @@ CRITERIA = "criteria.json"
 """Name of the file that holds the acceptance criteria of a folder."""
 
 
-def bind_criteria(folder: str | Path, criteria: Sequence[Criterion]) -> FrozenCriteria | None:
-    """Return the criteria as a folder keeps them; None where there are none.
+def bind_criteria(
+    folder: str | Path, criteria: Sequence[Criterion], regression_margin: float | None = None
+) -> FrozenCriteria | None:
+    """Return the criteria, and the margin, as a folder keeps them; None where there are none.
 
     The first call freezes them in ``criteria.json``. Any later one must bring the same criteria,
     in whatever order: a folder never answers to others than it was frozen with.
@@ -34,7 +36,8 @@ def bind_criteria(folder: str | Path, criteria: Sequence[Criterion]) -> FrozenCr
     # What only reads and renders must not load what computes.
     from explain.auditing.provenance import today
 
-    path, stated = Path(folder) / CRITERIA, FrozenCriteria.of(criteria, today())
+    path = Path(folder) / CRITERIA
+    stated = FrozenCriteria.of(criteria, today(), regression_margin)
     if path.exists():
         kept = _frozen(path)
         if kept.sha256 != stated.sha256:
@@ -44,7 +47,7 @@ def bind_criteria(folder: str | Path, criteria: Sequence[Criterion]) -> FrozenCr
                 "pass another folder, or those criteria"
             )
         return kept
-    if not criteria:
+    if stated.is_empty:
         return None
     write_whole(path, json.dumps(stated.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
     return stated
@@ -84,12 +87,13 @@ def write_into(
     record: AuditRecord,
     log: Sequence[LogEntry],
     report: Literal["short", "full"] = "short",
+    language: Literal["en", "zh"] = "en",
 ) -> Path:
     """Write an audit as HTML, JSON, its attributions, predictions, log, criteria, and a manifest.
 
     Everything is rendered and written before any file of an audit that was there is touched: see
     `RunFolder.swap_in`. A folder whose manifest fits its files is complete. Of the HTML a printer
-    gets the short form, or the full one.
+    gets the short form, or the full one; the language is that of the HTML alone.
 
     Returns
     -------
@@ -108,7 +112,7 @@ def write_into(
 
     attributions = [a for instance in record.instances for a in instance.attributions]
     contents: dict[str, str | bytes] = {
-        "audit.html": reports.render_html(record, log, report),
+        "audit.html": reports.render_html(record, log, report, language),
         "audit.json": record.to_json(),
         "attributions.jsonl": "".join(a.to_json() + "\n" for a in attributions),
         "run.jsonl": "".join(entry.to_json() + "\n" for entry in log),
@@ -117,7 +121,7 @@ def write_into(
         from explain.auditing.predictions import to_parquet
 
         contents[PREDICTIONS] = to_parquet(record.predictions)
-    bound = bind_criteria(out.path, record.criteria)
+    bound = bind_criteria(out.path, record.criteria, record.regression_margin)
     kept = {CRITERIA: hash_file(out.path / CRITERIA, out.path).sha256} if bound else {}
     out.swap_in(contents, kept)
     return out.path / "audit.html"

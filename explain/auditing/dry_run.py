@@ -17,7 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.adapters import Scores
-from explain.adapters.remote import START, CallStats, Endpoint, StandIn, call_stats, canary_calls
+from explain.adapters.remote import (
+    START,
+    CallStats,
+    Endpoint,
+    StandIn,
+    call_stats,
+    canary_calls,
+    requests_per_text,
+)
 from explain.auditing.plan import AuditPlan
 from explain.auditing.resolve import resolve
 from explain.auditing.run import audit
@@ -42,6 +50,8 @@ English whose keys and quotes a server does not count."""
 RARE = 1.15
 """Quantile of the normal distribution that one number in eight exceeds: in the simple model so many
 words count."""
+
+METHODS_STAGE = "explanation methods"
 
 TANGLE = 2.0
 """How much of the tangled model's score no single word explains, in units of a word's weight."""
@@ -188,6 +198,7 @@ class _Rehearsal:
         plan: AuditPlan,
     ) -> None:
         self.stages: dict[str, int] = {}
+        self._methods = {str(getattr(method, "name", method)) for method in plan.methods}
         self._n_seen = 0
         self._stand_in = StandIn(endpoint.kind, labels, function)
         self.tally = self._stand_in.tally
@@ -200,14 +211,20 @@ class _Rehearsal:
 
     def _note(self, entry: LogEntry) -> None:
         if entry.seconds is not None and (new := self.tally.calls - self._n_seen):
-            self.stages[entry.event], self._n_seen = new, self.tally.calls
+            # What one method has asked for, the next need not.
+            name = METHODS_STAGE if entry.event in self._methods else entry.event
+            self.stages[name] = self.stages.get(name, 0) + new
+            self._n_seen = self.tally.calls
 
 
 def _estimate(
     endpoint: Endpoint, runs: Sequence[_Rehearsal], log_stats: CallStats | None
 ) -> CostEstimate:
     # One text is sent to open the endpoint.
-    calls = _range([1 + run.tally.calls + canary_calls(len(run.tally.texts)) for run in runs])
+    n_each = requests_per_text(endpoint.kind)
+    calls = _range(
+        [run.tally.calls + n_each * (1 + canary_calls(len(run.tally.texts))) for run in runs]
+    )
     sizes = [run.tally.size / max(1, run.tally.calls) for run in runs]
     is_enough = log_stats is not None and len(log_stats.seconds) >= 3
     each = _tokens_of_sizes(log_stats, sizes) if log_stats is not None and is_enough else None

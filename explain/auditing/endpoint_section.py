@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from scipy.special import expit
 
 from explain.adapters import TextClassifier
-from explain.adapters.remote import EndpointObservations, ReadingLimit, reading_limit
+from explain.adapters.remote import EndpointObservations, ReadingLimit, is_refusal, reading_limit
+from explain.auditing.explained import Restarts
 from explain.engine import Engine
+from explain.engine.games import make_target
 from explain.record import (
     Cell,
     Finding,
@@ -31,10 +34,10 @@ MOST_LOW_MASS = 0.05
 
 MOST_EXAMPLES = 3
 
-NAMELESS = "(not named)"
+SAME_DECIMALS = 9
+"""Decimals to which probabilities are equal: they went through a logarithm."""
 
-REFUSALS = ("refused to answer", "a filter of the endpoint")
-"""What the reasons of refusals contain (`explain.adapters.remote.kinds`)."""
+NAMELESS = "(not named)"
 
 LOW_MASS_RATE = MetricSpec(
     id="endpoint.low_label_mass", title="texts for which no label was likely", better="lower"
@@ -64,7 +67,9 @@ class EndpointClassifier(TextClassifier, Protocol):
         """Return the tokens that the server says it read for each text."""
 
 
-def endpoint_section(engine: Engine, instances: Sequence[InstanceRecord]) -> tuple[Section, ...]:
+def endpoint_section(
+    engine: Engine, instances: Sequence[InstanceRecord], restarts: Restarts
+) -> tuple[Section, ...]:
     """Return the section on the endpoint; none for a model that runs here."""
     model = engine.classifier
     if not isinstance(model, EndpointClassifier):
@@ -83,11 +88,14 @@ def endpoint_section(engine: Engine, instances: Sequence[InstanceRecord]) -> tup
     section = Section(
         id="endpoint",
         title="How the model was reached",
-        summary=_summary(observations),
+        summary=join_sentences(_summary(observations), _restarted(restarts)),
         measures=tuple(finding.measure for finding in findings if finding.measure is not None),
         tables=(
-            _properties(engine, model, observations, [m for m in masses if m is not None], limit),
+            _properties(
+                engine, model, observations, [m for m in masses if m is not None], limit, instances
+            ),
             *_models(observations),
+            *_parts(observations),
             *_reasons(observations),
         ),
         findings=findings,
@@ -114,18 +122,39 @@ def _summary(observations: EndpointObservations) -> str:
     return join_sentences(counts, told)
 
 
+def _restarted(restarts: Restarts) -> str:
+    """Return what became of the explanations that a change fell into; empty if there were none."""
+    if not restarts.n_again and not restarts.n_lost:
+        return ""
+    return join_sentences(
+        Sentence(
+            "A change fell into {n} {n:explanation|explanations}.",
+            n=restarts.n_again + restarts.n_lost,
+        ),
+        Sentence(
+            "{n} {n:was|were} made again with the model after it.",
+            n=restarts.n_again,
+        ),
+        Sentence(
+            "{n} could not be made again and {n:is|are} left out.",
+            n=restarts.n_lost,
+        )
+        if restarts.n_lost
+        else "",
+    )
+
+
 def _properties(
     engine: Engine,
     model: EndpointClassifier,
     observations: EndpointObservations,
     masses: Sequence[float],
     limit: ReadingLimit | None,
+    instances: Sequence[InstanceRecord],
 ) -> Table:
     """Return what the answers show, and what they do not."""
     decimals = engine.precision.decimals
-    refused = sum(
-        n for reason, n in observations.reasons.items() if any(r in reason for r in REFUSALS)
-    )
+    refused = sum(n for reason, n in observations.reasons.items() if is_refusal(reason))
     unknown = "the server does not say"
     rows: list[tuple[Cell, ...]] = [
         ("what is shown of each label", model.channel.replace("_", " ")),
@@ -139,6 +168,7 @@ def _properties(
     if decimals is not None:
         cap = float(np.log(1 - 0.5 * 10.0**-decimals) - np.log(0.5 * 10.0**-decimals))
         rows.insert(2, ("log-odds are capped at", cap))
+    rows += [*_clip(model, instances), *_noise(engine)]
     for name, share in (("lowest", 0.0), ("median", 0.5)):
         mass = float(np.quantile(masses, share)) if masses else unknown
         rows.append((Sentence("{which} label mass of a row", which=name), mass))
@@ -147,8 +177,40 @@ def _properties(
         columns=("property", "value"),
         rows=tuple(rows),
         note="Label mass is the probability that the model gives to all labels together. Where it "
-        "is small, the model mostly wanted to say something else.",
+        "is small, the model mostly wanted to say something else. An endpoint clips probabilities "
+        "where many rows have exactly the lowest and the highest one.",
     )
+
+
+def _clip(model: EndpointClassifier, instances: Sequence[InstanceRecord]) -> list[tuple[Cell, ...]]:
+    """Return the range of the probabilities, and how many rows lie at its ends."""
+    if model.channel != "probabilities" or not instances:
+        return []
+    scores = np.array([instance.scores for instance in instances])
+    p = np.round(np.exp(scores) if model.task == "single_label" else expit(scores), SAME_DECIMALS)
+    rows: list[tuple[Cell, ...]] = []
+    for which, end in (("lowest", float(p.min())), ("highest", float(p.max()))):
+        rows += [
+            (Sentence("{which} probability of a label", which=which), end),
+            ("rows with it", int((p == end).any(axis=1).sum())),
+        ]
+    return rows
+
+
+def _noise(engine: Engine) -> list[tuple[Cell, ...]]:
+    """Return what became of answers when texts were asked again before anything was explained."""
+    model = engine.classifier
+    nothing = np.zeros(len(model.labels))
+    targets = [make_target(model, nothing, label) for label in range(len(model.labels))]
+    repeats = [said for each in targets if (said := engine.precision.repeats(each)) is not None]
+    if not repeats:
+        return [("answers when a text was asked again", "nothing was explained, so none was")]
+    noisiest = max(repeats, key=lambda said: (said.sigma, said.differences))
+    return [
+        ("answers when a text was asked again", noisiest.answers),
+        ("of these different", noisiest.differences),
+        ("noise of the log-odds (standard deviation)", noisiest.sigma),
+    ]
 
 
 def _models(observations: EndpointObservations) -> tuple[Table, ...]:
@@ -158,6 +220,27 @@ def _models(observations: EndpointObservations) -> tuple[Table, ...]:
             title="Models that answered",
             columns=("name in the answers", "first text", "texts"),
             rows=tuple(rows),
+        ),
+    )
+
+
+def _parts(observations: EndpointObservations) -> tuple[Table, ...]:
+    """Return which texts of the run are certainly of one model, and where it changed."""
+    rows: list[tuple[str, int, int]] = []
+    begin = 1
+    for number, shift in enumerate(observations.shifts, start=1):
+        rows.append((Sentence("model {n}", n=number), begin, shift.since))
+        between = Sentence("model {n} or {m}", n=number, m=number + 1)
+        rows.append((between, shift.since + 1, shift.after))
+        begin = shift.after + 1
+    if not rows:
+        return ()
+    rows.append((Sentence("model {n}", n=len(observations.shifts) + 1), begin, observations.texts))
+    return (
+        Table(
+            title="Parts of the run, by the answers to the same texts",
+            columns=("answered by", "from text", "to text"),
+            rows=tuple(row for row in rows if row[1] <= row[2]),
         ),
     )
 
@@ -207,9 +290,10 @@ def _changes(observations: EndpointObservations) -> tuple[Finding, ...]:
                 code="endpoint.drift",
                 subject=f"after {shift.after}",
                 claim=Sentence(
-                    "The endpoint changed its answers during the audit, and not its name: after "
-                    "{after} texts, {change.n} texts that it had answered before got other "
-                    "probabilities (mean change {change}).",
+                    "The endpoint changed its answers during the audit, and not its name. The "
+                    "change lies between text {since} and text {after}: {change.n} texts that were "
+                    "asked before and after it got other probabilities (mean change {change}).",
+                    since=shift.since,
                     after=shift.after,
                     change=change,
                 ),

@@ -1,9 +1,11 @@
 """What the methods make of the chosen instances, and how far that can be trusted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Protocol, TypeAlias, runtime_checkable
 
+from explain.adapters import TextClassifier
 from explain.adapters.decision_rule import DecisionRule
 from explain.adapters.failures import INTERRUPTS, first_line
 from explain.attribution import AttributionSettings, attribute_batch
@@ -13,19 +15,68 @@ from explain.auditing.rows import skipped_row
 from explain.auditing.run_log import RunLog
 from explain.checks.base.guarded import with_losses
 from explain.data.dataset import Dataset, Row
-from explain.engine import Engine
+from explain.engine import Engine, Outcome
 from explain.engine.games import AttributionRequest
 from explain.engine.liveness import Watch
-from explain.errors import CapabilityError, ExplainError
+from explain.errors import CapabilityError, EndpointError, ExplainError, PredictionError
 from explain.evaluation.assessment import Assessment
 from explain.evaluation.reliability_section import TITLE
 from explain.record import Attribution, Counterfactual, Section, Sentence, Skipped
+from explain.text.spans import Text, text_of
 
-__all__ = ["assessed_or_not", "explain_chosen", "find_counterfactuals", "repeats_section"]
+__all__ = [
+    "Restarts",
+    "assessed_or_not",
+    "explain_chosen",
+    "find_counterfactuals",
+    "repeats_section",
+]
 
+
+FELL_INTO = "the model changed while this was explained, and it could not be explained again"
+
+MIXED_AGAIN = "the model changed once more"
 
 MOST_EVALUATIONS = 128
 """Evaluations of a text in the search for counterfactuals, beside those of the attributions."""
+
+
+_Key: TypeAlias = tuple[str, str, int]
+"""Id of a row, name of a method, column of the label."""
+
+
+@runtime_checkable
+class ChangingClassifier(TextClassifier, Protocol):
+    """A classifier that may change while it is asked, and knows which of its texts that parts."""
+
+    @property
+    def end_error(self) -> EndpointError | None:
+        """Why nothing more is asked; None while it is."""
+
+    def test_for_change(self) -> None:
+        """Find out now whether it has changed."""
+
+    def versions(self, texts: Sequence[Text]) -> Sequence[object]:
+        """Return which model answered each text; None where that is not known."""
+
+    def restart(self) -> None:
+        """Ask for every text anew from now on."""
+
+
+@dataclass(frozen=True)
+class Restarts:
+    """What became of explanations that a change of the model fell into.
+
+    Attributes
+    ----------
+    n_again : int
+        How many were made again with answers of the model after the change.
+    n_lost : int
+        How many could not be, and are left out.
+    """
+
+    n_again: int = 0
+    n_lost: int = 0
 
 
 @dataclass
@@ -37,6 +88,15 @@ class _Explanations:
     """In order, each once though several labels of a text may fail for one reason."""
     unable: list[Section]
     counterfactuals: dict[str, list[Counterfactual]] = field(default_factory=dict)
+    texts: dict[_Key, frozenset[Text]] = field(default_factory=dict)
+    """The texts that were scored for each attribution."""
+    restarts: Restarts = field(default_factory=Restarts)
+
+    def replace(self, row: Row, old: Attribution, new: Attribution | None) -> None:
+        """Put another attribution in the place of one, or none."""
+        attributions = self.attributions[row.id]
+        place = next(i for i, each in enumerate(attributions) if each is old)
+        attributions[place : place + 1] = [] if new is None else [new]
 
 
 def explain_chosen(
@@ -68,8 +128,101 @@ def explain_chosen(
             if isinstance(outcome.value, ExplainError):
                 explained.skipped[skipped_row(row, explainer.name, outcome.value)] = None
             else:
-                explained.attributions[row.id].append(outcome.value)
+                attribution = outcome.value
+                explained.attributions[row.id].append(attribution)
+                explained.texts[_key(row, attribution)] = outcome.texts
+    _explain_again(engine, requests, explainers, explained, setting, timer)
     return explained
+
+
+def _key(row: Row, attribution: Attribution) -> _Key:
+    return row.id, attribution.method, attribution.target.index
+
+
+def _explain_again(
+    engine: Engine,
+    requests: Sequence[tuple[Row, AttributionRequest]],
+    explainers: Sequence[Explainer],
+    explanations: _Explanations,
+    setting: AttributionSettings,
+    timer: RunLog,
+) -> None:
+    """Make once more, of the model after it, what a change of the model fell into.
+
+    An explanation that has answers of two models explains neither. It is made again once; if the
+    model changes again, or is asked no more, it is left out and counted.
+    """
+    model = engine.classifier
+    if not isinstance(model, ChangingClassifier) or not explanations.texts:
+        return
+    model.test_for_change()
+    mixed = {key for key, texts in explanations.texts.items() if _is_mixed(model, texts)}
+    if not mixed:
+        return
+    if model.end_error is None:
+        model.restart()
+        engine.forget()
+    n_again = 0
+    for explainer in explainers:
+        chosen = [*_mixed_by(explainer, requests, explanations, mixed)]
+        work = partial(
+            _attributions_again, engine, [request for _, request, _ in chosen], explainer, setting
+        )
+        outcomes = timer.timed(f"{explainer.name} after a change", work)
+        for (row, _, old), outcome in zip(chosen, outcomes, strict=True):
+            new = outcome.value
+            if not isinstance(new, ExplainError) and _is_mixed(model, outcome.texts):
+                new = PredictionError(MIXED_AGAIN)
+            if isinstance(new, ExplainError):
+                explanations.replace(row, old, None)
+                reason = PredictionError(f"{FELL_INTO}: {new}")
+                explanations.skipped[skipped_row(row, explainer.name, reason)] = None
+            else:
+                explanations.replace(row, old, new)
+                n_again += 1
+    explanations.restarts = Restarts(n_again, len(mixed) - n_again)
+
+
+def _mixed_by(
+    explainer: Explainer,
+    requests: Sequence[tuple[Row, AttributionRequest]],
+    explanations: _Explanations,
+    mixed: Set[_Key],
+) -> Iterator[tuple[Row, AttributionRequest, Attribution]]:
+    """Yield the explanations of a method that a change fell into."""
+    for row, request in requests:
+        for old in [*explanations.attributions[row.id]]:
+            is_of_request = (old.method, old.target.index) == (explainer.name, request.target.index)
+            if is_of_request and _key(row, old) in mixed:
+                yield row, request, old
+
+
+def _attributions_again(
+    engine: Engine,
+    requests: Sequence[AttributionRequest],
+    explainer: Explainer,
+    setting: AttributionSettings,
+) -> list[Outcome[Attribution]]:
+    """Explain the same labels of texts by answers that are all new."""
+    model = engine.classifier
+    if isinstance(model, ChangingClassifier) and model.end_error is not None:
+        return [Outcome(PredictionError(str(model.end_error)), 0) for _ in requests]
+    rows = engine.score([text_of(request.segmentation.parts) for request in requests])
+    answered = [
+        replace(request, scores=scores)
+        for request, scores in zip(requests, rows, strict=True)
+        if not isinstance(scores, PredictionError)
+    ]
+    made = iter(attribute_batch(engine, answered, explainer, setting) if answered else ())
+    return [
+        Outcome(scores, 1) if isinstance(scores, PredictionError) else next(made) for scores in rows
+    ]
+
+
+def _is_mixed(model: ChangingClassifier, texts: Set[Text]) -> bool:
+    """Tell whether texts were answered by two models, or may have been."""
+    versions = {*model.versions([*texts])}
+    return len(versions) > 1 or None in versions
 
 
 def find_counterfactuals(

@@ -75,7 +75,8 @@ def judge_again(
 ) -> AuditRecord:
     """Return an audit with the verdicts of other criteria and gates; nothing is run.
 
-    The record then says on which day its criteria were set, when its results were known.
+    The record then says on which day its criteria were set, when its results were known. Its
+    margin for comparisons stays as it was frozen.
 
     Raises
     ------
@@ -84,11 +85,11 @@ def judge_again(
     """
     checks = [make_check(name) for name in CHECKS]
     check_metrics(criteria, checks)
-    frozen = FrozenCriteria.of(criteria, on)
+    frozen = FrozenCriteria.of(criteria, on, record.regression_margin)
     judged = record.model_copy(
         update={
             "criteria": judge(frozen.criteria, record.sections, checks),
-            "criteria_sha256": frozen.sha256 if criteria else None,
+            "criteria_sha256": None if frozen.is_empty else frozen.sha256,
             "criteria_frozen_on": None,
             "criteria_set_after_run_on": on if criteria else None,
             "gates": gates,

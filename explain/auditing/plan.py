@@ -32,6 +32,9 @@
     [gates]              # findings that fail the audit, and a file of those that are accepted
     fail_on = "critical"
 
+    [compare]            # the loss of accuracy that a comparison with another audit tolerates
+    margin = 0.02
+
 All of it is optional. An unknown key is refused, with the nearest known one.
 
 A new option is one field here, with what it means below it, and the place where it is used: the
@@ -206,6 +209,13 @@ class AuditPlan(BaseModel):
     """Fail on findings of this severity or a higher one: critical, major or minor."""
     accepted: Annotated[str | None, Place("gates", metavar="FILE")] = None
     """File of accepted findings, which do not fail the audit (explain.auditing.gates)."""
+    regression_margin: Annotated[
+        Annotated[float, Field(ge=0, lt=1)] | None, Place("compare", "margin", option="")
+    ] = None
+    """Loss of accuracy that a comparison with another audit tolerates, as a share of the rows.
+
+    It is frozen with the criteria, so that nobody can choose it when the difference is known.
+    """
     system: Annotated[SystemIdentity | dict[str, str], Place("system", option="")] = Field(
         default_factory=dict
     )

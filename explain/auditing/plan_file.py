@@ -13,7 +13,17 @@ from explain.record import Criterion
 
 __all__ = ["FILES", "Place", "complaint", "stated_options"]
 
-TABLES = ("system", "data", "model", "explain", "endpoint", "checks", "criteria", "gates")
+TABLES = (
+    "system",
+    "data",
+    "model",
+    "explain",
+    "endpoint",
+    "checks",
+    "criteria",
+    "gates",
+    "compare",
+)
 """Tables of ``audit.toml``."""
 
 FILES = ("ca", "calls", "replay", "accepted")

@@ -8,6 +8,7 @@ from typing import TypeVar
 from explain.adapters import PerTextClassifier, TextClassifier
 from explain.attribution import UNITS
 from explain.attribution.methods import METHODS, Explainer, make_explainer
+from explain.attribution.methods.base import DEFAULT_BUDGET
 from explain.auditing.criteria import check_metrics
 from explain.auditing.plan import AuditPlan
 from explain.checks import CHECKS, Check, NarrowCheck, make_check
@@ -19,9 +20,10 @@ __all__ = ["ResolvedPlan", "for_model", "resolve"]
 LIMITS = ("budget", "tolerance")
 """Options that hold for all methods that have them."""
 
-TOLERANCE_OF_ENDPOINTS = 0.1
-"""Tolerance of explanations whose texts are paid by the call, if none is stated. With 0.05, the
-default, SHAP takes 271 texts for each review of SST-2, half of all that an audit asks for."""
+LIMITS_OF_ENDPOINTS = {"tolerance": 0.1, "budget": DEFAULT_BUDGET}
+"""Limits of explanations whose texts are paid by the call, where none is stated. With a tolerance
+of 0.05, the default, SHAP takes 271 texts for each review of SST-2, half of all that an audit asks
+for. Without the budget one long text costs as much as four short ones."""
 
 T = TypeVar("T")
 
@@ -80,7 +82,7 @@ def for_model(to_do: ResolvedPlan, model: TextClassifier) -> ResolvedPlan:
     """Return what is to be done with one model: nothing that does not apply to it.
 
     Checks that nobody chose are left out where they do not apply. Explanations of a model behind an
-    endpoint stop earlier, unless a tolerance is stated.
+    endpoint stop earlier, unless it is stated when.
     """
     plan = to_do.plan
     checks = to_do.checks
@@ -91,14 +93,22 @@ def for_model(to_do: ResolvedPlan, model: TextClassifier) -> ResolvedPlan:
             if not isinstance(check, NarrowCheck) or check.applies_to(model)
         )
     methods = to_do.methods
-    if isinstance(model, PerTextClassifier) and plan.tolerance is None:
+    if isinstance(model, PerTextClassifier):
         methods = tuple(
-            make_explainer(name, **{**asdict(method), "tolerance": TOLERANCE_OF_ENDPOINTS})
-            if isinstance(name, str) and "tolerance" in _options(name)
-            else method
+            _sooner(name, method, plan) if isinstance(name, str) else method
             for name, method in zip(plan.methods, methods, strict=True)
         )
     return replace(to_do, methods=methods, checks=checks)
+
+
+def _sooner(name: str, method: Explainer, plan: AuditPlan) -> Explainer:
+    """Return a method that stops to ask when it should for an endpoint."""
+    if "tolerance" not in _options(name):
+        return method
+    limits = {
+        limit: most for limit, most in LIMITS_OF_ENDPOINTS.items() if getattr(plan, limit) is None
+    }
+    return make_explainer(name, **{**asdict(method), **limits})
 
 
 def _methods(plan: AuditPlan) -> list[Explainer]:

@@ -106,9 +106,9 @@ def audit(
     plan, criteria = resolved.plan, options.get("criteria")
     from_file = criteria if isinstance(criteria, FrozenCriteria) else None
     gates = gates_of(plan)
-    frozen = from_file or FrozenCriteria.of(plan.criteria, today())
+    frozen = from_file or FrozenCriteria.of(plan.criteria, today(), plan.regression_margin)
     run_log = RunLog(log)
-    if frozen.criteria:
+    if not frozen.is_empty:
         run_log.note("criteria frozen", sha256=frozen.sha256, on=frozen.frozen_on.isoformat())
     with run_log.stage("load"):
         check_tables_first(model, data, plan)
@@ -130,7 +130,8 @@ def audit(
         identity=plan.identity(loaded.description.name),
         provenance=provenance_of(loaded.description, loaded.dataset, arguments, plan.seed),
         criteria=judge(frozen.criteria, evidence.sections, resolved.checks),
-        criteria_sha256=frozen.sha256 if frozen.criteria else None,
+        criteria_sha256=None if frozen.is_empty else frozen.sha256,
+        regression_margin=frozen.regression_margin,
         criteria_frozen_on=from_file.frozen_on if from_file else None,
         gates=gates,
         omitted=omissions(plan, resolved.checks),
@@ -244,7 +245,7 @@ def _measure(
     evaluations = engine.evaluations + assessed.evaluations
     run_log.note("counts", evaluations=evaluations, calls=engine.calls)
     lost = unanswered_rows(context)
-    reached = endpoint_section(engine, scored)
+    reached = endpoint_section(engine, scored, explained.restarts)
     measured = (
         *lost, *with_causes(sections, context), assessed.section, *explained.unable, *again,
         *reached,
@@ -289,7 +290,7 @@ def _arguments(to_do: ResolvedPlan) -> dict[str, JsonValue]:
     plan = to_do.plan
     left_out = {
         "tolerance", "budget", "criteria", "system", "check_options", "training", "fail_on",
-        "accepted",
+        "accepted", "regression_margin",
         "kind", "replay", "endpoint",  # What is sent to an endpoint is a fact of the model.
     }  # fmt: skip
     return {

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from explain.command import exit_by_verdict, spare_output, with_debug
+from explain.errors import ConfigurationError
 from explain.record.own_reports import require_own_reports
 
 __all__ = ["judge"]
@@ -36,8 +37,13 @@ def judge(
     from explain.auditing.provenance import today
     from reports.terminal import print_audit
 
-    plan = AuditPlan.read(config)
-    judged = judge_again(read_record(record), plan.criteria, gates_of(plan), today())
+    plan, audited = AuditPlan.read(config), read_record(record)
+    if plan.regression_margin not in (None, audited.regression_margin):
+        raise ConfigurationError(
+            f"{config} states the margin {plan.regression_margin:g} for comparisons, and one that "
+            "is set after the run proves nothing; leave it out"
+        )
+    judged = judge_again(audited, plan.criteria, gates_of(plan), today())
     if out is not None:
         reports.write_report(judged, out, read_log(record.parent))
     with spare_output():

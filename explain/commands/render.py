@@ -8,13 +8,18 @@ import typer
 from explain.command import spare_output, with_debug
 from explain.record.own_reports import require_own_reports
 
-__all__ = ["Form", "render"]
+__all__ = ["Form", "Language", "render"]
 
 Form = Annotated[
     Literal["short", "full"],
     typer.Option(
         help="What a printer gets of the HTML: a summary with all findings, or all of it."
     ),
+]
+
+Language = Annotated[
+    Literal["en", "zh"],
+    typer.Option(help="Language of the report: English, or Simplified Chinese."),
 ]
 
 
@@ -26,6 +31,7 @@ def render(
         typer.Option(help="File to write, .html, .md or .json; by default HTML beside it."),
     ] = None,
     report: Form = "short",
+    language: Language = "en",
 ) -> None:
     """Render the record of an audit again, in the format that the name of the file says."""
     require_own_reports()
@@ -33,6 +39,7 @@ def render(
     from explain.auditing.archive import read_log, read_record
 
     target = out or record.with_suffix(".html")
-    page = reports.write_report(read_record(record), target, read_log(record.parent), report)
+    log = read_log(record.parent)
+    page = reports.write_report(read_record(record), target, log, report, language)
     with spare_output():
         print(page)

@@ -3,45 +3,37 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Literal
 
+import numpy as np
+
+from explain.comparison.call_changes import call_changes
+from explain.comparison.drift import Drift
 from explain.comparison.finding_changes import finding_changes
 from explain.comparison.flips import explained_flips, flips_table
+from explain.comparison.non_inferiority import non_inferiority
+from explain.comparison.outcomes import LEVEL, adjusted, changes_section, verdict_of
 from explain.comparison.row_changes import (
     ACCURACY,
-    ERROR,
     changed_answers,
     macro_f1_difference,
     row_changes,
 )
 from explain.comparison.rows import PairedRows, pair_rows
-from explain.comparison.word_changes import word_changes
-from explain.errors import ConfigurationError
+from explain.comparison.word_changes import left_out_words, word_changes
 from explain.record import (
     AuditRecord,
     Change,
     ComparedRun,
     Comparison,
-    ComparisonVerdict,
     InstanceRecord,
-    NonInferiority,
     Outcomes,
     Section,
     Sentence,
-    Table,
     join_sentences,
 )
-from explain.statistics.adjustments import holm
 
 __all__ = ["LEVEL", "compare"]
-
-LEVEL: Final = 0.02
-"""Probability that two runs of one model are said to differ in anything at all. At .05, more than
-five of a hundred comparisons would differ in 38 % of such series; at .02 they do in 2 %."""
-
-FIRST: Final = (ACCURACY, ERROR)
-"""What half of the level is spent on; the other half is for all else together (Holm). So a loss of
-accuracy is found however many words and labels are compared."""
 
 OUTCOMES: Final[Mapping[Outcomes, str]] = {
     "worse": "{n} {n:result is|results are} worse beyond chance.",
@@ -51,11 +43,12 @@ OUTCOMES: Final[Mapping[Outcomes, str]] = {
     "changed": "{n} {n:share or word|shares or words} changed beyond chance.",
 }
 
-PLAIN: Final = ("same", "unresolved")
-
 
 def compare(
-    first: AuditRecord, second: AuditRecord, non_inferiority_margin: float | None = None
+    first: AuditRecord,
+    second: AuditRecord,
+    non_inferiority_margin: float | Literal["frozen"] | None = None,
+    drift: Drift | None = None,
 ) -> Comparison:
     """Return what differs between two audits, the second against the first.
 
@@ -63,27 +56,32 @@ def compare(
     ----------
     first, second : AuditRecord
         Two audits of the same table, with the predictions of all rows.
-    non_inferiority_margin : float, optional
-        Loss of accuracy that is tolerated, as a share: .02 for two points.
+    non_inferiority_margin : float or "frozen", optional
+        Loss of accuracy that is tolerated, as a share: .02 for two points; ``"frozen"`` asks for
+        that of one of the audits. Without it the frozen one is used where there is one.
+    drift : Drift, optional
+        What the logs of calls of the two audits tell of an endpoint.
 
     Raises
     ------
     ConfigurationError
-        If the models have other labels, or a margin is given and there is no accuracy.
+        If the models have other labels, or a margin is given that is not the frozen one, or
+        there is no accuracy.
     DataError
         If the audits have no row in common.
     RecordError
         If the predictions of all rows are not at hand.
     """
     rows, model = pair_rows(first, second), second.provenance.model
-    changes = _adjusted(
+    changes = adjusted(
         [
             *row_changes(rows, model.task, model.labels),
             *finding_changes(first, second),
             *word_changes(first, second),
+            *(() if drift is None else call_changes(drift.pairs)),
         ]
     )
-    verdict = _verdict(changes)
+    verdict = verdict_of(changes)
     instances = explained_flips(rows, first, second)
     return Comparison(
         first=_run(first),
@@ -92,10 +90,17 @@ def compare(
         first_rows_only=rows.first_only,
         second_rows_only=rows.second_only,
         verdict=verdict,
-        answer=_answer(changes, rows),
-        non_inferiority=_non_inferiority(changes, non_inferiority_margin),
+        answer=join_sentences(
+            _of_itself(first, second, rows),
+            _answer(changes, rows),
+            "" if drift is None else drift.answer(changes),
+        ),
+        non_inferiority=non_inferiority(changes, first, second, non_inferiority_margin),
         changes=changes,
-        sections=tuple(_sections(changes, rows, instances, model.labels)),
+        sections=(
+            *_sections(changes, rows, instances, model.labels, left_out_words(first, second)),
+            *(() if drift is None else drift.sections(changes)),
+        ),
         instances=instances,
     )
 
@@ -110,42 +115,13 @@ def _run(record: AuditRecord) -> ComparedRun:
     )
 
 
-def _adjusted(changes: Sequence[Change]) -> tuple[Change, ...]:
-    """Return the changes with adjusted p-values; what can be chance is unresolved."""
-    others = [
-        place
-        for place, change in enumerate(changes)
-        if change.p_value is not None and change.id not in FIRST
-    ]
-    adjusted = dict(zip(others, holm([changes[i].p_value or 0 for i in others]), strict=True))
-    for place, change in enumerate(changes):
-        if change.p_value is not None and change.id in FIRST:
-            adjusted[place] = change.p_value
-    return tuple(
-        _resolve(change, min(1.0, 2 * float(adjusted[place])) if place in adjusted else None)
-        for place, change in enumerate(changes)
-    )
-
-
-def _resolve(change: Change, adjusted: float | None) -> Change:
-    is_tested = adjusted is not None
-    is_fact = change.kind == "finding" and change.first is None and change.second is None
-    outcome = change.outcome
-    if outcome != "same" and not is_fact and (adjusted is None or adjusted > LEVEL):
-        outcome = "unresolved"
-    return change.model_copy(
-        update={"adjusted_p_value": adjusted if is_tested else None, "outcome": outcome}
-    )
-
-
-def _verdict(changes: Sequence[Change]) -> ComparisonVerdict:
-    outcomes = {change.outcome for change in changes if change.outcome not in PLAIN}
-    if not outcomes:
-        return "no difference"
-    is_better, is_worse = outcomes & {"better", "gone"}, outcomes & {"worse", "new"}
-    if bool(is_better) == bool(is_worse):
-        return "different"
-    return "better" if is_better else "worse"
+def _of_itself(first: AuditRecord, second: AuditRecord, rows: PairedRows) -> str:
+    """Return that both runs are one, if they are: then nothing can differ."""
+    before, after = rows.probabilities.T
+    is_same = not rows.is_changed.any() and np.array_equal(before, after, equal_nan=True)
+    if _run(first) != _run(second) or not is_same:
+        return ""
+    return "Both runs are the same audit, so this comparison tells nothing of another model or day."
 
 
 def _answer(changes: Sequence[Change], rows: PairedRows) -> str:
@@ -175,61 +151,34 @@ def _answer(changes: Sequence[Change], rows: PairedRows) -> str:
     )
 
 
-def _non_inferiority(changes: Sequence[Change], margin: float | None) -> NonInferiority | None:
-    if margin is None:
-        return None
-    if not 0 <= margin < 1:
-        raise ConfigurationError(
-            f"the margin is {margin:g}; pass a share of the rows, such as 0.02 for two points"
-        )
-    accuracy = next((change for change in changes if change.id == ACCURACY), None)
-    if accuracy is None or accuracy.difference is None or accuracy.difference.lower is None:
-        raise ConfigurationError(
-            "a margin of accuracy was given, and no accuracy could be compared; it needs rows with "
-            "the same labels in both audits"
-        )
-    difference = accuracy.difference
-    lower = accuracy.difference.lower
-    is_shown = lower > -margin
-    template = (
-        "The second run is no worse than the first by more than {margin:percent} of the rows: "
-        "the difference is {difference:points}."
-        if is_shown
-        else "It is not shown that the second run is no worse than the first by more than "
-        "{margin:percent} of the rows: the difference is {difference:points}."
-    )
-    return NonInferiority(
-        margin=margin,
-        difference=difference,
-        is_shown=is_shown,
-        reason=Sentence(template, margin=margin, difference=difference),
-    )
-
-
 def _sections(
     changes: Sequence[Change],
     rows: PairedRows,
     instances: Sequence[InstanceRecord],
     labels: Sequence[str],
+    left_out: str,
 ) -> list[Section]:
     f1 = macro_f1_difference(rows, labels)
     n_flips = int(rows.is_changed.sum())
     return [
-        _section("rows", "Answers", changes, "Both runs on the same rows.").model_copy(
+        changes_section("rows", "Answers", changes, "Both runs on the same rows.").model_copy(
             update={"measures": (changed_answers(rows), *([f1] if f1 else []))}
         ),
-        _section(
+        changes_section(
             "findings",
             "Findings",
             changes,
             "A finding of one audit alone is new or gone where what it rests on differs beyond "
             "chance.",
         ),
-        _section(
+        changes_section(
             "words",
             "Words",
             changes,
-            "Mean values of words, in the texts that both audits explain by the same method.",
+            join_sentences(
+                "Mean values of words, in the texts that both audits explain by the same method.",
+                left_out,
+            ),
         ),
         Section(
             id="flips",
@@ -240,31 +189,3 @@ def _sections(
             tables=(flips_table(rows, instances),) if n_flips else (),
         ),
     ]
-
-
-def _section(id: str, title: str, changes: Sequence[Change], summary: str) -> Section:
-    listed = [change for change in changes if f"{change.kind}s".replace("rowss", "rows") == id]
-    ranked = sorted(listed, key=lambda change: change.outcome in PLAIN)
-    table = Table(
-        title=Sentence("{title} compared", title=title),
-        columns=("what", "first run", "second run", "difference", "p, adjusted", "outcome"),
-        rows=tuple(
-            (
-                change.title,
-                change.first,
-                change.second,
-                change.difference,
-                _p_value(change.adjusted_p_value),
-                change.outcome,
-            )
-            for change in ranked
-        ),
-        note="Unresolved: the two differ, or one was not measured, and that can be chance.",
-    )
-    return Section(id=id, title=title, summary=summary, tables=(table,) if listed else ())
-
-
-def _p_value(value: float | None) -> str | None:
-    if value is None:
-        return None
-    return "< .001" if value < 0.001 else Sentence("{p:.3f}", p=value)

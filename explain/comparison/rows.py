@@ -7,9 +7,12 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from explain.errors import ConfigurationError, DataError
-from explain.record import AuditRecord
+from explain.record import AuditRecord, ModelDescription
 
 __all__ = ["PairedRows", "pair_rows"]
+
+MOST_NAMED = 5
+"""Labels that an error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +95,7 @@ def pair_rows(first: AuditRecord, second: AuditRecord) -> PairedRows:
     RecordError
         If the predictions of all rows are not at hand.
     """
-    models = first.provenance.model, second.provenance.model
-    if models[0].task != models[1].task or set(models[0].labels) != set(models[1].labels):
-        raise ConfigurationError(
-            "the two models do not answer the same question: "
-            + " and ".join(f"{m.task} with {len(m.labels)} labels" for m in models)
-            + "; compare audits of models with the same labels"
-        )
+    _check_labels(first.provenance.model, second.provenance.model)
     by_id = [_rows(record) for record in (first, second)]
     ids = [id for id in by_id[1] if id in by_id[0]]
     if not ids:
@@ -122,6 +119,26 @@ def pair_rows(first: AuditRecord, second: AuditRecord) -> PairedRows:
         first_only=len(by_id[0]) - len(ids),
         second_only=len(by_id[1]) - len(ids),
     )  # fmt: skip
+
+
+def _check_labels(first: ModelDescription, second: ModelDescription) -> None:
+    """Refuse two models that do not answer the same question."""
+    if first.task != second.task:
+        raise ConfigurationError(
+            f"the two models do not answer the same question: {first.task} and {second.task}; "
+            "compare audits of models with the same labels"
+        )
+    alone = [
+        f"{', '.join(map(repr, names[:MOST_NAMED]))}{', ...' if len(names) > MOST_NAMED else ''} "
+        f"of the {run} run"
+        for run, own, other in (("first", first, second), ("second", second, first))
+        if (names := [label for label in own.labels if label not in other.labels])
+    ]
+    if alone:
+        raise ConfigurationError(
+            f"the two models do not have the same labels: only one has {' and '.join(alone)}; if "
+            "they mean the same, audit again with labels= that name them alike"
+        )
 
 
 def _rows(record: AuditRecord) -> dict[str, _Row]:

@@ -6,13 +6,25 @@ from math import sqrt
 from typing import NamedTuple
 
 from explain.comparison.finding_changes import difference_of
-from explain.record import Z95, Attribution, AuditRecord, Change, Measure, Outcomes, Sentence
+from explain.record import (
+    Z95,
+    Attribution,
+    AuditRecord,
+    Change,
+    Measure,
+    Outcomes,
+    Sentence,
+    join_sentences,
+)
 
-__all__ = ["word_changes"]
+__all__ = ["left_out_words", "word_changes"]
 
 MOST_WORDS = 50
 """Words that are compared, those with the largest values of both runs taken together. That choice
 says nothing of how the two differ, and so leaves the tests as they are."""
+
+PRECISION = ("tolerance", "budget", "seconds")
+"""Options of methods that decide how exact a value is, and not what it is."""
 
 SAME = 1e-6
 """Difference of values below which they are the same number, computed in another order."""
@@ -44,25 +56,76 @@ def _total(values: _Values) -> float:
 
 
 def _values(first: AuditRecord, second: AuditRecord) -> Mapping[_Word, _Values]:
+    words: dict[_Word, _Values] = defaultdict(lambda: _Values([], [], []))
+    for old, after in _pairs(first, second):
+        if not _is_alike(old, after):
+            continue
+        for place, feature in enumerate(after.features):
+            values = words[
+                _Word(after.method, after.method_title, after.target.label, feature.casefold())
+            ]
+            values.first.append(old.values[place])
+            values.second.append(after.values[place])
+            values.variances.append(_variances(old, after, place))
+    return words
+
+
+def left_out_words(first: AuditRecord, second: AuditRecord) -> str:
+    """Return which explanations of the two audits cannot be compared; empty if all can."""
+    runs = [
+        {
+            each.method: each.method_title
+            for instance in record.instances
+            for each in instance.attributions
+            if each.signed and not each.is_null
+        }
+        for record in (first, second)
+    ]
+    alone = [
+        Sentence(
+            "Only the {run} run explains by {methods:and}.",
+            run=run,
+            methods=[title for method, title in own.items() if method not in others],
+        )
+        for run, own, others in (("first", runs[0], runs[1]), ("second", runs[1], runs[0]))
+        if own.keys() - others.keys()
+    ]
+    n_unlike = sum(not _is_alike(*pair) for pair in _pairs(first, second))
+    unlike = Sentence(
+        "{n} {n:explanation is|explanations are} not compared: the two runs removed words in "
+        "another way, cut the text into other features, or used other options of the method.",
+        n=n_unlike,
+    )
+    return join_sentences(*alone, unlike if n_unlike else "")
+
+
+def _pairs(first: AuditRecord, second: AuditRecord) -> Iterator[tuple[Attribution, Attribution]]:
+    """Yield what both audits say of a text and label by the same method."""
     before = {
         (instance.id, each.method, each.target.label): each
         for instance in first.instances
         for each in instance.attributions
     }
-    words: dict[_Word, _Values] = defaultdict(lambda: _Values([], [], []))
     for instance in second.instances:
         for after in instance.attributions:
             old = before.get((instance.id, after.method, after.target.label))
-            if old is None or after.is_null or not after.signed or old.spans != after.spans:
-                continue
-            for place, feature in enumerate(after.features):
-                values = words[
-                    _Word(after.method, after.method_title, after.target.label, feature.casefold())
-                ]
-                values.first.append(old.values[place])
-                values.second.append(after.values[place])
-                values.variances.append(_variances(old, after, place))
-    return words
+            if old is not None and after.signed and not after.is_null:
+                yield old, after
+
+
+def _is_alike(old: Attribution, new: Attribution) -> bool:
+    """Tell whether two explanations answer the same question: values differ by the model alone."""
+    settings = [
+        (
+            each.spans,
+            each.removal,
+            each.target.scale,
+            each.target.decimals,
+            {name: value for name, value in each.parameters.items() if name not in PRECISION},
+        )
+        for each in (old, new)
+    ]
+    return settings[0] == settings[1]
 
 
 def _variances(old: Attribution, new: Attribution, place: int) -> tuple[float, float] | None:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from explain.adapters import Scores, TextClassifier
-from explain.adapters.base import PerTextClassifier
+from explain.adapters.base import PerTextClassifier, SampledClassifier
 from explain.adapters.failures import failure, halve_on_failure
 from explain.adapters.rounding import RoundedClassifier
 from explain.adapters.scores import Row, check_scores
@@ -55,11 +55,14 @@ class Outcome(Generic[T]):
         Distinct texts that the plan asked for, whoever paid for them.
     n_capped : int
         How many of them have a value at the cap of a model that rounds.
+    texts : frozenset of Text
+        These texts, of a plan that returned something.
     """
 
     value: T | ExplainError
     evaluations: int
     n_capped: int = 0
+    texts: frozenset[Text] = frozenset()
 
     def unwrap(self) -> T:
         """Return the result.
@@ -129,7 +132,8 @@ class Engine:
         self.gradients = 0
         self.calls = 0
         decimals = classifier.decimals if isinstance(classifier, RoundedClassifier) else None
-        self.precision = Precision(decimals=decimals)
+        is_sampled = isinstance(classifier, SampledClassifier) and classifier.is_sampled
+        self.precision = Precision(decimals=decimals, is_sampled=is_sampled)
         self._call_size = CALL_SIZE
         self.pulse = pulse or Pulse()
         self._inner_pulse = inner_pulse or self.pulse
@@ -187,6 +191,10 @@ class Engine:
     def score_alone(self) -> None:
         """Send one text a call from now on, as others change its answer; forget earlier answers."""
         self._call_size = 1
+        self.forget()
+
+    def forget(self) -> None:
+        """Ask for every text again from now on, as the model has changed."""
         self._cache.clear()
 
     def run(self, games: Iterable[MaskedTextGame], plans: Iterable[Plan[T]]) -> list[Outcome[T]]:
@@ -262,7 +270,8 @@ class Engine:
             outcomes[state.number] = Outcome(failure, len(state.scored_texts))
             return False
         scores = np.array(rows).reshape(len(rows), len(self.classifier.labels))
-        observed = state.game.observe(scores, state.noise)
+        sampling = self.precision.sampling_variances(scores, state.game.target)
+        observed = state.game.observe(scores, state.noise + sampling)
         if (cap := state.game.target.cap) is not None:
             at_cap = np.isclose(np.abs(observed.values), cap)
             state.capped_texts.update(compress(state.texts, at_cap.tolist()))
@@ -281,7 +290,10 @@ class Engine:
             )
         except StopIteration as stop:
             outcomes[state.number] = Outcome(
-                stop.value, len(state.scored_texts), len(state.capped_texts)
+                stop.value,
+                len(state.scored_texts),
+                len(state.capped_texts),
+                frozenset(state.scored_texts),
             )
             return False
         except ExplainError as error:

@@ -183,14 +183,14 @@ class MaskedTextGame:
         """Return the text of each coalition."""
         return [self.masker(self.segmentation, kept) for kept in coalitions]
 
-    def observe(self, scores: Scores, noise: float = 0.0) -> ObservedValues:
+    def observe(self, scores: Scores, noise: float | Values = 0.0) -> ObservedValues:
         """Return the target's value of each row of scores, with its variance.
 
         Parameters
         ----------
         scores : array, shape (n_texts, n_labels)
             What the model says of the texts.
-        noise : float
+        noise : float or array, shape (n_texts,)
             Variance of a value from answer to answer, in squared units of the target's scale.
         """
         return ObservedValues(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import polygamma
 
 from explain.adapters import Scores
 from explain.engine.games import Values, target_values
@@ -28,11 +29,14 @@ class Precision:
     by_batch : bool
         Whether nothing but the company of a text changes its answer, so that texts are scored alone
         and then are known exactly.
+    is_sampled : bool
+        Whether scores are logarithms of counts, which say themselves how far they are known.
     """
 
     answers: tuple[Scores, ...] = ()
     decimals: int | None = None
     by_batch: bool = False
+    is_sampled: bool = False
 
     def with_decimals(self, target: Target) -> Target:
         """Return the target with what the model shows of it."""
@@ -70,6 +74,17 @@ class Precision:
             degrees_of_freedom=degrees_of_freedom,
             scored_alone=self.by_batch,
         )
+
+    def sampling_variances(self, scores: Scores, target: Target) -> Values:
+        """Return the variance that counts leave of the value of each row, shape (n_texts,).
+
+        Of the log-odds of a probability of posterior Beta(a, b) it is psi'(a) + psi'(b).
+        """
+        if not self.is_sampled:
+            return np.zeros(len(scores))
+        counts = np.exp(scores)
+        own = counts[:, target.index]
+        return np.asarray(polygamma(1, own) + polygamma(1, counts.sum(axis=1) - own))
 
     def noise(self, target: Target) -> float:
         """Return the variance of a value from answer to answer, in squared units of the target."""

@@ -50,7 +50,8 @@ def ask_again(
 ) -> None:
     """Find out whether a model repeats itself, and rounds; tell the engine.
 
-    A failure on a text is left to whoever needs that text.
+    A failure on a text is left to whoever needs that text. Counts of answers state their own noise,
+    so that such a model is not asked again.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ def ask_again(
     seed : int
         Seed of the texts, beyond the first ones, and of their batches.
     """
-    if not requests:
+    if not requests or engine.precision.is_sampled:
         return
     rng = np.random.default_rng([seed, *b"repeats"])
     places = np.linspace(0, len(requests) - 1, min(FEW_REQUESTS, len(requests)))

@@ -1,5 +1,6 @@
 """What an audit leaves behind: immutable, versioned data from which every report is rendered."""
 
+from explain.record.attribution_list import Attributions
 from explain.record.attributions import (
     Agreement,
     Attribution,
@@ -98,6 +99,7 @@ __all__ = [
     "AcceptedFinding",
     "Agreement",
     "Attribution",
+    "Attributions",
     "AuditRecord",
     "Cell",
     "Change",

@@ -51,9 +51,13 @@ class AuditRecord(Record):
     sections: tuple[Section, ...]
     criteria: tuple[JudgedCriterion, ...] = ()
     criteria_sha256: str | None = None
-    """Hash of the criteria as they were frozen before anything was scored; None without any."""
+    """Hash of the criteria, and of the margin, as they were frozen before anything was scored; None
+    without any."""
     criteria_frozen_on: date | None = None
     """Day on which a file froze them, in UTC; None if only the run itself did."""
+    regression_margin: float | None = None
+    """Loss of accuracy that a comparison with another run tolerates, as a share; frozen with the
+    criteria and part of their hash."""
     criteria_set_after_run_on: date | None = None
     """Day on which they were set, when the results were known; None if they were before."""
     gates: Gates = Gates()

@@ -19,20 +19,21 @@ ComparisonVerdict: TypeAlias = Literal["no difference", "better", "worse", "diff
 
 
 class ComparedRun(Record):
-    """One of the two audits."""
+    """One of the two audits, or of the two logs of calls."""
 
     name: str
     version: str | None
     model: str
-    audited_on: date
+    audited_on: date | None
+    """Day in UTC; None for a log of calls that does not say so."""
     record_sha256: str
-    """Hash of its ``audit.json``."""
+    """Hash of its ``audit.json``; of a log of calls, of all answers."""
 
 
 class Change(Record):
     """One thing that was compared."""
 
-    kind: Literal["rows", "finding", "word"]
+    kind: Literal["rows", "finding", "word", "call"]
     id: str
     """The same in every comparison: a metric, a finding, a word."""
     title: SentenceLike
@@ -57,16 +58,24 @@ class NonInferiority(Record):
     is_shown: bool
     """Whether the whole 95 % interval lies above minus the margin."""
     reason: SentenceLike
+    frozen_on: date | None = None
+    """Day on which an audit froze the margin, in UTC; None if it was stated for the comparison."""
+    sha256: str | None = None
+    """Hash of the criteria and the margin that were frozen together."""
+    origin: SentenceLike = ""
+    """Who stated the margin, and whether the results could be known then."""
 
 
 class Comparison(Record):
-    """What differs between two audits of the same rows."""
+    """What differs between two audits of the same rows, or between two logs of calls."""
 
     schema_version: Literal[1] = 1
+    subject: Literal["audits", "calls"] = "audits"
+    """What was compared: audits of the same rows, or answers of an endpoint to the same texts."""
     first: ComparedRun
     second: ComparedRun
     rows: int
-    """Rows of both tables."""
+    """Rows of both tables; of logs of calls, texts that both have an answer to."""
     first_rows_only: int
     second_rows_only: int
     verdict: ComparisonVerdict

@@ -191,31 +191,52 @@ class FrozenCriteria(Record):
     """Acceptance criteria as they stood before anything was scored."""
 
     criteria: tuple[Criterion, ...]
+    regression_margin: float | None = None
+    """Loss of accuracy that a comparison with another run tolerates, as a share; None if no margin
+    is stated."""
     sha256: str
-    """Hash of the criteria as JSON: keys in order, no white space, sorted, in a list."""
+    """Hash of the criteria as JSON: keys in order, no white space, sorted, in a list; the margin is
+    one of them."""
     frozen_on: date
     """Day on which they were frozen, in UTC."""
 
     @classmethod
-    def of(cls, criteria: Sequence[Criterion], frozen_on: date) -> Self:
+    def of(
+        cls,
+        criteria: Sequence[Criterion],
+        frozen_on: date,
+        regression_margin: float | None = None,
+    ) -> Self:
         """Return the criteria without keys and with their hash; what was judged is left out."""
         stated = tuple(
             redacted_record(Criterion.model_validate(criterion.statement()))[0]
             for criterion in criteria
         )
-        return cls(criteria=stated, sha256=_digest(stated), frozen_on=frozen_on)
+        return cls(
+            criteria=stated,
+            regression_margin=regression_margin,
+            sha256=_digest(stated, regression_margin),
+            frozen_on=frozen_on,
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was frozen: no criterion, and no margin."""
+        return not self.criteria and self.regression_margin is None
 
     @model_validator(mode="after")
     def _is_unchanged(self) -> Self:
-        if self.sha256 != _digest(self.criteria):
+        if self.sha256 != _digest(self.criteria, self.regression_margin):
             raise ValueError("sha256 is not that of the criteria: they have been changed since")
         return self
 
 
-def _digest(criteria: Sequence[Criterion]) -> str:
+def _digest(criteria: Sequence[Criterion], regression_margin: float | None) -> str:
+    statements = [criterion.statement() for criterion in criteria]
+    if regression_margin is not None:
+        statements.append({"regression_margin": regression_margin})
     items = sorted(
-        json.dumps(criterion.statement(), sort_keys=True, separators=(",", ":"))
-        for criterion in criteria
+        json.dumps(statement, sort_keys=True, separators=(",", ":")) for statement in statements
     )
     return hashlib.sha256(f"[{','.join(items)}]".encode()).hexdigest()
 

@@ -1,7 +1,7 @@
 """Sentences as data: a template with named fields, and the typed values that go in."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from string import Formatter
 from typing import Annotated, Any, TypeAlias
 
@@ -10,7 +10,16 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from explain.record.base import Record, Unit
-from explain.record.wording import decimal, estimated, list_of, percent, points, signed
+from explain.record.wording import (
+    ENGLISH,
+    Wording,
+    decimal,
+    estimated,
+    percent,
+    points,
+    quoted,
+    signed,
+)
 
 __all__ = ["Estimate", "Sentence", "SentenceLike", "SentenceValue", "fields_of", "join_sentences"]
 
@@ -35,7 +44,10 @@ class Estimate(Record):
 
 
 SentenceValue: TypeAlias = "Estimate | Sentence | tuple[str, ...] | str | int | float | None"
-"""What goes into a field of a template."""
+"""What goes into a field of a template; what a catalogue shall translate goes in as a sentence."""
+
+Translation: TypeAlias = Callable[[str], str]
+"""What finds the template of another language, and leaves alone what has none."""
 
 
 class Sentence(str):
@@ -72,19 +84,39 @@ class Sentence(str):
     def __new__(cls, template: str, /, **values: "SentenceValue | Sequence[str]") -> "Sentence":
         """Return the sentence; see the class."""
         kept = {name: _value(value) for name, value in values.items()}
-        sentence = super().__new__(cls, _FILLER.vformat(template, (), kept))
+        sentence = super().__new__(cls, _ENGLISH.vformat(template, (), kept))
         sentence.template, sentence.values = template, kept
         return sentence
 
-    def filled_with(
-        self, template: str, translated: Callable[[str], str] = lambda text: text
-    ) -> str:
-        """Return another template with the values of this one, themselves translated."""
-        values = {
-            name: translated(value) if isinstance(value, str) else value
-            for name, value in self.values.items()
-        }
-        return _FILLER.vformat(template, (), values)
+    def translated(
+        self, translation: Translation, wording: Wording, own_fields: Collection[str] = ()
+    ) -> "Sentence":
+        """Return the sentence in another language, with the values as they are.
+
+        Values that are sentences are translated; other texts are names and data.
+
+        Parameters
+        ----------
+        translation : callable
+            Returns the template of the other language, which has the same fields in any order.
+        wording : Wording
+            How that language writes numbers and lists.
+        own_fields : collection of str
+            Fields whose texts are translated though they are no sentences.
+        """
+
+        def of_language(value: SentenceValue, is_own: bool) -> SentenceValue:
+            if isinstance(value, tuple):
+                return tuple(str(of_language(each, is_own)) for each in value)
+            if isinstance(value, Sentence):
+                return value.translated(translation, wording, own_fields)
+            return translation(value) if is_own and isinstance(value, str) else value
+
+        values = {name: of_language(v, name in own_fields) for name, v in self.values.items()}
+        text = _Filler(wording).vformat(translation(self.template), (), values)
+        sentence = super().__new__(type(self), text)
+        sentence.template, sentence.values = self.template, self.values
+        return sentence
 
     def __reduce__(self) -> tuple[Callable[..., "Sentence"], tuple[str, Mapping[str, Any]]]:
         return _sentence, (self.template, self.values)
@@ -151,7 +183,13 @@ def _value(value: Any) -> SentenceValue:
         return _read(value) if "template" in value else Estimate.model_validate(value)
     if isinstance(value, str | int | float | None):
         return value
-    return tuple(map(str, value))
+    return tuple(map(_text, value))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Sentence):
+        return value
+    return _read(value) if isinstance(value, dict) else str(value)
 
 
 def _read(value: Any) -> str:
@@ -166,19 +204,21 @@ def _read(value: Any) -> str:
 
 
 def _dump(value: Any) -> Any:
+    if isinstance(value, Estimate):
+        return value.model_dump(mode="json")
+    if isinstance(value, tuple):
+        return [_dump(each) for each in value]
     if not isinstance(value, Sentence):
         return value
-    return {
-        "template": value.template,
-        "values": {
-            name: inner.model_dump(mode="json") if isinstance(inner, Estimate) else _dump(inner)
-            for name, inner in value.values.items()
-        },
-    }
+    values = {name: _dump(inner) for name, inner in value.values.items()}
+    return {"template": value.template, "values": values}
 
 
 class _Filler(Formatter):
     """Fills templates; nothing but the values and the fields of estimates can be reached."""
+
+    def __init__(self, wording: Wording) -> None:
+        self.wording = wording
 
     def get_field(
         self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
@@ -193,48 +233,47 @@ class _Filler(Formatter):
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if isinstance(value, tuple):
-            return _several(value, format_spec)
+            return self._several(value, format_spec)
         if isinstance(value, str):
-            return f'"{value}"' if format_spec == "quoted" else value
+            return quoted(value, self.wording) if format_spec == "quoted" else value
         if isinstance(value, Estimate):
-            return _estimate(value, format_spec)
-        return _number(value, format_spec)
+            return self._estimate(value, format_spec)
+        return self._number(value, format_spec)
 
     def convert_field(self, value: Any, conversion: str | None) -> Any:
         if conversion is not None:
             raise ValueError(f"a field cannot be converted with !{conversion}")
         return value
 
+    def _estimate(self, value: Estimate, spec: str) -> str:
+        if spec == "points":
+            return points(value, self.wording)
+        if spec in ("", "percent"):
+            return estimated(value, self.wording)
+        ends = (value.value, value.lower, value.upper)
+        number, *interval = (self._number(end, spec) for end in ends)
+        return number if value.lower is None else f"{number} [{', '.join(interval)}]"
 
-_FILLER = _Filler()
+    def _several(self, texts: tuple[str, ...], spec: str) -> str:
+        *is_quoted, joint = spec.split("-")
+        named = [quoted(text, self.wording) for text in texts] if is_quoted else texts
+        return self.wording.list_of(named, joint)
+
+    def _number(self, value: float | None, spec: str) -> str:
+        if value is None:
+            return self.wording.no_number
+        if spec == "percent":
+            return percent(value, self.wording)
+        if spec == "points":
+            return signed(100 * value, 1) + self.wording.points
+        if "|" in spec:
+            one, several = spec.split("|")
+            return one if value == 1 else several
+        if not _NUMBER_FORMAT.fullmatch(spec):
+            raise ValueError(f"a number has no format {spec!r}")
+        if isinstance(value, int):
+            return decimal(value, 0) if not spec else format(value, spec).replace("-", "−")
+        return format(value, spec or "g").replace("-", "−")
 
 
-def _estimate(value: Estimate, spec: str) -> str:
-    if spec == "points":
-        return points(value)
-    if spec in ("", "percent"):
-        return estimated(value)
-    number, *ends = (_number(end, spec) for end in (value.value, value.lower, value.upper))
-    return number if value.lower is None else f"{number} [{', '.join(ends)}]"
-
-
-def _several(texts: tuple[str, ...], spec: str) -> str:
-    *quoted, joint = spec.split("-")
-    return list_of([f'"{text}"' for text in texts] if quoted else texts, joint)
-
-
-def _number(value: float | None, spec: str) -> str:
-    if value is None:
-        return "none"
-    if spec == "percent":
-        return percent(value)
-    if spec == "points":
-        return f"{signed(100 * value, 1)} points"
-    if "|" in spec:
-        one, several = spec.split("|")
-        return one if value == 1 else several
-    if not _NUMBER_FORMAT.fullmatch(spec):
-        raise ValueError(f"a number has no format {spec!r}")
-    if isinstance(value, int):
-        return decimal(value, 0) if not spec else format(value, spec).replace("-", "−")
-    return format(value, spec or "g").replace("-", "−")
+_ENGLISH = _Filler(ENGLISH)

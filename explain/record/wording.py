@@ -1,9 +1,20 @@
 """How numbers and lists are printed: a real minus sign, shares in per cent with their intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["decimal", "estimated", "list_of", "percent", "points", "signed"]
+__all__ = [
+    "ENGLISH",
+    "Wording",
+    "decimal",
+    "estimated",
+    "list_of",
+    "percent",
+    "points",
+    "quoted",
+    "signed",
+]
 
 MOST_NAMED = 6
 """Words that a sentence lists; the rest are counted."""
@@ -21,6 +32,38 @@ class _Estimate(Protocol):
     def lower(self) -> float | None: ...
     @property
     def upper(self) -> float | None: ...
+
+
+def list_of(words: Sequence[str], joint: str = "or") -> str:
+    """Return words as a list in a sentence, cut where it would be long.
+
+    Examples
+    --------
+    >>> list_of(["Anna", "Ivan", "Zoe"])
+    'Anna, Ivan or Zoe'
+    """
+    if len(words) > MOST_NAMED:
+        return f"{', '.join(words[:MOST_NAMED])} {joint} {len(words) - MOST_NAMED} more"
+    return f" {joint} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a language writes what is filled into sentences; English, if nothing is said."""
+
+    percent_sign: str = " %"
+    """What follows a share."""
+    points: str = " points"
+    """What follows a difference of shares."""
+    no_number: str = "none"
+    """What stands for a number that there is not."""
+    quotes: tuple[str, str] = ('"', '"')
+    """What stands before and after a quotation."""
+    list_of: Callable[[Sequence[str], str], str] = list_of
+    """Makes a list of words, joined by ``and`` or ``or``."""
+
+
+ENGLISH = Wording()
 
 
 def decimal(value: float, digits: int) -> str:
@@ -47,7 +90,7 @@ def signed(value: float, digits: int = 2) -> str:
     return f"+{text}" if value > 0 and text.strip("0.") else text
 
 
-def percent(share: float | None) -> str:
+def percent(share: float | None, wording: Wording = ENGLISH) -> str:
     """Return a share in per cent, with a decimal where it is below ten; ``none`` for no share.
 
     Examples
@@ -56,11 +99,11 @@ def percent(share: float | None) -> str:
     ('0.4 %', '7 %', '73 %', '−20 %')
     """
     if share is None:
-        return "none"
-    return f"{decimal(100 * share, _digits(share)).removesuffix('.0')} %"
+        return wording.no_number
+    return decimal(100 * share, _digits(share)).removesuffix(".0") + wording.percent_sign
 
 
-def estimated(share: _Estimate) -> str:
+def estimated(share: _Estimate, wording: Wording = ENGLISH) -> str:
     """Return a measured share with its interval, if it has one.
 
     Examples
@@ -70,13 +113,13 @@ def estimated(share: _Estimate) -> str:
     '5.5 % [3.5, 8.0]'
     """
     if share.value is None or share.lower is None or share.upper is None:
-        return percent(share.value)
+        return percent(share.value, wording)
     digits = _digits(share.value)
     lower, upper = (decimal(100 * end, digits) for end in (share.lower, share.upper))
-    return f"{percent(share.value)} [{lower}, {upper}]"
+    return f"{percent(share.value, wording)} [{lower}, {upper}]"
 
 
-def points(difference: _Estimate) -> str:
+def points(difference: _Estimate, wording: Wording = ENGLISH) -> str:
     """Return a measured difference of shares and its interval, in percentage points.
 
     Examples
@@ -87,20 +130,12 @@ def points(difference: _Estimate) -> str:
     """
     ends = (difference.value, difference.lower, difference.upper)
     value, lower, upper = (signed(100 * (end or 0.0), 1) for end in ends)
-    return f"{value} [{lower}, {upper}] points"
+    return f"{value} [{lower}, {upper}]{wording.points}"
 
 
-def list_of(words: Sequence[str], joint: str = "or") -> str:
-    """Return words as a list in a sentence, cut where it would be long.
-
-    Examples
-    --------
-    >>> list_of(["Anna", "Ivan", "Zoe"])
-    'Anna, Ivan or Zoe'
-    """
-    if len(words) > MOST_NAMED:
-        return f"{', '.join(words[:MOST_NAMED])} {joint} {len(words) - MOST_NAMED} more"
-    return f" {joint} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+def quoted(text: str, wording: Wording = ENGLISH) -> str:
+    """Return a text in quotation marks."""
+    return text.join(wording.quotes)
 
 
 def _digits(share: float) -> int:

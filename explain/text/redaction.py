@@ -211,7 +211,7 @@ def _keep_name(match: re.Match[str]) -> str:
 
 def _secrets() -> frozenset[str]:
     """Return the values that are looked for."""
-    secrets = {value.strip() for name, value in os.environ.items() if _names_secret(name)}
+    secrets = {os.environ.get(name, "").strip() for name in os.environ if _names_secret(name)}
     return frozenset(
         value
         for value in secrets | _registered_secrets

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 import explain
 from explain.adapters import FunctionClassifier
-from explain.record import AuditRecord, Measure, Section
+from explain.record import AuditRecord, Measure, Section, Task
 
 __all__ = ["audit_scores", "finding_claims", "labels_of", "measures_of", "noisy", "texts_of"]
 
@@ -31,7 +31,7 @@ def audit_scores(
     *,
     texts: Sequence[str] | None = None,
     columns: dict[str, Sequence[Any]] | None = None,
-    task: str = "single_label",
+    task: Task = "single_label",
     **options: Any,
 ) -> Section:
     """Return the section of one check on a table whose rows have these scores."""
@@ -43,7 +43,7 @@ def audit_scores(
     def predict(texts_asked: Sequence[str]) -> list[list[float]]:
         return [scores_of[text] for text in texts_asked]
 
-    model = FunctionClassifier(predict, names, task=task, output="scores")  # type: ignore[arg-type]
+    model = FunctionClassifier(predict, names, task=task, output="scores")
     rows = [{"text": text} for text in texts]
     extra = dict(columns or {})
     if labels is not None:

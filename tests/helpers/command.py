@@ -14,13 +14,13 @@ def complaints(stderr: str) -> list[str]:
     return [line for line in stderr.splitlines() if not STAGE_LINE.match(line)]
 
 
-def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: object, cwd: Path, seconds: float = 300) -> subprocess.CompletedProcess[str]:
     """Run the command as a user would, with the interpreter of the tests."""
     return subprocess.run(
         [sys.executable, "-m", "explain.cli", *map(str, arguments)],
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=seconds,
         check=False,
     )

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from explain.comparison.call_changes import PairedAnswers
 from explain.record import AuditRecord, Finding, InstanceRecord, Measure, Section
 from explain.statistics.intervals import proportion
 from tests.helpers.reviews import record_of
 
-__all__ = ["LABELS", "audit_of", "finding", "noisy_pair"]
+__all__ = ["LABELS", "audit_of", "finding", "noisy_answers", "noisy_pair"]
 
 LABELS = np.array(["negative", "positive"])
 
@@ -93,3 +94,39 @@ def noisy_pair(
         ]
         audits.append(audit_of(labels, run, worst, measures))
     return audits[0], audits[1]
+
+
+def noisy_answers(
+    rng: np.random.Generator,
+    n: int,
+    shift: float = 0.0,
+    noise: float = 0.5,
+    repeats: int = 3,
+    repeated: int = 16,
+) -> PairedAnswers:
+    """Return the answers of a noisy endpoint at two dates.
+
+    Parameters
+    ----------
+    rng : Generator
+        Source of the draws.
+    n : int
+        Texts.
+    shift : float
+        How far log-odds have moved at the second date.
+    noise : float
+        Standard deviation of the log-odds of an answer.
+    repeats, repeated : int
+        How often the first texts are asked on a day, and how many these are.
+    """
+    truth = rng.normal(0, 2, n)
+
+    def answers(odds: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        rows = [
+            value + noise * rng.normal(size=repeats if place < repeated else 1)
+            for place, value in enumerate(odds)
+        ]
+        return [np.stack([-row / 2, row / 2], axis=1) for row in rows]
+
+    labels = ("negative", "positive")
+    return PairedAnswers("single_label", labels, answers(truth), answers(truth + shift), ([], []))

@@ -3,10 +3,12 @@
 import re
 from pathlib import Path
 
-__all__ = ["README", "ROOT", "blocks"]
+__all__ = ["README", "READMES", "ROOT", "blocks"]
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+READMES = (README, ROOT / "README.zh.md")
+"""The same in two languages: code and output are equal, comments are translated."""
 
 
 def blocks(kind: str, name: str) -> list[str]:

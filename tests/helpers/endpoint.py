@@ -21,6 +21,7 @@ __all__ = [
     "LABELS",
     "QUESTIONS",
     "Fault",
+    "SampledAnswers",
     "Server",
     "logits_of_words",
     "no_wait",
@@ -186,6 +187,35 @@ def chat(body: Json, model: Logits) -> Json:
     }  # fmt: skip
 
 
+@dataclass
+class SampledAnswers:
+    """Answers of a chat model without log-probabilities, each drawn anew.
+
+    Of a text with "refuse" half of the answers refuse; one answer in ten has a full stop.
+    """
+
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self._rng = np.random.default_rng(self.seed)
+
+    def __call__(self, body: Json, model: Logits) -> Json:
+        assert body["temperature"] > 0
+        text = user_text(body)
+        p = probabilities(model(text))
+        choices = []
+        for index in range(body.get("n", 1)):
+            word = ("Negative", " positive")[int(self._rng.random() < p[1])]
+            said: Json = {"role": "assistant", "content": word + "." * (self._rng.random() < 0.1)}
+            if "refuse" in text and self._rng.random() < 0.5:
+                said = {"role": "assistant", "content": None, "refusal": "I cannot."}
+            choices.append({"index": index, "finish_reason": "stop", "message": said})
+        return {
+            "object": "chat.completion", "model": body["model"], "choices": choices,
+            "usage": {"prompt_tokens": 40, "completion_tokens": 2 * len(choices)},
+        }  # fmt: skip
+
+
 def user_text(body: Json) -> str:
     content: str = body["messages"][-1]["content"]
     return content.removeprefix("Review: ")
@@ -273,6 +303,9 @@ FORMATS: Mapping[str, Format] = {
         "google-genai 3.6.1, 2026-11", google_decisions, lambda b: [b["input"]]
     ),
     "chat": Format("openai 3.57.0 and vLLM 0.32.0, 2026-11", chat, lambda b: [user_text(b)]),
+    "sampled": Format(
+        "openai 3.57.0, 2026-11, without logprobs", SampledAnswers(), lambda b: [user_text(b)]
+    ),
     "completions": Format("vLLM 0.32.0, 2026-11", completions, lambda b: b["prompt"][:1]),
     "tei": Format("TEI 1.9.3, 2026-07-24", tei, lambda b: [*map(one_or_pair, b["inputs"])]),
     "vllm-classify": Format("vLLM 0.32.0, 2026-11", vllm_classify, lambda b: b["input"]),
@@ -293,6 +326,7 @@ QUESTIONS: Mapping[str, Mapping[str, Any]] = {
     "sglang-decisions": CHOICE,
     "google-decisions": {**CHOICE, "model": "models/small"},
     "chat": {"template": "Review: {text}", "model": "small", "verbalizer": WORDS},
+    "sampled": {"template": "Review: {text}", "model": "small", "verbalizer": WORDS},
     "completions": {
         "template": "Review: {text}\nSentiment:", "model": "small",
         "verbalizer": {"negative": " negative", "positive": " positive"},

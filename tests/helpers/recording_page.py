@@ -7,7 +7,7 @@ import reports
 from tests.helpers.records import run_log
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, ViewportSize
+    from playwright.sync_api import Dialog, Page, ViewportSize
 
     from explain.record import AuditRecord
 
@@ -26,9 +26,9 @@ class RecordingPage:
         page.on("dialog", self._dismiss)
         page.on("request", lambda request: self.events.append(f"request: {request.url}"))
 
-    def _dismiss(self, dialog: object) -> None:
+    def _dismiss(self, dialog: "Dialog") -> None:
         self.events.append("dialog")
-        dialog.dismiss()  # type: ignore[attr-defined]
+        dialog.dismiss()
 
     def open(self, record: "AuditRecord", folder: Path) -> "Page":
         """Write the page of `record`, and open it."""

@@ -22,7 +22,11 @@ from tests.helpers.documentation import README, ROOT, blocks
 
 Readme = Callable[[str, str], None]
 
-PAGES = ("README.md", "docs/audits.md", "docs/endpoints.md", "docs/methods.md", "docs/models.md")
+PAGES = (
+    *("README.md", "README.zh.md", "docs/first-audit.zh.md"),
+    *("docs/endpoint-tutorial.md", "docs/endpoint-tutorial.zh.md"),
+    *("docs/audits.md", "docs/endpoints.md", "docs/methods.md", "docs/models.md"),
+)
 COMMANDS = typer.main.get_command(app)
 FIRST, AUDIT, WRAP = blocks("python", "README.md")
 
@@ -59,6 +63,15 @@ def test_the_other_code_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.M
     assert 'label="label"' in AUDIT
     exec(AUDIT.replace('label="label"', quick), names)
     assert "</html>" in Path("audit.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", ["README", "docs/endpoint-tutorial"])
+def test_a_chinese_page_shows_the_code_and_output_of_the_english_one(page: str) -> None:
+    chinese, english = (
+        [re.sub(r" +# .*", "", block) for block in blocks(r"\w+", f"{page}{ending}")]
+        for ending in (".zh.md", ".md")
+    )
+    assert chinese == english != []
 
 
 @pytest.mark.parametrize("page", ["docs/methods.md", "docs/models.md"])
@@ -127,3 +140,24 @@ def test_links_lead_to_files_and_headings(page: str) -> None:
         if anchor:
             titles = re.findall(r"^#+ (.*)", target.read_text(encoding="utf-8"), re.MULTILINE)
             assert anchor in {title.lower().replace(" ", "-") for title in titles}, link
+
+
+@pytest.mark.nightly
+def test_the_chinese_tutorial_shows_what_its_code_and_its_audit_print(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = "docs/first-audit.zh.md"
+    for package in ("jieba", "skops"):
+        pytest.importorskip(package)
+    monkeypatch.chdir(tmp_path)
+    attributed, audited = blocks("text", page)
+    names: dict[str, Any] = {}
+    with redirect_stdout(StringIO()) as output:
+        for code in blocks("python", page):
+            exec(code, names)
+    assert output.getvalue() == attributed
+    Path("audit.toml").write_text("".join(blocks("toml", page)), encoding="utf-8")
+    (line,) = re.findall(r"^explain (audit .*)", (ROOT / page).read_text("utf-8"), re.MULTILINE)
+    done = run(*shlex.split(line), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == audited

@@ -1,5 +1,6 @@
 """The commands around the folder of an audit, run as a user would."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,10 +9,11 @@ import numpy as np
 import pytest
 
 from explain.auditing.archive import write_audit
+from explain.record import FrozenCriteria
 from explain.record.files import hash_file
 from tests.helpers.command import run
 from tests.helpers.comparisons import audit_of
-from tests.helpers.records import run_log
+from tests.helpers.records import audit_record, run_log
 from tests.helpers.reviews import instances, review
 
 TRUTH = np.arange(400) % 2
@@ -34,6 +36,33 @@ def test_compare_exits_by_the_margin(folder: Path) -> None:
     assert run("compare", "bad", "good", "--fail-on-regression", 0.05, cwd=folder).returncode == 0
     done = run("compare", "good", "nowhere", cwd=folder)
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    for margin in ("frozen", "two", "nan", "-1"):
+        done = run("compare", "good", "bad", "--fail-on-regression", margin, cwd=folder)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_compare_exits_by_the_margin_that_an_audit_has_frozen(folder: Path) -> None:
+    audit = audit_of(TRUTH, TRUTH)
+    frozen = FrozenCriteria.of(audit.criteria, audit.provenance.audited_on, 0.05)
+    update = {"regression_margin": 0.05, "criteria_sha256": frozen.sha256}
+    strict = audit.model_copy(update=update).with_predictions(audit.predictions)
+    write_audit(strict, run_log(), folder / "strict")
+    assert "regression_margin" in (folder / "strict/criteria.json").read_text()
+    done = run("compare", "strict", "bad", "--fail-on-regression", "frozen", cwd=folder)
+    assert done.returncode == 1
+    assert "froze this margin on" in done.stdout
+    done = run("compare", "strict", "bad", "--fail-on-regression", 0.2, cwd=folder)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert run("compare", "strict", "bad", cwd=folder).returncode == 0
+
+
+def test_compare_refuses_records_of_another_schema_in_a_line(folder: Path) -> None:
+    old = json.loads((folder / "good/audit.json").read_text()) | {"schema_version": 1}
+    (folder / "old").mkdir()
+    (folder / "old/audit.json").write_text(json.dumps(old))
+    done = run("compare", "old", "bad", cwd=folder)
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert "with version 1 of the schema" in done.stderr
 
 
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
@@ -64,3 +93,19 @@ def test_export_prints_where_it_wrote(to: str, folder: Path) -> None:
     done = run("export", "good", "--to", to, "--out", "out", cwd=folder)
     assert (done.returncode, done.stdout, done.stderr) == (0, "out\n", "")
     assert (folder / "out").exists()
+
+
+def test_letter_is_of_an_explained_row(folder: Path) -> None:
+    write_audit(audit_record(), run_log(), folder / "explained")
+    arguments = ("letter", "explained", "--out", "letter.html", "--row")
+    done = run(*arguments, 1, "--contact", "ana@example.org", "--decision-name", "Loan", cwd=folder)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "letter.html\n", "")
+    text = (folder / "letter.html").read_text(encoding="utf-8")
+    assert "ana@example.org" in text
+    assert "The decision: Loan" in text
+    done = run(*arguments, 4, cwd=folder)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert (
+        "row 4 was not explained; a letter can be written of an explained row: 1, 2, 5"
+        in done.stderr
+    )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -224,14 +225,16 @@ def test_a_record_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_long_texts_are_cut_and_the_record_says_what_was_never_read(
     sst2: TransformersClassifier,
 ) -> None:
+    tokenizer = deepcopy(sst2.tokenizer)
+    tokenizer.model_max_length = 32
     record = explain.audit(
-        sst2,
-        [{"text": "good " * 520 + "the end"}],
+        explain.wrap((sst2.model, tokenizer)),
+        [{"text": "good " * 40 + "the end"}],
         instances=1,
         methods=["random"],
     )
     (cut,) = record.instances
-    assert cut.unread[0].start == 510 * 5
+    assert cut.unread[0].start == 30 * 5
     assert cut.attributions[0].unread == cut.unread
     assert "The model read 1 text only in part" in section(record, "data").summary
     assert "never read" in reports.render_html(record)

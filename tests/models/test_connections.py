@@ -15,34 +15,22 @@ from sklearn.pipeline import make_pipeline
 
 import explain
 from explain.errors import AdapterError, ExplainError
+from tests.helpers.connections import watched_connections
+from tests.helpers.endpoint import FORMATS, QUESTIONS, Server
 from tests.helpers.tiny import byte_tokenizer, piece_tokenizer, random_model
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
 
 TEXTS = ["a good film", "a bad film", "good", "bad", "the payment failed"]
 
-_events: list[str] | None = None
-"""What was tried to reach, while somebody looks."""
-
-
-def _hook(event: str, args: tuple[Any, ...]) -> None:
-    if _events is not None and event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
-        _events.append(f"{event} {args[1:]}")
-        raise ConnectionError("this test lets nothing out")
-
-
-sys.addaudithook(_hook)
-
 
 @pytest.fixture
 def reached(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Return what was tried to reach, where no variable says that one is offline."""
-    global _events
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    events = _events = list[str]()
-    yield events
-    _events = None
+    with watched_connections() as events:
+        yield events
 
 
 def transformer(folder: Path) -> Any:
@@ -131,6 +119,18 @@ def test_a_saved_model_is_loaded_and_explained_without_a_connection(
     path, options = saved_model
     model = explain.load(path, **options)
     explain.attribute(model, TEXTS[0], method="occlusion")
+    assert reached == []
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_endpoint_is_asked_by_nobody_but_its_own_transport(
+    kind: str, reached: list[str]
+) -> None:
+    server, question = Server(kind), dict[str, Any](QUESTIONS[kind])
+    address = "http://endpoint.test/x"
+    model = explain.load(address, kind=kind, transport=server.transport, **question)
+    explain.attribute(model, TEXTS[0], method="occlusion")
+    assert server.requests > 0
     assert reached == []
 
 

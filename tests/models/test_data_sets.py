@@ -97,12 +97,12 @@ def pairs(shared: Path, _: TextClassifier, nli: TransformersClassifier) -> Audit
     table = pd.read_csv(shared / "data/nli/dev.csv")
     return explain.audit(
         nli,
-        table[:60],
+        table[:30],
         text="premise",
         text_pair="hypothesis",
         label="label",
         methods=[Lime(budget=64), Occlusion()],
-        instances=3,
+        instances=2,
     )
 
 

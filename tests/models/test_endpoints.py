@@ -95,3 +95,44 @@ def test_noise_of_an_endpoint_is_seen_past_its_log_and_widens_the_errors() -> No
 
     assert max(errors(quiet)) == 0
     assert min(errors(loud)) > 0.01
+
+
+def shown(record: explain.record.AuditRecord) -> dict[str, Any]:
+    """Return what the report says that the endpoint shows."""
+    (section,) = (s for s in record.sections if s.id == "endpoint")
+    (table,) = (t for t in section.tables if t.title == "What the endpoint shows")
+    return {
+        f"{what}, {place}" if what == "rows with it" else str(what): value
+        for place, (what, value) in enumerate(table.rows)
+    }
+
+
+def test_the_report_says_how_noisy_an_endpoint_is_and_where_it_clips() -> None:
+    noise = 0.02
+
+    def clipped(_: Server, texts: list[str], reply: Reply) -> Reply:
+        return with_probability(reply, lambda p: min(0.6, max(0.4, p)))
+
+    def noisy(server: Server, texts: list[str], reply: Reply) -> Reply:
+        return with_probability(
+            reply,
+            lambda p: 1 / (1 + (1 - p) / p * math.exp(noise * math.sin(7.3 * server.requests))),
+        )
+
+    exact = shown(audited(lambda _, texts, reply: reply))
+    assert exact["of these different"] == 0
+    assert exact["noise of the log-odds (standard deviation)"] == 0
+    loud = shown(audited(noisy))
+    assert loud["of these different"] > 10
+    # A sine at places without a pattern: its standard deviation is 1 / sqrt 2 of its height.
+    assert loud["noise of the log-odds (standard deviation)"] == pytest.approx(
+        noise / 2**0.5, rel=0.4
+    )
+    cut = shown(audited(clipped))
+    assert (cut["lowest probability of a label"], cut["highest probability of a label"]) == (
+        pytest.approx(0.4),
+        pytest.approx(0.6),
+    )
+    at_an_end = [value for what, value in cut.items() if what.startswith("rows with it")]
+    assert min(at_an_end) > len(ROWS) / 2
+    assert exact["highest probability of a label"] > 0.9

@@ -67,7 +67,10 @@ def test_gradients_are_counted_as_they_are_taken(monkeypatch: pytest.MonkeyPatch
         model, "a good film , really good", method="integrated_gradients", tolerance=1e-4
     )
     assert taken == found.evaluations > 20
-    assert found.diagnostics.steps < found.diagnostics.gradients  # type: ignore[operator]
+    steps, gradients = found.diagnostics.steps, found.diagnostics.gradients
+    assert steps is not None
+    assert gradients is not None
+    assert steps < gradients
 
 
 @pytest.mark.parametrize("budget", [2, 7, 12, 33])

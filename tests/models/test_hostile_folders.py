@@ -25,12 +25,17 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 import explain
 from explain.adapters import loading, safety
+from explain.adapters.base import Describable
 from explain.adapters.folder_settings import MOST_JSON_BYTES, MOST_TOKENIZER_BYTES
 from explain.adapters.safety import MOST_ENTRIES
-from explain.errors import AdapterError, ExplainError, UnsafeModelError
+from explain.errors import AdapterError, ExplainError, PredictionError, UnsafeModelError
+from explain.record import ModelDescription
 from tests.helpers.tiny import piece_tokenizer, random_model
 
 SECONDS, BYTES = 60, 4 * 2**30
@@ -122,6 +127,11 @@ ENDLESS = {
     "invert": False,
 }
 """Where Oniguruma gives up, tokenizers panics, which is no `Exception`."""
+
+SLOW = {**ENDLESS, "pattern": {"Regex": r"\s*\s*\s*\s*\s*!"}}
+"""Where Oniguruma does not give up, but takes seconds for a line of spaces."""
+
+SLOW_IN_ALL = {**ENDLESS, "pattern": {"Regex": "[a-z ]*[a-z ]*[a-z ]*[a-z ]*#"}}
 
 FRAME = {
     "type": "TemplateProcessing",
@@ -332,6 +342,7 @@ FOLDERS: dict[str, tuple[Spoils, str]] = {
         edit("tokenizer.json", pre_tokenizer=ENDLESS),
         "retry-limit",
     ),
+    "tokenizer of a slow pattern": (edit("tokenizer.json", pre_tokenizer=SLOW), "seconds for"),
     "tokenizer of a table that is not there": (
         normalizer({"type": "Precompiled", "precompiled_charsmap": "/////w=="}),
         "precompiled_charsmap",
@@ -376,11 +387,12 @@ FOLDERS: dict[str, tuple[Spoils, str]] = {
 
 @dataclass(frozen=True)
 class LoadOutcome:
-    """What loading led to, and what was opened on the way."""
+    """What loading led to, and what was opened and printed on the way."""
 
     error: str
     said: str
     opened: tuple[str, ...]
+    printed: str
     seconds: float
 
 
@@ -407,6 +419,8 @@ def report_load(results: Connection, source: str, options: dict[str, Any]) -> No
     resource.setrlimit(resource.RLIMIT_AS, (used + BYTES, used + BYTES))
     sys.stdin = NobodyThere()
     opened: list[str] = []
+    printed = os.memfd_create("stderr")
+    os.dup2(printed, 2)
     sys.addaudithook(
         lambda event, args: opened.append(f"{event} {args[0]}") if event in EVENTS else None
     )
@@ -419,7 +433,8 @@ def report_load(results: Connection, source: str, options: dict[str, Any]) -> No
         result = (repr(error), "")
     else:
         result = ("", "")
-    results.send(LoadOutcome(*result, tuple(opened), time.monotonic() - started))
+    seconds, said = time.monotonic() - started, os.pread(printed, 10_000, 0).decode()
+    results.send(LoadOutcome(*result, tuple(opened), said, seconds))
     results.close()
     os._exit(0)
 
@@ -446,7 +461,13 @@ def outside(outcome: LoadOutcome, folder: Path) -> list[str]:
     """Return what was opened that is neither in the folder nor of Python's own."""
     homes = (f"open {folder}/", *(f"open {path}/" for path in (sys.prefix, sys.base_prefix)))
     own = f"open {Path(explain.__file__).parents[1]}"
-    modules = ("open /proc/", "open None", "open /usr/share/zoneinfo/", "open /etc/os-release")
+    modules = (
+        "open /proc/",
+        "open None",
+        "open /dev/null",
+        "open /usr/share/zoneinfo/",
+        "open /etc/os-release",
+    )
     harmless = (*homes, own, *modules)
     return [
         event
@@ -461,11 +482,18 @@ def check(outcome: LoadOutcome, folder: Path, says: str) -> None:
     assert "\n" not in outcome.said
     assert len(outcome.said) < 1_000
     assert outside(outcome, folder) == []
+    assert outcome.printed == ""
     assert not Path(TRACE).exists()
     assert outcome.seconds < SECONDS / 2
 
 
 @pytest.mark.parametrize("case", FOLDERS)
+def described(folder: Path) -> ModelDescription:
+    model = explain.load(folder)
+    assert isinstance(model, Describable)
+    return model.describe()
+
+
 def test_a_hostile_folder_is_one_line(case: str, folder: Path) -> None:
     spoil, says = FOLDERS[case]
     spoil(folder)
@@ -666,14 +694,14 @@ def test_what_is_never_loaded_is_not_hashed(folder: Path) -> None:
     for name in ("old.bin", "optimizer.pt", "train.json", "notes.txt", "more.safetensors"):
         sparse(name, 40 * 10**9)(folder)
     started = time.monotonic()
-    files = [file.path for file in explain.load(folder).describe().files]  # type: ignore[attr-defined]
+    files = [file.path for file in described(folder).files]
     assert time.monotonic() - started < 10
     assert files == ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
 
 
 def test_all_parts_of_an_index_are_hashed(folder: Path) -> None:
     folder_with_name("part 1.safetensors", link("part.safetensors"))(folder)
-    files = [file.path for file in explain.load(folder).describe().files]  # type: ignore[attr-defined]
+    files = [file.path for file in described(folder).files]
     assert {"part 1.safetensors", "model.safetensors.index.json"} <= set(files)
 
 
@@ -700,7 +728,7 @@ def test_links_as_in_the_cache_of_a_hub_are_followed(folder: Path, tmp_path: Pat
     folder.rename(blobs)
     for path in blobs.iterdir():
         (snapshot / path.name).symlink_to(f"../../blobs/{path.name}")
-    assert len(explain.load(snapshot).describe().files) == 4  # type: ignore[attr-defined]
+    assert len(described(snapshot).files) == 4
     (snapshot / "vocab.txt").symlink_to("../../../models/outside.json")
     with pytest.raises(UnsafeModelError, match="is a link"):
         explain.load(snapshot)
@@ -710,3 +738,53 @@ def test_links_as_in_the_cache_of_a_hub_are_followed(folder: Path, tmp_path: Pat
 def test_real_models_are_within_all_limits(name: str, shared: Path) -> None:
     safety.check_folder(shared / "models" / name)
     assert safety.weight_files(shared / "models" / name)
+
+
+def test_a_pattern_that_is_a_little_slow_everywhere_is_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explain.adapters.pattern_time.MOST_PROBES_SECONDS", 0.8)
+    edit("tokenizer.json", pre_tokenizer=SLOW_IN_ALL)(folder)
+    check(load(str(folder)), folder, "seconds for")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(x+x+)+y",
+        pytest.param(r"(\w+\s?)*;", marks=pytest.mark.nightly),
+        pytest.param("(a|a)+!", marks=pytest.mark.nightly),
+    ],
+)
+def test_a_pattern_of_a_vectorizer_that_never_ends_is_one_line(
+    pattern: str, tmp_path: Path
+) -> None:
+    skops = pytest.importorskip("skops.io")
+    estimator = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    estimator.fit(["a good film", "a bad film"], [1, 0])
+    estimator.set_params(tfidfvectorizer__token_pattern=pattern)
+    skops.dump(estimator, tmp_path / "m.skops")
+    outcome = load(str(tmp_path / "m.skops"))
+    assert outcome.error == "AdapterError"
+    assert "tfidfvectorizer__token_pattern" in outcome.said
+    assert "seconds for" in outcome.said
+    assert outcome.seconds < SECONDS / 2
+
+
+@pytest.mark.parametrize(
+    "pattern", [r" ?\p{L}+| ?\p{N}+|\s+(?!\S)|\s+", r"(?=(\d{3})+(?!\d))", r"\s*[\r\n]+|\p{N}{1,3}"]
+)
+def test_patterns_of_sound_tokenizers_are_within_the_limit(pattern: str, folder: Path) -> None:
+    edit("tokenizer.json", pre_tokenizer={**ENDLESS, "pattern": {"Regex": pattern}})(folder)
+    assert load(str(folder)).error == ""
+
+
+def test_a_tokenizer_that_took_far_too_long_is_asked_nothing_more(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = explain.load(folder)
+    model.predict(["a good film"])
+    monkeypatch.setattr("explain.adapters.pattern_time.MOST_SECONDS", -1.0)
+    model.predict(["a good film"])
+    with pytest.raises(PredictionError, match="is asked nothing more"):
+        model.predict(["another film"])

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 import explain
 from explain.adapters import TextClassifier
 from explain.attribution.methods import Estimate, Explainer, Lime, Shap, make_explainer
-from explain.attribution.methods.base import all_coalitions, empty_and_full
+from explain.attribution.methods.base import PerturbationExplainer, all_coalitions, empty_and_full
 from explain.engine import Engine
 from explain.engine.games import Coalition, Masker, Plan, Values
 from explain.errors import DataError
@@ -173,10 +173,12 @@ def test_the_truth_is_that_of_the_definitions(values: Values) -> None:
     kept = all_coalitions(n)
     rebuilt = sum(pay * kept[:, [*members]].all(axis=1) for members, pay in games)
     np.testing.assert_allclose(rebuilt, values - values[0], atol=1e-9 * scale)
+    lime = make_explainer("lime")
+    assert isinstance(lime, PerturbationExplainer)
     for method, expected in (
         ("shap", by_orders(v, n)),
         ("occlusion", (values[-1] - v(~np.eye(n, dtype=bool))).tolist()),
-        ("lime", run_plan(make_explainer("lime").plan(n, np.random.default_rng(0)), v).values),  # type: ignore[union-attr]
+        ("lime", run_plan(lime.plan(n, np.random.default_rng(0)), v).values),
     ):
         found = truth(games, n, limit_of(make_explainer(method), n))
         np.testing.assert_allclose(found, expected, atol=1e-6 * scale, err_msg=method)

@@ -24,6 +24,7 @@ from explain.errors import (
     PredictionError,
     UnsafeModelError,
 )
+from tests.helpers.connections import watched_connections
 from tests.helpers.tiny import byte_tokenizer, random_model
 
 TEXTS = ["a good film 👍", "really bad", "", "the payment failed again !", "film " * 200, "a\r\nb"]
@@ -290,3 +291,9 @@ def test_a_runtime_that_reads_outside_of_the_folder_is_refused(
     monkeypatch.setattr("onnxruntime.__version__", "1.23.2")
     with pytest.raises(AdapterError, match="weights from outside"):
         explain.load(folder)
+
+
+def test_an_exported_model_opens_no_connection(exported: Path) -> None:
+    with watched_connections() as reached:
+        explain.attribute(explain.load(exported), "a good film", method="occlusion")
+    assert reached == []

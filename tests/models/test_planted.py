@@ -15,7 +15,7 @@ from scipy import stats
 from scipy.special import softmax
 
 import explain
-from explain.adapters import Scores
+from explain.adapters import Scores, TokenizedClassifier
 from explain.checks import CHECKS, AuditContext
 from explain.errors import ConfigurationError, PredictionError
 from explain.record import AuditRecord, Finding, InstanceLink, MetricSpec, Section
@@ -247,7 +247,8 @@ def test_the_case_sensitive_classifier_knows_no_capitals() -> None:
 def test_the_truncated_classifier_tells_what_it_does_not_read() -> None:
     case = planted("truncation", rows=200)
     texts = [row["text"] for row in case.rows]
-    spans = case.classifier.unread(texts)  # type: ignore[attr-defined]
+    assert isinstance(case.classifier, TokenizedClassifier)
+    spans = case.classifier.unread(texts)
     assert 0.5 < np.mean([bool(own) for own in spans]) < 1
     cut = [text[: own[0].start] if own else text for text, own in zip(texts, spans, strict=True)]
     assert {len(re.findall(r"\w+", text)) for text in cut} == {8, 9, module.WORDS_READ}
@@ -378,7 +379,9 @@ def test_a_check_of_a_third_party_passes_through_an_audit_beside_ours() -> None:
     assert section.measures[0].value == pytest.approx(expected)
     assert section.measures[0].n == len(polite)
     assert "Polite messages are judged." in [finding.claim for finding in record.findings]
-    assert record.provenance.arguments["checks"]["politeness"] == {"label": "returns"}  # type: ignore[index, call-overload]
+    checks = record.provenance.arguments["checks"]
+    assert isinstance(checks, dict)
+    assert checks["politeness"] == {"label": "returns"}
     assert AuditRecord.from_json(record.to_json()) == record
 
 

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 import explain
 from explain.adapters.prompted import PromptedClassifier
+from explain.adapters.question import QuestionVariant
 from explain.errors import (
     AdapterError,
     CapabilityError,
@@ -32,9 +33,9 @@ TEXTS = ["a good film 👍", "really bad , مرحبا", "这部电影", "{text} 
 PAIRS: list[Text] = [("a", "b"), ("", "a good film"), ("x" * 70, "y"), ("film " * 50, "bad " * 50)]
 
 
-def language_model(kind: str, **options: Any) -> tuple[Any, Any]:
+def language_model(kind: str, *, limit: int = 64, **options: Any) -> tuple[Any, Any]:
     """Return a tiny random language model whose words differ, and its tokenizer."""
-    tokenizer = byte_tokenizer(mask=False, limit=64)
+    tokenizer = byte_tokenizer(mask=False, limit=limit)
     model = random_model(kind, tokenizer, AutoModelForCausalLM, **options)
     torch.manual_seed(1)
     for weight in model.parameters():
@@ -134,6 +135,7 @@ def test_a_batch_equals_single_texts(
 def test_words_share_the_passes_that_begin_alike(words: dict[str, str], passes: int) -> None:
     model, tokenizer = gpt2()
     classifier = prompted((model, tokenizer), verbalizer=words)
+    classifier._continuations.shares = False
     reads: list[int] = []
     model.register_forward_pre_hook(lambda *_: reads.append(1))
     classifier.predict(["good"])
@@ -218,6 +220,62 @@ def test_the_record_states_template_and_words(pair: tuple[Any, Any]) -> None:
     assert facts["verbalizer"] == SEVERAL
     assert facts["score of a word"] == "log-likelihood by number of tokens"
     assert facts["architecture"] == type(pair[0]).__name__
+
+
+def test_another_instruction_stands_before_the_same_question(pair: tuple[Any, Any]) -> None:
+    model = prompted(pair)
+    asked = model.asked_as(QuestionVariant(instruction="A film ."))
+    assert asked.labels == model.labels
+    expected = [
+        label_scores(*pair, "A film .\n" + TEMPLATE.replace("{text}", text), SEVERAL, False)
+        for text in TEXTS
+    ]
+    np.testing.assert_allclose(asked.predict(TEXTS), expected, atol=1e-4)
+    assert np.abs(asked.predict(TEXTS) - model.predict(TEXTS)).max() > 0.01
+
+
+def test_what_is_asked_in_the_same_way_has_the_same_scores(pair: tuple[Any, Any]) -> None:
+    model = prompted(pair, length_normalised=True)
+    asked = model.asked_as(QuestionVariant())
+    np.testing.assert_array_equal(asked.predict(TEXTS), model.predict(TEXTS))
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        QuestionVariant(order=(1, 0)),
+        QuestionVariant(names=("A", "B")),
+        QuestionVariant(extra_option="none of these"),
+    ],
+)
+def test_options_of_a_prompt_cannot_be_changed(
+    pair: tuple[Any, Any], variant: QuestionVariant
+) -> None:
+    with pytest.raises(CapabilityError, match="text of your own"):
+        prompted(pair).asked_as(variant)
+
+
+def test_an_audit_says_what_sways_a_local_language_model() -> None:
+    model = prompted(language_model("gpt2", n_positions=192, n_inner=32, limit=192))
+    rows = [{"text": f"{word} film {i}", "label": "yes"} for i in range(6) for word in ("a", "bad")]
+    record = explain.audit(
+        model, rows, label="label", instances=0, methods=[], checks=["language_model"]
+    )
+    (section,) = (section for section in record.sections if section.id == "language_model")
+    rates = {measure.name: measure for measure in section.measures}
+    assert rates["answers that change, asked again"].value == 0
+    texts = [row["text"] for row in rows]
+    before = model.predict(texts).argmax(axis=1)
+    for prefix in ("Your task is the following.", "Answer as well as you can."):
+        after = model.asked_as(QuestionVariant(instruction=prefix)).predict(texts).argmax(axis=1)
+        rate = rates[f"answers that change, with “{prefix}” before the question"]
+        assert rate.value == pytest.approx((before != after).mean())
+    (table,) = section.tables
+    changes = ("options in reverse order", "options named A, B, ...")
+    assert [*table.rows] == [
+        (change, "the options stand in a text of your own")
+        for change in (*changes, "with the option “none of these”")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_the_bridge_leaves_the_global_random_state_as_it_was() -> None:
 def test_a_plan_closed_early_ends_its_thread() -> None:
     before = threading.active_count()
     plan = Shap("kernel", budget=40).plan(8, rng())
-    plan.send(None)  # type: ignore[arg-type]
+    next(plan)
     plan.send(ObservedValues.exactly(np.zeros(2)))
     assert threading.active_count() == before + 1
     plan.close()

@@ -22,7 +22,7 @@ from explain.adapters.transformers import TransformersClassifier
 from explain.checks.base.phrases import Corpus, delete, insert, read_corpus
 from explain.checks.shortcuts import ShortcutsCheck
 from explain.checks.shortcuts.word_order import _exchange_words
-from explain.record import AuditRecord, InstanceRecord, Section
+from explain.record import AuditRecord, InstanceRecord, Measure, Section
 from explain.text.words import words
 from tests.helpers.plain_strings import composed_strings
 from tests.helpers.search import examples, seeds
@@ -304,7 +304,9 @@ def test_attributions_of_a_phrase_are_averaged_where_there_are_any() -> None:
     ).tables
     column = words_table.columns.index("attribution")
     (row,) = (row for row in words_table.rows if row[0] == '"zorbix"')
-    assert row[column].value == pytest.approx(6, abs=1)  # type: ignore[union-attr]
+    weight = row[column]
+    assert isinstance(weight, Measure)
+    assert weight.value == pytest.approx(6, abs=1)
 
 
 def test_the_same_seed_gives_the_same_section() -> None:

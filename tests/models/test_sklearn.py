@@ -121,7 +121,8 @@ def test_a_search_stands_for_what_it_found() -> None:
         cv=2,
     ).fit(TEXTS, LABELS)
     model = explain.wrap(search)
-    assert model.tokens(["a good film"]) == [((0, 2, 6), (0, 7, 11))]  # type: ignore[attr-defined]
+    assert isinstance(model, TokenizedClassifier)
+    assert model.tokens(["a good film"]) == [((0, 2, 6), (0, 7, 11))]
     assert explain.attribute(model, "a good film", method="linear").values[1] != 0
 
 

@@ -1,13 +1,11 @@
 """The conformance kit passes models that keep the contract, and catches each way to break it."""
 
-# ruff: noqa: D101 - the name of a broken model says how it is broken.
-
 import io
 import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -176,8 +174,7 @@ class GivesFloat32(TransformersClassifier):
 
 class GivesLists(TransformersClassifier):
     def predict(self, texts: Sequence[Text]) -> Scores:
-        scores: Any = super().predict(texts).tolist()
-        return scores  # type: ignore[no-any-return]
+        return cast(Scores, super().predict(texts).tolist())
 
 
 class RepeatsALabel(TransformersClassifier):
@@ -195,7 +192,7 @@ class HasABlankLabel(TransformersClassifier):
 class ListsItsLabels(TransformersClassifier):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.labels = ["no", "yes"]  # type: ignore[assignment]
+        self.labels = cast(Any, ["no", "yes"])
 
     def describe(self) -> ModelDescription:
         described = super().describe()
@@ -206,7 +203,7 @@ class ListsItsLabels(TransformersClassifier):
 class InventsATask(TransformersClassifier):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.task = "ranking"  # type: ignore[assignment]
+        self.task = cast(Any, "ranking")
 
 
 class GivesProbabilities(TransformersClassifier):
@@ -297,14 +294,14 @@ class ReadsTheFirstOfAPair(TransformersClassifier):
 class EmptiesItsInput(TransformersClassifier):
     def predict(self, texts: Sequence[Text]) -> Scores:
         scores = super().predict(texts)
-        texts.clear()  # type: ignore[attr-defined]
+        cast(list[Text], texts).clear()
         return scores
 
 
 class SortsItsInput(TransformersClassifier):
     def tokens(self, texts: Sequence[Text]) -> list[tuple[Span, ...]]:
         found = super().tokens(texts)
-        texts.sort()  # type: ignore[attr-defined]
+        cast(list[str], texts).sort()
         return found
 
 

@@ -1,46 +1,14 @@
 """What a reader is told of the words that decide an answer."""
 
-from typing import Any
-
 import pytest
 
 import explain
 import reports
 from explain.adapters import FunctionClassifier
-from explain.record import Counterfactual, DecisiveSet, Target
-from explain.text.spans import Span
+from explain.record import Counterfactual, DecisiveSet
 from reports.counterfactuals import decisive_sentences
+from tests.helpers.counterfactuals import counterfactual, decisive
 from tests.helpers.records import HOSTILE, audit_record
-
-WORDS = ("not", "a", "good", "film")
-SPANS = (Span(0, 0, 3), Span(0, 4, 5), Span(0, 6, 10), Span(0, 11, 15))
-
-
-def decisive(*places: int, tried: int = 4, **fields: Any) -> DecisiveSet:
-    """Return a set of words after which the answer is "positive"."""
-    stated: dict[str, Any] = {"is_given": False, "predicted": "positive", "probability": 0.62}
-    stated |= {"is_confirmed": True, "irreducible": True, "parts": ("text",)}
-    return DecisiveSet(places=places, all_tried=tried, **stated | fields)
-
-
-def counterfactual(
-    necessary: DecisiveSet, sufficient: DecisiveSet | None = None, **fields: Any
-) -> Counterfactual:
-    stated: dict[str, Any] = {
-        "parts": ("not a good film",),
-        "spans": SPANS,
-        "target": Target(label="negative", index=0, scale="log_odds"),
-        "parameters": {"unit": "word", "budget": 128},
-        "is_given": True,
-    }
-    return Counterfactual(
-        removal="delete",
-        necessary=necessary,
-        sufficient=sufficient or decisive(0, is_given=True, predicted="negative"),
-        evaluations=40,
-        reused=12,
-        **stated | fields,
-    )
 
 
 def said(record: Counterfactual, *, multi_label: bool = False) -> str:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import reports
+from reports.letter import write_letter
 from tests.helpers.documentation import ROOT
 from tests.helpers.recording_page import RecordingPage
-from tests.helpers.records import audit_record, hostile_record
+from tests.helpers.records import attribution, audit_record, hostile_record
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
     from explain.record import AuditRecord
 
 RECORDS = {"audit": audit_record(), "hostile": hostile_record()}
+LETTERS = {
+    "words": (audit_record(), 1),
+    "pair": (audit_record(), 2),
+    "no words": (audit_record(), 5),
+    "hostile": (hostile_record(), 1),
+}
 
 
 @pytest.fixture(scope="session")
@@ -101,3 +109,32 @@ def test_axe_finds_no_violation(
     _ready(page)
     WAYS[way](page)
     assert _violations(page, axe) == []
+
+
+LETTER_WAYS = ("light", "dark", "print", "narrow", "right to left")
+
+
+@pytest.mark.parametrize("way", LETTER_WAYS)
+def test_axe_finds_no_violation_in_a_letter(
+    way: str, axe: str, recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    for name, (record, row) in LETTERS.items():
+        page = recording_page.goto(write_letter(record, row, tmp_path / f"{name}.html"))
+        WAYS[way](page)
+        assert _violations(page, axe) == []
+    assert recording_page.events == []
+
+
+@pytest.mark.parametrize(("paper", "ink"), [("#ffffff", "#000000"), ("#111111", "#ffffff")])
+def test_axe_finds_no_violation_in_a_notebook(
+    paper: str, ink: str, axe: str, recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    cells = [attribution("a good film", grade="D"), attribution("not a good film")]
+    table = f"{reports.notebook_html(cells[0])}{reports.notebook_html(cells)}"
+    path = tmp_path / "notebook.html"
+    path.write_text(
+        f'<!doctype html><html lang="en"><title>Notebook</title><body style="background: {paper}; '
+        f'color: {ink}"><main><h1>Notebook</h1>{table}</main></body></html>',
+        encoding="utf-8",
+    )
+    assert _violations(recording_page.goto(path), axe) == []

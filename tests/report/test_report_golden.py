@@ -1,26 +1,16 @@
 """The rendered files change only when somebody means them to."""
 
 import base64
-import gzip
 import hashlib
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
-
-import pytest
 
 import reports
-from tests.helpers.documentation import ROOT
+from tests.helpers.pages import unpacked
 from tests.helpers.records import audit_record, run_log
 
 Golden = Callable[[str, str], None]
-
-PICTURE = ROOT / "docs/report.png"
-PICTURE_SOURCE = ROOT / "docs/report.sha256"
-"""What the picture was made of: pixels differ between machines, the page does not."""
-PICTURE_SIZE = {"width": 1110, "height": 1070}
-"""The first screen down to the grades."""
 
 
 def bare(page: str) -> str:
@@ -31,12 +21,12 @@ def bare(page: str) -> str:
         for own, stand_in in ((inlined, name), (f"sha256-{digest}", f"sha256 of {name}")):
             assert page.count(own) == 1, name
             page = page.replace(own, stand_in)
-    return re.sub(r'(?<=octet-stream">)[^<]+', lambda data: unpacked(data.group()), page)
+    return re.sub(r'(?<=octet-stream">)[^<]+', lambda data: in_lines(data.group()), page)
 
 
-def unpacked(data: str) -> str:
+def in_lines(data: str) -> str:
     """Return what the script unpacks, in lines: another zlib packs it in other bytes."""
-    return json.dumps(json.loads(gzip.decompress(base64.b64decode(data))), indent=0)
+    return json.dumps(unpacked(data), indent=0)
 
 
 def test_audit_page_is_the_golden_one(golden: Golden) -> None:
@@ -50,28 +40,6 @@ def test_attribution_page_is_the_golden_one(golden: Golden) -> None:
 
 def test_markdown_summary_is_the_golden_one(golden: Golden) -> None:
     golden("audit.md", reports.render_markdown(audit_record()))
-
-
-def test_the_golden_picture_is_of_the_golden_page(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    page = reports.render_html(audit_record(), run_log())
-    if request.config.getoption("--update-golden"):
-        (tmp_path / "audit.html").write_text(page, encoding="utf-8")
-        screen = request.getfixturevalue("browser").new_page(viewport=PICTURE_SIZE)
-        screen.goto((tmp_path / "audit.html").as_uri())
-        screen.screenshot(path=PICTURE)
-        screen.close()
-        PICTURE_SOURCE.write_text(digests(page), encoding="utf-8")
-    assert PICTURE_SOURCE.read_text(encoding="utf-8") == digests(page), (
-        "docs/report.png does not show this page; run `make golden`, and look at the picture"
-    )
-
-
-def digests(page: str) -> str:
-    """Return the SHA-256 of a page and of the picture, as `sha256sum` writes them."""
-    files = (("audit.html", page.encode()), (PICTURE.name, PICTURE.read_bytes()))
-    return "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files)
 
 
 def test_equal_records_give_equal_pages() -> None:

@@ -39,6 +39,7 @@ from tests.helpers.records import (
     interactions,
     run_log,
 )
+from tests.helpers.search import examples
 
 RECORDS = [
     pytest.param(audit_record(), id="audit"),
@@ -87,6 +88,7 @@ def test_pieces_join_to_the_text_wherever_it_is_cut(
     assert all(piece.text and -8 <= piece.level <= 8 for piece in found)
 
 
+@examples(20)
 @given(_cut_texts())
 def test_any_text_reads_back_from_an_attribution_page(cut: Cut) -> None:
     text, spans, values = cut
@@ -326,6 +328,7 @@ def test_what_a_finding_explains_stands_under_it() -> None:
     assert "Follows from finding 2:" in _plain(page.texts("p"))
 
 
+@examples(20)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=6))
 def test_every_finding_is_on_the_page_once_whatever_explains_it(causes: list[int]) -> None:
     """Also in circles, and of itself."""

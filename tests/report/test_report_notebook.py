@@ -2,11 +2,14 @@
 
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import explain
 import reports
+from explain.adapters import FunctionClassifier
 from tests.helpers.pages import Page
 from tests.helpers.records import HOSTILE, attribution, attribution_by_sentences, hostile_record
 
@@ -32,6 +35,39 @@ def test_a_cell_holds_only_what_sanitizers_keep(html: str) -> None:
     styles = {a["style"] for _, a in page.elements if "style" in a}
     assert all(re.fullmatch(r"[a-z0-9:;.,() -]+", style) for style in styles)
     assert not any(re.search(r"(?<!background-)color|url|font", style) for style in styles)
+
+
+@pytest.mark.parametrize("html", [*map(reports.notebook_html, SHOWN), reports.notebook_html(SHOWN)])
+def test_a_sanitizer_changes_nothing_or_drops_styles_alone(html: str) -> None:
+    nh3 = pytest.importorskip("nh3")
+    kept = nh3.clean(html, attributes={"*": KEPT_ATTRIBUTES})
+    assert Page(kept).elements == Page(html).elements
+    assert Page(kept).contents == Page(html).contents
+    strict = Page(nh3.clean(html))
+    assert [tag for tag, _ in strict.elements] == [tag for tag, _ in Page(html).elements]
+    assert strict.texts("tr") == Page(html).texts("tr")
+
+
+def test_a_list_of_texts_is_explained_as_a_list_that_shows_itself_as_one_table() -> None:
+    model = FunctionClassifier(
+        lambda texts: np.array([[0.2, 0.8] if "good" in text else [0.7, 0.3] for text in texts]),
+        labels=("bad", "good"),
+    )
+    results = explain.attribute(model, ["a good film", "a film"])
+    assert isinstance(results, list)
+    assert Page(results._repr_html_() or "").texts("b") == ["good", "bad"]
+    assert Page(results[1:]._repr_html_() or "").texts("b") == ["bad"]
+    assert results[0].target.label == "good"
+    assert results[:0]._repr_html_() is None
+
+
+def test_a_list_warns_of_what_must_not_be_relied_on_and_says_how_many_it_does_not_show() -> None:
+    distrusted = attribution("a film", grade="D")
+    page = Page(reports.notebook_html([distrusted] * 60))
+    assert len(page.texts("tr")) == 51
+    assert page.texts("tr")[1].endswith("⚠ grade D: do not rely on these values")
+    assert page.texts("p")[-1] == "and 10 more"
+    assert "more" not in reports.notebook_html([distrusted] * 50)
 
 
 def test_a_cell_reads_without_its_styles() -> None:

@@ -142,6 +142,83 @@ def test_without_blinding_the_answer_is_shown_at_once_and_the_line_says_so(
     assert (line["blinded"], line["label"], line["verdict"]) == (False, None, "correct")
 
 
+def test_enter_goes_on_but_where_a_button_has_the_focus_it_only_presses_that(
+    recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    page = recording_page.open(audit_record(), tmp_path)
+    _review(page, "Ada")
+    page.keyboard.press("Enter")
+    assert _place(page) == "row 2: 2 of 3, 0 judged"
+    page.get_by_role("button", name="Next").focus()
+    page.keyboard.press("Enter")
+    assert _place(page) == "row 5: 3 of 3, 0 judged"
+    page.get_by_role("button", name="negative").focus()
+    page.keyboard.press("Enter")
+    assert _place(page) == "row 5: 3 of 3, 1 judged"
+    page.get_by_label("Note").focus()
+    page.keyboard.press("Enter")
+    assert page.get_by_label("Note").input_value() == "\n"
+    assert _place(page) == "row 5: 3 of 3, 1 judged"
+    page.get_by_role("button", name="Previous").focus()
+    page.keyboard.press("Enter")
+    assert _place(page) == "row 2: 2 of 3, 1 judged"
+    assert [(x["instance"], x["label"]) for x in _downloaded(page)] == [("d2a7", "negative")]
+
+
+def test_a_verdict_that_was_given_blind_stays_so_when_it_is_changed(
+    recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    page = recording_page.open(audit_record(), tmp_path)
+    _review(page, "Ada")
+    page.keyboard.press("1")
+    page.keyboard.press("Escape")
+    _review(page, "Ada", blinded=False)
+    page.keyboard.press("p")
+    page.keyboard.press("w")
+    page.keyboard.press("n")
+    page.keyboard.press("c")
+    blinded = [(x["instance"], x["verdict"], x["blinded"]) for x in _downloaded(page)]
+    assert blinded == [("a41c", "wrong_reason", True), ("77e0", "correct", False)]
+
+
+def test_an_answer_that_was_shown_before_the_verdict_is_never_judged_blind(
+    recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    record = audit_record()
+    model = record.provenance.model.model_copy(update={"task": "multi_label"})
+    provenance = record.provenance.model_copy(update={"model": model})
+    page = recording_page.open(record.model_copy(update={"provenance": provenance}), tmp_path)
+    _review(page, "Ada")
+    page.get_by_role("button", name="Show the answer").click()
+    page.keyboard.press("n")
+    assert "predicted" not in page.locator("main").inner_text()
+    page.keyboard.press("p")
+    assert "predicted" in page.locator("[data-part=answer]").inner_text()
+    page.reload()
+    _review(page, "Grace")
+    page.keyboard.press("a")
+    assert [line["blinded"] for line in _downloaded(page)] == [True]
+    page.keyboard.press("Escape")
+    _review(page, "Ada")
+    page.keyboard.press("c")
+    page.keyboard.press("n")
+    page.keyboard.press("s")
+    assert [line["blinded"] for line in _downloaded(page)] == [False, True]
+
+
+def test_rows_that_were_passed_without_blinding_are_not_judged_blind_later(
+    recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    page = recording_page.open(audit_record(), tmp_path)
+    _review(page, "Ada", blinded=False)
+    page.keyboard.press("n")
+    page.keyboard.press("Escape")
+    _review(page, "Ada")
+    for key in "cncn1":
+        page.keyboard.press(key)
+    assert [line["blinded"] for line in _downloaded(page)] == [False, False, True]
+
+
 def test_leaving_a_review_brings_the_report_back_as_it_was(
     recording_page: RecordingPage, tmp_path: Path
 ) -> None:

@@ -1,12 +1,14 @@
 """What an audit of an endpoint costs with default options, and what the dry run says of it."""
 
 import csv
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import explain
+from explain.adapters.transformers import TransformersClassifier
 from explain.auditing.dry_run import estimate_cost
 from tests.helpers.endpoint import QUESTIONS, Server
 
@@ -14,16 +16,14 @@ MOST_CALLS = 25_000
 URL = "http://endpoint.test/x"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("rows", "instances"), [(150, 5), pytest.param(1_000, 50, marks=pytest.mark.nightly)]
-)
+@pytest.mark.nightly  # Tens of thousands of texts; `tests/unit/test_remote_audit.py` asks for few.
+@pytest.mark.parametrize(("rows", "instances"), [(150, 5), (1_000, 50)])
 def test_the_calls_of_an_audit_are_within_the_ranges_of_the_dry_run(
-    rows: int, instances: int, shared: Path
+    rows: int, instances: int, shared: Path, sst2: TransformersClassifier
 ) -> None:
     with (shared / "data" / "sst2" / "train.csv").open(encoding="utf-8", newline="") as file:
-        table = [row for _, row in zip(range(rows), csv.DictReader(file), strict=False)]
-    server = Server("systemone")
+        table = [*islice(csv.DictReader(file), rows)]
+    server = Server("systemone", lambda text: sst2.predict([text])[0])
     options: dict[str, Any] = {
         "label": "label", "instances": instances, "kind": "systemone",
         "endpoint": {**QUESTIONS["systemone"], "transport": server.transport},

@@ -14,8 +14,9 @@ from tests.helpers.families import FAMILIES, Family, Value
 from tests.helpers.game_outcomes import compare_with_truth, shap_on_family
 from tests.helpers.plans import run_plan, table_game
 from tests.helpers.reference.lime_package import limit_of_lime
+from tests.helpers.search import seeds
 
-GAMES = range(20)
+GAMES = seeds(20, 10)
 SIZES = [15, *(pytest.param(size, marks=pytest.mark.nightly) for size in (30, 60))]
 
 

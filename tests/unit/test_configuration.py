@@ -85,6 +85,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def budget_of(options: object) -> object:
+    assert isinstance(options, dict)
+    return options["budget"]
+
+
 def run_audit(folder: Path, **options: Any) -> AuditRecord:
     return explain.audit(MODEL, folder / "rows.csv", config=folder / "audit.toml", **options)
 
@@ -111,7 +116,7 @@ def test_everything_that_a_file_says_is_done_and_recorded(folder: Path) -> None:
     methods, checks = arguments["methods"], arguments["checks"]
     assert isinstance(methods, dict)
     assert isinstance(checks, dict)
-    assert {name: options["budget"] for name, options in methods.items()} == {  # type: ignore[index, call-overload]
+    assert {name: budget_of(options) for name, options in methods.items()} == {
         "occlusion": 64,
         "lime": 64,
     }
@@ -160,8 +165,8 @@ def test_what_is_given_explicitly_wins_over_the_file(folder: Path) -> None:
     assert (arguments["instances"], arguments["training"]) == (0, "list")
     methods = arguments["methods"]
     assert isinstance(methods, dict)
-    assert methods["lime"]["budget"] == 512  # type: ignore[index, call-overload]
-    assert methods["occlusion"]["budget"] == 32  # type: ignore[index, call-overload]
+    assert budget_of(methods["lime"]) == 512
+    assert budget_of(methods["occlusion"]) == 32
     assert record.provenance.arguments["checks"] == {"performance": {}}
     assert [criterion.metric for criterion in record.criteria] == ["performance.macro_f1"]
     assert record.identity == SystemIdentity(name="another")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import combinations, islice
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from explain.attribution.counterfactuals.plan import FoundSets, decisive_sets
 from explain.attribution.counterfactuals.search import FoundSet, heaviest_sets
 from explain.engine.games import Values
 from explain.errors import BudgetError, CapabilityError, ConfigurationError, PredictionError
-from explain.record import Counterfactual, DecisiveSet
+from explain.record import Counterfactual, DecisiveSet, Task
 from explain.text.spans import Text, text_of
 from tests.helpers.plans import run_and_record, run_plan, runs, table_game
 from tests.helpers.search import examples
@@ -186,11 +187,11 @@ def test_a_text_without_words_has_nothing_to_remove() -> None:
 @examples(60)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["single_label", "multi_label"]), st.booleans())
 def test_the_sign_of_a_lead_is_what_the_rule_decides(
-    seed: int, task: str, with_threshold: bool
+    seed: int, task: Task, with_threshold: bool
 ) -> None:
     rng = np.random.default_rng(seed)
     scores = rng.normal(size=(40, 3)).round(1)
-    rule = DecisionRule(task, {1: 0.7} if with_threshold else {})  # type: ignore[arg-type]
+    rule = DecisionRule(task, {1: 0.7} if with_threshold else {})
     for column in range(3):
         np.testing.assert_array_equal(
             leads(scores, column, rule) > 0, rule.holds(scores)[:, column]
@@ -211,8 +212,8 @@ def negation(texts: Sequence[Text]) -> list[list[float]]:
     return rows
 
 
-def model(**options: object) -> FunctionClassifier:
-    return FunctionClassifier(negation, ["negative", "positive"], output="scores", **options)  # type: ignore[arg-type]
+def model(**options: Any) -> FunctionClassifier:
+    return FunctionClassifier(negation, ["negative", "positive"], output="scores", **options)
 
 
 def words_of(found: Counterfactual, one: DecisiveSet) -> tuple[str, ...] | None:

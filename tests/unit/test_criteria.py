@@ -328,9 +328,9 @@ def test_a_measure_is_found_in_measures_tables_and_figures_of_any_section() -> N
 
 
 @pytest.mark.parametrize("asked", [{}, {"at_least": 0.5, "at_most": 0.6}])
-def test_a_criterion_has_one_comparator(asked: dict[str, float]) -> None:
+def test_a_criterion_has_one_comparator(asked: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"this one states {'both' if asked else 'neither'}"):
-        Criterion(metric=QUALITY.id, **asked)  # type: ignore[arg-type]
+        Criterion(metric=QUALITY.id, **asked)
 
 
 @pytest.mark.parametrize(
@@ -448,6 +448,20 @@ def test_frozen_criteria_that_were_changed_are_refused(
         bind_criteria(tmp_path, CRITERIA)
 
 
+def test_a_margin_for_comparisons_is_frozen_with_the_criteria(tmp_path: Path) -> None:
+    frozen = bind_criteria(tmp_path, CRITERIA, 0.02)
+    assert frozen is not None
+    assert frozen.sha256 != FrozenCriteria.of(CRITERIA, DAY).sha256
+    assert bind_criteria(tmp_path, CRITERIA, 0.02) == frozen
+    for margin in (0.03, None):
+        with pytest.raises(ConfigurationError, match="with other criteria"):
+            bind_criteria(tmp_path, CRITERIA, margin)
+    path = tmp_path / "criteria.json"
+    path.write_text(path.read_text().replace("0.02", "0.03"))
+    with pytest.raises(RecordError, match="is not as it was frozen"):
+        bind_criteria(tmp_path, CRITERIA, 0.03)
+
+
 def test_without_criteria_nothing_is_kept(tmp_path: Path) -> None:
     assert bind_criteria(tmp_path / "new", ()) is None
     assert not (tmp_path / "new").exists()
@@ -491,6 +505,26 @@ def test_an_audit_takes_criteria_that_a_folder_has_frozen(tmp_path: Path) -> Non
     assert frozen is not None
     assert record.criteria_sha256 == frozen.sha256
     assert record.criteria_frozen_on == frozen.frozen_on
+
+
+def test_an_audit_keeps_the_margin_that_its_plan_states(tmp_path: Path) -> None:
+    plan = tmp_path / "audit.toml"
+    plan.write_text("[compare]\nmargin = 0.02\n")
+    log: list[LogEntry] = []
+    record = explain.audit(
+        MODEL, ROWS, config=plan, instances=0, checks=[Quality()], log=log.append
+    )
+    assert log[0].event == "criteria frozen"
+    assert (record.criteria, record.regression_margin) == ((), 0.02)
+    assert record.criteria_sha256 == FrozenCriteria.of((), DAY, 0.02).sha256
+    assert "regression_margin" not in record.provenance.arguments
+    write_audit(record, log, tmp_path / "audit")
+    page = (tmp_path / "audit/audit.html").read_text()
+    assert "Loss of accuracy that a comparison tolerates" in page
+    for margin in ("1.0", "-0.1", "nan"):
+        plan.write_text(f"[compare]\nmargin = {margin}\n")
+        with pytest.raises(ConfigurationError, match=r"\[compare\] cannot take margin"):
+            explain.audit(MODEL, ROWS, config=plan, instances=0, checks=[Quality()])
 
 
 def test_an_audit_without_criteria_has_no_hash() -> None:

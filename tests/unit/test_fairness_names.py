@@ -1,6 +1,7 @@
 """Neutral sentences: names of groups, and probes that say nothing."""
 
 import re
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 import explain
 from explain.adapters import FunctionClassifier
 from explain.checks import make_check
-from explain.checks.base.identity_terms import name_sets
+from explain.checks.base.identity_terms import identity_terms, mentions, name_sets
 from explain.record import Section
 from tests.helpers.plain_strings import composed_strings
 
@@ -97,3 +98,12 @@ def test_sentences_that_differ_whatever_word_they_hold_are_not_shown_either() ->
     section = audit_sentences(lambda text, _: "bus driver" in text or "same bus" in text)
     assert "the answer depends on the sentence alone" in section.summary
     assert not any("first names" in table.title for table in section.tables)
+
+
+def test_a_million_characters_are_searched_for_terms_in_a_moment() -> None:
+    spaces, words = " " * 1_000_000, "Anna saw a film " * 60_000
+    started = time.thread_time()
+    in_spaces, in_words = mentions([(spaces,), (words,)], identity_terms(["en"], {}))
+    assert time.thread_time() - started < 5
+    assert in_spaces == ()
+    assert [mention.surface for mention in in_words] == ["Anna"]

@@ -4,7 +4,7 @@ from itertools import islice, product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from explain.attribution.game_model import pairs
@@ -75,6 +75,27 @@ def test_pairs_confuse_effects_of_two_features_less_than_those_of_coin_tosses_do
     assert confused(drawn) < 0.6 * confused(rng.random(drawn.shape) < 0.5)
 
 
+@example(weights=[0] * 8 + [1, 1, 0], order=3, size=1, kind="xor")
+@example(weights=[0, -1, 0, 0, 0, 2, 0, 0, -3, 0, 0], order=3, size=2, kind="xor")
+@example(
+    weights=[
+        -2.234,
+        0.294,
+        -2.486,
+        -2.876,
+        2.58,
+        -1.986,
+        -1.422,
+        -2.91,
+        -1.447,
+        -1.465,
+        1.265,
+        -0.547,
+    ],
+    order=3,
+    size=1,
+    kind="xor",
+)
 @examples(20)
 @given(
     weights=st.lists(st.floats(-3, 3), min_size=9, max_size=12),

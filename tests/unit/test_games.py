@@ -16,7 +16,7 @@ from explain.engine.games import (
     target_values,
 )
 from explain.errors import CapabilityError, ConfigurationError
-from explain.record import Target
+from explain.record import Target, Task
 from explain.text.spans import Segmentation, Span, Text, parts_of, text_of
 from explain.text.words import words
 from tests.helpers import strategies
@@ -82,8 +82,8 @@ def test_log_odds_are_those_of_the_softmax_probability(scores: list[float]) -> N
 
 
 @pytest.mark.parametrize(("task", "scale"), [("multi_label", "logit"), ("regression", "value")])
-def test_scores_that_are_no_softmax_are_their_own_value(task: str, scale: str) -> None:
-    model = FunctionClassifier(len, ["a", "b"], output="scores", task=task)  # type: ignore[arg-type]
+def test_scores_that_are_no_softmax_are_their_own_value(task: Task, scale: str) -> None:
+    model = FunctionClassifier(len, ["a", "b"], output="scores", task=task)
     target = make_target(model, np.array([1.0, 3.0]), "a")
     assert target.scale == scale
     assert target_values(np.array([[1.0, 3.0]]), target).tolist() == [1.0]

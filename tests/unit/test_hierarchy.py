@@ -88,7 +88,8 @@ def test_with_all_contexts_shap_gives_owen_values(seed: int, sizes: tuple[int, .
         found.outer.values, exact_shapley_values(of_groups(values, runs(*sizes))), atol=1e-12
     )
     assert found.estimate().standard_errors is not None
-    assert all(abs(own.diagnostics.correction) < 1e-9 for own in found.inner.values())  # type: ignore[arg-type]
+    corrections = [own.diagnostics.correction for own in found.inner.values()]
+    assert all(correction is not None and abs(correction) < 1e-9 for correction in corrections)
 
 
 def test_with_drawn_contexts_shap_gives_owen_values_on_average() -> None:

@@ -6,10 +6,11 @@ import re
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote
 
 import pandas as pd
@@ -21,11 +22,14 @@ import explain
 import reports
 from explain.adapters import FunctionClassifier
 from explain.auditing.archive import write_audit
+from explain.comparison import compare
 from explain.errors import ExplainError, PredictionError
 from explain.record import AuditRecord, LogEntry, SystemIdentity
 from explain.testing import check_classifier
 from explain.text import redaction
 from explain.text.redaction import LONGEST_MESSAGE, REPLACEMENT, message, redacted, register_secret
+from reports.comparison import comparison_page
+from reports.exports import ExportFormat, write_export
 from tests.helpers.pages import Page, paragraphs
 from tests.helpers.search import examples
 
@@ -225,10 +229,26 @@ def leaves(form: str, folder: Path) -> Iterator[str]:
     yield attribution.to_json()
     yield reports.render_html(attribution)
     yield explain.interactions(model, "bad good").to_json()
+    yield explain.counterfactual(model, "bad good").to_json()
+    yield comparison_page(compare(record, record))
+    for to in get_args(ExportFormat):
+        write_export(record, to, folder / "exports" / to)
+    for path in (folder / "exports").rglob("*"):
+        yield from contents_of(path) if path.is_file() else ()
     yield check_classifier(model, ["good", "bad", "good 7"]).to_json()
     with pytest.raises(ExplainError) as error:
         explain.attribute(model, "good 7", method="occlusion")
     yield str(error.value)
+
+
+def contents_of(path: Path) -> Iterator[str]:
+    """Yield the text of a file, or of all files in an archive such as a workbook."""
+    if not zipfile.is_zipfile(path):
+        yield path.read_text(encoding="utf-8")
+        return
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            yield archive.read(name).decode()
 
 
 @pytest.mark.parametrize("encoding", ["plain", "percent", "base64 after 0", "json", "repr"])

@@ -53,7 +53,7 @@ def test_every_kind_has_a_fake_that_says_what_it_copies() -> None:
     assert all(form.copies for form in FORMATS.values())
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"sampled"}))
 def test_scores_are_those_of_the_model_behind_the_endpoint(kind: str) -> None:
     scores = load(kind, Server(kind)).predict(TEXTS)
     truth = np.array([logits_of_words(text) for text in TEXTS])

@@ -13,7 +13,7 @@ import explain
 from explain.adapters import FunctionClassifier
 from explain.checks import make_check
 from explain.checks.robustness.perturbations import NEGATIONS, PERTURBATIONS, rewrite
-from explain.record import Section
+from explain.record import Measure, Section
 from explain.text.spans import Span
 from tests.helpers.plain_strings import composed_strings
 from tests.helpers.search import examples
@@ -190,8 +190,11 @@ def test_only_the_second_text_of_a_pair_is_negated() -> None:
     rows = [{"text": f"There are {i} of the men.", "b": "This is the sea."} for i in range(20, 40)]
     found = section(negated, rows, text_pair="b")
     (negation,) = [table for table in found.tables if table.title == "Negation"]
-    assert negation.rows[0][1].value == 1  # type: ignore[union-attr]
-    assert negation.rows[0][2].value == pytest.approx(1 / (1 + np.exp(1)) - 1 / (1 + np.exp(-1)))  # type: ignore[union-attr]
+    changed, moved = negation.rows[0][1:3]
+    assert isinstance(changed, Measure)
+    assert isinstance(moved, Measure)
+    assert changed.value == 1
+    assert moved.value == pytest.approx(1 / (1 + np.exp(1)) - 1 / (1 + np.exp(-1)))
 
 
 def test_where_nothing_can_be_rewritten_nothing_is_measured() -> None:

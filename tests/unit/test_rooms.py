@@ -84,3 +84,13 @@ def test_no_function_is_longer_than_a_screen() -> None:
         and (n := lines_without_docstring(node)) > MOST_LINES_OF_FUNCTION
     }
     assert not found
+
+
+def test_no_warning_of_linter_or_types_is_silenced() -> None:
+    silencer = re.compile(r"#\s*(type:\s*ignore|(ruff:\s*)?noqa|mypy:|pragma)")
+    silenced = [
+        path.relative_to(TESTS.parent).as_posix()
+        for path in [*CODE, *TESTS.rglob("*.py")]
+        if silencer.search(path.read_text(encoding="utf-8"))
+    ]
+    assert silenced == []

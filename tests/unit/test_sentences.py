@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 import explain
-from explain.record import Estimate, Measure, Sentence, SentenceLike, join_sentences
+from explain.record import Estimate, Measure, Section, Sentence, SentenceLike, join_sentences
 from explain.record.sentences import SentenceValue
+from explain.record.wording import Wording
 
 ROOT = Path(explain.__file__).parent
 SAID: TypeAdapter[str] = TypeAdapter(SentenceLike)
@@ -97,13 +98,29 @@ def test_each_format_prints_what_a_reader_expects(
     assert Sentence(template, x=value) == text
 
 
-def test_another_template_takes_the_same_values_and_inner_sentences_in_translation() -> None:
+def test_a_translation_takes_the_same_values_and_inner_sentences_in_translation() -> None:
     inner = Sentence("{n} rows", n=2)
-    sentence = Sentence("Of {rows}, {x} are {label:quoted}.", rows=inner, x=SHARE, label="a")
-    catalogue = {"2 rows": "2 Zeilen"}
-    template = "{label:quoted}: {x} von {rows}."
-    translated = sentence.filled_with(template, lambda text: catalogue.get(text, text))
-    assert translated == '"a": 5.5 % [3.5, 8.0] von 2 Zeilen.'
+    sentence = Sentence(
+        "Of {rows}, {x} are {label:quoted} or {all:or}.",
+        rows=inner, x=SHARE, label="{n} rows", all=[inner, "{n} rows"],
+    )  # fmt: skip
+    catalogue = {
+        "{n} rows": "{n} Zeilen",
+        sentence.template: "{label:quoted}: {x} von {rows}, {all:or}.",
+    }
+    wording = Wording("%", " Punkte", "nichts", ("„", "“"), lambda words, joint: "/".join(words))
+    translated = sentence.translated(lambda text: catalogue.get(text, text), wording)
+    assert translated == "„{n} rows“: 5.5% [3.5, 8.0] von 2 Zeilen, 2 Zeilen/{n} rows."
+    assert (translated.template, translated.values) == (sentence.template, sentence.values)
+
+
+def test_sentences_in_a_list_are_read_back_as_sentences() -> None:
+    sentence = Sentence("{all:and}", all=["a", Sentence("{n} rows", n=2)])
+    section = Section(id="a", title="A", summary=sentence)
+    summary = Section.model_validate_json(section.model_dump_json()).summary
+    assert isinstance(summary, Sentence)
+    assert summary == sentence == "a and 2 rows"
+    assert summary.values == sentence.values
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import regex
@@ -198,9 +199,9 @@ def test_a_lone_surrogate_is_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize("text", [None, 3, ["a", "b"], ("a", "b", "c"), ("a", 1)])
-def test_what_is_no_text_is_refused(text: object) -> None:
+def test_what_is_no_text_is_refused(text: Any) -> None:
     with pytest.raises(SegmentationError, match="a text is a string or a pair"):
-        parts_of(text)  # type: ignore[arg-type]
+        parts_of(text)
 
 
 def test_a_long_line_of_spaces_has_no_features() -> None:

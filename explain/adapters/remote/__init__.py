@@ -1,10 +1,13 @@
 """Classifiers behind endpoints: one file per wire format, client, log, budget."""
 
-from explain.adapters.remote.call_log import CALLS
+from explain.adapters.remote.answers import requests_per_text
+from explain.adapters.remote.call_log import CALLS, LoggedQuestion
 from explain.adapters.remote.call_reports import CallStats, call_stats, exported_calls
 from explain.adapters.remote.canaries import canary_calls
 from explain.adapters.remote.classifier import RemoteClassifier
 from explain.adapters.remote.kinds import KINDS
+from explain.adapters.remote.kinds.base import is_refusal
+from explain.adapters.remote.logged_scores import LoggedAnswers, logged_answers, logged_questions
 from explain.adapters.remote.observations import (
     EndpointObservations,
     ReadingLimit,
@@ -22,12 +25,18 @@ __all__ = [
     "Endpoint",
     "EndpointObservations",
     "EndpointOptions",
+    "LoggedAnswers",
+    "LoggedQuestion",
     "ReadingLimit",
     "RemoteClassifier",
     "StandIn",
     "call_stats",
     "canary_calls",
     "exported_calls",
+    "is_refusal",
+    "logged_answers",
+    "logged_questions",
     "open_endpoint",
     "reading_limit",
+    "requests_per_text",
 ]

@@ -14,6 +14,7 @@ from typing import Self, TypeAlias
 
 import httpx2
 
+from explain.adapters.remote.answers import SampledKind
 from explain.adapters.remote.budget import Budget, Spending
 from explain.adapters.remote.call_log import CallLog, Entry, Outcome
 from explain.adapters.remote.client import Client
@@ -145,9 +146,12 @@ class Asker:
     async def _make_requests(
         self, queries: Sequence[Query], results: dict[bytes, Reading | LostText]
     ) -> None:
-        async with self.client.open() as session:
-            run = _Run(session, Turns(self._pace), results)
-            await self._request_all(run, _parts(queries, self._size))
+        try:
+            async with self.client.open() as session:
+                run = _Run(session, Turns(self._pace), results)
+                await self._request_all(run, _parts(queries, self._size))
+        finally:
+            self._log.commit()
 
     async def _request_all(self, run: _Run, parts: Sequence[Sequence[Query]]) -> None:
         await asyncio.gather(*(self._request_until_final(run, part) for part in parts))
@@ -196,10 +200,13 @@ class Asker:
         """Send one request, and return what it gave."""
         texts = [query.text for query in queries]
         body = json.dumps(self.kind.request(texts)).encode()
-        most = self.budget.price(len(body) + self._around, MARGIN_OUT * len(queries))
+        written = self.kind.tokens_written if isinstance(self.kind, SampledKind) else MARGIN_OUT
+        most = self.budget.price(len(body) + self._around, written * len(queries))
         async with run.turns.turn(lambda: self.budget.fits(most)):
             if self.end_error is not None:
                 return End(str(self.end_error))
+            if len(queries) > self._size:
+                return Split("a batch of this size was refused while it waited")
             if not self.budget.fits(most):
                 self.end_error = SpentError(self.budget.spent_out())
                 return End(str(self.end_error))
@@ -207,6 +214,8 @@ class Asker:
             started = self._pace.clock()
             keys = [query.key for query in queries]
             call = self._log.begin(keys, attempt, started - self._began, body, most)
+            await asyncio.sleep(0)  # What others note at this moment is written with it.
+            self._log.commit()
             size = BYTES_PER_TEXT * len(texts) + BYTES_PER_BYTE * len(body)
             reply = await self.client.post(run.session, body, size)
             seconds = self._pace.clock() - started
@@ -215,6 +224,9 @@ class Asker:
             entry = replace(entry, outcome=_outcome(verdict), reason=_reason(verdict))
             self.budget.book_cost(most, entry.cost)
             self._log.finish(call, entry)
+            # With the call that this one made room for, which notes itself next; or by itself.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._log.commit)
         return verdict
 
     def _read(

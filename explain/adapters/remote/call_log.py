@@ -1,17 +1,29 @@
 """Every attempt to call an endpoint, in one SQLite file: cache, resumption, and replay."""
 
+import json
 import os
 import sqlite3
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from explain.adapters.remote.budget import Spending
 from explain.errors import ConfigurationError
+from explain.text.redaction import redacted
 
-__all__ = ["CALLS", "CallLog", "Entry", "Logged", "Outcome", "read_log"]
+__all__ = [
+    "CALLS",
+    "CallLog",
+    "Entry",
+    "Logged",
+    "LoggedQuestion",
+    "Outcome",
+    "questions_of",
+    "read_log",
+]
 
 CALLS = "calls.sqlite"
 """Name of the log in the folder of a run."""
@@ -38,6 +50,7 @@ CREATE TABLE IF NOT EXISTS calls (
     fingerprint TEXT, request_id TEXT, tokens INTEGER, cost REAL
 );
 CREATE TABLE IF NOT EXISTS texts (key BLOB, call INTEGER, place INTEGER);
+CREATE TABLE IF NOT EXISTS questions (day TEXT, address TEXT, kind TEXT, question TEXT);
 CREATE INDEX IF NOT EXISTS by_key ON texts (key);
 """
 
@@ -110,6 +123,28 @@ class Logged:
     fingerprint: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedQuestion:
+    """What a run asks an endpoint.
+
+    Attributes
+    ----------
+    day : date
+        Day of the run, in UTC.
+    address : str
+        Host and path.
+    kind : str
+        The wire format, as a user calls it.
+    fields : dict
+        What the user says of the question, by the fields of the kind.
+    """
+
+    day: date
+    address: str
+    kind: str
+    fields: Mapping[str, Any]
+
+
 class CallLog:
     """The calls of an endpoint, read and written by one process.
 
@@ -162,27 +197,53 @@ class CallLog:
         if not self.replay:
             self._base.executescript(f"PRAGMA user_version = {VERSION}; {_TABLES}")
 
+    def note_question(self, question: LoggedQuestion) -> None:
+        """Note on which day what is asked, so that others can read the answers."""
+        if self.replay:
+            return
+        row = (
+            question.day.isoformat(),
+            question.address,
+            question.kind,
+            redacted(json.dumps(question.fields)),
+        )
+        with self._base as base:
+            base.execute(
+                "INSERT INTO questions SELECT ?, ?, ?, ? EXCEPT SELECT * FROM questions", row
+            )
+
     def begin(
         self, keys: Sequence[bytes], attempt: int, started: float, request: bytes, most: Spending
     ) -> int:
-        """Note that a call is sent, with what it may cost at most; return its number."""
+        """Note that a call will be sent, with what it may cost at most; return its number.
+
+        It is on disk after `commit`, and must not be sent before.
+        """
         body = _packed(request) if self._plain else None
-        with self._base as base:
-            base.execute("BEGIN")
-            number = base.execute(
-                "INSERT INTO calls (texts, attempt, started, outcome, request, tokens, cost)"
-                " VALUES (?, ?, ?, 'sent', ?, ?, ?)",
-                (len(keys), attempt, started, body, most.tokens, most.cost),
-            ).lastrowid
-            base.executemany(
-                "INSERT INTO texts VALUES (?, ?, ?)",
-                [(key, number, place) for place, key in enumerate(keys)],
-            )
+        number = self._write(
+            "INSERT INTO calls (texts, attempt, started, outcome, request, tokens, cost)"
+            " VALUES (?, ?, ?, 'sent', ?, ?, ?)",
+            (len(keys), attempt, started, body, most.tokens, most.cost),
+        ).lastrowid
+        self._base.executemany(
+            "INSERT INTO texts VALUES (?, ?, ?)",
+            [(key, number, place) for place, key in enumerate(keys)],
+        )
         return number or 0
 
+    def commit(self) -> None:
+        """Put on disk what was noted; of several calls at once this costs as much as of one."""
+        if self._base.in_transaction:
+            self._base.execute("COMMIT")
+
+    def _write(self, statement: str, values: Sequence[object]) -> sqlite3.Cursor:
+        if not self._base.in_transaction:
+            self._base.execute("BEGIN")
+        return self._base.execute(statement, values)
+
     def finish(self, call: int, entry: Entry) -> None:
-        """Note how a call ended."""
-        self._base.execute(
+        """Note how a call ended; it is on disk after `commit`."""
+        self._write(
             "UPDATE calls SET seconds = ?, status = ?, outcome = ?, reason = ?, answer = ?,"
             " model = ?, fingerprint = ?, request_id = ?, tokens = ?, cost = ? WHERE id = ?",
             (
@@ -205,6 +266,15 @@ class CallLog:
             return None
         call, place, texts, outcome, reason, answer, *server = row
         return Logged(call, place, texts, outcome, reason, answer and _unpacked(answer), *server)
+
+    def answering_models(self, keys: Sequence[bytes]) -> list[str | None]:
+        """Return by key what the answer calls the model, with its fingerprint; None if nothing."""
+        query = (
+            "SELECT model, fingerprint FROM texts JOIN calls ON calls.id = texts.call"
+            " WHERE key = ? AND outcome = 'answered' ORDER BY calls.id LIMIT 1"
+        )
+        rows = (self._base.execute(query, (key,)).fetchone() or () for key in keys)
+        return [" ".join(filter(None, row)) or None for row in rows]
 
     def spent(self) -> Spending:
         """Return what all calls cost; of those whose end is not known, the most they may have."""
@@ -240,6 +310,18 @@ def read_log(path: str | Path) -> sqlite3.Connection:
     base.create_function("unpacked", 1, _unpacked)
     base.create_function("unpacked_size", 1, lambda body: 0 if body is None else _size(body))
     return base
+
+
+def questions_of(base: sqlite3.Connection) -> list[LoggedQuestion]:
+    """Return what the runs of a log have asked, the first one first; none in an old log."""
+    try:
+        rows = base.execute("SELECT day, address, kind, question FROM questions").fetchall()
+    except sqlite3.OperationalError:
+        return []
+    return [
+        LoggedQuestion(date.fromisoformat(day), address, kind, json.loads(fields))
+        for day, address, kind, fields in rows
+    ]
 
 
 def _file_of(path: str | Path) -> Path:

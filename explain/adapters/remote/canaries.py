@@ -54,12 +54,14 @@ class Shift:
 
     Attributes
     ----------
-    after : int
-        Distinct texts that were asked for before it was seen.
+    since, after : int
+        Between which distinct texts of the run it lies, counted from 1: after `since` of them the
+        answers were still as before, after `after` of them they were not.
     changes : tuple of float
         How far the probability of the predicted label of each canary moved.
     """
 
+    since: int
     after: int
     changes: tuple[float, ...]
 
@@ -78,6 +80,8 @@ class Canaries:
 
     rounds: int = 0
     shifts: list[Shift] = field(default_factory=list)
+    _since: int = 1
+    """Distinct texts before the last round; before the first one, the first text."""
     _answers: NDArray[np.float64] | None = None
     """Those since the last shift, shape (n_answers, n_canaries)."""
     _squares: float = 0.0
@@ -104,11 +108,13 @@ class Canaries:
             self._learn_noise(answers)
         if self._is_shift(answers, step):
             moves = np.abs(_probability(_means(answers)) - _probability(_means(self._answers)))
-            self.shifts.append(Shift(after, tuple(moves[np.isfinite(moves)].tolist())))
+            changes = tuple(moves[np.isfinite(moves)].tolist())
+            self.shifts.append(Shift(self._since, after, changes))
             self._learn_noise(self._answers)
             self._answers = answers
         else:
             self._answers = np.concatenate([self._answers, answers])
+        self._since = after
 
     def _is_shift(self, answers: NDArray[np.float64], step: float) -> bool:
         """Tell whether answers differ from those before by more than noise (F test, Fisher)."""
@@ -180,11 +186,21 @@ class TextCanaries:
         """When their answers changed."""
         return self._canaries.shifts
 
+    def part_of(self, place: int) -> int | None:
+        """Return how many changes came before a text of the run; None if that is not known."""
+        if any(shift.since < place <= shift.after for shift in self.shifts):
+            return None
+        return sum(shift.after < place for shift in self.shifts)
+
     def choose(self, texts: Sequence[Text], rows: Sequence[Row | PredictionError]) -> None:
         """Take the first texts that have scores, until there are enough."""
         for text, row in zip(texts, rows, strict=True):
             if len(self._first) < CANARIES and not isinstance(row, PredictionError):
                 self._first.setdefault(text, row)
+
+    def texts_left(self, n_texts: int) -> int:
+        """Return after how many more texts they may be due, after so many of the run."""
+        return TEXTS_BETWEEN - n_texts % TEXTS_BETWEEN
 
     def answers_due(self, n_texts: int) -> int:
         """Return how often they are to be asked, after so many distinct texts of the run."""
@@ -239,9 +255,12 @@ class TextCanaries:
 
 
 def canary_calls(n_texts: int) -> int:
-    """Return the calls for canaries in a run with so many distinct texts."""
+    """Return the most calls for canaries in a run with so many distinct texts.
+
+    Beyond those of every round they are asked once more when all is explained.
+    """
     rounds = n_texts // TEXTS_BETWEEN
-    return CANARIES * (rounds + FIRST_ANSWERS - 1) if rounds else 0
+    return CANARIES * (rounds + FIRST_ANSWERS) if rounds else 0
 
 
 def _probability(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,41 +11,35 @@ import numpy as np
 from pydantic import JsonValue
 
 from explain.adapters.base import TextClassifier, description_of
-from explain.adapters.function import MOST_DECIMALS
 from explain.adapters.question import QuestionVariant
+from explain.adapters.remote.answers import (
+    check_decimals,
+    combined,
+    facts_of_answers,
+    request_keys,
+)
 from explain.adapters.remote.asking import Asker, Query
 from explain.adapters.remote.call_log import CallLog
-from explain.adapters.remote.canaries import (
-    CANARIES,
-    MOST_SHIFTS,
-    TextCanaries,
-)
-from explain.adapters.remote.envelope import tokens
+from explain.adapters.remote.canaries import CANARIES, MOST_SHIFTS, TextCanaries
+from explain.adapters.remote.envelope import tokens_read_of
 from explain.adapters.remote.kinds import Channel, Json, Kind, LostText, Reading, text_or_pair
+from explain.adapters.remote.logged_scores import repeat_key
 from explain.adapters.remote.observations import EndpointObservations, ModelSpan
+from explain.adapters.remote.scored_answers import ScoredAnswers
 from explain.adapters.remote.variants import (
     ReorderedClassifier,
     has_question,
     kind_asked_as,
+    with_column,
 )
-from explain.adapters.rounding import decimals_of
-from explain.adapters.scores import Row, Scores, log_odds_scores
-from explain.errors import (
-    ConfigurationError,
-    EndpointError,
-    ExplainError,
-    PredictionError,
-)
+from explain.adapters.scores import Row, Scores
+from explain.errors import ConfigurationError, EndpointError, PredictionError
 from explain.record import ModelDescription, Task
 from explain.text.spans import Text
 
 __all__ = ["RemoteClassifier"]
 
 NOT_ASKED = "nothing was asked any more"
-
-MOST_WRONG = 3
-"""Texts whose scores are no probabilities after which, with none that has some, it is clear that
-the endpoint gives something else."""
 
 
 class RemoteClassifier:
@@ -67,6 +61,8 @@ class RemoteClassifier:
         What the model is called in reports.
     decimals : int, optional
         Decimals that its probabilities are rounded to, where that is known.
+    other_label : str, optional
+        Name of one more label, which is what is refused or none of the labels.
     """
 
     def __init__(
@@ -79,28 +75,25 @@ class RemoteClassifier:
         *,
         name: str,
         decimals: int | None = None,
+        other_label: str | None = None,
     ) -> None:
-        if decimals is not None and kind.channel != "probabilities":
-            raise ConfigurationError(
-                f"decimals={decimals} are of probabilities, and {kind_name} gives "
-                f"{kind.channel.replace('_', ' ')}; leave decimals out"
-            )
-        if decimals is not None and not 1 <= decimals <= MOST_DECIMALS:
-            raise ConfigurationError(f"decimals={decimals}; pass 1 to {MOST_DECIMALS}")
+        check_decimals(decimals, kind, kind_name)
         self.kind = kind
         self.kind_name = kind_name
         self.address = address
-        self.name = name
-        self.labels = kind.labels
+        self.name, self.decimals = name, decimals
+        self.labels = kind.labels if other_label is None else (*kind.labels, other_label)
         self.task: Task = kind.task
-        self.decimals = decimals
+        self._other_label = other_label
         self._log = log
         self._asker = asker
         self._repeats: Counter[bytes] = Counter()
         self._failures: dict[bytes, LostText] = {}
         self._texts: dict[bytes, Text] = {}
+        self._keys: dict[Text, bytes] = {}  # By which a text was asked last, restarts or not.
+        self._n_restarts = 0
         self._canaries = TextCanaries(self.task, self.shows_probabilities)
-        self._right = self._wrong = 0
+        self._scored = ScoredAnswers(kind, name, decimals, other_label)
         self._end_error: EndpointError | None = None
         self._answering_model: str | None = None
         self._lock = Lock()
@@ -111,14 +104,25 @@ class RemoteClassifier:
         return self.kind.channel == "probabilities"
 
     @property
+    def is_sampled(self) -> bool:
+        """Whether its scores are logarithms of counts, of which each is a half more."""
+        return self.kind.channel == "counts"
+
+    @property
     def channel(self) -> Channel:
         """What the endpoint shows of each label."""
         return self.kind.channel
 
     @property
+    def texts_per_call(self) -> int:
+        """Most texts that one request carries."""
+        return self.kind.batch
+
+    @property
     def end_error(self) -> EndpointError | None:
         """Why nothing more is asked; None while it is."""
-        return self._end_error or (None if self._asker is None else self._asker.end_error)
+        errors = (each.end_error for each in (self._scored, self._asker) if each is not None)
+        return self._end_error or next(filter(None, errors), None)
 
     def predict(self, texts: Sequence[Text]) -> Scores:
         """Return the scores of `texts`, shape (n_texts, n_labels), natural-log scale.
@@ -154,10 +158,7 @@ class RemoteClassifier:
         with self._lock:
             if self.end_error is not None:
                 raise PredictionError(str(self.end_error))
-            rows = self._rows(texts, fresh)
-            if not fresh:
-                self._ask_canaries(texts, rows)
-            return rows
+            return self._rows(texts, fresh) if fresh else self._rows_and_canaries(texts)
 
     def _rows(self, texts: Sequence[Text], fresh: bool) -> list[Row | PredictionError]:
         keys = [self._key(text) for text in texts]
@@ -167,17 +168,33 @@ class RemoteClassifier:
         known = self._answers(keyed)
         if not fresh:
             self._texts |= keyed
-        return [self._row(known.get(key)) if isinstance(key, bytes) else key for key in keys]
+            self._keys |= {text: key for key, text in keyed.items()}
+        answers = [known.get(key) if isinstance(key, bytes) else key for key in keys]
+        return [
+            PredictionError(str(self.end_error)) if a is None else self._scored.row(a)
+            for a in answers
+        ]
 
-    def _ask_canaries(self, texts: Sequence[Text], rows: Sequence[Row | PredictionError]) -> None:
-        """Ask for the first texts again now and then.
+    def _rows_and_canaries(self, texts: Sequence[Text]) -> list[Row | PredictionError]:
+        """Return the scores of each text, and ask for the first ones again now and then.
 
         When that is rests on the texts of the run alone, so that a run that is continued or
         replayed asks for the same.
         """
+        rows: list[Row | PredictionError] = []
+        while len(rows) < len(texts):
+            if self.end_error is not None:
+                return rows + [PredictionError(str(self.end_error))] * (len(texts) - len(rows))
+            n_left = self._canaries.texts_left(len(self._texts))
+            part = texts[len(rows) : len(rows) + n_left]
+            answers = self._rows(part, fresh=False)
+            rows += answers
+            self._canaries.choose(part, answers)
+            self._test_canaries(self._canaries.answers_due(len(self._texts)))
+        return rows
+
+    def _test_canaries(self, n_answers: int) -> None:
         canaries = self._canaries
-        canaries.choose(texts, rows)
-        n_answers = canaries.answers_due(len(self._texts))
         if not n_answers or self.end_error is not None:
             return
         again = [self._rows(canaries.texts, fresh=True) for _ in range(n_answers)]
@@ -189,15 +206,33 @@ class RemoteClassifier:
                 "file of calls"
             )
 
+    def test_for_change(self) -> None:
+        """Ask for the first texts again now; not in a run that was too short for that so far."""
+        with self._lock:
+            self._test_canaries(1 if self._canaries.rounds else 0)
+
+    def versions(self, texts: Sequence[Text]) -> list[tuple[str | None, int] | None]:
+        """Return the model of each answer and how many changes came before; None if not known."""
+        places = {key: place for place, key in enumerate(self._texts, start=1)}
+        keys = [self._keys.get(text, b"") for text in texts]
+        names = self._log.answering_models(keys)
+        parts = [self._canaries.part_of(places[key]) if key else None for key in keys]
+        return [
+            None if part is None else (name, part) for part, name in zip(parts, names, strict=True)
+        ]
+
+    def restart(self) -> None:
+        """Ask for every text anew from now on, once, whatever the log holds."""
+        self._n_restarts += 1
+
     def label_mass(self, texts: Sequence[Text]) -> list[float | None]:
         """Return the probability that the model gives to all labels together, of each text.
 
         None where the endpoint does not say so, or gives no answer. Where it is small, the model
-        mostly wanted to say something else, and its scores are of what is left. A run that has
-        ended tells that of the texts that it has asked for.
+        mostly wanted to say something else. A run that has ended tells that of what it has asked.
         """
         with self._lock:
-            keyed = [(self._key(text), text) for text in texts]
+            keyed = [(self._last_key(text), text) for text in texts]
             wanted = {key: text for key, text in keyed if isinstance(key, bytes)}
             if self.end_error is None:
                 self._answers(wanted)
@@ -210,13 +245,11 @@ class RemoteClassifier:
 
         None where it does not say so, or counts several texts together.
         """
-        keys = [self._key(text) for text in texts]
+        keys = [self._last_key(text) for text in texts]
         logged = [self._log.find(key) if isinstance(key, bytes) else None for key in keys]
-        usages = [
-            tokens(json.loads(each.answer)) if each and each.answer and each.texts == 1 else None
-            for each in logged
+        return [
+            tokens_read_of(each.answer) if each and each.texts == 1 else None for each in logged
         ]
-        return [None if usage is None else usage[0] for usage in usages]
 
     def observations(self) -> EndpointObservations:
         """Return what the answers to all distinct texts of this run show of the endpoint."""
@@ -274,8 +307,10 @@ class RemoteClassifier:
         asker = None if self._asker is None else self._asker.for_kind(kind)
         other = RemoteClassifier(
             kind, self.kind_name, self.address, self._log, asker, name=self.name,
-            decimals=self.decimals,
+            decimals=self.decimals, other_label=self._other_label,
         )  # fmt: skip
+        if self._other_label is not None:
+            columns = with_column(columns, len(self.kind.labels), len(kind.labels))
         return ReorderedClassifier(other, columns)
 
     def describe(self) -> ModelDescription:
@@ -285,13 +320,11 @@ class RemoteClassifier:
             "kind": self.kind_name,
             "what it shows": self.kind.channel.replace("_", " "),
         }
-        asked = getattr(self.kind, "model", None)
-        facts |= {} if asked is None else {"model asked for": asked}
         facts |= (
             {} if self._answering_model is None else {"model that answered": self._answering_model}
         )
         facts["request"] = self.kind.request([text_or_pair(self.kind, "{text}", "{text_pair}")])
-        facts |= {} if self.decimals is None else {"decimals": self.decimals}
+        facts |= facts_of_answers(self.kind, self.decimals, self._other_label)
         return description_of(self, facts, source=self.address)
 
     def _key(self, text: Text) -> bytes | PredictionError:
@@ -300,19 +333,33 @@ class RemoteClassifier:
         The order of keys is a part of it: servers show options to a model in that order.
         """
         try:
-            decides = [self.kind_name, self.address, self.kind.request([text])]
+            decides: list[Json] = [self.kind_name, self.address, self.kind.request([text])]
         except ConfigurationError as error:  # A pair where the question has no place for it.
             return PredictionError(str(error))
+        if self._n_restarts:
+            decides.append(self._n_restarts)
         return hashlib.sha256(json.dumps(decides).encode()).digest()
+
+    def _last_key(self, text: Text) -> bytes | PredictionError:
+        return self._keys.get(text) or self._key(text)
 
     def _repeat_key(self, key: bytes) -> bytes:
         """Return the key of the next repeat of a text."""
         self._repeats[key] += 1
-        return hashlib.sha256(key + b"%d" % self._repeats[key]).digest()
+        return repeat_key(key, self._repeats[key])
 
     def _answers(self, texts: dict[bytes, Text]) -> dict[bytes, Reading | LostText]:
         """Return what the endpoint says, as the log has it or when asked now."""
-        remembered = {key: self._remembered(key, text) for key, text in texts.items()}
+        requests = {key: request_keys(self.kind, key) for key in texts}
+        known = self._answered_requests(
+            {one: texts[key] for key, keys in requests.items() for one in keys}
+        )
+        together = {k: combined(self.kind, [*map(known.get, keys)]) for k, keys in requests.items()}
+        return {key: answer for key, answer in together.items() if answer is not None}
+
+    def _answered_requests(self, texts: dict[bytes, Text]) -> dict[bytes, Reading | LostText]:
+        """Return the answers to requests for texts, as the log has them or when asked now."""
+        remembered = {key: self._remembered_request(key, text) for key, text in texts.items()}
         known = {key: said for key, said in remembered.items() if said is not None}
         missing = [Query(text, key) for key, text in texts.items() if key not in known]
         if missing and self._asker is None:
@@ -327,7 +374,12 @@ class RemoteClassifier:
         return known
 
     def _remembered(self, key: bytes, text: Text) -> Reading | LostText | None:
-        """Return what was said of a text before.
+        """Return what was said of a text before."""
+        keys = request_keys(self.kind, key)
+        return combined(self.kind, [self._remembered_request(one, text) for one in keys])
+
+    def _remembered_request(self, key: bytes, text: Text) -> Reading | LostText | None:
+        """Return what was said before in answer to one of the requests for a text.
 
         What was lost by bad luck is asked for again by a later run, but not by this one.
         """
@@ -343,26 +395,3 @@ class RemoteClassifier:
         if logged.outcome == "lost" or (self._log.replay and logged.outcome == "again"):
             return LostText(logged.reason or "it got no answer")
         return None
-
-    def _row(self, answer: Reading | LostText | None) -> Row | PredictionError:
-        """Return what was said of a text as scores."""
-        if answer is None:
-            return PredictionError(str(self.end_error))
-        if isinstance(answer, LostText):
-            return PredictionError(f"{self.name}: {answer.reason}")
-        values: Scores = np.array([answer.values], dtype=np.float64)
-        if not self.shows_probabilities:
-            return values.reshape(-1)
-        try:
-            decimals = self.decimals or decimals_of(values)
-            scores = log_odds_scores(values, self.task, self.name, decimals).reshape(-1)
-        except ExplainError as error:
-            return self._no_probabilities(error)
-        self._right += 1
-        return scores
-
-    def _no_probabilities(self, error: ExplainError) -> PredictionError:
-        self._wrong += 1
-        if self._wrong >= MOST_WRONG and not self._right:
-            self._end_error = EndpointError(f"{error}; are these scores?")
-        return PredictionError(str(error))

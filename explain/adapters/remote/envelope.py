@@ -1,11 +1,12 @@
 """What stands around the scores of an answer, in whatever format: who answered, and the cost."""
 
+import json
 from collections.abc import Mapping
 
 from explain.adapters.remote.kinds import Json
 from explain.text.redaction import message
 
-__all__ = ["answered_model", "fingerprint", "request_id", "tokens"]
+__all__ = ["answered_model", "fingerprint", "request_id", "tokens", "tokens_read_of"]
 
 
 def answered_model(content: Json) -> str | None:
@@ -36,6 +37,12 @@ def tokens(content: Json) -> tuple[int, int] | None:
         return None
     read = _first(usage, "input_tokens", "prompt_tokens")
     return (read, _first(usage, "output_tokens", "completion_tokens")) if read else None
+
+
+def tokens_read_of(answer: bytes | None) -> int | None:
+    """Return the tokens that were read for a logged answer; None if it does not say so."""
+    usage = tokens(json.loads(answer)) if answer else None
+    return None if usage is None else usage[0]
 
 
 def _first(usage: Mapping[str, Json], *names: str) -> int:

@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic_core import to_jsonable_python
+
 from explain.adapters.base import TextClassifier
 from explain.adapters.labels import Labels, check_labels, label_names, with_labels
+from explain.adapters.remote.answers import check_other_label
 from explain.adapters.remote.asking import Asker
 from explain.adapters.remote.budget import Budget, Prices
-from explain.adapters.remote.call_log import CallLog
+from explain.adapters.remote.call_log import CallLog, LoggedQuestion
 from explain.adapters.remote.classifier import RemoteClassifier
 from explain.adapters.remote.client import Client, Transport
 from explain.adapters.remote.envelope import answered_model
@@ -58,6 +62,9 @@ class EndpointOptions:
         What a million tokens cost that the model reads and writes.
     decimals : int or None
         Decimals that probabilities are rounded to, where that is known; else it is found out.
+    other_label : str or None
+        Name of one more label: what is refused, filtered or none of the labels. It can be explained
+        and counted then; without it a text that is refused has no scores.
     transport : httpx2.AsyncBaseTransport or None
         What carries the requests in place of the network.
     """
@@ -77,6 +84,7 @@ class EndpointOptions:
     price_in: float | None = None
     price_out: float | None = None
     decimals: int | None = None
+    other_label: str | None = None
     transport: Transport = None
 
     def __post_init__(self) -> None:
@@ -188,6 +196,8 @@ class Endpoint:
         self._new_labels = None if takes_labels else labels
         self.kind = _make_kind(kind, self._question)
         self._kind_name, self._name = kind, name
+        if self.options.other_label is not None:
+            check_other_label(self.options.other_label, self.kind)
         self._client = self.options.client(url, self.kind.path)
 
     @property
@@ -213,7 +223,10 @@ class Endpoint:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels; empty if only an answer tells them."""
-        return self.kind.labels if self._new_labels is None else ()
+        if self._new_labels is not None or not self.kind.labels:
+            return ()
+        other = self.options.other_label
+        return self.kind.labels if other is None else (*self.kind.labels, other)
 
     def open(self) -> TextClassifier:
         """Send one text as a trial, and return the endpoint as a classifier.
@@ -227,9 +240,12 @@ class Endpoint:
         kind = self.kind
         model = door.classifier(kind)
         answer = model.first_answer(text_or_pair(kind, FIRST_TEXT, FIRST_TEXT))
+        question = self._question
         if isinstance(kind, NamesLabels) and not kind.labels:
             own = check_labels(kind.labels_in(answer), kind.task)
-            model = door.classifier(_make_kind(self._kind_name, {**self._question, "labels": own}))
+            question = {**question, "labels": own}
+            model = door.classifier(_make_kind(self._kind_name, question))
+        door.note_question(question)
         model.expect(answered_model(answer))
         return model if self._new_labels is None else with_labels(model, self._new_labels)
 
@@ -248,17 +264,28 @@ class _Door:
         self._budget = options.budget(self._log)
         self._pace = Pace(options.concurrency)
 
+    def note_question(self, question: Mapping[str, Any]) -> None:
+        """Keep what is asked beside the answers to it."""
+        fields = to_jsonable_python(question)
+        today = datetime.now(UTC).date()
+        self._log.note_question(LoggedQuestion(today, self._address, self._kind, fields))
+
+    @property
+    def _address(self) -> str:
+        return f"{self._client.host}{self._client.url.path}"
+
     def classifier(self, kind: Kind) -> RemoteClassifier:
         """Return the endpoint as a classifier of a question."""
         asker = None if self._log.replay else self._asker(kind)
         return RemoteClassifier(
             kind,
             self._kind,
-            f"{self._client.host}{self._client.url.path}",
+            self._address,
             self._log,
             asker,
             name=self._name,
             decimals=self._options.decimals,
+            other_label=self._options.other_label,
         )
 
     def _asker(self, kind: Kind) -> Asker:

@@ -1,6 +1,8 @@
 """How many requests a host takes at once: a little more while it is fast, half when it is not."""
 
 import asyncio
+import heapq
+import itertools
 import statistics
 import time
 from collections import deque
@@ -85,23 +87,31 @@ class Turns:
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
         self._running = 0
-        self._turns_changed = asyncio.Condition()
+        self._tickets = itertools.count()
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
 
     @asynccontextmanager
     async def turn(self, fits: Callable[[], bool]) -> AsyncIterator[None]:
-        """Give a turn once `fits` says so, or nothing runs that could change what it says."""
+        """Give a turn once `fits` says so, or nothing runs that could change what it says.
 
-        def free() -> bool:
-            return self._running < self._pace.limit and (fits() or self._running == 0)
-
-        async with self._turns_changed:
-            await self._turns_changed.wait_for(free)
-            self._running += 1
+        Those that came first go first.
+        """
+        ticket = next(self._tickets)
+        while not (self._running < self._pace.limit and (fits() or self._running == 0)):
+            waiting = asyncio.get_running_loop().create_future()
+            heapq.heappush(self._waiting, (ticket, waiting))
+            await waiting
+        self._running += 1
         try:
             await self._pace.until_open()
             yield
         finally:
-            async with self._turns_changed:
-                self._running -= 1
-                # Its own place, and the one by which `Pace.succeeded` may have raised the limit.
-                self._turns_changed.notify(2)
+            self._running -= 1
+            self._wake()
+
+    def _wake(self) -> None:
+        """Let as many look again as there is room for; a condition would wake some in vain."""
+        for _ in range(min(len(self._waiting), self._pace.limit - self._running)):
+            _, waiting = heapq.heappop(self._waiting)
+            if not waiting.done():
+                waiting.set_result(None)

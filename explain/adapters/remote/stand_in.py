@@ -8,6 +8,7 @@ import numpy as np
 
 from explain.adapters.base import TextClassifier
 from explain.adapters.question import QuestionVariant
+from explain.adapters.remote.answers import requests_per_text
 from explain.adapters.remote.kinds import Kind
 from explain.adapters.remote.variants import has_question, kind_asked_as
 from explain.adapters.scores import Row, Scores
@@ -67,6 +68,11 @@ class StandIn:
         self._function = function
 
     @property
+    def texts_per_call(self) -> int:
+        """Most texts that one request would carry."""
+        return self.kind.batch
+
+    @property
     def end_error(self) -> EndpointError | None:
         """Nothing ends it."""
         return None
@@ -115,5 +121,6 @@ class StandIn:
                 new.append(text)
         for start in range(0, len(new), self.kind.batch):
             body = self.kind.request(new[start : start + self.kind.batch])
-            self.tally.calls += 1
-            self.tally.size += len(json.dumps(body).encode())
+            n_requests = requests_per_text(self.kind)
+            self.tally.calls += n_requests
+            self.tally.size += n_requests * len(json.dumps(body).encode())

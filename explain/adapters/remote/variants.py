@@ -14,7 +14,7 @@ from explain.errors import CapabilityError, EndpointError, PredictionError
 from explain.record import Task
 from explain.text.spans import Text
 
-__all__ = ["ReorderedClassifier", "has_question", "kind_asked_as"]
+__all__ = ["ReorderedClassifier", "has_question", "kind_asked_as", "with_column"]
 
 QUESTION_FIELDS = ("question", "template")
 """Fields of kinds that hold a question."""
@@ -35,6 +35,7 @@ def kind_asked_as(kind: Kind, variant: QuestionVariant) -> tuple[Kind, tuple[int
     """
     options = _options(kind)
     names = kind.labels
+    variant = _among_options(variant, len(names))
     changes: dict[str, Any] = {}
     if variant.instruction:
         name = next((name for name in QUESTION_FIELDS if hasattr(kind, name)), None)
@@ -59,6 +60,21 @@ def kind_asked_as(kind: Kind, variant: QuestionVariant) -> tuple[Kind, tuple[int
         raise CapabilityError("this kind of endpoint cannot be asked in another way")
     varied: Kind = replace(kind, **changes)
     return varied, tuple(map(varied.labels.index, names))
+
+
+def with_column(columns: tuple[int, ...], place: int, column: int) -> tuple[int, ...]:
+    """Return columns with one more at a place."""
+    return (*columns[:place], column, *columns[place:])
+
+
+def _among_options(variant: QuestionVariant, n_options: int) -> QuestionVariant:
+    """Return a way to ask without labels that are no option: refusals have a label of their own."""
+    order, new_names = variant.order, variant.names
+    return replace(
+        variant,
+        order=None if order is None else tuple(c for c in order if c < n_options),
+        names=None if new_names is None else new_names[:n_options],
+    )
 
 
 def _options(kind: Kind) -> dict[str, str | None] | None:
@@ -91,6 +107,11 @@ class ReorderedClassifier:
         self.name = inner.name
         self.task: Task = inner.task
         self.labels = tuple(inner.labels[column] for column in columns)
+
+    @property
+    def texts_per_call(self) -> int:
+        """Most texts that one request carries."""
+        return self._inner.texts_per_call
 
     @property
     def end_error(self) -> EndpointError | None:

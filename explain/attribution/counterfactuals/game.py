@@ -6,7 +6,7 @@ from scipy.special import logit
 from explain.adapters import Scores
 from explain.adapters.decision_rule import DecisionRule
 from explain.attribution.counterfactuals.seen import Leads
-from explain.engine.games import MaskedTextGame, Masker, ObservedValues
+from explain.engine.games import MaskedTextGame, Masker, ObservedValues, Values
 from explain.record import Target
 from explain.text.spans import Segmentation
 
@@ -33,7 +33,7 @@ class DecisionGame(MaskedTextGame):
         super().__init__(segmentation, masker, target)
         self.rule = rule
 
-    def observe(self, scores: Scores, noise: float = 0.0) -> ObservedValues:
+    def observe(self, scores: Scores, noise: float | Values = 0.0) -> ObservedValues:
         """Return the lead of the label in each row of scores; its noise is not looked at."""
         return ObservedValues.exactly(leads(scores, self.target.index, self.rule))
 

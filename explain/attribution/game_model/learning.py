@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import islice
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from explain.attribution.game_model.design import pairs
+from explain.attribution.game_model.lone_triple import overlooks_a_triple
 from explain.attribution.game_model.model import GameModel
 from explain.attribution.game_model.posterior import RESOLUTION, ReadOut
 from explain.attribution.game_model.threads import one_thread
@@ -141,7 +143,10 @@ def learn(
         error_ratio = estimate.relative_error / limits.tolerance
         certain = error_ratio <= 1 or estimate.errors.max(initial=0) <= unresolved
         if certain and rounds >= FEWEST_ROUNDS and 2 * len(values) >= enough:
-            return replace(last, ended_by="tolerance")
+            with one_thread():
+                if not overlooks_a_triple(model):
+                    return replace(last, ended_by="tolerance")
+            certain, error_ratio = False, inf
         if limits.seconds is not None and time.monotonic() - start >= limits.seconds:
             return replace(last, ended_by="seconds")
         if 2 * len(values) + 2 > limits.budget:

@@ -230,7 +230,8 @@ def _finder(terms: Sequence[IdentityTerm], *, cased: bool) -> Callable[[str], It
     """Return what finds all mentions of some terms in a text."""
     by_word = {word if cased else word.lower(): term for term in terms for word in term.words}
     pattern = regex.compile(
-        rf"{_WHOLE}|\L<unspaced>",
+        # Without the look ahead, an empty list matches before each of a million spaces.
+        rf"{_WHOLE}|(?=\p{{Han}})\L<unspaced>",
         regex.UNICODE if cased else regex.IGNORECASE,
         words=[word for word in by_word if not _UNSPACED.match(word)],
         unspaced=[word for word in by_word if _UNSPACED.match(word)],

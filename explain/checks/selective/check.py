@@ -227,21 +227,22 @@ def _unanswered(sample: LabelledRows) -> str:
 
 def _figure(answers: Answers) -> RiskCoverageFigure:
     """Return the risk-coverage curve: the errors among the most confident rows."""
-    order = np.argsort(-answers.confidence, kind="stable")
-    points = []
+    descending = -np.sort(-answers.confidence)
+    n, points = len(answers), dict[int, RiskPoint]()
     for step in range(1, CURVE_POINTS + 1):
-        share = step / CURVE_POINTS
-        first = np.zeros(len(answers), dtype=np.bool_)
-        first[order[: round(share * len(answers))]] = True
+        # Rows of one confidence enter together: what comes first in the table is no reason.
+        first = answers.confidence >= descending[max(1, round(step / CURVE_POINTS * n)) - 1]
+        n_first = int(first.sum())
+        share = n_first / n
         name = Sentence("wrong answers of the {share:percent} most confident", share=share)
         risk = measured_share(name, ~answers.right, first, answers.clusters)
-        points.append(RiskPoint(share=share, risk=risk))
+        points[n_first] = RiskPoint(share=share, risk=risk)
     return RiskCoverageFigure(
         title="Risk-coverage curve",
         description="Share of wrong answers among the most confident rows, with 95 % intervals, "
         "against the share of rows. Where confidence tells right answers from wrong ones, the "
         "curve begins low and rises to the share of wrong answers of all rows.",
-        points=tuple(points),
+        points=tuple(points.values()),
     )
 
 

@@ -46,6 +46,25 @@ EDGES: Final[tuple[End, ...]] = ("start", "end")
 
 _LAST_MARKS = regex.compile(r"[^\p{L}\p{N}]*$")
 
+AT_EDGE = {
+    "start": "{n} {n:text begins|texts begin} with {word:quoted}; the model classifies "
+    "{there:percent} of them as {label:quoted}, and {elsewhere:percent} of those that contain it "
+    "elsewhere.",
+    "end": "{n} {n:text ends|texts end} with {word:quoted}; the model classifies {there:percent} "
+    "of them as {label:quoted}, and {elsewhere:percent} of those that contain it elsewhere.",
+}
+"""What is said of texts with a word at one end."""
+
+MOVED = {
+    "start": "We moved it to the start of {share.n} {share.n:text|texts} with another answer; "
+    "{changed} of them ({share}) were then classified as {label:quoted}.",
+    "end": "We moved it to the end of {share.n} {share.n:text|texts} with another answer; "
+    "{changed} of them ({share}) were then classified as {label:quoted}.",
+    "elsewhere": "We moved it to another place in {share.n} of those {share.n:text|texts}; "
+    "{changed} of them ({share}) were then no longer classified as {label:quoted}.",
+}
+"""What is said of the test, by where the word went."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Candidate:
@@ -214,31 +233,21 @@ def _finding(search: ShortcutSearch, test: _TestedPlace) -> Finding:
         float(search.predicted[rows, one.label].mean()) for rows in (one.there, one.elsewhere)
     )
     there, elsewhere = shares
-    begins = "{n} {n:text begins|texts begin} with {word:quoted}"
-    moved = "We moved it to the start of {share.n} {share.n:text|texts} with another answer"
-    if one.end == "end":
-        begins = "{n} {n:text ends|texts end} with {word:quoted}"
-        moved = "We moved it to the end of {share.n} {share.n:text|texts} with another answer"
-    after = "{changed} of them ({share}) were then classified as {label:quoted}."
-    if not test.is_added:
-        moved = "We moved it to another place in {share.n} of those {share.n:text|texts}"
-        after = "{changed} of them ({share}) were then no longer classified as {label:quoted}."
+    moved = MOVED[one.end if test.is_added else "elsewhere"]
     return Finding(
         code="shortcuts.position",
         subject=f"{one.word.surface.casefold()} at the {one.end}",
         claim=join_sentences(
             "The place of a word decides the answer.",
             Sentence(
-                f"{begins}; the model classifies {{there:percent}} of them as {{label:quoted}}, "
-                "and {elsewhere:percent} of those that contain it elsewhere.",
+                AT_EDGE[one.end],
                 n=len(one.there),
                 word=one.word.surface,
                 there=there,
                 elsewhere=elsewhere,
                 label=label,
             ),
-            Sentence(f"{moved}; {after}", share=test.share, changed=int(test.is_changed.sum()),
-                     label=label),
+            Sentence(moved, share=test.share, changed=int(test.is_changed.sum()), label=label),
         ),
         severity="major",
         size=test.share.distance_from(0),

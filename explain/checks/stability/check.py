@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from explain.adapters import TextClassifier
+from explain.adapters import PerTextClassifier, TextClassifier
 from explain.adapters.base import ModuleClassifier
 from explain.checks.base import AuditContext, not_measured
 from explain.checks.stability.findings import changed_texts, findings_of, summary_of
@@ -119,15 +119,39 @@ class StabilityCheck:
             answers = engine.score_again([texts[i] for i in order])
             return [answers[i] for i in np.argsort(order)]
 
+        def again() -> Answers:
+            if engine.precision.is_sampled:
+                raise CapabilityError(
+                    "each answer is a count of samples, which differs from the next by chance"
+                )
+            if isinstance(model, PerTextClassifier):  # It remembers what it was asked.
+                return engine.score_again(texts)
+            return answers_of(model, texts, engine.pulse)
+
         return {
-            AGAIN: lambda: [answers_of(model, texts, engine.pulse) for _ in range(self.repeats)],
-            "one text at a time": lambda: [[engine.score_together([text])[0] for text in texts]],
-            "another order": lambda: [shuffled()],
-            "with the longest text": lambda: [
-                [engine.score_together([text, longest])[0] for text in texts]
-            ],
+            AGAIN: lambda: [again() for _ in range(self.repeats)],
+            "one text at a time": _in_batches(
+                model, lambda: [[engine.score_together([text])[0] for text in texts]]
+            ),
+            "another order": _in_batches(model, lambda: [shuffled()]),
+            "with the longest text": _in_batches(
+                model,
+                lambda: [[engine.score_together([text, longest])[0] for text in texts]],
+            ),
             DTYPE: lambda: [answers_of(_in_other_dtype(engine), texts[:MOST_IN_OTHER_DTYPE])],
         }
+
+
+def _in_batches(
+    model: TextClassifier, score: Callable[[], list[Answers]]
+) -> Callable[[], list[Answers]]:
+    """Return a way to score texts that differs from others by what else is in their batch."""
+
+    def refused() -> list[Answers]:
+        raise CapabilityError("each request to the endpoint carries one text alone")
+
+    alone = isinstance(model, PerTextClassifier) and model.texts_per_call == 1
+    return refused if alone else score
 
 
 def _sample(context: AuditContext, most: int) -> NDArray[np.int64]:

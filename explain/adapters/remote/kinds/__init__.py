@@ -19,6 +19,7 @@ from explain.adapters.remote.kinds.google_decisions import GoogleDecisions
 from explain.adapters.remote.kinds.huggingface import HuggingFace
 from explain.adapters.remote.kinds.inference_v2 import InferenceV2
 from explain.adapters.remote.kinds.moderation import Moderation
+from explain.adapters.remote.kinds.sampled import SampledChat
 from explain.adapters.remote.kinds.sglang_decisions import SglangDecisions
 from explain.adapters.remote.kinds.systemone import SystemOne
 from explain.adapters.remote.kinds.tei import Tei
@@ -43,6 +44,7 @@ KINDS: Mapping[str, Callable[..., Kind]] = {
     "sglang-decisions": SglangDecisions,
     "google-decisions": GoogleDecisions,
     "chat": Chat,
+    "sampled": SampledChat,
     "completions": Completions,
     "tei": Tei,
     "vllm-classify": VllmClassify,

@@ -27,6 +27,7 @@ __all__ = [
     "distribution",
     "error_of",
     "filled",
+    "is_refusal",
     "items",
     "number",
     "objects",
@@ -39,15 +40,19 @@ __all__ = [
 Json: TypeAlias = JsonValue
 """A JSON value."""
 
-Channel: TypeAlias = Literal["logits", "log_probabilities", "probabilities"]
+Channel: TypeAlias = Literal["logits", "log_probabilities", "probabilities", "counts"]
 """What an endpoint shows of each label. Logits of several labels at once are log-odds; log
-probabilities may be of anything that holds the labels, as only their differences count."""
+probabilities may be of anything that holds the labels, as only their differences count; counts are
+of answers."""
 
 Options: TypeAlias = Sequence[str] | Mapping[str, str | None]
 """The labels that a question offers, each with a description or none."""
 
 MASS_TOLERANCE = 1e-3
 """How far probabilities may be from the label mass that was stated with them: float16 rounding."""
+
+REFUSALS = ("refused to answer", "a filter of the endpoint")
+"""What the reasons of refusals contain."""
 
 MOST_OF_ERROR = 200
 """Characters of an error of a server that are told."""
@@ -74,6 +79,16 @@ class LostText:
     """Why an answer says nothing of one text."""
 
     reason: str
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the model or a filter would not answer, and not the text was lost by bad luck."""
+        return is_refusal(self.reason)
+
+
+def is_refusal(reason: str) -> bool:
+    """Tell whether a text has no answer because the model or a filter would not give one."""
+    return any(words in reason for words in REFUSALS)
 
 
 class UnreadableAnswer(Exception):

@@ -129,8 +129,8 @@ class Chat:
             return [LostText("the endpoint refused to answer")]
         if not isinstance(logged, dict) or not logged.get("content"):
             raise EndpointError(
-                "the endpoint gives no log-probabilities; use a kind that gives scores, such as "
-                "systemone, or another server"
+                "the endpoint gives no log-probabilities; use kind='sampled', which counts "
+                "answers, a kind that gives scores, such as systemone, or another server"
             )
         exact = self.token_ids is not None
         log_probs = _log_probs(at(logged, "content", 0), exact)
@@ -146,8 +146,9 @@ class Chat:
         ):
             if low == -math.inf or high - low > NEARLY_EXACT:
                 return LostText(
-                    f"the words of {label!r} are not all among the {len(log_probs)} tokens that "
-                    f"the endpoint gives: its log-odds lie between {odds[0]:.2f} and {odds[1]:.2f}"
+                    f"{label!r} is not identified: its words are not all among the "
+                    f"{len(log_probs)} tokens that the endpoint gives, and its log-odds lie "
+                    f"between {odds[0]:.2f} and {odds[1]:.2f}"
                 )
         return Reading(tuple(values), math.fsum(map(math.exp, values)))
 

@@ -8,7 +8,7 @@ _FIELDS: tuple[tuple[tuple[str | int, ...], tuple[str, ...]], ...] = (
     (("prompt_format_version",), ("sglang-decisions",)),
     (("answers", 0), ("decisions",)),
     (("answers",), ("systemone", "google-decisions")),
-    (("choices", 0, "message"), ("chat",)),
+    (("choices", 0, "message"), ("chat", "sampled")),
     (("choices", 0, "text"), ("completions",)),
     (("data", 0, "probs"), ("vllm-classify",)),
     (("outputs", 0, "datatype"), ("inference-v2",)),

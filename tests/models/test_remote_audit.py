@@ -1,11 +1,13 @@
 """An audit of an endpoint: what it may not pay for, and what it says of how it was reached."""
 
 import json
+import math
 from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import explain
@@ -13,6 +15,7 @@ from explain.adapters.remote import call_stats, exported_calls, opening
 from explain.adapters.remote.pace import Pace
 from explain.auditing.dry_run import estimate_cost
 from explain.errors import ConfigurationError, DataError
+from explain.record import Section
 from tests.helpers.endpoint import (
     LABELS,
     QUESTIONS,
@@ -66,6 +69,61 @@ def test_a_table_without_its_column_costs_no_call_where_only_an_answer_tells_the
     with pytest.raises(DataError, match="no column 'text'"):
         explain.audit(URL, [{"words": "good"}], **options_of(server))
     assert server.requests == 0
+
+
+# ── What an audit asks again, and when it stops to ask ────────────────────────────────────────────
+
+
+def stability_of(kind: str, *, is_noisy: bool) -> tuple[Section, Server]:
+    """Return the section of an endpoint, and the server."""
+
+    def noise(server: Server, texts: list[str], reply: Reply) -> Reply:
+        answer = json.loads(reply.body)
+        named = answer["answers"]["question"]["probabilities"]
+        named["negative"] += 1e-3 * math.sin(server.requests)
+        named["positive"] = 1 - named["negative"]
+        return Reply.of(answer)
+
+    server = Server(kind, fault=noise if is_noisy else None)
+    options: dict[str, Any] = {"instances": 0, "methods": [], "checks": ["stability"]}
+    record = explain.audit(URL, ROWS, **options, **options_of(server))
+    return next(s for s in record.sections if s.id == "stability"), server
+
+
+@pytest.mark.parametrize("is_noisy", [False, True])
+def test_the_same_text_is_asked_again_past_the_log(is_noisy: bool) -> None:
+    section, server = stability_of("systemone", is_noisy=is_noisy)
+    assert {server.paid[row["text"]] for row in ROWS} == {4}
+    assert [finding.subject for finding in section.findings] == ["same text again"] * is_noisy
+    (not_measured,) = (table for table in section.tables if table.title == "Not measured")
+    alone = [what for what, reason in not_measured.rows if "carries one text" in str(reason)]
+    assert alone == ["one text at a time", "another order", "with the longest text"]
+
+
+def test_a_server_of_batches_is_asked_in_other_batches() -> None:
+    section, _ = stability_of("tei", is_noisy=False)
+    names = {measure.name for measure in section.measures}
+    assert "flip rate, with the longest text" in names
+
+
+@pytest.mark.parametrize(
+    ("stated", "most"), [({}, 256), ({"budget": 40}, 40), ({"tolerance": 1e-9}, 256)]
+)
+def test_a_long_text_costs_no_more_than_the_limit_for_endpoints(
+    stated: dict[str, Any], most: int
+) -> None:
+    def tangled(text: Any) -> Any:
+        # A stream for each text: nothing that a method could learn.
+        return np.random.default_rng([*text.encode()]).normal(size=2)
+
+    row = {"text": " ".join(f"word{number}" for number in range(14))}
+    record = explain.audit(
+        URL, [row], methods=["shap"], checks=[], instances=1, **stated,
+        **options_of(Server("systemone", tangled)),
+    )  # fmt: skip
+    ((attribution,),) = [instance.attributions for instance in record.instances]
+    assert attribution.evaluations == most
+    assert attribution.diagnostics.ended_by == "budget"
 
 
 # ── What an audit would cost ──────────────────────────────────────────────────────────────────────

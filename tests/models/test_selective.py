@@ -17,6 +17,7 @@ from sklearn import metrics
 import explain
 from explain.adapters import FunctionClassifier
 from explain.checks.selective.answers import Answers
+from explain.checks.selective.check import _figure as risk_coverage_figure
 from explain.checks.selective.thresholds import NoThreshold, Threshold, certified
 from explain.checks.selective.thresholds import _certifying as certifying
 from explain.checks.selective.thresholds import _threshold_below as threshold_below
@@ -379,6 +380,36 @@ def test_what_cannot_be_measured_says_why() -> None:
     regression = audit_scores(scores[:, :1], scores[:, 0], "selective", task="regression")
     assert regression.skipped == "a regression states no confidence"
     assert "no label column" in (audit_scores(scores, None, "selective").skipped or "")
+
+
+@examples(60)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([-1.0, 0.4, 0.6, 0.9]), st.booleans()), min_size=1, max_size=30
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_rows_of_one_confidence_enter_the_curve_together_in_any_order_of_the_table(
+    rows: list[tuple[float, bool]], rng: Random
+) -> None:
+    def curve(table: list[tuple[float, bool]]) -> list[tuple[float, float | None, int]]:
+        confidence, right = (np.array(column) for column in zip(*table, strict=True))
+        points = risk_coverage_figure(Answers(confidence, right)).points
+        return [(point.share, point.risk.value, point.risk.n) for point in points]
+
+    levels = sorted({confidence for confidence, _ in rows}, reverse=True)
+    let_through = [[right for confidence, right in rows if confidence >= c] for c in levels]
+    possible = [(len(r) / len(rows), r.count(False) / len(r), len(r)) for r in let_through]
+    points = curve(rows)
+    assert all(point in possible for point in points)
+    assert points[-1] == possible[-1]
+    assert [n for _, _, n in points] == sorted({n for _, _, n in points})
+    # A step of a twentieth ends in every level that has a tenth of the rows.
+    large = [
+        p for p, q in zip(possible, [(0, 0, 0), *possible], strict=False) if p[0] - q[0] >= 0.1
+    ]
+    assert set(large) <= set(points)
+    assert curve(rng.sample(rows, len(rows))) == points
 
 
 def test_the_curve_is_drawn_from_the_most_confident_to_all_rows() -> None:

@@ -1,0 +1,163 @@
+"""Answers per second of an endpoint that takes 20 ms for each, against a bare loop of httpx2.
+
+The bare loop sends the same requests from 16 tasks that share one client, and decodes the answers.
+Ours also keeps a log of every call on disk, counts what is spent, finds out how much the server
+takes at once, and checks what it reads. The server runs in a process of its own.
+"""
+
+import asyncio
+import itertools
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import httpx2
+from shared import interleaved, machine
+
+import explain
+from explain.adapters import TextClassifier
+
+ROUNDS = 5
+TEXTS = 2048
+AT_ONCE_BY_ENGINE = 1024
+CONCURRENCY = 16
+LATENCY = 0.02
+QUESTION = {
+    "question": "What is the sentiment of this review?",
+    "options": ["negative", "positive"],
+    "model": "bench",
+}
+ANSWER = json.dumps(
+    {
+        "model": "bench",
+        "answers": {
+            "question": {
+                "type": "choice",
+                "choice": "bad",
+                "confidence": 0.56,
+                "probabilities": {"negative": 0.7804063390508754, "positive": 0.21959366094912464},
+            }
+        },
+        "usage": {"input_tokens": 83, "output_tokens": 0},
+    }
+).encode()
+numbers = itertools.count()
+
+
+async def serve() -> None:
+    """Answer every request after a while, and print the port first."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                lines = (await reader.readuntil(b"\r\n\r\n")).lower()
+                size = int(lines.partition(b"content-length:")[2].split(b"\r\n")[0])
+                await reader.readexactly(size)
+                await asyncio.sleep(LATENCY)
+                writer.write(head % len(ANSWER) + ANSWER)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+def texts() -> list[str]:
+    """Return texts that nobody has asked for before."""
+    return [f"a stunning and lyrical work , number {next(numbers)}" for _ in range(TEXTS)]
+
+
+def bare(url: str) -> Callable[[], None]:
+    """Return the loop that does nothing but send and decode."""
+    asked: dict[str, object] = {"question": {"type": "choice", "instructions": "What is it?"}}
+    bodies = [json.dumps({"state": text, "questions": asked}).encode() for text in texts()]
+
+    async def lane(session: httpx2.AsyncClient, left: list[bytes]) -> None:
+        while left:
+            reply = await session.post(
+                url, content=left.pop(), headers={"Content-Type": "application/json"}
+            )
+            assert json.loads(reply.content)["answers"]
+
+    async def run() -> None:
+        async with httpx2.AsyncClient(timeout=60) as session:
+            await asyncio.gather(*(lane(session, bodies) for _ in range(CONCURRENCY)))
+
+    return partial(asyncio.run, run())
+
+
+def ours(url: str, folder: Path) -> Callable[[], None]:
+    """Return the same by an endpoint, whose log is new."""
+    calls = folder / f"{next(numbers)}.sqlite"
+    model: TextClassifier = explain.load(
+        url, kind="systemone", concurrency=CONCURRENCY, calls=calls, **QUESTION
+    )
+    asked = texts()
+
+    def run() -> None:
+        for start in range(0, TEXTS, AT_ONCE_BY_ENGINE):
+            model.predict(asked[start : start + AT_ONCE_BY_ENGINE])
+
+    return run
+
+
+def with_processor_time(
+    prepare: Callable[[], Callable[[], None]], taken: list[float]
+) -> Callable[[], Callable[[], None]]:
+    """Return the contestant, whose seconds of a processor are noted: a busy machine adds none."""
+
+    def prepared() -> Callable[[], None]:
+        work = prepare()
+
+        def run() -> None:
+            started = time.process_time()
+            work()
+            taken.append(time.process_time() - started)
+
+        return run
+
+    return prepared
+
+
+def main() -> None:
+    server = subprocess.Popen(
+        [sys.executable, __file__, "serve"], stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    processor: dict[str, list[float]] = {"bare httpx2": [], "ours": []}
+    try:
+        url = f"http://127.0.0.1:{server.stdout.readline().strip()}/v1/systemone"
+        with tempfile.TemporaryDirectory() as folder:
+            seconds = interleaved(
+                {
+                    "bare httpx2": with_processor_time(
+                        partial(bare, url), processor["bare httpx2"]
+                    ),
+                    "ours": with_processor_time(
+                        partial(ours, url, Path(folder)), processor["ours"]
+                    ),
+                },
+                ROUNDS,
+            )
+    finally:
+        server.kill()
+        server.wait()
+    print(machine())
+    print(f"{TEXTS} texts, {LATENCY * 1000:g} ms each, {CONCURRENCY} at once: ", end="")
+    print(f"at most {CONCURRENCY / LATENCY:g} answers / s")
+    for name, taken in seconds.items():
+        each = 1000 * statistics.median(processor[name]) / TEXTS
+        print(f"{name:<12} {TEXTS / taken:7.0f} answers / s, {each:.2f} ms of a processor for each")
+    print(f"ratio        {seconds['bare httpx2'] / seconds['ours']:7.0%}")
+
+
+if __name__ == "__main__":
+    asyncio.run(serve()) if sys.argv[1:] == ["serve"] else main()

@@ -1,0 +1,90 @@
+"""Records in the language that is spoken: what they say to readers, and nothing else."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, TypeVar, get_args, get_origin
+
+from explain.record import Sentence, Table
+from explain.record.base import Record
+from reports.languages import is_english, translated_sentence
+
+__all__ = ["OWN_COLUMNS", "translated_record"]
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+OWN_COLUMNS = frozenset(
+    (
+        *("baseline", "change", "compared with", "confidence at least", "from", "kind"),
+        *("largest completeness gap", "measure", "names common among", "not reported because"),
+        *(
+            "reason",
+            "removed features become",
+            "resolved",
+            "rule",
+            "scored",
+            "stratum",
+            "style",
+            "under four fifths",
+        ),
+        *("values inside their 90 % intervals", "verdict", "what", "what was explained"),
+        *("why no better, and what was not measured", "with standard errors"),
+    )
+)
+"""Heads of columns whose texts are names of the checks, where other columns hold data."""
+
+
+def translated_record(record: RecordT) -> RecordT:
+    """Return a record whose sentences are translated; names, ids and data are not.
+
+    What it is made of is not validated again, and it is only shown: its hash is another one.
+    """
+    return record if is_english() else _record(record)
+
+
+def _record(record: RecordT) -> RecordT:
+    says = _says(type(record))
+    update = {
+        name: _value(value, is_said=says[name])
+        for name in type(record).model_fields
+        if not isinstance(value := getattr(record, name), int | float | None)
+    }
+    if isinstance(record, Table):
+        own = [column in OWN_COLUMNS for column in record.columns]
+        update["rows"] = tuple(
+            tuple(_value(cell, is_said=is_own) for cell, is_own in zip(row, own, strict=True))
+            for row in record.rows
+        )
+    return record.model_copy(update=update)
+
+
+def _value(value: Any, *, is_said: bool) -> Any:
+    """Return a value with its sentences translated.
+
+    `is_said` says that also a text without a template is one: the title of a section.
+    """
+    if isinstance(value, Record):
+        return _record(value)
+    if isinstance(value, str):
+        return translated_sentence(value) if is_said or isinstance(value, Sentence) else value
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        return tuple(_value(each, is_said=is_said) for each in value)
+    if isinstance(value, Mapping):
+        return {name: _value(each, is_said=False) for name, each in value.items()}
+    return value
+
+
+@cache
+def _says(kind: type[Record]) -> Mapping[str, bool]:
+    """Return of each field whether all of its texts are said to readers."""
+    return {
+        name: Sentence in info.metadata or _is_said(info.annotation)
+        for name, info in kind.model_fields.items()
+    }
+
+
+def _is_said(annotation: Any) -> bool:
+    """Tell whether a type is a sentence, several of them, or none; cells can also be data."""
+    if Sentence in getattr(annotation, "__metadata__", ()):
+        return True
+    inner = [each for each in get_args(annotation) if each not in (type(None), Ellipsis)]
+    return get_origin(annotation) is not None and len(inner) == 1 and _is_said(inner[0])
