@@ -204,15 +204,15 @@ def _words_view(
         reasons = [reason for a in attributions if not a.is_null for reason in reasons_against(a)]
         return WordsView((), (), question, tuple(dict.fromkeys(reasons))[:3])
 
-    def named(places: Sequence[int]) -> tuple[str, ...]:
+    def names_of(places: Sequence[int]) -> tuple[str, ...]:
         features = [shorten(explanation.features[place], LONGEST_WORD) for place in places]
         return tuple(dict.fromkeys(features))
 
     return WordsView(
-        named(words.towards),
-        named(words.against),
+        names_of(words.towards),
+        names_of(words.against),
         question,
-        tuple(_notes(explanation, words, named(words.disputed))),
+        tuple(_notes(explanation, words, names_of(words.disputed))),
     )
 
 
