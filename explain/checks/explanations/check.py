@@ -165,7 +165,7 @@ def _methods(by_method: dict[str, list[Attribution]]) -> Table:
             (
                 method,
                 attributions[0].removal,
-                mean("evaluations", [a.evaluations for a in attributions], "count"),
+                mean("evaluations per explanation", [a.evaluations for a in attributions], "count"),
                 max(abs(a.completeness_gap) for a in attributions)
                 if attributions[0].efficient
                 else "not promised",
