@@ -82,6 +82,7 @@ def _environment() -> Environment:
     environment.globals["script_text"] = _script_text
     environment.globals["script_name"] = _script_name
     environment.globals["outcomes"] = OUTCOMES
+    environment.globals["is_english"] = is_english
     environment.globals["_"] = translate
     return environment
 

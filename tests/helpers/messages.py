@@ -45,6 +45,9 @@ SHOWN_NAMES: tuple[tuple[str, Iterable[str]], ...] = (
         ("irrelevant words", "negation missed", "label unclear", "two labels", "personal data"),
     ),
     ("reports/environment.py", OUTCOMES),
+    ("reports/counterfactuals.py", ("word", "words", "token", "tokens", "sentence", "sentences")),
+    ("reports/doubts.py", ("log-odds", "logit", "value")),
+    ("reports/provenance.py", ("regression",)),
     ("explain/auditing/selection.py", ("random", "borderline")),
     ("explain/checks/shortcuts/text_styles.py", [style.name for style in STYLES]),
     (

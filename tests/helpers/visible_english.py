@@ -1,7 +1,6 @@
 """What of a page is still in English, without names, ids and what users wrote."""
 
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
@@ -12,8 +11,11 @@ __all__ = ["english_in"]
 
 SILENT = {"style", "script", "title", "code"}
 
-WORDS = re.compile(r"[A-Za-z]{2,}(?:[ ,]+(?:[a-z]{2,}|a|I))+")
+WORDS = re.compile(r"[A-Za-z]{2,}(?: (?:[a-z]{2,}|a|I)\b)+")
 """Two words or more, of which all but the first are in small letters."""
+
+CUT = re.compile(r"\S* ?…")
+"""The end of a text that is shown in part."""
 
 NAMES = re.compile(
     r"Student t|Lundberg and Lee|Ribeiro, Singh and Guestrin|Taly and Yan|[A-Z]\w+ et al"
@@ -53,27 +55,33 @@ class Texts(HTMLParser):
 def english_in(html: str, record: Record) -> list[str]:
     """Return the texts of a Chinese page with English in it that is no data of the record."""
     messages = messages_of("zh_CN")
-    data = "\n".join(
-        text for text in _strings(record.model_dump(mode="json")) if text not in messages
-    )
-    data = " ".join(data.split(" "))
-    return [
-        text
-        for text in Texts(html).found
-        if any(words not in data for words in WORDS.findall(NAMES.sub("", text)))
-        or (" " in text and messages.get(text, text) != text)
-    ]
+    names, said = _strings(record.model_dump(mode="json"))
+    data = " ".join(" ".join((*names, *(text for text in said if text not in messages))).split())
+
+    def is_english(text: str) -> bool:
+        found = WORDS.findall(CUT.sub("", NAMES.sub("", text)))
+        is_message = " " in text and messages.get(text, text) != text and text not in names
+        return any(words not in data for words in found) or (
+            is_message and not NAMES.fullmatch(text)
+        )
+
+    return [text for text in Texts(html).found if is_english(text)]
 
 
-def _strings(value: Any) -> Iterator[str]:
-    """Yield all strings of a record, without the templates of sentences."""
+def _strings(value: Any) -> tuple[set[str], set[str]]:
+    """Return all names of fields in a record, and all strings without templates of sentences."""
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        yield from (key for key in value if isinstance(key, str))
-        for key, inner in value.items():
-            if key != "template":
-                yield from _strings(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _strings(inner)
+        return set(), {value}
+    inner = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(inner, list):
+        return set(), set()
+    names: set[str] = set()
+    said: set[str] = set()
+    if isinstance(value, dict):
+        names = set(value)
+        inner = [each for name, each in value.items() if name != "template"]
+    for each in inner:
+        more_names, more_said = _strings(each)
+        names |= more_names
+        said |= more_said
+    return names, said
