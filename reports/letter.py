@@ -110,9 +110,9 @@ def letter_page(
     ConfigurationError
         If the row was not explained.
     """
-    reference = _reference(record, _explained(record, row))
+    reference = _reference(record, _explained_row(record, row))
     record = translated_record(record)
-    instance = _explained(record, row)
+    instance = _explained_row(record, row)
     attributions = _of_one_label(record, instance)
     label = attributions[0].target.index
     explanation = trusted_explanation(attributions)
@@ -135,7 +135,7 @@ def letter_page(
     )
 
 
-def _explained(record: AuditRecord, row: int) -> InstanceRecord:
+def _explained_row(record: AuditRecord, row: int) -> InstanceRecord:
     explained = {i.row: i for i in record.instances if i.attributions}
     if row in explained:
         return explained[row]
