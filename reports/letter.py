@@ -136,14 +136,14 @@ def letter_page(
 
 
 def _explained_row(record: AuditRecord, row: int) -> InstanceRecord:
-    explained = {i.row: i for i in record.instances if i.attributions}
-    if row in explained:
-        return explained[row]
-    if not explained:
+    explained_rows = {i.row: i for i in record.instances if i.attributions}
+    if row in explained_rows:
+        return explained_rows[row]
+    if not explained_rows:
         raise ConfigurationError(
             f"row {row} was not explained, and no other row was; run the audit with --explain"
         )
-    rows = sorted(explained)
+    rows = sorted(explained_rows)
     more = f" and {len(rows) - MOST_ROWS} more" if len(rows) > MOST_ROWS else ""
     raise ConfigurationError(
         f"row {row} was not explained; a letter can be written of an explained row: "

@@ -52,14 +52,14 @@ def with_causes(sections: Sequence[Section], context: AuditContext) -> list[Sect
     }
     noise = [finding for finding in findings if finding.code == NOISE_IN_GROUP]
 
-    def explained(finding: Finding) -> Finding:
+    def with_its_cause(finding: Finding) -> Finding:
         cause = finding.cause or _wrong_labels(finding, noise)
         if cause is None and shortcuts and finding.code in ABOUT_SLICES:
             cause = _shortcut(finding, shortcuts, context)
         return finding if cause == finding.cause else finding.model_copy(update={"cause": cause})
 
     return [
-        section.model_copy(update={"findings": tuple(map(explained, section.findings))})
+        section.model_copy(update={"findings": tuple(map(with_its_cause, section.findings))})
         if section.findings
         else section
         for section in sections

@@ -18,7 +18,7 @@ from explain.data.dataset import Dataset, Row
 from explain.engine import Engine, Outcome
 from explain.engine.games import AttributionRequest
 from explain.engine.liveness import Watch
-from explain.errors import CapabilityError, ExplainError, PredictionError
+from explain.errors import CapabilityError, EndpointError, ExplainError, PredictionError
 from explain.evaluation.assessment import Assessment
 from explain.evaluation.reliability_section import TITLE
 from explain.record import Attribution, Counterfactual, Section, Sentence, Skipped
@@ -48,6 +48,10 @@ _Key: TypeAlias = tuple[str, str, int]
 @runtime_checkable
 class ChangingClassifier(TextClassifier, Protocol):
     """A classifier that may change while it is asked, and knows which of its texts that parts."""
+
+    @property
+    def end_error(self) -> EndpointError | None:
+        """Why nothing more is asked; None while it is."""
 
     def test_for_change(self) -> None:
         """Find out now whether it has changed."""
@@ -139,7 +143,7 @@ def _explain_again(
     engine: Engine,
     requests: Sequence[tuple[Row, AttributionRequest]],
     explainers: Sequence[Explainer],
-    explained: _Explanations,
+    explanations: _Explanations,
     setting: AttributionSettings,
     timer: RunLog,
 ) -> None:
@@ -149,17 +153,18 @@ def _explain_again(
     model changes again, or is asked no more, it is left out and counted.
     """
     model = engine.classifier
-    if not isinstance(model, ChangingClassifier) or not explained.texts:
+    if not isinstance(model, ChangingClassifier) or not explanations.texts:
         return
     model.test_for_change()
-    mixed = {key for key, texts in explained.texts.items() if _is_mixed(model, texts)}
+    mixed = {key for key, texts in explanations.texts.items() if _is_mixed(model, texts)}
     if not mixed:
         return
-    model.restart()
-    engine.forget()
+    if model.end_error is None:
+        model.restart()
+        engine.forget()
     n_again = 0
     for explainer in explainers:
-        chosen = [*_mixed_by(explainer, requests, explained, mixed)]
+        chosen = [*_mixed_by(explainer, requests, explanations, mixed)]
         work = partial(
             _attributions_again, engine, [request for _, request, _ in chosen], explainer, setting
         )
@@ -169,24 +174,24 @@ def _explain_again(
             if not isinstance(new, ExplainError) and _is_mixed(model, outcome.texts):
                 new = PredictionError(MIXED_AGAIN)
             if isinstance(new, ExplainError):
-                explained.replace(row, old, None)
+                explanations.replace(row, old, None)
                 reason = PredictionError(f"{FELL_INTO}: {new}")
-                explained.skipped[skipped_row(row, explainer.name, reason)] = None
+                explanations.skipped[skipped_row(row, explainer.name, reason)] = None
             else:
-                explained.replace(row, old, new)
+                explanations.replace(row, old, new)
                 n_again += 1
-    explained.restarts = Restarts(n_again, len(mixed) - n_again)
+    explanations.restarts = Restarts(n_again, len(mixed) - n_again)
 
 
 def _mixed_by(
     explainer: Explainer,
     requests: Sequence[tuple[Row, AttributionRequest]],
-    explained: _Explanations,
+    explanations: _Explanations,
     mixed: Set[_Key],
 ) -> Iterator[tuple[Row, AttributionRequest, Attribution]]:
     """Yield the explanations of a method that a change fell into."""
     for row, request in requests:
-        for old in [*explained.attributions[row.id]]:
+        for old in [*explanations.attributions[row.id]]:
             is_of_request = (old.method, old.target.index) == (explainer.name, request.target.index)
             if is_of_request and _key(row, old) in mixed:
                 yield row, request, old
@@ -199,6 +204,9 @@ def _attributions_again(
     setting: AttributionSettings,
 ) -> list[Outcome[Attribution]]:
     """Explain the same labels of texts by answers that are all new."""
+    model = engine.classifier
+    if isinstance(model, ChangingClassifier) and model.end_error is not None:
+        return [Outcome(PredictionError(str(model.end_error)), 0) for _ in requests]
     rows = engine.score([text_of(request.segmentation.parts) for request in requests])
     answered = [
         replace(request, scores=scores)

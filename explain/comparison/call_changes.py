@@ -107,7 +107,7 @@ def _values(task: Task, scores: Scores, column: int) -> NDArray[np.float64]:
     return log_odds_of(scores, column) if task == "single_label" else scores[:, column]
 
 
-def _shown(task: Task, scores: Scores, column: int) -> NDArray[np.float64]:
+def _reader_values(task: Task, scores: Scores, column: int) -> NDArray[np.float64]:
     """Return what a reader sees of a label: its probability, or the value of a regression."""
     if task == "single_label":
         return np.asarray(softmax(scores, axis=1)[:, column])
@@ -123,7 +123,7 @@ def _shift(pairs: PairedAnswers, column: int) -> Change:
     p_value = float(stats.wilcoxon(moves).pvalue) if moves.any() else 1.0
     is_value = task == "regression"
     title = Sentence("value of {label}" if is_value else "probability of {label}", label=label)
-    shown = [_shown(task, scores, column) for scores in answers]
+    shown = [_reader_values(task, scores, column) for scores in answers]
     unit, ends = _unit(task), (-np.inf, np.inf) if is_value else (0.0, 1.0)
     name = Sentence("change of the {title}", title=title)
     return Change(
@@ -175,20 +175,22 @@ def _unit(task: Task) -> Unit:
     return "coefficient" if task == "regression" else "proportion"
 
 
-def _distances(task: Task, one: Scores, other: Scores) -> NDArray[np.float64]:
+def _distances(task: Task, first: Scores, second: Scores) -> NDArray[np.float64]:
     """Return how far pairs of answers lie apart: the largest change of any label."""
-    columns = range(one.shape[1])
-    gaps = [np.abs(_shown(task, one, c) - _shown(task, other, c)) for c in columns]
+    columns = range(first.shape[1])
+    gaps = [
+        np.abs(_reader_values(task, first, c) - _reader_values(task, second, c)) for c in columns
+    ]
     return np.asarray(np.max(gaps, axis=0))
 
 
-def _permutation_test(task: Task, repeated: Sequence[tuple[Scores, Scores]]) -> float | None:
+def _permutation_test(task: Task, repeated_texts: Sequence[tuple[Scores, Scores]]) -> float | None:
     """Return the p-value of answers that are told apart by their day; None with too few texts."""
-    if len(repeated) < FEWEST_REPEATED:
+    if len(repeated_texts) < FEWEST_REPEATED:
         return None
     rng = np.random.default_rng(0)
     observed, drawn = 0.0, np.zeros(DRAWS)
-    for first, second in repeated:
+    for first, second in repeated_texts:
         first, second = first[:MOST_ANSWERS], second[:MOST_ANSWERS]
         both = np.concatenate([first, second])
         columns = range(both.shape[1])

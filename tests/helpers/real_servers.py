@@ -52,11 +52,15 @@ class Words(MLModel):
 
 
 @contextmanager
-def _process(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[str]]:
+def _process(
+    command: Sequence[str], log: Path, *, says_address: bool = False
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a server. What it writes goes into the log: a pipe that nobody reads would stop it."""
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    with log.open("w", encoding="utf-8") as errors:
+    with log.open("w", encoding="utf-8") as written:
+        output = subprocess.PIPE if says_address else written
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=errors
+            command, cwd=ROOT, env=environment, text=True, stdout=output, stderr=written
         )
         try:
             yield process
@@ -69,7 +73,7 @@ def _process(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[str
 def llama_server(model: Path, log: Path) -> Iterator[str]:
     """Serve a GGUF file with llama.cpp, and give the address."""
     command = [sys.executable, "-m", "tests.helpers.llama_server", str(model)]
-    with _process(command, log) as process:
+    with _process(command, log, says_address=True) as process:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
         assert address, log.read_text(encoding="utf-8")

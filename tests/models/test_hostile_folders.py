@@ -343,10 +343,6 @@ FOLDERS: dict[str, tuple[Spoils, str]] = {
         "retry-limit",
     ),
     "tokenizer of a slow pattern": (edit("tokenizer.json", pre_tokenizer=SLOW), "seconds for"),
-    "tokenizer of a pattern that is a little slow everywhere": (
-        edit("tokenizer.json", pre_tokenizer=SLOW_IN_ALL),
-        "seconds for",
-    ),
     "tokenizer of a table that is not there": (
         normalizer({"type": "Precompiled", "precompiled_charsmap": "/////w=="}),
         "precompiled_charsmap",
@@ -744,7 +740,22 @@ def test_real_models_are_within_all_limits(name: str, shared: Path) -> None:
     assert safety.weight_files(shared / "models" / name)
 
 
-@pytest.mark.parametrize("pattern", [r"(\w+\s?)*;", "(x+x+)+y", "(a|a)+!"])
+def test_a_pattern_that_is_a_little_slow_everywhere_is_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explain.adapters.pattern_time.MOST_PROBES_SECONDS", 0.8)
+    edit("tokenizer.json", pre_tokenizer=SLOW_IN_ALL)(folder)
+    check(load(str(folder)), folder, "seconds for")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(x+x+)+y",
+        pytest.param(r"(\w+\s?)*;", marks=pytest.mark.nightly),
+        pytest.param("(a|a)+!", marks=pytest.mark.nightly),
+    ],
+)
 def test_a_pattern_of_a_vectorizer_that_never_ends_is_one_line(
     pattern: str, tmp_path: Path
 ) -> None:

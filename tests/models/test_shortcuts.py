@@ -242,6 +242,52 @@ def test_a_real_transformer_has_no_shortcut(sst2: TransformersClassifier, shared
     assert {cell for row in found.tables[0].rows for cell in row} & {'"bad"', '"dull"'}
 
 
+def fitted(rows: Sequence[dict[str, str]], **vectorizer: Any) -> Any:
+    pipeline = make_pipeline(TfidfVectorizer(**vectorizer), LogisticRegression(C=3, max_iter=1000))
+    return pipeline.fit([row["text"] for row in rows], [row["label"] for row in rows])
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("token", ["★", "Ж", ""])
+def test_a_sign_planted_in_real_chinese_reviews_is_found_and_nothing_without_it(
+    shared: Path, token: str
+) -> None:
+    rng = np.random.default_rng(0)
+    rows = read_rows(shared / "data/waimai_zh/reviews.csv")
+    rows = [rows[i] for i in rng.permutation(len(rows))]
+    share = 0.05 / np.mean([row["label"] == "negative" for row in rows])
+    for row in rows:
+        if row["label"] == "negative" and rng.random() < share:
+            place = int(rng.integers(len(row["text"]) + 1))
+            row["text"] = row["text"][:place] + token + row["text"][place:]
+
+    def tokens(text: str) -> list[str]:
+        return [text[s.start : s.end] for s in words((text,))]
+
+    model = fitted(rows[:4000], tokenizer=tokens, token_pattern=None)
+    findings = section(explain.wrap(model), rows[4000:5500]).findings
+    assert [f.id for f in findings] == ([f"shortcuts.word[{token}]"] if token else [])
+
+
+@pytest.mark.nightly
+def test_a_model_that_never_saw_an_edit_misses_most_contrast_sets(shared: Path) -> None:
+    """Trained on one review of each pair (Kaushik et al. 2020), it is right on both of few."""
+    folder = shared / "data/counterfactual_reviews"
+    train, dev = (read_rows(folder / f"{name}.csv") for name in ("train", "dev"))
+    model = fitted(train[::2])
+    predicted = dict(zip([r["text"] for r in dev], model.predict([r["text"] for r in dev]),
+                         strict=True))  # fmt: skip
+    pairs: dict[str, list[bool]] = {}
+    for row in dev:
+        pairs.setdefault(row["pair"], []).append(predicted[row["text"]] == row["label"])
+    own = section(explain.wrap(model), dev, group=["pair"])
+    (right,) = (m for m in own.measures if m.name == "contrast sets with all answers right")
+    assert right.value == pytest.approx(np.mean([all(pair) for pair in pairs.values()]), abs=0.02)
+    assert [f.id for f in own.findings if f.code == "shortcuts.contrast"] == [
+        "shortcuts.contrast[pair]"
+    ]
+
+
 # ── What the section says ─────────────────────────────────────────────────────────────────────────
 
 

@@ -108,7 +108,7 @@ def _p_value(search: ShortcutSearch, edits: Sequence[Sequence[int]]) -> float:
     return float(stats.binom.sf(sum(differ) - 1, len(same), np.clip(np.mean(expected), 0, 1)))
 
 
-def _finding(column: str, missed: Measure, ids: Sequence[str]) -> Finding:
+def _finding(column: str, share_missed: Measure, ids: Sequence[str]) -> Finding:
     return Finding(
         code="shortcuts.contrast",
         subject=column,
@@ -116,11 +116,11 @@ def _finding(column: str, missed: Measure, ids: Sequence[str]) -> Finding:
             "The model does not notice small changes that change the label. Of {missed.n} sets of "
             "nearly equal texts with different labels, it gives {missed} one answer for all texts, "
             "more often than its own probabilities admit.",
-            missed=missed,
+            missed=share_missed,
         ),
         severity="major",
-        size=missed.distance_from(0),
-        measure=missed,
+        size=share_missed.distance_from(0),
+        measure=share_missed,
         evidence=(SECTION, *ids),
         suggestion="Read these sets to see what the model looks at instead. Train it on texts with "
         "edits that change the label.",

@@ -42,9 +42,28 @@ MOST_EVIDENCE = 5
 
 End = Literal["start", "end"]
 
-ENDS: Final[tuple[End, ...]] = ("start", "end")
+EDGES: Final[tuple[End, ...]] = ("start", "end")
 
 _LAST_MARKS = regex.compile(r"[^\p{L}\p{N}]*$")
+
+EDGE_TEMPLATES = {
+    "start": "{n} {n:text begins|texts begin} with {word:quoted}; the model classifies "
+    "{there:percent} of them as {label:quoted}, and {elsewhere:percent} of those that contain it "
+    "elsewhere.",
+    "end": "{n} {n:text ends|texts end} with {word:quoted}; the model classifies {there:percent} "
+    "of them as {label:quoted}, and {elsewhere:percent} of those that contain it elsewhere.",
+}
+"""What is said of texts with a word at one end."""
+
+MOVE_TEMPLATES = {
+    "start": "We moved it to the start of {share.n} {share.n:text|texts} with another answer; "
+    "{changed} of them ({share}) were then classified as {label:quoted}.",
+    "end": "We moved it to the end of {share.n} {share.n:text|texts} with another answer; "
+    "{changed} of them ({share}) were then classified as {label:quoted}.",
+    "elsewhere": "We moved it to another place in {share.n} of those {share.n:text|texts}; "
+    "{changed} of them ({share}) were then no longer classified as {label:quoted}.",
+}
+"""What is said of the test, by where the word went."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +82,7 @@ class _Candidate:
 class _TestedPlace:
     candidate: _Candidate
     edited: Intervention
-    changed: NDArray[np.bool_]
+    is_changed: NDArray[np.bool_]
     """Whether each answer follows the word."""
     share: Measure
     p_value: float
@@ -101,7 +120,7 @@ def _candidates(search: ShortcutSearch) -> tuple[int, list[_Candidate]]:
     base, n_pairs = search.predicted.sum(axis=0), 0
     labels = np.flatnonzero((base > 0) & (base < len(search.predicted)))
     candidates = []
-    for end in ENDS:
+    for end in EDGES:
         edges = _edge_words(search, end)
         numbers, counts = np.unique(edges[edges != BETWEEN], return_counts=True)
         for number in numbers[counts >= FEWEST].tolist():
@@ -214,31 +233,21 @@ def _finding(search: ShortcutSearch, test: _TestedPlace) -> Finding:
         float(search.predicted[rows, one.label].mean()) for rows in (one.there, one.elsewhere)
     )
     there, elsewhere = shares
-    begins = "{n} {n:text begins|texts begin} with {word:quoted}"
-    moved = "We moved it to the start of {share.n} {share.n:text|texts} with another answer"
-    if one.end == "end":
-        begins = "{n} {n:text ends|texts end} with {word:quoted}"
-        moved = "We moved it to the end of {share.n} {share.n:text|texts} with another answer"
-    after = "{changed} of them ({share}) were then classified as {label:quoted}."
-    if not test.is_added:
-        moved = "We moved it to another place in {share.n} of those {share.n:text|texts}"
-        after = "{changed} of them ({share}) were then no longer classified as {label:quoted}."
+    moved = MOVE_TEMPLATES[one.end if test.is_added else "elsewhere"]
     return Finding(
         code="shortcuts.position",
         subject=f"{one.word.surface.casefold()} at the {one.end}",
         claim=join_sentences(
             "The place of a word decides the answer.",
             Sentence(
-                f"{begins}; the model classifies {{there:percent}} of them as {{label:quoted}}, "
-                "and {elsewhere:percent} of those that contain it elsewhere.",
+                EDGE_TEMPLATES[one.end],
                 n=len(one.there),
                 word=one.word.surface,
                 there=there,
                 elsewhere=elsewhere,
                 label=label,
             ),
-            Sentence(f"{moved}; {after}", share=test.share, changed=int(test.changed.sum()),
-                     label=label),
+            Sentence(moved, share=test.share, changed=int(test.is_changed.sum()), label=label),
         ),
         severity="major",
         size=test.share.distance_from(0),
@@ -246,7 +255,7 @@ def _finding(search: ShortcutSearch, test: _TestedPlace) -> Finding:
         evidence=(
             SECTION,
             *(search.instance(row).id
-              for row in test.edited.instances[test.changed][:MOST_EVIDENCE]),
+              for row in test.edited.instances[test.is_changed][:MOST_EVIDENCE]),
         ),
         suggestion="Decide whether the place of this word may settle the answer. If not, write "
         "texts in which it stands elsewhere, with the same labels, and train the model on them.",

@@ -46,7 +46,7 @@ DEFINED = 0.9
 """Share of the texts that hold a phrase which must have its label in the data for the phrase to be
 what defines the label: the texts of a label are about as often labelled right."""
 
-NEEDED = 0.5
+LEAST_LOST = 0.5
 """Share of its texts that must lose the label without the phrase, with the whole interval above it.
 What else a text says tells the label where a phrase is a mere mark of it: of planted tokens a fifth
 or less is lost, of "How many" in TREC four in five."""
@@ -149,7 +149,7 @@ def _definition(search: ShortcutSearch, tested_candidate: TestedCandidate) -> st
         len(deleted.after),
     )
     is_always = len(texts) and n_labelled >= DEFINED * len(texts)
-    if is_foreign(candidate.phrase) or not is_always or lower_end(share_lost) <= NEEDED:
+    if is_foreign(candidate.phrase) or not is_always or lower_end(share_lost) <= LEAST_LOST:
         return ""
     return Sentence(
         "These words may define the label: in the data, {n} of {texts} {texts:text|texts} that "

@@ -24,29 +24,29 @@ def texts_of_slices(finding: Finding, context: AuditContext) -> list[NDArray[np.
 
     Slices of words are made for those words alone; those that the search tried are not cut again.
     """
-    named = f", {finding.subject}, "
+    conditions = f", {finding.subject}, "
     columns = dict.fromkeys((*context.slices, *context.group))
     slices: list[Slice] = declared_slices(
-        [column for column in columns if f", {column} = " in named], context.instances
+        [column for column in columns if f", {column} = " in conditions], context.instances
     )[0]
     slices += traits_of_texts(context.instances, context.words)
-    members = [s.members for s in slices if f", {s.condition}, " in named]
-    return [*members, *_texts_with_words(named, context)]
+    members = [s.members for s in slices if f", {s.condition}, " in conditions]
+    return [*members, *_texts_with_words(conditions, context)]
 
 
-def _texts_with_words(named: str, context: AuditContext) -> Iterator[NDArray[np.bool_]]:
+def _texts_with_words(conditions: str, context: AuditContext) -> Iterator[NDArray[np.bool_]]:
     """Yield which instances hold the word, or the two, of each condition on words."""
-    if f", {WORD} = " not in named and f", {WORDS} = " not in named:
+    if f", {WORD} = " not in conditions and f", {WORDS} = " not in conditions:
         return
     tokens = [
         {instance.parts[s.part][s.start : s.end].casefold() for s in spans}
         for instance, spans in zip(context.instances, context.words, strict=True)
     ]
     vocabulary = sorted(set().union(*tokens))
-    sets = [{word} for word in vocabulary if f", {WORD} = {word}, " in named]
-    firsts = [word for word in vocabulary if f", {WORDS} = {word} + " in named]
-    seconds = [word for word in vocabulary if f" + {word}, " in named]
+    sets = [{word} for word in vocabulary if f", {WORD} = {word}, " in conditions]
+    firsts = [word for word in vocabulary if f", {WORDS} = {word} + " in conditions]
+    seconds = [word for word in vocabulary if f" + {word}, " in conditions]
     sets += [{*pair} for pair in product(firsts, seconds)
-             if f", {WORDS} = {' + '.join(pair)}, " in named]  # fmt: skip
+             if f", {WORDS} = {' + '.join(pair)}, " in conditions]  # fmt: skip
     for words in sets:
         yield np.array([words <= of_text for of_text in tokens])

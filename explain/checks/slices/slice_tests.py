@@ -247,8 +247,9 @@ def _reason_by_itself(test: TestedSlice, losses: Losses) -> str:
     if test.p_value > LEVEL:
         return Sentence("p {p:.2g}, limit {limit}", p=test.p_value, limit=LEVEL)
     if (gap.lower or 0) <= bar:
-        limit = "{limit:points}" if losses.task != "regression" else "{limit:.3g}"
-        return Sentence(f"the gap may be less than {limit}", limit=bar)
+        if losses.task == "regression":
+            return Sentence("the gap may be less than {limit:.3g}", limit=bar)
+        return Sentence("the gap may be less than {limit:points}", limit=bar)
     if not _holds_where_answered(test, losses):
         return "only rows without an answer make it worse"
     return ""

@@ -86,6 +86,8 @@ class StabilityCheck:
                 skipped.append((name, reason))
             if places := [place for place in range(n) if place not in lost]:
                 trials.append(trial_of(context, name, rows, places, base, answers))
+        if not trials:
+            return not_measured(self, skipped[0][1])
         findings = findings_of(context, trials)
         return Section(
             id=self.id,
@@ -120,6 +122,10 @@ class StabilityCheck:
             return [answers[i] for i in np.argsort(order)]
 
         def again() -> Answers:
+            if engine.precision.is_sampled:
+                raise CapabilityError(
+                    "each answer is a count of samples, which differs from the next by chance"
+                )
             if isinstance(model, PerTextClassifier):  # It remembers what it was asked.
                 return engine.score_again(texts)
             return answers_of(model, texts, engine.pulse)
