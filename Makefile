@@ -9,7 +9,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 .DEFAULT_GOAL := help
 
-.PHONY: help demo quick test nightly check unit golden pictures bench clean
+.PHONY: help demo quick test nightly check unit golden pictures messages bench clean
 
 help: ## show what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -40,6 +40,9 @@ golden: $(VENV)/.dev ## write golden files, picture, outputs and tables of the d
 
 pictures: $(VENV)/.dev ## make the pictures of the documentation anew; look at them before you commit
 	$(BIN)/python -m pytest tests/report/test_pictures.py --update-golden -k golden
+
+messages: $(VENV)/.dev ## write the catalogues of translations anew: what is new is in them, still to be translated
+	$(BIN)/python -m tests.helpers.messages
 
 bench: $(VENV)/.dev ## run the benchmarks and print their tables
 	for script in benchmarks/bench_*.py; do PYTHONPATH=. $(BIN)/python $$script || exit 1; done

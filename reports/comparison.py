@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from explain.errors import ConfigurationError
-from explain.record import ComparedRun, Comparison, Section, join_sentences
+from explain.record import ComparedRun, Comparison, Section
 from explain.record.files import write_whole
 from reports import LanguageCode
 from reports.environment import render
 from reports.instances import instance_view, row_name
-from reports.languages import language, speaking
+from reports.languages import join_texts, language, speaking
 from reports.languages import translate as _
 from reports.languages.records import translated_record
 from reports.markdown import escape
@@ -137,7 +137,7 @@ def _regression(comparison: Comparison) -> str | None:
     regression = comparison.non_inferiority
     if regression is None:
         return None
-    said = join_sentences(regression.reason, regression.origin)
+    said = join_texts(regression.reason, regression.origin)
     return f"{'✓' if regression.is_shown else '✗'} {said}"
 
 

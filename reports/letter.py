@@ -15,7 +15,7 @@ from reports import LanguageCode, summary
 from reports.environment import Verbatim, render
 from reports.highlight import Piece, pieces
 from reports.instances import Paragraph, Run, part_labels, row_name
-from reports.languages import joined, speaking
+from reports.languages import join_texts, speaking
 from reports.languages import translate as _
 from reports.languages.records import translated_record
 from reports.letter_answer import answer_sentences, change_sentences, unknown_sentences
@@ -136,17 +136,17 @@ def letter_page(
 
 
 def _explained(record: AuditRecord, row: int) -> InstanceRecord:
-    explained = {i.row: i for i in record.instances if i.attributions}
-    if row in explained:
-        return explained[row]
-    if not explained:
+    explained_rows = {i.row: i for i in record.instances if i.attributions}
+    if row in explained_rows:
+        return explained_rows[row]
+    if not explained_rows:
         raise ConfigurationError(
             f"row {row} was not explained, and no other row was; run the audit with --explain"
         )
-    rows = sorted(explained)
+    rows = sorted(explained_rows)
     more = f" and {len(rows) - MOST_ROWS} more" if len(rows) > MOST_ROWS else ""
     raise ConfigurationError(
-        f"row {row} was not explained; a letter can be written of an explained row: "
+        f"row {row} was not explained_rows; a letter can be written of an explained row: "
         f"{', '.join(map(str, rows[:MOST_ROWS]))}{more}"
     )
 
@@ -204,15 +204,15 @@ def _words_view(
         reasons = [reason for a in attributions if not a.is_null for reason in reasons_against(a)]
         return WordsView((), (), question, tuple(dict.fromkeys(reasons))[:3])
 
-    def named(places: Sequence[int]) -> tuple[str, ...]:
+    def names_of(places: Sequence[int]) -> tuple[str, ...]:
         features = [shorten(explanation.features[place], LONGEST_WORD) for place in places]
         return tuple(dict.fromkeys(features))
 
     return WordsView(
-        named(words.towards),
-        named(words.against),
+        names_of(words.towards),
+        names_of(words.against),
         question,
-        tuple(_notes(explanation, words, named(words.disputed))),
+        tuple(_notes(explanation, words, names_of(words.disputed))),
     )
 
 
@@ -239,7 +239,7 @@ def _notes(explanation: Attribution, words: CertainWords, disputed: Sequence[str
     if explanation.grade is None:
         yield _("Nobody has tested whether this explanation can be trusted.")
     elif explanation.grade == "C":
-        doubts = joined(*explanation.reasons) or _("see the audit.")
+        doubts = join_texts(*explanation.reasons) or _("see the audit.")
         yield _(
             "Our tests leave doubts about this explanation (grade C): {reasons}",
             reasons=shorten(doubts, 2 * LONGEST_NAME),

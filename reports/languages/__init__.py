@@ -46,8 +46,19 @@ MONTHS = (
 OWN_FIELDS = frozenset(
     (
         *("answers", "change", "drawn", "end", "kind", "limit", "measure", "metric", "part"),
-        *("people", "reason", "rule", "side", "start", "style", "subject", "varied", "way"),
-        *("what", "where", "which", "written"),
+        *(
+            "people",
+            "reason",
+            "rule",
+            "side",
+            "start",
+            "style",
+            "subject",
+            "title",
+            "varied",
+            "way",
+        ),
+        *("verdict", "what", "where", "which", "written"),
         *(f"s{number}" for number in range(20)),
     )
 )

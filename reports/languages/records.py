@@ -13,23 +13,16 @@ __all__ = ["OWN_COLUMNS", "translated_record"]
 RecordT = TypeVar("RecordT", bound=Record)
 
 OWN_COLUMNS = frozenset(
-    (
-        *("baseline", "change", "compared with", "confidence at least", "from", "kind"),
-        *("largest completeness gap", "measure", "names common among", "not reported because"),
-        *(
-            "reason",
-            "removed features become",
-            "resolved",
-            "rule",
-            "scored",
-            "stratum",
-            "style",
-            "under four fifths",
-        ),
-        *("values inside their 90 % intervals", "verdict", "what", "what was explained"),
-        *("why no better, and what was not measured", "with standard errors"),
-    )
-)
+    {
+        "another label", "baseline", "blinded", "change", "chosen", "chosen as", "compared with",
+        "confidence at least", "error", "from", "kind", "largest completeness gap", "measure",
+        "name in the answers", "names common among", "not reported because", "note", "outcome",
+        "property", "reason", "removed features become", "resolved", "rule", "scored", "side",
+        "stratum", "style", "under four fifths", "value", "values inside their 90 % intervals",
+        "verdict", "what", "what was explained", "why no better, and what was not measured",
+        "with standard errors",
+    }
+)  # fmt: skip
 """Heads of columns whose texts are names of the checks, where other columns hold data."""
 
 

@@ -16,6 +16,7 @@ from explain.checks.shortcuts.text_styles import STYLES
 from explain.evaluation.flags import Answer
 from explain.record.base import Severity, Verdict
 from explain.record.comparison import ComparisonVerdict, Outcomes
+from explain.record.reviews import ReviewVerdict
 from reports.environment import OUTCOMES
 
 __all__ = ["sentences_of"]
@@ -38,6 +39,11 @@ IDENTITIES = tomllib.loads((ROOT / "explain/checks/identities.toml").read_text(e
 SHOWN_NAMES: tuple[tuple[str, Iterable[str]], ...] = (
     ("explain/record/base.py", (*get_args(Severity), *get_args(Verdict))),
     ("explain/record/comparison.py", (*get_args(ComparisonVerdict), *get_args(Outcomes))),
+    ("explain/record/reviews.py", [name.replace("_", " ") for name in get_args(ReviewVerdict)]),
+    (
+        "templates/review.html",
+        ("irrelevant words", "negation missed", "label unclear", "two labels", "personal data"),
+    ),
     ("reports/environment.py", OUTCOMES),
     ("explain/auditing/selection.py", ("random", "borderline")),
     ("explain/checks/shortcuts/text_styles.py", [style.name for style in STYLES]),
@@ -47,10 +53,11 @@ SHOWN_NAMES: tuple[tuple[str, Iterable[str]], ...] = (
     ),
     ("explain/checks/identities.toml", list(IDENTITIES["languages"]["en"]["terms"])),
     ("explain/checks/base/phrases.py", ("start", "end")),
-    ("explain/checks", ("yes", "no", "search")),
+    ("explain/checks", ("yes", "no", "search", "named")),
     ("explain/evaluation/flags.py", get_args(Answer)),
     ("explain/evaluation/stability.py", ("seeds", "baselines")),
     ("explain/evaluation", ("completeness", "convergence", "infidelity", "max-sensitivity")),
+    ("explain/auditing/endpoint_section.py", ("decimals", "lowest", "median")),
     ("explain/statistics/bootstrap.py", ("rows", "clusters")),
     (
         "explain/attribution/methods/gradients.py",
@@ -177,10 +184,9 @@ def page_texts_of(source: str) -> Iterator[str]:
         if (
             isinstance(node, ast.Constant)
             and isinstance(node.value, str)
-            and not _is_silent(parents)
             and (
                 _is_translated(node, parents)
-                or (_is_constant(parents) and WORDS.search(node.value))
+                or (_is_constant(parents) and not _is_silent(parents) and WORDS.search(node.value))
             )
         ):
             yield node.value

@@ -60,6 +60,14 @@ def test_the_demo_prints_on_few_pages(demo: Path, browser: "Browser") -> None:
     page.close()
 
 
+def test_render_writes_a_record_in_another_language(demo: Path, tmp_path: Path) -> None:
+    arguments = ("render", demo / "audit.json", "--language", "zh", "--out", "page.html")
+    before = (demo / "audit.json").read_bytes()
+    assert run(*arguments, cwd=tmp_path).returncode == 0
+    assert '<html lang="zh-CN">' in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert (demo / "audit.json").read_bytes() == before
+
+
 def test_render_gives_the_same_page_again(demo: Path, tmp_path: Path) -> None:
     done = run("render", demo / "audit.json", "--out", "page.html", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -14,6 +14,7 @@ from packaging.version import Version
 
 import explain
 import reports
+from reports.languages import DOMAINS
 from tests.helpers.documentation import READMES
 
 ROOT = Path(__file__).parents[2]
@@ -164,6 +165,8 @@ def test_the_wheel_holds_templates_and_demo_and_stays_small(distributions: Path)
             i.compress_size for i in archive.infolist() if i.filename.startswith("explain/demo")
         )
     assert {"reports/templates/audit.html", "explain/demo/messages.csv"} <= names
+    catalogues = {f"reports/languages/zh_CN/LC_MESSAGES/{name}.po" for name in DOMAINS}
+    assert catalogues <= names
     assert packages == {"explain", "reports", f"explain_audit-{explain.__version__}.dist-info"}
     assert demo <= 3 * 2**20
 

@@ -15,6 +15,7 @@ from scipy import stats
 from scipy.special import softmax
 
 import explain
+import reports
 from explain.adapters import Scores, TokenizedClassifier
 from explain.checks import CHECKS, AuditContext
 from explain.errors import ConfigurationError, PredictionError
@@ -27,6 +28,7 @@ from explain.testing.planted import messages_cases as module
 from explain.text.spans import Text
 from tests.helpers.demo import DEMO
 from tests.helpers.search import seeds
+from tests.helpers.visible_english import english_in
 
 DEFECTS = tuple(name for name in PLANTED if name not in ("clean", "language_model"))
 
@@ -408,6 +410,11 @@ def test_each_fault_of_the_demo_model_is_among_the_first_seven_findings(
 ) -> None:
     found = [f.claim for f in demo.findings[:7] if section in f.evidence]
     assert any(re.search(claim, text) for text in found), [f.claim for f in demo.findings]
+
+
+@pytest.mark.slow
+def test_the_demo_in_chinese_has_no_sentence_in_english(demo: AuditRecord) -> None:
+    assert not english_in(reports.render_html(demo, language="zh"), demo)
 
 
 @pytest.mark.slow

@@ -106,6 +106,14 @@ def test_a_server_of_batches_is_asked_in_other_batches() -> None:
     assert "flip rate, with the longest text" in names
 
 
+def test_counts_of_samples_differ_by_chance_and_are_not_asked_for_again() -> None:
+    section, server = stability_of("sampled", is_noisy=False)
+    assert section.skipped is not None
+    assert "count of samples" in section.skipped
+    n_texts = len({row["text"] for row in ROWS}) + 1  # One opens the endpoint.
+    assert server.requests == 20 * n_texts
+
+
 @pytest.mark.parametrize(
     ("stated", "most"), [({}, 256), ({"budget": 40}, 40), ({"tolerance": 1e-9}, 256)]
 )

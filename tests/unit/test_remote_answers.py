@@ -13,7 +13,7 @@ from scipy import stats
 
 import explain
 from explain.adapters.question import QuestionVariant
-from explain.adapters.remote import KINDS, RemoteClassifier
+from explain.adapters.remote import KINDS, RemoteClassifier, logged_answers
 from explain.adapters.remote.answers import CERTAIN, with_other_label
 from explain.adapters.remote.kinds.sampled import SampledChat
 from explain.auditing.dry_run import estimate_cost
@@ -198,6 +198,13 @@ def test_a_run_of_counts_is_replayed_without_the_server(tmp_path: Path) -> None:
     question: dict[str, Any] = dict(QUESTIONS["sampled"])
     replayed = explain.load(URL, kind="sampled", replay=calls, per_request=5, **question)
     np.testing.assert_array_equal(replayed.predict(["good", "bad"]), scores)
+
+
+def test_counted_answers_in_a_log_are_not_taken_for_scores(tmp_path: Path) -> None:
+    calls = tmp_path / "calls.sqlite"
+    model = load("sampled", Server("sampled"), calls=calls)
+    with pytest.raises(ConfigurationError, match="compare the audits of the two runs"):
+        logged_answers(calls, model.kind)
 
 
 def test_a_dry_run_counts_every_answer() -> None:

@@ -93,7 +93,7 @@ class RemoteClassifier:
         self._keys: dict[Text, bytes] = {}  # By which a text was asked last, restarts or not.
         self._n_restarts = 0
         self._canaries = TextCanaries(self.task, self.shows_probabilities)
-        self._scored = ScoredAnswers(kind, name, decimals, other_label)
+        self._scored_answers = ScoredAnswers(kind, name, decimals, other_label)
         self._end_error: EndpointError | None = None
         self._answering_model: str | None = None
         self._lock = Lock()
@@ -121,7 +121,7 @@ class RemoteClassifier:
     @property
     def end_error(self) -> EndpointError | None:
         """Why nothing more is asked; None while it is."""
-        errors = (each.end_error for each in (self._scored, self._asker) if each is not None)
+        errors = (each.end_error for each in (self._scored_answers, self._asker) if each is not None)
         return self._end_error or next(filter(None, errors), None)
 
     def predict(self, texts: Sequence[Text]) -> Scores:
@@ -171,7 +171,7 @@ class RemoteClassifier:
             self._keys |= {text: key for key, text in keyed.items()}
         answers = [known.get(key) if isinstance(key, bytes) else key for key in keys]
         return [
-            PredictionError(str(self.end_error)) if a is None else self._scored.row(a)
+            PredictionError(str(self.end_error)) if a is None else self._scored_answers.row(a)
             for a in answers
         ]
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from explain.adapters.remote.answers import SampledKind
 from explain.adapters.remote.call_log import LoggedQuestion, questions_of, read_log
 from explain.adapters.remote.kinds import Kind, Reading, UnreadableAnswer
 from explain.adapters.rounding import decimals_of
 from explain.adapters.scores import Row, Scores, log_odds_scores
-from explain.errors import ExplainError, PredictionError
+from explain.errors import ConfigurationError, ExplainError, PredictionError
 
 __all__ = ["LoggedAnswers", "logged_answers", "logged_questions", "repeat_key", "scores_of"]
 
@@ -72,8 +73,13 @@ def logged_answers(path: str | Path, kind: Kind, decimals: int | None = None) ->
     Raises
     ------
     ConfigurationError
-        If it is no log of calls.
+        If it is no log of calls, or one of answers that were counted.
     """
+    if isinstance(kind, SampledKind):
+        raise ConfigurationError(
+            "the log holds single answers, which are not compared text by text; compare the "
+            "audits of the two runs"
+        )
     rows: dict[bytes, Row | None] = {}
     models: Counter[str] = Counter()
     digest = hashlib.sha256()

@@ -46,7 +46,7 @@ EDGES: Final[tuple[End, ...]] = ("start", "end")
 
 _LAST_MARKS = regex.compile(r"[^\p{L}\p{N}]*$")
 
-AT_EDGE = {
+EDGE_TEMPLATES = {
     "start": "{n} {n:text begins|texts begin} with {word:quoted}; the model classifies "
     "{there:percent} of them as {label:quoted}, and {elsewhere:percent} of those that contain it "
     "elsewhere.",
@@ -55,7 +55,7 @@ AT_EDGE = {
 }
 """What is said of texts with a word at one end."""
 
-MOVED = {
+MOVE_TEMPLATES = {
     "start": "We moved it to the start of {share.n} {share.n:text|texts} with another answer; "
     "{changed} of them ({share}) were then classified as {label:quoted}.",
     "end": "We moved it to the end of {share.n} {share.n:text|texts} with another answer; "
@@ -233,14 +233,14 @@ def _finding(search: ShortcutSearch, test: _TestedPlace) -> Finding:
         float(search.predicted[rows, one.label].mean()) for rows in (one.there, one.elsewhere)
     )
     there, elsewhere = shares
-    moved = MOVED[one.end if test.is_added else "elsewhere"]
+    moved = MOVE_TEMPLATES[one.end if test.is_added else "elsewhere"]
     return Finding(
         code="shortcuts.position",
         subject=f"{one.word.surface.casefold()} at the {one.end}",
         claim=join_sentences(
             "The place of a word decides the answer.",
             Sentence(
-                AT_EDGE[one.end],
+                EDGE_TEMPLATES[one.end],
                 n=len(one.there),
                 word=one.word.surface,
                 there=there,

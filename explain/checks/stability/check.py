@@ -86,6 +86,8 @@ class StabilityCheck:
                 skipped.append((name, reason))
             if places := [place for place in range(n) if place not in lost]:
                 trials.append(trial_of(context, name, rows, places, base, answers))
+        if not trials:
+            return not_measured(self, skipped[0][1])
         findings = findings_of(context, trials)
         return Section(
             id=self.id,
