@@ -110,9 +110,9 @@ def letter_page(
     ConfigurationError
         If the row was not explained.
     """
-    reference = _reference(record, _explained(record, row))
+    reference = _reference(record, _explained_row(record, row))
     record = translated_record(record)
-    instance = _explained(record, row)
+    instance = _explained_row(record, row)
     attributions = _of_one_label(record, instance)
     label = attributions[0].target.index
     explanation = trusted_explanation(attributions)
@@ -135,7 +135,7 @@ def letter_page(
     )
 
 
-def _explained(record: AuditRecord, row: int) -> InstanceRecord:
+def _explained_row(record: AuditRecord, row: int) -> InstanceRecord:
     explained_rows = {i.row: i for i in record.instances if i.attributions}
     if row in explained_rows:
         return explained_rows[row]
@@ -146,7 +146,7 @@ def _explained(record: AuditRecord, row: int) -> InstanceRecord:
     rows = sorted(explained_rows)
     more = f" and {len(rows) - MOST_ROWS} more" if len(rows) > MOST_ROWS else ""
     raise ConfigurationError(
-        f"row {row} was not explained_rows; a letter can be written of an explained row: "
+        f"row {row} was not explained; a letter can be written of an explained row: "
         f"{', '.join(map(str, rows[:MOST_ROWS]))}{more}"
     )
 

@@ -265,7 +265,7 @@ def test_a_sign_planted_in_real_chinese_reviews_is_found_and_nothing_without_it(
         return [text[s.start : s.end] for s in words((text,))]
 
     model = fitted(rows[:4000], tokenizer=tokens, token_pattern=None)
-    findings = section(explain.wrap(model), rows[4000:5500]).findings
+    findings = run_audit(explain.wrap(model), rows[4000:5500]).findings
     assert [f.id for f in findings] == ([f"shortcuts.word[{token}]"] if token else [])
 
 
@@ -280,7 +280,7 @@ def test_a_model_that_never_saw_an_edit_misses_most_contrast_sets(shared: Path) 
     pairs: dict[str, list[bool]] = {}
     for row in dev:
         pairs.setdefault(row["pair"], []).append(predicted[row["text"]] == row["label"])
-    own = section(explain.wrap(model), dev, group=["pair"])
+    own = run_audit(explain.wrap(model), dev, group=["pair"]).sections[0]
     (right,) = (m for m in own.measures if m.name == "contrast sets with all answers right")
     assert right.value == pytest.approx(np.mean([all(pair) for pair in pairs.values()]), abs=0.02)
     assert [f.id for f in own.findings if f.code == "shortcuts.contrast"] == [

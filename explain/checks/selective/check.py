@@ -50,9 +50,9 @@ HARDLY_BETTER = 0.7
 """AUROC of right answers by confidence below which a threshold on confidence is of little use: half
 way from chance, one half, to the .9 of good classifiers."""
 
-MOST_OF_ERRORS = 0.8
-"""Share of the wrong answers that slices must hold to be what is wrong with the confidence: with
-one in five elsewhere a reader would still ask why those are not ranked."""
+MOST_OF_ERRORS = 2 / 3
+"""Share of the wrong answers that slices must hold to be what is wrong with the confidence, where
+the others have fewer than `FEWEST_OF_EACH`: without the slices so few are left that nothing is."""
 
 CURVE_POINTS = 20
 """Points of the risk-coverage curve."""

@@ -95,8 +95,9 @@ def _blind_channel(seed: int, rows: int) -> Planted:
             "training": messages[rows:],
         },
         sections=("selective",),
-        truth=f"Is sure of its answer to all messages by {BLIND_CHANNEL}, and wrong in most.",
-        codes=("selective.slice", "slices.worse"),
+        truth=f"Is sure of its answer to all messages by {BLIND_CHANNEL}, which it knows by "
+        f"“{MARK}”, and wrong in most.",
+        codes=("selective.slice", "slices.worse", "shortcuts.word"),
     )
 
 
