@@ -13,6 +13,7 @@ from explain.comparison import compare
 from explain.record import Attribution, AuditRecord
 from reports import LanguageCode
 from reports.comparison import write_comparison
+from reports.letter import write_letter
 from tests.helpers.comparisons import audit_of
 from tests.helpers.pages import Page, paragraphs
 from tests.helpers.records import HOSTILE, attribution, audit_record, hostile_record, run_log
@@ -86,6 +87,14 @@ def test_no_sentence_of_an_audit_is_left_in_english(small_audit: AuditRecord) ->
 def test_no_sentence_of_an_attribution_is_left_in_english(small_audit: AuditRecord) -> None:
     (first, *_) = (a for instance in small_audit.instances for a in instance.attributions)
     assert not english_in(reports.render_html(first, language="zh"), first)
+
+
+def test_no_sentence_of_a_letter_is_left_in_english(
+    small_audit: AuditRecord, tmp_path: Path
+) -> None:
+    row = next(instance.row for instance in small_audit.instances if instance.attributions)
+    letter = write_letter(small_audit, row, tmp_path / "letter.html", language="zh")
+    assert not english_in(letter.read_text(encoding="utf-8"), small_audit)
 
 
 def test_english_that_is_left_on_a_page_is_found(small_audit: AuditRecord) -> None:
