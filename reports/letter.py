@@ -33,7 +33,10 @@ LONGEST_TEXT = 450
 """Characters of the text that are shown: the letter is one sheet of paper."""
 
 LONGEST_NAME = 60
-"""Columns of a name, a label or a contact that are shown."""
+"""Columns of a name or a label that are shown."""
+
+LONGEST_CONTACT = 300
+"""Columns of an address: whole, as it is what the person needs."""
 
 LONGEST_WORD = 24
 """Columns of a word that are shown: a sentence is cut."""
@@ -130,7 +133,7 @@ def letter_page(
         words=_words_view(attributions, explanation, words),
         change=change_sentences(counterfactual, multi_label=instance.predictions is not None),
         unknown=unknown_sentences(record, instance, attributions, counterfactual),
-        contact=shorten(contact or identity.owner or "", LONGEST_NAME),
+        contact=shorten(contact or identity.owner or "", LONGEST_CONTACT),
         reference=reference,
     )
 
@@ -225,6 +228,11 @@ def _notes(explanation: Attribution, words: CertainWords, disputed: Sequence[str
         )
     else:
         yield _("Of no word it is certain whether it counted for or against.")
+    if words.n_more:
+        yield _(
+            "{n} more {n:word|words} surely counted; {n:it is|they are} not listed here.",
+            n=words.n_more,
+        )
     if words.n_unsure and words.places:
         yield _(
             "Of {n} other {n:word|words} we cannot say whether {n:it|they} counted for or against, "

@@ -60,13 +60,25 @@ MOST_LABELS = 4
 def answer_sentences(record: AuditRecord, instance: InstanceRecord) -> Iterator[str]:
     """Yield what the model answered, how sure it was, and whether the table says the same."""
     yield from _answer(record, instance)
-    labels = given_labels(instance)
-    if instance.right is False and labels:
+    if instance.right is not False:
+        return
+    if labels := given_labels(instance):
         yield _(
             "Caution: the table that the system was tested with has another answer for this text, "
-            "{label:quoted}. So this answer may be wrong.",
-            label=shorten(labels[0], LONGEST_LABEL),
+            "{labels:quoted-and}. So this answer may be wrong.",
+            labels=_named(labels),
         )
+    else:
+        yield _(
+            "Caution: the table that the system was tested with gives this text none of the "
+            "labels. So this answer may be wrong."
+        )
+
+
+def _named(labels: Sequence[str]) -> list[str]:
+    """Return the first labels, and how many more there are."""
+    more = [f"+ {len(labels) - MOST_LABELS}"] if len(labels) > MOST_LABELS else []
+    return [*(shorten(label, LONGEST_LABEL) for label in labels[:MOST_LABELS]), *more]
 
 
 def _answer(record: AuditRecord, instance: InstanceRecord) -> Iterator[str]:
@@ -78,8 +90,7 @@ def _answer(record: AuditRecord, instance: InstanceRecord) -> Iterator[str]:
         yield _(
             "The system gave your text {n:the label|these labels}: {labels:quoted-and}.",
             n=len(given),
-            labels=[shorten(each.label, LONGEST_LABEL) for each in given[:MOST_LABELS]]
-            + ([f"+ {len(given) - MOST_LABELS}"] if len(given) > MOST_LABELS else []),
+            labels=_named([each.label for each in given]),
         )
         return
     if instance.probability is None:

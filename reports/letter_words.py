@@ -34,6 +34,8 @@ class CertainWords:
 
     towards: tuple[int, ...]
     against: tuple[int, ...]
+    n_more: int
+    """Features that are certain too, and not listed."""
     n_unsure: int
     """Features that count less, or whose side cannot be told."""
     disputed: tuple[int, ...]
@@ -98,7 +100,8 @@ def certain_words(
     return CertainWords(
         towards=tuple(sides[0]),
         against=tuple(sides[1]),
-        n_unsure=len(values) - sum(map(len, sides)) - len(disputed),
+        n_more=len(certain) - sum(map(len, sides)) - len(disputed),
+        n_unsure=len(values) - len(certain),
         disputed=tuple(disputed[:MOST_WORDS]),
     )
 
@@ -110,7 +113,12 @@ def _opposed(
     trusted = {a.method: a for a in attributions if not a.is_null and a.grade != "D"}
     spans: set[Span] = set()
     for agreement in agreements:
-        if attribution.method in agreement.methods and {*agreement.methods} <= {*trusted}:
+        is_own = agreement.target == attribution.target.label
+        if (
+            is_own
+            and attribution.method in agreement.methods
+            and {*agreement.methods} <= {*trusted}
+        ):
             # Their numbers count the features of both: methods that are compared have the same.
             named = trusted[agreement.methods[0]].spans
             spans |= {named[place] for place in agreement.disputed or () if place < len(named)}

@@ -51,11 +51,11 @@ def provenance_facts(record: AuditRecord, record_hash: str) -> Facts:
 
 
 def _margin(record: AuditRecord) -> Facts:
-    if record.regression_margin is None:
+    if record.regression_margin is None or record.criteria_set_after_run_on is not None:
         return ()
     said = _(
-        "{margin:percent} of the rows, frozen on {day} before anything was scored: {hash}",
-        margin=record.regression_margin,
+        "{margin} % of the rows, frozen on {day} before anything was scored: {hash}",
+        margin=100 * record.regression_margin,
         day=(record.criteria_frozen_on or record.provenance.audited_on).isoformat(),
         hash=f"sha256 {record.criteria_sha256}",
     )

@@ -32,7 +32,8 @@
     const storageKey = () => `explain-audit review ${report} ${reviewer}`;
     const recall = () => {
       try {
-        return JSON.parse(localStorage.getItem(storageKey())) ?? { lines: {}, seen: {} };
+        const kept = JSON.parse(localStorage.getItem(storageKey())) ?? {};
+        return { lines: kept.lines ?? {}, seen: kept.seen ?? {} };
       } catch {
         return { lines: {}, seen: {} };
       }

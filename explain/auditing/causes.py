@@ -73,14 +73,21 @@ def _wrong_labels(finding: Finding, noise: Sequence[Finding]) -> str | None:
     """
     if finding.code not in ABOUT_ERRORS:
         return None
-    about = f", {finding.subject.rsplit(': ', 1)[0]}, "
-    gaps = {cause.id: cause.measure for cause in noise if cause.measure is not None}
     enough = (
-        cause
-        for cause, gap in gaps.items()
-        if f", {gap.slice}, " in about and (finding.size or 0.0) <= (gap.upper or 0.0)
+        cause.id
+        for cause in noise
+        if cause.measure is not None
+        and _is_about(finding, cause.subject)
+        and (finding.size or 0.0) <= (cause.measure.upper or 0.0)
     )
     return next(enough, None)
+
+
+def _is_about(finding: Finding, group: str) -> bool:
+    """Return whether a finding, or the worst slice of one, is about a group or a decision on it."""
+    worst = finding.measure.slice if finding.measure is not None else None
+    of_decision = finding.code.startswith("fairness.") and finding.subject.startswith(f"{group}: ")
+    return group in (finding.subject, worst) or of_decision
 
 
 def _shortcut(

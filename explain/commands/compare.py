@@ -81,14 +81,15 @@ def compared_runs(
     from explain.comparison import drift_between
     from explain.comparison.drift import no_drift_section
 
-    audits = [run / AUDIT for run in (run_a, run_b)]
+    endpoint = _endpoint(config)
+    audits = [run if run.name == AUDIT else run / AUDIT for run in (run_a, run_b)]
     are_logs = [_is_log(run) for run in (run_a, run_b)]
     if not any(are_logs):
         first, second = map(read_record, audits)
         if not _have_logs(run_a, run_b, first, second):
             return compare_records(first, second, margin)
         try:
-            drift = drift_between(run_a, run_b, _endpoint(config))
+            drift = drift_between(run_a, run_b, endpoint)
         except ExplainError as error:
             compared = compare_records(first, second, margin)
             section = no_drift_section(str(error))
@@ -105,12 +106,14 @@ def compared_runs(
         )
     from explain.comparison import compare_calls
 
-    return compare_calls(run_a, run_b, _endpoint(config))
+    return compare_calls(run_a, run_b, endpoint)
 
 
 def _is_log(run: Path) -> bool:
     """Tell whether a run is a log of calls, or a folder that has one and no audit."""
-    return run.is_file() or (not (run / AUDIT).is_file() and (run / CALLS).is_file())
+    if run.is_file():
+        return run.name != AUDIT
+    return not (run / AUDIT).is_file() and (run / CALLS).is_file()
 
 
 def _have_logs(run_a: Path, run_b: Path, first: "AuditRecord", second: "AuditRecord") -> bool:

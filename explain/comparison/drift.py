@@ -70,8 +70,8 @@ class Drift:
 
     @property
     def is_one_log(self) -> bool:
-        """Whether both logs hold the same answers."""
-        return self.logs[0].sha256 == self.logs[1].sha256
+        """Whether both logs hold the same answers of one day."""
+        return self.logs[0].sha256 == self.logs[1].sha256 and len({*self.days}) == 1
 
     def answer(self, changes: Sequence[Change]) -> str:
         """Return whether the endpoint drifted, with the number of texts."""

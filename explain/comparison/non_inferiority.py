@@ -37,7 +37,7 @@ class _Frozen:
     sha256: str
     run: str
     is_first: bool
-    """Whether it was frozen before either run, and not when the results of one could be known."""
+    """Whether it was frozen before the day of the other run, whose results could be known then."""
 
     def is_other(self, margin: float) -> bool:
         return margin != self.margin
@@ -120,14 +120,20 @@ def _frozen_margins(first: AuditRecord, second: AuditRecord) -> list[_Frozen]:
     return [
         _Frozen(
             margin=record.regression_margin,
-            on=record.criteria_frozen_on or record.provenance.audited_on,
+            on=_day(record),
             sha256=_hash_of(record, run),
             run=run,
-            is_first=place == 0,
+            is_first=_day(record) < other.provenance.audited_on,
         )
-        for place, (run, record) in enumerate(audits)
-        if record.regression_margin is not None
+        for (run, record), (_, other) in zip(audits, reversed(audits), strict=True)
+        # Of criteria that were set after the run it is not known when the margin was frozen.
+        if record.regression_margin is not None and record.criteria_set_after_run_on is None
     ]
+
+
+def _day(record: AuditRecord) -> date:
+    """Return the day on which a margin was frozen."""
+    return record.criteria_frozen_on or record.provenance.audited_on
 
 
 def _hash_of(record: AuditRecord, run: str) -> str:
@@ -178,15 +184,15 @@ def _verdict_by(changes: Sequence[Change], margin: float) -> NonInferiority:
     lower = accuracy.difference.lower
     is_shown = lower > -margin
     template = (
-        "The second run is no worse than the first by more than {margin:percent} of the rows: "
+        "The second run is no worse than the first by more than {margin} % of the rows: "
         "the difference is {difference:points}."
         if is_shown
         else "It is not shown that the second run is no worse than the first by more than "
-        "{margin:percent} of the rows: the difference is {difference:points}."
+        "{margin} % of the rows: the difference is {difference:points}."
     )
     return NonInferiority(
         margin=margin,
         difference=difference,
         is_shown=is_shown,
-        reason=Sentence(template, margin=margin, difference=difference),
+        reason=Sentence(template, margin=100 * margin, difference=difference),
     )

@@ -9,6 +9,7 @@ from itertools import pairwise
 import regex
 
 from explain.text.joining import Atom, is_one_unit, join_atoms, keeps_words
+from explain.text.scripts import UNSPACED, main_script
 from explain.text.spans import Segmentation, Span, Text, text_of
 from explain.text.words import is_japanese, word_starts, words
 
@@ -118,6 +119,24 @@ def insert_word(part: str, place: int, text: str) -> str:
     before, after = (join_atoms(side, japanese=clump.japanese) for side in sides)
     around = part[: clump.atoms[0].start], part[clump.atoms[-1].end :]
     return " ".join(filter(None, (before, text, after))).join(around)
+
+
+def join_as_written(before: str, after: str) -> str:
+    """Return two texts as one, with a space between them if the first is written with spaces.
+
+    Examples
+    --------
+    >>> join_as_written("so it is", "(now)"), join_as_written("很好看", "也许")
+    ('so it is (now)', '很好看也许')
+    """
+    if is_unspaced(before) or is_unspaced(after):
+        return join_texts(before, after)
+    return f"{before}{'' if not before or before[-1].isspace() else ' '}{after}"
+
+
+def is_unspaced(text: str) -> bool:
+    """Return whether a text is in a script that sets no spaces between words, and has none."""
+    return main_script(text) in UNSPACED and not any(map(str.isspace, text.strip()))
 
 
 def join_texts(before: str, after: str) -> str:

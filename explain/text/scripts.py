@@ -6,13 +6,23 @@ from functools import cache
 
 __all__ = ["main_script", "scripts_of"]
 
-_WITH_CHINESE = {"HIRAGANA": "CJK", "KATAKANA": "CJK", "BOPOMOFO": "CJK", "IDEOGRAPHIC": "CJK"}
+UNSPACED = ("CJK", "THAI", "LAO", "KHMER", "MYANMAR")
+"""Scripts that set no spaces between words."""
+
+_WITH_CHINESE = dict.fromkeys(
+    ("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "BOPOMOFO", "IDEOGRAPHIC"), "CJK"
+)
 """Scripts that are written among Chinese characters."""
+
+_NO_SCRIPTS = ("MODIFIER", "FEMININE", "MASCULINE")
+"""First words of the names of letters that any script may use."""
 
 
 @cache
 def _script_of(letter: str) -> str:
-    return unicodedata.name(letter, "unnamed").split(maxsplit=1)[0]
+    # Without its width or its mathematical face, a letter is named after its script.
+    plain = unicodedata.normalize("NFKC", letter)[0]
+    return unicodedata.name(plain, "unnamed").split(maxsplit=1)[0]
 
 
 def scripts_of(text: str) -> Counter[str]:
@@ -25,8 +35,8 @@ def scripts_of(text: str) -> Counter[str]:
     """
     scripts = Counter[str]()
     for letter, n in Counter(text).items():
-        if letter.isalpha():
-            scripts[_script_of(letter)] += n
+        if letter.isalpha() and (script := _script_of(letter)) not in _NO_SCRIPTS:
+            scripts[script] += n
     return scripts
 
 

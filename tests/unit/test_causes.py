@@ -24,7 +24,7 @@ def finding(code: str, subject: str, size: float, gap: Measure | None = None) ->
 
 
 NOISE = finding(
-    NOISE_IN_GROUP, "B", 0.13,
+    NOISE_IN_GROUP, "group = B", 0.13,
     Measure(name="gap", value=0.2, lower=0.13, upper=0.27, n=100, slice="group = B"),
 )  # fmt: skip
 
@@ -44,7 +44,8 @@ def causes(*findings: Finding) -> list[str | None]:
         ("fairness.accuracy", "group = B", 0.15, True),
         ("fairness.false_negatives", "group = B: returns", 0.2, True),
         ("selective.slice", "group = B", 0.1, True),
-        ("slices.worse", "group = A, group = B", 0.1, True),
+        ("slices.worse", "group = A, group = B", 0.1, False),
+        ("slices.worse", "group = B: shop", 0.1, False),
         ("fairness.accuracy", "group = B", 0.4, False),
         ("fairness.accuracy", "group = BB", 0.1, False),
         ("fairness.accuracy", "group = A", 0.1, False),

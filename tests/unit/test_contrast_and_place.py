@@ -95,7 +95,7 @@ def test_what_the_planted_model_does_not_follow_is_no_finding(name: str) -> None
         ("It came late.", "end", "It came late perhaps."),
         ("It came late", "end", "It came late perhaps"),
         ("It came late!?", "start", "perhaps It came late!?"),
-        ("", "end", " perhaps"),
+        ("", "end", "perhaps"),
     ],
 )
 def test_a_word_is_put_before_the_last_marks_or_first(text: str, end: str, expected: str) -> None:

@@ -22,6 +22,10 @@ FloatArray = NDArray[np.float64]
 SCREENED = 8
 """Triples that agree best with what is left, each of which is fitted."""
 
+LEAST_EXPLAINED = 0.99
+"""Share of what the own effects leave that the triple must explain: then the fit is exact but for
+little. A game of several triples has no such fit, and contradicts none."""
+
 LEVEL = 1e-9
 """Probability, times the number of triples, below which one is no coincidence.
 
@@ -49,7 +53,7 @@ def overlooks_a_triple(model: GameModel) -> bool:
     triple, effects, remainder = min(fits, key=lambda fit: fit[2])
     explained = 1 - remainder / (residuals @ residuals)
     coincidence = comb(n_features, 3) * beta.sf(min(explained, 1), 1 / 2, (n_left - 1) / 2)
-    if coincidence > LEVEL:
+    if explained < LEAST_EXPLAINED or coincidence > LEVEL:
         return False
     # The Shapley values of a product of three signs are a third each of its two, from -1 to 1.
     values = 2 * effects[:n_features]

@@ -1,6 +1,7 @@
 """A simpler model of the same labels: what a model must beat to be worth its trouble."""
 
 import warnings
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -185,13 +186,9 @@ def lead_found(n_different: int, n: int) -> float | None:
     >>> round(lead_found(60, 500), 3)
     0.057
     """
-    fewest = next(
-        (
-            wins
-            for wins in range(n_different // 2, n_different + 1)
-            if _shows_lead(wins, n_different, n)
-        ),
-        n_different + 1,
+    half = n_different // 2
+    fewest = half + bisect_left(
+        range(half, n_different + 1), True, key=lambda wins: _shows_lead(wins, n_different, n)
     )
     share = share_found_from(fewest, n_different)
     return None if share is None else (2 * share - 1) * n_different / n

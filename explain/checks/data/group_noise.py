@@ -138,7 +138,7 @@ def _findings(groups: Sequence[_Group], noise: LabelNoise) -> list[Finding]:
 def _finding(group: _Group) -> Finding:
     return Finding(
         code="data.label_errors_in_group",
-        subject=group.name,
+        subject=group.gap.slice or "",
         claim=Sentence(
             "Labels of {group:quoted} are wrong more often than others: {share} of {share.n} "
             "labels, against {rest} in the other rows (difference {gap:points}).",

@@ -312,13 +312,16 @@ class NoiseModel:
         self, confidence: float, pair: tuple[int, int] | None = None
     ) -> tuple[float, float]:
         """Return the ends of the interval of `wrong`."""
-        is_counted = self._mask(pair)
-        drop = float(stats.chi2.ppf(confidence, 1)) / 2
-        lower, upper = (
-            self.likelihood.extreme(self.best, is_counted, drop, sign) for sign in (-1, 1)
-        )
-        # At zero all rates are at their bounds, where the likelihood ratio has another law.
-        return 0.0 if self.p_value(pair) > (1 - confidence) / 2 else lower, upper
+        if (confidence, pair) not in self._intervals:  # Groups ask for it again.
+            is_counted = self._mask(pair)
+            drop = float(stats.chi2.ppf(confidence, 1)) / 2
+            lower, upper = (
+                self.likelihood.extreme(self.best, is_counted, drop, sign) for sign in (-1, 1)
+            )
+            # At zero all rates are at their bounds, where the likelihood ratio has another law.
+            lower = 0.0 if self.p_value(pair) > (1 - confidence) / 2 else lower
+            self._intervals[confidence, pair] = lower, upper
+        return self._intervals[confidence, pair]
 
     def p_value(self, pair: tuple[int, int] | None = None) -> float:
         """Return that of no wrong labels, or none of a pair (true, given).
@@ -332,6 +335,10 @@ class NoiseModel:
 
     @cached_property
     def _p_values(self) -> dict[tuple[int, int] | None, float]:
+        return {}
+
+    @cached_property
+    def _intervals(self) -> dict[tuple[float, tuple[int, int] | None], tuple[float, float]]:
         return {}
 
     def _ratio_test(self, is_counted: NDArray[np.bool_]) -> float:

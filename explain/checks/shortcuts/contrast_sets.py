@@ -80,7 +80,7 @@ def _sets_of_edits(search: ShortcutSearch, column: str) -> list[list[int]]:
     context = search.context
     rows_of: dict[str, list[int]] = defaultdict(list)
     for row, instance in enumerate(context.instances):
-        if (value := instance.columns.get(column)) is not None and context.labels[row] >= 0:
+        if (value := instance.columns.get(column)) not in (None, "") and context.labels[row] >= 0:
             rows_of[value].append(row)
     small = [rows for rows in rows_of.values() if 2 <= len(rows) <= LARGEST_SET]
     return [rows for rows in small if _share_words(search, rows)]

@@ -14,8 +14,11 @@ says less than a word, so no other word of its label need be weaker. Of linear m
 TREC, SMS, Chinese reviews, and tweets in four languages, the strongest is an emoji of feeling: .30,
 from .199, and it is too rare to be significant."""
 
-_SIGN = regex.compile(r"(?V1)[[\p{S}--[\p{Sc}\p{ASCII}]]\p{Extended_Pictographic}\p{Co}※†‡•·§¶]")
-"""Signs and emoji. Those of ASCII, of money, and marks of punctuation are part of a language."""
+_SIGN = regex.compile(
+    r"(?V1)[[[\p{S}\p{Extended_Pictographic}]--[\p{Sc}\p{ASCII}°×÷±№©®™]]\p{Co}※†‡•·§¶]"
+)
+"""Signs and emoji. Those of ASCII, money and measures, and marks of punctuation are part
+of a language."""
 
 
 def is_foreign(phrase: Phrase) -> bool:

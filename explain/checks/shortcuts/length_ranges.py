@@ -44,7 +44,7 @@ class _Candidate:
     @property
     def goal(self) -> int:
         """The length to which texts are cut: the middle."""
-        return (self.low + self.high) // 2
+        return max(1, (self.low + self.high) // 2)
 
     @property
     def range(self) -> str:
@@ -74,11 +74,11 @@ def find_length_range_shortcut(search: ShortcutSearch) -> Part:
     if not filler or not candidates:
         return Part()
     tests = _cut(search, candidates, lengths, filler)
-    findings = [
-        _finding(search, test)
-        for test in tests
-        if test.p_value <= LEVEL and lower_end(test.share) > SMALLEST_PADDED_SHARE
-    ]
+    best: dict[str, _TestedLength] = {}
+    for test in sorted(tests, key=lambda test: lower_end(test.share)):
+        if test.p_value <= LEVEL and lower_end(test.share) > SMALLEST_PADDED_SHARE:
+            best[test.candidate.range] = test
+    findings = [_finding(search, test) for test in best.values()]
     sentence = Sentence(
         "We cut texts to {n} {n:length|lengths} at which a label is frequent; the answers follow "
         "the length in {decisive}.",

@@ -1,6 +1,7 @@
 """Whether length alone, or one side of a pair alone, settles a label."""
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,7 @@ from explain.checks.shortcuts.spurious_findings import SECTION
 from explain.record import Finding, Measure, Sentence, SentenceValue, Table
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.intervals import proportion
+from explain.text.editing import join_as_written
 from explain.text.spans import Text, text_of
 
 __all__ = [
@@ -155,8 +157,7 @@ def padded(
     """Return a text with some more words at its end, drawn from a few that predict no label."""
     *first, last = parts
     added = rng.choice(list(filler), max(0, missing)).tolist()
-    gap = " " if added and last and not last[-1].isspace() else ""
-    return text_of([*first, last + gap + " ".join(added)])
+    return text_of([*first, reduce(join_as_written, added, last)])
 
 
 def _length_finding(

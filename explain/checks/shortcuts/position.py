@@ -20,7 +20,7 @@ from explain.record import Finding, Measure, Sentence, join_sentences
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import proportion
-from explain.text.editing import insert_word, without_spans
+from explain.text.editing import insert_word, is_unspaced, join_as_written, without_spans
 from explain.text.spans import text_of
 from explain.text.words import words
 
@@ -77,6 +77,11 @@ class _Candidate:
     """Texts that hold it and do not."""
     p_value: float
 
+    @property
+    def place(self) -> str:
+        """The word and its place in words."""
+        return f"{self.word.surface.casefold()} at the {self.end}"
+
 
 @dataclass(frozen=True, eq=False)
 class _TestedPlace:
@@ -96,10 +101,10 @@ def find_position_shortcuts(search: ShortcutSearch) -> Part:
     if not n_pairs:
         return Part()
     tests = _move(search, candidates, search.context.rng(f"{SECTION} position"))
-    best: dict[_Candidate, _TestedPlace] = {}
+    best: dict[str, _TestedPlace] = {}
     for test in sorted(tests, key=lambda test: lower_end(test.share)):
         if test.p_value <= LEVEL and lower_end(test.share) > SMALLEST_FLIPS:
-            best[test.candidate] = test
+            best[test.candidate.place] = test
     sentence = Sentence(
         "We looked at {pairs} {pairs:pair|pairs} of a label and a word at the start or end of "
         "texts, and moved {tried} of these words; the answers follow the place of {n}.",
@@ -213,18 +218,19 @@ def _edits(
 
 def _at_edge(text: str, word: str, end: End) -> str:
     if end == "start":
-        return f"{word} {text.lstrip()}"
+        return join_as_written(word, text.lstrip())
     marks = _LAST_MARKS.search(text)
     place = len(text) if marks is None else marks.start()
-    return f"{text[:place]} {word}{text[place:]}"
+    return join_as_written(text[:place], word) + text[place:]
 
 
 def _within(text: str, word: str, rng: np.random.Generator) -> str:
     """Return a text with a word between two of its words."""
     starts = [s.start for s in words((text,)) if any(map(str.isalnum, text[s.start : s.end]))][1:]
-    if not starts:
-        return f"{text} {word}"
-    return insert_word(text, int(rng.choice(starts)), word)
+    place = int(rng.choice(starts)) if starts else len(text)
+    if not starts or is_unspaced(text):
+        return join_as_written(join_as_written(text[:place], word), text[place:])
+    return insert_word(text, place, word)
 
 
 def _finding(search: ShortcutSearch, test: _TestedPlace) -> Finding:
@@ -236,7 +242,7 @@ def _finding(search: ShortcutSearch, test: _TestedPlace) -> Finding:
     moved = MOVE_TEMPLATES[one.end if test.is_added else "elsewhere"]
     return Finding(
         code="shortcuts.position",
-        subject=f"{one.word.surface.casefold()} at the {one.end}",
+        subject=one.place,
         claim=join_sentences(
             "The place of a word decides the answer.",
             Sentence(

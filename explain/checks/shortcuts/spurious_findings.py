@@ -154,7 +154,8 @@ def _definition(search: ShortcutSearch, tested_candidate: TestedCandidate) -> st
     return Sentence(
         "These words may define the label: in the data, {n} of {texts} {texts:text|texts} that "
         "contain them {n:is|are} labelled {label:quoted}, and without them the model gives another "
-        "answer to {lost} of {lost.n}. Whether they alone should decide is for a reader to judge.",
+        "answer to {lost} of {lost.n} texts that it classified so. Whether they alone should "
+        "decide is for a reader to judge.",
         n=n_labelled,
         texts=len(texts),
         label=name,

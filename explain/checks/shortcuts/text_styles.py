@@ -8,8 +8,7 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
-from explain.text.editing import join_texts
-from explain.text.scripts import main_script
+from explain.text.editing import join_as_written
 
 __all__ = ["STYLES", "Style", "length_ranges"]
 
@@ -57,9 +56,6 @@ _LONG_NUMBER = regex.compile(r"(?<![\d.,:/-])\d{4,}(?![\d.,:/-])")
 SHOUTING = 0.6
 """Share of capitals among the letters from which a text is in capitals."""
 
-UNSPACED = ("CJK", "THAI", "LAO", "KHMER", "MYANMAR")
-"""Scripts without spaces between words."""
-
 USUAL_EMOJI = "🙂😀🎉👍🙏"
 
 
@@ -94,13 +90,6 @@ def length_ranges(lengths: NDArray[np.int64]) -> list[tuple[int, int]]:
 
 def _holds_match(pattern: regex.Pattern[str]) -> Callable[[str], bool]:
     return lambda text: pattern.search(text) is not None
-
-
-def _append(text: str, added: str) -> str:
-    """Return a text with more at its end; without a space where its script writes none."""
-    if main_script(text) in UNSPACED and not any(map(str.isspace, text.strip())):
-        return join_texts(text, added)
-    return f"{text}{'' if not text or text[-1].isspace() else ' '}{added}"
 
 
 def _without(pattern: regex.Pattern[str]) -> Rewrite:
@@ -138,7 +127,7 @@ def _as_date(style: str) -> Rewrite:
         if new != text:
             return new
         year, month, day = (int(rng.integers(*ends)) for ends in ((1995, 2025), (1, 13), (1, 29)))
-        return _append(text, _date_text(style, year, month, day))
+        return join_as_written(text, _date_text(style, year, month, day))
 
     return rewrite
 
@@ -179,7 +168,7 @@ def _styles() -> Iterator[Style]:
     yield Style(
         "numbers",
         _holds_match(_NUMBER),
-        lambda text, rng: _append(text, str(rng.integers(2, 1000))),
+        lambda text, rng: join_as_written(text, str(rng.integers(2, 1000))),
         _without(_NUMBER),
     )
     yield Style(
@@ -188,7 +177,7 @@ def _styles() -> Iterator[Style]:
         lambda text, rng: (
             _LONG_NUMBER.sub(lambda match: f"{int(match[0]):,}", text)
             if _LONG_NUMBER.search(text)
-            else _append(text, f"{rng.integers(1000, 100_000):,}")
+            else join_as_written(text, f"{rng.integers(1000, 100_000):,}")
         ),
         lambda text, _: _THOUSANDS.sub(lambda match: match[0].replace(",", ""), text),
     )
@@ -213,7 +202,7 @@ def _styles() -> Iterator[Style]:
     yield Style(
         "emoji",
         _holds_match(_EMOJI),
-        lambda text, rng: _append(text, USUAL_EMOJI[int(rng.integers(len(USUAL_EMOJI)))]),
+        lambda text, rng: join_as_written(text, USUAL_EMOJI[int(rng.integers(len(USUAL_EMOJI)))]),
         _without(_EMOJI),
     )
     for mark in ("!", "?", "."):
