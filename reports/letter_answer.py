@@ -66,7 +66,7 @@ def answer_sentences(record: AuditRecord, instance: InstanceRecord) -> Iterator[
         yield _(
             "Caution: the table that the system was tested with has another answer for this text, "
             "{labels:quoted-and}. So this answer may be wrong.",
-            labels=_named(labels),
+            labels=_labels_in_words(labels),
         )
     else:
         yield _(
@@ -75,7 +75,7 @@ def answer_sentences(record: AuditRecord, instance: InstanceRecord) -> Iterator[
         )
 
 
-def _named(labels: Sequence[str]) -> list[str]:
+def _labels_in_words(labels: Sequence[str]) -> list[str]:
     """Return the first labels, and how many more there are."""
     more = [f"+ {len(labels) - MOST_LABELS}"] if len(labels) > MOST_LABELS else []
     return [*(shorten(label, LONGEST_LABEL) for label in labels[:MOST_LABELS]), *more]
@@ -90,7 +90,7 @@ def _answer(record: AuditRecord, instance: InstanceRecord) -> Iterator[str]:
         yield _(
             "The system gave your text {n:the label|these labels}: {labels:quoted-and}.",
             n=len(given),
-            labels=_named([each.label for each in given]),
+            labels=_labels_in_words([each.label for each in given]),
         )
         return
     if instance.probability is None:

@@ -49,6 +49,7 @@ SHOWN_NAMES: tuple[tuple[str, Iterable[str]], ...] = (
     ("reports/doubts.py", ("log-odds", "logit", "value")),
     ("reports/provenance.py", ("regression",)),
     ("explain/auditing/selection.py", ("random", "borderline")),
+    ("explain/checks/shortcuts/spurious_findings.py", ("z",)),
     ("explain/checks/shortcuts/text_styles.py", [style.name for style in STYLES]),
     (
         "explain/checks/robustness/perturbations.py",

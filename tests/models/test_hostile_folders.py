@@ -487,13 +487,13 @@ def check(outcome: LoadOutcome, folder: Path, says: str) -> None:
     assert outcome.seconds < SECONDS / 2
 
 
-@pytest.mark.parametrize("case", FOLDERS)
 def described(folder: Path) -> ModelDescription:
     model = explain.load(folder)
     assert isinstance(model, Describable)
     return model.describe()
 
 
+@pytest.mark.parametrize("case", FOLDERS)
 def test_a_hostile_folder_is_one_line(case: str, folder: Path) -> None:
     spoil, says = FOLDERS[case]
     spoil(folder)

@@ -111,7 +111,7 @@ def test_transformers_serve_gives_no_log_probabilities_and_that_ends_all(
     qwen: Path, transformers_url: str
 ) -> None:
     words = {"negative": "bad", "positive": "good"}
-    with pytest.raises(EndpointError, match="gives no log-probabilities; use a kind that"):
+    with pytest.raises(EndpointError, match="gives no log-probabilities; use kind='sampled'"):
         explain.load(
             transformers_url, kind="chat", template="{text}", verbalizer=words, model=str(qwen)
         )
