@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from explain.adapters.failures import first_line
@@ -24,6 +25,8 @@ _PARTS = (*string.printable, "é", "中", "ab", "a ", "1a", " .", "aA", "the ")
 _END = "".join(f"\0{character}" for character in string.printable)
 """What probes repeat, and what follows: a pattern that fails at the end tries all ways, and one
 that needs a character is not tried where the text has none. No two stand together."""
+
+_ONE_AT_A_TIME = RLock()
 
 _TIMES = (*range(1, 8), *(round(8 * 1.15**n) for n in range(26)))
 """How often. As the time may grow exponentially, 1.15 times the length takes what half a second
@@ -66,17 +69,24 @@ def is_too_long(n_characters: int, seconds: float) -> bool:
 def quiet_panics() -> Iterator[None]:
     """Keep off the terminal what Rust prints of a panic, whose message is raised as well.
 
-    All of the process writes to that descriptor, so this is for loading, not for work.
+    All of the process writes to that descriptor, so this is for loading, not for work, and for one
+    thread at a time. Where there is no such descriptor, nothing is printed anyway.
     """
-    sys.stderr.flush()
-    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
+    with _ONE_AT_A_TIME:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        try:
+            kept = os.dup(2)
+        except OSError:
+            yield
+            return
+        try:
+            with open(os.devnull, "wb") as nothing:
+                os.dup2(nothing.fileno(), 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def check_token_patterns(estimator: Any, path: Path) -> None:

@@ -25,6 +25,7 @@ from explain.adapters.remote import (
     call_stats,
     canary_calls,
     requests_per_text,
+    tokens_written,
 )
 from explain.auditing.plan import AuditPlan
 from explain.auditing.resolve import resolve
@@ -249,7 +250,10 @@ def _estimate(
         tokens=tokens,
         cost=None
         if prices is None
-        else Range(prices.of(tokens.low, 0), prices.of(tokens.high, calls.high)),
+        else Range(
+            prices.of(tokens.low, 0),
+            prices.of(tokens.high, calls.high * tokens_written(endpoint.kind)),
+        ),
         seconds=seconds,
         stages={name: _range([run.stages.get(name, 0) for run in runs]) for name in names},
         n_measured=len(log_stats.seconds) if log_stats is not None and is_enough else 0,

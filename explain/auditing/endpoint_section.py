@@ -200,6 +200,8 @@ def _clip(model: EndpointClassifier, instances: Sequence[InstanceRecord]) -> lis
 def _noise(engine: Engine) -> list[tuple[Cell, ...]]:
     """Return what became of answers when texts were asked again before anything was explained."""
     model = engine.classifier
+    if engine.precision.is_sampled:  # Counts state their own noise.
+        return []
     nothing = np.zeros(len(model.labels))
     targets = [make_target(model, nothing, label) for label in range(len(model.labels))]
     repeats = [said for each in targets if (said := engine.precision.repeats(each)) is not None]

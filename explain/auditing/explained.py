@@ -56,8 +56,8 @@ class ChangingClassifier(TextClassifier, Protocol):
     def test_for_change(self) -> None:
         """Find out now whether it has changed."""
 
-    def versions(self, texts: Sequence[Text]) -> Sequence[object]:
-        """Return which model answered each text; None where that is not known."""
+    def versions(self, texts: Sequence[Text]) -> Sequence[tuple[str | None, int] | None]:
+        """Return the model of each answer and how many changes came before; None if not known."""
 
     def restart(self) -> None:
         """Ask for every text anew from now on."""
@@ -165,10 +165,19 @@ def _explain_again(
     n_again = 0
     for explainer in explainers:
         chosen = [*_mixed_by(explainer, requests, explanations, mixed)]
+        if not chosen:
+            continue
         work = partial(
             _attributions_again, engine, [request for _, request, _ in chosen], explainer, setting
         )
-        outcomes = timer.timed(f"{explainer.name} after a change", work)
+        name = f"{explainer.name} after a change"
+        try:
+            outcomes = timer.timed(name, work)
+        except (ExplainError, *INTERRUPTS):
+            raise
+        except BaseException as error:
+            timer.failed(name, error)
+            outcomes = [Outcome(PredictionError(first_line(error)), 0)] * len(chosen)
         for (row, _, old), outcome in zip(chosen, outcomes, strict=True):
             new = outcome.value
             if not isinstance(new, ExplainError) and _is_mixed(model, outcome.texts):
@@ -221,8 +230,16 @@ def _attributions_again(
 
 def _is_mixed(model: ChangingClassifier, texts: Set[Text]) -> bool:
     """Tell whether texts were answered by two models, or may have been."""
-    versions = {*model.versions([*texts])}
-    return len(versions) > 1 or None in versions
+    names: set[str] = set()
+    parts: set[int] = set()
+    for version in model.versions([*texts]):
+        if version is None:
+            return True
+        name, part = version
+        parts.add(part)
+        if name is not None:  # What was refused names no model, and is no other one for that.
+            names.add(name)
+    return len(names) > 1 or len(parts) > 1
 
 
 def find_counterfactuals(

@@ -1,6 +1,6 @@
 """Classifiers behind endpoints: one file per wire format, client, log, budget."""
 
-from explain.adapters.remote.answers import requests_per_text
+from explain.adapters.remote.answers import requests_per_text, tokens_written
 from explain.adapters.remote.call_log import CALLS, LoggedQuestion
 from explain.adapters.remote.call_reports import CallStats, call_stats, exported_calls
 from explain.adapters.remote.canaries import canary_calls
@@ -39,4 +39,5 @@ __all__ = [
     "open_endpoint",
     "reading_limit",
     "requests_per_text",
+    "tokens_written",
 ]

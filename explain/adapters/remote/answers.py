@@ -22,8 +22,10 @@ __all__ = [
     "facts_of_answers",
     "request_keys",
     "requests_per_text",
+    "samples_of",
     "scores_of_counts",
     "scores_of_refusal",
+    "tokens_written",
     "with_other_label",
 ]
 
@@ -56,6 +58,16 @@ class SampledKind(Kind, Protocol):
 
     def combined(self, readings: Sequence[Reading]) -> Reading:
         """Return what all answers to one text say."""
+
+
+def samples_of(kind: Kind) -> int:
+    """Return how many answers to a text are counted; 0 where scores do not come from counts."""
+    return kind.samples if isinstance(kind, SampledKind) else 0
+
+
+def tokens_written(kind: Kind) -> int:
+    """Return the most tokens that are written for a request; one where answers are not samples."""
+    return kind.tokens_written if isinstance(kind, SampledKind) else 1
 
 
 def requests_per_text(kind: Kind) -> int:

@@ -268,13 +268,16 @@ class CallLog:
         return Logged(call, place, texts, outcome, reason, answer and _unpacked(answer), *server)
 
     def answering_models(self, keys: Sequence[bytes]) -> list[str | None]:
-        """Return by key what the answer calls the model, with its fingerprint; None if nothing."""
+        """Return by key what the answer calls the model; None if nothing.
+
+        Fingerprints do not count: some providers alternate between two.
+        """
         query = (
-            "SELECT model, fingerprint FROM texts JOIN calls ON calls.id = texts.call"
+            "SELECT model FROM texts JOIN calls ON calls.id = texts.call"
             " WHERE key = ? AND outcome = 'answered' ORDER BY calls.id LIMIT 1"
         )
         rows = (self._base.execute(query, (key,)).fetchone() or () for key in keys)
-        return [" ".join(filter(None, row)) or None for row in rows]
+        return [next(iter(row), None) or None for row in rows]
 
     def spent(self) -> Spending:
         """Return what all calls cost; of those whose end is not known, the most they may have."""

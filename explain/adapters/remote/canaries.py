@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from scipy.special import expit
+from scipy.special import expit, polygamma
 
 from explain.adapters.rounding import decimals_of
 from explain.adapters.scores import Row, Scores, log_odds_of
@@ -80,6 +80,8 @@ class Canaries:
 
     rounds: int = 0
     shifts: list[Shift] = field(default_factory=list)
+    samples: int = 0
+    """Answers of which each is a count, where scores come from counts."""
     _since: int = 1
     """Distinct texts before the last round; before the first one, the first text."""
     _answers: NDArray[np.float64] | None = None
@@ -131,9 +133,21 @@ class Canaries:
         if not len(changes) or not degrees_of_freedom:
             return False
         share = 1 / len(self._answers) + 1 / len(answers)
-        variance = max(squares / degrees_of_freedom, ROUNDING**2) * share
+        variance = max(squares / degrees_of_freedom, self._least_variance()) * share
         ratio = float((changes**2).mean()) / variance
         return bool(stats.f.sf(ratio, len(changes), degrees_of_freedom) < LEVEL)
+
+    def _least_variance(self) -> float:
+        """Return the variance of an answer that is there even where none was seen yet.
+
+        Of the log-odds of counts it is psi'(a) + psi'(b), as each is a half more.
+        """
+        assert self._answers is not None
+        if not self.samples:
+            return ROUNDING**2
+        shares = _probability(_means(self._answers))
+        a = (self.samples + 1) * shares[np.isfinite(shares)]
+        return float(np.mean(polygamma(1, a) + polygamma(1, self.samples + 1 - a)))
 
     def _learn_noise(self, answers: NDArray[np.float64]) -> None:
         squares, degrees_of_freedom = _within(answers)
@@ -162,13 +176,15 @@ class TextCanaries:
         How the columns of scores relate to each other.
     shows_probabilities : bool
         Whether scores come from probabilities, which may be rounded.
+    samples : int
+        Answers to each text that are counted; 0 where scores do not come from counts.
     """
 
-    def __init__(self, task: Task, shows_probabilities: bool) -> None:
+    def __init__(self, task: Task, shows_probabilities: bool, samples: int = 0) -> None:
         self._task = task
         self._shows_probabilities = shows_probabilities
         self._first: dict[Text, Row] = {}
-        self._canaries = Canaries()
+        self._canaries = Canaries(samples=samples)
         self._n_periods = 0
 
     @property

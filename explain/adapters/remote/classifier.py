@@ -17,6 +17,7 @@ from explain.adapters.remote.answers import (
     combined,
     facts_of_answers,
     request_keys,
+    samples_of,
 )
 from explain.adapters.remote.asking import Asker, Query
 from explain.adapters.remote.call_log import CallLog
@@ -92,7 +93,7 @@ class RemoteClassifier:
         self._texts: dict[bytes, Text] = {}
         self._keys: dict[Text, bytes] = {}  # By which a text was asked last, restarts or not.
         self._n_restarts = 0
-        self._canaries = TextCanaries(self.task, self.shows_probabilities)
+        self._canaries = TextCanaries(self.task, self.shows_probabilities, samples_of(kind))
         self._answer_scores = ScoredAnswers(kind, name, decimals, other_label)
         self._end_error: EndpointError | None = None
         self._answering_model: str | None = None
@@ -257,12 +258,13 @@ class RemoteClassifier:
         models: dict[str | None, ModelSpan] = {}
         for place, (key, text) in enumerate(self._texts.items(), start=1):
             answer, logged = self._remembered(key, text), self._log.find(key)
-            if isinstance(answer, Reading) and logged is not None:
+            reason = NOT_ASKED if answer is None else self._answer_scores.reason_without(answer)
+            if reason is None and logged is not None:
                 name = " ".join(filter(None, (logged.model, logged.fingerprint))) or None
                 span = models.get(name, ModelSpan(name, place, 0))
                 models[name] = replace(span, texts=span.texts + 1)
             else:
-                reasons[answer.reason if isinstance(answer, LostText) else NOT_ASKED] += 1
+                reasons[reason or NOT_ASKED] += 1
         return EndpointObservations(
             texts=len(self._texts),
             n_answered=sum(span.texts for span in models.values()),

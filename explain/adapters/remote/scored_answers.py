@@ -61,6 +61,13 @@ class ScoredAnswers:
             return row
         return with_other_label(row, answer.label_mass)
 
+    def reason_without(self, answer: Reading | LostText) -> str | None:
+        """Return why an answer says nothing of the labels; None if it says something."""
+        if isinstance(answer, LostText):
+            return answer.reason
+        row = self.row(answer) if isinstance(self._kind, SampledKind) else None
+        return str(row) if isinstance(row, PredictionError) else None
+
     def _scores_of_labels(self, answer: Reading) -> Row | PredictionError:
         try:
             scores = scores_of(self._kind, answer, self._name, self._decimals)

@@ -128,16 +128,17 @@ class ShortcutsCheck:
             return not_measured(
                 self, "the model gives every text the same label, which leaves nothing to predict"
             )
+        orders = find_decisive_orders(search)
         parts = [
             find_spurious_words(
                 search, max(1, int(share * self.candidates)), self.strongest_candidates
             ),
-            find_decisive_orders(search),
+            orders,
             find_length_shortcut(search),
             find_style_shortcuts(search),
             find_partial_inputs(search),
             find_overlap_shortcut(search),
-            find_position_shortcuts(search),
+            find_position_shortcuts(search, orders.findings),
             find_length_range_shortcut(search),
             find_contrast_failures(search),
         ]

@@ -95,15 +95,21 @@ class _TestedPlace:
     """Whether the word was moved to the end of the text, or away from it."""
 
 
-def find_position_shortcuts(search: ShortcutSearch) -> Part:
-    """Return the words whose place predicts a label, and those whose place decides."""
+def find_position_shortcuts(search: ShortcutSearch, orders: Sequence[Finding] = ()) -> Part:
+    """Return the words whose place predicts a label, and those whose place decides.
+
+    A word of a pair whose order decides, one of the `orders`, is no finding of its own: at the
+    start of a text it stands before the other.
+    """
+    ordered_words = {word for finding in orders for word in finding.subject.casefold().split()}
     n_pairs, candidates = _candidates(search)
     if not n_pairs:
         return Part()
     tests = _move(search, candidates, search.context.rng(f"{SECTION} position"))
     best: dict[str, _TestedPlace] = {}
     for test in sorted(tests, key=lambda test: lower_end(test.share)):
-        if test.p_value <= LEVEL and lower_end(test.share) > SMALLEST_FLIPS:
+        is_alone = test.candidate.word.surface.casefold() not in ordered_words
+        if is_alone and test.p_value <= LEVEL and lower_end(test.share) > SMALLEST_FLIPS:
             best[test.candidate.place] = test
     sentence = Sentence(
         "We looked at {pairs} {pairs:pair|pairs} of a label and a word at the start or end of "

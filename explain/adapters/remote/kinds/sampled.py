@@ -80,7 +80,8 @@ class SampledChat:
     def __post_init__(self) -> None:
         check_verbalizer(self.verbalizer)
         words = [word for own in self._words for word in own]
-        if len(self.labels) < 2 or len(set(words)) < len(words) or not all(self._words):
+        are_told_apart = len(set(words)) == len(words) and all(words) and all(self._words)
+        if len(self.labels) < 2 or not are_told_apart:
             raise ConfigurationError(
                 "counts need two or more labels, each with answers of its own; pass "
                 'verbalizer={"bad": ["bad", "negative"], "good": "good"}'
