@@ -17,6 +17,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -33,6 +34,7 @@ import explain
 from explain.adapters import loading, safety
 from explain.adapters.base import Describable
 from explain.adapters.folder_settings import MOST_JSON_BYTES, MOST_TOKENIZER_BYTES
+from explain.adapters.pattern_time import quiet_panics
 from explain.adapters.safety import MOST_ENTRIES
 from explain.errors import AdapterError, ExplainError, PredictionError, UnsafeModelError
 from explain.record import ModelDescription
@@ -491,6 +493,22 @@ def described(folder: Path) -> ModelDescription:
     model = explain.load(folder)
     assert isinstance(model, Describable)
     return model.describe()
+
+
+def test_threads_that_load_at_once_leave_standard_error_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def load_for(seconds: float) -> None:
+        with quiet_panics():
+            time.sleep(seconds)
+
+    before = os.fstat(2)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(load_for, [0.02, 0.01, 0.03, 0.0]))
+    after = os.fstat(2)
+    assert (before.st_dev, before.st_ino) == (after.st_dev, after.st_ino)
+    monkeypatch.setattr(sys, "stderr", None)
+    load_for(0.0)
 
 
 @pytest.mark.parametrize("case", FOLDERS)

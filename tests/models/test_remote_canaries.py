@@ -145,6 +145,26 @@ def test_noise_is_no_change_and_a_change_is_seen_through_noise(
     assert found >= 0.95
 
 
+@pytest.mark.parametrize("shares", [[0.999] * 8, [0.999] * 7 + [0.6], [0.99] * 8])
+def test_counts_that_were_all_alike_at_first_may_differ_by_chance(shares: list[float]) -> None:
+    """60 simulated runs of 20 rounds; a model that answers the opposite is seen at once."""
+    rng, samples = np.random.default_rng(0), 20
+
+    def answers(p: Any, n: int) -> Any:
+        counts = rng.binomial(samples, p, (n, CANARIES))
+        return np.log((counts + 0.5) / (samples - counts + 0.5))
+
+    def shifts(p_after: Any) -> int:
+        canaries = Canaries(samples=samples)
+        canaries.take(answers(shares, 1 + FIRST_ANSWERS), TEXTS_BETWEEN)
+        for number in range(2, 21):
+            canaries.take(answers(p_after, 1), number * TEXTS_BETWEEN)
+        return len(canaries.shifts)
+
+    assert not any(shifts(shares) for _ in range(60))
+    assert all(shifts(1 - np.array(shares)) for _ in range(5))
+
+
 # ── In the record ─────────────────────────────────────────────────────────────────────────────────
 
 

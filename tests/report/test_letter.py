@@ -94,6 +94,26 @@ def test_words_that_are_listed_are_marked_in_the_text_and_no_others() -> None:
     assert paragraphs(page) == [TEXT]
 
 
+def test_words_that_surely_counted_and_are_not_listed_are_counted_as_such() -> None:
+    values = tuple(1 + place / 100 for place in range(10))
+    text = " ".join(f"w{place}" for place in range(10))
+    shown = attribution(text, values=values, errors=(0.001,) * 10)
+    words = certain_words(shown, [shown], [])
+    assert (len(words.towards), words.n_more, words.n_unsure) == (6, 4, 0)
+
+
+def test_the_agreement_on_another_label_casts_no_doubt() -> None:
+    shown, other = (
+        explained(values=(2.0, -1.0, 1.0, 3.0), errors=(0.01,) * 4),
+        explained(method="lime"),
+    )
+    agreement = Agreement(
+        methods=("shap", "lime"), titles=("SHAP", "LIME"), target="another label",
+        tau=0.0, null_upper=0.5, overlap=1.0, top=3, disputed=(0,),
+    )  # fmt: skip
+    assert certain_words(shown, [shown, other], [agreement]).disputed == ()
+
+
 @examples(60)
 @given(
     st.lists(

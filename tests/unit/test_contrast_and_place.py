@@ -1,6 +1,7 @@
 """Contrast sets that get one answer, words whose place decides, texts cut to a length."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -108,6 +109,12 @@ def test_a_word_is_put_between_two_words_and_keeps_the_others() -> None:
         found = [text[s.start : s.end] for s in words((text,))]
         assert [w for w in found if w != "perhaps"] == ["It", "came", "late", ",", "sadly", "."]
         assert found.index("perhaps") not in (0, len(found) - 1)
+
+
+@pytest.mark.parametrize("end", ["start", "end"])
+def test_a_word_of_a_text_without_spaces_gets_none(end: Literal["start", "end"]) -> None:
+    assert " " not in _at_edge("这部电影很好看。", "也许", end)
+    assert " " not in _within("这部电影很好看。", "也许", np.random.default_rng(0))
 
 
 def test_the_quarters_of_lengths_hold_each_length_once() -> None:

@@ -54,6 +54,8 @@ def test_a_token_is_foreign_that_is_a_sign_or_in_another_script(
 def test_kana_and_characters_are_one_script_and_digits_are_none() -> None:
     assert main_script("これは本です") == main_script("菜很好") == "CJK"
     assert main_script("12 %") == ""
+    assert main_script("ｱｲｽ") == main_script("ー") == "CJK"
+    assert main_script("ＯＫ") == main_script("𝐁𝐮𝐲") == "LATIN"
 
 
 def test_what_stands_without_spaces_is_put_in_without_them() -> None:

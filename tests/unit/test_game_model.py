@@ -123,6 +123,20 @@ def test_closed_form_games_are_found_and_always_summed_to(
     assert np.abs(estimate.values - truth).max() <= 0.15 * scale + 1e-9
 
 
+@pytest.mark.parametrize("second", [0.3, 0.6, 1.0])
+def test_games_of_two_exclusive_ors_end_by_tolerance(second: float) -> None:
+    """No fit of one triple is exact there, so none may cast doubt."""
+
+    def v(kept: Coalitions) -> Values:
+        ors = kept[:, :3].sum(axis=1) % 2 + second * (kept[:, 3:6].sum(axis=1) % 2)
+        return np.asarray(ors + kept @ np.arange(6.0), dtype=np.float64)
+
+    estimate = run_plan(Shap("gaussian_process", budget=512).plan(6, np.random.default_rng(0)), v)
+    assert estimate.diagnostics.ended_by == "tolerance"
+    expected = np.arange(6) + np.repeat([1, second], 3) / 3
+    np.testing.assert_allclose(estimate.values, expected, atol=0.05)
+
+
 @examples(20)
 @given(seed=st.integers(0, 10_000), factor=st.floats(0.01, 100), shift=st.floats(-10, 10))
 def test_values_and_errors_scale_with_the_game(seed: int, factor: float, shift: float) -> None:
