@@ -128,11 +128,12 @@ class ShortcutsCheck:
             return not_measured(
                 self, "the model gives every text the same label, which leaves nothing to predict"
             )
+        words = find_spurious_words(
+            search, max(1, int(share * self.candidates)), self.strongest_candidates
+        )
         orders = find_decisive_orders(search)
         parts = [
-            find_spurious_words(
-                search, max(1, int(share * self.candidates)), self.strongest_candidates
-            ),
+            words,
             orders,
             find_length_shortcut(search),
             find_style_shortcuts(search),
