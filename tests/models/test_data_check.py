@@ -119,7 +119,7 @@ def test_labels_of_one_group_that_are_wrong_more_often_are_found_with_its_name()
     case = planted("group_label_noise", 0)
     record = explain.audit(case.classifier, case.rows, instances=0, checks=["data"], **case.options)
     (finding,) = (f for f in record.findings if f.code == "data.label_errors_in_group")
-    assert finding.subject == NOISY_GROUP
+    assert finding.subject == f"group = {NOISY_GROUP}"
     assert finding.measure is not None
     assert (finding.measure.lower or 0) < GROUP_NOISE < (finding.measure.upper or 0)
     assert finding.size == finding.measure.lower
