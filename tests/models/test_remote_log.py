@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import stat
@@ -82,6 +83,17 @@ def test_a_replay_gives_the_same_bytes_and_refuses_to_ask(
     ):
         model.predict(TEXTS[:6])
     assert offline.requests == 0
+
+
+def test_a_copy_of_the_file_alone_holds_all_answers_while_the_model_is_open(
+    path: Path, tmp_path: Path
+) -> None:
+    live = load(Server("systemone"), calls=path)
+    for texts in (TEXTS[:5], TEXTS):
+        scores = live.predict(texts)
+        copied = shutil.copy(path, tmp_path / "copy.sqlite")
+        replayed = load(Server("systemone"), replay=copied).predict(texts)
+        assert replayed.tobytes() == scores.tobytes()
 
 
 def test_a_replay_loses_what_the_run_lost(path: Path) -> None:

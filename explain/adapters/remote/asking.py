@@ -151,7 +151,7 @@ class Asker:
                 run = _Run(session, Turns(self._pace), results)
                 await self._request_all(run, _parts(queries, self._size))
         finally:
-            self._log.commit()
+            self._log.checkpoint()
 
     async def _request_all(self, run: _Run, parts: Sequence[Sequence[Query]]) -> None:
         await asyncio.gather(*(self._request_until_final(run, part) for part in parts))

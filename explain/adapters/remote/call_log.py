@@ -211,6 +211,7 @@ class CallLog:
             base.execute(
                 "INSERT INTO questions SELECT ?, ?, ?, ? EXCEPT SELECT * FROM questions", row
             )
+        self.checkpoint()
 
     def begin(
         self, keys: Sequence[bytes], attempt: int, started: float, request: bytes, most: Spending
@@ -235,6 +236,14 @@ class CallLog:
         """Put on disk what was noted; of several calls at once this costs as much as of one."""
         if self._base.in_transaction:
             self._base.execute("COMMIT")
+
+    def checkpoint(self) -> None:
+        """Put all that was noted into the file itself, so that a copy of it alone is whole.
+
+        Until then, and where another process is reading, some of it lies in the file beside it.
+        """
+        self.commit()
+        self._base.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _write(self, statement: str, values: Sequence[object]) -> sqlite3.Cursor:
         if not self._base.in_transaction:
