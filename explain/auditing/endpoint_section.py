@@ -88,7 +88,7 @@ def endpoint_section(
     section = Section(
         id="endpoint",
         title="How the model was reached",
-        summary=join_sentences(_summary(observations), _restarted(restarts)),
+        summary=join_sentences(_summary(observations, restarts), _restarted(restarts)),
         measures=tuple(finding.measure for finding in findings if finding.measure is not None),
         tables=(
             _properties(
@@ -103,7 +103,7 @@ def endpoint_section(
     return (section.with_metrics(METRICS),)
 
 
-def _summary(observations: EndpointObservations) -> str:
+def _summary(observations: EndpointObservations, restarts: Restarts) -> str:
     counts = Sentence(
         "The endpoint was asked for {n} distinct {n:text|texts}; {answered} got scores.",
         n=observations.texts,
@@ -111,6 +111,8 @@ def _summary(observations: EndpointObservations) -> str:
     )
     if observations.is_mixed:
         told = "The model changed during the audit, so its numbers mix two models."
+    elif restarts.n_again or restarts.n_lost:
+        return counts  # What is told of the change follows, and is no contradiction.
     elif observations.canary_rounds:
         told = Sentence(
             "The same texts, asked {rounds} {rounds:time|times} between the others, show no sign "

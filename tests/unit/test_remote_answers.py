@@ -251,11 +251,27 @@ def test_a_refusal_is_a_label_that_can_be_explained() -> None:
 
 
 def test_without_that_label_a_refusal_has_no_scores_and_is_counted() -> None:
-    for options, n in (({}, 1), ({"other_label": "refused"}, 1)):
+    for options, n in (({}, 1), ({"other_label": "refused"}, 0)):
         model = load("decisions", Server("decisions"), **options)
         rows = model.predict_each(["good", "refuse"])
         assert isinstance(rows[1], np.ndarray) == bool(options)
-        assert sum(model.observations().reasons.values()) == n
+        seen = model.observations()
+        assert sum(seen.reasons.values()) == n
+        assert (seen.texts, seen.n_answered) == (3, 3 - n)  # With that of the opening.
+        assert not seen.is_mixed
+
+
+def test_texts_that_are_asked_anew_are_still_the_same_texts() -> None:
+    model = load("systemone", Server("systemone"))
+    model.predict(["good", "bad"])
+    before = model.observations()
+    model.restart()
+    model.predict(["good", "awful"])
+    after = model.observations()
+    # One text stood for the first answer, when the endpoint was opened.
+    assert (before.texts, before.n_answered) == (3, 3)
+    assert (after.texts, after.n_answered) == (4, 4)
+    assert not after.reasons
 
 
 def test_the_mass_outside_of_the_labels_is_the_score_of_that_label() -> None:
@@ -298,7 +314,9 @@ def test_a_filter_that_holds_back_each_request_counts_for_that_label() -> None:
     counts = np.exp(model.predict(["always good", "often good", "good"])) - 0.5
     np.testing.assert_allclose(counts.sum(axis=1), 20)
     assert counts[:, 2].round().astype(int).tolist() == [20, 5, 0]
-    assert dict(model.observations().reasons) == {"a filter of the endpoint held the text back": 1}
+    seen = model.observations()
+    assert not seen.reasons  # A refusal is an answer.
+    assert seen.n_answered == seen.texts
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ from typing import Self, TypeAlias
 
 import httpx2
 
-from explain.adapters.remote.answers import SampledKind
+from explain.adapters.remote.answers import is_sampled
 from explain.adapters.remote.budget import Budget, Spending
 from explain.adapters.remote.call_log import CallLog, Entry, Outcome
 from explain.adapters.remote.client import Client
 from explain.adapters.remote.envelope import answered_model, fingerprint, request_id, tokens
 from explain.adapters.remote.kinds import Json, Kind, LostText, Reading, UnreadableAnswer
 from explain.adapters.remote.kinds.shapes import kinds_of_shape
-from explain.adapters.remote.pace import Pace, Turns
+from explain.adapters.remote.pace import STALLED, Pace, Silence, Turns
 from explain.adapters.remote.reply_verdicts import (
     Again,
     Answer,
@@ -128,6 +128,7 @@ class Asker:
         self.models: list[str] = []
         self.proven = False
         self._n_answered = self._silent = 0
+        self._silence = Silence()
         self._around = max(MARGIN_IN, log.first_tokens())
         self._began = pace.clock()
 
@@ -200,7 +201,7 @@ class Asker:
         """Send one request, and return what it gave."""
         texts = [query.text for query in queries]
         body = json.dumps(self.kind.request(texts)).encode()
-        written = self.kind.tokens_written if isinstance(self.kind, SampledKind) else MARGIN_OUT
+        written = self.kind.tokens_written if is_sampled(self.kind) else MARGIN_OUT
         most = self.budget.price(len(body) + self._around, written * len(queries))
         async with run.turns.turn(lambda: self.budget.fits(most)):
             if self.end_error is not None:
@@ -219,8 +220,10 @@ class Asker:
             size = BYTES_PER_TEXT * len(texts) + BYTES_PER_BYTE * len(body)
             reply = await self.client.post(run.session, body, size)
             seconds = self._pace.clock() - started
+            if isinstance(reply, Reply):
+                self._silence.end()
             verdict, entry = self._read(reply, texts, most, seconds)
-            verdict = self._learn(verdict, len(texts), started, seconds)
+            verdict = self._learn(verdict, keys, started, seconds)
             entry = replace(entry, outcome=_outcome(verdict), reason=_reason(verdict))
             self.budget.book_cost(most, entry.cost)
             self._log.finish(call, entry)
@@ -278,13 +281,13 @@ class Asker:
         )
 
     def _learn(
-        self, verdict: Readings | Verdict, texts: int, started: float, seconds: float
+        self, verdict: Readings | Verdict, keys: Sequence[bytes], started: float, seconds: float
     ) -> Readings | Verdict:
         """Take in how an attempt ended; return what it then means."""
         if isinstance(verdict, Again):
-            verdict = self._failed(verdict, started)
+            verdict = self._failed(verdict, keys, started)
         elif isinstance(verdict, Unfit):
-            verdict = self._refused(verdict.reason, texts)
+            verdict = self._refused(verdict.reason, len(keys))
         elif isinstance(verdict, list):
             self._n_answered, self._silent, self.proven = self._n_answered + 1, 0, True
             self._pace.succeeded(seconds)
@@ -299,7 +302,7 @@ class Asker:
             return End(reason)
         return Split(reason) if texts > 1 else LostText(reason)
 
-    def _failed(self, verdict: Again, started: float) -> Again | End:
+    def _failed(self, verdict: Again, keys: Sequence[bytes], started: float) -> Again | End:
         """Take in that an attempt failed, which may end all or only slow it down."""
         now = self._pace.clock()
         if verdict.is_final and not self._n_answered:
@@ -310,6 +313,8 @@ class Asker:
             self._pace.pause(verdict.wait or 1.0)
             return Again(verdict.reason, 0.0, counts=False)
         news = verdict.slower and self._pace.slow_down(started)
+        if verdict.is_timeout and self._silence.lasts(keys, news=news, proven=self.proven):
+            return End(f"{verdict.reason}, {STALLED} times in a row; given up")
         self._silent += verdict.counts or news
         if verdict.wait is not None:
             self._pace.pause(verdict.wait)

@@ -198,7 +198,9 @@ class RemoteClassifier:
         canaries = self._canaries
         if not n_answers or self.end_error is not None:
             return
-        again = [self._rows(canaries.texts, fresh=True) for _ in range(n_answers)]
+        rows = self._rows(canaries.texts * n_answers, fresh=True)  # All of them at once.
+        n = len(canaries.texts)
+        again = [rows[start : start + n] for start in range(0, len(rows), n)]
         canaries.take(again, len(self._texts), self.decimals)
         if len(canaries.shifts) >= MOST_SHIFTS:
             self._end_error = EndpointError(
@@ -254,21 +256,20 @@ class RemoteClassifier:
 
     def observations(self) -> EndpointObservations:
         """Return what the answers to all distinct texts of this run show of the endpoint."""
-        reasons: Counter[str] = Counter()
+        reasons: Counter[str | None] = Counter()  # Of the last answer to each text, if several.
         models: dict[str | None, ModelSpan] = {}
         for place, (key, text) in enumerate(self._texts.items(), start=1):
             answer, logged = self._remembered(key, text), self._log.find(key)
             reason = NOT_ASKED if answer is None else self._answer_scores.reason_without(answer)
-            if reason is None and logged is not None:
+            reasons[reason] += self._keys[text] == key
+            if reason is None and logged is not None and isinstance(answer, Reading):
                 name = " ".join(filter(None, (logged.model, logged.fingerprint))) or None
                 span = models.get(name, ModelSpan(name, place, 0))
                 models[name] = replace(span, texts=span.texts + 1)
-            else:
-                reasons[reason or NOT_ASKED] += 1
         return EndpointObservations(
-            texts=len(self._texts),
-            n_answered=sum(span.texts for span in models.values()),
-            reasons=reasons,
+            texts=len(self._keys),
+            n_answered=reasons[None],
+            reasons=Counter({why: n for why, n in reasons.items() if why is not None and n}),
             models=tuple(models.values()),
             canary_rounds=self._canaries.rounds,
             shifts=tuple(self._canaries.shifts),
@@ -322,9 +323,8 @@ class RemoteClassifier:
             "kind": self.kind_name,
             "what it shows": self.kind.channel.replace("_", " "),
         }
-        facts |= (
-            {} if self._answering_model is None else {"model that answered": self._answering_model}
-        )
+        if self._answering_model is not None:
+            facts["model that answered"] = self._answering_model
         facts["request"] = self.kind.request([text_or_pair(self.kind, "{text}", "{text_pair}")])
         facts |= facts_of_answers(self.kind, self.decimals, self._other_label)
         return description_of(self, facts, source=self.address)

@@ -122,7 +122,11 @@ class Client:
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=None,
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
-            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                "Content-Type": "application/json",
+            },
         )
 
     async def post(self, session: httpx2.AsyncClient, body: bytes, most: int) -> Reply | Verdict:
@@ -137,21 +141,24 @@ class Client:
         most : int
             Bytes of the answer that are read.
         """
-        headers = {"Content-Type": "application/json"}
+        # Not by `session.stream`, which would merge headers, cookies and parameters each time.
+        request = httpx2.Request("POST", self.url, headers=session.headers, content=body)
         try:
             async with asyncio.timeout(self.timeout):
-                async with session.stream(
-                    "POST", self.url, content=body, headers=headers
-                ) as response:
+                response = await session.send(request, stream=True)
+                try:
                     read = await _at_most(response.aiter_raw(), most)
-                    encoding = response.headers.get("content-encoding", "").strip().lower()
-                    plain = None if read is None else unpacked(read, encoding, most)
-                    if plain is None:
-                        return LostText(f"the answer is larger than {most:,} bytes")
-                    names = {name.lower(): value for name, value in response.headers.items()}
-                    return Reply(response.status_code, names, plain)
+                finally:
+                    await response.aclose()
+                headers = _by_name(response.headers)
+                encoding = headers.get("content-encoding", "").strip().lower()
+                plain = None if read is None else unpacked(read, encoding, most)
+                if plain is None:
+                    return LostText(f"the answer is larger than {most:,} bytes")
+                return Reply(response.status_code, headers, plain)
         except TimeoutError:
-            return Again(f"{self.host} took longer than {self.timeout:g} s", slower=True)
+            reason = f"{self.host} took longer than {self.timeout:g} s"
+            return Again(reason, slower=True, is_timeout=True)
         except httpx2.HTTPError as error:
             return self._failed(error)
 
@@ -168,6 +175,15 @@ class Client:
         if isinstance(error, httpx2.ConnectError):
             return Again(f"{self.host} cannot be reached", is_final=True)
         return Again(f"the connection to {self.host} broke ({type(error).__name__})")
+
+
+def _by_name(headers: httpx2.Headers) -> dict[str, str]:
+    """Return headers by names in small letters, what is there twice with a comma between."""
+    named: dict[str, str] = {}
+    for raw_name, raw_value in headers.raw:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        named[name] = f"{named[name]}, {value}" if name in named else value
+    return named
 
 
 async def _at_most(chunks: AsyncGenerator[bytes, None], most: int) -> bytes | None:

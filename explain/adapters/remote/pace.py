@@ -6,10 +6,10 @@ import itertools
 import statistics
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
-__all__ = ["START", "Pace", "Turns"]
+__all__ = ["STALLED", "START", "Pace", "Silence", "Turns"]
 
 START = 4
 """Requests at once in the beginning."""
@@ -19,6 +19,10 @@ RECENT = 64
 
 SLOW = 2.0
 """Times the median above which a request does not speak for sending more."""
+
+STALLED, STALLED_TEXTS = 3, 4
+"""Time-outs one after the other, and texts in them, after which a host that says nothing else is
+given up: it was asked again twice, and a text on which a server hangs is only one."""
 
 
 class Pace:
@@ -81,6 +85,35 @@ class Pace:
             await self.sleep(left)
 
 
+class Silence:
+    """Time-outs since a host said anything at all."""
+
+    def __init__(self) -> None:
+        self._rounds = 0
+        self._texts: set[bytes] = set()
+
+    def end(self) -> None:
+        """Take in that something came back, if only an error."""
+        self._rounds = 0
+        self._texts.clear()
+
+    def lasts(self, keys: Iterable[bytes], *, news: bool, proven: bool) -> bool:
+        """Take in a time-out; tell whether the host has to be given up.
+
+        Parameters
+        ----------
+        keys : iterable of bytes
+            The texts of the request.
+        news : bool
+            Whether it began after the last time-out, and did not run beside it.
+        proven : bool
+            Whether the host answered before; otherwise one text is enough.
+        """
+        self._rounds += news
+        self._texts.update(keys)
+        return self._rounds >= STALLED and (len(self._texts) >= STALLED_TEXTS or not proven)
+
+
 class Turns:
     """The requests of one run: each waits until there is room, and something may be spent."""
 
@@ -94,7 +127,7 @@ class Turns:
     async def turn(self, fits: Callable[[], bool]) -> AsyncIterator[None]:
         """Give a turn once `fits` says so, or nothing runs that could change what it says.
 
-        Those that came first go first.
+        Of those that wait the first is woken first; one that comes at that moment may go before.
         """
         ticket = next(self._tickets)
         while not (self._running < self._pace.limit and (fits() or self._running == 0)):

@@ -88,6 +88,8 @@ class Again:
         Whether all is at an end then, and not only this text.
     starting : bool
         Whether the server may only not be ready yet.
+    is_timeout : bool
+        Whether nothing came back in time.
     """
 
     reason: str
@@ -97,6 +99,7 @@ class Again:
     most: int = 5
     is_final: bool = False
     starting: bool = False
+    is_timeout: bool = False
 
 
 @dataclass(frozen=True, slots=True)

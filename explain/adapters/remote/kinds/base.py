@@ -24,6 +24,7 @@ __all__ = [
     "UnreadableAnswer",
     "at",
     "by_name",
+    "check_words_of_labels",
     "distribution",
     "error_of",
     "filled",
@@ -89,6 +90,20 @@ class LostText:
 def is_refusal(reason: str) -> bool:
     """Tell whether a text has no answer because the model or a filter would not give one."""
     return any(words in reason for words in REFUSALS)
+
+
+def check_words_of_labels(labels: Sequence[Sequence[str]], expected: str) -> None:
+    """Refuse words that do not tell labels apart: of one label, of two, or nothing but space.
+
+    Raises
+    ------
+    ConfigurationError
+        If they are such; it says what is `expected`.
+    """
+    words = [word for own in labels for word in own]
+    is_each = all(labels) and all(word.strip() for word in words)
+    if len(labels) < 2 or len(set(words)) < len(words) or not is_each:
+        raise ConfigurationError(expected)
 
 
 class UnreadableAnswer(Exception):

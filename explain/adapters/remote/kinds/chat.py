@@ -17,11 +17,12 @@ from explain.adapters.remote.kinds.base import (
     Reading,
     UnreadableAnswer,
     at,
+    check_words_of_labels,
     filled,
     number,
 )
 from explain.adapters.remote.kinds.top_k import bounds_of_labels
-from explain.errors import ConfigurationError, EndpointError
+from explain.errors import EndpointError
 from explain.record import Task
 from explain.text.spans import Text
 
@@ -75,12 +76,11 @@ class Chat:
 
     def __post_init__(self) -> None:
         check_verbalizer(self.verbalizer)
-        words = [word for own in self._words for word in own]
-        if len(self.labels) < 2 or len(set(words)) < len(words) or not all(self._words):
-            raise ConfigurationError(
-                "a chat model needs two or more labels, each with words of its own; pass "
-                'verbalizer={"bad": ["bad", "Bad"], "good": "good"}, or token_ids'
-            )
+        check_words_of_labels(
+            self._words,
+            "a chat model needs two or more labels, each with words of its own; pass "
+            'verbalizer={"bad": ["bad", "Bad"], "good": "good"}, or token_ids',
+        )
         parsed_template(self.template)
 
     @property

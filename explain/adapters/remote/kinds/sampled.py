@@ -16,6 +16,7 @@ from explain.adapters.remote.kinds.base import (
     Reading,
     UnreadableAnswer,
     at,
+    check_words_of_labels,
     filled,
 )
 from explain.errors import ConfigurationError, EndpointError
@@ -79,13 +80,11 @@ class SampledChat:
 
     def __post_init__(self) -> None:
         check_verbalizer(self.verbalizer)
-        words = [word for own in self._words for word in own]
-        are_told_apart = len(set(words)) == len(words) and all(words) and all(self._words)
-        if len(self.labels) < 2 or not are_told_apart:
-            raise ConfigurationError(
-                "counts need two or more labels, each with answers of its own; pass "
-                'verbalizer={"bad": ["bad", "negative"], "good": "good"}'
-            )
+        check_words_of_labels(
+            self._words,
+            "counts need two or more labels, each with answers of its own; pass "
+            'verbalizer={"bad": ["bad", "negative"], "good": "good"}',
+        )
         if self.samples < FEWEST_SAMPLES:
             raise ConfigurationError(
                 f"samples={self.samples}; pass {FEWEST_SAMPLES} or more: the errors of fewer "
