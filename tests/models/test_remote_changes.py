@@ -99,6 +99,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> tuple[AuditRecord, Path
 def check_made_again(record: AuditRecord, clean: AuditRecord, renewed: AuditRecord) -> None:
     """Check that each explanation is of one model, and some of the one after the change."""
     assert "made again with the model after it" in section_of(record).summary
+    assert "too short to see" not in section_of(record).summary
     old, new, made = values(clean), values(renewed), values(record)
     shared = [key for key in made if key in new]
     assert shared

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -135,6 +136,10 @@ def test_intervals_over_counted_answers_hold_the_true_values(
         ({"verbalizer": {"a": "x", "b": ["X"]}}, "answers of its own"),
         ({"verbalizer": {"a": "x"}}, "two or more labels"),
         ({"fields": {"temperature": 0}}, "fields holds 'temperature'"),
+        ({"fields": {"max_completion_tokens": 9}}, "fields holds 'max_completion_tokens'"),
+        ({"verbalizer": {"a": "x", "b": " . "}}, "answers of its own"),
+        ({"answer_tokens": 0}, "answer_tokens of 1 or more"),
+        ({"answer_tokens_field": "max_output_tokens"}, "pass 'max_tokens' or"),
     ],
 )
 def test_what_cannot_be_counted_is_refused_before_anything_is_sent(
@@ -144,6 +149,34 @@ def test_what_cannot_be_counted_is_refused_before_anything_is_sent(
     with pytest.raises(ConfigurationError, match=complaint):
         load("sampled", server, **options)
     assert server.requests == 0
+
+
+def test_a_model_that_thinks_gets_room_under_the_name_that_its_server_knows() -> None:
+    asked: list[dict[str, Any]] = []
+
+    class Strict(httpx2.AsyncBaseTransport):
+        """Refuses what a reasoning model of OpenAI refuses, in its words."""
+
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            asked.append(json.loads(request.content))
+            if "max_tokens" not in asked[-1]:
+                return await Server("sampled").transport.handle_async_request(request)
+            said = (
+                "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+                "'max_completion_tokens' instead."
+            )
+            body = json.dumps({"error": {"message": said}}).encode()
+            return httpx2.Response(400, stream=httpx2.ByteStream(body))
+
+    options: dict[str, Any] = {**QUESTIONS["sampled"], "transport": Strict(), "answer_tokens": 2000}
+    url = "https://endpoint.test/path"
+    with pytest.raises(EndpointError, match="pass answer_tokens_field='max_completion_tokens'"):
+        explain.load(url, kind="sampled", **options)
+    assert len(asked) <= 20
+    options["answer_tokens_field"] = "max_completion_tokens"
+    explain.load(url, kind="sampled", **options).predict(["good"])
+    assert asked[-1]["max_completion_tokens"] == 2000
+    assert "max_tokens" not in asked[-1]
 
 
 def test_a_server_that_gives_one_answer_for_twenty_ends_all() -> None:

@@ -166,7 +166,7 @@ def scores_of_counts(
     if known.sum() < LEAST_SHARE * samples:
         return PredictionError(
             f"{name}: only {known.sum():g} of {samples} answers name a label; write the labels as "
-            "the model does, or pass other_label="
+            "the model does, or pass more answer_tokens= or other_label="
         )
     return np.asarray(np.log(known + HALF))
 

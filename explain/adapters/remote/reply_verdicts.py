@@ -211,6 +211,7 @@ _TOO_LONG = re.compile(
     r"|context|length|tokens)|longer than|must have less than \d+ tokens|string_above_max",
     re.IGNORECASE,
 )
+_OTHER_LIMIT = re.compile(r"use '?max_completion_tokens", re.IGNORECASE)
 _FILTERED = re.compile(r"content[_ ](filter|policy)|responsible.?ai|blocked", re.IGNORECASE)
 _UNPAID = re.compile(r"insufficient[_ ]quota|billing|exceeded your current quota|credit", re.I)
 
@@ -292,6 +293,11 @@ def _of_status(
         return End(f"{seen}; this model does not offer that kind: pass another kind=")
     if status == 413:
         return Split(seen, remember=True) if texts > 1 else LostText(_too_long(server_message))
+    if status in (400, 422) and _OTHER_LIMIT.search(server_message):
+        return End(
+            f"{seen}; pass answer_tokens_field='max_completion_tokens' with kind='sampled', and "
+            "for a model that thinks first more answer_tokens="
+        )
     if status in (400, 422) and _FILTERED.search(server_message):
         return _split_or_lose(texts, "a filter of the endpoint held the text back")
     if status in (400, 422) and _TOO_LONG.search(server_message):

@@ -32,7 +32,11 @@ with 20 they hold it as often as they say."""
 AROUND = " \t\r\n\"'`*.,:;!()[]“”‘’"
 """What a model may write around a label."""
 
-OWN_FIELDS = ("model", "messages", "max_tokens", "temperature", "n", "logprobs", "stream")
+LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
+"""How servers call the most tokens of an answer; reasoning models of OpenAI know only the second,
+which counts the tokens of what they think, too."""
+
+OWN_FIELDS = ("model", "messages", *LIMIT_FIELDS, "temperature", "n", "logprobs", "stream")
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,10 @@ class SampledChat:
         How many of them a request asks for, as ``n``; servers that know no ``n`` give one.
     temperature : float
         Above zero: it is a part of the model that is explained.
-    max_tokens : int
-        Tokens of an answer at most.
+    answer_tokens : int
+        Tokens of an answer at most; a model that thinks first needs hundreds or thousands.
+    answer_tokens_field : {"max_tokens", "max_completion_tokens"}
+        How the server calls them.
     fields : dict, optional
         Further fields of the request.
     """
@@ -70,7 +76,8 @@ class SampledChat:
     samples: int = FEWEST_SAMPLES
     per_request: int = 1
     temperature: float = 1.0
-    max_tokens: int = 8
+    answer_tokens: int = 8
+    answer_tokens_field: str = "max_tokens"
     fields: Mapping[str, Json] = field(default_factory=dict)
 
     path: ClassVar[str] = "/v1/chat/completions"
@@ -95,11 +102,16 @@ class SampledChat:
                 f"per_request={self.per_request} does not divide samples={self.samples}; pass a "
                 "number that does"
             )
-        if self.temperature <= 0 or self.max_tokens < 1:
+        if self.temperature <= 0 or self.answer_tokens < 1:
             raise ConfigurationError(
-                f"temperature={self.temperature:g} and max_tokens={self.max_tokens}; pass a "
-                "temperature above 0, as at 0 all answers to a text are one, and max_tokens of "
+                f"temperature={self.temperature:g} and answer_tokens={self.answer_tokens}; pass a "
+                "temperature above 0, as at 0 all answers to a text are one, and answer_tokens of "
                 "1 or more"
+            )
+        if self.answer_tokens_field not in LIMIT_FIELDS:
+            raise ConfigurationError(
+                f"answer_tokens_field={self.answer_tokens_field!r}; pass {LIMIT_FIELDS[0]!r} or "
+                f"{LIMIT_FIELDS[1]!r}"
             )
         if own := [name for name in OWN_FIELDS if name in self.fields]:
             raise ConfigurationError(f"fields holds {own[0]!r}; pass it as an option of its own")
@@ -118,7 +130,7 @@ class SampledChat:
     @property
     def tokens_written(self) -> int:
         """Tokens that the answers to one request have at most."""
-        return self.per_request * self.max_tokens
+        return self.per_request * self.answer_tokens
 
     @property
     def _words(self) -> list[list[str]]:
@@ -138,7 +150,7 @@ class SampledChat:
         return {
             "model": self.model,
             "messages": messages,
-            "max_tokens": self.max_tokens,
+            self.answer_tokens_field: self.answer_tokens,
             "temperature": self.temperature,
             **several,
             **self.fields,
