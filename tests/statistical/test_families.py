@@ -10,6 +10,7 @@ from explain.attribution.methods import Lime
 from explain.attribution.methods.base import all_coalitions
 from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine.games import Values
+from tests.helpers.counted_families import COUNTED_FAMILIES
 from tests.helpers.families import FAMILIES, Family, Value
 from tests.helpers.game_outcomes import compare_with_truth, shap_on_family
 from tests.helpers.plans import run_plan, table_game
@@ -17,7 +18,7 @@ from tests.helpers.reference.lime_package import limit_of_lime
 from tests.helpers.search import seeds
 
 GAMES = seeds(20, 10)
-SIZES = [15, *(pytest.param(size, marks=pytest.mark.nightly) for size in (30, 60))]
+SIZES = [pytest.param(15), *(pytest.param(size, marks=pytest.mark.nightly) for size in (30, 60))]
 
 
 def hold(games: list[tuple[np.ndarray, float, float]], most: float = 2.0) -> None:
@@ -48,8 +49,17 @@ def test_the_truths_of_the_families_are_those_of_all_coalitions(family: Family) 
         )
 
 
-@pytest.mark.parametrize("n", SIZES)
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
+@pytest.mark.parametrize(
+    ("family", "n"),
+    [
+        *(
+            pytest.param(family, *size.values, marks=size.marks)
+            for family in FAMILIES
+            for size in SIZES
+        ),
+        *(pytest.param(family, 15, marks=pytest.mark.nightly) for family in COUNTED_FAMILIES),
+    ],
+)
 def test_shapley_values_are_within_their_intervals(family: Family, n: int) -> None:
     games = [shap_on_family(family, n, seed)[0] for seed in GAMES]
     for ended_by, wanted in (("tolerance", 0.85), ("budget", 0.8)):

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 import numpy as np
 from pydantic import JsonValue
@@ -20,6 +20,7 @@ __all__ = [
     "check_other_label",
     "combined",
     "facts_of_answers",
+    "is_sampled",
     "request_keys",
     "requests_per_text",
     "samples_of",
@@ -40,7 +41,6 @@ CERTAIN = MASS_TOLERANCE
 shows of it is the refusal, so that this stands for a probability that nobody knows."""
 
 
-@runtime_checkable
 class SampledKind(Kind, Protocol):
     """A wire format that shows single answers, so that a text is asked for many times."""
 
@@ -60,19 +60,27 @@ class SampledKind(Kind, Protocol):
         """Return what all answers to one text say."""
 
 
+def is_sampled(kind: Kind) -> TypeGuard[SampledKind]:
+    """Tell whether a wire format shows single answers.
+
+    Asked several times for each call, which is too often for a protocol that is checked at runtime.
+    """
+    return hasattr(kind, "combined")
+
+
 def samples_of(kind: Kind) -> int:
     """Return how many answers to a text are counted; 0 where scores do not come from counts."""
-    return kind.samples if isinstance(kind, SampledKind) else 0
+    return kind.samples if is_sampled(kind) else 0
 
 
 def tokens_written(kind: Kind) -> int:
     """Return the most tokens that are written for a request; one where answers are not samples."""
-    return kind.tokens_written if isinstance(kind, SampledKind) else 1
+    return kind.tokens_written if is_sampled(kind) else 1
 
 
 def requests_per_text(kind: Kind) -> int:
     """Return how many requests ask for one text."""
-    return kind.requests_per_text if isinstance(kind, SampledKind) else 1
+    return kind.requests_per_text if is_sampled(kind) else 1
 
 
 def request_keys(kind: Kind, key: bytes) -> list[bytes]:
@@ -83,7 +91,7 @@ def request_keys(kind: Kind, key: bytes) -> list[bytes]:
 
 def combined(kind: Kind, answers: Sequence[Reading | LostText | None]) -> Reading | LostText | None:
     """Return what the requests for a text say together; None if one was not sent."""
-    if not isinstance(kind, SampledKind):
+    if not is_sampled(kind):
         [answer] = answers
         return answer
     if None in answers:
@@ -137,7 +145,7 @@ def facts_of_answers(
     """Return what the record says of the model, and of how its answers become scores."""
     stated = {"model asked for": getattr(kind, "model", None), "decimals": decimals}
     facts: dict[str, JsonValue] = {k: fact for k, fact in stated.items() if fact is not None}
-    if isinstance(kind, SampledKind):
+    if is_sampled(kind):
         facts |= {"answers per text": kind.samples, "log-odds": "of counts, each a half more"}
     if other_label is not None:
         facts["refused or none of the labels"] = other_label
@@ -173,6 +181,6 @@ def with_other_label(scores: Row, label_mass: float | None) -> Row:
 def scores_of_refusal(kind: Kind) -> Row:
     """Return scores of a text that is refused: nothing is known of the labels."""
     n_labels = len(kind.labels)
-    if isinstance(kind, SampledKind):
+    if is_sampled(kind):
         return np.asarray(np.log(np.append(np.zeros(n_labels), kind.samples) + HALF))
     return np.asarray(np.log(np.append(np.full(n_labels, CERTAIN / n_labels), 1 - CERTAIN)))

@@ -14,7 +14,7 @@ from typing import Self, TypeAlias
 
 import httpx2
 
-from explain.adapters.remote.answers import SampledKind
+from explain.adapters.remote.answers import is_sampled
 from explain.adapters.remote.budget import Budget, Spending
 from explain.adapters.remote.call_log import CallLog, Entry, Outcome
 from explain.adapters.remote.client import Client
@@ -200,7 +200,7 @@ class Asker:
         """Send one request, and return what it gave."""
         texts = [query.text for query in queries]
         body = json.dumps(self.kind.request(texts)).encode()
-        written = self.kind.tokens_written if isinstance(self.kind, SampledKind) else MARGIN_OUT
+        written = self.kind.tokens_written if is_sampled(self.kind) else MARGIN_OUT
         most = self.budget.price(len(body) + self._around, written * len(queries))
         async with run.turns.turn(lambda: self.budget.fits(most)):
             if self.end_error is not None:

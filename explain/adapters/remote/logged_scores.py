@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from explain.adapters.remote.answers import SampledKind
+from explain.adapters.remote.answers import is_sampled
 from explain.adapters.remote.call_log import LoggedQuestion, questions_of, read_log
 from explain.adapters.remote.kinds import Kind, Reading, UnreadableAnswer
 from explain.adapters.rounding import decimals_of
@@ -75,7 +75,7 @@ def logged_answers(path: str | Path, kind: Kind, decimals: int | None = None) ->
     ConfigurationError
         If it is no log of calls, or one of answers that were counted.
     """
-    if isinstance(kind, SampledKind):
+    if is_sampled(kind):
         raise ConfigurationError(
             "the log holds single answers, which are not compared text by text; compare the "
             "audits of the two runs"

@@ -1,7 +1,7 @@
 """The answers of an endpoint as scores, until they prove to be something else."""
 
 from explain.adapters.remote.answers import (
-    SampledKind,
+    is_sampled,
     scores_of_counts,
     scores_of_refusal,
     with_other_label,
@@ -54,7 +54,7 @@ class ScoredAnswers:
             if self._other_label is not None and answer.is_refusal:
                 return scores_of_refusal(self._kind)
             return PredictionError(f"{self._name}: {answer.reason}")
-        if isinstance(self._kind, SampledKind):
+        if is_sampled(self._kind):
             return scores_of_counts(answer, self._kind.samples, self._other_label, self._name)
         row = self._scores_of_labels(answer)
         if self._other_label is None or isinstance(row, PredictionError):
@@ -65,7 +65,7 @@ class ScoredAnswers:
         """Return why an answer says nothing of the labels; None if it says something."""
         if isinstance(answer, LostText):
             return answer.reason
-        row = self.row(answer) if isinstance(self._kind, SampledKind) else None
+        row = self.row(answer) if is_sampled(self._kind) else None
         return str(row) if isinstance(row, PredictionError) else None
 
     def _scores_of_labels(self, answer: Reading) -> Row | PredictionError:
