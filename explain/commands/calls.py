@@ -136,6 +136,8 @@ def _private(path: Path) -> Iterator[IO[str]]:
             else:
                 with open(raw.fileno(), "w", encoding="utf-8", closefd=False) as plain:
                     yield plain
+            raw.flush()
+            os.fsync(raw.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        _write(temporary, content.encode() if isinstance(content, str) else content)
+        _write(temporary, _encoded(content))
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -70,12 +70,7 @@ class RunFolder:
     path: Path
 
     def swap_in(self, contents: Mapping[str, str | bytes], hashes: Mapping[str, str]) -> None:
-        """Write files together, and last a manifest of their hashes.
-
-        All of them are written to a folder inside of this one, which is then renamed: from there
-        on the new files are whole, before that the old ones are as they were. They are moved to
-        their places one after the other, the manifest last; where that is interrupted,
-        `finish_swap` goes on.
+        """Write files together, as `write`, and last a manifest of their hashes.
 
         Parameters
         ----------
@@ -89,27 +84,63 @@ class RunFolder:
         OSError
             If the folder cannot be written.
         """
-        whole = {
-            name: content if isinstance(content, bytes) else content.encode()
-            for name, content in contents.items()
-        }
+        whole = {name: _encoded(content) for name, content in contents.items()}
         new = {name: hashlib.sha256(content).hexdigest() for name, content in whole.items()}
         manifest = json.dumps({**new, **hashes}, indent=1, sort_keys=True) + "\n"
-        with _staged(self.path) as staged:
-            for name, content in {**whole, MANIFEST: manifest.encode()}.items():
-                _write(staged / name, content)
-            os.rename(staged, self.path / _WHOLE)
+        self.write({**whole, MANIFEST: manifest})
+
+    def write(self, contents: Mapping[str, str | bytes]) -> None:
+        """Write files together: all of them, or none.
+
+        All of them are written to a folder inside of this one, which is then renamed: from there
+        on the new files are whole, before that the old ones are as they were. They are moved to
+        their places one after the other, the manifest last; where that is interrupted,
+        `finish_swap` goes on.
+
+        Parameters
+        ----------
+        contents : mapping of str to str or bytes
+            Text, or bytes, by path inside of the folder.
+
+        Raises
+        ------
+        OSError
+            If the folder cannot be written.
+        """
+        made: list[Path] = []
+        try:
+            with _staged(self.path) as staged:
+                for name, content in contents.items():
+                    # What is still missing is made now: moving must not need room on the disk.
+                    made += _made_folders((self.path / name).parent)
+                    _made_folders((staged / name).parent)
+                    _write(staged / name, _encoded(content))
+                os.rename(staged, self.path / _WHOLE)
+        except BaseException:
+            _remove_empty(made)
+            raise
         _finish(self.path)
 
 
 def finish_swap(folder: Path) -> None:
-    """Move the new files of a run that was killed while it did so to their places.
+    """Move new files of a run that was killed to their places, if all of them are there.
 
-    Nothing happens while another run writes, or where this one may not.
+    Those of which some are missing are removed. Nothing happens where this run may not write.
+
+    Raises
+    ------
+    ConfigurationError
+        If another run is moving its files just now: those of the folder are of two runs.
     """
-    if (folder / _WHOLE).is_dir():
-        with suppress(OSError, ConfigurationError), claimed(folder):
+    is_moving = (folder / _WHOLE).is_dir()
+    if not is_moving and not any(folder.glob(f"{_STAGED}*")):
+        return
+    try:
+        with suppress(OSError), claimed(folder):
             pass
+    except ConfigurationError:
+        if is_moving:
+            raise
 
 
 @contextmanager
@@ -126,8 +157,7 @@ def claimed(folder: Path) -> Iterator[RunFolder]:
     OSError
         If it cannot be written.
     """
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
+    made = _made_folders(folder)
     try:
         with _locked(folder):
             # A run that was killed leaves this behind.
@@ -138,9 +168,7 @@ def claimed(folder: Path) -> Iterator[RunFolder]:
             _finish(folder)
             yield RunFolder(folder)
     finally:
-        with suppress(OSError):
-            for path in made:
-                path.rmdir()
+        _remove_empty(made)
 
 
 @contextmanager
@@ -180,9 +208,34 @@ def _finish(folder: Path) -> None:
     whole = folder / _WHOLE
     if not whole.is_dir():
         return
-    for path in sorted(whole.iterdir(), key=lambda path: (path.name == MANIFEST, path.name)):
-        path.replace(folder / path.name)
-    whole.rmdir()
+    names = [path.relative_to(whole) for path in whole.rglob("*") if not path.is_dir()]
+    for name in sorted(names, key=lambda name: (name == Path(MANIFEST), name)):
+        (whole / name).replace(folder / name)
+    shutil.rmtree(whole)
+
+
+def _made_folders(folder: Path) -> list[Path]:
+    """Make a folder, and return those that were missing, the innermost first."""
+    if folder.is_dir():
+        return []
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        _remove_empty(missing)
+        raise
+    return missing
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Remove folders in which there is nothing, as far as that is possible."""
+    for path in sorted(folders, reverse=True):
+        with suppress(OSError):
+            path.rmdir()
+
+
+def _encoded(content: str | bytes) -> bytes:
+    return content if isinstance(content, bytes) else content.encode()
 
 
 def _write(path: Path, content: bytes) -> None:

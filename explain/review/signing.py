@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from explain.errors import ConfigurationError, RecordError
 from explain.record import SignOff, SignOffVerdict
-from explain.record.files import MANIFEST, claimed, write_whole
+from explain.record.files import MANIFEST, claimed
 from explain.review.manifest import file_problems
 from explain.review.ssh_keygen import sign_file
+from explain.text.redaction import redacted_record
 
 __all__ = ["sign", "sign_off_name"]
 
@@ -49,32 +50,37 @@ def sign(
             f"the verdict is {verdict} with {len(conditions)} conditions; conditions belong to "
             "accepted_with_conditions, and it needs one at least"
         )
-    if problems := file_problems(folder):
-        raise RecordError(
-            f"{str(folder)!r} cannot be signed: {problems[0].file} {problems[0].problem}; "
-            "`explain verify` lists all"
+    # Nothing else may write from the check of the files on until the signature of it is there.
+    with claimed(folder) as out:
+        if problems := file_problems(folder):
+            raise RecordError(
+                f"{str(folder)!r} cannot be signed: {problems[0].file} {problems[0].problem}; "
+                "`explain verify` lists all"
+            )
+        statement = _statement(
+            name=name,
+            role=role,
+            verdict=verdict,
+            conditions=conditions,
+            signed_at=datetime.now(UTC).replace(microsecond=0),
+            manifest_sha256=hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
         )
-    statement = _statement(
-        name=name,
-        role=role,
-        verdict=verdict,
-        conditions=conditions,
-        signed_at=datetime.now(UTC).replace(microsecond=0),
-        manifest_sha256=hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
-    )
-    path = folder / sign_off_name(name)
-    if path.exists() and SignOff.from_json(path.read_bytes()).name != name:
-        raise ConfigurationError(
-            f"{path.name} is the sign-off of somebody else; pass a --name that tells the two apart"
-        )
-    content = statement.to_json() + "\n"
-    with tempfile.TemporaryDirectory() as away, claimed(folder):
-        draft = Path(away) / path.name
-        draft.write_text(content, encoding="utf-8")
-        signature = sign_file(draft, key).read_text(encoding="ascii")
-        write_whole(path, content)
-        write_whole(path.with_name(f"{path.name}.sig"), signature)
+        path = folder / sign_off_name(statement.name)
+        if path.exists() and SignOff.from_json(path.read_bytes()).name != statement.name:
+            raise ConfigurationError(
+                f"{path.name} is the sign-off of somebody else; pass a --name that tells the two "
+                "apart"
+            )
+        content = statement.to_json() + "\n"
+        out.write({path.name: content, f"{path.name}.sig": _signature(path.name, content, key)})
     return path
+
+
+def _signature(name: str, content: str, key: Path) -> str:
+    with tempfile.TemporaryDirectory() as away:
+        draft = Path(away) / name
+        draft.write_text(content, encoding="utf-8")
+        return sign_file(draft, key).read_text(encoding="ascii")
 
 
 def sign_off_name(name: str) -> str:
@@ -93,7 +99,7 @@ def sign_off_name(name: str) -> str:
 
 def _statement(**fields: object) -> SignOff:
     try:
-        return SignOff.model_validate(fields)
+        return redacted_record(SignOff.model_validate(fields))[0]
     except ValidationError as error:
         first = error.errors()[0]
         option = ".".join(map(str, first["loc"]))

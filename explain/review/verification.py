@@ -4,7 +4,7 @@ from pathlib import Path
 
 from explain.errors import ConfigurationError, RecordError
 from explain.record import CheckedSignature, FileProblem, Sentence, SignOff, Verification
-from explain.record.files import MANIFEST, hash_file
+from explain.record.files import MANIFEST, finish_swap, hash_file
 from explain.review import ssh_keygen
 from explain.review.importing import REVIEWS, reviews_problem
 from explain.review.manifest import (
@@ -39,6 +39,7 @@ def verify(folder: Path, allowed_signers: Path | None = None) -> Verification:
         raise ConfigurationError(
             f"{str(folder)!r} is not a folder; pass the one that `explain audit` wrote"
         )
+    finish_swap(folder)
     problems = file_problems(folder)
     if not problems and (problem := reviews_problem(folder)) is not None:
         problems = [FileProblem(file=REVIEWS, problem=problem)]

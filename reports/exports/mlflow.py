@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from explain.record import AuditRecord, Measure
-from explain.record.files import write_whole
+from explain.record.files import claimed
 from reports import summary
 from reports.exports.yaml_text import yaml_value
 
@@ -49,13 +49,14 @@ def write_mlflow(record: AuditRecord, folder: Path) -> None:
     run = folder / EXPERIMENT / run_id
     day = record.provenance.audited_on
     time = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
+    files = {
+        "tags/mlflow.runName": record.identity.name,
+        "artifacts/audit.json": record.to_json(),
+        **{f"params/{name}": value for name, value in _parameters(record).items()},
+    }
     for key, measure in dict(_metrics(record)).items():
-        write_whole(run / "metrics" / key, f"{time} {measure.value!r} 0\n")
-        write_whole(run / "metrics" / f"{key} n", f"{time} {measure.n} 0\n")
-    for name, value in _parameters(record).items():
-        write_whole(run / "params" / name, value)
-    write_whole(run / "tags" / "mlflow.runName", record.identity.name)
-    write_whole(run / "artifacts" / "audit.json", record.to_json())
+        files[f"metrics/{key}"] = f"{time} {measure.value!r} 0\n"
+        files[f"metrics/{key} n"] = f"{time} {measure.n} 0\n"
     meta: dict[str, object] = {
         "artifact_uri": (run / "artifacts").resolve().as_uri(),
         "end_time": time,
@@ -73,7 +74,7 @@ def write_mlflow(record: AuditRecord, folder: Path) -> None:
         "tags": [],
         "user_id": "",
     }
-    write_whole(run / "meta.yaml", _yaml(meta))
+    files["meta.yaml"] = _yaml(meta)
     experiment: dict[str, object] = {
         "artifact_location": (folder / EXPERIMENT).resolve().as_uri(),
         "creation_time": time,
@@ -82,8 +83,11 @@ def write_mlflow(record: AuditRecord, folder: Path) -> None:
         "lifecycle_stage": "active",
         "name": "Default",
     }
-    if not (folder / EXPERIMENT / "meta.yaml").exists():
-        write_whole(folder / EXPERIMENT / "meta.yaml", _yaml(experiment))
+    contents = {f"{EXPERIMENT}/{run_id}/{name}": content for name, content in files.items()}
+    with claimed(folder) as out:
+        if not (folder / EXPERIMENT / "meta.yaml").exists():
+            contents[f"{EXPERIMENT}/meta.yaml"] = _yaml(experiment)
+        out.write(contents)
 
 
 def _metrics(record: AuditRecord) -> Iterator[tuple[str, Measure]]:

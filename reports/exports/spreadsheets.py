@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from explain.errors import ConfigurationError
 from explain.record import AuditRecord
-from explain.record.files import write_whole
+from explain.record.files import claimed, write_whole
 from explain.record.frames import FrameKind
 
 if TYPE_CHECKING:
@@ -51,8 +51,12 @@ def safe_cell(value: object) -> object:
 
 def write_csv(record: AuditRecord, folder: Path) -> None:
     """Write a file for each table of an audit."""
-    for name, frame in _frames(record):
-        write_whole(folder / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
+    tables = {
+        f"{name}.csv": frame.to_csv(index=False, lineterminator="\n")
+        for name, frame in _frames(record)
+    }
+    with claimed(folder) as out:
+        out.write(tables)
 
 
 def write_xlsx(record: AuditRecord, path: Path) -> None:
