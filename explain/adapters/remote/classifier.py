@@ -324,7 +324,7 @@ class RemoteClassifier:
             "what it shows": self.kind.channel.replace("_", " "),
         }
         if self._answering_model is not None:
-            facts["model that answered"] = self._answering_model
+            facts |= {"model that answered": self._answering_model}
         facts["request"] = self.kind.request([text_or_pair(self.kind, "{text}", "{text_pair}")])
         facts |= facts_of_answers(self.kind, self.decimals, self._other_label)
         return description_of(self, facts, source=self.address)
