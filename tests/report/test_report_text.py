@@ -9,6 +9,7 @@ from rich.console import Console
 
 import reports
 from explain.record import Attribution, AuditRecord, Finding, Interaction, Interactions
+from reports.languages import speaking
 from reports.markdown import escape
 from reports.terminal import print_attribution, print_audit, print_interactions
 from reports.text import shorten, visible
@@ -154,6 +155,24 @@ def test_terminal_says_the_verdict_what_was_not_passed_and_the_gravest_findings(
     ]
 
 
+def test_terminal_speaks_chinese_and_keeps_names() -> None:
+    with speaking("zh"):
+        shown = _printed_audit(audit_record()).splitlines()
+        pairs, values = (
+            _printed_pairs(interactions("a b", pairs=())),
+            _printed(attribution("a good film")),
+        )
+    assert shown[0] == "✗ 不通过：3 项准则中有 1 项不通过，1 项无法判定"
+    assert shown[1].startswith(
+        "  不通过  准确率，negation = yes ≥ 0.85，n ≥ 100：0.741 [0.670, 0.801]；"
+    )
+    assert shown[1].endswith("；整个 95% 区间低于 0.85")
+    assert shown[-1] == "共 8 行：评分 5 行，解释 3 行，跳过 3 行；6 项未测量"
+    assert not [
+        line for line in (*shown, pairs, values) if re.search("95 %|findings|removed", line)
+    ]
+
+
 def _repeated(findings: Sequence[Finding], times: int) -> tuple[Finding, ...]:
     """Return findings that say the same of several things."""
     return tuple(
@@ -168,7 +187,7 @@ def test_terminal_counts_the_findings_that_it_does_not_list() -> None:
     shown = _printed_audit(record.model_copy(update={"sections": (many, *rest)}))
     assert "8 findings" in shown
     assert shown.count("  major  ") == 3
-    assert "  and 5 more" in shown
+    assert "  and 5 more findings" in shown
 
 
 def test_terminal_gets_no_control_character_of_an_audit_and_a_line_for_each_thing() -> None:
