@@ -110,7 +110,7 @@ def print_audit(record: AuditRecord, console: Console) -> None:
         *(_criterion(each) for each in record.criteria if each.verdict != "pass"),
         Text(summary.number_of_findings(record)),
         *map(_finding, record.findings[:TOP_FINDINGS]),
-        *([_more("  ", _("and {n} more findings", n=hidden))] if hidden > 0 else []),
+        *([_more("  ", _("and {n} more", n=hidden))] if hidden > 0 else []),
         Text(
             _(
                 "{scored} of {rows} rows scored, {explained} explained, {skipped} skipped, "
@@ -161,7 +161,10 @@ def print_interactions(interactions: Interactions, console: Console) -> None:
     n_certain = len(pairs) - sum(map(_is_uncertain, pairs))
     hidden = len(pairs) - FEATURES_SHOWN
     console.print(
-        Text(visible(_("Which words act together for “{label}”?", label=target)), style="bold"),
+        Text(
+            visible(_("Interactions: which words act together for “{label}”?", label=target)),
+            style="bold",
+        ),
         _pairs(interactions, pairs[:FEATURES_SHOWN]),
         *([_more(_("and {n} other pairs", n=hidden))] if hidden > 0 else []),
         Text(

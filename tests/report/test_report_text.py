@@ -187,7 +187,7 @@ def test_terminal_counts_the_findings_that_it_does_not_list() -> None:
     shown = _printed_audit(record.model_copy(update={"sections": (many, *rest)}))
     assert "8 findings" in shown
     assert shown.count("  major  ") == 3
-    assert "  and 5 more findings" in shown
+    assert "  and 5 more" in shown
 
 
 def test_terminal_gets_no_control_character_of_an_audit_and_a_line_for_each_thing() -> None:
