@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from explain.record import SEVERITIES, AuditRecord, Measure
-from explain.record.files import claimed
+from explain.record.run_folders import claimed
 from reports import render_html, render_markdown, summary
 from reports.exports.yaml_text import yaml_value
 
