@@ -21,9 +21,9 @@ from explain.text.redaction import REPLACEMENT, redacted
 from reports.exports import ExportFormat
 from tests.helpers.command import run_forked
 from tests.helpers.comparisons import audit_of
+from tests.helpers.keys import KEY, encodings
 from tests.helpers.records import attribution, run_log
 from tests.helpers.reviews import instances, review
-from tests.install.test_redaction import KEY, encodings
 
 if sys.platform == "win32" or shutil.which("ssh-keygen") is None:
     pytest.skip("forks of POSIX, and ssh-keygen", allow_module_level=True)

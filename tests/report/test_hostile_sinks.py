@@ -27,9 +27,9 @@ from reports.languages import LanguageCode
 from reports.letter import write_letter
 from reports.verification import verification_lines
 from tests.helpers import records
+from tests.helpers.hostile import ACTS, AROUND, TEXTS, expected_text
 from tests.helpers.recording_page import RecordingPage
 from tests.helpers.reviews import review
-from tests.report.test_hostile_texts import ACTS, AROUND, TEXTS, expected_text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
