@@ -55,12 +55,12 @@ def _excess(shares: Shares, sides: Comparison) -> float:
 
 
 def _is_wrong(context: AuditContext) -> NDArray[np.bool_]:
-    return (context.labels >= 0) & (context.predicted != context.labels)
+    return np.asarray((context.labels >= 0) & (context.predicted != context.labels))
 
 
 def _spread(most: float, rows: NDArray[np.bool_]) -> Shares:
     """Return a number of wrong labels, spread over the rows that may have them."""
-    return rows * min(1.0, most / max(1, int(rows.sum())))
+    return rows.astype(np.float64) * min(1.0, most / max(1, int(rows.sum())))
 
 
 def _wrong_labels(finding: Finding, context: AuditContext) -> Shares:
