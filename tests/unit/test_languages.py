@@ -138,9 +138,9 @@ def test_what_pages_say_is_found() -> None:
 
 @given(st.lists(st.text("ab甲乙", min_size=1), min_size=1, max_size=6))
 def test_chinese_lists_are_those_of_the_unicode_consortium(words: list[str]) -> None:
-    for joint, style in (("and", "standard"), ("or", "or")):
-        shown = CHINESE.list_of(words, joint).replace(" ", "")
-        assert shown == format_list(words, style, "zh_CN")
+    both, either = (CHINESE.list_of(words, joint).replace(" ", "") for joint in ("and", "or"))
+    assert both == format_list(words, "standard", "zh_CN")
+    assert either == format_list(words, "or", "zh_CN")
 
 
 @given(st.dates())
