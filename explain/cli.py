@@ -312,7 +312,7 @@ def _audit(
     from explain.auditing.resolve import resolve
     from explain.auditing.run import ENDPOINT_ENDED, audit
     from explain.engine.progress import QUIET
-    from explain.record.files import claimed
+    from explain.record.run_folders import claimed
     from reports.terminal import print_audit
 
     QUIET.set(quiet)

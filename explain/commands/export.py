@@ -8,6 +8,7 @@ import typer
 from explain.command import spare_output, with_debug
 from explain.commands.verify import Run
 from explain.record.own_reports import require_own_reports
+from explain.record.run_folders import read_steadily
 from reports.exports import ExportFormat
 
 __all__ = ["export"]
@@ -29,7 +30,9 @@ def export(
     from reports.exports import write_export
 
     reviewed = run / "reviewed.json"
-    record = read_record(reviewed if reviewed.is_file() else run / "audit.json")
+    record = read_steadily(
+        run, lambda: read_record(reviewed if reviewed.is_file() else run / "audit.json")
+    )
     write_export(record, to, out)
     with spare_output():
         print(out)

@@ -31,13 +31,14 @@ def judge(
     from rich.console import Console
 
     import reports
-    from explain.auditing.archive import read_log, read_record
+    from explain.auditing.archive import read_run
     from explain.auditing.gates import gates_of, judge_again
     from explain.auditing.plan import AuditPlan
     from explain.auditing.provenance import today
     from reports.terminal import print_audit
 
-    plan, audited = AuditPlan.read(config), read_record(record)
+    plan = AuditPlan.read(config)
+    audited, log = read_run(record)
     if plan.regression_margin not in (None, audited.regression_margin):
         raise ConfigurationError(
             f"{config} states the margin {plan.regression_margin:g} for comparisons, and one that "
@@ -45,7 +46,7 @@ def judge(
         )
     judged = judge_again(audited, plan.criteria, gates_of(plan), today())
     if out is not None:
-        reports.write_report(judged, out, read_log(record.parent))
+        reports.write_report(judged, out, log)
     with spare_output():
         print_audit(judged, Console())
     exit_by_verdict(judged)

@@ -36,10 +36,9 @@ def render(
     """Render the record of an audit again, in the format that the name of the file says."""
     require_own_reports()
     import reports
-    from explain.auditing.archive import read_log, read_record
+    from explain.auditing.archive import read_run
 
-    target = out or record.with_suffix(".html")
-    log = read_log(record.parent)
-    page = reports.write_report(read_record(record), target, log, report, language)
+    audited, log = read_run(record)
+    page = reports.write_report(audited, out or record.with_suffix(".html"), log, report, language)
     with spare_output():
         print(page)

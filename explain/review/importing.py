@@ -7,23 +7,20 @@ from pathlib import Path
 from explain.auditing.archive import read_log, read_record
 from explain.errors import ConfigurationError, DataError, RecordError, nearest
 from explain.record import AuditRecord, ReviewLine, Section, Sentence, text_sha256
-from explain.record.files import MANIFEST, RunFolder, claimed, hash_file
+from explain.record.files import hash_file, plain_bytes
 from explain.record.own_reports import require_own_reports
-from explain.review.manifest import file_problems, listed_hashes
+from explain.record.run_folders import MANIFEST, REVIEWS, RunFolder, claimed, listed_hashes
+from explain.review.manifest import file_problems
 from explain.review.section import reviews_section
 from explain.text.redaction import redacted_record
 
 __all__ = [
-    "REVIEWS",
     "ImportedReviews",
     "RefusedLine",
     "import_reviews",
     "review_problem",
     "reviews_problem",
 ]
-
-REVIEWS = "reviews.jsonl"
-"""Name of the file of a folder that holds what the reviewers said last, each of each instance."""
 
 REVIEWED = "reviewed"
 """Name of the record and the page with the reviews. The page of the audit stays without them: a
@@ -144,14 +141,12 @@ def review_problem(line: ReviewLine, record: AuditRecord, report_sha256: str) ->
 
 def _lines(path: Path) -> list[bytes]:
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise DataError(
-                f"{str(path)!r} has more than {MOST_BYTES:,} bytes; pass the reviews.jsonl that "
-                "the page of an audit saved"
-            )
-        return [line for line in path.read_bytes().splitlines() if line.strip()]
+        return [line for line in plain_bytes(path, MOST_BYTES).splitlines() if line.strip()]
     except OSError as error:
-        raise DataError(f"{str(path)!r} cannot be read: {error.strerror}") from error
+        raise DataError(
+            f"{str(path)!r} cannot be read: {error.strerror}; pass the reviews.jsonl that the page "
+            "of an audit saved"
+        ) from error
 
 
 def _read_line(content: bytes) -> ReviewLine | str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from explain.errors import ConfigurationError
 from explain.record import AuditRecord
-from explain.record.files import claimed, write_whole
+from explain.record.files import write_whole
 from explain.record.frames import FrameKind
+from explain.record.run_folders import claimed
 
 if TYPE_CHECKING:
     import pandas as pd
