@@ -28,7 +28,7 @@ LEAST_SPREAD = 0.5
 Answer: TypeAlias = Literal["passed", "flagged", "too few", "not measured"]
 """What follows from a metric; ``too few``: the interval lies on both sides of what is asked for."""
 
-TOO_FEW = "Too few instances to be certain: {sentence}"
+TOO_FEW = "Too few instances to be certain: {what}"
 """What is said of a metric whose interval lies on both sides of its limit."""
 
 
@@ -63,7 +63,7 @@ class Flag:
     def full_sentence(self) -> str:
         """The sentence, after the caution that the instances are too few where they are."""
         if self.answer == "too few" and self.sentence:
-            return Sentence(TOO_FEW, sentence=self.sentence)
+            return Sentence(TOO_FEW, what=self.sentence)
         return self.sentence
 
 

@@ -280,7 +280,7 @@ class _Swaps:
         if not counts:
             return ""
         return Sentence(
-            "With the second names, the texts that change are mostly classified as {label:quoted}.",
+            "With the second words, the texts that change are mostly classified as {label:quoted}.",
             label=labels[counts.most_common(1)[0][0]],
         )
 
