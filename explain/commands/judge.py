@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from explain.command import exit_by_verdict, spare_output, with_debug
+from explain.command_options import Language
 from explain.errors import ConfigurationError
 from explain.record.own_reports import require_own_reports
 
@@ -21,6 +22,7 @@ def judge(
     out: Annotated[
         Path | None, typer.Option(help="Write the audit with its new verdicts: .json, .html, .md.")
     ] = None,
+    language: Language = "en",
 ) -> None:
     """Judge an audit by other criteria, from what it has measured; nothing is run.
 
@@ -35,6 +37,7 @@ def judge(
     from explain.auditing.gates import gates_of, judge_again
     from explain.auditing.plan import AuditPlan
     from explain.auditing.provenance import today
+    from reports.languages import speaking
     from reports.terminal import print_audit
 
     plan = AuditPlan.read(config)
@@ -46,7 +49,7 @@ def judge(
         )
     judged = judge_again(audited, plan.criteria, gates_of(plan), today())
     if out is not None:
-        reports.write_report(judged, out, log)
-    with spare_output():
+        reports.write_report(judged, out, log, language=language)
+    with spare_output(), speaking(language):
         print_audit(judged, Console())
     exit_by_verdict(judged)

@@ -6,20 +6,16 @@ from typing import Annotated, Literal
 import typer
 
 from explain.command import spare_output, with_debug
+from explain.command_options import Language
 from explain.record.own_reports import require_own_reports
 
-__all__ = ["Form", "Language", "render"]
+__all__ = ["Form", "render"]
 
 Form = Annotated[
     Literal["short", "full"],
     typer.Option(
         help="What a printer gets of the HTML: a summary with all findings, or all of it."
     ),
-]
-
-Language = Annotated[
-    Literal["en", "zh"],
-    typer.Option(help="Language of the report: English, or Simplified Chinese."),
 ]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from explain.auditing.archive import read_log, read_record
 from explain.errors import ConfigurationError, DataError, RecordError, nearest
@@ -58,12 +59,15 @@ class ImportedReviews:
     refused: tuple[RefusedLine, ...]
 
 
-def import_reviews(folder: Path, files: Sequence[Path]) -> ImportedReviews:
+def import_reviews(
+    folder: Path, files: Sequence[Path], language: Literal["en", "zh"] = "en"
+) -> ImportedReviews:
     """Merge reviews into the folder of an audit, and render its report with them.
 
     What a reviewer said last of an instance counts. A line of another report or text, or of an
     instance that the record lacks, is refused, and the others are merged. The manifest is written
-    again, so that it covers the reviews: a sign-off of before has to be signed again.
+    again, so that it covers the reviews: a sign-off of before has to be signed again. The language
+    is that of the report with the reviews.
 
     Raises
     ------
@@ -103,7 +107,7 @@ def import_reviews(folder: Path, files: Sequence[Path]) -> ImportedReviews:
             reason = f"; the first: {refused[0].reason}" if refused else ""
             raise DataError(f"no line is a review of this report, of {len(refused)} read{reason}")
         merged = _last_of_each(good)
-        page = _write(out, record, merged)
+        page = _write(out, record, merged, language)
     return ImportedReviews(page, merged, tuple(refused))
 
 
@@ -165,7 +169,12 @@ def _last_of_each(lines: Iterable[ReviewLine]) -> tuple[ReviewLine, ...]:
     return tuple(last[key] for key in sorted(last))
 
 
-def _write(out: RunFolder, record: AuditRecord, lines: Sequence[ReviewLine]) -> Path:
+def _write(
+    out: RunFolder,
+    record: AuditRecord,
+    lines: Sequence[ReviewLine],
+    language: Literal["en", "zh"],
+) -> Path:
     require_own_reports()
     import reports
 
@@ -173,7 +182,7 @@ def _write(out: RunFolder, record: AuditRecord, lines: Sequence[ReviewLine]) -> 
     contents = {
         REVIEWS: "".join(line.to_json() + "\n" for line in lines),
         f"{REVIEWED}.json": reviewed.to_json(),
-        f"{REVIEWED}.html": reports.render_html(reviewed, read_log(out.path)),
+        f"{REVIEWED}.html": reports.render_html(reviewed, read_log(out.path), language=language),
     }
     others: Mapping[str, str] = listed_hashes(out.path) or {}
     out.swap_in(contents, {name: sha for name, sha in others.items() if name not in contents})
