@@ -82,6 +82,7 @@ SHOWN_NAMES: tuple[tuple[str, Iterable[str]], ...] = (
     ("explain/attribution/methods", ("Integrated gradients", "integrated_gradients")),
     ("explain/cli.py", DEMO.values()),
     ("explain/evaluation", ("completeness", "convergence", "infidelity", "max-sensitivity")),
+    ("explain/evaluation/scorecard.py", ("Sufficiency", "Infidelity", "Max-sensitivity")),
     ("explain/auditing/endpoint_section.py", ("decimals", "lowest", "median")),
     ("explain/statistics/bootstrap.py", ("rows", "clusters")),
     (
