@@ -13,6 +13,9 @@ BY_DAY = ("one_sided_label_noise", "group_label_noise")
 
 KINDS = tuple(name for name in PLANTED if name not in CLEAN) if NIGHTLY else BY_DAY
 
+SAME_FAULT = {"temperature": ("stability.changes",)}
+"""Findings that say the same as the one of a case: an answer that changes is asked for twice."""
+
 SEEDS = seeds(20, 1)
 
 MOST_MISSED = len(SEEDS) // 20
@@ -33,6 +36,7 @@ def test_a_whole_audit_ranks_a_planted_defect_first_in_19_of_20_tables(name: str
             if section.id in case.sections
             for finding in section.findings
         }
-        if not ids or record.findings[0].code not in (case.codes or of_sections):
+        expected = {*(case.codes or of_sections), *SAME_FAULT.get(name, ())}
+        if not ids or record.findings[0].code not in expected:
             missed[seed] = ids[:3]
     assert len(missed) <= MOST_MISSED, missed
