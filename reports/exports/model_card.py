@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from explain.record import AuditRecord, Measure
-from reports import render_markdown, summary
+from reports import markdown, summary
 from reports.exports.yaml_text import yaml_value
 
 __all__ = ["model_card"]
@@ -21,11 +21,7 @@ def model_card(record: AuditRecord) -> str:
                 "results": [
                     {
                         "task": {"type": "text-classification"},
-                        "dataset": {
-                            "name": f"table with sha256 {record.provenance.rows_sha256[:12]}",
-                            "type": "private",
-                            "args": {"record_sha256": summary.record_hash(record)},
-                        },
+                        "dataset": _dataset(record),
                         "metrics": [_metric(measure) for measure in _measures(record)],
                     }
                 ],
@@ -34,7 +30,18 @@ def model_card(record: AuditRecord) -> str:
         "tags": ["text-classification"],
     }
     lines = (f"{key}: {yaml_value(value)}" for key, value in index.items())
-    return "\n".join(("---", *lines, "---", "", render_markdown(record)))
+    return "\n".join(("---", *lines, "---", "", markdown.summary(record)))
+
+
+def _dataset(record: AuditRecord) -> dict[str, object]:
+    rows = record.provenance.rows_sha256
+    names = ", ".join(file.path for file in record.provenance.data)
+    hashes = {"rows_sha256": rows, "record_sha256": summary.record_hash(record)}
+    return {
+        "name": names or f"table with sha256 {rows[:12]}",
+        "type": "private",
+        "args": {"rows": record.rows, **hashes},
+    }
 
 
 def _measures(record: AuditRecord) -> Iterator[Measure]:
@@ -50,11 +57,13 @@ def _metric(measure: Measure) -> dict[str, object]:
         "type": measure.metric,
         "name": f"{measure.name}{where} (n = {measure.n})",
         "value": measure.value,
-        "args": {
-            "n": measure.n,
-            "lower": measure.lower,
-            "upper": measure.upper,
-            "interval": None if measure.method is None else str(measure.method),
-            "slice": measure.slice,
-        },
+        "args": {"n": measure.n, **_interval(measure), "slice": measure.slice},
     }
+
+
+def _interval(measure: Measure) -> dict[str, object]:
+    if measure.lower is None or measure.upper is None:
+        return {}
+    method = f", {measure.method}" if measure.method else ""
+    ends = {"lower": measure.lower, "upper": measure.upper}
+    return {**ends, "interval": f"95 %{method}"}
