@@ -144,7 +144,9 @@ def load(
     if missing := sorted(set(required) - set(options)):
         raise ConfigurationError(f"{str(source)!r} cannot be loaded without {missing[0]}=")
     names = {"labels": labels} if "labels" in parameters else {}
-    calling = {"origin": Origin(name, hub_id)} if "origin" in parameters else {"name": name}
+    calling: dict[str, Any] = (
+        {"origin": Origin(name, hub_id)} if "origin" in parameters else {"name": name}
+    )
     try:
         model = loader(path, **calling, **names, **options)
     except ExplainError:
