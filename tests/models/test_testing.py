@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 
 import explain
 from explain.adapters import Scores
+from explain.adapters.origin import Origin
 from explain.adapters.transformers import TransformersClassifier
 from explain.errors import (
     AdapterError,
@@ -41,7 +42,7 @@ def roberta(
 ) -> TransformersClassifier:
     tokenizer = byte_tokenizer(mask=True, limit=10**30)
     model = random_model("roberta", tokenizer, max_position_embeddings=66, **WIDE, **options)
-    return adapter(model, tokenizer, name="tiny")
+    return adapter(model, tokenizer, origin=Origin("tiny"))
 
 
 def gpt2() -> TransformersClassifier:
