@@ -23,6 +23,7 @@ from explain.adapters.base import (
 from explain.adapters.failures import first_line
 from explain.adapters.function import FunctionClassifier, Output
 from explain.adapters.labels import Labels, with_labels
+from explain.adapters.origin import Origin
 from explain.adapters.safety import ADAPTER_CONFIG
 from explain.adapters.scores import Scores
 from explain.errors import AdapterError, ConfigurationError, ExplainError, nearest
@@ -125,16 +126,16 @@ def load(
     if is_address(source):
         return _endpoint(source, name=name, labels=labels, **options)
     path = Path(source)
-    of_hub: dict[str, str] = {}
+    hub_id: str | None = None
     is_file = path.suffix in _SKLEARN_FILES
     if not path.exists():
         if is_file or not (isinstance(source, str) and _is_hub_id(source)):
             raise AdapterError(_missing_source(path))
-        path, of_hub = _download(source), {"source": source}
+        path, hub_id = _download(source), source
         name = name or source
     loader = _loader(path, options)
     parameters = signature(loader).parameters
-    allowed = sorted(set(parameters) - {"file", "folder", "name", "source", "labels"})
+    allowed = sorted(set(parameters) - {"file", "folder", "name", "origin", "labels"})
     if unknown := sorted(set(options) - set(allowed)):
         raise ConfigurationError(
             f"{str(source)!r} cannot be loaded with {unknown[0]}=; {nearest(unknown[0], allowed)}"
@@ -143,8 +144,11 @@ def load(
     if missing := sorted(set(required) - set(options)):
         raise ConfigurationError(f"{str(source)!r} cannot be loaded without {missing[0]}=")
     names = {"labels": labels} if "labels" in parameters else {}
+    calling: dict[str, Any] = (
+        {"origin": Origin(name, hub_id)} if "origin" in parameters else {"name": name}
+    )
     try:
-        model = loader(path, name=name, **of_hub, **names, **options)
+        model = loader(path, **calling, **names, **options)
     except ExplainError:
         raise
     except (Exception, SystemExit) as error:
@@ -244,7 +248,7 @@ def wrap(
     if (pair := _model_and_tokenizer(obj)) is not None:
         from explain.adapters.transformers import TransformersClassifier
 
-        classifier = TransformersClassifier(*pair, name=name, task=task)
+        classifier = TransformersClassifier(*pair, origin=Origin(name), task=task)
         return _with_own(classifier, labels, output, task, decimals)
     if hasattr(obj, "predict_proba") or "sklearn" in _families(obj):
         from explain.adapters.sklearn import SklearnClassifier

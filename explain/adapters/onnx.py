@@ -18,13 +18,14 @@ from transformers import AutoModelForSequenceClassification
 from explain.adapters.base import description_of
 from explain.adapters.extras import import_extra
 from explain.adapters.loading import load_config, load_tokenizer, loading
+from explain.adapters.origin import UNKNOWN, Origin
 from explain.adapters.reading_limits import check_vocabulary, max_length_of, pad_id_of, pad_side_of
 from explain.adapters.safety import LoadedFiles, check_folder
 from explain.adapters.scores import SUM_TOLERANCE, Scores, check_scores
-from explain.adapters.tokenized import LongText, Pool, TokenizerClassifier
+from explain.adapters.tokenized import LongText, Padding, Pool, TokenizerClassifier
 from explain.adapters.transformers import KIND, labels_of, task_of
 from explain.errors import AdapterError, ConfigurationError, nearest
-from explain.record import FileHash, ModelDescription, Task
+from explain.record import ModelDescription, Task
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -60,12 +61,8 @@ class OnnxClassifier(TokenizerClassifier):
         Its tokenizer, a fast one.
     config : PretrainedConfig
         Its configuration: architecture, ``id2label``, ``problem_type``.
-    name : str
-        What the model is called in reports.
-    source : str, optional
-        The folder that it was loaded from.
-    files : tuple of FileHash
-        The files that it was loaded from.
+    origin : Origin
+        Where it comes from, and what reports call it.
     task : {"single_label", "multi_label", "regression"}, optional
         As for `TransformersClassifier`.
     long_text, pool
@@ -86,9 +83,7 @@ class OnnxClassifier(TokenizerClassifier):
         tokenizer: "PreTrainedTokenizerBase",
         config: "PretrainedConfig",
         *,
-        name: str,
-        source: str | None = None,
-        files: tuple[FileHash, ...] = (),
+        origin: Origin,
         task: Task | None = None,
         long_text: LongText = "cut",
         pool: Pool = "mean",
@@ -101,16 +96,14 @@ class OnnxClassifier(TokenizerClassifier):
             labels_of(config),
             task=task_of(config, task),
             max_length=max_length_of(outline, tokenizer),
-            name=name,
-            pad_id=pad_id_of(outline, tokenizer),
-            pad_side=pad_side_of(outline, tokenizer),
+            name=origin.name or type(self).__name__,
+            padding=Padding(pad_id_of(outline, tokenizer), pad_side_of(outline, tokenizer)),
             long_text=long_text,
             pool=pool,
         )
         self._session = session
         self._architecture = type(outline).__name__
-        self._source = source
-        self._files = files
+        self._origin = origin
         self._output = self._find_output()
         self._inputs = [entry.name for entry in session.get_inputs()]
         self._check_inputs()
@@ -121,8 +114,7 @@ class OnnxClassifier(TokenizerClassifier):
         cls,
         folder: str | Path,
         *,
-        name: str | None = None,
-        source: str | None = None,
+        origin: Origin = UNKNOWN,
         task: Task | None = None,
         long_text: LongText = "cut",
         pool: Pool = "mean",
@@ -137,8 +129,8 @@ class OnnxClassifier(TokenizerClassifier):
         ----------
         folder : str or Path
             The folder, with ``model.onnx`` or a single other ``*.onnx``.
-        name, source, task, long_text, pool
-            As for the class; `source` is by default the folder, `name` the name of the folder.
+        origin, task, long_text, pool
+            As for the class; its source is by default the folder, its name that of the folder.
         device : str
             ``cpu``, or ``cuda`` or ``cuda:0`` with a build of onnxruntime for it.
 
@@ -163,9 +155,7 @@ class OnnxClassifier(TokenizerClassifier):
             session,
             tokenizer,
             config,
-            name=name or path.resolve().name,
-            source=source or path.as_posix(),
-            files=loaded.unchanged(),
+            origin=origin.in_folder(path, loaded.unchanged()),
             task=task,
             long_text=long_text,
             pool=pool,
@@ -183,8 +173,8 @@ class OnnxClassifier(TokenizerClassifier):
                 "threads": self._session.get_session_options().intra_op_num_threads,
                 **self._facts(),
             },
-            source=self._source,
-            files=self._files,
+            source=self._origin.source,
+            files=self._origin.files,
         )
 
     def _find_output(self) -> str:

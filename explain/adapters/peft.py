@@ -17,6 +17,7 @@ from explain.adapters.loading import (
     on_device,
     refuse_random,
 )
+from explain.adapters.origin import UNKNOWN, Origin
 from explain.adapters.safety import ADAPTER_CONFIG, LoadedFiles, check_folder, weight_files
 from explain.adapters.tokenized import LongText, Pool
 from explain.adapters.transformers import KIND, TransformersClassifier
@@ -35,8 +36,7 @@ def load_peft(
     folder: str | Path,
     *,
     base: str | Path | None = None,
-    name: str | None = None,
-    source: str | None = None,
+    origin: Origin = UNKNOWN,
     task: Task | None = None,
     long_text: LongText = "cut",
     pool: Pool = "mean",
@@ -56,7 +56,7 @@ def load_peft(
     base : str or Path, optional
         The folder of the base model; by default what ``base_model_name_or_path`` names, absolute
         or from the adapter's folder on. It is never downloaded.
-    name, source, task, long_text, pool, dtype, device
+    origin, task, long_text, pool, dtype, device
         As for `TransformersClassifier.from_folder`.
 
     Raises
@@ -92,10 +92,11 @@ def load_peft(
     return TransformersClassifier(
         on_device(merged_model, device),
         tokenizer,
-        name=name or path.resolve().name,
-        source=source or path.as_posix(),
-        files=adapter.unchanged() + _hashes_of_base(whole.unchanged(), path, base_folder),
-        facts={"adapter": f"{settings['peft_type']}, merged", "base": base_folder.as_posix()},
+        origin=origin.in_folder(
+            path,
+            adapter.unchanged() + _hashes_of_base(whole.unchanged(), path, base_folder),
+            {"adapter": f"{settings['peft_type']}, merged", "base": base_folder.as_posix()},
+        ),
         task=task,
         long_text=long_text,
         pool=pool,

@@ -14,6 +14,7 @@ from scipy.special import expit, softmax
 from transformers import Pipeline, TextClassificationPipeline
 
 from explain.adapters.failures import first_line
+from explain.adapters.origin import Origin
 from explain.adapters.scores import Scores, check_scores
 from explain.adapters.transformers import TransformersClassifier, labels_of
 from explain.errors import AdapterError
@@ -77,7 +78,10 @@ def wrap_pipeline(
     open_task = task is None and pipeline.model.config.problem_type is None
     tokenizer: Any = pipeline.tokenizer
     model = TransformersClassifier(
-        pipeline.model, tokenizer, name=name, task="multi_label" if open_task else task
+        pipeline.model,
+        tokenizer,
+        origin=Origin(name),
+        task="multi_label" if open_task else task,
     )
     if isinstance(limit := pipeline._preprocess_params.get("max_length"), int):
         model.max_length = min(model.max_length, limit)

@@ -5,20 +5,21 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from pydantic import JsonValue
 
 from explain.adapters.base import Encoding, description_of
+from explain.adapters.origin import UNKNOWN, Origin
 from explain.adapters.private_copies import PrivateModule
 from explain.adapters.scores import Scores
 from explain.adapters.tokenized import (
     GPU_TOKEN_BUDGET,
     LongText,
+    Padding,
     PadSide,
     Pool,
     TokenizerClassifier,
 )
 from explain.errors import CapabilityError
-from explain.record import FileHash, ModelDescription, Task
+from explain.record import ModelDescription, Task
 from explain.text.spans import Span, Text
 
 if TYPE_CHECKING:
@@ -43,14 +44,8 @@ class PretrainedClassifier(TokenizerClassifier):
         As for `TokenizerClassifier`.
     pad_side : {"left", "right"}, optional
         Where padding stands; by default as the model counts positions.
-    name : str, optional
-        What the model is called in reports; by default its class.
-    source : str, optional
-        The folder or hub id that it was loaded from.
-    files : tuple of FileHash
-        The files that it was loaded from.
-    facts : mapping of str to JSON value
-        What else the record should say of it.
+    origin : Origin
+        Where it comes from, and what reports call it.
 
     Raises
     ------
@@ -68,15 +63,12 @@ class PretrainedClassifier(TokenizerClassifier):
         *,
         task: Task,
         pad_side: PadSide | None = None,
-        name: str | None = None,
-        source: str | None = None,
-        files: tuple[FileHash, ...] = (),
-        facts: Mapping[str, JsonValue] | None = None,
+        origin: Origin = UNKNOWN,
         long_text: LongText = "cut",
         pool: Pool = "mean",
     ) -> None:
         check_vocabulary(model, tokenizer)
-        name = name or type(model).__name__
+        name = origin.name or type(model).__name__
         self.model: PreTrainedModel = model
         self._private = PrivateModule(model, name)
         for layer in self._private.template.modules():
@@ -88,16 +80,16 @@ class PretrainedClassifier(TokenizerClassifier):
             task=task,
             max_length=max_length_of(model, tokenizer),
             name=name,
-            pad_id=pad_id_of(self._private.template, tokenizer),
-            pad_side=pad_side or pad_side_of(model, tokenizer),
+            padding=Padding(
+                pad_id_of(self._private.template, tokenizer),
+                pad_side or pad_side_of(model, tokenizer),
+            ),
             long_text=long_text,
             pool=pool,
         )
         if model.device.type != "cpu":
             self.token_budget = GPU_TOKEN_BUDGET
-        self._source = source
-        self._files = files
-        self._more_facts = dict(facts or {})
+        self._origin = origin
         check_weights(model)
 
     @property
@@ -185,10 +177,10 @@ class PretrainedClassifier(TokenizerClassifier):
                 "device": str(self.model.device),
                 "threads": torch.get_num_threads(),
                 **self._facts(),
-                **self._more_facts,
+                **self._origin.facts,
             },
-            source=self._source,
-            files=self._files,
+            source=self._origin.source,
+            files=self._origin.files,
         )
 
     def _check_differentiable(self) -> None:

@@ -17,13 +17,13 @@ from explain.adapters.continuations import CACHED_BUDGETS, KIND, Continuations, 
 from explain.adapters.extras import import_extra
 from explain.adapters.failures import failure
 from explain.adapters.loading import load_model, load_tokenizer, on_device, refuse_random
+from explain.adapters.origin import UNKNOWN, Origin
 from explain.adapters.pretrained import PretrainedClassifier
 from explain.adapters.question import QuestionVariant
 from explain.adapters.safety import LoadedFiles, check_folder, weight_files
 from explain.adapters.scores import Scores, check_scores
 from explain.adapters.token_spans import with_marks
 from explain.errors import AdapterError, CapabilityError, ConfigurationError, PredictionError
-from explain.record import FileHash
 from explain.text.spans import Span, Text, parts_of
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class PromptedClassifier(PretrainedClassifier):
         The words of each label, mostly with a space in front: ``{"bad": [" bad", " awful"]}``.
     length_normalised : bool
         Whether the log-likelihood of a word is divided by the number of its tokens.
-    name, source, files
+    origin
         As for `PretrainedClassifier`.
 
     Raises
@@ -103,9 +103,7 @@ class PromptedClassifier(PretrainedClassifier):
         template: str,
         verbalizer: Verbalizer,
         length_normalised: bool = False,
-        name: str | None = None,
-        source: str | None = None,
-        files: tuple[FileHash, ...] = (),
+        origin: Origin = UNKNOWN,
     ) -> None:
         check_verbalizer(verbalizer)
         super().__init__(
@@ -115,9 +113,7 @@ class PromptedClassifier(PretrainedClassifier):
             task="single_label",
             # What follows never reaches back: positions count from the first token.
             pad_side="right",
-            name=name,
-            source=source,
-            files=files,
+            origin=origin,
         )
         self.template = template
         self.verbalizer = {
@@ -150,8 +146,7 @@ class PromptedClassifier(PretrainedClassifier):
         verbalizer: Verbalizer,
         length_normalised: bool = False,
         gguf_file: str | None = None,
-        name: str | None = None,
-        source: str | None = None,
+        origin: Origin = UNKNOWN,
         dtype: str | None = None,
         device: str | None = None,
     ) -> Self:
@@ -166,8 +161,8 @@ class PromptedClassifier(PretrainedClassifier):
         gguf_file : str, optional
             A GGUF file in it, which holds weights, configuration and tokenizer; it is read with
             the package ``gguf`` and expanded to full precision.
-        template, verbalizer, length_normalised, name, source
-            As for the class; `source` is by default the folder, `name` the name of the folder.
+        template, verbalizer, length_normalised, origin
+            As for the class; its source is by default the folder, its name that of the folder.
         dtype : {"float32", "float16", "bfloat16"}, optional
             Type of the weights; by default what ``config.json`` says.
         device : str, optional
@@ -205,9 +200,7 @@ class PromptedClassifier(PretrainedClassifier):
             template=template,
             verbalizer=verbalizer,
             length_normalised=length_normalised,
-            name=name or path.resolve().name,
-            source=source or path.as_posix(),
-            files=loaded.unchanged(),
+            origin=origin.in_folder(path, loaded.unchanged()),
         )
 
     @property
@@ -227,7 +220,7 @@ class PromptedClassifier(PretrainedClassifier):
             else self.template,
             verbalizer=self.verbalizer,
             length_normalised=self.length_normalised,
-            name=self.name,
+            origin=Origin(self.name),
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import numpy as np
@@ -29,6 +30,7 @@ __all__ = [
     "GPU_TOKEN_BUDGET",
     "LongText",
     "PadSide",
+    "Padding",
     "Pool",
     "TokenizerClassifier",
 ]
@@ -56,6 +58,22 @@ PadSide: TypeAlias = Literal["left", "right"]
 """On which side of a text its padding stands."""
 
 
+@dataclass(frozen=True, slots=True)
+class Padding:
+    """What fills up the shorter texts of a batch.
+
+    Attributes
+    ----------
+    token_id : int
+        The id of the token.
+    side : {"left", "right"}
+        On which side of a text it stands.
+    """
+
+    token_id: int
+    side: PadSide
+
+
 class TokenizerClassifier(ABC):
     """A classifier behind a fast tokenizer of the transformers library.
 
@@ -74,10 +92,8 @@ class TokenizerClassifier(ABC):
         Tokens that the model reads, special ones included.
     name : str
         What the model is called in reports.
-    pad_id : int
-        Token id that fills up the shorter texts of a batch.
-    pad_side : {"left", "right"}
-        Where it does.
+    padding : Padding
+        What fills up the shorter texts of a batch, and where.
     long_text : {"cut", "windows"}
         A text over the limit is cut, and `unread` tells what was never read; or it is scored in
         windows of `max_length` tokens, a fourth of them shared with the next, and pooled.
@@ -101,8 +117,7 @@ class TokenizerClassifier(ABC):
         task: Task,
         max_length: int,
         name: str,
-        pad_id: int,
-        pad_side: PadSide,
+        padding: Padding,
         long_text: LongText = "cut",
         pool: Pool = "mean",
     ) -> None:
@@ -127,8 +142,8 @@ class TokenizerClassifier(ABC):
         self.name = name
         self.long_text = long_text
         self.pool = pool
-        self._pad_id = pad_id
-        self._pad_side = pad_side
+        self._pad_id = padding.token_id
+        self._pad_side = padding.side
         mask: str | None = tokenizer.mask_token
         self._mask_token = (
             mask if mask is not None and is_read_as_one(self._private_tokenizer, mask) else None

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
-from pydantic import JsonValue
 from transformers import AutoModelForSequenceClassification
 
 from explain.adapters.loading import load_model, load_tokenizer, on_device, refuse_random
+from explain.adapters.origin import UNKNOWN, Origin
 from explain.adapters.pretrained import PretrainedClassifier
 from explain.adapters.safety import LoadedFiles, check_folder, weight_files
 from explain.adapters.scores import Scores, check_scores
 from explain.adapters.tokenized import LongText, Pool
 from explain.errors import AdapterError, ConfigurationError, nearest
-from explain.record import FileHash, Task
+from explain.record import Task
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -46,7 +46,7 @@ class TransformersClassifier(PretrainedClassifier):
         A model with a sequence classification head, see `PretrainedClassifier`.
     tokenizer : PreTrainedTokenizerBase
         Its tokenizer, a fast one.
-    name, source, files, facts
+    origin
         As for `PretrainedClassifier`.
     task : {"single_label", "multi_label", "regression"}, optional
         How the columns relate to each other; by default what ``problem_type`` of the model says,
@@ -71,10 +71,7 @@ class TransformersClassifier(PretrainedClassifier):
         model: "PreTrainedModel",
         tokenizer: "PreTrainedTokenizerBase",
         *,
-        name: str | None = None,
-        source: str | None = None,
-        files: tuple[FileHash, ...] = (),
-        facts: Mapping[str, JsonValue] | None = None,
+        origin: Origin = UNKNOWN,
         task: Task | None = None,
         long_text: LongText = "cut",
         pool: Pool = "mean",
@@ -84,10 +81,7 @@ class TransformersClassifier(PretrainedClassifier):
             tokenizer,
             labels_of(model.config),
             task=task_of(model.config, task),
-            name=name,
-            source=source,
-            files=files,
-            facts=facts,
+            origin=origin,
             long_text=long_text,
             pool=pool,
         )
@@ -99,8 +93,7 @@ class TransformersClassifier(PretrainedClassifier):
         cls,
         folder: str | Path,
         *,
-        name: str | None = None,
-        source: str | None = None,
+        origin: Origin = UNKNOWN,
         task: Task | None = None,
         long_text: LongText = "cut",
         pool: Pool = "mean",
@@ -115,8 +108,8 @@ class TransformersClassifier(PretrainedClassifier):
         ----------
         folder : str or Path
             The folder.
-        name, source, task, long_text, pool
-            As for the class; `source` is by default the folder, `name` the name of the folder.
+        origin, task, long_text, pool
+            As for the class; its source is by default the folder, its name that of the folder.
         dtype : {"float32", "float16", "bfloat16"}, optional
             Type of the weights; by default what ``config.json`` says.
         device : str, optional
@@ -140,9 +133,7 @@ class TransformersClassifier(PretrainedClassifier):
         return cls(
             on_device(model, device),
             tokenizer,
-            name=name or path.resolve().name,
-            source=source or path.as_posix(),
-            files=loaded.unchanged(),
+            origin=origin.in_folder(path, loaded.unchanged()),
             task=task,
             long_text=long_text,
             pool=pool,

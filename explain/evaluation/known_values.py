@@ -25,6 +25,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -215,6 +216,9 @@ class _Planted:
         self._engine = engine
         self._enumerated_games = enumerated_games
         self._payments = payments
+        self._groups_from: dict[str, list[tuple[int, tuple[str, ...], float]]] = {}
+        for number, (group, payment) in enumerate(payments.items()):
+            self._groups_from.setdefault(group[0], []).append((number, group, payment))
 
     @property
     def task(self) -> Task:
@@ -256,13 +260,13 @@ class _Planted:
         if self.mask_token is not None:
             parts = tuple(part.replace(self.mask_token, " ") for part in parts)
         counts = Counter(word.lower() for word in read(parts))
-        return float(
-            sum(
-                payment * np.prod([counts[word] for word in group])
-                for group, payment in self._payments.items()
-                if all(word in counts for word in group)
-            )
-        )
+        # Of all groups only those that begin with a word of the text, added up as they were drawn.
+        groups = sorted(entry for word in counts for entry in self._groups_from.get(word, ()))
+        score = 0.0
+        for _, group, payment in groups:
+            if all(word in counts for word in group):
+                score += payment * prod(counts[word] for word in group)
+        return score
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib import import_module
 from io import BufferedWriter, FileIO, TextIOWrapper
 from pathlib import Path
 from typing import IO
@@ -67,6 +68,7 @@ def fork(
             for _ in range(2)
         )
         stack.pop_all()
+    import_module("explain.auditing.run")  # Here once, or else in every fork: two seconds.
     pid = os.fork()
     if pid:
         return Forked(pid, (output, errors))
@@ -75,6 +77,9 @@ def fork(
         os.chdir(cwd)
         os.dup2(output.fileno(), 1)
         os.dup2(errors.fileno(), 2)
+        if "torch" in sys.modules:
+            # A fork that asks for the threads of its parent waits for ever: it has none of them.
+            sys.modules["torch"].set_num_threads(1)
         first()
         # Those of pytest are no streams of a process; the command takes these over.
         streams = [

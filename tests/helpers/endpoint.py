@@ -8,13 +8,19 @@ import asyncio
 import json
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias
 
 import httpx2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
+
+from explain.adapters.remote import canaries, opening
+from explain.adapters.remote.pace import Pace
 
 __all__ = [
     "FORMATS",
@@ -25,6 +31,7 @@ __all__ = [
     "Server",
     "logits_of_words",
     "no_wait",
+    "often_tested",
 ]
 
 LABELS = ("negative", "positive")
@@ -64,6 +71,15 @@ def one_or_pair(parts: Json) -> Any:
 async def no_wait(seconds: float) -> None:
     """Let others run, and wait for nothing."""
     await asyncio.sleep(0)
+
+
+@contextmanager
+def often_tested(texts: int) -> Iterator[None]:
+    """Ask for the first texts again every so many texts: short runs show what long ones do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opening, "Pace", partial(Pace, sleep=no_wait))
+        patch.setattr(canaries, "TEXTS_BETWEEN", texts)
+        yield
 
 
 # ── Formats ───────────────────────────────────────────────────────────────────────────────────────

@@ -23,6 +23,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from explain.adapters.origin import Origin
 from explain.adapters.transformers import TransformersClassifier
 
 __all__ = [
@@ -159,7 +160,7 @@ class Architecture:
     def classifier(self, **options: Any) -> TransformersClassifier:
         tokenizer = self.tokenizer()
         model = random_model(self.kind, tokenizer, **self.options)
-        return TransformersClassifier(model, tokenizer, name=self.name, **options)
+        return TransformersClassifier(model, tokenizer, origin=Origin(self.name), **options)
 
 
 _ROTARY = {"max_position_embeddings": LIMIT, "num_key_value_heads": 1, "head_dim": 8}

@@ -6,8 +6,6 @@ import json
 import multiprocessing
 import os
 import stat
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +20,7 @@ from explain.errors import ConfigurationError
 from explain.record import AuditRecord
 from explain.record.files import write_whole
 from explain.record.run_folders import claimed
+from tests.helpers.command import run_forked
 from tests.helpers.records import audit_record, run_log
 
 OLD = audit_record().model_copy(update={"criteria": ()})
@@ -200,13 +199,7 @@ def test_the_command_tries_its_folder_before_it_loads_anything(tmp_path: Path) -
     (tmp_path / "file").write_text("")
     with claimed(tmp_path / "taken"):
         for out, says in (("file/below", "Not a directory"), ("taken", "another run writes to")):
-            done = subprocess.run(
-                [sys.executable, "-m", "explain.cli", "audit", "no model", "no rows", "--out", out],
-                cwd=tmp_path,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            done = run_forked("audit", "no model", "no rows", "--out", out, cwd=tmp_path)
             assert (done.returncode, done.stderr.count("\n")) == (2, 1)
             assert says in done.stderr
 

@@ -9,17 +9,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import explain
 from explain.record.files import hash_file
-from tests.helpers.command import run
+from tests.helpers.command import run, run_forked
 from tests.helpers.demo import DEMO
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _imported() -> None:
+    """Import what a model needs once: forks of this process have it."""
+    explain.load(DEMO / "model")
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of one run of the demo on few instances."""
+    """Return the folder of one run of the demo on few instances.
+
+    It and the second run are processes of their own: forks would share the hashes of strings.
+    """
     folder = tmp_path_factory.mktemp("demo")
     done = run("demo", "--explain", 4, "--out", "out", cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -63,25 +73,25 @@ def test_the_demo_prints_on_few_pages(demo: Path, browser: "Browser") -> None:
 def test_render_writes_a_record_in_another_language(demo: Path, tmp_path: Path) -> None:
     arguments = ("render", demo / "audit.json", "--language", "zh", "--out", "page.html")
     before = (demo / "audit.json").read_bytes()
-    assert run(*arguments, cwd=tmp_path).returncode == 0
+    assert run_forked(*arguments, cwd=tmp_path).returncode == 0
     assert '<html lang="zh-CN">' in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert (demo / "audit.json").read_bytes() == before
 
 
 def test_render_gives_the_same_page_again(demo: Path, tmp_path: Path) -> None:
-    done = run("render", demo / "audit.json", "--out", "page.html", cwd=tmp_path)
+    done = run_forked("render", demo / "audit.json", "--out", "page.html", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "page.html").read_bytes() == (demo / "audit.html").read_bytes()
 
 
 def test_text_shows_features_and_can_write_a_page_and_a_record(tmp_path: Path) -> None:
     arguments = ("text", DEMO / "model", "I forgot my password!")
-    shown = run(*arguments, "--method", "occlusion", "--html", "page.html", cwd=tmp_path)
+    shown = run_forked(*arguments, "--method", "occlusion", "--html", "page.html", cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert "password" in shown.stdout
     assert "\x1b[" not in shown.stdout
     assert (tmp_path / "page.html").is_file()
-    as_json = run(*arguments, "--method", "occlusion", "--json", cwd=tmp_path)
+    as_json = run_forked(*arguments, "--method", "occlusion", "--json", cwd=tmp_path)
     record = json.loads(as_json.stdout)
     assert record["parts"] == ["I forgot my password!"]
     assert record["target"]["label"] == "account"
@@ -96,18 +106,18 @@ def test_limits_of_the_method_are_passed_on_only_if_they_are_given(tmp_path: Pat
         "lime",
         "--json",
     )
-    done = run(*arguments, "--budget", 20, cwd=tmp_path)
+    done = run_forked(*arguments, "--budget", 20, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["parameters"]["budget"] == 20
     for option in ("tolerance", "seconds"):
-        done = run(*arguments, "--method", "occlusion", f"--{option}", 3, cwd=tmp_path)
+        done = run_forked(*arguments, "--method", "occlusion", f"--{option}", 3, cwd=tmp_path)
         assert done.returncode == 2
         assert f"occlusion has no option {option!r}" in done.stderr
 
 
 def test_the_unit_of_a_text_and_of_an_audit_can_be_chosen(tmp_path: Path) -> None:
     long = "I forgot my password! Nobody answers. " * 10
-    shown = run(
+    shown = run_forked(
         "text", DEMO / "model", long, "--method", "occlusion", "--unit", "auto", "--json",
         cwd=tmp_path,
     )  # fmt: skip
@@ -115,7 +125,7 @@ def test_the_unit_of_a_text_and_of_an_audit_can_be_chosen(tmp_path: Path) -> Non
     assert record["parameters"]["features"] == "sentences, then words"
     assert len(record["groups"]) == 20
     (tmp_path / "rows.csv").write_text("text\nI forgot it. Please help!\n")
-    done = run(
+    done = run_forked(
         "audit", DEMO / "model", "rows.csv", "--methods", "occlusion", "--unit", "sentence",
         cwd=tmp_path,
     )  # fmt: skip
@@ -127,7 +137,7 @@ def test_the_unit_of_a_text_and_of_an_audit_can_be_chosen(tmp_path: Path) -> Non
 def test_a_column_of_rationales_can_be_named(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text('text,why\nI forgot my password,"[[12, 20]]"\n')
     arguments = ("audit", DEMO / "model", "rows.csv", "--methods", "occlusion")
-    done = run(*arguments, "--rationale", "why", cwd=tmp_path)
+    done = run_forked(*arguments, "--rationale", "why", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "audit/audit.json").read_text())
     assert record["provenance"]["arguments"]["rationale"] == "why"
@@ -139,7 +149,7 @@ def test_what_an_audit_explains_and_how_far_can_be_chosen(tmp_path: Path) -> Non
     (tmp_path / "rows.csv").write_text("text,ticket\nI forgot my password again!,T-17\n")
     arguments = ("audit", DEMO / "model", "rows.csv", "--methods", "lime", "--check", "data")
     limits = ("--target", "account", "--id", "ticket", "--budget", 20, "--tolerance", 0.2)
-    done = run(*arguments, *limits, cwd=tmp_path)
+    done = run_forked(*arguments, *limits, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (instance,) = json.loads((tmp_path / "audit/audit.json").read_text())["instances"]
     assert instance["columns"] == {"ticket": "T-17"}
@@ -147,7 +157,7 @@ def test_what_an_audit_explains_and_how_far_can_be_chosen(tmp_path: Path) -> Non
     assert attribution["target"]["label"] == "account"
     assert attribution["parameters"]["budget"] == 20
     assert attribution["parameters"]["tolerance"] == 0.2
-    refused = run(*arguments, "--target", "acount", cwd=tmp_path)
+    refused = run_forked(*arguments, "--target", "acount", cwd=tmp_path)
     assert refused.returncode == 2
     assert "did you mean 'account'" in refused.stderr
 
@@ -163,7 +173,7 @@ def spoilt(tmp_path: Path) -> Path:
 def refused(folder: Path, *arguments: object, code: int, says: str) -> None:
     """Check that an audit ends with one line and a code, and writes nothing."""
     before = sorted(folder.rglob("*"))
-    done = run("audit", *arguments, cwd=folder)
+    done = run_forked("audit", *arguments, cwd=folder)
     assert done.returncode == code, done.stderr
     assert says in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -249,19 +259,19 @@ def test_options_of_the_model_are_json_or_text(
     tmp_path: Path, option: str, code: int, says: str
 ) -> None:
     method = ("--method", "integrated_gradients")
-    done = run("text", DEMO / "model", "a", *method, "--model-option", option, cwd=tmp_path)
+    done = run_forked("text", DEMO / "model", "a", *method, "--model-option", option, cwd=tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (code, 1)
     assert says in done.stderr
 
 
 def test_usage_errors_exit_with_2(tmp_path: Path) -> None:
-    assert run("audit", cwd=tmp_path).returncode == 2
-    assert run("nonsense", cwd=tmp_path).returncode == 2
+    assert run_forked("audit", cwd=tmp_path).returncode == 2
+    assert run_forked("nonsense", cwd=tmp_path).returncode == 2
 
 
 def test_a_record_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "audit.json").write_text("{}")
-    done = run("render", "audit.json", cwd=tmp_path)
+    done = run_forked("render", "audit.json", cwd=tmp_path)
     assert done.returncode == 3
     assert "not a record" in done.stderr
     assert not (tmp_path / "audit.html").exists()

@@ -7,6 +7,7 @@ signal n.
 
 import os
 import pickle
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from pathlib import Path
 import pytest
 
 import explain
-from tests.helpers.command import STAGE_LINE, complaints
+from tests.helpers.command import STAGE_LINE, complaints, run_forked
 from tests.helpers.failing_models import DOES, ROWS, First, Reduced, misbehaving, train_pipeline
 
 if sys.platform == "win32":
@@ -67,7 +68,12 @@ FREEZE = "audit x.pkl rows.csv --config passes.toml --criteria-only"
 
 
 def run(folder: Path, arguments: str, shell: str = "") -> subprocess.CompletedProcess[str]:
-    """Run the command as a shell does; `shell` holds redirections, or variables before them."""
+    """Run the command as a shell does; `shell` holds redirections, or variables before them.
+
+    Without these it is a fork of this process, which takes a tenth of the time.
+    """
+    if not shell:
+        return run_forked(*shlex.split(arguments), cwd=folder)
     variables = " ".join(word for word in shell.split() if "=" in word)
     streams = " ".join(word for word in shell.split() if "=" not in word)
     return subprocess.run(

@@ -1,8 +1,6 @@
 """No key leaves with an audit, and no text of the user is changed."""
 
 import json
-import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +25,7 @@ from explain.text import redaction
 from explain.text.redaction import LONGEST_MESSAGE, REPLACEMENT, message, redacted, register_secret
 from reports.comparison import comparison_page
 from reports.exports import ExportFormat, write_export
+from tests.helpers.command import run_forked
 from tests.helpers.keys import KEY, encodings
 from tests.helpers.pages import Page, paragraphs
 from tests.helpers.search import examples
@@ -283,13 +282,7 @@ def test_an_error_of_a_users_own_adapter_is_cut_and_holds_no_key() -> None:
 @pytest.mark.parametrize("kind", ["", "tei", "none"])
 def test_the_command_prints_no_key(kind: str, tmp_path: Path) -> None:
     address, option = f"https://u:{KEY}@host/m", f"kind={kind}"
-    done = subprocess.run(
-        [sys.executable, "-m", "explain.cli", "text", address, "a text", "--model-option", option],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_forked("text", address, "a text", "--model-option", option, cwd=tmp_path)
     assert done.returncode == 2
     assert KEY not in done.stdout + done.stderr
     says = {"": "needs kind=", "tei": "is no URL", "none": "there is no kind 'none'"}

@@ -11,7 +11,7 @@ import pytest
 from explain.auditing.archive import write_audit
 from explain.record import FrozenCriteria
 from explain.record.files import hash_file
-from tests.helpers.command import run
+from tests.helpers.command import run_forked
 from tests.helpers.comparisons import audit_of
 from tests.helpers.records import audit_record, run_log
 from tests.helpers.reviews import instances, review
@@ -28,16 +28,22 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_compare_exits_by_the_margin(folder: Path) -> None:
-    done = run("compare", "good", "bad", "--out", "diff.md", cwd=folder)
+    done = run_forked("compare", "good", "bad", "--out", "diff.md", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert "worse" in done.stdout
     assert (folder / "diff.md").read_text().startswith("# ▼ worse")
-    assert run("compare", "good", "bad", "--fail-on-regression", 0.05, cwd=folder).returncode == 1
-    assert run("compare", "bad", "good", "--fail-on-regression", 0.05, cwd=folder).returncode == 0
-    done = run("compare", "good", "nowhere", cwd=folder)
+    assert (
+        run_forked("compare", "good", "bad", "--fail-on-regression", 0.05, cwd=folder).returncode
+        == 1
+    )
+    assert (
+        run_forked("compare", "bad", "good", "--fail-on-regression", 0.05, cwd=folder).returncode
+        == 0
+    )
+    done = run_forked("compare", "good", "nowhere", cwd=folder)
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
     for margin in ("frozen", "two", "nan", "-1"):
-        done = run("compare", "good", "bad", "--fail-on-regression", margin, cwd=folder)
+        done = run_forked("compare", "good", "bad", "--fail-on-regression", margin, cwd=folder)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 
 
@@ -48,19 +54,19 @@ def test_compare_exits_by_the_margin_that_an_audit_has_frozen(folder: Path) -> N
     strict = audit.model_copy(update=update).with_predictions(audit.predictions)
     write_audit(strict, run_log(), folder / "strict")
     assert "regression_margin" in (folder / "strict/criteria.json").read_text()
-    done = run("compare", "strict", "bad", "--fail-on-regression", "frozen", cwd=folder)
+    done = run_forked("compare", "strict", "bad", "--fail-on-regression", "frozen", cwd=folder)
     assert done.returncode == 1
     assert "froze this margin on" in done.stdout
-    done = run("compare", "strict", "bad", "--fail-on-regression", 0.2, cwd=folder)
+    done = run_forked("compare", "strict", "bad", "--fail-on-regression", 0.2, cwd=folder)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert run("compare", "strict", "bad", cwd=folder).returncode == 0
+    assert run_forked("compare", "strict", "bad", cwd=folder).returncode == 0
 
 
 def test_compare_refuses_records_of_another_schema_in_a_line(folder: Path) -> None:
     old = json.loads((folder / "good/audit.json").read_text()) | {"schema_version": 1}
     (folder / "old").mkdir()
     (folder / "old/audit.json").write_text(json.dumps(old))
-    done = run("compare", "old", "bad", cwd=folder)
+    done = run_forked("compare", "old", "bad", cwd=folder)
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
     assert "with version 1 of the schema" in done.stderr
 
@@ -71,26 +77,26 @@ def test_an_audit_is_reviewed_signed_and_verified(folder: Path) -> None:
     lines = [review(instance, report=report) for instance in instances(5)]
     lines.append(lines[0].model_copy(update={"report_sha256": "1" * 64}))
     (folder / "ana.jsonl").write_text("".join(line.to_json() + "\n" for line in lines))
-    done = run("review", "import", "good", "ana.jsonl", cwd=folder)
+    done = run_forked("review", "import", "good", "ana.jsonl", cwd=folder)
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
     assert "1 lines are refused" in done.stderr
     assert "5 reviews by 1 reviewers" in done.stdout
     key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "key")]
     subprocess.run(key, check=True)
     who = ("--name", "Ana Ruiz", "--role", "model risk", "--verdict", "accepted")
-    assert run("review", "sign", "good", *who, "--key", "key", cwd=folder).returncode == 0
-    done = run("verify", "good", cwd=folder)
+    assert run_forked("review", "sign", "good", *who, "--key", "key", cwd=folder).returncode == 0
+    done = run_forked("verify", "good", cwd=folder)
     assert done.returncode == 0, done.stdout
     assert "Ana Ruiz (model risk) signed on" in done.stdout
     (folder / "good/reviews.jsonl").write_text("")
-    done = run("verify", "good", cwd=folder)
+    done = run_forked("verify", "good", cwd=folder)
     assert done.returncode == 1
     assert "✗ reviews.jsonl was changed" in done.stdout
 
 
 @pytest.mark.parametrize("to", ["csv", "sarif", "coverage-table"])
 def test_export_prints_where_it_wrote(to: str, folder: Path) -> None:
-    done = run("export", "good", "--to", to, "--out", "out", cwd=folder)
+    done = run_forked("export", "good", "--to", to, "--out", "out", cwd=folder)
     assert (done.returncode, done.stdout, done.stderr) == (0, "out\n", "")
     assert (folder / "out").exists()
 
@@ -98,12 +104,14 @@ def test_export_prints_where_it_wrote(to: str, folder: Path) -> None:
 def test_letter_is_of_an_explained_row(folder: Path) -> None:
     write_audit(audit_record(), run_log(), folder / "explained")
     arguments = ("letter", "explained", "--out", "letter.html", "--row")
-    done = run(*arguments, 1, "--contact", "ana@example.org", "--decision-name", "Loan", cwd=folder)
+    done = run_forked(
+        *arguments, 1, "--contact", "ana@example.org", "--decision-name", "Loan", cwd=folder
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "letter.html\n", "")
     text = (folder / "letter.html").read_text(encoding="utf-8")
     assert "ana@example.org" in text
     assert "The decision: Loan" in text
-    done = run(*arguments, 4, cwd=folder)
+    done = run_forked(*arguments, 4, cwd=folder)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert (
         "row 4 was not explained; a letter can be written of an explained row: 1, 2, 5"

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,9 @@ import numpy as np
 import pytest
 
 import explain
-from explain.adapters.remote import canaries, opening
 from explain.adapters.remote.canaries import CANARIES, FIRST_ANSWERS, TEXTS_BETWEEN, Canaries
-from explain.adapters.remote.pace import Pace
 from explain.record import Attribution, AuditRecord, Finding
-from tests.helpers.endpoint import LABELS, QUESTIONS, Fault, Reply, Server, no_wait
+from tests.helpers.endpoint import LABELS, QUESTIONS, Fault, Reply, Server, often_tested
 
 URL = "http://endpoint.test/x"
 WORDS = ["good", "bad", "dull", "lyrical", "work", "awful", "not", "stunning"]
@@ -29,10 +26,7 @@ ROWS = [
 
 @pytest.fixture(scope="module", autouse=True)
 def _often_tested() -> Iterator[None]:
-    """Ask for the first texts again every 40 texts, so that short runs show what long ones do."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(opening, "Pace", partial(Pace, sleep=no_wait))
-        patch.setattr(canaries, "TEXTS_BETWEEN", 40)
+    with often_tested(40):
         yield
 
 

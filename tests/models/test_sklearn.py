@@ -37,7 +37,7 @@ from explain.errors import (
     UnsafeModelError,
 )
 from explain.record import PICKLE_FACT
-from tests.helpers.command import run
+from tests.helpers.command import run_forked
 
 skops = pytest.importorskip("skops.io")
 
@@ -277,16 +277,16 @@ def test_a_report_says_first_that_a_pickle_was_loaded(models: Path) -> None:
 
 
 def test_the_command_line_takes_the_users_word(models: Path) -> None:
-    refused = run("text", "model.joblib", "good film", cwd=models)
+    refused = run_forked("text", "model.joblib", "good film", cwd=models)
     assert refused.returncode == 3
     assert "--allow-pickle" in refused.stderr
-    shown = run("text", "model.joblib", "good film", "--allow-pickle", cwd=models)
+    shown = run_forked("text", "model.joblib", "good film", "--allow-pickle", cwd=models)
     assert shown.returncode == 0, shown.stderr
-    untrusted = run("audit", "own.skops", "rows.csv", cwd=models)
+    untrusted = run_forked("audit", "own.skops", "rows.csv", cwd=models)
     assert untrusted.returncode == 3
     assert "html.unescape" in untrusted.stderr
     arguments = ("--trust", "html.unescape", "--methods", "shap", "--label", "label")
-    done = run("audit", "own.skops", "rows.csv", *arguments, cwd=models)
+    done = run_forked("audit", "own.skops", "rows.csv", *arguments, cwd=models)
     assert done.returncode == 0, done.stderr
 
 

@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 
 import explain
 from explain.adapters import Scores
+from explain.adapters.origin import Origin
 from explain.adapters.transformers import TransformersClassifier
 from explain.errors import (
     AdapterError,
@@ -28,7 +29,7 @@ from explain.record import Conformance, ConformanceRow, ModelDescription
 from explain.testing import CHECKS, PAIRS, check_classifier
 from explain.text.spans import Span, Text, parts_of
 from reports.terminal import print_conformance
-from tests.helpers.command import run
+from tests.helpers.command import run_forked
 from tests.helpers.demo import DEMO
 from tests.helpers.tiny import byte_tokenizer, random_model
 
@@ -41,7 +42,7 @@ def roberta(
 ) -> TransformersClassifier:
     tokenizer = byte_tokenizer(mask=True, limit=10**30)
     model = random_model("roberta", tokenizer, max_position_embeddings=66, **WIDE, **options)
-    return adapter(model, tokenizer, name="tiny")
+    return adapter(model, tokenizer, origin=Origin("tiny"))
 
 
 def gpt2() -> TransformersClassifier:
@@ -628,7 +629,7 @@ def test_the_tolerance_can_be_set() -> None:
 
 
 def test_the_command_prints_a_table_and_exits_with_0(tmp_path: Path) -> None:
-    done = run("check-model", DEMO / "model", cwd=tmp_path)
+    done = run_forked("check-model", DEMO / "model", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     shown = dict(re.findall(r"^([a-z ]+?) {2,}(pass|not applicable) ", done.stdout, re.MULTILINE))
     assert shown.keys() | {"gradient scores"} == set(CHECKS)
@@ -640,19 +641,19 @@ def test_the_command_exits_with_1_if_a_check_fails(tmp_path: Path) -> None:
     shutil.copytree(DEMO / "model", tmp_path / "model")
     path = tmp_path / "model/config.json"
     path.write_text(path.read_text().replace('"billing"', '" "'))
-    done = run("check-model", "model", "--json", cwd=tmp_path)
+    done = run_forked("check-model", "model", "--json", cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     assert [row.check for row in Conformance.from_json(done.stdout).failed] == ["labels"]
 
 
 def test_the_command_can_check_pairs(tmp_path: Path) -> None:
-    done = run("check-model", DEMO / "model", "--pairs", "--json", cwd=tmp_path)
+    done = run_forked("check-model", DEMO / "model", "--pairs", "--json", cwd=tmp_path)
     shape = Conformance.from_json(done.stdout).rows[0]
     assert shape.detail.startswith(f"{len(PAIRS)} texts")
 
 
 def test_the_command_exits_with_3_without_a_model(tmp_path: Path) -> None:
-    done = run("check-model", "./missing", cwd=tmp_path)
+    done = run_forked("check-model", "./missing", cwd=tmp_path)
     assert done.returncode == 3
     assert "no folder 'missing'" in done.stderr
 

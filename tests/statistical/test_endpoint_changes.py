@@ -1,7 +1,6 @@
 """A model that changes behind its address in the middle of a run, through the whole client."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,9 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 import explain
-from explain.adapters.remote import EndpointObservations, RemoteClassifier, canaries, opening
-from explain.adapters.remote.pace import Pace
-from tests.helpers.endpoint import QUESTIONS, Server, logits_of_words, no_wait
+from explain.adapters.remote import EndpointObservations, RemoteClassifier, canaries
+from tests.helpers.endpoint import QUESTIONS, Server, logits_of_words, often_tested
 
 pytestmark = pytest.mark.nightly
 
@@ -21,10 +19,7 @@ SEEDS = range(20)
 
 @pytest.fixture(scope="module", autouse=True)
 def _often_tested() -> Iterator[None]:
-    """Ask for the first texts again every 100 texts, so that short runs show what long ones do."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(opening, "Pace", partial(Pace, sleep=no_wait))
-        patch.setattr(canaries, "TEXTS_BETWEEN", 100)
+    with often_tested(100):
         yield
 
 

@@ -12,6 +12,15 @@ TESTS = Path(__file__).parents[1]
 CODE = [path for room in ("explain", "reports") for path in (TESTS.parent / room).rglob("*.py")]
 MOST_LINES = 400
 MOST_LINES_OF_FUNCTION = 50
+MOST_PARAMETERS = 8
+PUBLIC_WITH_MANY_PARAMETERS = {
+    "explain/adapters/torch.py::__init__",
+    "explain/attribution/interaction.py::interactions",
+    "explain/cli.py::audit",
+    "explain/cli.py::text",
+}
+"""What users call themselves, with an option for each: commands, `explain.interactions`, and
+`explain.adapters.TorchClassifier`."""
 ROOMS = ("install", "models", "report", "statistical", "unit")
 
 
@@ -94,3 +103,21 @@ def test_no_warning_of_linter_or_types_is_silenced() -> None:
         if silencer.search(path.read_text(encoding="utf-8"))
     ]
     assert silenced == []
+
+
+def test_only_what_users_call_has_many_parameters() -> None:
+    many = {
+        f"{path.relative_to(TESTS.parent)}::{function.name}"
+        for path in CODE
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        and len(parameters_of(function)) > MOST_PARAMETERS
+    }
+    assert many == PUBLIC_WITH_MANY_PARAMETERS
+
+
+def parameters_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+    """Return the parameters that a caller can pass one by one."""
+    stated = function.args
+    names = [one.arg for one in (*stated.posonlyargs, *stated.args, *stated.kwonlyargs)]
+    return [name for name in names if name not in ("self", "cls")]
