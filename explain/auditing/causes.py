@@ -1,12 +1,15 @@
 """Which finding explains another: texts with a shortcut are often a slice of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from explain.auditing.accounts import accounts_of, counts_no_more_than
+from explain.auditing.members import ABOUT_SLICES
 from explain.checks import AuditContext
+from explain.checks.fairness.name_groups import bearers_of
 from explain.checks.shortcuts.members import texts_of_shortcut
 from explain.checks.slices.members import texts_of_slices
 from explain.record import Finding, Section
@@ -19,20 +22,10 @@ texts, half of them in each, ten are in one alone."""
 
 SHORTCUTS = "shortcuts"
 
-ABOUT_SLICES: Final = ("slices.worse", "selective.slice")
-"""Findings that texts of some kind get wrong answers, which a shortcut may explain."""
+NAMES = "fairness.names"
 
-NOISE_IN_GROUP = "data.label_errors_in_group"
-
-ABOUT_ERRORS: Final = (
-    *ABOUT_SLICES,
-    "fairness.accuracy",
-    "fairness.false_positives",
-    "fairness.false_negatives",
-    "fairness.over_confident",
-)
-"""Findings that count as wrong what contradicts the labels, so that wrong labels may explain them.
-What a model selects, or how it answers when a name is changed, rests on no label."""
+BY_NAME: Final = ("shortcuts.word", "fairness.swap")
+"""Findings that a word decides, which may be a name."""
 
 
 def with_causes(sections: Sequence[Section], context: AuditContext) -> list[Section]:
@@ -40,8 +33,9 @@ def with_causes(sections: Sequence[Section], context: AuditContext) -> list[Sect
 
     Where a feature of texts predicts both the label and how often the model is right, the model is
     worse in the texts with the feature, or in those without it, because it follows the feature.
-    Where the labels of a group are wrong, the model seems to be wrong about the group. The checks
-    do not know each other, so it is here that their findings are put together.
+    Where labels are wrong, the model seems to be wrong. Where the names of a group decide, one of
+    them does. The checks do not know each other, so it is here that their findings are put
+    together.
     """
     findings = [finding for section in sections for finding in section.findings]
     shortcuts = {
@@ -50,10 +44,15 @@ def with_causes(sections: Sequence[Section], context: AuditContext) -> list[Sect
         if section.id == SHORTCUTS
         for finding in section.findings
     }
-    noise = [finding for finding in findings if finding.code == NOISE_IN_GROUP]
+    accounts = accounts_of(findings, context)
+    of_names = {
+        finding.id: bearers_of(finding.subject.partition(": ")[0])
+        for finding in findings
+        if finding.code == NAMES
+    }
 
     def with_its_cause(finding: Finding) -> Finding:
-        cause = finding.cause or _wrong_labels(finding, noise)
+        cause = finding.cause or _account(finding, accounts, context) or _name(finding, of_names)
         if cause is None and shortcuts and finding.code in ABOUT_SLICES:
             cause = _shortcut(finding, shortcuts, context)
         return finding if cause == finding.cause else finding.model_copy(update={"cause": cause})
@@ -66,28 +65,24 @@ def with_causes(sections: Sequence[Section], context: AuditContext) -> list[Sect
     ]
 
 
-def _wrong_labels(finding: Finding, noise: Sequence[Finding]) -> str | None:
-    """Return the wrong labels of the very group that a finding is about, if they are enough.
-
-    They are if the certain size of what is found is no larger than what they may be.
-    """
-    if finding.code not in ABOUT_ERRORS:
-        return None
+def _account(
+    finding: Finding, accounts: Mapping[str, NDArray[np.float64]], context: AuditContext
+) -> str | None:
+    """Return the finding that accounts for all that this one counts for certain."""
     enough = (
-        cause.id
-        for cause in noise
-        if cause.measure is not None
-        and _is_about(finding, cause.subject)
-        and (finding.size or 0.0) <= (cause.measure.upper or 0.0)
+        cause
+        for cause, shares in accounts.items()
+        if cause != finding.id and counts_no_more_than(finding, shares, context)
     )
     return next(enough, None)
 
 
-def _is_about(finding: Finding, group: str) -> bool:
-    """Return whether a finding, or the worst slice of one, is about a group or a decision on it."""
-    worst = finding.measure.slice if finding.measure is not None else None
-    of_decision = finding.code.startswith("fairness.") and finding.subject.startswith(f"{group}: ")
-    return group in (finding.subject, worst) or of_decision
+def _name(finding: Finding, of_names: Mapping[str, Collection[str]]) -> str | None:
+    """Return the finding on names of a group, if one of those is what decides."""
+    if finding.code not in BY_NAME:
+        return None
+    words = {word.strip(",") for word in finding.subject.partition(": ")[0].split()}
+    return next((cause for cause, names in of_names.items() if words & set(names)), None)
 
 
 def _shortcut(

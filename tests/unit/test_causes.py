@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explain.auditing.causes import NOISE_IN_GROUP, with_causes
+from explain.auditing.causes import with_causes
 from explain.checks.base.phrases import read_corpus
 from explain.checks.selective.answers import Answers
 from explain.checks.selective.check import _explain
 from explain.checks.slices.candidates import declared_slices, slices_by_word, traits_of_texts
 from explain.checks.slices.members import texts_of_slices
-from explain.record import Finding, InstanceRecord, Measure, Section
+from explain.record import Finding, InstanceRecord, Measure, Section, Table
 from explain.text.words import words
 
 
@@ -23,40 +23,151 @@ def finding(code: str, subject: str, size: float, gap: Measure | None = None) ->
     )  # fmt: skip
 
 
-NOISE = finding(
-    NOISE_IN_GROUP, "group = B", 0.13,
-    Measure(name="gap", value=0.2, lower=0.13, upper=0.27, n=100, slice="group = B"),
-)  # fmt: skip
+LABELS = ("shop", "bank", "post")
 
 
-def causes(*findings: Finding) -> list[str | None]:
-    context: Any = SimpleNamespace()
+def context_of(rows: list[tuple[str, str, str, str]]) -> Any:
+    """Return rows of a text, a group, the label given and the answer, as checks see them."""
+    instances = [
+        InstanceRecord(id=str(i), row=i + 1, parts=(text,), labels=(given,), predicted=answer,
+                       probability=1, scores=(0.0,) * 3, columns={"group": group})
+        for i, (text, group, given, answer) in enumerate(rows)
+    ]  # fmt: skip
+    return SimpleNamespace(
+        instances=instances,
+        words=[words(i.parts) for i in instances],
+        slices=(),
+        group=("group",),
+        model=SimpleNamespace(labels=LABELS, task="single_label"),
+        labels=np.array([LABELS.index(given) for *_, given, _ in rows]),
+        predicted=np.array([LABELS.index(answer) for *_, answer in rows]),
+    )
+
+
+def gap(value: float, upper: float, n: int = 100) -> Measure:
+    return Measure(name="gap", value=value, lower=value / 2, upper=upper, n=n)
+
+
+def causes(context: Any, cause: Finding, *findings: Finding) -> list[str | None]:
     sections = [
         Section(id=f"s{i}", title="s", summary="s", findings=(one,))
-        for i, one in enumerate((NOISE, *findings))
+        for i, one in enumerate((cause, *findings))
     ]
     return [s.findings[0].cause for s in with_causes(sections, context)][1:]
+
+
+RIGHT = ("text", "A", "bank", "bank")
+
+OF_GROUP = context_of(
+    [("text", "B", "shop", "bank")] * 30 + [("text", "B", "post", "post")] * 70 + [RIGHT] * 100
+)
+"""Three in ten answers on group B contradict their label, and all of those labelled shop."""
 
 
 @pytest.mark.parametrize(
     ("code", "subject", "size", "is_caused"),
     [
-        ("fairness.accuracy", "group = B", 0.15, True),
-        ("fairness.false_negatives", "group = B: returns", 0.2, True),
-        ("selective.slice", "group = B", 0.1, True),
-        ("slices.worse", "group = A, group = B", 0.1, False),
-        ("slices.worse", "group = B: shop", 0.1, False),
-        ("fairness.accuracy", "group = B", 0.4, False),
+        ("fairness.accuracy", "group = B", 0.2, True),
+        ("fairness.accuracy", "group = B", 0.26, False),
+        ("fairness.false_negatives", "group = B: shop", 0.8, True),
+        ("fairness.false_negatives", "group = B: post", 0.1, False),
+        ("selective.slice", "group = B", 0.2, True),
+        ("selective.slice", "prediction = bank", 0.1, True),
+        ("selective.slice", "prediction = post", 0.1, False),
+        ("slices.worse", "group = A, group = B", 0.1, True),
+        ("slices.worse", "group = BB", 0.1, False),
         ("fairness.accuracy", "group = BB", 0.1, False),
         ("fairness.accuracy", "group = A", 0.1, False),
         ("fairness.impact_ratio", "group = B", 0.1, False),
-        ("calibration.error", "", 0.1, False),
+        ("calibration.over_confident", "", 0.12, True),
+        ("calibration.error", "", 0.13, False),
+        ("data.label_errors", "", 0.12, True),
+        ("data.label_errors", "", 0.13, False),
     ],
 )
 def test_wrong_labels_of_a_group_cause_what_counts_them_as_errors_of_the_model(
     code: str, subject: str, size: float, is_caused: bool
 ) -> None:
-    assert causes(finding(code, subject, size)) == [NOISE.id if is_caused else None]
+    noise = finding("data.label_errors_in_group", "group = B", 0.1, gap(0.2, 0.25))
+    assert causes(OF_GROUP, noise, finding(code, subject, size)) == [
+        noise.id if is_caused else None
+    ]
+
+
+ONE_SIDED = context_of(
+    [("an early one", "A", "shop", "bank")] * 20
+    + [("a late one", "A", "post", "bank")] * 20
+    + [("a late one", "B", "bank", "bank")] * 40
+    + [("a late one", "B", "shop", "shop")] * 80
+)
+"""Of 100 texts labelled shop, 20 are answered with bank, and so are 20 labelled post."""
+
+
+@pytest.mark.parametrize(
+    ("code", "subject", "size", "is_caused"),
+    [
+        ("selective.slice", "prediction = bank", 0.18, True),
+        ("selective.slice", "prediction = bank", 0.2, False),
+        ("slices.worse", "word = early", 0.7, True),
+        ("slices.worse", "word = early", 0.8, False),
+        ("slices.worse", "word = late", 0.01, False),
+        ("fairness.false_negatives", "group = A: shop", 0.5, True),
+        ("fairness.false_negatives", "group = A: post", 0.5, False),
+        ("fairness.false_positives", "group = A: bank", 0.3, True),
+        ("calibration.over_confident", "", 0.09, True),
+    ],
+)
+def test_wrong_labels_in_one_direction_cause_only_what_goes_in_that_direction(
+    code: str, subject: str, size: float, is_caused: bool
+) -> None:
+    pair = ("shop", "bank", "about 10", gap(0.1, 0.15))
+    columns = ("label given", "right label", "labels", "share of the labels given")
+    noise = finding("data.label_errors", "", 0.1, gap(0.1, 0.2)).model_copy(
+        update={"members": Table(title="pairs", columns=columns, rows=(pair,))}
+    )
+    assert causes(ONE_SIDED, noise, finding(code, subject, size)) == [
+        noise.id if is_caused else None
+    ]
+
+
+def test_wrong_labels_of_a_group_come_before_those_of_all() -> None:
+    of_group = finding("data.label_errors_in_group", "group = B", 0.1, gap(0.2, 0.25))
+    columns = ("label given", "right label", "labels", "share of the labels given")
+    pair = ("shop", "bank", "about 30", gap(0.9, 1.0, 30))
+    of_all = finding("data.label_errors", "", 0.1, gap(0.12, 0.15)).model_copy(
+        update={"members": Table(title="pairs", columns=columns, rows=(pair,))}
+    )
+    harm = finding("fairness.accuracy", "group = B", 0.2)
+    assert causes(OF_GROUP, of_all, of_group, harm) == [None, of_group.id]
+
+
+BY_NAME = context_of(
+    [("Jamal writes", "B", "shop", "bank")] * 10
+    + [("Jamal writes", "B", "bank", "bank")] * 10
+    + [("Farah writes", "B", "shop", "post")] * 10
+    + [("Laura writes", "A", "shop", "shop")] * 30
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "subject", "size", "is_caused"),
+    [
+        ("shortcuts.word", "Jamal", 0.9, True),
+        ("shortcuts.word", "Jamal writes", 0.9, True),
+        ("shortcuts.word", "writes", 0.9, False),
+        ("fairness.swap", "Jamal, Leroy: bank", 0.9, True),
+        ("fairness.swap", "Laura: bank", 0.9, False),
+        ("fairness.false_positives", "group = B: bank", 0.4, True),
+        ("fairness.false_positives", "group = B: post", 0.1, False),
+        ("fairness.accuracy", "group = B", 0.3, True),
+        ("fairness.accuracy", "group = B", 0.4, False),
+    ],
+)
+def test_names_of_a_group_cause_what_one_of_them_decides(
+    code: str, subject: str, size: float, is_caused: bool
+) -> None:
+    names = finding("fairness.names", "Black people: bank", 0.8)
+    assert causes(BY_NAME, names, finding(code, subject, size)) == [names.id if is_caused else None]
 
 
 def test_the_slices_of_a_finding_are_those_that_the_search_cuts() -> None:

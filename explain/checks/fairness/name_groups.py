@@ -10,14 +10,14 @@ from scipy import stats
 
 from explain.checks.base import AuditContext
 from explain.checks.base.decisions import Decision, TestedClaim, decisions, difference
-from explain.checks.base.identity_terms import SentenceSet
+from explain.checks.base.identity_terms import SentenceSet, name_sets
 from explain.checks.base.section_part import Part
 from explain.checks.fairness.metrics import NAMED_SHARE
 from explain.checks.fairness.neutral_sentences import nothing_to_compare
 from explain.record import Finding, Measure, Sentence, Table
 from explain.statistics.intervals import clustered_proportion
 
-__all__ = ["compare_names"]
+__all__ = ["bearers_of", "compare_names"]
 
 LARGE_BY_NAME = 0.1
 """Share of neutral sentences whose decision may depend on what group a name is common in: a
@@ -39,6 +39,12 @@ FIRST_NAMES = "first names"
 
 INITIAL = "N"
 """What stands for a name that says nothing of who bears it."""
+
+
+def bearers_of(people: str) -> list[str]:
+    """Return the first names that are common among the people of a finding."""
+    (names,) = name_sets(["en"])
+    return [word for term in names.terms if term.name in CONTRASTS[people] for word in term.words]
 
 
 def compare_names(
