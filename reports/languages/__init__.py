@@ -27,12 +27,12 @@ __all__ = [
     "Language",
     "is_english",
     "join_texts",
-    "keeping",
     "language",
     "messages_of",
     "speaking",
     "translate",
     "translated_sentence",
+    "without_translation",
 ]
 
 DOMAINS = ("sentences", "pages")
@@ -161,7 +161,7 @@ def speaking(code: LanguageCode) -> Iterator[None]:
 
 
 @contextmanager
-def keeping(words: Iterable[str]) -> Iterator[None]:
+def without_translation(words: Iterable[str]) -> Iterator[None]:
     """Leave words as they are inside of the block, whatever the catalogue calls them."""
     token = _KEPT.set(frozenset(words))
     try:

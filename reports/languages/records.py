@@ -6,7 +6,7 @@ from typing import Any, TypeVar, get_args, get_origin
 
 from explain.record import AuditRecord, Sentence, Table
 from explain.record.base import Record
-from reports.languages import is_english, keeping, translated_sentence
+from reports.languages import is_english, translated_sentence, without_translation
 
 __all__ = ["OWN_COLUMNS", "translated_record"]
 
@@ -33,7 +33,7 @@ def translated_record(record: RecordT) -> RecordT:
     """
     if is_english():
         return record
-    with keeping(_words_of_user(record) if isinstance(record, AuditRecord) else ()):
+    with without_translation(_words_of_user(record) if isinstance(record, AuditRecord) else ()):
         return _record(record)
 
 
