@@ -151,7 +151,7 @@ def error_note(attribution: Attribution) -> str:
         diagnostics = diagnostics.sentences or Diagnostics()
         which = _(" for the sentences")
     if diagnostics.algorithm is not None:
-        said.append(visible(_(diagnostics.algorithm)) + which)
+        said.append(visible(_algorithm(diagnostics.algorithm)) + which)
     if diagnostics.steps is not None:
         said.append(_("{n} steps", n=diagnostics.steps))
     elif not ending(attribution.diagnostics, attribution.evaluations):
@@ -166,6 +166,13 @@ def error_note(attribution: Attribution) -> str:
     else:
         said += own if diagnostics.algorithm == "exact" else [*own, _("exact")]
     return language().comma.join(said)
+
+
+def _algorithm(name: str) -> str:
+    """Return an algorithm in words."""
+    if name == "gaussian_process":
+        return _("fitted by a Gaussian process")
+    return _(name)
 
 
 def _by_sentences(attribution: Attribution) -> list[str]:

@@ -273,7 +273,7 @@ def _confusion(figure: ConfusionFigure) -> ConfusionDrawing:
 def _confusion_table(figure: ConfusionFigure) -> TableView:
     return table(
         figure.title,
-        (_("given label"), *(_("called {label}", label=label) for label in figure.labels)),
+        (_("given label"), *(_("predicted {label}", label=label) for label in figure.labels)),
         (
             (CellView(label), *(CellView(count(number), numeric=True) for number in counts))
             for label, counts in zip(figure.labels, figure.counts, strict=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from explain.errors import ConfigurationError
 from explain.record import Attribution, AuditRecord, InstanceRecord
 from explain.record.files import write_whole
+from explain.text.redaction import redacted
 from reports import LanguageCode, summary
 from reports.environment import Verbatim, render
 from reports.highlight import Piece, pieces
@@ -125,7 +126,7 @@ def letter_page(
     return render(
         "letter.html",
         system=shorten(identity.name, LONGEST_NAME),
-        decision=shorten(decision or identity.decision_affected or "", LONGEST_NAME),
+        decision=shorten(redacted(decision or identity.decision_affected or ""), LONGEST_NAME),
         notice=shorten(identity.notice or "", 2 * LONGEST_NAME),
         answer=answer_sentences(record, instance),
         paragraphs=_paragraphs(instance, explanation, words),
@@ -133,7 +134,7 @@ def letter_page(
         words=_words_view(attributions, explanation, words),
         change=change_sentences(counterfactual, multi_label=instance.predictions is not None),
         unknown=unknown_sentences(record, instance, attributions, counterfactual),
-        contact=shorten(contact or identity.owner or "", LONGEST_CONTACT),
+        contact=shorten(redacted(contact or identity.owner or ""), LONGEST_CONTACT),
         reference=reference,
     )
 

@@ -16,6 +16,7 @@ __all__ = [
     "plain",
     "probability",
     "quantity",
+    "small",
 ]
 
 _DIGITS: dict[Unit, int] = {
@@ -26,6 +27,10 @@ _DIGITS: dict[Unit, int] = {
     "words": 1,
     "count": 0,
 }
+
+
+SMALLEST, NEARLY_ONE = 0.0005, 0.9995
+"""What three decimals round to zero, and to one."""
 
 
 def count(value: int) -> str:
@@ -74,6 +79,22 @@ def plain(value: float) -> str:
     digits = min(max(3 - floor(log10(abs(value))), 0), 12)
     text = decimal(value, digits)
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def small(value: float) -> str:
+    """Return a p-value, probability or other number of a table, to the third decimal below one.
+
+    Examples
+    --------
+    >>> small(0.4113), small(1.2e-11), small(0.0), small(0.99968), small(18.25)
+    ('.411', '< .001', '0', '.9997', '18.25')
+    """
+    if not 0 < abs(value) < NEARLY_ONE:
+        return _without_zero(plain(value))
+    if abs(value) >= SMALLEST:
+        return bare(value, 3)
+    least = bare(0.001, 3)
+    return f"< {least}" if value > 0 else f"> −{least}"
 
 
 def quantity(value: float | None, unit: Unit) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from explain.record import Cell, InstanceLink, Measure, Table
 from reports.languages import translate as _
-from reports.numbers import count, interval, plain, quantity
+from reports.numbers import count, interval, quantity, small
 
 __all__ = [
     "EMPTY",
@@ -123,7 +123,7 @@ def _cell(value: Cell, links: Links) -> CellView:
         case int():
             return CellView(count(value), numeric=True)
         case float():
-            return CellView(plain(value), numeric=True)
+            return CellView(small(value), numeric=True)
 
 
 def measure_cell(measure: Measure | None) -> CellView:
@@ -147,7 +147,7 @@ def measures_table(title: str, measures: Iterable[Measure]) -> TableView:
         (_("measure"), _("value [95 %]"), _("n"), _("interval by")),
         (
             (
-                CellView(measure.name),
+                CellView(_name_in_table(measure)),
                 measure_cell(measure),
                 CellView(count(measure.n), numeric=True),
                 CellView(measure.method or _("no interval")),
@@ -155,3 +155,10 @@ def measures_table(title: str, measures: Iterable[Measure]) -> TableView:
             for measure in measures
         ),
     )
+
+
+def _name_in_table(measure: Measure) -> str:
+    """Return what is measured, and of which rows where those are not all."""
+    if measure.slice in ("all", measure.name):
+        return measure.name
+    return _("{measure}, {slice}", measure=measure.name, slice=measure.slice)

@@ -6,7 +6,7 @@ Between the two the instances are too few to tell, which is an answer of its own
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from explain.record import Measure, join_sentences
+from explain.record import Measure, Sentence
 
 __all__ = [
     "LEAST_SPREAD",
@@ -28,7 +28,8 @@ LEAST_SPREAD = 0.5
 Answer: TypeAlias = Literal["passed", "flagged", "too few", "not measured"]
 """What follows from a metric; ``too few``: the interval lies on both sides of what is asked for."""
 
-TOO_FEW = "There are too few instances to tell."
+TOO_FEW = "Too few instances to be certain: {what}"
+"""What is said of a metric whose interval lies on both sides of its limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,10 @@ class Flag:
 
     @property
     def full_sentence(self) -> str:
-        """The sentence, and that the instances are too few where they are."""
-        return join_sentences(self.sentence, TOO_FEW if self.answer == "too few" else "")
+        """The sentence, after the caution that the instances are too few where they are."""
+        if self.answer == "too few" and self.sentence:
+            return Sentence(TOO_FEW, what=self.sentence)
+        return self.sentence
 
 
 @dataclass(frozen=True, slots=True)

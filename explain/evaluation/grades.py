@@ -12,6 +12,7 @@ keeps from A. Nothing else costs anything, but all of it is said. An attribution
 than its method.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from explain.attribution.methods import Explainer
@@ -94,7 +95,8 @@ def grade(flags: Sequence[Flag]) -> tuple[Grade, tuple[str, ...]]:
         *sorted(flagged, key=lambda flag: (not flag.fatal, not flag.severe)),
         *sorted(unknown, key=lambda flag: not flag.is_needed),
     ]
-    return _GRADES[level], tuple(dict.fromkeys(flag.full_sentence for flag in ranked))
+    reasons = filter(None, (flag.full_sentence for flag in ranked))
+    return _GRADES[level], tuple(dict.fromkeys(reasons))
 
 
 def method_trust(
@@ -244,13 +246,17 @@ def shared_results(attributions: Sequence[Attribution]) -> list[MetricResult]:
     for name in dict.fromkeys(flag.name for flags in own for flag in flags):
         same = [flag for flags in own for flag in flags if flag.name == name]
         known = [flag.answer == "flagged" for flag in same if flag.answer != "not measured"]
-        first, title = same[0], Sentence("explanations flagged: {metric}", metric=name)
+        first, title = (
+            same[0],
+            Sentence("explanations flagged: {metric}", metric=name),
+        )
         if not known:
             results.append(MetricResult(title, None, None, first))
             continue
         share = proportion(title, sum(known), len(known))
         sentence = Sentence(
-            "{flagged} of {n} {n:explanation is|explanations are} flagged: {metric}.",
+            "{flagged} of {n} {n:explanation|explanations} {flagged:misses|miss} the limit for "
+            "{metric}.",
             flagged=sum(known),
             n=len(known),
             metric=name,
@@ -279,15 +285,16 @@ def _flagged_at_all(flags_of_each: Sequence[Sequence[Flag]]) -> list[MetricResul
         return []
     title = "explanations flagged by anything"
     share = proportion(title, flagged, len(flags_of_each))
+    counts = Counter(f.name for flags in flags_of_each for f in flags if f.answer == "flagged")
+    is_said_already = flagged == max(counts.values())
     sentence = Sentence(
-        "{flagged} of {n} {n:explanation is|explanations are} flagged.",
+        "{flagged} of {n} {n:explanation|explanations} {flagged:misses|miss} at least one limit.",
         flagged=flagged,
         n=len(flags_of_each),
     )
     answer = at_most(share, MOST_FLAGGED)
-    return [
-        MetricResult(title, share, "at most half", Flag("flagged", answer, sentence, severe=True))
-    ]
+    flag = Flag("flagged", answer, "" if is_said_already else sentence, severe=True)
+    return [MetricResult(title, share, "at most half", flag)]
 
 
 def recall_flag(recall: Recall) -> Flag:

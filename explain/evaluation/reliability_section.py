@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from explain.attribution.methods import title_of
 from explain.evaluation.flags import MetricResult, at_most
 from explain.evaluation.grades import KIND_NAMES, recall_flag
 from explain.evaluation.known_value_results import LEAST_COVERED
@@ -111,7 +112,9 @@ def _opposite_signs(
 
 def recall_measure(recall: Recall) -> Measure:
     """Return the share of texts in which a method found the planted rule."""
-    name = Sentence("{rule}: {method}", rule=KIND_NAMES[recall.kind], method=recall.method)
+    name = Sentence(
+        "{rule}: {method}", rule=KIND_NAMES[recall.kind], method=title_of(recall.method)
+    )
     return proportion(name, recall.hits, recall.n)
 
 
@@ -174,7 +177,7 @@ def _metrics(results: Mapping[str, Sequence[MetricResult]]) -> Table:
         for result in found:
             if result.flag is None or not result.flag.name.startswith("positive control"):
                 row = (
-                    method,
+                    title_of(method),
                     result.name,
                     result.measure,
                     result.against,
@@ -221,7 +224,7 @@ def _control(control: PositiveControl) -> Table:
         title="Positive control",
         columns=("method", *(KIND_NAMES[rule.kind] for rule in control.rules)),
         rows=tuple(
-            (method, *(found.get(rule.kind) for rule in control.rules))
+            (title_of(method), *(found.get(rule.kind) for rule in control.rules))
             for method, found in cells.items()
         ),
         note=Sentence(
@@ -252,7 +255,7 @@ def _known_values_tables(known_values: Mapping[str, KnownValues]) -> tuple[Table
                 "relative error",
             ),
             rows=tuple(
-                (found.method, what, *_cells(part))
+                (title_of(found.method), what, *_cells(part))
                 for found in measured
                 for what, part in (
                     ("planted alone", found.planted_alone),
@@ -314,8 +317,8 @@ def _matrix(methods: Sequence[str], pairs: Mapping[tuple[str, str], Sequence[Agr
 
     return Table(
         title="Agreement between methods",
-        columns=("mean Kendall's tau-b", *methods),
-        rows=tuple((row, *(cell(row, column) for column in methods)) for row in methods),
+        columns=("mean Kendall's tau-b", *map(title_of, methods)),
+        rows=tuple((title_of(row), *(cell(row, column) for column in methods)) for row in methods),
         note="1: the same order of values; 0: unrelated orders. Agreement does not prove that two "
         "methods are right, because they can share an error.",
     )
@@ -331,7 +334,7 @@ def _pairs(pairs: Mapping[tuple[str, str], Sequence[Agreement]]) -> Table:
         beyond = sum(tau > upper for tau, upper in known)
         rows.append(
             (
-                Sentence("{first} and {second}", first=first, second=second),
+                Sentence("{first} and {second}", first=title_of(first), second=title_of(second)),
                 _tau(found),
                 mean("upper end of chance", nulls, "coefficient", within=SHARES),
                 proportion("beyond chance", beyond, len(known)),

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from scipy.stats import binom
 
+from explain.attribution.methods import title_of
 from explain.evaluation.agreement import chance_taus
 from explain.evaluation.faithfulness import Faithfulness
 from explain.evaluation.flags import (
@@ -91,6 +92,7 @@ def faithfulness_results(faithfulness: Sequence[Faithfulness], unit: Unit) -> li
         ),
         _gain_result(
             kept.name,
+            "Sufficiency",
             kept if faithfulness else None,
             against,
             kept,
@@ -110,6 +112,7 @@ def infidelity_result(infidelities: Sequence[Infidelity]) -> MetricResult:
     )
     return _gain_result(
         name,
+        "Infidelity",
         mean(name, [i.observed for i in infidelities], "proportion", within=NOT_NEGATIVE)
         if infidelities
         else None,
@@ -131,7 +134,7 @@ def sensitivity_result(
             name,
             Sentence(
                 "Max-sensitivity is not defined for {method}: {reason}.",
-                method=method,
+                method=title_of(method),
                 reason=sensitivities.reason.removesuffix("."),
             ),
         )
@@ -140,6 +143,7 @@ def sensitivity_result(
     )
     return _gain_result(
         name,
+        "Max-sensitivity",
         mean(name, [s.observed for s in sensitivities], "coefficient", within=NOT_NEGATIVE)
         if sensitivities
         else None,
@@ -239,7 +243,7 @@ def agreement_result(method: str, agreements: Sequence[Agreement]) -> MetricResu
     if not beyond:
         return _unmeasured(name, "Whether another method agrees with it was not measured.")
     other, known = max(beyond.items(), key=lambda item: float(np.mean(item[1])))
-    title = Sentence("agreement with {method} beyond chance", method=other)
+    title = Sentence("agreement with {method} beyond chance", method=title_of(other))
     share = proportion(title, sum(known), len(known))
     flag = Flag(
         "agreement",
@@ -247,7 +251,7 @@ def agreement_result(method: str, agreements: Sequence[Agreement]) -> MetricResu
         Sentence(
             "No other method orders the features as it does more often than by chance. {method} "
             "does so most often, on {hits} of {n} {n:prediction|predictions}.",
-            method=other,
+            method=title_of(other),
             hits=sum(known),
             n=len(known),
         ),
@@ -275,7 +279,9 @@ def disputes(agreements: Sequence[Agreement]) -> dict[tuple[str, str], Measure]:
     return {
         pair: proportion(
             Sentence(
-                "opposite signs at the top: {first} and {second}", first=pair[0], second=pair[1]
+                "opposite signs at the top: {first} and {second}",
+                first=title_of(pair[0]),
+                second=title_of(pair[1]),
             ),
             sum(known),
             len(known),
@@ -313,12 +319,12 @@ def dispute_result(
     sentence = Sentence(
         "{method} gives a top feature the opposite sign on {share.value:percent} of {share.n} "
         "predictions; at most {limit:percent} is allowed.",
-        method=other,
+        method=title_of(other),
         share=share,
         limit=MOST_DISPUTED,
     )
     return MetricResult(
-        Sentence("opposite signs at the top, with {method}", method=other),
+        Sentence("opposite signs at the top, with {method}", method=title_of(other)),
         share,
         Sentence("at most {limit}", limit=MOST_DISPUTED),
         Flag("opposite signs", at_most(share, MOST_DISPUTED), sentence),
@@ -327,6 +333,7 @@ def dispute_result(
 
 def _gain_result(
     name: str,
+    metric: str,
     measure: Measure | None,
     against: Measure | str,
     gain: Measure,
@@ -335,20 +342,18 @@ def _gain_result(
 ) -> MetricResult:
     """Return a result that is flagged where the gain over random values is next to none."""
     if measure is None or gain.value is None:
-        said = Sentence(
-            "{metric} was not measured: no explanation can be compared.", metric=name.capitalize()
-        )
+        said = Sentence("{metric} was not measured: no explanation can be compared.", metric=metric)
         return _unmeasured(name, said)
-    if gain.lower is None:
-        said = Sentence("{what}: the gain is {gain.value:+.2f}.", what=sentence, gain=gain)
+    answer = better_than_random(gain, negligible)
+    if answer == "flagged":
+        said = Sentence("{what}: the gain is {gain:+.2f}.", what=sentence, gain=gain)
     else:
         said = Sentence(
-            "{what}: the gain is {gain.value:+.2f}, 95 % interval {gain.lower:+.2f} to "
-            "{gain.upper:+.2f}.",
-            what=sentence,
+            "{metric} gains {gain:+.2f} over random values, measured on {gain.n} "
+            "{gain.n:explanation|explanations}.",
+            metric=metric,
             gain=gain,
         )
-    answer = better_than_random(gain, negligible)
     return MetricResult(name, measure, against, Flag(name, answer, said))
 
 

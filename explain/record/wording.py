@@ -16,7 +16,7 @@ __all__ = [
     "signed",
 ]
 
-MOST_NAMED = 6
+MOST_NAMED = 12
 """Words that a sentence lists; the rest are counted."""
 
 ONE_DECIMAL_BELOW = 0.0995

@@ -15,6 +15,7 @@ from explain.review.manifest import (
     file_problems,
     is_file,
 )
+from explain.text.redaction import redacted_record
 
 __all__ = ["verify"]
 
@@ -43,6 +44,8 @@ def verify(folder: Path, allowed_signers: Path | None = None) -> Verification:
     if allowed_signers is not None:
         ssh_keygen.require_signers(allowed_signers)
     verification = read_steadily(folder, lambda: _verification(folder, allowed_signers))
+    # Names of files that somebody put there may hold a key as well.
+    verification = redacted_record(verification)[0]
     if verification.problems and is_claimed(folder):
         first = verification.problems[0]
         raise ConfigurationError(

@@ -230,15 +230,24 @@ def _forms(secrets: frozenset[str]) -> _Forms:
     forms: dict[str, bool] = {}
     for value in secrets:
         plain = {value.casefold(), value.upper()}
-        for quoted in (value, quote(value), quote(value, safe=""), quote_plus(value)):
+        content = _bytes(value)
+        for quoted in (value, quote(content), quote(content, safe=""), quote_plus(content)):
             plain |= {quoted, re.sub("%..", lambda code: code[0].lower(), quoted)}
-        whole = "".join(f"%{byte:02x}" for byte in value.encode(errors="replace"))
+        whole = "".join(f"%{byte:02x}" for byte in content)
         plain |= {whole, whole.upper(), whole.replace("%", ""), whole.upper().replace("%", "")}
         for escaped in (value, json.dumps(value)[1:-1], repr(value)[1:-1], html.escape(value)):
             plain |= {escaped, json.dumps(escaped)[1:-1]}
         forms |= dict.fromkeys(plain, False)
-        forms |= dict.fromkeys(_in_base64(value.encode(errors="replace")), True)
+        forms |= dict.fromkeys(_in_base64(content), True)
     return tuple(sorted(forms.items(), key=lambda form: (-len(form[0]), form)))
+
+
+def _bytes(value: str) -> bytes:
+    """Return what a key is in the environment, whose values need not be UTF-8."""
+    try:
+        return os.fsencode(value)
+    except UnicodeEncodeError:
+        return value.encode(errors="replace")
 
 
 def _in_base64(value: bytes) -> Iterator[str]:

@@ -74,6 +74,7 @@ SHOWN_NAMES: tuple[tuple[str, Iterable[str]], ...] = (
     ("explain/evaluation/flags.py", get_args(Answer)),
     ("explain/evaluation/stability.py", ("seeds", "baselines")),
     ("explain/evaluation", ("completeness", "convergence", "infidelity", "max-sensitivity")),
+    ("explain/evaluation/scorecard.py", ("Sufficiency", "Infidelity", "Max-sensitivity")),
     ("explain/auditing/endpoint_section.py", ("decimals", "lowest", "median")),
     ("explain/statistics/bootstrap.py", ("rows", "clusters")),
     (

@@ -1,8 +1,6 @@
 """No key leaves with an audit, and no text of the user is changed."""
 
-import base64
 import json
-import re
 import subprocess
 import sys
 import time
@@ -11,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
-from urllib.parse import quote
 
 import pandas as pd
 import pytest
@@ -30,11 +27,9 @@ from explain.text import redaction
 from explain.text.redaction import LONGEST_MESSAGE, REPLACEMENT, message, redacted, register_secret
 from reports.comparison import comparison_page
 from reports.exports import ExportFormat, write_export
+from tests.helpers.keys import KEY, encodings
 from tests.helpers.pages import Page, paragraphs
 from tests.helpers.search import examples
-
-KEY = 'q7/Zr+"tW9 v~é&Xk2mP5'
-"""A key that is written differently in every encoding."""
 
 SHAPES = (
     "sk-abc123DEF456ghi789",
@@ -59,29 +54,6 @@ CONTEXTS = (
     '{{"password": "{}"}}',
     "({})",
 )
-
-
-def encodings(key: str) -> dict[str, str]:
-    """Return a key as it may stand in a message."""
-    data = key.encode()
-    return {
-        "plain": key,
-        "percent": quote(key, safe=""),
-        "percent, small": re.sub("%..", lambda code: code[0].lower(), quote(key, safe="")),
-        "percent, all": "".join(f"%{byte:02X}" for byte in data),
-        "hex": data.hex(),
-        "json": json.dumps(key),
-        "json of json": json.dumps(json.dumps({"key": key})),
-        "repr": repr({"key": key}),
-        "upper case": key.upper(),
-        **{
-            f"base64 after {n}": base64.b64encode(b"user:"[:n] + data + b"!" * m).decode()
-            for n in range(4)
-            for m in range(3)
-        },
-        "base64, urlsafe": base64.urlsafe_b64encode(data).decode(),
-        "base64, percent": quote(base64.b64encode(data).decode(), safe=""),
-    }
 
 
 @pytest.fixture(autouse=True)

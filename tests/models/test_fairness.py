@@ -233,7 +233,7 @@ def test_a_swap_keeps_case_and_mends_the_article(
 def test_long_lists_are_cut() -> None:
     assert list_of([]) == ""
     assert list_of(["a"]) == "a"
-    assert list_of(list("abcdefgh")) == "a, b, c, d, e, f or 2 more"
+    assert list_of(list("abcdefghijklmno")) == "a, b, c, d, e, f, g, h, i, j, k, l or 3 more"
 
 
 # ── What is found ─────────────────────────────────────────────────────────────────────────────────

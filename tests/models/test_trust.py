@@ -13,7 +13,6 @@ from explain.attribution.methods import make_explainer
 from explain.engine import Engine
 from explain.evaluation.assessment import MOST_REPEATED, Assessment, evaluate_explanations
 from explain.evaluation.flags import (
-    TOO_FEW,
     Answer,
     Flag,
     at_least,
@@ -82,7 +81,12 @@ def test_reasons_name_flags_before_what_was_not_measured() -> None:
         flag("flag"),
         flag("f", fatal=True),
     ]
-    assert grade(verdicts)[1] == ("f.", "flag.", f"few. {TOO_FEW}", "unknown.")
+    assert grade(verdicts)[1] == (
+        "f.",
+        "flag.",
+        "Too few instances to be certain: few.",
+        "unknown.",
+    )
 
 
 def share(hits: int, n: int) -> Measure:

@@ -50,6 +50,7 @@ __all__ = [
     "make_explainer",
     "sentence_runs",
     "sentences_then_words",
+    "title_of",
 ]
 
 METHODS: dict[str, type[Any]] = {
@@ -68,6 +69,17 @@ METHODS: dict[str, type[Any]] = {
     )
 }
 """The registry: a method is known under its name everywhere."""
+
+
+def title_of(method: str) -> str:
+    """Return a method as readers see it: its title, or the name of one that the registry lacks.
+
+    Examples
+    --------
+    >>> title_of("integrated_gradients"), title_of("mine")
+    ('Integrated gradients', 'mine')
+    """
+    return str(METHODS[method].title) if method in METHODS else method
 
 
 def make_explainer(method: str | Explainer, **options: object) -> Explainer:

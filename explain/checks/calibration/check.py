@@ -116,11 +116,19 @@ def _summary(task: Task, decisions: Decisions, gap: Measure, error: Measure) -> 
         accuracy=float(decisions.right.mean()),
         gap=gap,
     )
+    size = error.value or 0.0
     typical = Sentence(
         "Confidence and accuracy typically differ by {points:.1f} points (root mean square over "
         "the bins of the figure, corrected for chance).",
-        points=100 * (error.value or 0.0),
+        points=100 * size,
     )
+    if size < abs(gap.value or 0.0):
+        # The squares of the bins are debiased; without chance they hold that of the mean.
+        typical = Sentence(
+            "The single bins of the figure show no difference beyond chance that is larger than "
+            "this one (typically {points:.1f} points after correction for chance).",
+            points=100 * size,
+        )
     few = Sentence(
         "With fewer than {fewest} answers, no interval for this can be relied on.",
         fewest=FEWEST_FOR_INTERVAL,

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
+from explain.attribution.methods import title_of
 from explain.checks.base import AuditContext
 from explain.checks.explanations.occluded import occlusion_table
 from explain.checks.explanations.words import (
@@ -94,7 +95,7 @@ class ExplanationsCheck:
                     if context.target is None
                     else EXPLAINED_TARGET,
                     n=len(explained),
-                    methods=methods,
+                    methods=tuple(map(title_of, methods)),
                     label=context.target,
                 ),
                 "They were chosen by the plan below before any of them was explained.",
@@ -115,18 +116,22 @@ def _frequent_words(words: list[WeighedWord], method: str, n_random: int) -> str
     """Return of how many words it is known what they weigh over the whole table."""
     if not words:
         return Sentence(
-            "No word occurs in at least {fewest} of the {n} instances drawn at random, so nothing "
-            "is said of words over the whole table; explain more instances for that.",
+            "Nothing is said of words over the whole table: that needs a word in at least {fewest} "
+            "of the instances drawn at random, and {n} {n:was|were} drawn. Explain more instances "
+            "for that.",
             fewest=FEWEST_DOCUMENTS,
             n=n_random,
         )
     resolved = sum(word.is_resolved(method) for word in words)
     return Sentence(
-        "Of {n} {n:word|words} that are frequent enough, {resolved} {resolved:has|have} a mean "
-        "value by {method} that surely differs from zero.",
+        "{n} {n:word occurs|words occur} in at least {fewest} of the {n_random} instances drawn at "
+        "random. Of {n:it|these}, {resolved} {resolved:has|have} a mean value by {method} that "
+        "certainly differs from zero.",
+        fewest=FEWEST_DOCUMENTS,
+        n_random=n_random,
         n=len(words),
         resolved=resolved,
-        method=method,
+        method=title_of(method),
     )
 
 
@@ -146,11 +151,11 @@ def _method_measures(
 ) -> list[Measure]:
     measures = []
     for method, attributions in by_method.items():
-        explained = Sentence("{method}: instances explained", method=method)
+        explained = Sentence("{method}: instances explained", method=title_of(method))
         measures.append(count(explained, instances[method], n))
         if any(a.diagnostics.converged is not None for a in attributions):
             converged = sum(a.diagnostics.converged is True for a in attributions)
-            name = Sentence("{method}: converged", method=method)
+            name = Sentence("{method}: converged", method=title_of(method))
             measures.append(count(name, converged, len(attributions)))
     return measures
 
@@ -163,7 +168,7 @@ def _methods(by_method: dict[str, list[Attribution]]) -> Table:
         held_out = [r2 for r2 in fits if r2 is not None]
         rows.append(
             (
-                method,
+                title_of(method),
                 attributions[0].removal,
                 mean("evaluations per explanation", [a.evaluations for a in attributions], "count"),
                 max(abs(a.completeness_gap) for a in attributions)

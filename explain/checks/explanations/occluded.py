@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 
 from explain.adapters import LinearClassifier
+from explain.attribution.methods import title_of
 from explain.checks.base import AuditContext
 from explain.checks.explanations.words import ROUNDING, certain_size
 from explain.engine.games import make_target, target_values
@@ -83,7 +84,7 @@ def occlusion_table(context: AuditContext, method: str, budget: int, unit: Unit)
             "that label and were not explained, from all of them or from a random sample: {scored} "
             "texts of at most {budget}. A word is not resolved where the 95 % interval holds zero.",
             n=len(measured),
-            method=method,
+            method=title_of(method),
             scored=sum(map(len, drawn.values())),
             budget=budget,
         ),

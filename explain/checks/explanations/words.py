@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from explain.attribution.methods import title_of
 from explain.record import (
     Attribution,
     InstanceRecord,
@@ -146,7 +147,7 @@ def word_tables(words: Sequence[WeighedWord], methods: Sequence[str], n_random: 
         n_random=n_random,
         listed=min(len(resolved), MOST_WORDS),
         n=len(resolved),
-        method=methods[0],
+        method=title_of(methods[0]),
         tested=len(words),
         fewest=FEWEST_DOCUMENTS,
     )
@@ -157,7 +158,7 @@ def word_tables(words: Sequence[WeighedWord], methods: Sequence[str], n_random: 
         open_note = Sentence(
             "Not resolved: the 95 % interval by {method} holds zero, so these words may weigh "
             "nothing, or speak for either side. Listed are {listed} of {n}.",
-            method=methods[0],
+            method=title_of(methods[0]),
             listed=min(len(unresolved), MOST_WORDS),
             n=len(unresolved),
         )
@@ -171,7 +172,7 @@ def _word_table(
 ) -> Table:
     return Table(
         title=title,
-        columns=("word", "target", "instances", *methods),
+        columns=("word", "target", "instances", *map(title_of, methods)),
         rows=tuple(
             (
                 word.word,
@@ -194,10 +195,11 @@ def word_figure(
         return ()
     return (
         IntervalsFigure(
-            title=Sentence("Words with the largest values, by {method}", method=method),
+            title=Sentence("Words with the largest values, by {method}", method=title_of(method)),
             description=Sentence(
-                "Mean value for the target over the {n} instances drawn at random that hold the "
-                "word, with its 95 % interval. Words whose interval holds zero are left out.",
+                "Mean value for the target, with its 95 % interval, over those of the {n} "
+                "instances drawn at random that contain the word. Words whose interval contains "
+                "zero are left out.",
                 n=n_random,
             ),
             measures=tuple(

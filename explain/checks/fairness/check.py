@@ -150,8 +150,8 @@ def _test_sentence(n_tests: int, n_findings: int) -> str:
             n=n_tests,
         )
     return Sentence(
-        "We tested {n} {n:difference|differences} between people. {findings} {findings:finding "
-        "rests|findings rest} on those that are statistically significant and large.",
+        "We tested {n} {n:difference|differences} between people. What is both statistically "
+        "significant and large is reported as {findings} {findings:finding|findings}.",
         n=n_tests,
         findings=n_findings,
     )

@@ -239,9 +239,9 @@ class _Swaps:
             claim=join_sentences(
                 Sentence(
                     "Changing only the {kind} changes the decision. With {names:quoted-or}, "
-                    "{share} of {change.n} {change.n:text|texts} are {decision}; with "
-                    "{other_names:quoted-or}, the same texts are in {rest} of the cases "
-                    "(difference {change:points}).",
+                    "{share} of {change.n} {change.n:text|texts} are {decision}. With "
+                    "{other_names:quoted-or} in the same texts, {rest} of them are (difference "
+                    "{change:points}).",
                     kind=self.kind,
                     names=names,
                     share=share,
@@ -280,7 +280,7 @@ class _Swaps:
         if not counts:
             return ""
         return Sentence(
-            "The texts that change are then mostly classified as {label:quoted}.",
+            "With the second words, the texts that change are mostly classified as {label:quoted}.",
             label=labels[counts.most_common(1)[0][0]],
         )
 

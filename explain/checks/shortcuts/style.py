@@ -84,12 +84,12 @@ def find_style_shortcuts(search: ShortcutSearch) -> Part:
     findings = _findings(search, [t for t in style_tests if t.decides])
     if not n_pairs:
         return Part()
-    sentence = Sentence(
-        "We looked at {pairs} {pairs:pair|pairs} of a style of writing and a label, and "
-        "rewrote texts for {tried} of them; the answers follow the style in {n}.",
-        pairs=n_pairs,
-        tried=len(style_tests),
-        n=len(findings),
+    sentence = join_sentences(
+        Sentence(
+            "We looked at {pairs} {pairs:pair|pairs} of a style of writing and a label.",
+            pairs=n_pairs,
+        ),
+        _result(len(style_tests), len(findings)),
     )
     return Part(
         [measure for t in style_tests for measure in (t.gained, t.share_lost)],
@@ -98,6 +98,17 @@ def find_style_shortcuts(search: ShortcutSearch) -> Part:
         sentence=sentence,
         n_tried=len(style_tests),
     )
+
+
+def _result(n_tried: int, n_followed: int) -> str:
+    """Return for how many styles texts were rewritten, and how many the answers follow."""
+    if not n_tried:
+        return "No style goes with a label more often than by chance, so no text was rewritten."
+    rewritten = Sentence("We rewrote texts for {tried} of them.", tried=n_tried)
+    if not n_followed:
+        return join_sentences(rewritten, "None of these styles decides an answer.")
+    decided = Sentence("{n} {n:style decides|styles decide} answers.", n=n_followed)
+    return join_sentences(rewritten, decided)
 
 
 def _candidates(search: ShortcutSearch) -> tuple[int, list[_Candidate]]:
