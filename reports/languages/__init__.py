@@ -128,7 +128,7 @@ LANGUAGES: dict[LanguageCode, Callable[[], Language]] = {"en": cache(Language), 
 
 _CURRENT: ContextVar[LanguageCode] = ContextVar("language", default="en")
 
-_KEPT: ContextVar[frozenset[str]] = ContextVar("kept_words", default=frozenset())
+_KEPT_WORDS: ContextVar[frozenset[str]] = ContextVar("kept_words", default=frozenset())
 """Words of users, which no catalogue translates though it has the same ones."""
 
 
@@ -163,11 +163,11 @@ def speaking(code: LanguageCode) -> Iterator[None]:
 @contextmanager
 def without_translation(words: Iterable[str]) -> Iterator[None]:
     """Leave words as they are inside of the block, whatever the catalogue calls them."""
-    token = _KEPT.set(frozenset(words))
+    token = _KEPT_WORDS.set(frozenset(words))
     try:
         yield
     finally:
-        _KEPT.reset(token)
+        _KEPT_WORDS.reset(token)
 
 
 def translate(template: str, /, **values: "SentenceValue | Sequence[str]") -> str:
@@ -215,4 +215,4 @@ def _text_of(strings: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return text if text in _KEPT.get() else language().translation(text)
+    return text if text in _KEPT_WORDS.get() else language().translation(text)

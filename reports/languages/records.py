@@ -43,7 +43,7 @@ def _words_of_user(record: AuditRecord) -> Iterator[str]:
     columns: set[str] = set()
     for argument in ("group", "slices"):
         names = record.provenance.arguments.get(argument)
-        columns |= {names} if isinstance(names, str) else set(map(str, _listed(names)))
+        columns |= {names} if isinstance(names, str) else set(map(str, _as_list(names)))
     yield from columns
     for section in record.sections:
         for measure in section.all_measures():
@@ -52,7 +52,7 @@ def _words_of_user(record: AuditRecord) -> Iterator[str]:
                 yield value
 
 
-def _listed(value: object) -> list[object]:
+def _as_list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
