@@ -82,11 +82,15 @@ Quiet = Annotated[
 ]
 Count = typer.Option("--explain", min=0, help="How many predictions to explain.")
 
-DEMO_NOTICE = (
-    "This model was made for this demo and is flawed on purpose: a signature leaks the label, "
-    "some names are treated differently, 3 % of the labels are wrong, and it is over-confident. "
-    "An audit must find these faults."
-)
+DEMO = {
+    "purpose": "Routes customer messages to the team that answers them.",
+    "decision_affected": "Which team reads a message first, and whether it is held for review.",
+    "out_of_scope": "Anything real: model and messages are made up.",
+    "notice": "This model was made for this demo and is flawed on purpose: a signature leaks the "
+    "label, some names are treated differently, 3 % of the labels are wrong, and it is "
+    "over-confident. An audit must find these faults.",
+}
+"""What the plan of the demo says about its system, in the language of the report."""
 
 
 def _print_version(is_asked: bool) -> None:
@@ -117,14 +121,13 @@ def demo(
     quiet: Quiet = False,
 ) -> None:
     """Audit the small model that comes with the package. It is flawed on purpose."""
+    require_own_reports()
+    from reports.languages import speaking, translate
+
+    with speaking(language):
+        said = {field: translate(text) for field, text in DEMO.items()}
     system = SystemIdentity(
-        name="support-router (demo)",
-        version="1",
-        purpose="Routes customer messages to the team that answers them.",
-        decision_affected="Which team reads a message first, and whether it is held for review.",
-        out_of_scope="Anything real: model and messages are made up.",
-        owner="explain-audit",
-        notice=DEMO_NOTICE,
+        name="support-router (demo)", version="1", owner="explain-audit", **said
     )
     with as_file(files("explain") / "demo") as folder:
         _audit(

@@ -220,6 +220,17 @@ class _Filler(Formatter):
     def __init__(self, wording: Wording) -> None:
         self.wording = wording
 
+    def vformat(self, format_string: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        """Return a filled template; how text and values are joined, the wording says."""
+        text = ""
+        for literal, name, spec, conversion in self.parse(format_string):
+            text = self.wording.join(text, literal)
+            if name is not None:
+                value, _ = self.get_field(name, args, kwargs)
+                value = self.convert_field(value, conversion)
+                text = self.wording.join(text, self.format_field(value, spec or ""))
+        return text
+
     def get_field(
         self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> tuple[Any, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import add
 from typing import Protocol
 
 __all__ = [
@@ -61,6 +62,8 @@ class Wording:
     """What stands before and after a quotation."""
     list_of: Callable[[Sequence[str], str], str] = list_of
     """Makes a list of words, joined by ``and`` or ``or``."""
+    join: Callable[[str, str], str] = add
+    """Joins a text and what follows it in a sentence, a value or more text."""
 
 
 ENGLISH = Wording()

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -11,6 +11,7 @@ import regex
 from explain.text.joining import Atom, is_one_unit, join_atoms, keeps_words
 from explain.text.scripts import UNSPACED, main_script
 from explain.text.spans import Segmentation, Span, Text, text_of
+from explain.text.windows import windows
 from explain.text.words import is_japanese, word_starts, words
 
 __all__ = ["insert_word", "join_texts", "replace_spans", "without_features", "without_spans"]
@@ -76,11 +77,7 @@ def without_spans(parts: Sequence[str], spans: Sequence[Span]) -> tuple[str, ...
     ('a good old film',)
     """
     segmentation = Segmentation(tuple(parts), tuple(sorted(spans)))
-    keep_nothing = [False] * len(spans)
-    return tuple(
-        _layout(segmentation, number).delete(keep_nothing)
-        for number in range(len(segmentation.parts))
-    )
+    return _edited(segmentation, lambda layout, n_spans: layout.delete([False] * n_spans))
 
 
 def replace_spans(parts: Sequence[str], edits: Sequence[tuple[Span, str]]) -> tuple[str, ...]:
@@ -97,9 +94,7 @@ def replace_spans(parts: Sequence[str], edits: Sequence[tuple[Span, str]]) -> tu
     ordered = sorted(edits)
     segmentation = Segmentation(tuple(parts), tuple(span for span, _ in ordered))
     texts = iter([text for _, text in ordered])
-    return tuple(
-        _layout(segmentation, number).rewrite(texts) for number in range(len(segmentation.parts))
-    )
+    return _edited(segmentation, lambda layout, _: layout.rewrite(texts))
 
 
 def insert_word(part: str, place: int, text: str) -> str:
@@ -110,14 +105,16 @@ def insert_word(part: str, place: int, text: str) -> str:
     >>> insert_word("well-known", 4, "too")
     'well too -known'
     """
-    layout = _layout(Segmentation((part,), words([part])), 0)
-    clump = next(clump for clump in layout.clumps if clump.atoms[-1].end > place)
+    ((begin, finish, _),) = windows(part, [(place, place)])
+    window, japanese = part[begin:finish], is_japanese(part)
+    layout = _layout(Segmentation((window,), words([window], japanese=japanese)), 0, japanese)
+    clump = next(clump for clump in layout.clumps if clump.atoms[-1].end > place - begin)
     sides = [
-        [atom for atom in clump.atoms if (atom.start < place) == is_before]
+        [atom for atom in clump.atoms if (atom.start < place - begin) == is_before]
         for is_before in (True, False)
     ]
-    before, after = (join_atoms(side, japanese=clump.japanese) for side in sides)
-    around = part[: clump.atoms[0].start], part[clump.atoms[-1].end :]
+    before, after = (join_atoms(side, japanese=japanese) for side in sides)
+    around = part[: begin + clump.atoms[0].start], part[begin + clump.atoms[-1].end :]
     return " ".join(filter(None, (before, text, after))).join(around)
 
 
@@ -289,12 +286,33 @@ class _Layout:
 
 @lru_cache(maxsize=KNOWN_TEXTS)
 def _layouts(segmentation: Segmentation) -> tuple[_Layout, ...]:
-    return tuple(_layout(segmentation, number) for number in range(len(segmentation.parts)))
+    return tuple(
+        _layout(segmentation, number, is_japanese(part))
+        for number, part in enumerate(segmentation.parts)
+    )
 
 
-def _layout(segmentation: Segmentation, number: int) -> _Layout:
+def _edited(segmentation: Segmentation, edit: Callable[[_Layout, int], str]) -> tuple[str, ...]:
+    """Return the parts of a text after an edit of its features, of which it is told the number.
+
+    Only what stands around them is cut into words.
+    """
+    edited = []
+    for number, part in enumerate(segmentation.parts):
+        places = [(start, end) for owner, start, end in segmentation.spans if owner == number]
+        pieces, done, japanese = [], 0, is_japanese(part)
+        for begin, finish, inner in windows(part, places):
+            spans = tuple(Span(0, start - begin, end - begin) for start, end in inner)
+            layout = _layout(Segmentation((part[begin:finish],), spans), 0, japanese)
+            pieces += [part[done:begin], edit(layout, len(spans))]
+            done = finish
+        edited.append("".join([*pieces, part[done:]]))
+    return tuple(edited)
+
+
+def _layout(segmentation: Segmentation, number: int, japanese: bool) -> _Layout:
     groups: list[tuple[str, list[Atom]]] = [("", [])]
-    for piece in _pieces(segmentation, number):
+    for piece in _pieces(segmentation, number, japanese):
         white, atoms = groups[-1]
         if isinstance(piece, Atom):
             atoms.append(piece)
@@ -304,7 +322,6 @@ def _layout(segmentation: Segmentation, number: int) -> _Layout:
             groups[-1] = _common_space(white, piece), atoms
     leading, trailing = groups[0][0], "" if groups[-1][1] or len(groups) == 1 else groups[-1][0]
     part = segmentation.parts[number]
-    japanese = is_japanese(part)
     first = sum(span.part < number for span in segmentation.spans)
     clumps: list[_Clump] = []
     for white, atoms in groups:
@@ -314,10 +331,10 @@ def _layout(segmentation: Segmentation, number: int) -> _Layout:
     return _Layout(clumps, leading, trailing)
 
 
-def _pieces(segmentation: Segmentation, number: int) -> Iterator[Atom | str]:
+def _pieces(segmentation: Segmentation, number: int, japanese: bool) -> Iterator[Atom | str]:
     """Yield the atoms of a part and the white space between them, what was never read left out."""
     part = segmentation.parts[number]
-    starts = word_starts(part, japanese=is_japanese(part))
+    starts = word_starts(part, japanese=japanese)
 
     def atom(start: int, end: int, *, is_feature: bool) -> Atom:
         first, last = bisect_right(starts, start), bisect_right(starts, end - 1)

@@ -2,24 +2,31 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
-from itertools import pairwise
+from itertools import compress, pairwise
 from types import ModuleType
 from typing import Any
 
 import regex
 
 from explain.text.spans import Span
+from explain.text.windows import stretches
 
 __all__ = ["han_rule", "is_japanese", "sentences", "word_starts", "words"]
 
 LONGEST_HAN = 200
 """Han characters that jieba is given at once: its time grows with the square of unknown ones."""
 
+LONGEST_KNOWN, MOST_KNOWN = 32, 2**16
+"""Characters of a stretch whose words are remembered, and how many stretches are: nearly all words
+of a table with their marks, in some ten megabytes."""
+
 _GRAPHEME = regex.compile(r"\X")
 _FLAG = regex.compile(r"[🇦-🇿]{2}")
 _MARK = regex.compile(r"[\p{P}\p{S}]")
+# All marks of ASCII, and the one grapheme of two characters in it.
+_ASCII_RUN = regex.compile(r"([!-/:-@\[-`{-~])\1+|\r\n")
 _HAN = regex.compile(rf"\p{{Han}}{{1,{LONGEST_HAN}}}")
 # A lone の or katakana letter is fashion or part of a face in Chinese: 鲜の每日, ¯\_(ツ)_/¯.
 _JAPANESE = regex.compile(
@@ -76,7 +83,7 @@ _SENTENCE_END = regex.compile(
 )
 
 
-def words(parts: Sequence[str]) -> tuple[Span, ...]:
+def words(parts: Sequence[str], *, japanese: bool | None = None) -> tuple[Span, ...]:
     """Return the words and marks of each part, white space left out.
 
     A word is one by the default rules of Unicode (UAX #29), but no colon joins two; so a
@@ -95,6 +102,13 @@ def words(parts: Sequence[str]) -> tuple[Span, ...]:
       abridged);
     - in Tibetan, a syllable with the dot that ends it.
 
+    Parameters
+    ----------
+    parts : sequence of str
+        One text, or a pair.
+    japanese : bool, optional
+        Whether they are Japanese; by default what the characters of each part say.
+
     Examples
     --------
     >>> [part[s.start:s.end] for part in ["It's no good..."] for s in words([part])]
@@ -103,7 +117,9 @@ def words(parts: Sequence[str]) -> tuple[Span, ...]:
     return tuple(
         Span(number, start, end)
         for number, part in enumerate(parts)
-        for start, end in _pieces(part, word_starts(part, japanese=is_japanese(part)))
+        for start, end in _pieces(
+            part, word_starts(part, japanese=is_japanese(part) if japanese is None else japanese)
+        )
     )
 
 
@@ -141,20 +157,60 @@ def word_starts(part: str, *, japanese: bool) -> list[int]:
 
     `japanese` says by which rule Han characters are cut.
     """
-    # A stand-in for flags, of their length and one grapheme each: before every regional indicator
-    # the regex library counts all those before it, so a million of them would take hours.
-    flagless = _FLAG.sub("¤\u0301", part)
-    graphemes = [match.span() for match in _GRAPHEME.finditer(flagless)]
-    starts = bytearray(len(part))
-    for start, _ in graphemes:
-        starts[start] = True
-    wholes = (match.span() for match in _WHOLE.finditer(part))
-    for units in (_repeats(part, graphemes), wholes, _han_words(part, japanese)):
+    starts, place = [], 0
+    # How Han is cut depends on what is installed, and on the rest of the text.
+    longest = 0 if _HAN.search(part) else LONGEST_KNOWN
+    for stretch in stretches(part):
+        if place:
+            starts.append(place - 1)
+        if len(stretch) > longest:
+            starts += [place + start for start in _starts_of(stretch, japanese=japanese)]
+        elif (known := _known_starts(stretch)) == (0,):
+            starts.append(place)
+        else:
+            starts += [place + start for start in known]
+        place += len(stretch) + 1
+    return starts
+
+
+@lru_cache(maxsize=MOST_KNOWN)
+def _known_starts(stretch: str) -> tuple[int, ...]:
+    return tuple(_starts_of(stretch, japanese=False))
+
+
+def _starts_of(stretch: str, *, japanese: bool) -> Iterator[int]:
+    """Return where words, marks and white space begin in what stands between two spaces."""
+    starts = _ascii_marks(stretch) if stretch.isascii() else _graphemes(stretch)
+    wholes = (match.span() for match in _WHOLE.finditer(stretch))
+    for units in (wholes, _han_words(stretch, japanese)):
         for start, end in units:
             starts[start + 1 : end] = bytes(end - start - 1)
-    for joint in _JOINT.finditer(part):
+    for joint in _JOINT.finditer(stretch):
         starts[joint.start()] = False
-    return [place for place, start in enumerate(starts) if start]
+    return compress(range(len(starts)), starts)
+
+
+def _ascii_marks(stretch: str) -> bytearray:
+    """Return whether a grapheme or a run of one mark begins at each character, all being ASCII."""
+    starts = bytearray(b"\1") * len(stretch)
+    for match in _ASCII_RUN.finditer(stretch):
+        start, end = match.span()
+        starts[start + 1 : end] = bytes(end - start - 1)
+    return starts
+
+
+def _graphemes(stretch: str) -> bytearray:
+    """Return whether a grapheme or a run of one mark begins at each character."""
+    # A stand-in for flags, of their length and one grapheme each: before every regional indicator
+    # the regex library counts all those before it, so a million of them would take hours.
+    flagless = _FLAG.sub("¤\u0301", stretch)
+    graphemes = [match.span() for match in _GRAPHEME.finditer(flagless)]
+    starts = bytearray(len(stretch))
+    for start, _ in graphemes:
+        starts[start] = True
+    for start, end in _repeats(stretch, graphemes):
+        starts[start + 1 : end] = bytes(end - start - 1)
+    return starts
 
 
 def _repeats(part: str, graphemes: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -46,7 +46,8 @@ MONTHS = (
 
 OWN_FIELDS = frozenset(
     (
-        *("answers", "change", "drawn", "end", "kind", "limit", "measure", "metric", "part"),
+        *("answers", "change", "drawn", "end", "kind", "limit", "measure", "method", "methods"),
+        *("metric", "often", "part"),
         *(
             "people",
             "reason",
@@ -67,6 +68,9 @@ OWN_FIELDS = frozenset(
 
 _TEMPLATE_OF_SEVERAL = re.compile(r"\{s0\}(; \{s\d+\}| \{s\d+\})+")
 """The template of sentences that are joined."""
+
+_FIELD, _LETTER = re.compile(r"[{][^{}]*[}]"), re.compile(r"[^\W\d_]")
+"""A field of a template, and a letter of its words."""
 
 _STRINGS = r'((?:\s*"(?:[^"\\\n]|\\.)*")+)\s*'
 
@@ -98,6 +102,8 @@ class Language:
     """What stands between sentences."""
     comma: str = ", "
     """What stands between clauses."""
+    marks: Mapping[str, str] = field(default_factory=dict)
+    """What marks are in templates that have no words."""
     keeps_zero: bool = False
     """Whether a share has a zero before its point: ``0.85``, and not ``.85``."""
     messages: Mapping[str, str] = field(default_factory=dict)
@@ -107,7 +113,13 @@ class Language:
         """Return the template of this language, or the English one if there is none."""
         if _TEMPLATE_OF_SEVERAL.fullmatch(template):
             return template.replace("; ", "；").replace(" ", self.space)
-        return self.messages.get(template) or template
+        if template in self.messages:
+            return self.messages[template] or template
+        if self.marks and not _LETTER.search(_FIELD.sub("", template)):
+            for mark, own in self.marks.items():
+                template = template.replace(mark, own)
+            return template
+        return template
 
 
 @cache
@@ -118,6 +130,7 @@ def _chinese() -> Language:
         chinese_date,
         space="",
         comma="，",
+        marks={": ": "：", "; ": "；", ", ": "，"},
         keeps_zero=True,
         messages=messages_of("zh_CN"),
     )

@@ -16,6 +16,7 @@ OWN_COLUMNS = frozenset(
     {
         "another label", "baseline", "blinded", "change", "chosen", "chosen as", "compared with",
         "confidence at least", "error", "from", "kind", "largest completeness gap", "measure",
+        "method",
         "name in the answers", "names common among", "not reported because", "note", "outcome",
         "property", "reason", "removed features become", "resolved", "rule", "scored", "side",
         "stratum", "style", "under four fifths", "value", "values inside their 90 % intervals",
@@ -24,6 +25,10 @@ OWN_COLUMNS = frozenset(
     }
 )  # fmt: skip
 """Heads of columns whose texts are names of the checks, where other columns hold data."""
+
+
+SHOWN_FIELDS = frozenset({"method_title"})
+"""Fields that hold names of the package, where no sentence stands."""
 
 
 def translated_record(record: RecordT) -> RecordT:
@@ -59,7 +64,7 @@ def _as_list(value: object) -> list[object]:
 def _record(record: RecordT) -> RecordT:
     says = _says(type(record))
     update = {
-        name: _value(value, is_said=says[name])
+        name: _value(value, is_said=says[name] or name in SHOWN_FIELDS)
         for name in type(record).model_fields
         if not isinstance(value := getattr(record, name), int | float | None)
     }

@@ -13,6 +13,7 @@ from jinja2 import Environment, nodes
 
 from explain.checks.robustness.perturbations import NEGATIONS, PERTURBATIONS
 from explain.checks.shortcuts.text_styles import STYLES
+from explain.cli import DEMO
 from explain.evaluation.flags import Answer
 from explain.record.base import Severity, Unit, Verdict
 from explain.record.comparison import ComparisonVerdict, Outcomes
@@ -69,10 +70,17 @@ SHOWN_NAMES: tuple[tuple[str, Iterable[str]], ...] = (
         [transform.name for transform in (*PERTURBATIONS, *NEGATIONS)],
     ),
     ("explain/checks/identities.toml", list(IDENTITIES["languages"]["en"]["terms"])),
+    ("explain/checks/shortcuts/spurious_findings.py", ("often", "usually")),
     ("explain/checks/base/phrases.py", ("start", "end")),
     ("explain/checks", ("yes", "no", "search", "named")),
     ("explain/evaluation/flags.py", get_args(Answer)),
     ("explain/evaluation/stability.py", ("seeds", "baselines")),
+    (
+        "explain/attribution/methods",
+        ("gaussian_process", "permutation", "sampling", "game model", "partition", "budget"),
+    ),
+    ("explain/attribution/methods", ("Integrated gradients", "integrated_gradients")),
+    ("explain/cli.py", DEMO.values()),
     ("explain/evaluation", ("completeness", "convergence", "infidelity", "max-sensitivity")),
     ("explain/evaluation/scorecard.py", ("Sufficiency", "Infidelity", "Max-sensitivity")),
     ("explain/auditing/endpoint_section.py", ("decimals", "lowest", "median")),

@@ -23,7 +23,7 @@ from tests.helpers.documentation import README, ROOT, blocks
 Readme = Callable[[str, str], None]
 
 PAGES = (
-    *("README.md", "README.zh.md", "docs/first-audit.zh.md"),
+    *("README.md", "README.zh.md", "docs/first-audit.md", "docs/first-audit.zh.md"),
     *("docs/endpoint-tutorial.md", "docs/endpoint-tutorial.zh.md"),
     *("docs/audits.md", "docs/endpoints.md", "docs/methods.md", "docs/models.md"),
 )
@@ -143,11 +143,14 @@ def test_links_lead_to_files_and_headings(page: str) -> None:
 
 
 @pytest.mark.nightly
-def test_the_chinese_tutorial_shows_what_its_code_and_its_audit_print(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("page", "packages"),
+    [("docs/first-audit.md", ["skops"]), ("docs/first-audit.zh.md", ["jieba", "skops"])],
+)
+def test_a_tutorial_shows_what_its_code_and_its_audit_print(
+    page: str, packages: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = "docs/first-audit.zh.md"
-    for package in ("jieba", "skops"):
+    for package in packages:
         pytest.importorskip(package)
     monkeypatch.chdir(tmp_path)
     attributed, audited = blocks("text", page)

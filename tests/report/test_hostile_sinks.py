@@ -22,8 +22,8 @@ from explain.record import (
 )
 from explain.record.comparison import ComparedRun
 from explain.review.section import reviews_section
+from reports import LanguageCode
 from reports.comparison import write_comparison
-from reports.languages import LanguageCode
 from reports.letter import write_letter
 from reports.verification import verification_lines
 from tests.helpers import records

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import reports
+from explain.comparison import compare
+from reports.comparison import write_comparison
 from reports.letter import write_letter
+from tests.helpers.comparisons import audit_of
 from tests.helpers.documentation import ROOT
 from tests.helpers.recording_page import RecordingPage
 from tests.helpers.records import attribution, audit_record, hostile_record
@@ -100,6 +103,14 @@ WAYS = {
 }
 
 
+def _judged_in_chinese(page: "Page") -> None:
+    page.emulate_media(media="screen")
+    _review(page)
+    page.get_by_label("你的姓名").fill("王芳")
+    page.keyboard.press("Enter")
+    page.keyboard.press("1")
+
+
 @pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
 @pytest.mark.parametrize("way", WAYS)
 def test_axe_finds_no_violation(
@@ -109,6 +120,26 @@ def test_axe_finds_no_violation(
     _ready(page)
     WAYS[way](page)
     assert _violations(page, axe) == []
+
+
+def test_axe_finds_no_violation_in_chinese(
+    axe: str, recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    """One page goes from state to state; that of a review is the last."""
+    ways = ("light", "dark", "narrow", "all open", "print", "judged")
+    compared = tmp_path / "compared.html"
+    labels = [i % 2 for i in range(200)]
+    worse = [label if i % 3 else 1 - label for i, label in enumerate(labels)]
+    write_comparison(compare(audit_of(labels, labels), audit_of(labels, worse)), compared, "zh")
+    audit = reports.write_html(audit_record(), tmp_path / "audit.html", language="zh")
+    letter = write_letter(audit_record(), 1, tmp_path / "letter.html", language="zh")
+    for path in (compared, letter, audit):
+        page = recording_page.goto(path)
+        for way in ways if path == audit else ways[:3]:
+            show = _judged_in_chinese if way == "judged" else WAYS[way]
+            show(page)
+            assert _violations(page, axe) == [], (path.name, way)
+        recording_page.events.clear()  # axe itself tries to fetch style sheets
 
 
 LETTER_WAYS = ("light", "dark", "print", "narrow", "right to left")

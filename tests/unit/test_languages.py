@@ -138,8 +138,9 @@ def test_what_pages_say_is_found() -> None:
 
 @given(st.lists(st.text("ab甲乙", min_size=1), min_size=1, max_size=6))
 def test_chinese_lists_are_those_of_the_unicode_consortium(words: list[str]) -> None:
-    assert CHINESE.list_of(words, "and") == format_list(words, "standard", "zh_CN")
-    assert CHINESE.list_of(words, "or") == format_list(words, "or", "zh_CN")
+    both, either = (CHINESE.list_of(words, joint).replace(" ", "") for joint in ("and", "or"))
+    assert both == format_list(words, "standard", "zh_CN")
+    assert either == format_list(words, "or", "zh_CN")
 
 
 @given(st.dates())
@@ -148,7 +149,7 @@ def test_chinese_dates_are_those_of_the_unicode_consortium(day: date) -> None:
 
 
 def test_a_long_list_counts_what_it_does_not_name() -> None:
-    assert CHINESE.list_of([*"abcdefgh"], "and") == "a、b、c、d、e、f和另外 2 项"
+    assert CHINESE.list_of([*"abcdefgh"], "and") == "a、b、c、d、e、f 和另外 2 项"
 
 
 def test_values_are_written_as_the_language_writes_them() -> None:
@@ -168,6 +169,15 @@ def test_sentences_are_joined_without_a_space() -> None:
         assert whole == "".join(map(translated_sentence, parts))
         either = translated_sentence(join_sentences(*parts, by="; "))
         assert either == "；".join(map(translated_sentence, parts))
+
+
+def test_han_and_latin_are_apart_and_han_is_not() -> None:
+    with speaking("zh"):
+        lime, mask = translate("{a}: {b}", a="LIME", b="甲"), CHINESE.join("替换为 ", "遮蔽词元")
+        assert (lime, mask) == ("LIME：甲", "替换为遮蔽词元")
+        assert CHINESE.join("等级为", "B") == "等级为 B"
+        assert CHINESE.join("共 ", "3") == "共 3"
+        assert CHINESE.list_of(["SHAP", "积分梯度"], "and") == "SHAP 和积分梯度"
 
 
 def test_a_language_that_nobody_wrote_is_refused() -> None:

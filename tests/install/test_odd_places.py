@@ -1,0 +1,86 @@
+"""Pipes, devices, sockets, loops of links and folders, where a command expects a plain file."""
+
+import os
+import shutil
+import stat
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from explain.auditing.archive import write_audit
+from tests.helpers.command import run_forked
+from tests.helpers.comparisons import audit_of
+from tests.helpers.records import run_log
+from tests.helpers.reviews import instances
+
+if sys.platform == "win32":
+    pytest.skip("pipes and forks of POSIX", allow_module_level=True)
+
+ODD = ("fifo", "loop", "folder", "", "file/below", "a\nb", "x" * 300)
+
+INPUTS = {
+    "render": ("render {} --out o.html", 3),
+    "judge": ("judge {} --config plan.toml", 3),
+    "plan": ("judge run/audit.json --config {}", 2),
+    "import": ("review import run {}", 3),
+    "calls": ("calls stats {}", 2),
+    "compare": ("compare run {}", 3),
+    "signers": ("verify run --allowed-signers {}", 2),
+    "missing signers": ("verify run --allowed-signers nowhere", 2),
+}
+
+OUTPUTS = {
+    "sarif": "export run --to sarif --out {}",
+    "xlsx": "export run --to xlsx --out {}",
+    "render": "render run/audit.json --out {}.html",
+    "compare": "compare run run --out {}.html",
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("made")
+    truth = np.arange(40) % 2
+    write_audit(audit_of(truth, truth, instances=instances(5)), run_log(), made / "run")
+    (made / "plan.toml").write_text("[gates]\n")
+    (made / "file").write_text("x")
+    for ending in ("", ".html"):
+        os.mkfifo(made / f"fifo{ending}")
+        (made / f"folder{ending}").mkdir()
+        os.symlink("/proc/self/fd/1", made / f"stream{ending}")
+    os.symlink("loop", made / "loop")
+    return made
+
+
+@pytest.mark.parametrize("odd", ODD, ids=[odd[:9] for odd in ODD])
+@pytest.mark.parametrize("name", INPUTS)
+def test_what_is_no_plain_file_is_refused_in_a_line(name: str, odd: str, made: Path) -> None:
+    command, code = INPUTS[name]
+    done = run_forked(*(part.replace("{}", odd) for part in command.split()), cwd=made)
+    assert done.stderr.startswith("explain: ")
+    assert done.stderr.count("\n") == 1
+    assert done.returncode in ((2, 3) if name in ("compare", "calls") else (code, 2))
+
+
+@pytest.mark.parametrize("odd", ["fifo", "folder", "stream"])
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_no_pipe_folder_or_stream_is_replaced_by_a_file(
+    name: str, odd: str, made: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(made / "run", folder / "run")
+    place = folder / OUTPUTS[name].rpartition(" ")[2].replace("{}", odd)
+    if odd == "fifo":
+        os.mkfifo(place)
+    elif odd == "folder":
+        place.mkdir()
+    else:
+        place.symlink_to("/proc/self/fd/1")
+    before = stat.S_IFMT(place.lstat().st_mode)
+    arguments = [part.replace("{}", odd) for part in OUTPUTS[name].split()]
+    done = run_forked(*arguments, cwd=folder)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert stat.S_IFMT(place.lstat().st_mode) == before
+    assert {path.name for path in folder.iterdir()} == {"run", place.name}
