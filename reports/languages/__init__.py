@@ -6,7 +6,7 @@ translated when a page is made.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -32,6 +32,7 @@ __all__ = [
     "speaking",
     "translate",
     "translated_sentence",
+    "without_translation",
 ]
 
 DOMAINS = ("sentences", "pages")
@@ -140,6 +141,9 @@ LANGUAGES: dict[LanguageCode, Callable[[], Language]] = {"en": cache(Language), 
 
 _CURRENT: ContextVar[LanguageCode] = ContextVar("language", default="en")
 
+_KEPT_WORDS: ContextVar[frozenset[str]] = ContextVar("kept_words", default=frozenset())
+"""Words of users, which no catalogue translates though it has the same ones."""
+
 
 def language() -> Language:
     """Return the language that is spoken now."""
@@ -169,6 +173,16 @@ def speaking(code: LanguageCode) -> Iterator[None]:
         _CURRENT.reset(token)
 
 
+@contextmanager
+def without_translation(words: Iterable[str]) -> Iterator[None]:
+    """Leave words as they are inside of the block, whatever the catalogue calls them."""
+    token = _KEPT_WORDS.set(frozenset(words))
+    try:
+        yield
+    finally:
+        _KEPT_WORDS.reset(token)
+
+
 def translate(template: str, /, **values: "SentenceValue | Sequence[str]") -> str:
     """Return a template of these pages in the language that is spoken, filled with `values`.
 
@@ -188,7 +202,7 @@ def translated_sentence(text: str) -> str:
     if is_english():
         return text
     if isinstance(text, Sentence):
-        return text.translated(language().translation, language().wording, OWN_FIELDS)
+        return text.translated(_plain, language().wording, OWN_FIELDS)
     return _plain(text)
 
 
@@ -214,4 +228,4 @@ def _text_of(strings: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return language().translation(text)
+    return text if text in _KEPT_WORDS.get() else language().translation(text)

@@ -1,12 +1,12 @@
 """Records in the language that is spoken: what they say to readers, and nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, TypeVar, get_args, get_origin
 
-from explain.record import Sentence, Table
+from explain.record import AuditRecord, Sentence, Table
 from explain.record.base import Record
-from reports.languages import is_english, translated_sentence
+from reports.languages import is_english, translated_sentence, without_translation
 
 __all__ = ["OWN_COLUMNS", "translated_record"]
 
@@ -36,7 +36,29 @@ def translated_record(record: RecordT) -> RecordT:
 
     What it is made of is not validated again, and it is only shown: its hash is another one.
     """
-    return record if is_english() else _record(record)
+    if is_english():
+        return record
+    with without_translation(_words_of_user(record) if isinstance(record, AuditRecord) else ()):
+        return _record(record)
+
+
+def _words_of_user(record: AuditRecord) -> Iterator[str]:
+    """Yield the labels of the model, and the names and values of columns that a user chose."""
+    yield from record.provenance.model.labels
+    columns: set[str] = set()
+    for argument in ("group", "slices"):
+        names = record.provenance.arguments.get(argument)
+        columns |= {names} if isinstance(names, str) else set(map(str, _as_list(names)))
+    yield from columns
+    for section in record.sections:
+        for measure in section.all_measures():
+            column, _, value = measure.slice.partition(" = ")
+            if column in columns:
+                yield value
+
+
+def _as_list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _record(record: RecordT) -> RecordT:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explain.errors import ConfigurationError
-from explain.record import Estimate, InstanceLink, Section, Sentence, Table, join_sentences
+from explain.record import Estimate, InstanceLink, Measure, Section, Sentence, Table, join_sentences
 from reports import LanguageCode
 from reports.languages import (
     DOMAINS,
@@ -246,3 +246,24 @@ def test_a_translated_sentence_keeps_its_values() -> None:
 
 def test_every_catalogue_is_part_of_the_package() -> None:
     assert sorted(path.name for path in Path(FOLDER).iterdir()) == ["pages.po", "sentences.po"]
+
+
+def test_words_of_users_stay_though_a_catalogue_has_them() -> None:
+    """A label, a column and a group that are called what the pages say, too."""
+    words = ("accuracy", "method", "measure")
+    assert all(word != MESSAGES[word] for word in words)
+    table = Table(title="Data", columns=(*words, "verdict"), rows=())
+    rate = Measure(name="accuracy", slice="method = measure", value=0.5, n=2)
+    section = Section(id="s", title="S", summary="", tables=(table,), measures=(rate,))
+    record = audit_record()
+    provenance = record.provenance.model_copy(
+        update={
+            "model": record.provenance.model.model_copy(update={"labels": ("accuracy",)}),
+            "arguments": {"group": "method"},
+        }
+    )
+    record = record.model_copy(update={"sections": (section,), "provenance": provenance})
+    with speaking("zh"):
+        shown = translated_record(record).sections[0]
+        assert shown.tables[0].columns == (*words, MESSAGES["verdict"])
+        assert translate("method") == MESSAGES["method"]
