@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from explain.errors import ConfigurationError
 from explain.record import Estimate, InstanceLink, Measure, Section, Sentence, Table, join_sentences
+from explain.record.wording import MOST_NAMED
 from reports import LanguageCode
 from reports.languages import (
     DOMAINS,
@@ -149,7 +150,8 @@ def test_chinese_dates_are_those_of_the_unicode_consortium(day: date) -> None:
 
 
 def test_a_long_list_counts_what_it_does_not_name() -> None:
-    assert CHINESE.list_of([*"abcdefgh"], "and") == "a、b、c、d、e、f 和另外 2 项"
+    words = [str(number) for number in range(MOST_NAMED + 2)]
+    assert CHINESE.list_of(words, "and") == f"{'、'.join(words[:MOST_NAMED])} 和另外 2 项"
 
 
 def test_values_are_written_as_the_language_writes_them() -> None:
