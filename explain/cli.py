@@ -17,14 +17,14 @@ from explain.command import (
     spare_output,
     with_debug,
 )
-from explain.command_options import model_options_of, with_plan_options
+from explain.command_options import Language, model_options_of, with_plan_options
 from explain.commands import review
 from explain.commands.calls import DryRun, Probe, calls_app, print_estimate
 from explain.commands.compare import compare
 from explain.commands.export import export
 from explain.commands.judge import judge
 from explain.commands.letter import letter
-from explain.commands.render import Form, Language, render
+from explain.commands.render import Form, render
 from explain.commands.verify import verify
 from explain.errors import ConfigurationError, EndpointError, SpentError
 from explain.record import LogEntry, SystemIdentity
@@ -205,6 +205,7 @@ def text(
     trust: Trust = None,
     allow_pickle: AllowPickle = False,
     html: Annotated[Path | None, typer.Option(help="Write a page as well.")] = None,
+    language: Language = "en",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the record, not a picture.")
     ] = False,
@@ -229,15 +230,17 @@ def text(
         **{name: limit for name, limit in limits.items() if limit is not None},
     )
     if html is not None:
-        reports.write_html(attribution, html)
+        reports.write_html(attribution, html, language=language)
     if as_json:
         print(attribution.to_json())
     else:
         from rich.console import Console
 
+        from reports.languages import speaking
         from reports.terminal import print_attribution
 
-        print_attribution(attribution, Console())
+        with speaking(language):
+            print_attribution(attribution, Console())
 
 
 @app.command()
@@ -312,7 +315,8 @@ def _audit(
     from explain.auditing.resolve import resolve
     from explain.auditing.run import ENDPOINT_ENDED, audit
     from explain.engine.progress import QUIET
-    from explain.record.files import claimed
+    from explain.record.run_folders import claimed
+    from reports.languages import speaking
     from reports.terminal import print_audit
 
     QUIET.set(quiet)
@@ -333,7 +337,7 @@ def _audit(
         frozen = bind_criteria(out, plan.criteria, plan.regression_margin)
         record = audit(model, data, config=plan, criteria=frozen, log=note)
         page = write_into(folder, record, log, report, language)
-    with spare_output():
+    with spare_output(), speaking(language):
         if not quiet:
             print_audit(record, Console())
         print(page)

@@ -25,6 +25,7 @@ from explain.errors import (
     SpentError,
 )
 from explain.record import AuditRecord, LogEntry
+from explain.text.plain_marks import is_plain, plain
 from explain.text.redaction import message, redacted
 
 __all__ = ["FAILED", "StageLines", "exit_by_verdict", "run", "spare_output", "with_debug"]
@@ -52,14 +53,18 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show where an error comes 
 
 
 class Stream(TextIOWrapper):
-    """A standard stream that never ends a run: why it could not is kept as `write_error`."""
+    """A standard stream that never ends a run: why it could not is kept as `write_error`.
+
+    Where a terminal has only ASCII, marks such as ticks, bars and dashes are written in ASCII.
+    """
 
     write_error: OSError | ValueError | None = None
+    is_plain = False
 
     def write(self, text: str, /) -> int:
         """Write a text, or keep why that failed."""
         with self._keep_error():
-            return super().write(text)
+            super().write(plain(text) if self.is_plain else text)
         return len(text)
 
     def flush(self) -> None:
@@ -263,13 +268,15 @@ def _stream(stream: object) -> Stream:
     """
     if isinstance(stream, TextIOWrapper):
         stream.flush()
-        return Stream(
+        own = Stream(
             stream.buffer,
             encoding=stream.encoding,
             errors="backslashreplace",
             line_buffering=stream.line_buffering,
             write_through=stream.write_through,
         )
+        own.is_plain = is_plain(stream.encoding, os.environ)
+        return own
     nowhere = Stream(BufferedWriter(FileIO(os.devnull, "w")), "utf-8", "backslashreplace")
     nowhere.write_error = OSError(errno.EBADF, os.strerror(errno.EBADF))
     return nowhere

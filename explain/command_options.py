@@ -5,14 +5,23 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
 
 from explain.auditing.plan import AuditPlan, place_of
 from explain.errors import ConfigurationError
 
-__all__ = ["model_options_of", "with_plan_options"]
+__all__ = ["Language", "TerminalLanguage", "model_options_of", "with_plan_options"]
+
+Language = Annotated[
+    Literal["en", "zh"],
+    typer.Option(help="Language of the report and of what is printed: en, or zh (Simplified)."),
+]
+
+TerminalLanguage = Annotated[
+    Literal["en", "zh"], typer.Option(help="Language of what is printed: en, or zh (Simplified).")
+]
 
 
 def with_plan_options(command: Callable[..., None]) -> Callable[..., None]:

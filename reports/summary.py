@@ -187,7 +187,11 @@ def threshold(criterion: Criterion) -> str:
     """Return what a criterion asks for, to the last digit."""
     sign = "≥" if criterion.comparator == "at_least" else "≤"
     asked = f"{sign} {exact(criterion.threshold)}"
-    return asked if criterion.minimum_n is None else f"{asked}, n ≥ {count(criterion.minimum_n)}"
+    return (
+        asked
+        if criterion.minimum_n is None
+        else f"{asked}{language().comma}n ≥ {count(criterion.minimum_n)}"
+    )
 
 
 def frozen(record: AuditRecord) -> str:

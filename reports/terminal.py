@@ -1,4 +1,7 @@
-"""Attributions in a terminal, as coloured text and ranked bars, and what audits and checks say."""
+"""Attributions in a terminal, as coloured text and ranked bars, and what audits and checks say.
+
+All but the check of a model speaks the language of `reports.languages.speaking`.
+"""
 
 from collections.abc import Sequence
 
@@ -22,7 +25,10 @@ from explain.record.wording import decimal, signed
 from reports import summary
 from reports.doubts import ending, error_note, warnings
 from reports.highlight import LEVELS, Piece, levels, pieces, ranked
-from reports.numbers import count, estimate
+from reports.languages import join_texts, translated_sentence
+from reports.languages import translate as _
+from reports.languages.records import translated_record
+from reports.numbers import estimate
 from reports.precision import precision_warnings, repeats_note
 from reports.text import shorten, visible
 from reports.values import feature_name, ranks
@@ -73,7 +79,12 @@ def print_attribution(attribution: Attribution, console: Console) -> None:
     What speaks for the target is orange and underlined, what speaks against it blue and underlined
     twice. Control characters of the text are shown as visible marks and never reach the terminal.
     """
-    question = f"{attribution.method_title}: why “{attribution.target.label}”?"
+    attribution = translated_record(attribution)
+    question = _(
+        "{method}: why “{label}”?",
+        method=_(attribution.method_title),
+        label=attribution.target.label,
+    )
     console.print(
         Text(visible(question), style="bold"),
         *_texts(attribution),
@@ -88,21 +99,28 @@ def print_audit(record: AuditRecord, console: Console) -> None:
 
     Each is one line, which is not broken: a log keeps it whole, and a terminal breaks it itself.
     """
+    record = translated_record(record)
     verdict, counts = summary.verdict(record), summary.counts(record)
-    said = f"{verdict.icon} {verdict.word}: {verdict.detail}".strip()
+    said = f"{verdict.icon} {verdict.word}{_(': ')}{verdict.detail}".strip()
     hidden = len(record.findings) - TOP_FINDINGS
-    rule = visible(record.provenance.model.decision_rule)
+    rule = visible(translated_sentence(record.provenance.model.decision_rule))
     lines = [
         Text(said, TONES[verdict.tone]),
-        *([Text(f"decision threshold: {rule}")] if rule else []),
+        *([Text(_("decision threshold: {rule}", rule=rule))] if rule else []),
         *(_criterion(each) for each in record.criteria if each.verdict != "pass"),
         Text(summary.number_of_findings(record)),
         *map(_finding, record.findings[:TOP_FINDINGS]),
-        *([Text(f"  and {count(hidden)} more", style="dim")] if hidden > 0 else []),
+        *([_more("  ", _("and {n} more", n=hidden))] if hidden > 0 else []),
         Text(
-            f"{counts.scored_rows} of {counts.rows} rows scored, "
-            f"{counts.explained_rows} explained, {counts.skipped} skipped, "
-            f"{counts.not_measured} not measured"
+            _(
+                "{scored} of {rows} rows scored, {explained} explained, {skipped} skipped, "
+                "{not_measured} not measured",
+                scored=counts.scored_rows,
+                rows=counts.rows,
+                explained=counts.explained_rows,
+                skipped=counts.skipped,
+                not_measured=counts.not_measured,
+            )
         ),
     ]
     for line in lines:
@@ -110,22 +128,27 @@ def print_audit(record: AuditRecord, console: Console) -> None:
 
 
 def _criterion(criterion: JudgedCriterion) -> Text:
-    measured = f": {estimate(criterion.measure)}" if criterion.measure else ""
+    measured = f"{_(': ')}{estimate(criterion.measure)}" if criterion.measure else ""
     said = (
-        f"{summary.criterion_name(criterion)} {summary.threshold(criterion)}{measured}; "
+        f"{summary.criterion_name(criterion)} {summary.threshold(criterion)}{measured}{_('; ')}"
         f"{criterion.reason}"
     )
     return Text.assemble(
-        "  ", (criterion.verdict, TONES[criterion.verdict]), f"  {shorten(said, LONGEST_LINE)}"
+        "  ", (_(criterion.verdict), TONES[criterion.verdict]), f"  {shorten(said, LONGEST_LINE)}"
     )
 
 
 def _finding(finding: Finding) -> Text:
     return Text.assemble(
         "  ",
-        (finding.severity, TONES[finding.severity]),
+        (_(finding.severity), TONES[finding.severity]),
         f"  {shorten(finding.claim, LONGEST_LINE)}",
     )
+
+
+def _more(*texts: str) -> Text:
+    """Return how many are not listed."""
+    return Text("".join(texts), style="dim")
 
 
 def print_interactions(interactions: Interactions, console: Console) -> None:
@@ -133,17 +156,24 @@ def print_interactions(interactions: Interactions, console: Console) -> None:
 
     A sign is certain where the 95 % interval of the value excludes 0.
     """
-    target = visible(interactions.target.label)
+    target = interactions.target.label
     pairs = sorted(interactions.pairs, key=_is_uncertain)
     n_certain = len(pairs) - sum(map(_is_uncertain, pairs))
     hidden = len(pairs) - FEATURES_SHOWN
     console.print(
-        Text(f"Interactions: which words act together for “{target}”?", style="bold"),
-        _pairs(interactions, pairs[:FEATURES_SHOWN]),
-        *([Text(f"and {count(hidden)} other pairs", style="dim")] if hidden > 0 else []),
         Text(
-            f"{count(n_certain)} of {count(len(pairs))} pairs have a 95 % interval that "
-            f"excludes 0; removed: {visible(interactions.removal)}"
+            visible(_("Interactions: which words act together for “{label}”?", label=target)),
+            style="bold",
+        ),
+        _pairs(interactions, pairs[:FEATURES_SHOWN]),
+        *([_more(_("and {n} other pairs", n=hidden))] if hidden > 0 else []),
+        Text(
+            _(
+                "{certain} of {n} pairs have a 95 % interval that excludes 0; removed: {removal}",
+                certain=n_certain,
+                n=len(pairs),
+                removal=visible(_(interactions.removal)),
+            )
         ),
         Text(ending(interactions.diagnostics, interactions.evaluations)),
         *(Text(f"! {w}", style="bold red") for w in precision_warnings(interactions)),
@@ -205,8 +235,8 @@ def _bars(attribution: Attribution) -> Table:
 
 def _pairs(interactions: Interactions, pairs: Sequence[Interaction]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
-    for _ in range(2):
-        table.add_column(overflow="fold", max_width=24)
+    table.add_column(overflow="fold", max_width=24)
+    table.add_column(overflow="fold", max_width=24)
     table.add_column(justify="right")
     table.add_column(style="dim")
     table.add_column(style="dim")
@@ -217,7 +247,7 @@ def _pairs(interactions: Interactions, pairs: Sequence[Interaction]) -> Table:
             Text(shorten(names[pair.second], LONGEST)),
             signed(pair.value),
             _error(pair.standard_error),
-            "may be 0" if _is_uncertain(pair) else "",
+            _("may be 0") if _is_uncertain(pair) else "",
         )
     return table
 
@@ -240,17 +270,21 @@ def _bar(level: int) -> Text:
 def _grade(attribution: Attribution) -> list[Text]:
     if attribution.grade is None:
         return []
-    return [Text(" ".join((f"Grade {attribution.grade}.", *map(visible, attribution.reasons))))]
+    grade = _("Grade {grade}.", grade=attribution.grade)
+    return [Text(join_texts(grade, *map(visible, attribution.reasons)))]
 
 
 def _notes(attribution: Attribution) -> list[Text]:
     hidden = len(attribution.values) - FEATURES_SHOWN
-    ends = (
-        f"v(empty) {signed(attribution.empty_value)}, v(N) {signed(attribution.full_value)}, "
-        f"removed: {visible(attribution.removal)}; {error_note(attribution)}"
+    ends = _(
+        "v(empty) {empty}, v(N) {full}, removed: {removal}; {errors}",
+        empty=signed(attribution.empty_value),
+        full=signed(attribution.full_value),
+        removal=visible(_(attribution.removal)),
+        errors=error_note(attribution),
     )
     return [
-        *([Text(f"and {hidden} smaller ones", style="dim")] if hidden > 0 else []),
+        *([_more(_("and {n} smaller ones", n=hidden))] if hidden > 0 else []),
         Text(ends),
         *map(
             Text,
@@ -263,7 +297,7 @@ def _notes(attribution: Attribution) -> list[Text]:
             ),
         ),
         *(
-            [Text(UNRESOLVED, style="dim")]
+            [Text(_(UNRESOLVED), style="dim")]
             if any("–" in rank for rank in ranks(attribution))
             else []
         ),

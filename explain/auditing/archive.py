@@ -7,10 +7,11 @@ from typing import Literal
 
 from explain.errors import ConfigurationError, RecordError
 from explain.record import PREDICTIONS, AuditRecord, Criterion, FrozenCriteria, LogEntry
-from explain.record.files import RunFolder, claimed, finish_swap, hash_file, write_whole
+from explain.record.files import hash_file, plain_bytes, write_whole
 from explain.record.own_reports import require_own_reports
+from explain.record.run_folders import RunFolder, claimed, read_steadily
 
-__all__ = ["bind_criteria", "read_log", "read_record", "write_audit", "write_into"]
+__all__ = ["bind_criteria", "read_log", "read_record", "read_run", "write_audit", "write_into"]
 
 CRITERIA = "criteria.json"
 """Name of the file that holds the acceptance criteria of a folder."""
@@ -55,7 +56,7 @@ def bind_criteria(
 
 def _frozen(path: Path) -> FrozenCriteria:
     try:
-        return FrozenCriteria.from_json(path.read_bytes())
+        return FrozenCriteria.from_json(plain_bytes(path))
     except RecordError as error:
         raise RecordError(
             f"{str(path)!r} is not as it was frozen: it is malformed, or its criteria no longer "
@@ -128,20 +129,40 @@ def write_into(
 
 
 def read_record(path: str | Path) -> AuditRecord:
-    """Return the record in a file that `write_audit` wrote.
+    """Return the record in a file that `write_audit` wrote, with the predictions of the same run.
 
     Raises
     ------
     RecordError
         If the file is missing, malformed, or of another schema version.
+    ConfigurationError
+        If another run is moving its files into the folder.
     """
-    finish_swap(Path(path).parent)
+    return read_run(path)[0]
+
+
+def read_run(path: str | Path) -> tuple[AuditRecord, list[LogEntry]]:
+    """Return the record in a file that `write_audit` wrote, and the log of the same run beside it.
+
+    Raises
+    ------
+    RecordError
+        If the record is missing, or one of the two malformed, or of another schema version.
+    ConfigurationError
+        If another run is moving its files into the folder.
+    """
+    path = Path(path)
+    return read_steadily(path.parent, lambda: (_read_record(path), read_log(path.parent)))
+
+
+def _read_record(path: Path) -> AuditRecord:
     try:
-        record = AuditRecord.from_json(Path(path).read_bytes())
+        record = AuditRecord.from_json(plain_bytes(path))
+        table = path.with_name(PREDICTIONS)
+        return record.with_predictions(plain_bytes(table)) if table.is_file() else record
     except OSError as error:
-        raise RecordError(f"{str(path)!r} cannot be read: {error.strerror}") from error
-    table = Path(path).with_name(PREDICTIONS)
-    return record.with_predictions(table) if table.is_file() else record
+        name = error.filename or str(path)
+        raise RecordError(f"{name!r} cannot be read: {error.strerror}") from error
 
 
 def read_log(folder: str | Path) -> list[LogEntry]:
@@ -155,4 +176,4 @@ def read_log(folder: str | Path) -> list[LogEntry]:
     path = Path(folder) / "run.jsonl"
     if not path.is_file():
         return []
-    return [LogEntry.from_json(line) for line in path.read_bytes().splitlines()]
+    return [LogEntry.from_json(line) for line in plain_bytes(path).splitlines()]

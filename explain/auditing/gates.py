@@ -13,6 +13,7 @@ from explain.auditing.plan import AuditPlan
 from explain.checks import CHECKS, make_check
 from explain.errors import ConfigurationError, nearest
 from explain.record import AcceptedFinding, AuditRecord, Criterion, Gates
+from explain.record.files import plain_bytes
 from explain.text.redaction import redacted_record
 
 __all__ = ["gates_of", "judge_again", "read_accepted"]
@@ -33,7 +34,7 @@ def read_accepted(path: str | Path) -> tuple[AcceptedFinding, ...]:
         If the file is missing or no TOML, an entry lacks its id or its reason, or has another key.
     """
     try:
-        content = tomllib.loads(Path(path).read_bytes().decode())
+        content = tomllib.loads(plain_bytes(Path(path)).decode())
     except OSError as error:
         raise ConfigurationError(f"{str(path)!r} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from explain.errors import ConfigurationError, nearest
 from explain.record import Criterion
+from explain.record.files import plain_bytes
 
 __all__ = ["FILES", "Place", "complaint", "stated_options"]
 
@@ -58,7 +59,7 @@ class Place:
 def stated_options(path: Path, places: Mapping[str, Place]) -> dict[str, Any]:
     """Return what a file says by the names of the fields, not validated but for its keys."""
     try:
-        content = tomllib.loads(path.read_bytes().decode())
+        content = tomllib.loads(plain_bytes(path).decode())
     except OSError as error:
         raise ConfigurationError(f"{str(path)!r} cannot be read: {error.strerror}") from error
     except ValueError as error:

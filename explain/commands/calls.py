@@ -14,6 +14,7 @@ import typer
 
 from explain.command import with_debug
 from explain.errors import ConfigurationError
+from explain.record.files import require_place
 from explain.text.redaction import redacted
 
 __all__ = ["DryRun", "Probe", "calls_app", "print_estimate"]
@@ -123,6 +124,7 @@ def _private(path: Path) -> Iterator[IO[str]]:
 
     An old file of that name stays until the new one is whole.
     """
+    require_place(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
 
     def opener(name: str, flags: int) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from explain.command import FAILED, spare_output, with_debug
-from explain.commands.render import Language
+from explain.command_options import Language
 from explain.errors import ConfigurationError, ExplainError
 from explain.record.own_reports import require_own_reports
 
@@ -61,11 +61,12 @@ def compare(
     """
     require_own_reports()
     from reports.comparison import comparison_lines, write_comparison
+    from reports.languages import speaking
 
     comparison = compared_runs(run_a, run_b, _margin(fail_on_regression), config)
     if out is not None:
         write_comparison(comparison, out, language)
-    with spare_output():
+    with spare_output(), speaking(language):
         print("\n".join(comparison_lines(comparison)))
     regression = comparison.non_inferiority
     if fail_on_regression is not None and regression is not None and not regression.is_shown:

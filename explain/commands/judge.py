@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from explain.command import exit_by_verdict, spare_output, with_debug
+from explain.command_options import Language
 from explain.errors import ConfigurationError
 from explain.record.own_reports import require_own_reports
 
@@ -21,6 +22,7 @@ def judge(
     out: Annotated[
         Path | None, typer.Option(help="Write the audit with its new verdicts: .json, .html, .md.")
     ] = None,
+    language: Language = "en",
 ) -> None:
     """Judge an audit by other criteria, from what it has measured; nothing is run.
 
@@ -31,13 +33,15 @@ def judge(
     from rich.console import Console
 
     import reports
-    from explain.auditing.archive import read_log, read_record
+    from explain.auditing.archive import read_run
     from explain.auditing.gates import gates_of, judge_again
     from explain.auditing.plan import AuditPlan
     from explain.auditing.provenance import today
+    from reports.languages import speaking
     from reports.terminal import print_audit
 
-    plan, audited = AuditPlan.read(config), read_record(record)
+    plan = AuditPlan.read(config)
+    audited, log = read_run(record)
     if plan.regression_margin not in (None, audited.regression_margin):
         raise ConfigurationError(
             f"{config} states the margin {plan.regression_margin:g} for comparisons, and one that "
@@ -45,7 +49,7 @@ def judge(
         )
     judged = judge_again(audited, plan.criteria, gates_of(plan), today())
     if out is not None:
-        reports.write_report(judged, out, read_log(record.parent))
-    with spare_output():
+        reports.write_report(judged, out, log, language=language)
+    with spare_output(), speaking(language):
         print_audit(judged, Console())
     exit_by_verdict(judged)

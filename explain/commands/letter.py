@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from explain.command import spare_output, with_debug
-from explain.commands.render import Language
+from explain.command_options import Language
 from explain.commands.verify import Run
 from explain.record.own_reports import require_own_reports
 

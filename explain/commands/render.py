@@ -6,20 +6,16 @@ from typing import Annotated, Literal
 import typer
 
 from explain.command import spare_output, with_debug
+from explain.command_options import Language
 from explain.record.own_reports import require_own_reports
 
-__all__ = ["Form", "Language", "render"]
+__all__ = ["Form", "render"]
 
 Form = Annotated[
     Literal["short", "full"],
     typer.Option(
         help="What a printer gets of the HTML: a summary with all findings, or all of it."
     ),
-]
-
-Language = Annotated[
-    Literal["en", "zh"],
-    typer.Option(help="Language of the report: English, or Simplified Chinese."),
 ]
 
 
@@ -36,10 +32,9 @@ def render(
     """Render the record of an audit again, in the format that the name of the file says."""
     require_own_reports()
     import reports
-    from explain.auditing.archive import read_log, read_record
+    from explain.auditing.archive import read_run
 
-    target = out or record.with_suffix(".html")
-    log = read_log(record.parent)
-    page = reports.write_report(read_record(record), target, log, report, language)
+    audited, log = read_run(record)
+    page = reports.write_report(audited, out or record.with_suffix(".html"), log, report, language)
     with spare_output():
         print(page)

@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 from explain.command import spare_output, with_debug
+from explain.command_options import Language
 from explain.commands.verify import Run
 from explain.errors import DataError
 from explain.record import SignOffVerdict
+from explain.record.own_reports import require_own_reports
 
 __all__ = ["app"]
 
@@ -20,6 +22,7 @@ app = typer.Typer(name="review", help="Import reviews of predictions, and sign a
 def import_(
     run: Run,
     reviews: Annotated[list[Path], typer.Argument(help="Files that the page of the audit saved.")],
+    language: Language = "en",
 ) -> None:
     """Merge reviews into an audit, and write its report with them: reviewed.html.
 
@@ -27,12 +30,15 @@ def import_(
     named, and the exit code is 3 then; the others are merged. The page of the audit stays without
     reviews, so that no reviewer sees what another one says.
     """
+    require_own_reports()
     from explain.review import import_reviews
+    from reports.languages import speaking
+    from reports.verification import imported_line
 
-    imported = import_reviews(run, reviews)
+    imported = import_reviews(run, reviews, language)
     reviewers = {line.reviewer for line in imported.lines}
-    with spare_output():
-        print(f"{len(imported.lines)} reviews by {len(reviewers)} reviewers")
+    with spare_output(), speaking(language):
+        print(imported_line(len(imported.lines), len(reviewers)))
         print(imported.page)
     if imported.refused:
         first = imported.refused[0]

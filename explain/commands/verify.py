@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from explain.command import FAILED, with_debug
+from explain.command_options import TerminalLanguage
 from explain.record.own_reports import require_own_reports
 
 __all__ = ["verify"]
@@ -21,7 +22,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print what was found as JS
 
 
 @with_debug
-def verify(run: Run, allowed_signers: AllowedSigners = None, as_json: AsJson = False) -> None:
+def verify(
+    run: Run,
+    allowed_signers: AllowedSigners = None,
+    language: TerminalLanguage = "en",
+    as_json: AsJson = False,
+) -> None:
     """Check every file of an audit, its reviews, and its signatures.
 
     Exit codes: 0 all is as it was left and signed, 1 something is not, 2 it cannot be checked.
@@ -31,9 +37,11 @@ def verify(run: Run, allowed_signers: AllowedSigners = None, as_json: AsJson = F
     """
     require_own_reports()
     from explain.review import verify as verify_folder
+    from reports.languages import speaking
     from reports.verification import verification_lines
 
     verification = verify_folder(run, allowed_signers)
-    print(verification.to_json() if as_json else "\n".join(verification_lines(verification)))
+    with speaking(language):
+        print(verification.to_json() if as_json else "\n".join(verification_lines(verification)))
     if not verification.ok:
         raise typer.Exit(FAILED)

@@ -7,7 +7,7 @@ new check needs no new template. Records are frozen pydantic models; equal recor
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, JsonValue, PrivateAttr, ValidationError, model_validator
@@ -73,7 +73,7 @@ class AuditRecord(Record):
     skipped: tuple[Skipped, ...] = ()
     omitted: tuple[Omitted, ...] = ()
     """Checks that were not chosen, and inputs that were not given."""
-    _predictions: "pd.DataFrame | Path | None" = PrivateAttr(None)
+    _predictions: "pd.DataFrame | bytes | None" = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _has_distinct_ids(self) -> Self:
@@ -110,7 +110,7 @@ class AuditRecord(Record):
                 "this record comes without the predictions of all rows; they are in "
                 f"{PREDICTIONS} of its folder: read it with explain.archive.read_record"
             )
-        if isinstance(self._predictions, Path):
+        if isinstance(self._predictions, bytes):
             return _read_parquet(self._predictions)
         return self._predictions
 
@@ -119,8 +119,8 @@ class AuditRecord(Record):
         """Whether the record knows the predictions of all rows."""
         return self._predictions is not None
 
-    def with_predictions(self, table: "pd.DataFrame | Path") -> Self:
-        """Return the record with the predictions of all rows, or the file that holds them."""
+    def with_predictions(self, table: "pd.DataFrame | bytes") -> Self:
+        """Return the record with the predictions of all rows, or what their file holds."""
         record = self.model_copy()
         record._predictions = table
         return record
@@ -251,14 +251,15 @@ class _Version(BaseModel):
         return str(packages.get("explain-audit", "?")) if isinstance(packages, dict) else "?"
 
 
-def _read_parquet(path: Path) -> "pd.DataFrame":
+def _read_parquet(content: bytes) -> "pd.DataFrame":
     import pandas as pd
 
     try:
-        return pd.read_parquet(path, engine="pyarrow")
+        return pd.read_parquet(BytesIO(content), engine="pyarrow")
     except (OSError, ValueError) as error:
         raise RecordError(
-            f"{str(path)!r} cannot be read: {error}; take it from the folder of the audit"
+            f"{PREDICTIONS} of the audit cannot be read: {error}; take it from the folder of the "
+            "audit"
         ) from error
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from explain.record.attributions import Attribution
     from explain.record.audit import AuditRecord
 
-__all__ = ["FrameKind", "frame_of_attribution", "frame_of_audit"]
+__all__ = ["COLUMNS", "FrameKind", "frame_of_attribution", "frame_of_audit"]
 
 FrameKind: TypeAlias = Literal[
     "findings", "measures", "criteria", "attributions", "counterfactuals", "predictions"
@@ -178,3 +178,6 @@ _ROWS: dict[str, tuple[tuple[str, ...], Callable[["AuditRecord"], Iterator[Row]]
     ),
 }  # fmt: skip
 """For each table its columns, and its rows."""
+
+COLUMNS = {kind: columns for kind, (columns, _) in _ROWS.items()}
+"""Heads of each table."""

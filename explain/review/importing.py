@@ -3,27 +3,25 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from explain.auditing.archive import read_log, read_record
 from explain.errors import ConfigurationError, DataError, RecordError, nearest
 from explain.record import AuditRecord, ReviewLine, Section, Sentence, text_sha256
-from explain.record.files import MANIFEST, RunFolder, claimed, hash_file
+from explain.record.files import hash_file, plain_bytes
 from explain.record.own_reports import require_own_reports
-from explain.review.manifest import file_problems, listed_hashes
+from explain.record.run_folders import MANIFEST, REVIEWS, RunFolder, claimed, listed_hashes
+from explain.review.manifest import file_problems
 from explain.review.section import reviews_section
 from explain.text.redaction import redacted_record
 
 __all__ = [
-    "REVIEWS",
     "ImportedReviews",
     "RefusedLine",
     "import_reviews",
     "review_problem",
     "reviews_problem",
 ]
-
-REVIEWS = "reviews.jsonl"
-"""Name of the file of a folder that holds what the reviewers said last, each of each instance."""
 
 REVIEWED = "reviewed"
 """Name of the record and the page with the reviews. The page of the audit stays without them: a
@@ -61,12 +59,15 @@ class ImportedReviews:
     refused: tuple[RefusedLine, ...]
 
 
-def import_reviews(folder: Path, files: Sequence[Path]) -> ImportedReviews:
+def import_reviews(
+    folder: Path, files: Sequence[Path], language: Literal["en", "zh"] = "en"
+) -> ImportedReviews:
     """Merge reviews into the folder of an audit, and render its report with them.
 
     What a reviewer said last of an instance counts. A line of another report or text, or of an
     instance that the record lacks, is refused, and the others are merged. The manifest is written
-    again, so that it covers the reviews: a sign-off of before has to be signed again.
+    again, so that it covers the reviews: a sign-off of before has to be signed again. The language
+    is that of the report with the reviews.
 
     Raises
     ------
@@ -106,7 +107,7 @@ def import_reviews(folder: Path, files: Sequence[Path]) -> ImportedReviews:
             reason = f"; the first: {refused[0].reason}" if refused else ""
             raise DataError(f"no line is a review of this report, of {len(refused)} read{reason}")
         merged = _last_of_each(good)
-        page = _write(out, record, merged)
+        page = _write(out, record, merged, language)
     return ImportedReviews(page, merged, tuple(refused))
 
 
@@ -144,14 +145,12 @@ def review_problem(line: ReviewLine, record: AuditRecord, report_sha256: str) ->
 
 def _lines(path: Path) -> list[bytes]:
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise DataError(
-                f"{str(path)!r} has more than {MOST_BYTES:,} bytes; pass the reviews.jsonl that "
-                "the page of an audit saved"
-            )
-        return [line for line in path.read_bytes().splitlines() if line.strip()]
+        return [line for line in plain_bytes(path, MOST_BYTES).splitlines() if line.strip()]
     except OSError as error:
-        raise DataError(f"{str(path)!r} cannot be read: {error.strerror}") from error
+        raise DataError(
+            f"{str(path)!r} cannot be read: {error.strerror}; pass the reviews.jsonl that the page "
+            "of an audit saved"
+        ) from error
 
 
 def _read_line(content: bytes) -> ReviewLine | str:
@@ -170,7 +169,12 @@ def _last_of_each(lines: Iterable[ReviewLine]) -> tuple[ReviewLine, ...]:
     return tuple(last[key] for key in sorted(last))
 
 
-def _write(out: RunFolder, record: AuditRecord, lines: Sequence[ReviewLine]) -> Path:
+def _write(
+    out: RunFolder,
+    record: AuditRecord,
+    lines: Sequence[ReviewLine],
+    language: Literal["en", "zh"],
+) -> Path:
     require_own_reports()
     import reports
 
@@ -178,7 +182,7 @@ def _write(out: RunFolder, record: AuditRecord, lines: Sequence[ReviewLine]) -> 
     contents = {
         REVIEWS: "".join(line.to_json() + "\n" for line in lines),
         f"{REVIEWED}.json": reviewed.to_json(),
-        f"{REVIEWED}.html": reports.render_html(reviewed, read_log(out.path)),
+        f"{REVIEWED}.html": reports.render_html(reviewed, read_log(out.path), language=language),
     }
     others: Mapping[str, str] = listed_hashes(out.path) or {}
     out.swap_in(contents, {name: sha for name, sha in others.items() if name not in contents})

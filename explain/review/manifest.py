@@ -1,13 +1,13 @@
 """Whether the files in the folder of an audit are those that its manifest lists."""
 
-import json
 import os
 import re
 import stat
 from pathlib import Path
 
 from explain.record import FileProblem, Sentence
-from explain.record.files import MANIFEST, hash_file
+from explain.record.files import hash_file
+from explain.record.run_folders import MANIFEST, STAGED, listed_hashes
 
 __all__ = [
     "MISSING",
@@ -16,7 +16,6 @@ __all__ = [
     "UNPROTECTED",
     "file_problems",
     "is_file",
-    "listed_hashes",
 ]
 
 SIGN_OFF = re.compile(r"signoff-[\w-]+\.json")
@@ -52,22 +51,6 @@ def file_problems(folder: Path) -> list[FileProblem]:
     return problems
 
 
-def listed_hashes(folder: Path) -> dict[str, str] | None:
-    """Return the hashes of a manifest by name; None if it is not, byte for byte, as one is written.
-
-    A manifest says the same after many changes of a byte, such as of a space.
-    """
-    try:
-        content = (folder / MANIFEST).read_bytes() if is_file(folder / MANIFEST) else b""
-        listed = json.loads(content)
-    except (OSError, ValueError, RecursionError):
-        return None
-    if not isinstance(listed, dict) or not all(isinstance(hash, str) for hash in listed.values()):
-        return None
-    as_written = json.dumps(listed, indent=1, sort_keys=True) + "\n"
-    return listed if content == as_written.encode() else None
-
-
 def _difference(folder: Path, name: str, sha256: str) -> str | None:
     path = folder / name
     if name != Path(name).name or name in ("", ".", ".."):
@@ -87,6 +70,9 @@ def _names(folder: Path) -> list[str]:
     """Return what lies in a folder and in folders inside of it; links are not followed."""
     names = []
     for place, folders, files in os.walk(folder):
+        if Path(place) == folder:
+            # A run that is writing now keeps its files there.
+            folders[:] = [name for name in folders if not name.startswith(STAGED)]
         links = [name for name in folders if (Path(place) / name).is_symlink()]
         names += [(Path(place) / name).relative_to(folder).as_posix() for name in files + links]
         if not folders and not files and Path(place) != folder:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from explain.errors import ConfigurationError, RecordError
 from explain.record import SignOff, SignOffVerdict
-from explain.record.files import MANIFEST, claimed
+from explain.record.run_folders import MANIFEST, claimed
 from explain.review.manifest import file_problems
 from explain.review.ssh_keygen import sign_file
 from explain.text.redaction import redacted_record

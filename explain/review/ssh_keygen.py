@@ -16,7 +16,7 @@ from pathlib import Path
 
 from explain.errors import ConfigurationError, ExplainError
 
-__all__ = ["fingerprint", "is_as_written", "principal", "sign_file"]
+__all__ = ["fingerprint", "is_as_written", "principal", "require_signers", "sign_file"]
 
 NAMESPACE = "explain-audit"
 """What the signatures are for: one made for another purpose does not count here."""
@@ -74,19 +74,23 @@ def fingerprint(signature: Path, content: bytes) -> str | None:
     return match[1] if process.returncode == 0 and match else None
 
 
+def require_signers(allowed_signers: Path) -> None:
+    """Raise `ConfigurationError` where there is no file of allowed signers."""
+    if not allowed_signers.is_file():
+        raise ConfigurationError(
+            f"{str(allowed_signers)!r} is not a file; pass allowed signers, one a line: "
+            "NAME ssh-ed25519 AAAA…"
+        )
+
+
 def principal(signature: Path, content: bytes, allowed_signers: Path) -> str | None:
     """Return who signed the content, as a file of allowed signers knows them; None if nobody there.
 
     Raises
     ------
     ConfigurationError
-        If ssh-keygen or the file is missing.
+        If ssh-keygen is missing.
     """
-    if not allowed_signers.is_file():
-        raise ConfigurationError(
-            f"{str(allowed_signers)!r} is not a file; pass allowed signers, one a line: "
-            "NAME ssh-ed25519 AAAA…"
-        )
     listed = ("-f", str(allowed_signers), "-s", str(signature))
     names = _ssh_keygen_check("find-principals", *listed, content=b"")
     for name in names.stdout.splitlines() if names.returncode == 0 else ():

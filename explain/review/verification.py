@@ -4,16 +4,16 @@ from pathlib import Path
 
 from explain.errors import ConfigurationError, RecordError
 from explain.record import CheckedSignature, FileProblem, Sentence, SignOff, Verification
-from explain.record.files import MANIFEST, finish_swap, hash_file
+from explain.record.files import hash_file
+from explain.record.run_folders import MANIFEST, REVIEWS, is_claimed, listed_hashes, read_steadily
 from explain.review import ssh_keygen
-from explain.review.importing import REVIEWS, reviews_problem
+from explain.review.importing import reviews_problem
 from explain.review.manifest import (
     MISSING,
     SIGN_OFF,
     UNPROTECTED,
     file_problems,
     is_file,
-    listed_hashes,
 )
 
 __all__ = ["verify"]
@@ -33,13 +33,26 @@ def verify(folder: Path, allowed_signers: Path | None = None) -> Verification:
     Raises
     ------
     ConfigurationError
-        If there is no such folder, or ssh-keygen is needed and missing.
+        If there is no such folder or no file of allowed signers, if ssh-keygen is needed and
+        missing, or if another run writes to the folder and its files do not fit yet.
     """
     if not folder.is_dir():
         raise ConfigurationError(
             f"{str(folder)!r} is not a folder; pass the one that `explain audit` wrote"
         )
-    finish_swap(folder)
+    if allowed_signers is not None:
+        ssh_keygen.require_signers(allowed_signers)
+    verification = read_steadily(folder, lambda: _verification(folder, allowed_signers))
+    if verification.problems and is_claimed(folder):
+        first = verification.problems[0]
+        raise ConfigurationError(
+            f"another run writes to {str(folder)!r} just now, and {first.file} {first.problem}; "
+            "verify it again when that run has ended"
+        )
+    return verification
+
+
+def _verification(folder: Path, allowed_signers: Path | None) -> Verification:
     problems = file_problems(folder)
     if not problems and (problem := reviews_problem(folder)) is not None:
         problems = [FileProblem(file=REVIEWS, problem=problem)]

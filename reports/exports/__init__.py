@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from explain.record import AuditRecord
+from reports import LanguageCode
 from reports.exports.coverage import coverage_table
 from reports.exports.law import dsa_sheet, ll144_summary
 from reports.exports.mlflow import write_mlflow
 from reports.exports.model_card import model_card
 from reports.exports.results import junit, sarif
 from reports.exports.spreadsheets import write_csv, write_xlsx
+from reports.languages import speaking
+from reports.markdown import summary
 
 __all__ = ["ExportFormat", "write_export"]
 
@@ -28,14 +31,8 @@ ExportFormat: TypeAlias = Literal[
 ]
 
 
-def _summary(record: AuditRecord) -> str:
-    from reports import render_markdown
-
-    return render_markdown(record)
-
-
 _TEXTS: Final[Mapping[str, Callable[[AuditRecord], str]]] = {
-    "markdown": _summary,
+    "markdown": summary,
     "junit": junit,
     "sarif": sarif,
     "model-card": model_card,
@@ -51,21 +48,30 @@ _WRITERS: Final[Mapping[str, Callable[[AuditRecord, Path], None]]] = {
 }
 
 
-def write_export(record: AuditRecord, to: ExportFormat, out: Path) -> None:
+FOR_PROGRAMS: Final = frozenset({"csv", "junit", "sarif", "mlflow"})
+"""Formats that programs read, whose names and sentences are English in every language."""
+
+
+def write_export(
+    record: AuditRecord, to: ExportFormat, out: Path, language: LanguageCode = "en"
+) -> None:
     """Write an audit in the format of another tool.
 
-    ``csv`` and ``mlflow`` write a folder, all others a file.
+    ``csv`` and ``mlflow`` write a folder, all others a file. What people read (``markdown``,
+    ``xlsx``, ``model-card``, ``coverage-table``, ``ll144``, ``dsa``) is in `language`; what
+    programs read is in English.
 
     Raises
     ------
     ConfigurationError
-        If a package for the format is missing.
+        If a package for the format is missing, or there is no such language.
     OSError
         If the place cannot be written.
     """
     from explain.record.files import write_whole
 
-    if to in _TEXTS:
-        write_whole(out, _TEXTS[to](record))
-    else:
-        _WRITERS[to](record, out)
+    with speaking("en" if to in FOR_PROGRAMS else language):
+        if to in _TEXTS:
+            write_whole(out, _TEXTS[to](record))
+        else:
+            _WRITERS[to](record, out)

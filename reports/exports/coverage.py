@@ -3,9 +3,14 @@
 from typing import Final
 
 from explain.record import AuditRecord, Section
+from reports.languages import translate as _
+from reports.languages.records import translated_record
 from reports.markdown import escape
 
-__all__ = ["FRAMEWORKS", "coverage_table"]
+__all__ = ["FRAMEWORKS", "NOT_EVIDENCED", "coverage_table"]
+
+NOT_EVIDENCED = "NOT EVIDENCED: {reason}"
+"""What stands where an audit measured nothing; the capitals are what readers search for."""
 
 FRAMEWORKS: Final = (
     "EU AI Act, Annex IV 2(g)",
@@ -35,21 +40,25 @@ ROWS: Final = (
 
 def coverage_table(record: AuditRecord) -> str:
     """Return a Markdown table of what this audit has evidence for, and what it has not."""
+    record = translated_record(record)
     sections = {section.id: section for section in record.sections}
-    head = ("question", "evidence in this audit", *FRAMEWORKS)
+    head = (_("question"), _("evidence in this audit"), *map(_, FRAMEWORKS))
     lines = [
-        f"# Evidence in the audit of {escape(record.identity.name)}",
+        f"# {_('Evidence in the audit of {name}', name=escape(record.identity.name))}",
         "",
-        "This table helps to find evidence. It is no legal advice and no statement of compliance. "
-        f"{MARK}: likely to be of use for that text; check the text itself. "
-        "NOT EVIDENCED: this audit measured nothing for it.",
+        _(
+            "This table helps to find evidence. It is no legal advice and no statement of "
+            "compliance. {mark}: likely to be of use for that text; check the text itself. NOT "
+            "EVIDENCED: this audit measured nothing for it.",
+            mark=MARK,
+        ),
         "",
         f"| {' | '.join(head)} |",
         f"| {' | '.join(['---'] * len(head))} |",
     ]
     for question, id, uses in ROWS:
         marks = (MARK if use else DASH for use in uses)
-        lines.append(f"| {question} | {_evidence(sections.get(id))} | {' | '.join(marks)} |")
+        lines.append(f"| {_(question)} | {_evidence(sections.get(id))} | {' | '.join(marks)} |")
     for question, evidence, facts in _facts(record):
         marks = (MARK if use else DASH for use in facts)
         lines.append(f"| {question} | {evidence} | {' | '.join(marks)} |")
@@ -58,25 +67,30 @@ def coverage_table(record: AuditRecord) -> str:
 
 def _evidence(section: Section | None) -> str:
     if section is None:
-        return "NOT EVIDENCED: not examined"
+        return _(NOT_EVIDENCED, reason=_("not examined"))
     if section.skipped is not None:
-        return f"NOT EVIDENCED: {escape(section.skipped)}"
-    return f"section {escape(section.title)}"
+        return _(NOT_EVIDENCED, reason=escape(section.skipped))
+    return _("section {title}", title=escape(section.title))
 
 
 def _facts(record: AuditRecord) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
     identity = record.identity
-    criteria = f"{len(record.criteria)} criteria" if record.criteria else ""
-    unknown = "NOT EVIDENCED: a record cannot say; run explain verify"
+    n = len(record.criteria)
+    criteria = _("{n} {n:criterion|criteria}", n=n) if n else ""
+    unknown = _(NOT_EVIDENCED, reason=_("a record cannot say; run explain verify"))
     return (
-        ("Metrics and thresholds that were set before", _statement(criteria), (1, 1, 0, 0, 1, 1)),
-        ("Intended purpose", _statement(identity.purpose), (0, 1, 0, 0, 1, 1)),
-        ("Use out of scope", _statement(identity.out_of_scope), (0, 1, 0, 0, 1, 1)),
-        ("Who is responsible", _statement(identity.owner), (1, 1, 0, 0, 1, 1)),
-        ("Report dated and signed", unknown, (1, 1, 0, 0, 0, 1)),
-        ("Human oversight of decisions", _statement(None), (0, 1, 0, 1, 1, 1)),
+        (
+            _("Metrics and thresholds that were set before"),
+            _statement(criteria),
+            (1, 1, 0, 0, 1, 1),
+        ),
+        (_("Intended purpose"), _statement(identity.purpose), (0, 1, 0, 0, 1, 1)),
+        (_("Use out of scope"), _statement(identity.out_of_scope), (0, 1, 0, 0, 1, 1)),
+        (_("Who is responsible"), _statement(identity.owner), (1, 1, 0, 0, 1, 1)),
+        (_("Report dated and signed"), unknown, (1, 1, 0, 0, 0, 1)),
+        (_("Human oversight of decisions"), _statement(None), (0, 1, 0, 1, 1, 1)),
     )
 
 
 def _statement(text: str | None) -> str:
-    return escape(text) if text else "NOT EVIDENCED: not stated"
+    return escape(text) if text else _(NOT_EVIDENCED, reason=_("not stated"))

@@ -4,14 +4,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from explain.record import AuditRecord, Measure
 from reports import summary
+from reports.exports.coverage import NOT_EVIDENCED
+from reports.languages import translate as _
+from reports.languages import translated_sentence
 from reports.markdown import escape
 from reports.numbers import count, estimate
 
 __all__ = ["dsa_sheet", "ll144_summary"]
 
 NO_ADVICE = "This sheet helps to prepare a publication. It is no statement of compliance."
-
-NOT_EVIDENCED = "NOT EVIDENCED: {}"
 
 LANGUAGES = ("language", "lang", "locale")
 """Names of columns that hold the language of a text."""
@@ -21,28 +22,32 @@ def ll144_summary(record: AuditRecord) -> str:
     """Return selection rates and impact ratios of groups (6 RCNY 5-301), with their intervals."""
     rates = _measures(record, "fairness.selection_rate")
     ratios = {_key(m): m for m in _measures(record, "fairness.impact_ratio")}
-    sources = ", ".join(file.path for file in record.provenance.data)
-    unanswered = count(record.rows - record.scored_rows)
+    sources = _(", ").join(file.path for file in record.provenance.data)
+    unanswered = record.rows - record.scored_rows
+    facts = (
+        _("Date of the audit: {day}", day=summary.day(record)),
+        _("Source of the data: {source}", source=escape(sources) or _("not stated")),
+        _("Rows: {n}, of which {unanswered} had no answer", n=record.rows, unanswered=unanswered),
+        _("Rows without a group are in no rate; see the section on fairness for their number"),
+    )
     lines = [
-        *_head("Selection rates and impact ratios", record),
-        f"- Date of the audit: {summary.day(record)}",
-        f"- Source of the data: {escape(sources) or 'not stated'}",
-        f"- Rows: {count(record.rows)}, of which {unanswered} had no answer",
-        "- Rows without a group are in no rate; see the section on fairness for their number",
+        *_head(_("Selection rates and impact ratios"), record),
+        *(f"- {fact}" for fact in facts),
         "",
     ]
     rows = [
         (
-            escape(f"{m.name}"),
+            escape(translated_sentence(m.name)),
             escape(m.slice),
             count(m.n),
             estimate(m),
-            estimate(ratios[_key(m)]) if _key(m) in ratios else "reference, or not measured",
+            estimate(ratios[_key(m)]) if _key(m) in ratios else _("reference, or not measured"),
         )
         for m in rates
     ]
-    missing = "no column of groups was given; pass group= to the audit"
-    return _sheet(lines, ("rate", "group", "n", "selection rate", "impact ratio"), rows, missing)
+    missing = _("no column of groups was given; pass group= to the audit")
+    heads = (_("rate"), _("group"), _("n"), _("selection rate"), _("impact ratio"))
+    return _sheet(lines, heads, rows, missing)
 
 
 def dsa_sheet(record: AuditRecord) -> str:
@@ -56,9 +61,10 @@ def dsa_sheet(record: AuditRecord) -> str:
         (escape(m.slice.partition(" = ")[2]), count(m.n), estimate(m), _error_rate(m))
         for m in languages
     ]
-    missing = "no column of languages was given; pass slices=['language'] to the audit"
-    lines = _head("Accuracy and possible rate of error by language", record)
-    return _sheet(lines, ("language", "n", "accuracy", "possible rate of error"), rows, missing)
+    missing = _("no column of languages was given; pass slices=['language'] to the audit")
+    lines = _head(_("Accuracy and possible rate of error by language"), record)
+    heads = (_("language"), _("n"), _("accuracy"), _("possible rate of error"))
+    return _sheet(lines, heads, rows, missing)
 
 
 def _key(measure: Measure) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -67,7 +73,7 @@ def _key(measure: Measure) -> tuple[str, tuple[tuple[str, str], ...]]:
 
 def _error_rate(measure: Measure) -> str:
     if measure.value is None:
-        return "not measured"
+        return _("not measured")
     ends = {"value": 1 - measure.value}
     if measure.lower is not None and measure.upper is not None:
         ends |= {"lower": 1 - measure.upper, "upper": 1 - measure.lower}
@@ -75,14 +81,14 @@ def _error_rate(measure: Measure) -> str:
 
 
 def _head(title: str, record: AuditRecord) -> list[str]:
-    return [f"# {title}: {escape(record.identity.name)}", "", NO_ADVICE, ""]
+    return [f"# {title}{_(': ')}{escape(record.identity.name)}", "", _(NO_ADVICE), ""]
 
 
 def _sheet(
     lines: list[str], columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], missing: str
 ) -> str:
     if not rows:
-        return "\n".join((*lines, NOT_EVIDENCED.format(missing))) + "\n"
+        return "\n".join((*lines, _(NOT_EVIDENCED, reason=missing))) + "\n"
     table: Iterable[Iterable[str]] = (columns, ["---"] * len(columns), *rows)
     return "\n".join((*lines, *(f"| {' | '.join(row)} |" for row in table))) + "\n"
 

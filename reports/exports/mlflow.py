@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from explain.record import AuditRecord, Measure
-from explain.record.files import claimed
+from explain.record.run_folders import claimed
 from reports import summary
 from reports.exports.yaml_text import yaml_value
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from explain.record import AuditRecord, Measure
-from reports import render_markdown, summary
+from reports import markdown, summary
 from reports.exports.yaml_text import yaml_value
 
 __all__ = ["model_card"]
@@ -34,7 +34,7 @@ def model_card(record: AuditRecord) -> str:
         "tags": ["text-classification"],
     }
     lines = (f"{key}: {yaml_value(value)}" for key, value in index.items())
-    return "\n".join(("---", *lines, "---", "", render_markdown(record)))
+    return "\n".join(("---", *lines, "---", "", markdown.summary(record)))
 
 
 def _measures(record: AuditRecord) -> Iterator[Measure]:

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from explain.errors import ConfigurationError
 from explain.record import AuditRecord
-from explain.record.files import claimed, write_whole
+from explain.record.files import write_whole
 from explain.record.frames import FrameKind
+from explain.record.run_folders import claimed
+from reports.languages import is_english
+from reports.languages import translate as _
+from reports.languages.records import translated_record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +26,12 @@ TABLES: Final[tuple[FrameKind, ...]] = (
     "predictions",
     "attributions",
 )
+
+NAME_COLUMNS: Final = ("severity", "verdict", "unit", "section")
+"""Columns whose cells are names that other languages have words for."""
+
+HEADS: Final = {"of": "belongs to"}
+"""Heads whose own word means something else in a sentence."""
 
 STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What makes a formula of a cell (OWASP, CSV injection)."""
@@ -82,9 +92,25 @@ def write_xlsx(record: AuditRecord, path: Path) -> None:
 
     stream = BytesIO()
     with pd.ExcelWriter(stream, engine="openpyxl") as book:
-        for name, frame in _frames(record):
-            frame.map(fitting).rename(columns=fitting).to_excel(book, sheet_name=name, index=False)
+        for name, frame in _frames(translated_record(record)):
+            shown = _in_words(frame, name).map(fitting).rename(columns=fitting)
+            shown.to_excel(book, sheet_name=_(name), index=False)
     write_whole(path, stream.getvalue())
+
+
+def _in_words(frame: "pd.DataFrame", table: str) -> "pd.DataFrame":
+    """Return a table with its heads and verdicts in the language that is spoken.
+
+    The columns of predictions are those of the user's table.
+    """
+    if is_english() or table == "predictions":
+        return frame
+    words = {name: frame[name].map(_word) for name in NAME_COLUMNS if name in frame.columns}
+    return frame.assign(**words).rename(columns=lambda head: _(HEADS.get(str(head), str(head))))
+
+
+def _word(name: object) -> object:
+    return _(name) if isinstance(name, str) else name
 
 
 def _frames(record: AuditRecord) -> "Iterator[tuple[str, pd.DataFrame]]":

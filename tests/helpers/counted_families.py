@@ -129,6 +129,43 @@ def roots(n: int, rng: np.random.Generator) -> Value:
     return lambda kept: 2 * np.sqrt(kept[:, group].sum(axis=1)) - np.log1p(kept.sum(axis=1))
 
 
+def _of_a_sum(
+    name: str,
+    curve: Callable[[Values], Values],
+    weigh: Callable[[int, np.random.Generator], Values],
+) -> Family:
+    """Return a family of curves over a weighted sum of what is there."""
+
+    def write(n: int, rng: np.random.Generator) -> Value:
+        weights = weigh(n, rng)
+        return lambda kept: curve(kept @ weights)
+
+    write.__name__ = name
+    return _counted(write)
+
+
+def _group(n: int, rng: np.random.Generator) -> Values:
+    return (rng.permutation(n) <= n // 2).astype(float)
+
+
+def _positive(n: int, rng: np.random.Generator) -> Values:
+    return rng.exponential(1, n)
+
+
+def _signed(n: int, rng: np.random.Generator) -> Values:
+    return rng.normal(0, 1, n)
+
+
+CURVES: tuple[Family, ...] = (
+    _of_a_sum("logarithm", lambda total: 2 * np.log1p(total), _group),
+    _of_a_sum("hinge", lambda total: 3 * np.maximum(total - 5, 0), _group),
+    _of_a_sum("weighted_root", lambda total: 2 * np.sqrt(total), _positive),
+    _of_a_sum("shortfall", lambda total: 3 - 3 * np.exp(-total), _positive),
+    _of_a_sum("reciprocal", lambda total: -3 / (1 + total), _positive),
+    _of_a_sum("cube_root", np.cbrt, _signed),
+    _of_a_sum("wave", np.sin, _signed),
+)
+
 COUNTED_FAMILIES: tuple[Family, ...] = (
-    attention, recurrent, tree, contrast, fading, filters, clipped, vote, roots,
+    attention, recurrent, tree, contrast, fading, filters, clipped, vote, roots, *CURVES,
 )  # fmt: skip

@@ -14,10 +14,13 @@ from jinja2 import Environment, nodes
 from explain.checks.robustness.perturbations import NEGATIONS, PERTURBATIONS
 from explain.checks.shortcuts.text_styles import STYLES
 from explain.evaluation.flags import Answer
-from explain.record.base import Severity, Verdict
+from explain.record.base import Severity, Unit, Verdict
 from explain.record.comparison import ComparisonVerdict, Outcomes
+from explain.record.frames import COLUMNS
 from explain.record.reviews import ReviewVerdict
+from explain.record.verification import SignOffVerdict
 from reports.environment import OUTCOMES
+from reports.exports.spreadsheets import TABLES
 
 __all__ = ["sentences_of"]
 
@@ -44,10 +47,20 @@ SHOWN_NAMES: tuple[tuple[str, Iterable[str]], ...] = (
         "templates/review.html",
         ("irrelevant words", "negation missed", "label unclear", "two labels", "personal data"),
     ),
+    (
+        "explain/record/verification.py",
+        [name.replace("_", " ") for name in get_args(SignOffVerdict)],
+    ),
     ("reports/environment.py", OUTCOMES),
+    ("reports/exports/spreadsheets.py", (*TABLES, *get_args(Unit))),
+    (
+        "reports/exports/spreadsheets.py",
+        [head for kind in TABLES for head in COLUMNS.get(kind, ())],
+    ),
     ("reports/counterfactuals.py", ("word", "words", "token", "tokens", "sentence", "sentences")),
     ("reports/doubts.py", ("log-odds", "logit", "value")),
     ("reports/provenance.py", ("regression",)),
+    ("explain/auditing/criteria.py", ("above", "below")),
     ("explain/auditing/selection.py", ("random", "borderline")),
     ("explain/checks/shortcuts/spurious_findings.py", ("z",)),
     ("explain/checks/shortcuts/text_styles.py", [style.name for style in STYLES]),
@@ -70,8 +83,8 @@ SHOWN_NAMES: tuple[tuple[str, Iterable[str]], ...] = (
 )
 """Names of one word, or composed ones, that are shown where a reader expects a sentence."""
 
-ENGLISH_MODULES = ("__init__", "notebook", "terminal", "verification")
-"""What a terminal or a notebook shows is in English."""
+ENGLISH_MODULES = ("__init__", "notebook")
+"""What a notebook shows is in English."""
 
 SPEAKING_ROOMS = (
     "attribution", "auditing", "checks", "comparison", "evaluation", "record", "review",
@@ -168,7 +181,12 @@ def sentences() -> dict[str, list[str]]:
 
 def pages() -> dict[str, list[str]]:
     """Return the strings of `reports` and its templates, without those of `explain`."""
-    files = [file for file in (ROOT / "reports").glob("*.py") if file.stem not in ENGLISH_MODULES]
+    files = [
+        file
+        for folder in ("reports", "reports/exports")
+        for file in (ROOT / folder).glob("*.py")
+        if file.stem not in ENGLISH_MODULES
+    ]
     of_code = _in_files(sorted(files), page_texts_of)
     of_templates = _in_files(sorted((ROOT / "templates").iterdir()), template_texts_of)
     known = sentences()

@@ -9,6 +9,7 @@ from rich.console import Console
 
 import reports
 from explain.record import Attribution, AuditRecord, Finding, Interaction, Interactions
+from reports.languages import speaking
 from reports.markdown import escape
 from reports.terminal import print_attribution, print_audit, print_interactions
 from reports.text import shorten, visible
@@ -151,6 +152,23 @@ def test_terminal_says_the_verdict_what_was_not_passed_and_the_gravest_findings(
         "  major  Negation is misread.",
         "  minor  No text is longer than 60 words.",
         "5 of 8 rows scored, 3 explained, 3 skipped, 6 not measured",
+    ]
+
+
+def test_terminal_speaks_chinese_and_keeps_names() -> None:
+    with speaking("zh"):
+        shown = _printed_audit(audit_record()).splitlines()
+        pairs, values = (
+            _printed_pairs(interactions("a b", pairs=())),
+            _printed(attribution("a good film")),
+        )
+    assert shown[0] == "✗ 不通过：3 项准则中有 1 项不通过，1 项无法判定"
+    assert shown[1].startswith(
+        "  不通过  准确率，negation = yes ≥ 0.85，n ≥ 100：0.741 [0.670, 0.801]；"
+    )
+    assert shown[-1] == "共 8 行：评分 5 行，解释 3 行，跳过 3 行；6 项未测量"
+    assert not [
+        line for line in (*shown[2:], pairs, values) if re.search("removed|findings|skipped", line)
     ]
 
 

@@ -84,6 +84,40 @@ def test_a_workbook_opens_in_openpyxl(kind: str, tmp_path: Path) -> None:
     assert book["findings"].max_row == len(RECORDS[kind].findings) + 1
 
 
+def test_sheets_for_people_are_in_the_language_that_is_asked_for(tmp_path: Path) -> None:
+    record = audit_record()
+    write_export(record, "xlsx", tmp_path / "zh.xlsx", "zh")
+    book = openpyxl.load_workbook(tmp_path / "zh.xlsx")
+    assert book.sheetnames == ["发现", "测量值", "准则", "归因值"]
+    assert [cell.value for cell in book["发现"][1]][:4] == ["编号", "严重程度", "大小", "结论"]
+    assert {cell.value for cell in book["发现"]["B"][1:]} <= {"严重", "重大", "轻微"}
+    sheets: dict[ExportFormat, str] = {
+        "markdown": "不通过",
+        "model-card": "不通过",
+        "coverage-table": "无证据：",
+        "ll144": "不是合规声明",
+        "dsa": "不是合规声明",
+    }
+    for to, words in sheets.items():
+        write_export(record, to, tmp_path / to, "zh")
+        assert words in (tmp_path / to).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("to", ["csv", "junit", "sarif", "mlflow"])
+def test_what_programs_read_is_the_same_in_every_language(to: ExportFormat, tmp_path: Path) -> None:
+    for language in ("en", "zh"):
+        write_export(audit_record(), to, tmp_path / language / "out", language)
+    contents = [
+        {
+            path.relative_to(tmp_path / language): path.read_bytes().replace(b"/en/", b"/zh/")
+            for path in sorted((tmp_path / language).rglob("*"))
+            if path.is_file()
+        }
+        for language in ("en", "zh")
+    ]
+    assert [*contents[0].values()] == [*contents[1].values()] != []
+
+
 def test_rows_are_exported_where_their_predictions_are_at_hand(tmp_path: Path) -> None:
     folder = exported(audit_of([0, 1, 1], [0, 1, 0]), "csv", tmp_path)
     rows = pd.read_csv(folder / "predictions.csv")

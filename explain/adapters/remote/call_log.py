@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from explain.adapters.remote.budget import Spending
 from explain.errors import ConfigurationError
+from explain.record.files import require_place, require_plain
 from explain.text.redaction import redacted
 
 __all__ = [
@@ -185,6 +186,7 @@ class CallLog:
             self._base = _read_only(Path(name))
         else:
             if self.path is not None:
+                require_place(self.path)
                 Path(name).parent.mkdir(parents=True, exist_ok=True)
                 os.close(os.open(name, os.O_CREAT | os.O_RDWR, 0o600))
                 Path(name).chmod(0o600)
@@ -342,6 +344,10 @@ def _file_of(path: str | Path) -> Path:
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
+    try:
+        require_plain(path)
+    except OSError as error:
+        raise ConfigurationError(f"{str(path)!r} is no log of calls: {error.strerror}") from error
     address = f"{path.resolve().as_uri()}?mode=ro"
     return sqlite3.connect(address, uri=True, check_same_thread=False)
 
