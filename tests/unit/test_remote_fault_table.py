@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ KINDS = "unit/test_remote_kinds.py"
 ODD = "unit/test_remote_odd_answers.py"
 CANARIES = "models/test_remote_canaries.py"
 LOG = "models/test_remote_log.py"
-WAYS = {
+WAYS: Mapping[str, tuple[Collection[str], str]] = {
     "transient": (TRANSIENT, "test_what_passes_leaves_the_scores_of_a_clean_run"),
     "fatal": (FATAL, "test_what_cannot_pass_ends_all_in_one_line"),
     "unfit": (UNFIT, "test_a_request_that_is_refused_is_due_to_its_text_if_others_are_answered"),
