@@ -1,4 +1,7 @@
-"""An audit as a run in a local file store of MLflow, without MLflow itself."""
+"""An audit as a run in a local file store of MLflow, without MLflow itself.
+
+MLflow 3.13 and later open a file store only with ``MLFLOW_ALLOW_FILE_STORE=true``.
+"""
 
 import hashlib
 import re
@@ -6,9 +9,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from explain.record import AuditRecord, Measure
+from explain.record import SEVERITIES, AuditRecord, Measure
 from explain.record.run_folders import claimed
-from reports import summary
+from reports import render_html, render_markdown, summary
 from reports.exports.yaml_text import yaml_value
 
 __all__ = ["metric_key", "write_mlflow"]
@@ -17,6 +20,9 @@ EXPERIMENT = "0"
 
 LONGEST_KEY = 230
 """Letters of a key, which names a file; MLflow takes 250."""
+
+LONGEST_NOTE = 8_000
+"""Letters of a tag that MLflow takes (MAX_TAG_VAL_LENGTH)."""
 
 FINISHED, LOCAL = 3, 4
 """Status of a run, and type of its source, as MLflow numbers them."""
@@ -50,13 +56,12 @@ def write_mlflow(record: AuditRecord, folder: Path) -> None:
     day = record.provenance.audited_on
     time = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
     files = {
-        "tags/mlflow.runName": record.identity.name,
         "artifacts/audit.json": record.to_json(),
+        "artifacts/report.html": render_html(record),
+        **{f"tags/{name}": value for name, value in _tags(record).items()},
         **{f"params/{name}": value for name, value in _parameters(record).items()},
+        **{f"metrics/{key}": f"{time} {value!r} 0\n" for key, value in _metrics(record)},
     }
-    for key, measure in dict(_metrics(record)).items():
-        files[f"metrics/{key}"] = f"{time} {measure.value!r} 0\n"
-        files[f"metrics/{key} n"] = f"{time} {measure.n} 0\n"
     meta: dict[str, object] = {
         "artifact_uri": (run / "artifacts").resolve().as_uri(),
         "end_time": time,
@@ -90,21 +95,42 @@ def write_mlflow(record: AuditRecord, folder: Path) -> None:
         out.write(contents)
 
 
-def _metrics(record: AuditRecord) -> Iterator[tuple[str, Measure]]:
+def _metrics(record: AuditRecord) -> Iterator[tuple[str, float]]:
+    """Yield each measure, its interval and its n, and the findings of each severity."""
     for section in record.sections:
         for measure in section.all_measures():
             if measure.metric is not None and measure.value is not None:
-                yield metric_key(measure), measure
+                key = metric_key(measure)
+                yield key, measure.value
+                yield f"{key} n", measure.n
+                if measure.lower is not None and measure.upper is not None:
+                    yield f"{key} lower", measure.lower
+                    yield f"{key} upper", measure.upper
+    counts = summary.severity_counts(record)
+    for severity in SEVERITIES:
+        yield f"findings.{severity}", counts.get(severity, 0)
+
+
+def _tags(record: AuditRecord) -> dict[str, str]:
+    verdict = summary.verdict(record)
+    return {
+        "mlflow.runName": record.identity.name,
+        "mlflow.note.content": render_markdown(record)[:LONGEST_NOTE],
+        "verdict": ": ".join(filter(None, (verdict.word, verdict.detail))),
+    }
 
 
 def _parameters(record: AuditRecord) -> dict[str, str]:
     provenance = record.provenance
-    return {
+    values = {
         "model": provenance.model.name,
+        "version": record.identity.version,
+        "rows": str(record.rows),
         "rows_sha256": provenance.rows_sha256,
         "record_sha256": summary.record_hash(record),
         "seed": str(provenance.seed),
     }
+    return {name: value for name, value in values.items() if value}
 
 
 def _yaml(values: dict[str, object]) -> str:

@@ -21,11 +21,7 @@ def model_card(record: AuditRecord) -> str:
                 "results": [
                     {
                         "task": {"type": "text-classification"},
-                        "dataset": {
-                            "name": f"table with sha256 {record.provenance.rows_sha256[:12]}",
-                            "type": "private",
-                            "args": {"record_sha256": summary.record_hash(record)},
-                        },
+                        "dataset": _dataset(record),
                         "metrics": [_metric(measure) for measure in _measures(record)],
                     }
                 ],
@@ -35,6 +31,17 @@ def model_card(record: AuditRecord) -> str:
     }
     lines = (f"{key}: {yaml_value(value)}" for key, value in index.items())
     return "\n".join(("---", *lines, "---", "", markdown.summary(record)))
+
+
+def _dataset(record: AuditRecord) -> dict[str, object]:
+    rows = record.provenance.rows_sha256
+    names = ", ".join(file.path for file in record.provenance.data)
+    hashes = {"rows_sha256": rows, "record_sha256": summary.record_hash(record)}
+    return {
+        "name": names or f"table with sha256 {rows[:12]}",
+        "type": "private",
+        "args": {"rows": record.rows, **hashes},
+    }
 
 
 def _measures(record: AuditRecord) -> Iterator[Measure]:
@@ -50,11 +57,13 @@ def _metric(measure: Measure) -> dict[str, object]:
         "type": measure.metric,
         "name": f"{measure.name}{where} (n = {measure.n})",
         "value": measure.value,
-        "args": {
-            "n": measure.n,
-            "lower": measure.lower,
-            "upper": measure.upper,
-            "interval": None if measure.method is None else str(measure.method),
-            "slice": measure.slice,
-        },
+        "args": {"n": measure.n, **_interval(measure), "slice": measure.slice},
     }
+
+
+def _interval(measure: Measure) -> dict[str, object]:
+    if measure.lower is None or measure.upper is None:
+        return {}
+    method = f", {measure.method}" if measure.method else ""
+    ends = {"lower": measure.lower, "upper": measure.upper}
+    return {**ends, "interval": f"95 %{method}"}

@@ -12,7 +12,12 @@ __all__ = ["junit", "sarif"]
 
 LEVELS: Final = {"critical": "error", "major": "warning", "minor": "note"}
 
-SARIF: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+KINDS: Final = {"pass": "pass", "fail": "fail", "inconclusive": "open"}
+"""What SARIF calls verdicts: ``open`` is for a person to decide."""
+
+SARIF: Final = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
 
 
 def junit(record: AuditRecord) -> str:
@@ -71,16 +76,27 @@ def _add_text(case: ElementTree.Element, kind: str, text: str) -> None:
 
 
 def sarif(record: AuditRecord) -> str:
-    """Return the findings as the results of a run of SARIF 2.1.0."""
-    codes = sorted({finding.code for finding in record.findings})
+    """Return the findings, then the criteria, as the results of a run of SARIF 2.1.0."""
+    rules = sorted(
+        {finding.code for finding in record.findings}
+        | {criterion.metric for criterion in record.criteria}
+    )
+    results = [
+        *(_result_of_finding(record, finding) for finding in record.findings),
+        *map(_result_of_criterion, record.criteria),
+    ]
+    model = {"name": record.provenance.model.name, "kind": "resource"}
+    for result in results:
+        result["ruleIndex"] = rules.index(str(result["ruleId"]))
+        result["locations"] = [{"logicalLocations": [model]}]
     driver = {
         "name": "explain-audit",
         "version": record.provenance.packages.get("explain-audit", "0"),
-        "rules": [{"id": code} for code in codes],
+        "rules": [{"id": rule} for rule in rules],
     }
     run = {
         "tool": {"driver": driver},
-        "results": [_result(record, finding, codes) for finding in record.findings],
+        "results": results,
         "properties": {
             "system": record.identity.name,
             "recordSha256": summary.record_hash(record),
@@ -90,18 +106,30 @@ def sarif(record: AuditRecord) -> str:
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
-def _result(record: AuditRecord, finding: Finding, codes: list[str]) -> dict[str, object]:
+def _result_of_finding(record: AuditRecord, finding: Finding) -> dict[str, object]:
     reason = record.gates.reason(finding)
-    model = {"name": record.provenance.model.name, "kind": "resource"}
-    result: dict[str, object] = {
+    suppressions = [{"kind": "external", "justification": reason}] if reason else []
+    return {
         "ruleId": finding.code,
-        "ruleIndex": codes.index(finding.code),
         "level": LEVELS[finding.severity],
         "message": {"text": f"{finding.claim} {finding.suggestion}"},
-        "locations": [{"logicalLocations": [model]}],
         "partialFingerprints": {"findingId/v1": finding.id},
-        "properties": {"subject": finding.subject, "size": finding.size},
+        "suppressions": suppressions,
+        "properties": {
+            "severity": finding.severity,
+            "subject": finding.subject,
+            "size": finding.size,
+        },
     }
-    if reason:
-        result["suppressions"] = [{"kind": "external", "justification": reason}]
-    return result
+
+
+def _result_of_criterion(criterion: JudgedCriterion) -> dict[str, object]:
+    name = f"{summary.criterion_name(criterion)} {summary.threshold(criterion)}"
+    failed = "error" if criterion.gating else "warning"
+    return {
+        "ruleId": criterion.metric,
+        "kind": KINDS[criterion.verdict],
+        "level": failed if criterion.verdict == "fail" else "none",
+        "message": {"text": f"{name}: {criterion.verdict}. {criterion.reason}".rstrip()},
+        "partialFingerprints": {"criterion/v1": name},
+    }
