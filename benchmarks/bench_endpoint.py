@@ -12,14 +12,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import httpx2
-from shared import interleaved, machine
+from shared import interleaved, machine, with_processor_time
 
 import explain
 from explain.adapters import TextClassifier
@@ -107,24 +106,6 @@ def ours(url: str, folder: Path) -> Callable[[], None]:
             model.predict(asked[start : start + AT_ONCE_BY_ENGINE])
 
     return run
-
-
-def with_processor_time(
-    prepare: Callable[[], Callable[[], None]], taken: list[float]
-) -> Callable[[], Callable[[], None]]:
-    """Return the contestant, whose seconds of a processor are noted: a busy machine adds none."""
-
-    def prepared() -> Callable[[], None]:
-        work = prepare()
-
-        def run() -> None:
-            started = time.process_time()
-            work()
-            taken.append(time.process_time() - started)
-
-        return run
-
-    return prepared
 
 
 def main() -> None:

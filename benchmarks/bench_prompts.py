@@ -5,13 +5,15 @@ beginning of 400 tokens and sentences of SST-2, each of about 30 tokens with its
 """
 
 import importlib.util
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from shared import interleaved, machine, sentences
+from shared import interleaved, machine, sentences, with_processor_time
 
 from explain.adapters.prompted import PromptedClassifier
 from explain.adapters.prompts import common_start
@@ -37,7 +39,7 @@ def smollm() -> PromptedClassifier:
 
 
 def main(n_texts: int = 32, rounds: int = 1) -> None:
-    """Print medians, their ratio, and how far the scores are apart."""
+    """Print medians of processor time, their ratio, and how far the scores are apart."""
     model = smollm()
     texts = [text for text in sentences(400) if 20 <= len(model.tokens([text])[0]) <= 30][:n_texts]
     rows = model._tokenize(texts)["input_ids"]
@@ -52,10 +54,16 @@ def main(n_texts: int = 32, rounds: int = 1) -> None:
 
         return work
 
-    seconds = interleaved({"whole": lambda: ready(False), "shared": lambda: ready(True)}, rounds)
+    taken: dict[str, list[float]] = {"whole": [], "shared": []}
+    shares = {"whole": False, "shared": True}
+    interleaved(
+        {name: with_processor_time(partial(ready, shares[name]), taken[name]) for name in taken},
+        rounds,
+    )
+    seconds = {name: statistics.median(of[-rounds:]) for name, of in taken.items()}
     print(machine())
     print(f"{len(texts)} texts: {start} tokens shared, {rest:.1f} of their own")
-    print(f"whole {seconds['whole']:.1f} s, shared {seconds['shared']:.1f} s")
+    print(f"whole {seconds['whole']:.1f} s of a processor, shared {seconds['shared']:.1f} s")
     print(f"ratio {seconds['whole'] / seconds['shared']:.1f}")
     print(f"largest difference of a score {np.abs(scores[True] - scores[False]).max():.1e}")
 

@@ -56,6 +56,24 @@ def interleaved(
     return {name: statistics.median(taken) for name, taken in seconds.items()}
 
 
+def with_processor_time(
+    prepare: Callable[[], Callable[[], None]], taken: list[float]
+) -> Callable[[], Callable[[], None]]:
+    """Return the contestant, whose seconds of a processor are noted: a busy machine adds none."""
+
+    def prepared() -> Callable[[], None]:
+        work = prepare()
+
+        def run() -> None:
+            started = time.process_time()
+            work()
+            taken.append(time.process_time() - started)
+
+        return run
+
+    return prepared
+
+
 def machine() -> str:
     """Return machine and versions in one line."""
     import torch

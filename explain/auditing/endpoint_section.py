@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import expit
 
 from explain.adapters import TextClassifier
-from explain.adapters.remote import EndpointObservations, ReadingLimit, is_refusal, reading_limit
+from explain.adapters.remote import EndpointObservations, ReadingLimit, reading_limit
 from explain.auditing.explained import Restarts
 from explain.engine import Engine
 from explain.engine.games import make_target
@@ -156,14 +156,13 @@ def _properties(
 ) -> Table:
     """Return what the answers show, and what they do not."""
     decimals = engine.precision.decimals
-    refused = sum(n for reason, n in observations.reasons.items() if is_refusal(reason))
     unknown = "the server does not say"
     rows: list[tuple[Cell, ...]] = [
         ("what is shown of each label", model.channel.replace("_", " ")),
         ("decimals", "more than four, or no probabilities" if decimals is None else decimals),
         ("distinct texts asked for", observations.texts),
         ("texts without scores", observations.texts - observations.n_answered),
-        ("of these refused or filtered", refused),
+        *_refusals(observations),
         ("most tokens read of a request", unknown if limit is None else limit.tokens),
         ("times that the model was tested for a change", observations.canary_rounds),
     ]
@@ -182,6 +181,19 @@ def _properties(
         "is small, the model mostly wanted to say something else. An endpoint clips probabilities "
         "where many rows have exactly the lowest and the highest one.",
     )
+
+
+def _refusals(observations: EndpointObservations) -> list[tuple[Cell, ...]]:
+    """Return how many texts were refused or filtered, and with what words."""
+    refusals = observations.refusals
+    counts = Sentence("{n} of {texts}", n=refusals.total(), texts=observations.texts)
+    return [
+        ("texts refused or filtered", counts),
+        *(
+            (Sentence("of these: {reason}", reason=reason), n)
+            for reason, n in refusals.most_common(MOST_EXAMPLES)
+        ),
+    ]
 
 
 def _clip(model: EndpointClassifier, instances: Sequence[InstanceRecord]) -> list[tuple[Cell, ...]]:

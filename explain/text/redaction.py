@@ -128,12 +128,14 @@ def without_surrogates(text: str) -> str:
 def message(text: object) -> str:
     """Return an error message without keys, and then cut to `LONGEST_MESSAGE` characters.
 
+    It can be written to a file: see `without_surrogates`.
+
     Examples
     --------
     >>> message("a" * 2_000)[-30:]
     'aaaaaaaaaa… (2,000 characters)'
     """
-    whole = redacted(str(text))
+    whole = without_surrogates(redacted(str(text)))
     if len(whole) <= LONGEST_MESSAGE:
         return whole
     ending = f"… ({len(whole):,} characters)"

@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-__all__ = ["CERTIFICATE", "Wire", "head", "serving"]
+__all__ = ["CERTIFICATE", "EXPIRED", "Wire", "head", "serving"]
 
 CERTIFICATE = Path(__file__).parent / "certificates" / "certificate.pem"
 """Of 127.0.0.1, signed by itself; the key beside it protects nothing."""
+
+EXPIRED = CERTIFICATE.with_name("expired.pem")
+"""The same, valid in 2020 only."""
 
 
 @dataclass
@@ -46,7 +49,7 @@ def head(status: str = "200 OK", *lines: str) -> bytes:
 
 
 @contextmanager
-def serving(script: Script, *, tls: bool = False) -> Iterator[Wire]:
+def serving(script: Script, *, certificate: Path | None = None) -> Iterator[Wire]:
     """Run a server in a thread while the block runs; each connection takes one request."""
     wire = Wire()
     stops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
@@ -67,12 +70,12 @@ def serving(script: Script, *, tls: bool = False) -> Iterator[Wire]:
 
     async def serve() -> None:
         context = None
-        if tls:
+        if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(CERTIFICATE, CERTIFICATE.with_name("key.pem"))
+            context.load_cert_chain(certificate, CERTIFICATE.with_name("key.pem"))
         server = await asyncio.start_server(one, "127.0.0.1", 0, ssl=context)
         port = server.sockets[0].getsockname()[1]
-        wire.url = f"http{'s' if tls else ''}://127.0.0.1:{port}"
+        wire.url = f"http{'s' if certificate else ''}://127.0.0.1:{port}"
         stops.append((asyncio.get_running_loop(), stop := asyncio.Event()))
         ready.set()
         await stop.wait()

@@ -254,3 +254,29 @@ def test_labels_that_the_model_had_not_in_mind_are_a_finding() -> None:
     assert finding.size is not None
     assert 0.7 < finding.size < 0.9
     assert MOST_SHIFTS == 2
+
+
+@pytest.mark.parametrize("label", [None, "refused"])
+def test_the_texts_that_are_refused_are_counted_whether_or_not_that_is_a_label(
+    label: str | None,
+) -> None:
+    def refuses(server: Server, asked: list[str], reply: Reply) -> Reply:
+        if "very very very" not in asked[0]:
+            return reply
+        return Reply.of({"answers": {"question": {"type": "refusal"}}})
+
+    server = Server("systemone", fault=refuses)
+    options = {} if label is None else {"other_label": label}
+    model = explain.load(
+        URL, kind="systemone", transport=server.transport, **QUESTIONS["systemone"], **options
+    )
+    rows = [{"text": text, "label": LABELS[i % 2]} for i, text in enumerate(LENGTHS)]
+    record = explain.audit(
+        model, rows, label="label", instances=0, methods=[], checks=["performance"]
+    )
+    (section,) = (section for section in record.sections if section.id == "endpoint")
+    n_refused = sum("very very very" in text for text in LENGTHS)
+    shown = {str(row[0]): row[1] for row in section.tables[0].rows}
+    assert shown["texts refused or filtered"] == f"{n_refused} of 61"
+    assert shown["of these: the endpoint refused to answer"] == n_refused
+    assert shown["texts without scores"] == (n_refused if label is None else 0)

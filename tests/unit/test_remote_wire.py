@@ -18,7 +18,7 @@ from explain.adapters.remote import RemoteClassifier, opening
 from explain.adapters.remote.pace import Pace
 from explain.errors import EndpointError, PredictionError
 from tests.helpers.endpoint import FORMATS, QUESTIONS, logits_of_words, no_wait
-from tests.helpers.wire import CERTIFICATE, Wire, head, serving
+from tests.helpers.wire import CERTIFICATE, EXPIRED, Wire, head, serving
 
 TEXTS = ["a good text", "a bad text", "not good"]
 TRUTH = np.diff([logits_of_words(text) for text in TEXTS])
@@ -153,7 +153,7 @@ def test_a_server_that_goes_away_is_given_up() -> None:
 
 
 def test_a_certificate_that_nobody_trusts_ends_all_and_its_authority_can_be_named() -> None:
-    with serving(well, tls=True) as wire:
+    with serving(well, certificate=CERTIFICATE) as wire:
         with pytest.raises(EndpointError, match=r"certificate of 127.0.0.1:\d+ cannot be checked"):
             load(wire.url)
         assert not wire.bodies
@@ -161,6 +161,15 @@ def test_a_certificate_that_nobody_trusts_ends_all_and_its_authority_can_be_name
         np.testing.assert_allclose(np.diff(scores), TRUTH, atol=1e-12)
         with pytest.raises(EndpointError, match="certificate of localhost"):
             load(wire.url.replace("127.0.0.1", "localhost"), ca=CERTIFICATE)
+
+
+def test_a_certificate_that_has_expired_ends_all() -> None:
+    with (
+        serving(well, certificate=EXPIRED) as wire,
+        pytest.raises(EndpointError, match=r"certificate of .* cannot be checked"),
+    ):
+        load(wire.url, ca=EXPIRED)
+    assert not wire.bodies
 
 
 def test_a_redirect_takes_no_key_to_another_host(monkeypatch: pytest.MonkeyPatch) -> None:

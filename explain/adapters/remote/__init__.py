@@ -6,7 +6,6 @@ from explain.adapters.remote.call_reports import CallStats, call_stats, exported
 from explain.adapters.remote.canaries import canary_calls
 from explain.adapters.remote.classifier import RemoteClassifier
 from explain.adapters.remote.kinds import KINDS
-from explain.adapters.remote.kinds.base import is_refusal
 from explain.adapters.remote.logged_scores import LoggedAnswers, logged_answers, logged_questions
 from explain.adapters.remote.observations import (
     EndpointObservations,
@@ -33,7 +32,6 @@ __all__ = [
     "call_stats",
     "canary_calls",
     "exported_calls",
-    "is_refusal",
     "logged_answers",
     "logged_questions",
     "open_endpoint",

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from threading import Lock
 
 import numpy as np
@@ -25,7 +24,7 @@ from explain.adapters.remote.canaries import CANARIES, MOST_SHIFTS, TextCanaries
 from explain.adapters.remote.envelope import tokens_read_of
 from explain.adapters.remote.kinds import Channel, Json, Kind, LostText, Reading, text_or_pair
 from explain.adapters.remote.logged_scores import repeat_key
-from explain.adapters.remote.observations import EndpointObservations, ModelSpan
+from explain.adapters.remote.observations import EndpointObservations, TextAnswer
 from explain.adapters.remote.scored_answers import ScoredAnswers
 from explain.adapters.remote.variants import (
     ReorderedClassifier,
@@ -256,23 +255,19 @@ class RemoteClassifier:
 
     def observations(self) -> EndpointObservations:
         """Return what the answers to all distinct texts of this run show of the endpoint."""
-        reasons: Counter[str | None] = Counter()  # Of the last answer to each text, if several.
-        models: dict[str | None, ModelSpan] = {}
-        for place, (key, text) in enumerate(self._texts.items(), start=1):
-            answer, logged = self._remembered(key, text), self._log.find(key)
-            reason = NOT_ASKED if answer is None else self._answer_scores.reason_without(answer)
-            reasons[reason] += self._keys[text] == key
-            if reason is None and logged is not None and isinstance(answer, Reading):
-                name = " ".join(filter(None, (logged.model, logged.fingerprint))) or None
-                span = models.get(name, ModelSpan(name, place, 0))
-                models[name] = replace(span, texts=span.texts + 1)
-        return EndpointObservations(
-            texts=len(self._keys),
-            n_answered=reasons[None],
-            reasons=Counter({why: n for why, n in reasons.items() if why is not None and n}),
-            models=tuple(models.values()),
-            canary_rounds=self._canaries.rounds,
-            shifts=tuple(self._canaries.shifts),
+        answers = [self._text_answer(key, text) for key, text in self._texts.items()]
+        return EndpointObservations.of_answers(
+            answers, self._canaries.rounds, self._canaries.shifts
+        )
+
+    def _text_answer(self, key: bytes, text: Text) -> TextAnswer:
+        answer, logged = self._remembered(key, text), self._log.find(key)
+        name = (logged.model, logged.fingerprint) if logged is not None else ()
+        return TextAnswer(
+            NOT_ASKED if answer is None else self._answer_scores.reason_without(answer),
+            answer.reason if isinstance(answer, LostText) and answer.is_refusal else None,
+            " ".join(filter(None, name)) or None,
+            is_last=self._keys[text] == key,
         )
 
     def first_answer(self, text: Text) -> Json:

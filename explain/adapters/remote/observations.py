@@ -1,14 +1,15 @@
 """What an endpoint shows of itself by its answers to the texts of a run."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
 from explain.adapters.remote.canaries import Shift
 
-__all__ = ["EndpointObservations", "ModelSpan", "ReadingLimit", "reading_limit"]
+__all__ = ["EndpointObservations", "ModelSpan", "ReadingLimit", "TextAnswer", "reading_limit"]
 
 FEWEST_AT_LIMIT, FEWEST_BELOW = 3, 8
 """Texts with the most tokens, and with fewer, from which a limit is told."""
@@ -38,6 +39,28 @@ class ModelSpan:
 
 
 @dataclass(frozen=True, slots=True)
+class TextAnswer:
+    """The answer to one text of a run, or that there is none.
+
+    Attributes
+    ----------
+    reason : str or None
+        Why it gives no scores; None if it does.
+    refusal : str or None
+        What was said where the text was refused or filtered, whether or not that is a label.
+    model : str or None
+        Who answered, by name and fingerprint; None where the answer does not say so.
+    is_last : bool
+        Whether the text was not asked for once more later.
+    """
+
+    reason: str | None = None
+    refusal: str | None = None
+    model: str | None = None
+    is_last: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointObservations:
     """What the answers to the distinct texts of a run show.
 
@@ -47,6 +70,8 @@ class EndpointObservations:
         Distinct texts that were asked for, and that got scores.
     reasons : Counter of str
         Why the others got none.
+    refusals : Counter of str
+        What was said of the texts that were refused or filtered, with scores or without.
     models : tuple of ModelSpan
         Who answered, in the order of their first answers.
     canary_rounds : int
@@ -58,9 +83,32 @@ class EndpointObservations:
     texts: int
     n_answered: int
     reasons: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
     models: tuple[ModelSpan, ...] = ()
     canary_rounds: int = 0
     shifts: tuple[Shift, ...] = ()
+
+    @classmethod
+    def of_answers(
+        cls, answers: Iterable[TextAnswer], canary_rounds: int, shifts: Sequence[Shift]
+    ) -> Self:
+        """Return what answers show, in the order in which their texts were asked for first."""
+        answers = list(answers)
+        last = [answer for answer in answers if answer.is_last]
+        models: dict[str | None, ModelSpan] = {}
+        for place, answer in enumerate(answers, start=1):
+            if answer.reason is None and answer.refusal is None:
+                span = models.get(answer.model, ModelSpan(answer.model, place, 0))
+                models[answer.model] = replace(span, texts=span.texts + 1)
+        return cls(
+            texts=len(last),
+            n_answered=sum(answer.reason is None for answer in last),
+            reasons=Counter(answer.reason for answer in last if answer.reason is not None),
+            refusals=Counter(answer.refusal for answer in last if answer.refusal is not None),
+            models=tuple(models.values()),
+            canary_rounds=canary_rounds,
+            shifts=tuple(shifts),
+        )
 
     @property
     def is_mixed(self) -> bool:

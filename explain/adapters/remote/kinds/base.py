@@ -28,7 +28,6 @@ __all__ = [
     "distribution",
     "error_of",
     "filled",
-    "is_refusal",
     "items",
     "number",
     "objects",
@@ -84,12 +83,7 @@ class LostText:
     @property
     def is_refusal(self) -> bool:
         """Whether the model or a filter would not answer, and not the text was lost by bad luck."""
-        return is_refusal(self.reason)
-
-
-def is_refusal(reason: str) -> bool:
-    """Tell whether a text has no answer because the model or a filter would not give one."""
-    return any(words in reason for words in REFUSALS)
+        return any(words in self.reason for words in REFUSALS)
 
 
 def check_words_of_labels(labels: Sequence[Sequence[str]], expected: str) -> None:

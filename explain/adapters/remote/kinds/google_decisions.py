@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from explain.adapters.remote.kinds.base import (
+    MOST_OF_ERROR,
     Channel,
     Json,
     LostText,
@@ -20,6 +21,7 @@ from explain.adapters.remote.kinds.base import (
     whole_text,
 )
 from explain.record import Task
+from explain.text.redaction import message
 from explain.text.spans import Text
 
 __all__ = ["GoogleDecisions"]
@@ -76,7 +78,6 @@ class GoogleDecisions:
         """Return what an answer says of the one text; see `Kind.scores`."""
         feedback = answer.get("promptFeedback") if isinstance(answer, dict) else None
         if isinstance(feedback, dict) and feedback.get("blockReason"):
-            return [
-                LostText(f"a filter of the endpoint held the text back: {feedback['blockReason']}")
-            ]
+            why = message(feedback["blockReason"])[:MOST_OF_ERROR]
+            return [LostText(f"a filter of the endpoint held the text back: {why}")]
         return [distribution(self.labels, at(answer, "answers", ID, "probabilities"))]
