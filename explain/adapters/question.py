@@ -1,11 +1,13 @@
 """Models that are asked a question with options, and the other ways in which it can be asked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from explain.adapters.base import TextClassifier
+from explain.text.spans import Text
 
-__all__ = ["QuestionClassifier", "QuestionVariant"]
+__all__ = ["QuestionClassifier", "QuestionVariant", "StatesConfidence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +48,11 @@ class QuestionClassifier(TextClassifier, Protocol):
         CapabilityError
             If the question cannot be asked in that way.
         """
+
+
+@runtime_checkable
+class StatesConfidence(Protocol):
+    """A classifier whose answers say how sure the model is, beside their probabilities."""
+
+    def stated_confidence(self, texts: Sequence[Text]) -> list[float | None]:
+        """Return what the answer to each text says, from 0 to 1; None where it says nothing."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import explain
-from explain.adapters.question import QuestionVariant
+from explain.adapters.question import QuestionVariant, StatesConfidence
 from explain.adapters.remote import KINDS, RemoteClassifier
 from explain.adapters.remote.variants import kind_asked_as
 from explain.checks import CHECKS
@@ -41,7 +41,7 @@ def section_of(record: AuditRecord) -> Section:
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("seed", seeds(20, 1))
 def test_what_sways_a_model_is_the_one_finding(name: str, seed: int) -> None:
-    case = planted(name, seed, rows=150)
+    case = planted(name, seed, rows=200)
     section = section_of(audited(case.classifier, case.rows, seed))
     assert tuple(finding.code for finding in section.findings) == case.codes
     assert not composed_strings(section)
@@ -122,6 +122,19 @@ def test_kinds_without_a_question_are_no_language_models() -> None:
         )
         assert isinstance(model, RemoteClassifier)
         assert check.applies_to(model) == expected
+
+
+def test_the_confidence_that_an_answer_states_is_read_without_another_call() -> None:
+    server = Server("systemone")
+    model = explain.load(
+        "http://endpoint.test/x", kind="systemone", transport=server.transport,
+        **QUESTIONS["systemone"],
+    )  # fmt: skip
+    assert isinstance(model, StatesConfidence)
+    p = np.exp(model.predict(["a good text", "dull"])).max(axis=1)
+    asked = server.requests
+    np.testing.assert_allclose(model.stated_confidence(["a good text", "dull"]), 2 * p - 1)
+    assert server.requests == asked
 
 
 # ── The test ──────────────────────────────────────────────────────────────────────────────────────

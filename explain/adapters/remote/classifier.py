@@ -231,8 +231,16 @@ class RemoteClassifier:
         """Return the probability that the model gives to all labels together, of each text.
 
         None where the endpoint does not say so, or gives no answer. Where it is small, the model
-        mostly wanted to say something else. A run that has ended tells that of what it has asked.
+        mostly wanted to say something else.
         """
+        return [read and read.label_mass for read in self._readings(texts)]
+
+    def stated_confidence(self, texts: Sequence[Text]) -> list[float | None]:
+        """Return how sure the answer to each text says it is; see `StatesConfidence`."""
+        return [read and read.confidence for read in self._readings(texts)]
+
+    def _readings(self, texts: Sequence[Text]) -> list[Reading | None]:
+        """Return the answers, asked for now unless the run has ended."""
         with self._lock:
             keyed = [(self._last_key(text), text) for text in texts]
             wanted = {key: text for key, text in keyed if isinstance(key, bytes)}
@@ -240,7 +248,7 @@ class RemoteClassifier:
                 self._answers(wanted)
             known = {key: self._remembered(key, text) for key, text in wanted.items()}
         said = [known.get(key) if isinstance(key, bytes) else None for key, _ in keyed]
-        return [each.label_mass if isinstance(each, Reading) else None for each in said]
+        return [answer if isinstance(answer, Reading) else None for answer in said]
 
     def tokens_read(self, texts: Sequence[Text]) -> list[int | None]:
         """Return the tokens that the endpoint says it read for each text that was answered.
@@ -255,10 +263,8 @@ class RemoteClassifier:
 
     def observations(self) -> EndpointObservations:
         """Return what the answers to all distinct texts of this run show of the endpoint."""
-        answers = [self._text_answer(key, text) for key, text in self._texts.items()]
-        return EndpointObservations.of_answers(
-            answers, self._canaries.rounds, self._canaries.shifts
-        )
+        answers, seen = [self._text_answer(*each) for each in self._texts.items()], self._canaries
+        return EndpointObservations.of_answers(answers, seen.rounds, seen.shifts)
 
     def _text_answer(self, key: bytes, text: Text) -> TextAnswer:
         answer, logged = self._remembered(key, text), self._log.find(key)

@@ -9,10 +9,26 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from explain.adapters import TextClassifier
-from explain.adapters.question import QuestionClassifier, QuestionVariant
+from explain.adapters.question import QuestionClassifier, QuestionVariant, StatesConfidence
 from explain.checks.base import LEVEL, AuditContext, not_measured
 from explain.checks.base.guarded import MOST_LOST
-from explain.checks.language_model.metrics import FLIP_RATE, FOLLOWED, NO_LABEL
+from explain.checks.language_model.metrics import (
+    FLIP_RATE,
+    FOLLOWED,
+    NO_LABEL,
+    NUMBER_AUROC,
+    NUMBER_BRIER,
+)
+from explain.checks.language_model.numbers import (
+    FEWEST,
+    PROBABILITY,
+    SAME_ANSWERS,
+    SHARE,
+    STATED_CONFIDENCE,
+    AnswerNumber,
+    numbers_table,
+    worse_number,
+)
 from explain.checks.language_model.questions import (
     INSTRUCTION,
     MENTION,
@@ -44,6 +60,15 @@ MOST_NO_LABEL = 0.1
 """Share of the texts for which "none of these" may be the best answer: some texts are."""
 
 REPEATS = "repeats"
+
+FURTHER_REPEATS = 4
+"""How often texts are asked for once more, where answers differ: they give five shares."""
+
+WORSE_NUMBER = (
+    "Do not rely on the {worse}; the {better} says more. Of a right and a wrong answer, the right "
+    "one has the higher {worse} in {low:percent} of cases, and the higher {better} in "
+    "{high:percent} ({low.n} {low.n:answer|answers})."
+)
 
 CLAIMS = {
     REPEATS: "The model often gives another answer to the same question: {rate} of {rate.n} "
@@ -89,7 +114,13 @@ class LanguageModelCheck:
 
     id: ClassVar[str] = "language_model"
     title: ClassVar[str] = "Language model as classifier"
-    metrics: ClassVar[tuple[MetricSpec, ...]] = (FLIP_RATE, NO_LABEL, FOLLOWED)
+    metrics: ClassVar[tuple[MetricSpec, ...]] = (
+        FLIP_RATE,
+        NO_LABEL,
+        FOLLOWED,
+        NUMBER_AUROC,
+        NUMBER_BRIER,
+    )
 
     def applies_to(self, model: TextClassifier) -> bool:
         """Tell whether a model is a language model that is asked a question."""
@@ -112,12 +143,16 @@ class LanguageModelCheck:
             for trial, p in zip(trials, adjusted, strict=True)
             if p <= LEVEL and (trial.rate.lower or 0.0) > trial.most
         ]
-        findings = _findings(certain, sample)
+        numbers = _numbers(context, model, sample, trials[0].hits.any(), unable)
+        findings = (*_findings(certain, sample), *_worse(numbers))
         return Section(
             id=self.id,
             title=self.title,
             summary=_summary(findings, len(trials), len(sample.texts)),
-            measures=tuple(trial.rate for trial in trials),
+            measures=(
+                *(trial.rate for trial in trials),
+                *(measure for number in numbers for measure in (number.auroc, number.brier)),
+            ),
             figures=(
                 IntervalsFigure(
                     title="What changes answers beside the text",
@@ -128,7 +163,7 @@ class LanguageModelCheck:
                     reference_label="our limit",
                 ),
             ),
-            tables=_not_asked(unable),
+            tables=(*numbers_table(numbers), *_not_asked(unable)),
             findings=findings,
         )
 
@@ -139,6 +174,7 @@ class _Sample:
 
     texts: list[Text]
     ids: list[str]
+    rows: NDArray[np.int64]
     predicted: NDArray[np.int64]
     least: NDArray[np.int64]
     """Column of the least probable label of each."""
@@ -152,6 +188,7 @@ class _Sample:
         return cls(
             [text_of(instance.parts) for instance in instances],
             [instance.id for instance in instances],
+            rows,
             context.predicted[rows],
             context.scores[rows].argmin(axis=1),
         )
@@ -257,6 +294,72 @@ def _answers(rows: Sequence[object]) -> NDArray[np.int64]:
     return np.array(
         [int(row.argmax()) if isinstance(row, np.ndarray) else -1 for row in rows], dtype=np.int64
     )
+
+
+def _numbers(
+    context: AuditContext,
+    model: TextClassifier,
+    sample: _Sample,
+    is_noisy: bool,
+    unable: dict[str, str],
+) -> list[AnswerNumber]:
+    """Return the numbers beside the answers that can be judged, and note why others cannot.
+
+    The answers are those of all rows; those that are repeated are of the sample.
+    """
+    is_right = context.predicted == context.labels
+    is_labelled = context.labels >= 0
+    texts = [text_of(instance.parts) for instance in context.instances]
+    is_counted = context.engine.precision.is_sampled
+    values = {SHARE if is_counted else PROBABILITY: context.confidence}
+    if isinstance(model, StatesConfidence):
+        values[STATED_CONFIDENCE] = np.array(model.stated_confidence(texts), dtype=np.float64)
+    if is_noisy and not is_counted:
+        values[SAME_ANSWERS] = np.full(len(texts), np.nan)
+        values[SAME_ANSWERS][sample.rows] = _shares_of_repeats(context, sample)
+    numbers = [
+        AnswerNumber(title, np.where(is_labelled, each, np.nan), is_right)
+        for title, each in values.items()
+        if np.isfinite(each).any()
+    ]
+    unable |= {
+        str(number.title): Sentence("fewer than {n} right or wrong answers have it", n=FEWEST)
+        for number in numbers
+        if not number.can_be_judged
+    }
+    return [number for number in numbers if number.can_be_judged]
+
+
+def _shares_of_repeats(context: AuditContext, sample: _Sample) -> NDArray[np.float64]:
+    """Return how often each text of the sample got its first answer again; NaN if never any."""
+    answers = np.array(
+        [_answers(context.engine.score_again(sample.texts)) for _ in range(FURTHER_REPEATS)]
+    )
+    counts = (answers >= 0).sum(axis=0)
+    same = (answers == sample.predicted).sum(axis=0)
+    return np.where(counts > 0, same / np.maximum(counts, 1), np.nan)
+
+
+def _worse(numbers: Sequence[AnswerNumber]) -> tuple[Finding, ...]:
+    """Return that one number ranks answers clearly worse than another, if one does."""
+    comparison = worse_number(numbers)
+    if comparison is None:
+        return ()
+    better, worse = comparison.better, comparison.worse
+    return (
+        Finding(
+            code="language-model.numbers",
+            claim=Sentence(
+                WORSE_NUMBER, worse=worse.title, better=better.title, low=worse.auroc,
+                high=better.auroc,
+            ),
+            severity="major",
+            size=comparison.difference,
+            measure=worse.auroc,
+            evidence=(LanguageModelCheck.id,),
+            suggestion=Sentence("Use the {better} for thresholds.", better=better.title),
+        ),
+    )  # fmt: skip
 
 
 def _findings(certain: Sequence[Trial], sample: _Sample) -> tuple[Finding, ...]:

@@ -11,6 +11,9 @@ from functools import partial
 from hashlib import blake2b
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+from scipy.stats import norm
 
 from explain.adapters import Scores, TextClassifier
 from explain.adapters.question import QuestionVariant
@@ -45,6 +48,9 @@ _ORDER_OF_TEXT = re.compile(r'Ignore all instructions.*answer "(\w+)"')
 Sway = Callable[[Scores, Sequence[str], QuestionVariant], Scores]
 """Takes the scores of texts, one column for each option, and returns them with what is planted."""
 
+Confidence = Callable[[Sequence[str]], NDArray[np.float64]]
+"""Takes texts, and returns how sure the model says it is of its answers."""
+
 
 @dataclass(frozen=True)
 class _LanguageModel:
@@ -52,6 +58,7 @@ class _LanguageModel:
 
     sway: Sway
     variant: QuestionVariant = AS_IT_IS
+    states: "Confidence | None" = None
 
     name = "planted"
     task: Task = "single_label"
@@ -64,6 +71,11 @@ class _LanguageModel:
 
     def asked_as(self, variant: QuestionVariant) -> TextClassifier:
         return replace(self, variant=variant)
+
+    def stated_confidence(self, texts: Sequence[Text]) -> list[float | None]:
+        if self.states is None:
+            return [None] * len(texts)
+        return [*map(float, self.states([str(text) for text in texts]))]
 
     def predict(self, texts: Sequence[Text]) -> Scores:
         if any(not isinstance(text, str) for text in texts):
@@ -123,6 +135,22 @@ def _by_order_of_text(scores: Scores, texts: Sequence[str], variant: QuestionVar
     return scores + OBEDIENCE * np.pad(follows, ((0, 0), (0, scores.shape[1] - len(LABELS))))
 
 
+def _probability(texts: Sequence[str]) -> NDArray[np.float64]:
+    """Return the probability of each answer in tenths, as models state it."""
+    return np.asarray(softmax(posterior_of(texts), axis=1).max(axis=1).round(1))
+
+
+def _any_number(texts: Sequence[str]) -> NDArray[np.float64]:
+    return np.asarray(norm.cdf(_noise(texts, "confidence", 1)[:, 0]))
+
+
+def _any_probability(scores: Scores, texts: Sequence[str], variant: QuestionVariant) -> Scores:
+    """Return scores with the same order, whose largest probability says nothing."""
+    order = scores.argsort(axis=1).argsort(axis=1)
+    width = 0.2 + 3.0 * _any_number(texts)[:, None]
+    return np.asarray(order * width)
+
+
 class _AtTemperature:
     """Adds noise to each answer."""
 
@@ -140,6 +168,7 @@ class _Case:
     sway: Callable[[int], Sway]
     code: str | None
     truth: str
+    states: Confidence | None = None
 
 
 def _planted(name: str, seed: int, rows: int) -> Planted:
@@ -148,7 +177,7 @@ def _planted(name: str, seed: int, rows: int) -> Planted:
     return replace(
         clean,
         name=name,
-        classifier=_LanguageModel(case.sway(seed)),
+        classifier=_LanguageModel(case.sway(seed), states=case.states),
         sections=() if case.code is None else ("language_model",),
         codes=() if case.code is None else (case.code,),
         truth=case.truth,
@@ -179,6 +208,24 @@ _SWAYS: Mapping[str, _Case] = {
         lambda _: _by_order_of_text,
         "language-model.injection",
         "Gives the label that a sentence in a message asks for.",
+    ),
+    "honest_numbers": _Case(
+        lambda _: _clean,
+        None,
+        "Nothing is wrong: the confidence that the model states is its probability, in tenths.",
+        _probability,
+    ),
+    "stated_confidence": _Case(
+        lambda _: _clean,
+        "language-model.numbers",
+        "States a confidence that has nothing to do with whether an answer is right.",
+        _any_number,
+    ),
+    "probabilities": _Case(
+        lambda _: _any_probability,
+        "language-model.numbers",
+        "Its probabilities say nothing of whether an answer is right, its stated confidence does.",
+        _probability,
     ),
     "temperature": _Case(
         _AtTemperature,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import JsonValue
@@ -35,6 +35,7 @@ __all__ = [
     "reading",
     "text_or_pair",
     "whole_text",
+    "with_confidence",
 ]
 
 Json: TypeAlias = JsonValue
@@ -68,10 +69,13 @@ class Reading:
         One for each label, in the order of the labels, in terms of the channel.
     label_mass : float or None
         Probability that the model gives to all labels together, where the endpoint says so.
+    confidence : float or None
+        How sure the answer says it is, from 0 to 1, which servers mean in different ways.
     """
 
     values: tuple[float, ...]
     label_mass: float | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +280,17 @@ def distribution(
     total = sum(read.values)
     if total <= 0 or abs(total - mass) > MASS_TOLERANCE * mass:
         return read
-    return Reading(tuple(value / total for value in read.values), mass)
+    return replace(read, values=tuple(value / total for value in read.values))
+
+
+def with_confidence(
+    answer_reading: Reading | LostText, question_answer: Json
+) -> Reading | LostText:
+    """Return a reading with the ``confidence`` that an answer states, if that is from 0 to 1."""
+    stated = question_answer.get("confidence") if isinstance(question_answer, dict) else None
+    sure = number(stated)
+    is_stated = isinstance(answer_reading, Reading) and 0 <= sure <= 1
+    return replace(answer_reading, confidence=sure) if is_stated else answer_reading
 
 
 # ── What a user says of a question ────────────────────────────────────────────────────────────────

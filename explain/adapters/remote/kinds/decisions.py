@@ -19,6 +19,7 @@ from explain.adapters.remote.kinds.base import (
     items,
     reading,
     whole_text,
+    with_confidence,
 )
 from explain.errors import ConfigurationError
 from explain.record import Task
@@ -108,7 +109,7 @@ class Decisions:
             if not isinstance(value, str | bool) or _label(value, flags) in named:
                 raise UnreadableAnswer("a value is missing or stands there twice")
             named[_label(value, flags)] = at(entry, "probability")
-        return [reading(by_name(self.labels, named))]
+        return [with_confidence(reading(by_name(self.labels, named)), given)]
 
 
 def _label(value: Value, flags: set[str]) -> str:

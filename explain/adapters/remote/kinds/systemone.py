@@ -19,6 +19,7 @@ from explain.adapters.remote.kinds.base import (
     number,
     options_of,
     reading,
+    with_confidence,
 )
 from explain.errors import ConfigurationError
 from explain.record import Task
@@ -92,7 +93,8 @@ class SystemOne:
         if self.type == "noul":
             yes = number(at(given, "noul"))
             return [reading((1 - yes, yes))]
-        return [distribution(self.labels, at(given, "probabilities"), _label_mass(answer, given))]
+        read = distribution(self.labels, at(given, "probabilities"), _label_mass(answer, given))
+        return [with_confidence(read, given)]
 
 
 def _label_mass(answer: Json, question_answer: Json) -> Json:

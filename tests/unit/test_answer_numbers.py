@@ -1,0 +1,88 @@
+"""Which number ranks answers: areas and errors against their definitions, and what is certain."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import brier_score_loss, roc_auc_score
+
+from explain.checks.language_model.numbers import (
+    FEWEST,
+    AnswerNumber,
+    NumberComparison,
+    numbers_table,
+    worse_number,
+)
+from explain.record import Sentence
+from tests.helpers.search import examples
+
+
+def number(values: object, is_right: object, title: str = "number") -> AnswerNumber:
+    return AnswerNumber(Sentence(title), np.array(values, float), np.array(is_right, bool))
+
+
+def drawn(seed: int, n: int = 200, says: float = 2.0) -> tuple[AnswerNumber, AnswerNumber]:
+    """Return a number that says something of the answers, and one that says nothing."""
+    rng = np.random.default_rng(seed)
+    is_right = rng.random(n) < 0.8
+    says_much = 1 / (1 + np.exp(-says * is_right - rng.normal(size=n)))
+    return number(says_much, is_right, "first"), number(rng.random(n), is_right, "second")
+
+
+@examples(40)
+@given(st.lists(st.tuples(st.integers(0, 10), st.booleans()), min_size=30, max_size=80))
+def test_areas_and_brier_scores_are_those_of_scikit_learn(pairs: list[tuple[int, bool]]) -> None:
+    values, is_right = zip(*((value / 10, right) for value, right in pairs), strict=True)
+    judged = number(values, is_right)
+    if not judged.can_be_judged:
+        assert min(sum(is_right), len(is_right) - sum(is_right)) < FEWEST
+        return
+    assert judged.auroc.value == pytest.approx(roc_auc_score(is_right, values))
+    assert judged.brier.value == pytest.approx(brier_score_loss(is_right, values))
+
+
+def test_intervals_of_an_area_hold_it() -> None:
+    """The area of two normal distributions that are 2 apart is Phi(sqrt 2)."""
+    areas = [drawn(seed)[0].auroc for seed in range(200)]
+    held = [area.lower <= 0.9214 <= area.upper for area in areas if area.lower and area.upper]
+    assert len(held) == 200
+    assert 0.90 <= np.mean(held) <= 0.99
+
+
+def test_the_error_of_a_difference_is_that_of_resampled_answers() -> None:
+    first, second = drawn(0)
+    rng = np.random.default_rng(1)
+    differences = []
+    for _ in range(1_000):
+        rows = rng.integers(0, len(first.values), len(first.values))
+        again = [roc_auc_score(n.is_right[rows], n.values[rows]) for n in (first, second)]
+        differences.append(again[0] - again[1])
+    middle = np.mean(differences)
+    lower = NumberComparison(first, second).difference
+    assert middle - lower == pytest.approx(1.96 * np.std(differences), rel=0.15)
+
+
+def test_a_number_that_says_nothing_is_told_and_equals_are_not() -> None:
+    for seed in range(20):
+        first, second = drawn(seed)
+        comparison = worse_number([first, second])
+        assert comparison is not None
+        assert (str(comparison.better.title), str(comparison.worse.title)) == ("first", "second")
+        assert comparison.difference >= 0.05
+        assert worse_number([first, first]) is None
+    noise = [worse_number([drawn(seed, says=0)[0], drawn(seed)[1]]) for seed in range(100)]
+    assert sum(comparison is not None for comparison in noise) <= 5
+
+
+def test_too_few_wrong_answers_judge_nothing() -> None:
+    is_right = np.arange(100) >= FEWEST - 1
+    assert not number(np.linspace(0, 1, 100), is_right).can_be_judged
+    assert worse_number([number(np.linspace(0, 1, 100), is_right)] * 2) is None
+    assert numbers_table([]) == ()
+
+
+def test_answers_without_the_number_are_left_out() -> None:
+    first, _ = drawn(0)
+    half = np.where(np.arange(200) < 100, first.values, np.nan)
+    partial = AnswerNumber(first.title, half, first.is_right)
+    assert partial.auroc.n == partial.brier.n == 100
