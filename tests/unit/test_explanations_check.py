@@ -52,9 +52,9 @@ def section(
 @pytest.mark.parametrize(
     ("task", "summary"),
     [
-        ("single_label", "We explained 8 predictions with lime and shap, each for its predicted"),
-        ("multi_label", "We explained 8 texts with lime and shap, each for its predicted labels"),
-        ("regression", "We explained 8 predictions with lime and shap, each for its score."),
+        ("single_label", "We explained 8 predictions with LIME and SHAP, each for its predicted"),
+        ("multi_label", "We explained 8 texts with LIME and SHAP, each for its predicted labels"),
+        ("regression", "We explained 8 predictions with LIME and SHAP, each for its score."),
     ],
 )
 def test_the_summary_says_what_was_explained_for_which_target(task: str, summary: str) -> None:
