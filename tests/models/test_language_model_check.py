@@ -133,7 +133,8 @@ def test_the_confidence_that_an_answer_states_is_read_without_another_call() -> 
     assert isinstance(model, StatesConfidence)
     p = np.exp(model.predict(["a good text", "dull"])).max(axis=1)
     asked = server.requests
-    np.testing.assert_allclose(model.stated_confidence(["a good text", "dull"]), 2 * p - 1)
+    stated = np.array(model.stated_confidence(["a good text", "dull"]), dtype=np.float64)
+    np.testing.assert_allclose(stated, 2 * p - 1)
     assert server.requests == asked
 
 

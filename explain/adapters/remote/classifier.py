@@ -233,11 +233,11 @@ class RemoteClassifier:
         None where the endpoint does not say so, or gives no answer. Where it is small, the model
         mostly wanted to say something else.
         """
-        return [read and read.label_mass for read in self._readings(texts)]
+        return [None if read is None else read.label_mass for read in self._readings(texts)]
 
     def stated_confidence(self, texts: Sequence[Text]) -> list[float | None]:
         """Return how sure the answer to each text says it is; see `StatesConfidence`."""
-        return [read and read.confidence for read in self._readings(texts)]
+        return [None if read is None else read.confidence for read in self._readings(texts)]
 
     def _readings(self, texts: Sequence[Text]) -> list[Reading | None]:
         """Return the answers, asked for now unless the run has ended."""

@@ -143,7 +143,7 @@ class LanguageModelCheck:
             for trial, p in zip(trials, adjusted, strict=True)
             if p <= LEVEL and (trial.rate.lower or 0.0) > trial.most
         ]
-        numbers = _numbers(context, model, sample, trials[0].hits.any(), unable)
+        numbers = _numbers(context, model, sample, bool(trials[0].hits.any()), unable)
         findings = (*_findings(certain, sample), *_worse(numbers))
         return Section(
             id=self.id,

@@ -289,8 +289,9 @@ def with_confidence(
     """Return a reading with the ``confidence`` that an answer states, if that is from 0 to 1."""
     stated = question_answer.get("confidence") if isinstance(question_answer, dict) else None
     sure = number(stated)
-    is_stated = isinstance(answer_reading, Reading) and 0 <= sure <= 1
-    return replace(answer_reading, confidence=sure) if is_stated else answer_reading
+    if isinstance(answer_reading, LostText) or not 0 <= sure <= 1:
+        return answer_reading
+    return replace(answer_reading, confidence=sure)
 
 
 # ── What a user says of a question ────────────────────────────────────────────────────────────────
