@@ -17,7 +17,7 @@ __all__ = [
     "signed",
 ]
 
-MOST_NAMED = 12
+MOST_NAMED = 6
 """Words that a sentence lists; the rest are counted."""
 
 ONE_DECIMAL_BELOW = 0.0995
