@@ -8,9 +8,11 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from explain.checks.language_model.numbers import (
     FEWEST,
+    STATED_CONFIDENCE,
     AnswerNumber,
     NumberComparison,
     numbers_table,
+    of_same_answers,
     worse_number,
 )
 from explain.record import Sentence
@@ -38,6 +40,7 @@ def test_areas_and_brier_scores_are_those_of_scikit_learn(pairs: list[tuple[int,
         assert min(sum(is_right), len(is_right) - sum(is_right)) < FEWEST
         return
     assert judged.auroc.value == pytest.approx(roc_auc_score(is_right, values))
+    assert judged.brier is not None
     assert judged.brier.value == pytest.approx(brier_score_loss(is_right, values))
 
 
@@ -81,8 +84,35 @@ def test_too_few_wrong_answers_judge_nothing() -> None:
     assert numbers_table([]) == ()
 
 
-def test_answers_without_the_number_are_left_out() -> None:
+def test_numbers_are_compared_on_the_answers_that_have_them_all() -> None:
+    first, second = drawn(0)
+    partial = AnswerNumber(
+        second.title, np.where(np.arange(200) < 100, second.values, np.nan), first.is_right
+    )
+    assert [number.auroc.n for number in of_same_answers([first, partial])] == [100, 100]
+    none = AnswerNumber(
+        second.title, np.where(np.arange(200) < 5, second.values, np.nan), first.is_right
+    )
+    assert of_same_answers([first, none]) == []
+
+
+def test_a_number_that_separates_all_pairs_has_an_interval_that_holds_the_true_area() -> None:
+    """Ten wrong answers below ten right ones are no proof of an area of one."""
+    area = number(np.arange(20), np.arange(20) >= 10).auroc
+    assert area.value == area.upper == 1
+    assert area.lower == pytest.approx(0.025 ** (1 / 10))
+    other = number(-np.arange(20), np.arange(20) >= 10).auroc
+    assert other.value == other.lower == 0
+    assert other.upper == pytest.approx(1 - 0.025 ** (1 / 10))
+
+
+def test_equal_numbers_count_as_half() -> None:
+    same = number(np.full(200, 0.9), np.arange(200) >= 40).auroc
+    assert same.value == same.lower == same.upper == 0.5
+
+
+def test_a_stated_confidence_is_no_probability() -> None:
     first, _ = drawn(0)
-    half = np.where(np.arange(200) < 100, first.values, np.nan)
-    partial = AnswerNumber(first.title, half, first.is_right)
-    assert partial.auroc.n == partial.brier.n == 100
+    stated = AnswerNumber(STATED_CONFIDENCE, first.values, first.is_right)
+    assert stated.brier is None
+    assert str(numbers_table([stated])[0].rows[0][2]) == "not a probability"

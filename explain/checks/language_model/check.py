@@ -22,11 +22,11 @@ from explain.checks.language_model.metrics import (
 from explain.checks.language_model.numbers import (
     FEWEST,
     PROBABILITY,
-    SAME_ANSWERS,
     SHARE,
     STATED_CONFIDENCE,
     AnswerNumber,
     numbers_table,
+    of_same_answers,
     worse_number,
 )
 from explain.checks.language_model.questions import (
@@ -61,13 +61,10 @@ MOST_NO_LABEL = 0.1
 
 REPEATS = "repeats"
 
-FURTHER_REPEATS = 4
-"""How often texts are asked for once more, where answers differ: they give five shares."""
-
 WORSE_NUMBER = (
-    "Do not rely on the {worse}; the {better} says more. Of a right and a wrong answer, the right "
-    "one has the higher {worse} in {low:percent} of cases, and the higher {better} in "
-    "{high:percent} ({low.n} {low.n:answer|answers})."
+    "Do not rely on the {worse}; the {better} says more. The {worse} ranks a right answer above a "
+    "wrong one in {low:percent} of pairs, the {better} in {high:percent} (equal numbers count as "
+    "half, {low.n} {low.n:answer|answers})."
 )
 
 CLAIMS = {
@@ -143,15 +140,16 @@ class LanguageModelCheck:
             for trial, p in zip(trials, adjusted, strict=True)
             if p <= LEVEL and (trial.rate.lower or 0.0) > trial.most
         ]
-        numbers = _numbers(context, model, sample, bool(trials[0].hits.any()), unable)
-        findings = (*_findings(certain, sample), *_worse(numbers))
+        numbers = _numbers(context, model, unable)
+        changes = _findings(certain, sample)
         return Section(
             id=self.id,
             title=self.title,
-            summary=_summary(findings, len(trials), len(sample.texts)),
+            summary=_summary(changes, len(trials), len(sample.texts)),
             measures=(
                 *(trial.rate for trial in trials),
-                *(measure for number in numbers for measure in (number.auroc, number.brier)),
+                *(number.auroc for number in numbers),
+                *(number.brier for number in numbers if number.brier is not None),
             ),
             figures=(
                 IntervalsFigure(
@@ -164,7 +162,7 @@ class LanguageModelCheck:
                 ),
             ),
             tables=(*numbers_table(numbers), *_not_asked(unable)),
-            findings=findings,
+            findings=(*changes, *_worse(numbers)),
         )
 
 
@@ -297,47 +295,33 @@ def _answers(rows: Sequence[object]) -> NDArray[np.int64]:
 
 
 def _numbers(
-    context: AuditContext,
-    model: TextClassifier,
-    sample: _Sample,
-    is_noisy: bool,
-    unable: dict[str, str],
+    context: AuditContext, model: TextClassifier, unable: dict[str, str]
 ) -> list[AnswerNumber]:
     """Return the numbers beside the answers that can be judged, and note why others cannot.
 
-    The answers are those of all rows; those that are repeated are of the sample.
+    They are compared on the same answers: the first to each labelled text that has them all.
     """
-    is_right = context.predicted == context.labels
-    is_labelled = context.labels >= 0
     texts = [text_of(instance.parts) for instance in context.instances]
-    is_counted = context.engine.precision.is_sampled
-    values = {SHARE if is_counted else PROBABILITY: context.confidence}
+    first = {text: row for row, text in reversed(list(enumerate(texts)))}
+    rows = np.array(sorted(row for row in first.values() if context.labels[row] >= 0), dtype=int)
+    title = SHARE if context.engine.precision.is_sampled else PROBABILITY
+    values = {title: context.confidence[rows]}
     if isinstance(model, StatesConfidence):
-        values[STATED_CONFIDENCE] = np.array(model.stated_confidence(texts), dtype=np.float64)
-    if is_noisy and not is_counted:
-        values[SAME_ANSWERS] = np.full(len(texts), np.nan)
-        values[SAME_ANSWERS][sample.rows] = _shares_of_repeats(context, sample)
+        stated = model.stated_confidence([texts[row] for row in rows])
+        values[STATED_CONFIDENCE] = np.array(stated, dtype=np.float64)
+    is_right = context.predicted[rows] == context.labels[rows]
     numbers = [
-        AnswerNumber(title, np.where(is_labelled, each, np.nan), is_right)
+        AnswerNumber(title, each, is_right)
         for title, each in values.items()
         if np.isfinite(each).any()
     ]
+    judged = [number for number in numbers if number.can_be_judged]
     unable |= {
         str(number.title): Sentence("fewer than {n} right or wrong answers have it", n=FEWEST)
         for number in numbers
         if not number.can_be_judged
     }
-    return [number for number in numbers if number.can_be_judged]
-
-
-def _shares_of_repeats(context: AuditContext, sample: _Sample) -> NDArray[np.float64]:
-    """Return how often each text of the sample got its first answer again; NaN if never any."""
-    answers = np.array(
-        [_answers(context.engine.score_again(sample.texts)) for _ in range(FURTHER_REPEATS)]
-    )
-    counts = (answers >= 0).sum(axis=0)
-    same = (answers == sample.predicted).sum(axis=0)
-    return np.where(counts > 0, same / np.maximum(counts, 1), np.nan)
+    return of_same_answers(judged)
 
 
 def _worse(numbers: Sequence[AnswerNumber]) -> tuple[Finding, ...]:

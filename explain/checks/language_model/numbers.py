@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,12 @@ from explain.statistics.intervals import mean
 __all__ = [
     "FEWEST",
     "PROBABILITY",
-    "SAME_ANSWERS",
     "SHARE",
     "STATED_CONFIDENCE",
     "AnswerNumber",
     "NumberComparison",
     "numbers_table",
+    "of_same_answers",
     "worse_number",
 ]
 
@@ -37,7 +37,8 @@ LEVEL = 0.05
 PROBABILITY = Sentence("probability of the answer")
 SHARE = Sentence("share of the answers to a text")
 STATED_CONFIDENCE = Sentence("stated confidence")
-SAME_ANSWERS = Sentence("share of repeats with the same answer")
+"""A confidence that is stated is a margin, an entropy or a product with some models, and no
+probability: it has no Brier score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,28 +74,38 @@ class AnswerNumber:
     def auroc(self) -> Measure:
         """Chance that of a right and a wrong answer the right one has the higher number.
 
-        With the interval of DeLong et al. (1988) on the scale of the logit, which keeps it within
-        0 and 1 (Qin & Hotilovac 2008); none where the number separates them perfectly.
+        Equal numbers count as half. With the interval of DeLong et al. (1988) on the scale of the
+        logit, which keeps it within 0 and 1 (Qin & Hotilovac 2008). Where the number separates all
+        m pairs of one right and one wrong answer, such a sample has at most the probability
+        AUROC^m, which bounds it.
         """
         values, is_right = self.values[self.places], self.is_right[self.places]
         area, error = _mean_and_error(_placements(values, is_right), is_right)
-        name = NUMBER_AUROC.name(number=self.title)
-        if not 0 < area < 1 or error <= 0:
-            return Measure(name=name, value=area, n=len(values), unit=NUMBER_AUROC.unit)
-        half = stats.norm.ppf(1 - LEVEL / 2) * error / (area * (1 - area))
+        if 0 < area < 1:
+            half = stats.norm.ppf(1 - LEVEL / 2) * error / (area * (1 - area))
+            lower, upper = expit(logit(area) - half), expit(logit(area) + half)
+        else:
+            n_pairs = min(is_right.sum(), (~is_right).sum())
+            reach = 1 - (LEVEL / 2) ** (1 / n_pairs)
+            lower, upper = max(area - reach, 0.0), min(area + reach, 1.0)
         return Measure(
-            name=name,
+            name=NUMBER_AUROC.name(number=self.title),
             value=area,
-            lower=float(expit(logit(area) - half)),
-            upper=float(expit(logit(area) + half)),
+            lower=float(lower),
+            upper=float(upper),
             n=len(values),
             method="DeLong",
             unit=NUMBER_AUROC.unit,
         )
 
     @property
-    def brier(self) -> Measure:
-        """Mean square of the number minus 1 for right and 0 for wrong answers (Brier 1950)."""
+    def brier(self) -> Measure | None:
+        """Mean square of the number minus 1 for right and 0 for wrong answers (Brier 1950).
+
+        None of a number that is no probability.
+        """
+        if self.title == STATED_CONFIDENCE:
+            return None
         squares = (self.values[self.places] - self.is_right[self.places]) ** 2
         name = NUMBER_BRIER.name(number=self.title)
         return mean(name, squares.tolist(), NUMBER_BRIER.unit, within=(0.0, 1.0))
@@ -125,25 +136,32 @@ class NumberComparison:
 def worse_number(numbers: Sequence[AnswerNumber]) -> NumberComparison | None:
     """Return the two numbers that differ most for certain; None if no two do.
 
-    On the answers that have both, by the paired test of DeLong et al. (1988) against `MARGIN`, with
-    the level divided by the number of tests (two for each pair).
+    Of the same answers, by the paired test of DeLong et al. (1988) against `MARGIN`, with the level
+    divided by the number of tests (two for each pair).
     """
-    tests: list[NumberComparison] = []
-    for pair in combinations([number for number in numbers if number.can_be_judged], 2):
-        both = pair[0].places & pair[1].places
-        first, second = (AnswerNumber(n.title, n.values[both], n.is_right[both]) for n in pair)
-        if not first.can_be_judged:
-            continue
-        tests += [NumberComparison(first, second), NumberComparison(second, first)]
+    tests = [NumberComparison(*pair) for pair in permutations(numbers, 2)]
     clearest = min(tests, key=lambda comparison: comparison.p_value, default=None)
     if clearest is None or clearest.p_value * len(tests) > LEVEL:
         return None
     return clearest
 
 
+def of_same_answers(numbers: Sequence[AnswerNumber]) -> list[AnswerNumber]:
+    """Return the numbers of those answers that have them all; none if these cannot be judged."""
+    if not numbers:
+        return []
+    shared = np.logical_and.reduce([number.places for number in numbers])
+    same = [
+        AnswerNumber(number.title, number.values[shared], number.is_right[shared])
+        for number in numbers
+    ]
+    return same if same[0].can_be_judged else []
+
+
 def numbers_table(numbers: Sequence[AnswerNumber]) -> tuple[Table, ...]:
     """Return how well each number ranks the answers, and how near it is to how often they hold."""
-    rows = [(number.title, number.auroc, number.brier) for number in numbers]
+    no_probability = Sentence("not a probability")
+    rows = [(number.title, number.auroc, number.brier or no_probability) for number in numbers]
     if not rows:
         return ()
     return (
@@ -151,9 +169,10 @@ def numbers_table(numbers: Sequence[AnswerNumber]) -> tuple[Table, ...]:
             title="Which number to trust",
             columns=("number", "AUROC of right answers", "Brier score"),
             rows=tuple(rows),
-            note="AUROC is the chance that of a right and a wrong answer the right one has the "
-            "higher number: 0.5 is as good as a coin. A Brier score is 0 for a number that is "
-            "always sure and right, and 0.25 for one that is always 0.5.",
+            note="AUROC is the share of pairs of a right and a wrong answer in which the right one "
+            "has the higher number; equal numbers count as half. 0.5 is as good as a coin. A Brier "
+            "score is 0 for a probability that is always sure and right, and 0.25 for one that is "
+            "always 0.5.",
         ),
     )
 
