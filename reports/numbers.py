@@ -86,10 +86,13 @@ def small(value: float) -> str:
 
     Examples
     --------
-    >>> small(0.4113), small(1.2e-11), small(0.0), small(0.99968), small(18.25)
-    ('.411', '< .001', '0', '.9997', '18.25')
+    >>> small(0.4113), small(1.2e-11), small(0.0), small(0.99997), small(18.25)
+    ('.411', '< .001', '0', '> .999', '18.25')
     """
-    if not 0 < abs(value) < NEARLY_ONE:
+    if NEARLY_ONE <= abs(value) < 1:
+        most = bare(0.999, 3)
+        return f"> {most}" if value > 0 else f"< −{most}"
+    if not 0 < abs(value) < 1:
         return _without_zero(plain(value))
     if abs(value) >= SMALLEST:
         return bare(value, 3)

@@ -246,10 +246,7 @@ def shared_results(attributions: Sequence[Attribution]) -> list[MetricResult]:
     for name in dict.fromkeys(flag.name for flags in own for flag in flags):
         same = [flag for flags in own for flag in flags if flag.name == name]
         known = [flag.answer == "flagged" for flag in same if flag.answer != "not measured"]
-        first, title = (
-            same[0],
-            Sentence("explanations flagged: {metric}", metric=name),
-        )
+        first, title = same[0], Sentence("explanations flagged: {metric}", metric=name)
         if not known:
             results.append(MetricResult(title, None, None, first))
             continue

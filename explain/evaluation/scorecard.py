@@ -349,7 +349,7 @@ def _gain_result(
         said = Sentence("{what}: the gain is {gain:+.2f}.", what=sentence, gain=gain)
     else:
         said = Sentence(
-            "{metric} gains {gain:+.2f} over random values, measured on {gain.n} "
+            "In {metric}, the gain over random values is {gain:+.2f}, measured on {gain.n} "
             "{gain.n:explanation|explanations}.",
             metric=metric,
             gain=gain,

@@ -102,10 +102,10 @@ def _metrics(record: AuditRecord) -> Iterator[tuple[str, float]]:
             if measure.metric is not None and measure.value is not None:
                 key = metric_key(measure)
                 yield key, measure.value
-                yield f"{key} n", measure.n
+                yield f"n {key}", measure.n
                 if measure.lower is not None and measure.upper is not None:
-                    yield f"{key} lower", measure.lower
-                    yield f"{key} upper", measure.upper
+                    yield f"lower {key}", measure.lower
+                    yield f"upper {key}", measure.upper
     counts = summary.severity_counts(record)
     for severity in SEVERITIES:
         yield f"findings.{severity}", counts.get(severity, 0)

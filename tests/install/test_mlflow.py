@@ -38,8 +38,8 @@ def test_a_run_has_each_measure_with_its_interval_and_n(client_of: Any, tmp_path
     metrics = run_in(client_of(tmp_path / "runs")).data.metrics
     assert metrics["performance.accuracy"] == 0.9
     assert metrics["performance.accuracy n"] == 50
-    assert metrics["performance.accuracy lower"] == measure.lower
-    assert metrics["performance.accuracy upper"] == measure.upper
+    assert metrics["lower performance.accuracy"] == measure.lower
+    assert metrics["upper performance.accuracy"] == measure.upper
     assert metrics["findings.critical"] == 0
 
 

@@ -108,7 +108,7 @@ def test_a_number_that_separates_all_pairs_has_an_interval_that_holds_the_true_a
 
 def test_equal_numbers_count_as_half() -> None:
     same = number(np.full(200, 0.9), np.arange(200) >= 40).auroc
-    assert same.value == same.lower == same.upper == 0.5
+    assert (same.value, same.lower, same.upper) == (0.5, None, None)
 
 
 def test_a_stated_confidence_is_no_probability() -> None:

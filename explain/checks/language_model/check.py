@@ -315,13 +315,16 @@ def _numbers(
         for title, each in values.items()
         if np.isfinite(each).any()
     ]
-    judged = [number for number in numbers if number.can_be_judged]
+    judged = of_same_answers([number for number in numbers if number.can_be_judged])
+    titles = {str(number.title) for number in judged}
     unable |= {
-        str(number.title): Sentence("fewer than {n} right or wrong answers have it", n=FEWEST)
+        str(number.title): Sentence(
+            "fewer than {n} right answers, or fewer than {n} wrong ones, have all numbers", n=FEWEST
+        )
         for number in numbers
-        if not number.can_be_judged
+        if str(number.title) not in titles
     }
-    return of_same_answers(judged)
+    return judged
 
 
 def _worse(numbers: Sequence[AnswerNumber]) -> tuple[Finding, ...]:

@@ -77,22 +77,24 @@ class AnswerNumber:
         Equal numbers count as half. With the interval of DeLong et al. (1988) on the scale of the
         logit, which keeps it within 0 and 1 (Qin & Hotilovac 2008). Where the number separates all
         m pairs of one right and one wrong answer, such a sample has at most the probability
-        AUROC^m, which bounds it.
+        AUROC^m, which bounds it. No interval where all numbers are equal.
         """
         values, is_right = self.values[self.places], self.is_right[self.places]
         area, error = _mean_and_error(_placements(values, is_right), is_right)
-        if 0 < area < 1:
+        lower: float | None = None
+        upper: float | None = None
+        if 0 < area < 1 and error > 0:
             half = stats.norm.ppf(1 - LEVEL / 2) * error / (area * (1 - area))
-            lower, upper = expit(logit(area) - half), expit(logit(area) + half)
-        else:
+            lower, upper = (float(expit(logit(area) + end)) for end in (-half, half))
+        elif not 0 < area < 1:
             n_pairs = min(is_right.sum(), (~is_right).sum())
-            reach = 1 - (LEVEL / 2) ** (1 / n_pairs)
+            reach = 1 - float((LEVEL / 2) ** (1 / n_pairs))
             lower, upper = max(area - reach, 0.0), min(area + reach, 1.0)
         return Measure(
             name=NUMBER_AUROC.name(number=self.title),
             value=area,
-            lower=float(lower),
-            upper=float(upper),
+            lower=lower,
+            upper=upper,
             n=len(values),
             method="DeLong",
             unit=NUMBER_AUROC.unit,

@@ -89,7 +89,7 @@ def find_style_shortcuts(search: ShortcutSearch) -> Part:
             "We looked at {pairs} {pairs:pair|pairs} of a style of writing and a label.",
             pairs=n_pairs,
         ),
-        _result(len(style_tests), len(findings)),
+        _result(len(style_tests), sum(test.decides for test in style_tests)),
     )
     return Part(
         [measure for t in style_tests for measure in (t.gained, t.share_lost)],
@@ -101,14 +101,18 @@ def find_style_shortcuts(search: ShortcutSearch) -> Part:
 
 
 def _result(n_tried: int, n_followed: int) -> str:
-    """Return for how many styles texts were rewritten, and how many the answers follow."""
+    """Return for how many pairs texts were rewritten, and in how many the answers follow."""
     if not n_tried:
-        return "No style goes with a label more often than by chance, so no text was rewritten."
+        return "No tested style goes with a label more often than by chance; no text was rewritten."
     rewritten = Sentence("We rewrote texts for {tried} of them.", tried=n_tried)
-    if not n_followed:
-        return join_sentences(rewritten, "None of these styles decides an answer.")
-    decided = Sentence("{n} {n:style decides|styles decide} answers.", n=n_followed)
-    return join_sentences(rewritten, decided)
+    followed = Sentence(
+        "{n} of these certainly changed more than {limit:percent} of answers."
+        if n_followed
+        else "None of these certainly changed more than {limit:percent} of answers.",
+        n=n_followed,
+        limit=SMALLEST_FLIPS,
+    )
+    return join_sentences(rewritten, followed)
 
 
 def _candidates(search: ShortcutSearch) -> tuple[int, list[_Candidate]]:
