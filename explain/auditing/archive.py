@@ -11,7 +11,15 @@ from explain.record.files import hash_file, plain_bytes, write_whole
 from explain.record.own_reports import require_own_reports
 from explain.record.run_folders import RunFolder, claimed, read_steadily
 
-__all__ = ["bind_criteria", "read_log", "read_record", "read_run", "write_audit", "write_into"]
+__all__ = [
+    "CRITERIA",
+    "bind_criteria",
+    "read_log",
+    "read_record",
+    "read_run",
+    "write_audit",
+    "write_into",
+]
 
 CRITERIA = "criteria.json"
 """Name of the file that holds the acceptance criteria of a folder."""
@@ -138,7 +146,8 @@ def read_record(path: str | Path) -> AuditRecord:
     ConfigurationError
         If another run is moving its files into the folder.
     """
-    return read_run(path)[0]
+    path = Path(path)
+    return read_steadily(path.parent, lambda: _read_record(path))
 
 
 def read_run(path: str | Path) -> tuple[AuditRecord, list[LogEntry]]:
@@ -171,9 +180,16 @@ def read_log(folder: str | Path) -> list[LogEntry]:
     Raises
     ------
     RecordError
-        If the log is malformed.
+        If the log cannot be read, or is malformed.
     """
     path = Path(folder) / "run.jsonl"
     if not path.is_file():
         return []
-    return [LogEntry.from_json(line) for line in plain_bytes(path).splitlines()]
+    try:
+        return [LogEntry.from_json(line) for line in plain_bytes(path).splitlines()]
+    except (OSError, RecordError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RecordError(
+            f"{str(path)!r} is not the log of a run: {reason}; move it elsewhere to read the "
+            "record without it"
+        ) from error

@@ -56,17 +56,35 @@ def require_place(path: Path) -> None:
 
 
 def plain_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
-    """Return what a plain file holds.
+    """Return what a plain file holds, or a pipe that the shell opened, as that of ``<(...)``.
 
     Raises
     ------
     OSError
-        If it cannot be read, is no plain file, or has more than `most` bytes.
+        If it cannot be read, is neither, or has more than `most` bytes.
     """
-    require_plain(path)
-    if path.stat().st_size > most:
+    piped = _piped_bytes(path, most)
+    if piped is None:
+        require_plain(path)
+    if (path.stat().st_size if piped is None else len(piped)) > most:
         raise OSError(errno.EFBIG, f"It has more than {most:,} bytes", str(path))
-    return path.read_bytes()
+    return path.read_bytes() if piped is None else piped
+
+
+def _piped_bytes(path: Path, most: int) -> bytes | None:
+    """Return what comes from a pipe of this process, and ends with its writer; None of others.
+
+    One byte more than `most` is enough.
+    """
+    if path.parent in (Path("/dev/fd"), Path("/proc/self/fd")):
+        number = path.name
+    else:
+        number = "0" if path == Path("/dev/stdin") else ""
+    if not number.isdecimal() or not stat.S_ISFIFO(path.stat().st_mode):
+        return None
+    # Whoever opens it by its name, and not by its number, may wait for a second writer.
+    with open(os.dup(int(number)), "rb") as stream:
+        return stream.read(most + 1)
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from explain.errors import ConfigurationError, ExplainError
+from explain.record import PREDICTIONS
 from explain.record.files import encoded, hash_file, plain_bytes, write_new
 
 if sys.platform != "win32":
@@ -41,6 +42,12 @@ STAGED = ".staged-"
 
 _WHOLE = ".whole"
 """Folder inside a run folder of new files, which are all there and are being moved out of it."""
+
+_FILES_READ = (MANIFEST, _WHOLE, "audit.json", "reviewed.json", "run.jsonl", PREDICTIONS)
+"""What is read of a folder, also where no manifest lists it."""
+
+_SIGN_OFFS = "signoff-*"
+"""Sign-offs and their signatures, which no manifest lists."""
 
 ATTEMPTS = 5
 """How often a folder is read in which a run puts its files meanwhile; that takes milliseconds."""
@@ -277,16 +284,17 @@ def _remove_outdated(folder: Path, whole: Path) -> None:
 
 
 def _entries(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Return what tells the files of a folder from others that take their places.
+    """Return what tells the files of an audit from others that take their places.
 
-    The log of an endpoint is left out: it grows while a run goes on.
+    Other files are left out: the log of a server, or of an endpoint, grows all the time.
     """
+    signed = (path.name for path in folder.glob(_SIGN_OFFS))
     entries = {}
-    with suppress(OSError), os.scandir(folder) as found:
-        for entry in found:
-            if not entry.name.startswith((STAGED, "calls.sqlite")):
-                state = entry.stat(follow_symlinks=False)
-                entries[entry.name] = (state.st_ino, state.st_mtime_ns, state.st_size)
+    for name in {*_FILES_READ, *(listed_hashes(folder) or ()), *signed}:
+        # A manifest may list any text, such as one that is no name of a file.
+        with suppress(OSError, ValueError):
+            state = (folder / name).lstat()
+            entries[name] = (state.st_ino, state.st_mtime_ns, state.st_size)
     return entries
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from explain.record import FileProblem, Sentence
 from explain.record.files import hash_file
-from explain.record.run_folders import MANIFEST, STAGED, listed_hashes
+from explain.record.run_folders import MANIFEST, REVIEWS, STAGED, listed_hashes
 
 __all__ = [
+    "ADDED",
     "MISSING",
     "SIGNATURE",
     "SIGN_OFF",
@@ -25,6 +26,14 @@ SIGNATURE = re.compile(r"signoff-[\w-]+\.json\.sig")
 """Names of the signatures of sign-offs."""
 
 MISSING = "is missing"
+
+ADDED = "was added: the manifest does not list it"
+
+REVIEWS_OF_BEFORE = (
+    "was added: the manifest does not list it, and it may review an audit that was here before; "
+    "move it elsewhere"
+)
+"""Of the file of reviews: a new audit leaves it where it is, because people wrote it."""
 
 UNPROTECTED = ("calls.sqlite", "calls.sqlite-shm", "calls.sqlite-wal")
 """What later runs go on writing to, the log of an endpoint: no manifest can cover it."""
@@ -44,7 +53,7 @@ def file_problems(folder: Path) -> list[FileProblem]:
         if (difference := _difference(folder, name, sha256)) is not None
     ]
     problems += [
-        FileProblem(file=name, problem="was added: the manifest does not list it")
+        FileProblem(file=name, problem=REVIEWS_OF_BEFORE if name == REVIEWS else ADDED)
         for name in _names(folder)
         if name not in listed and not _is_known(folder, name)
     ]

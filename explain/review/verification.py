@@ -1,7 +1,11 @@
 """Whether the folder of an audit is what the run, the reviewers and the signers left behind."""
 
+import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
+from explain.auditing.archive import CRITERIA
 from explain.errors import ConfigurationError, RecordError
 from explain.record import CheckedSignature, FileProblem, Sentence, SignOff, Verification
 from explain.record.files import hash_file
@@ -9,6 +13,7 @@ from explain.record.run_folders import MANIFEST, REVIEWS, is_claimed, listed_has
 from explain.review import ssh_keygen
 from explain.review.importing import reviews_problem
 from explain.review.manifest import (
+    ADDED,
     MISSING,
     SIGN_OFF,
     UNPROTECTED,
@@ -18,6 +23,9 @@ from explain.review.manifest import (
 from explain.text.redaction import redacted_record
 
 __all__ = ["verify"]
+
+BEING_FROZEN = re.compile(rf"{re.escape(CRITERIA)}|\.{re.escape(CRITERIA)}\.[0-9a-f]{{16}}")
+"""Criteria, which a run writes before its other files, also as `write_whole` names them first."""
 
 
 def verify(folder: Path, allowed_signers: Path | None = None) -> Verification:
@@ -35,7 +43,7 @@ def verify(folder: Path, allowed_signers: Path | None = None) -> Verification:
     ------
     ConfigurationError
         If there is no such folder or no file of allowed signers, if ssh-keygen is needed and
-        missing, or if another run writes to the folder and its files do not fit yet.
+        missing, or if another run writes to the folder and that is why its files do not fit yet.
     """
     if not folder.is_dir():
         raise ConfigurationError(
@@ -46,13 +54,24 @@ def verify(folder: Path, allowed_signers: Path | None = None) -> Verification:
     verification = read_steadily(folder, lambda: _verification(folder, allowed_signers))
     # Names of files that somebody put there may hold a key as well.
     verification = redacted_record(verification)[0]
-    if verification.problems and is_claimed(folder):
-        first = verification.problems[0]
+    problems = verification.problems
+    if problems and _are_unfinished(folder, problems) and is_claimed(folder):
+        first = problems[0]
         raise ConfigurationError(
             f"another run writes to {str(folder)!r} just now, and {first.file} {first.problem}; "
             "verify it again when that run has ended"
         )
     return verification
+
+
+def _are_unfinished(folder: Path, problems: Sequence[FileProblem]) -> bool:
+    """Tell whether problems can be those of a run that goes on, and not of files that were changed.
+
+    A run only freezes its criteria before it moves all its files at once.
+    """
+    if problems[0] == FileProblem(file=MANIFEST, problem=MISSING):
+        return not os.path.lexists(folder / "audit.json")
+    return all(each.problem == ADDED and BEING_FROZEN.fullmatch(each.file) for each in problems)
 
 
 def _verification(folder: Path, allowed_signers: Path | None) -> Verification:

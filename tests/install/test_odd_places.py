@@ -5,12 +5,14 @@ import shutil
 import stat
 import sys
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
 
 from explain.auditing.archive import write_audit
-from tests.helpers.command import run_forked
+from explain.record.files import plain_bytes
+from tests.helpers.command import fork, run_forked
 from tests.helpers.comparisons import audit_of
 from tests.helpers.records import run_log
 from tests.helpers.reviews import instances
@@ -62,6 +64,58 @@ def test_what_is_no_plain_file_is_refused_in_a_line(name: str, odd: str, made: P
     assert done.stderr.startswith("explain: ")
     assert done.stderr.count("\n") == 1
     assert done.returncode in ((2, 3) if name in ("compare", "calls") else (code, 2))
+
+
+PIPED = {
+    "render": ("render /dev/fd/9 --out {}/o.html", "run/audit.json"),
+    "stdin": ("render /dev/stdin --out {}/o.html", "run/audit.json"),
+    "judge": ("judge /proc/self/fd/9 --config plan.toml --out {}/o.json", "run/audit.json"),
+    "plan": ("judge run/audit.json --config /dev/fd/9", "plan.toml"),
+}
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs the descriptors of Linux")
+@pytest.mark.parametrize("is_named", [False, True])
+@pytest.mark.parametrize("name", PIPED)
+def test_a_pipe_that_the_shell_opened_is_read_to_its_end(
+    name: str, is_named: bool, made: Path, tmp_path: Path
+) -> None:
+    """As of ``<(...)``; of a named one the writer may have ended, and no second one comes."""
+    command, source = PIPED[name]
+    content = (made / source).read_bytes()
+    if is_named:
+        os.mkfifo(tmp_path / "pipe")
+        reading = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+        writing = os.open(tmp_path / "pipe", os.O_WRONLY)
+        os.set_blocking(reading, True)
+    else:
+        reading, writing = os.pipe()
+
+    def write() -> None:
+        with open(writing, "wb") as stream:
+            stream.write(content)
+
+    thread = Thread(target=write)
+
+    def first() -> None:
+        os.close(writing)
+        os.dup2(reading, 0 if name == "stdin" else 9)
+
+    forked = fork(*command.format(tmp_path).split(), cwd=made, first=first)
+    thread.start()
+    done = forked.wait()
+    thread.join()
+    os.close(reading)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_pipe_without_end_is_read_up_to_the_limit() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"x" * 11)
+    with pytest.raises(OSError, match="more than 10 bytes"):
+        plain_bytes(Path(f"/dev/fd/{reading}"), 10)
+    os.close(reading)
+    os.close(writing)
 
 
 @pytest.mark.parametrize("odd", ["fifo", "folder", "stream"])

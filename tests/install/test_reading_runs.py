@@ -12,14 +12,15 @@ import pytest
 from numpy.typing import NDArray
 
 from explain.auditing.archive import read_record, read_run, write_audit
-from explain.errors import ConfigurationError, ExplainError
+from explain.errors import ConfigurationError, ExplainError, RecordError
 from explain.record import PREDICTIONS, AuditRecord, run_folders
 from explain.record.files import hash_file
 from explain.record.run_folders import REVIEWS, claimed
 from explain.review import import_reviews, verify
+from explain.review.manifest import is_file
 from tests.helpers.command import fork, run_forked
 from tests.helpers.comparisons import audit_of
-from tests.helpers.records import attribution, run_log
+from tests.helpers.records import attribution, audit_record, run_log
 from tests.helpers.reviews import instances, review
 
 if sys.platform == "win32":
@@ -66,7 +67,7 @@ def reviewed(folder: Path) -> None:
     import_reviews(folder, [folder.parent / "ana.jsonl"])
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(6))
 def test_a_run_that_ends_between_two_files_is_read_whole(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,15 +134,83 @@ def test_beside_a_run_that_moves_its_files_a_reader_reads_one_run_or_says_so(
         os.close(descriptor)
 
 
-@pytest.mark.parametrize("name", ["audit.json", "criteria.json"])
+@pytest.mark.parametrize("name", ["criteria.json", f".criteria.json.{'0f' * 8}"])
 def test_what_does_not_fit_beside_a_run_is_said_to_be_beside_one(name: str, tmp_path: Path) -> None:
     write_audit(OLD, run_log(), tmp_path)
     with claimed(tmp_path):
         assert verify(tmp_path).ok
         (tmp_path / name).write_text("{}")
-        with pytest.raises(ConfigurationError, match=f"another run writes to .* and {name} was "):
+        with pytest.raises(
+            ConfigurationError, match=r"another run writes .* and \.?criteria.* added"
+        ):
             verify(tmp_path)
     assert [problem.file for problem in verify(tmp_path).problems] == [name]
+
+
+def test_beside_its_first_run_a_folder_has_no_manifest_yet(tmp_path: Path) -> None:
+    with claimed(tmp_path):
+        with pytest.raises(ConfigurationError, match=r"another run .* manifest\.json is missing"):
+            verify(tmp_path)
+        (tmp_path / "audit.json").write_text("{}")
+        assert [problem.file for problem in verify(tmp_path).problems] == ["manifest.json"]
+
+
+@pytest.mark.parametrize(
+    "name", ["audit.json", "run.jsonl", "manifest.json", "criteria.json", "notes.txt", REVIEWS]
+)
+def test_no_run_that_goes_on_excuses_a_changed_file(name: str, tmp_path: Path) -> None:
+    write_audit(audit_record(), run_log(), tmp_path)
+    assert verify(tmp_path).ok
+    with claimed(tmp_path):
+        (tmp_path / name).write_text("{}")
+        (tmp_path / f".criteria.json.{'0f' * 8}").write_text("{}")
+        assert name in {problem.file for problem in verify(tmp_path).problems}
+
+
+def test_a_file_of_others_that_keeps_growing_is_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_audit(OLD, run_log(), tmp_path)
+    read = Path.read_bytes
+
+    def read_and_log(path: Path) -> bytes:
+        with (tmp_path / "server.log").open("a") as log:
+            log.write("asked\n")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_and_log)
+    assert read_run(tmp_path / "audit.json")[0] == OLD
+    assert read_record(tmp_path / "audit.json") == OLD
+    assert [problem.file for problem in verify(tmp_path).problems] == ["server.log"]
+
+
+def test_a_person_who_signs_meanwhile_is_no_half_signature(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_audit(OLD, run_log(), tmp_path)
+    (tmp_path / "signoff-ana.json").write_text("{}")
+    calls = iter([True])
+
+    def look_and_sign(path: Path) -> bool:
+        is_there = is_file(path)
+        if path.name == "signoff-ana.json.sig" and next(calls, False):
+            path.write_text("signed")
+        return is_there
+
+    monkeypatch.setattr("explain.review.verification.is_file", look_and_sign)
+    (problem,) = verify(tmp_path).problems
+    assert str(problem.problem).startswith("does not fit its signature")
+
+
+@pytest.mark.parametrize("content", ["{", "{}\n", "[" * 100_000, "\n"])
+def test_a_foreign_log_beside_a_record_does_not_keep_it_from_being_read(
+    content: str, tmp_path: Path
+) -> None:
+    write_audit(OLD, run_log(), tmp_path)
+    (tmp_path / "run.jsonl").write_text(content)
+    assert read_record(tmp_path / "audit.json") == OLD
+    with pytest.raises(RecordError, match=r"run\.jsonl' is not the log .*; move it elsewhere"):
+        read_run(tmp_path / "audit.json")
 
 
 def test_files_that_a_run_keeps_aside_are_no_part_of_the_audit(tmp_path: Path) -> None:
@@ -195,8 +264,22 @@ def test_files_that_only_the_old_audit_had_go_with_it_and_reviews_stay(tmp_path:
     names = {path.name for path in run.iterdir()}
     assert not names & {PREDICTIONS, "reviewed.json", "reviewed.html"}
     assert (run / REVIEWS).read_bytes() == work
-    assert {problem.file for problem in verify(run).problems} == {REVIEWS, "notes.txt"}
+    said = {problem.file: str(problem.problem) for problem in verify(run).problems}
+    assert said.keys() == {REVIEWS, "notes.txt"}
+    assert said[REVIEWS].endswith("move it elsewhere")
     assert not read_record(run / "audit.json").has_predictions
+
+
+def test_reviews_of_the_old_audit_are_moved_away_and_new_ones_come(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    write_audit(OLD, run_log(), run)
+    reviewed(run)
+    write_audit(NEW, run_log(), run)
+    with pytest.raises(RecordError, match=r"reviews\.jsonl was added: .*; move it elsewhere"):
+        reviewed(run)
+    (run / REVIEWS).rename(tmp_path / "before.jsonl")
+    reviewed(run)
+    assert verify(run).ok
 
 
 def test_a_file_of_the_old_audit_that_somebody_changed_stays(tmp_path: Path) -> None:
