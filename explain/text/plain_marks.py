@@ -68,9 +68,8 @@ def plain(text: str, kept: str = "") -> str:
     >>> plain("✓ a – b ≥ .85", kept="–")
     'ok a – b >= .85'
     """
-    return text.translate(
-        str.maketrans({mark: own for mark, own in MARKS.items() if mark not in kept})
-    )
+    marks = {ord(mark): said for mark, said in MARKS.items() if mark not in kept}
+    return text.translate(marks)
 
 
 def is_plain(encoding: str, environment: Mapping[str, str]) -> bool:
