@@ -29,6 +29,7 @@ from explain.commands.verify import verify
 from explain.errors import ConfigurationError, EndpointError, SpentError
 from explain.record import LogEntry, SystemIdentity
 from explain.record.own_reports import require_own_reports
+from explain.text.plain_marks import drawing
 
 __all__ = ["app", "main"]
 
@@ -90,7 +91,7 @@ DEMO = {
     "label, some names are treated differently, 3 % of the labels are wrong, and it is "
     "over-confident. An audit must find these faults.",
 }
-"""What the plan of the demo says about its system, in the language of the report."""
+"""What the plan of the demo says about its system; reports translate it."""
 
 
 def _print_version(is_asked: bool) -> None:
@@ -122,12 +123,8 @@ def demo(
 ) -> None:
     """Audit the small model that comes with the package. It is flawed on purpose."""
     require_own_reports()
-    from reports.languages import speaking, translate
-
-    with speaking(language):
-        said = {field: translate(text) for field, text in DEMO.items()}
     system = SystemIdentity(
-        name="support-router (demo)", version="1", owner="explain-audit", **said
+        name="support-router (demo)", version="1", owner="explain-audit", **DEMO
     )
     with as_file(files("explain") / "demo") as folder:
         _audit(
@@ -240,9 +237,10 @@ def text(
         from rich.console import Console
 
         from reports.languages import speaking
+        from reports.quoted import quoted_in
         from reports.terminal import print_attribution
 
-        with speaking(language):
+        with speaking(language), drawing(sys.stdout, *quoted_in(attribution)):
             print_attribution(attribution, Console())
 
 
@@ -268,9 +266,11 @@ def check_model(
     else:
         from rich.console import Console
 
+        from reports.quoted import quoted_in
         from reports.terminal import print_conformance
 
-        print_conformance(conformance, Console())
+        with drawing(sys.stdout, *quoted_in(conformance)):
+            print_conformance(conformance, Console())
     if not conformance.ok:
         raise typer.Exit(FAILED)
 
@@ -320,6 +320,7 @@ def _audit(
     from explain.engine.progress import QUIET
     from explain.record.run_folders import claimed
     from reports.languages import speaking
+    from reports.quoted import quoted_of_audit
     from reports.terminal import print_audit
 
     QUIET.set(quiet)
@@ -342,7 +343,8 @@ def _audit(
         page = write_into(folder, record, log, report, language)
     with spare_output(), speaking(language):
         if not quiet:
-            print_audit(record, Console())
+            with drawing(sys.stdout, *quoted_of_audit(record)):
+                print_audit(record, Console())
         print(page)
     for entry in log:
         if entry.event == ENDPOINT_ENDED:

@@ -25,7 +25,7 @@ from explain.errors import (
     SpentError,
 )
 from explain.record import AuditRecord, LogEntry
-from explain.text.plain_marks import is_plain, plain
+from explain.text.plain_marks import MarkedStream, is_plain
 from explain.text.redaction import message, redacted
 
 __all__ = ["FAILED", "StageLines", "exit_by_verdict", "run", "spare_output", "with_debug"]
@@ -52,19 +52,15 @@ STAGES = {
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")]
 
 
-class Stream(TextIOWrapper):
-    """A standard stream that never ends a run: why it could not is kept as `write_error`.
-
-    Where a terminal has only ASCII, marks such as ticks, bars and dashes are written in ASCII.
-    """
+class Stream(MarkedStream):
+    """A standard stream that never ends a run: why it could not is kept as `write_error`."""
 
     write_error: OSError | ValueError | None = None
-    is_plain = False
 
     def write(self, text: str, /) -> int:
         """Write a text, or keep why that failed."""
         with self._keep_error():
-            super().write(plain(text) if self.is_plain else text)
+            super().write(text)
         return len(text)
 
     def flush(self) -> None:

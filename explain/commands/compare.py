@@ -1,5 +1,6 @@
 """``explain compare``."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,6 +10,7 @@ from explain.command import FAILED, spare_output, with_debug
 from explain.command_options import Language
 from explain.errors import ConfigurationError, ExplainError
 from explain.record.own_reports import require_own_reports
+from explain.text.plain_marks import drawing
 
 if TYPE_CHECKING:
     from explain.adapters.remote import Endpoint
@@ -62,11 +64,13 @@ def compare(
     require_own_reports()
     from reports.comparison import comparison_lines, write_comparison
     from reports.languages import speaking
+    from reports.quoted import quoted_of_comparison
 
     comparison = compared_runs(run_a, run_b, _margin(fail_on_regression), config)
     if out is not None:
         write_comparison(comparison, out, language)
-    with spare_output(), speaking(language):
+    words = quoted_of_comparison(comparison)
+    with spare_output(), speaking(language), drawing(sys.stdout, *words):
         print("\n".join(comparison_lines(comparison)))
     regression = comparison.non_inferiority
     if fail_on_regression is not None and regression is not None and not regression.is_shown:

@@ -1,5 +1,6 @@
 """``explain judge``: other criteria for an audit that was made before."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from explain.command import exit_by_verdict, spare_output, with_debug
 from explain.command_options import Language
 from explain.errors import ConfigurationError
 from explain.record.own_reports import require_own_reports
+from explain.text.plain_marks import drawing
 
 __all__ = ["judge"]
 
@@ -38,6 +40,7 @@ def judge(
     from explain.auditing.plan import AuditPlan
     from explain.auditing.provenance import today
     from reports.languages import speaking
+    from reports.quoted import quoted_of_audit
     from reports.terminal import print_audit
 
     plan = AuditPlan.read(config)
@@ -50,6 +53,7 @@ def judge(
     judged = judge_again(audited, plan.criteria, gates_of(plan), today())
     if out is not None:
         reports.write_report(judged, out, log, language=language)
-    with spare_output(), speaking(language):
+    words = quoted_of_audit(judged)
+    with spare_output(), speaking(language), drawing(sys.stdout, *words):
         print_audit(judged, Console())
     exit_by_verdict(judged)

@@ -1,5 +1,6 @@
 """``explain verify``."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 from explain.command import FAILED, with_debug
 from explain.command_options import TerminalLanguage
 from explain.record.own_reports import require_own_reports
+from explain.text.plain_marks import drawing
 
 __all__ = ["verify"]
 
@@ -38,10 +40,14 @@ def verify(
     require_own_reports()
     from explain.review import verify as verify_folder
     from reports.languages import speaking
+    from reports.quoted import quoted_in
     from reports.verification import verification_lines
 
     verification = verify_folder(run, allowed_signers)
-    with speaking(language):
-        print(verification.to_json() if as_json else "\n".join(verification_lines(verification)))
+    if as_json:
+        print(verification.to_json())
+    else:
+        with speaking(language), drawing(sys.stdout, *quoted_in(verification)):
+            print("\n".join(verification_lines(verification)))
     if not verification.ok:
         raise typer.Exit(FAILED)

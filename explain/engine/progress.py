@@ -2,9 +2,12 @@
 
 import sys
 import time
+from contextlib import ExitStack
 from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+from explain.text.plain_marks import drawing
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -31,6 +34,7 @@ class Progress:
         self.description = description
         self._start = time.monotonic()
         self._bar: Bar | None = None
+        self._drawing = ExitStack()
 
     def __enter__(self) -> Self:
         """Start the clock."""
@@ -46,12 +50,14 @@ class Progress:
         """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
+        self._drawing.close()
 
     def show(self, n_done: int, total: int) -> None:
         """Show that `n_done` of `total` steps are done."""
         if QUIET.get() or not sys.stderr.isatty() or time.monotonic() - self._start < DELAY_SECONDS:
             return
         if self._bar is None:
+            self._drawing.enter_context(drawing(sys.stderr, self.description))
             self._bar = _bar()
             self._bar.add_task(self.description)
             self._bar.start()

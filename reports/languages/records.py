@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, TypeVar, get_args, get_origin
 
-from explain.record import AuditRecord, Sentence, Table
+from explain.record import AuditRecord, Sentence, SystemIdentity, Table
 from explain.record.base import Record
+from reports import DISTRIBUTION
 from reports.languages import is_english, translated_sentence, without_translation
 
 __all__ = ["OWN_COLUMNS", "translated_record"]
@@ -27,8 +28,19 @@ OWN_COLUMNS = frozenset(
 """Heads of columns whose texts are names of the checks, where other columns hold data."""
 
 
+OWN_METHODS = frozenset(
+    {
+        "DeepLift", "GradientSHAP", "SHAP", "LIME", "Gradient x input", "Gradient L2 norm",
+        "Integrated gradients", "Linear weights", "Occlusion", "Random values",
+    }
+)  # fmt: skip
+"""Titles of the methods of this package, which are translated; a user's own method is not."""
+
 SHOWN_FIELDS = frozenset({"method_title"})
 """Fields that hold names of the package, where no sentence stands."""
+
+DEMO_FIELDS = frozenset({"purpose", "decision_affected", "out_of_scope", "notice"})
+"""What a system says that this package owns: the demo; of other systems users wrote it."""
 
 
 def translated_record(record: RecordT) -> RecordT:
@@ -43,8 +55,10 @@ def translated_record(record: RecordT) -> RecordT:
 
 
 def _words_of_user(record: AuditRecord) -> Iterator[str]:
-    """Yield the labels of the model, and the names and values of columns that a user chose."""
+    """Yield labels, methods of a user, and names and values of columns that a user chose."""
     yield from record.provenance.model.labels
+    explained = (each for row in record.instances for each in row.attributions)
+    yield from {each.method_title for each in explained} - OWN_METHODS
     columns: set[str] = set()
     for argument in ("group", "slices"):
         names = record.provenance.arguments.get(argument)
@@ -62,9 +76,11 @@ def _as_list(value: object) -> list[object]:
 
 
 def _record(record: RecordT) -> RecordT:
-    says = _says(type(record))
+    says, shown = _says(type(record)), SHOWN_FIELDS
+    if isinstance(record, SystemIdentity) and record.owner == DISTRIBUTION:
+        shown |= DEMO_FIELDS
     update = {
-        name: _value(value, is_said=says[name] or name in SHOWN_FIELDS)
+        name: _value(value, is_said=says[name] or name in shown)
         for name in type(record).model_fields
         if not isinstance(value := getattr(record, name), int | float | None)
     }

@@ -13,8 +13,19 @@ from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
 
+from explain.attribution.methods import METHODS, title_of
+from explain.cli import DEMO
 from explain.errors import ConfigurationError
-from explain.record import Estimate, InstanceLink, Measure, Section, Sentence, Table, join_sentences
+from explain.record import (
+    Estimate,
+    InstanceLink,
+    Measure,
+    Section,
+    Sentence,
+    SystemIdentity,
+    Table,
+    join_sentences,
+)
 from explain.record.wording import MOST_NAMED
 from reports import LanguageCode
 from reports.languages import (
@@ -26,7 +37,7 @@ from reports.languages import (
     translated_sentence,
 )
 from reports.languages.chinese import CHINESE, chinese_date
-from reports.languages.records import translated_record
+from reports.languages.records import OWN_METHODS, translated_record
 from tests.helpers.messages import (
     LANGUAGES,
     page_texts_of,
@@ -269,3 +280,32 @@ def test_words_of_users_stay_though_a_catalogue_has_them() -> None:
         shown = translated_record(record).sections[0]
         assert shown.tables[0].columns == (*words, MESSAGES["verdict"])
         assert translate("method") == MESSAGES["method"]
+
+
+def test_a_method_of_a_user_keeps_its_title_though_a_catalogue_has_it() -> None:
+    record = audit_record()
+    row = next(each for each in record.instances if each.attributions)
+    own = row.attributions[0].model_copy(update={"method_title": "measure"})
+    record = record.model_copy(
+        update={"instances": (row.model_copy(update={"attributions": (own,)}),)}
+    )
+    with speaking("zh"):
+        shown = translated_record(record).instances[0].attributions[0]
+    assert shown.method_title == "measure" != MESSAGES["measure"]
+
+
+def test_titles_of_methods_are_those_of_the_registry() -> None:
+    assert {title_of(name) for name in METHODS} == OWN_METHODS
+
+
+@pytest.mark.parametrize(("owner", "is_demo"), [("explain-audit", True), ("someone", False)])
+def test_what_the_demo_says_of_itself_is_translated_in_its_reports(
+    owner: str, is_demo: bool
+) -> None:
+    system = SystemIdentity(name="demo", owner=owner, **DEMO)
+    with speaking("zh"):
+        shown = translated_record(system)
+        own = {field: translate(text) for field, text in DEMO.items()}
+    assert all(own[field] != text for field, text in DEMO.items())
+    said = {field: getattr(shown, field) for field in DEMO}
+    assert said == (own if is_demo else DEMO)

@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
-from explain.text.plain_marks import MARKS, is_plain, plain
+from explain.text.plain_marks import MARKS, MarkedStream, drawing, is_plain, plain
 
 
 def test_every_mark_has_an_ascii_form_and_letters_stay() -> None:
@@ -47,3 +48,33 @@ def test_a_command_prints_ascii_and_no_escape_on_such_a_terminal(
     assert done.stdout.isascii()
     assert done.stdout.startswith(b"x 1 problem")
     assert b"\\u" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [
+        ("utf-8", "{“–”}|ok >= –|… “a – b”"),
+        ("ascii", r"{\u201c\u2013\u201d}|ok >= \u2013|\u2026 \u201ca \u2013 b\u201d"),
+    ],
+)
+def test_only_what_is_drawn_is_written_in_ascii_and_words_of_users_stay(
+    encoding: str, expected: str
+) -> None:
+    content = BytesIO()
+    stream = MarkedStream(content, encoding, "backslashreplace", write_through=True)
+    stream.is_plain = True
+    stream.write("{“–”}|")
+    with drawing(stream, "a – b"):
+        stream.write("✓ ≥ –|")
+    stream.write("… “a – b”")
+    assert content.getvalue().decode(encoding) == expected
+
+
+def test_a_path_is_printed_as_it_is_in_the_locale_c(tmp_path: Path) -> None:
+    """An error names the file that it is about; the reader may want to copy it."""
+    known = {name: value for name, value in os.environ.items() if not name.startswith("LC_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "explain.cli", "render", "a – b.json"],
+        env={**known, "LC_ALL": "C"}, cwd=tmp_path, capture_output=True, check=False,
+    )  # fmt: skip
+    assert "a – b.json" in done.stderr.decode()
