@@ -68,7 +68,7 @@ def plain(text: str, kept: str = "") -> str:
     >>> plain("✓ a – b ≥ .85", kept="–")
     'ok a – b >= .85'
     """
-    marks = {ord(mark): said for mark, said in MARKS.items() if mark not in kept}
+    marks = {ord(mark): stand_in for mark, stand_in in MARKS.items() if mark not in kept}
     return text.translate(marks)
 
 
