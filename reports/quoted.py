@@ -8,7 +8,7 @@ from explain.record.base import Record
 __all__ = ["quoted_in", "quoted_of_audit", "quoted_of_comparison"]
 
 
-def quoted_in(*said: object) -> Iterator[str]:
+def quoted_in(*values: object) -> Iterator[str]:
     """Yield the texts among what is said; of a sentence those of its values.
 
     Examples
@@ -16,7 +16,7 @@ def quoted_in(*said: object) -> Iterator[str]:
     >>> [*quoted_in(Sentence("{n} – “{label}”", n=2, label="spam"), "a – b")]
     ['spam', 'a – b']
     """
-    for value in said:
+    for value in values:
         if isinstance(value, Sentence):
             yield from quoted_in(*value.values.values())
         elif isinstance(value, str):

@@ -58,17 +58,17 @@ def drawing(stream: object, *texts: str) -> Iterator[None]:
         stream.kept_marks = None
 
 
-def plain(text: str, kept: str = "") -> str:
+def plain(text: str, kept_marks: str = "") -> str:
     """Return a text with its marks in ASCII but for those that are kept; other letters stay.
 
     Examples
     --------
     >>> plain("✓ accuracy ≥ .85, −2 … “名”")
     'ok accuracy >= .85, -2 ... "名"'
-    >>> plain("✓ a – b ≥ .85", kept="–")
+    >>> plain("✓ a – b ≥ .85", kept_marks="–")
     'ok a – b >= .85'
     """
-    marks = {ord(mark): said for mark, said in MARKS.items() if mark not in kept}
+    marks = {ord(mark): stand_in for mark, stand_in in MARKS.items() if mark not in kept_marks}
     return text.translate(marks)
 
 
