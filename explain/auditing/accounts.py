@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.auditing.members import Comparison, comparisons_of
+from explain.auditing.members import Comparison
 from explain.checks import AuditContext
 from explain.checks.base.identity_terms import NAMES, IdentityTerm, mentions
 from explain.checks.fairness.name_groups import bearers_of
@@ -35,13 +35,12 @@ def accounts_of(findings: Sequence[Finding], context: AuditContext) -> dict[str,
     }
 
 
-def counts_no_more_than(finding: Finding, shares: Shares, context: AuditContext) -> bool:
-    """Return whether the certain size of a finding is no larger than what is accounted for.
-
-    Of several slices that a finding names, the worst is the one that was measured.
-    """
+def counts_no_more_than(
+    finding: Finding, shares: Shares, comparisons: Sequence[Comparison]
+) -> bool:
+    """Return whether the certain size of a finding is no larger than what is accounted for."""
     size = finding.size or 0.0
-    return any(_excess(shares, sides) >= size for sides in comparisons_of(finding, context))
+    return any(_excess(shares, sides) >= size for sides in comparisons)
 
 
 def _excess(shares: Shares, sides: Comparison) -> float:
@@ -91,7 +90,15 @@ def _names(finding: Finding, context: AuditContext) -> Shares:
     names = {name: IdentityTerm(NAMES, name, (name,)) for name in bearers_of(people)}
     texts = [instance.parts for instance in context.instances]
     has_name = np.array([bool(row) for row in mentions(texts, names.values())], dtype=np.bool_)
-    of_label = np.array([i.predicted == decision for i in context.instances], dtype=np.bool_)
+    opposite = decision.removeprefix("not ")
+    is_refused = decision not in context.model.labels and opposite in context.model.labels
+    of_label = np.array(
+        [
+            i.predicted != opposite if is_refused else i.predicted == decision
+            for i in context.instances
+        ],
+        dtype=np.bool_,
+    )
     return (has_name & of_label & _is_wrong(context)).astype(np.float64)
 
 

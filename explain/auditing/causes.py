@@ -1,13 +1,12 @@
 """Which finding explains another: texts with a shortcut are often a slice of their own."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from explain.auditing.accounts import accounts_of, counts_no_more_than
-from explain.auditing.members import ABOUT_SLICES
+from explain.auditing.members import ABOUT_SLICES, comparisons_of
 from explain.checks import AuditContext
 from explain.checks.fairness.name_groups import bearers_of
 from explain.checks.shortcuts.members import texts_of_shortcut
@@ -24,8 +23,7 @@ SHORTCUTS = "shortcuts"
 
 NAMES = "fairness.names"
 
-BY_NAME: Final = ("shortcuts.word", "fairness.swap")
-"""Findings that a word decides, which may be a name."""
+LABEL_ERRORS = "data.label_errors"
 
 
 def with_causes(sections: Sequence[Section], context: AuditContext) -> list[Section]:
@@ -69,20 +67,31 @@ def _account(
     finding: Finding, accounts: Mapping[str, NDArray[np.float64]], context: AuditContext
 ) -> str | None:
     """Return the finding that accounts for all that this one counts for certain."""
+    others = {cause: shares for cause, shares in accounts.items() if cause != finding.id}
+    if finding.code == LABEL_ERRORS:
+        # Another model contradicts those labels: that is no matter of what this one does.
+        others = {cause: shares for cause, shares in others.items() if not cause.startswith(NAMES)}
+    comparisons = comparisons_of(finding, context) if others else ()
     enough = (
-        cause
-        for cause, shares in accounts.items()
-        if cause != finding.id and counts_no_more_than(finding, shares, context)
+        c for c, shares in others.items() if counts_no_more_than(finding, shares, comparisons)
     )
     return next(enough, None)
 
 
 def _name(finding: Finding, of_names: Mapping[str, Collection[str]]) -> str | None:
-    """Return the finding on names of a group, if one of those is what decides."""
-    if finding.code not in BY_NAME:
-        return None
-    words = {word.strip(",") for word in finding.subject.partition(": ")[0].split()}
-    return next((cause for cause, names in of_names.items() if words & set(names)), None)
+    """Return the finding on names of a group, if those are what decides the same answer.
+
+    A phrase may hold other words beside a name; of names that are exchanged, all are of the group.
+    """
+    subject, _, decision = finding.subject.partition(": ")
+    words = {word.strip(",") for word in subject.split()}
+    for cause, names in of_names.items():
+        if finding.code == "shortcuts.word" and words & set(names):
+            return cause
+        of_same = cause.removesuffix("]").endswith(f": {decision}")
+        if finding.code == "fairness.swap" and of_same and words <= set(names):
+            return cause
+    return None
 
 
 def _shortcut(

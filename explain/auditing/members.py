@@ -32,28 +32,51 @@ FALSE_POSITIVES, FALSE_NEGATIVES = "fairness.false_positives", "fairness.false_n
 """Findings that count some of the answers of a group: those with another label, or with this one.
 What a model selects, or how it answers when a name is changed, rests on no label."""
 
-ABOUT_ALL: Final = ("calibration.over_confident", "calibration.error", "data.label_errors")
+ABOUT_ALL: Final = ("calibration.over_confident", "data.label_errors")
 
 
 def comparisons_of(finding: Finding, context: AuditContext) -> Sequence[Comparison]:
-    """Return the answers that a finding counts as wrong too often; none if it counts others."""
-    everything = np.ones(len(context.instances), dtype=np.bool_)
+    """Return the answers that a finding counts as wrong too often; none if it counts others.
+
+    Only labelled instances are counted, and compared with.
+    """
+    labelled = context.labels >= 0
     if finding.code in ABOUT_ALL:
-        return [Comparison(everything, ~everything)]
+        return [Comparison(labelled, ~labelled & labelled)]
     if finding.code in ABOUT_SLICES:
-        slices = [*texts_of_slices(finding, context), *_by_answer(finding, context)]
-        return [Comparison(inside, ~inside) for inside in slices]
+        worst = _worst_slice(finding)
+        slices = [*texts_of_slices(worst, context), *_by_answer(worst, context)]
+        return [Comparison(inside & labelled, ~inside & labelled) for inside in slices]
     if finding.code in ABOUT_GROUPS:
-        members = _of_group(finding.subject, context)
-        return [Comparison(members, ~members)]
+        members, others = _of_group(finding.subject, context)
+        return [Comparison(members & labelled, others & labelled)]
     if finding.code in (FALSE_POSITIVES, FALSE_NEGATIVES):
-        condition, _, label = finding.subject.rpartition(": ")
-        members, due = _of_group(condition, context), _with_label(label, context)
-        if finding.code == FALSE_NEGATIVES:
-            return [Comparison(members & due, ~members & due)]
-        is_made = np.array([i.predicted == label for i in context.instances], dtype=np.bool_)
-        return [Comparison(members & ~due, ~members & ~due, is_made)]
+        return _of_errors(finding, context, labelled)
     return []
+
+
+def _of_errors(
+    finding: Finding, context: AuditContext, labelled: NDArray[np.bool_]
+) -> list[Comparison]:
+    """Return who is due what a finding is about, or who is not; a label may hold a colon."""
+    subject = finding.subject
+    labels = [label for label in context.model.labels if subject.endswith(f": {label}")]
+    if not labels:
+        return []
+    label = max(labels, key=len)
+    members, others = _of_group(subject.removesuffix(f": {label}"), context)
+    due = labelled & (context.labels == context.model.labels.index(label))
+    if finding.code == FALSE_NEGATIVES:
+        return [Comparison(members & due, others & due)]
+    is_made = np.array([i.predicted == label for i in context.instances], dtype=np.bool_)
+    others_due = labelled & ~due
+    return [Comparison(members & others_due, others & others_due, is_made)]
+
+
+def _worst_slice(finding: Finding) -> Finding:
+    """Return the finding about that slice alone that was measured, if it says which."""
+    condition = finding.measure.slice if finding.measure is not None else None
+    return finding.model_copy(update={"subject": condition}) if condition else finding
 
 
 def _by_answer(finding: Finding, context: AuditContext) -> list[NDArray[np.bool_]]:
@@ -65,15 +88,20 @@ def _by_answer(finding: Finding, context: AuditContext) -> list[NDArray[np.bool_
     ]
 
 
-def _with_label(label: str, context: AuditContext) -> NDArray[np.bool_]:
-    return np.array([i.label == label for i in context.instances], dtype=np.bool_)
+def _of_group(condition: str, context: AuditContext) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return who is in a group of one column, or has the traits of several, and who is not.
 
-
-def _of_group(condition: str, context: AuditContext) -> NDArray[np.bool_]:
-    """Return who is in a group of one column, or has the traits of several."""
+    Of whom a column says nothing is in neither.
+    """
     columns = [column for column in context.group if f", {column} = " in f", {condition}"]
-    members = [
-        ", ".join(f"{column} = {i.columns.get(column)}" for column in columns) == condition
-        for i in context.instances
-    ]
-    return np.array(members, dtype=np.bool_)
+    traits = [[i.columns.get(column) for column in columns] for i in context.instances]
+    known = np.array([None not in values for values in traits], dtype=np.bool_)
+    members = np.array(
+        [
+            ", ".join(f"{column} = {value}" for column, value in zip(columns, values, strict=True))
+            == condition
+            for values in traits
+        ],
+        dtype=np.bool_,
+    )
+    return members & known, ~members & known

@@ -37,7 +37,7 @@ def test_a_run_has_each_measure_with_its_interval_and_n(client_of: Any, tmp_path
     write_export(audit_of([0], [0], measures=[measure]), "mlflow", tmp_path / "runs")
     metrics = run_in(client_of(tmp_path / "runs")).data.metrics
     assert metrics["performance.accuracy"] == 0.9
-    assert metrics["performance.accuracy n"] == 50
+    assert metrics["n performance.accuracy"] == 50
     assert metrics["lower performance.accuracy"] == measure.lower
     assert metrics["upper performance.accuracy"] == measure.upper
     assert metrics["findings.critical"] == 0

@@ -35,8 +35,8 @@ BUGS = {
     "off-by-one span": (
         Mutation(
             "explain.text.words",
-            "starts[start + 1 : end] = bytes(end - start - 1)",
-            "starts[start + 1 : end - 1] = bytes(max(end - start - 2, 0))",
+            "in units:\n            starts[start + 1 : end] = bytes(end - start - 1)",
+            "in units:\n            starts[start + 1 : end - 1] = bytes(max(end - start - 2, 0))",
         ),
         "unit/test_spans.py::test_words_follow_unicode_boundaries_with_punctuation",
     ),

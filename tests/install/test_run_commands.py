@@ -80,7 +80,7 @@ def test_an_audit_is_reviewed_signed_and_verified(folder: Path) -> None:
     done = run_forked("review", "import", "good", "ana.jsonl", cwd=folder)
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
     assert "1 lines are refused" in done.stderr
-    assert "5 reviews by 1 reviewers" in done.stdout
+    assert "5 reviews by 1 reviewer\n" in done.stdout
     key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "key")]
     subprocess.run(key, check=True)
     who = ("--name", "Ana Ruiz", "--role", "model risk", "--verdict", "accepted")

@@ -157,6 +157,8 @@ BY_NAME = context_of(
         ("shortcuts.word", "writes", 0.9, False),
         ("fairness.swap", "Jamal, Leroy: bank", 0.9, True),
         ("fairness.swap", "Laura: bank", 0.9, False),
+        ("fairness.swap", "Jamal, Leroy: post", 0.9, False),
+        ("fairness.swap", "Laura, Emily, Jamal: bank", 0.9, False),
         ("fairness.false_positives", "group = B: bank", 0.4, True),
         ("fairness.false_positives", "group = B: post", 0.1, False),
         ("fairness.accuracy", "group = B", 0.3, True),
@@ -168,6 +170,61 @@ def test_names_of_a_group_cause_what_one_of_them_decides(
 ) -> None:
     names = finding("fairness.names", "Black people: bank", 0.8)
     assert causes(BY_NAME, names, finding(code, subject, size)) == [names.id if is_caused else None]
+
+
+def test_a_refusal_by_name_accounts_for_all_answers_but_the_favourable_one() -> None:
+    refused = finding("fairness.names", "Black people: not shop", 0.8)
+    harm = finding("fairness.accuracy", "group = B", 0.3)
+    assert causes(BY_NAME, refused, harm) == [refused.id]
+
+
+PAIRS = ("label given", "right label", "labels", "share of the labels given")
+
+
+def noise_of(given: str, right: str, n: int) -> Finding:
+    """Return a finding that up to all of n labels of a pair are wrong."""
+    row = (given, right, "about half", gap(0.5, 1.0, n))
+    return finding("data.label_errors", "", 0.1).model_copy(
+        update={"members": Table(title="pairs", columns=PAIRS, rows=(row,))}
+    )
+
+
+def test_rows_without_label_or_group_are_not_compared_with() -> None:
+    """Both groups have the same wrong labels; who is in neither makes none of them worse."""
+    alike = [
+        (text, group, given, "bank")
+        for group in "AB"
+        for text, given in [("t", "shop")] * 20 + [("t", "bank")] * 80
+    ]
+    harm, noise = finding("fairness.accuracy", "group = B", 0.15), noise_of("shop", "bank", 40)
+    unlabelled = context_of(alike + [("t", "A", "bank", "bank")] * 900)
+    unlabelled.labels[200:] = -1
+    assert causes(unlabelled, noise, harm) == [None]
+    unknown = context_of(alike + [("t", "A", "bank", "bank")] * 900)
+    unknown.instances[200:] = [
+        i.model_copy(update={"columns": {"group": None}}) for i in unknown.instances[200:]
+    ]
+    assert causes(unknown, noise, harm) == [None]
+
+
+def test_of_several_slices_the_one_that_was_measured_is_compared() -> None:
+    rows = [("x", "A", "shop", "bank")] * 50 + [("x", "A", "bank", "bank")] * 50
+    rows += [("x", "A", "bank", "post")] * 60 + [("x", "A", "post", "post")] * 40
+    context, noise = (
+        context_of(rows + [("x", "A", "shop", "shop")] * 200),
+        noise_of("shop", "bank", 50),
+    )
+    both = "prediction = bank, prediction = post"
+    for worst, cause in (("prediction = post", None), ("prediction = bank", noise.id)):
+        measure = Measure(name="risk", value=0.6, lower=0.5, upper=0.7, n=100, slice=worst)
+        assert causes(context, noise, finding("selective.slice", both, 0.3, measure)) == [cause]
+
+
+def test_names_explain_no_wrong_labels_that_another_model_contradicts() -> None:
+    rows = [("Jamal writes", "B", "shop", "bank")] * 10 + [("text", "A", "shop", "post")] * 10
+    context = context_of(rows + [("text", "A", "bank", "bank")] * 80)
+    names = finding("fairness.names", "Black people: bank", 0.8)
+    assert causes(context, names, noise_of("shop", "post", 20)) == [None]
 
 
 def test_the_slices_of_a_finding_are_those_that_the_search_cuts() -> None:
