@@ -40,23 +40,23 @@ def comparisons_of(finding: Finding, context: AuditContext) -> Sequence[Comparis
 
     Only labelled instances are counted, and compared with.
     """
-    labelled = context.labels >= 0
+    is_labelled = context.labels >= 0
     if finding.code in ABOUT_ALL:
-        return [Comparison(labelled, ~labelled & labelled)]
+        return [Comparison(is_labelled, ~is_labelled & is_labelled)]
     if finding.code in ABOUT_SLICES:
         worst = _worst_slice(finding)
         slices = [*texts_of_slices(worst, context), *_by_answer(worst, context)]
-        return [Comparison(inside & labelled, ~inside & labelled) for inside in slices]
+        return [Comparison(inside & is_labelled, ~inside & is_labelled) for inside in slices]
     if finding.code in ABOUT_GROUPS:
         members, others = _of_group(finding.subject, context)
-        return [Comparison(members & labelled, others & labelled)]
+        return [Comparison(members & is_labelled, others & is_labelled)]
     if finding.code in (FALSE_POSITIVES, FALSE_NEGATIVES):
-        return _of_errors(finding, context, labelled)
+        return _of_errors(finding, context, is_labelled)
     return []
 
 
 def _of_errors(
-    finding: Finding, context: AuditContext, labelled: NDArray[np.bool_]
+    finding: Finding, context: AuditContext, is_labelled: NDArray[np.bool_]
 ) -> list[Comparison]:
     """Return who is due what a finding is about, or who is not; a label may hold a colon."""
     subject = finding.subject
@@ -65,11 +65,11 @@ def _of_errors(
         return []
     label = max(labels, key=len)
     members, others = _of_group(subject.removesuffix(f": {label}"), context)
-    due = labelled & (context.labels == context.model.labels.index(label))
+    due = is_labelled & (context.labels == context.model.labels.index(label))
     if finding.code == FALSE_NEGATIVES:
         return [Comparison(members & due, others & due)]
     is_made = np.array([i.predicted == label for i in context.instances], dtype=np.bool_)
-    others_due = labelled & ~due
+    others_due = is_labelled & ~due
     return [Comparison(members & others_due, others & others_due, is_made)]
 
 
