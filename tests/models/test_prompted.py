@@ -272,9 +272,13 @@ def test_an_audit_says_what_sways_a_local_language_model() -> None:
         assert rate.value == pytest.approx((before != after).mean())
     (table,) = section.tables
     changes = ("options in reverse order", "options named A, B, ...")
+    few = "fewer than 10 right answers, or fewer than 10 wrong ones, have all numbers"
     assert [*table.rows] == [
-        (change, "the options stand in a text of your own")
-        for change in (*changes, "with the option “none of these”")
+        *(
+            (change, "the options stand in a text of your own")
+            for change in (*changes, "with the option “none of these”")
+        ),
+        ("probability of the answer", few),
     ]
 
 

@@ -219,6 +219,7 @@ def test_no_gain_over_random_rankings(measure: Measure | None, fatal: bool, expe
 
 
 METHODS = ("shap", "integrated_gradients", "random")
+TITLES = {"shap": "SHAP", "integrated_gradients": "Integrated gradients", "random": "Random values"}
 
 
 @pytest.fixture(scope="module")
@@ -258,7 +259,7 @@ def test_shap_is_trusted_on_the_demo_model_and_random_is_not(
     assert measures["comprehensiveness minus random"].n == 12
     assert measures["stability over seeds: median tau-b"].n == MOST_REPEATED
     (recalls,) = [table for table in found.section.tables if table.title == "Positive control"]
-    assert [row[0] for row in recalls.rows] == list(METHODS)
+    assert [row[0] for row in recalls.rows] == list(TITLES.values())
     assert Section.from_json(found.section.to_json()) == found.section
 
 
@@ -266,7 +267,7 @@ def test_shap_is_trusted_on_the_demo_model_and_random_is_not(
 def test_random_fails_every_metric_that_is_graded(assessed: tuple[Assessment, Engine]) -> None:
     found, _ = assessed
     (table,) = [table for table in found.section.tables if table.title == "What was measured"]
-    said = {str(row[1]): row[4] for row in table.rows if row[0] == "random"}
+    said = {str(row[1]): row[4] for row in table.rows if row[0] == TITLES["random"]}
     assert "passed" not in said.values()
     assert list(said.values()).count("flagged") >= 2
     (random,) = [trust for trust in found.trust if trust.method == "random"]
@@ -278,7 +279,7 @@ def test_every_metric_is_shown_of_every_method(assessed: tuple[Assessment, Engin
     found, _ = assessed
     (table,) = [table for table in found.section.tables if table.title == "What was measured"]
     for method in METHODS:
-        names = " ".join(str(row[1]) for row in table.rows if row[0] == method)
+        names = " ".join(str(row[1]) for row in table.rows if row[0] == TITLES[method])
         for metric in (
             "standard errors" if method != "integrated_gradients" else "convergence",
             "comprehensiveness",
@@ -344,7 +345,7 @@ def test_agreement_is_shown_against_chance() -> None:
     agreements = {"a": [agreement(0.9)], "b": [agreement(0.3)], "c": [agreement(None)]}
     section = trust_section(trust, control, {}, agreements, {})
     tables = {table.title: table for table in section.tables}
-    assert tables["Positive control"].rows == (("shap", "no reason"),)
+    assert tables["Positive control"].rows == (("SHAP", "no reason"),)
     matrix = tables["Agreement between methods"]
     assert matrix.rows[0][1] is None
     assert matrix.rows[0][2] == matrix.rows[1][1]
