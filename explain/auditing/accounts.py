@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from explain.auditing.members import Comparison
 from explain.checks import AuditContext
+from explain.checks.base.decisions import Decision
 from explain.checks.base.identity_terms import NAMES, IdentityTerm, mentions
 from explain.checks.fairness.name_groups import bearers_of
 from explain.record import Finding, Measure
@@ -90,16 +91,14 @@ def _names(finding: Finding, context: AuditContext) -> Shares:
     names = {name: IdentityTerm(NAMES, name, (name,)) for name in bearers_of(people)}
     texts = [instance.parts for instance in context.instances]
     has_name = np.array([bool(row) for row in mentions(texts, names.values())], dtype=np.bool_)
-    opposite = decision.removeprefix("not ")
-    is_refused = decision not in context.model.labels and opposite in context.model.labels
-    of_label = np.array(
-        [
-            i.predicted != opposite if is_refused else i.predicted == decision
-            for i in context.instances
-        ],
-        dtype=np.bool_,
-    )
-    return (has_name & of_label & _is_wrong(context)).astype(np.float64)
+    made = [
+        (context.predicted == one.column) == one.holds
+        for column, label in enumerate(context.model.labels)
+        for one in (Decision(column, label), Decision(column, label, holds=False))
+        if one.name == decision
+    ]
+    of_decision = made[0] if made else np.zeros_like(has_name)
+    return (has_name & of_decision & _is_wrong(context)).astype(np.float64)
 
 
 _ACCOUNTS: Final[Mapping[str, Callable[[Finding, AuditContext], Shares]]] = {

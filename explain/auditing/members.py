@@ -42,7 +42,7 @@ def comparisons_of(finding: Finding, context: AuditContext) -> Sequence[Comparis
     """
     is_labelled = context.labels >= 0
     if finding.code in ABOUT_ALL:
-        return [Comparison(is_labelled, ~is_labelled & is_labelled)]
+        return [Comparison(is_labelled, np.zeros_like(is_labelled))]
     if finding.code in ABOUT_SLICES:
         worst = _worst_slice(finding)
         slices = [*texts_of_slices(worst, context), *_by_answer(worst, context)]

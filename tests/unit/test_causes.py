@@ -25,6 +25,8 @@ def finding(code: str, subject: str, size: float, gap: Measure | None = None) ->
 
 LABELS = ("shop", "bank", "post")
 
+PAIRS = ("label given", "right label", "labels", "share of the labels given")
+
 
 def context_of(rows: list[tuple[str, str, str, str]]) -> Any:
     """Return rows of a text, a group, the label given and the answer, as checks see them."""
@@ -121,9 +123,8 @@ def test_wrong_labels_in_one_direction_cause_only_what_goes_in_that_direction(
     code: str, subject: str, size: float, is_caused: bool
 ) -> None:
     pair = ("shop", "bank", "about 10", gap(0.1, 0.15))
-    columns = ("label given", "right label", "labels", "share of the labels given")
     noise = finding("data.label_errors", "", 0.1, gap(0.1, 0.2)).model_copy(
-        update={"members": Table(title="pairs", columns=columns, rows=(pair,))}
+        update={"members": Table(title="pairs", columns=PAIRS, rows=(pair,))}
     )
     assert causes(ONE_SIDED, noise, finding(code, subject, size)) == [
         noise.id if is_caused else None
@@ -132,10 +133,9 @@ def test_wrong_labels_in_one_direction_cause_only_what_goes_in_that_direction(
 
 def test_wrong_labels_of_a_group_come_before_those_of_all() -> None:
     of_group = finding("data.label_errors_in_group", "group = B", 0.1, gap(0.2, 0.25))
-    columns = ("label given", "right label", "labels", "share of the labels given")
     pair = ("shop", "bank", "about 30", gap(0.9, 1.0, 30))
     of_all = finding("data.label_errors", "", 0.1, gap(0.12, 0.15)).model_copy(
-        update={"members": Table(title="pairs", columns=columns, rows=(pair,))}
+        update={"members": Table(title="pairs", columns=PAIRS, rows=(pair,))}
     )
     harm = finding("fairness.accuracy", "group = B", 0.2)
     assert causes(OF_GROUP, of_all, of_group, harm) == [None, of_group.id]
@@ -178,7 +178,12 @@ def test_a_refusal_by_name_accounts_for_all_answers_but_the_favourable_one() -> 
     assert causes(BY_NAME, refused, harm) == [refused.id]
 
 
-PAIRS = ("label given", "right label", "labels", "share of the labels given")
+def test_a_label_may_hold_a_colon() -> None:
+    context = context_of([("Jamal writes", "B", "shop", "bank")] * 20 + [RIGHT] * 20)
+    context.model.labels = ("urgent: shop", "bank: post", "post")
+    noise = finding("data.label_errors_in_group", "group = B", 0.1, gap(0.9, 1.0))
+    harm = finding("fairness.false_negatives", "group = B: urgent: shop", 0.9)
+    assert causes(context, noise, harm) == [noise.id]
 
 
 def noise_of(given: str, right: str, n: int) -> Finding:
