@@ -6,7 +6,7 @@ import explain
 from explain.testing.planted import PLANTED, planted
 from tests.helpers.search import NIGHTLY, seeds
 
-CLEAN = ("clean", "language_model")
+CLEAN = ("clean", "language_model", "honest_numbers")
 
 BY_DAY = ("one_sided_label_noise", "group_label_noise")
 """Defects whose consequences are larger than they are: answers that contradict wrong labels."""
