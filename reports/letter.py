@@ -30,13 +30,13 @@ from reports.text import shorten
 
 __all__ = ["letter_page", "write_letter"]
 
-LONGEST_TEXT = 450
-"""Characters of the text that are shown: the letter is one sheet of paper."""
+LONGEST_TEXT = 400
+"""Characters of the text that are shown: the letter is one sheet of paper in a wide font too."""
 
 LONGEST_NAME = 60
 """Columns of a name or a label that are shown."""
 
-LONGEST_CONTACT = 300
+LONGEST_CONTACT = 200
 """Columns of an address: whole, as it is what the person needs."""
 
 LONGEST_WORD = 24
