@@ -105,7 +105,7 @@ def _table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterato
 
 
 def _findings(record: AuditRecord) -> Iterator[str]:
-    yield f"## {_('What to know')}"
+    yield f"## {_('Findings')}"
     yield ""
     if not record.findings:
         yield _("No check reported a finding. That speaks only for what was looked at.")

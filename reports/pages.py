@@ -267,7 +267,7 @@ def _navigation(record: AuditRecord, totals: summary.Counts) -> Iterator[Navigat
     yield NavigationEntry("summary", _("Summary"))
     if record.criteria:
         yield NavigationEntry("criteria", _("Criteria"), count(len(record.criteria)))
-    yield NavigationEntry("findings", _("What to know"), count(len(record.findings)))
+    yield NavigationEntry("findings", _("Findings"), count(len(record.findings)))
     for section in record.sections:
         if section.skipped is None:
             yield NavigationEntry(section.id, section.title)

@@ -3,8 +3,8 @@
 __all__ = ["EVERY_FINDING", "NOTES"]
 
 EVERY_FINDING = (
-    "A finding needs a difference that chance gives in at most half a percent of clean audits, all "
-    "tests of the check counted together, and a size that matters."
+    "A difference is a finding only if it is large enough to matter, and if chance alone would "
+    "give one in at most 1 of 200 clean audits, however many tests the check makes."
 )
 """The rule of all checks; the share is `explain.checks.base.LEVEL`."""
 
@@ -12,8 +12,9 @@ NOTES: dict[str, tuple[str, ...]] = {
     "data": (
         "Texts that occur twice, with the same label or with another, near copies of the training "
         "rows, and texts that the model cuts off are counted.",
-        "A model that has not seen a row says which label its text would have; from how often and "
-        "how surely that contradicts the table, the share of wrong labels is estimated.",
+        "The model, and a simple one fitted on the other rows, say which label each text would "
+        "have. The share of wrong labels is estimated from how often, and how surely, they "
+        "contradict the table.",
     ),
     "performance": (
         "Answers are compared with the labels of the table; a row without an answer counts as "
@@ -23,15 +24,16 @@ NOTES: dict[str, tuple[str, ...]] = {
     ),
     "calibration": (
         "The probability of each answer is compared with how often such answers are right.",
-        "A gap is reported if its whole interval lies beyond 2 points on average, or beyond 5 "
-        "points typically.",
+        "A gap is reported if its whole interval lies beyond 2 percentage points on average over "
+        "all answers, or beyond 5 points as a root mean square.",
     ),
     "selective": (
-        "A threshold on confidence is chosen on one half of the labelled rows and certified on the "
-        "other half, for each share of errors that may be let through.",
-        "It is reported if confidence does not tell right answers from wrong ones, or if a slice "
-        "has more errors above the threshold than were certified, with its whole interval beyond 2 "
-        "points.",
+        "For each share of errors that may be acceptable, a threshold on confidence is chosen on "
+        "one half of the labelled rows. The other half then tells whether the answers above the "
+        "threshold keep to that share.",
+        "A finding is that confidence does not tell right answers from wrong ones, or that a slice "
+        "has more errors above the threshold than the other half allowed, with its whole interval "
+        "beyond 2 points.",
     ),
     "slices": (
         "The slices that were named are tested, and others are searched for on one half of the "
@@ -40,8 +42,8 @@ NOTES: dict[str, tuple[str, ...]] = {
         "10 points it is major.",
     ),
     "explanations": (
-        "Rows were chosen by the plan below and explained by each method. Values of one word are "
-        "averaged over the texts that hold it.",
+        "Each method explained the rows that were chosen; the section on instances says how they "
+        "were chosen. The values of one word are averaged over the texts that hold it.",
     ),
     "shortcuts": (
         "Words that go with a label are inserted into texts of other labels and removed from their "
@@ -62,8 +64,8 @@ NOTES: dict[str, tuple[str, ...]] = {
         "and more than asking again does; “none of these” beyond 10 %.",
     ),
     "fairness": (
-        "Groups are compared by decisions and errors; words for people are exchanged in the same "
-        "texts and in neutral sentences.",
+        "Groups are compared by decisions and errors. Words that name people are exchanged for "
+        "others, in the texts of the table and in neutral sentences.",
         "A difference is reported if it is significant among all that were tested and its whole "
         "interval lies beyond the bar of the check.",
     ),
@@ -74,7 +76,7 @@ NOTES: dict[str, tuple[str, ...]] = {
         "Rules and effects of known size are planted into copies of this model, and each method "
         "must find them. Its values are compared with random ones, with another seed, and with a "
         "model whose weights are shuffled.",
-        "A metric passes or is flagged only if its whole interval says so.",
+        "A metric passes, or is flagged, only if its whole interval lies on that side of its bar.",
     ),
 }
 """By the id of the section; a check of somebody else has none."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from explain.record import (
@@ -162,14 +162,25 @@ def severity_counts(record: AuditRecord) -> dict[Severity, int]:
 
 
 def _tally(criteria: tuple[JudgedCriterion, ...]) -> str:
+    """Return how the gating criteria were judged, and how many others there are."""
+    gating = [criterion for criterion in criteria if criterion.gating]
+    others = len(criteria) - len(gating)
+    more = _("{n} more {n:is|are} not gating", n=others) if others else ""
+    return _("; ").join(filter(None, (_tally_of_gating(gating), more)))
+
+
+def _tally_of_gating(criteria: Sequence[JudgedCriterion]) -> str:
     counts = Counter(criterion.verdict for criterion in criteria)
     n = len(criteria)
     if counts["pass"] == n:
         return _("{n} of {n} {n:criterion|criteria} passed", n=n)
+    unsettled = counts["inconclusive"]
+    if not counts["fail"]:
+        return _("{n} of {all} {all:criterion|criteria} inconclusive", n=unsettled, all=n)
     failed = _("{failed} of {n} {n:criterion|criteria} failed", failed=counts["fail"], n=n)
-    if not counts["inconclusive"]:
+    if not unsettled:
         return failed
-    return language().comma.join((failed, _("{n} inconclusive", n=counts["inconclusive"])))
+    return language().comma.join((failed, _("{n} inconclusive", n=unsettled)))
 
 
 def criterion_name(criterion: Criterion) -> str:

@@ -1,6 +1,7 @@
 """The pictures of the documentation show the pages as they are now."""
 
 import hashlib
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -36,6 +37,10 @@ COLOURS = 128
 
 def audit_html() -> str:
     return reports.render_html(audit_record(), run_log())
+
+
+def chinese_html() -> str:
+    return reports.render_html(audit_record(), run_log(), language="zh")
 
 
 def letter_html() -> str:
@@ -99,6 +104,7 @@ PICTURES = (
     Picture("dark", audit_html, scheme="dark"),
     Picture("print", audit_html, paper),
     Picture("letter", letter_html, paper),
+    Picture("chinese", chinese_html),
 )
 
 
@@ -120,6 +126,8 @@ def test_the_golden_pictures_are_of_the_pages(
 ) -> None:
     if request.config.getoption("--update-golden"):
         browser = request.getfixturevalue("browser")
+        fonts = subprocess.run(["fc-list", ":lang=zh"], capture_output=True, check=True)
+        assert fonts.stdout, "the Chinese page needs a Chinese font, such as fonts-wqy-microhei"
         FOLDER.mkdir(exist_ok=True)
         for picture in PICTURES:
             path = tmp_path / f"{picture.name}.html"
@@ -142,6 +150,6 @@ def test_pictures_are_small_and_each_is_shown_somewhere() -> None:
     files = {path.name for path in FOLDER.glob("*.png")}
     assert files == {f"{picture.name}.png" for picture in PICTURES}
     assert all((FOLDER / name).stat().st_size < MOST_BYTES for name in files)
-    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    pages = [*ROOT.glob("README*.md"), *(ROOT / "docs").glob("*.md")]
     text = "".join(path.read_text(encoding="utf-8") for path in pages)
     assert not [name for name in files if f"pictures/{name}" not in text]

@@ -387,7 +387,7 @@ def test_the_table_of_an_instance_keeps_the_cells_by_which_a_reviewer_knows_it()
 def test_audit_without_criteria_shows_the_key_measures_after_the_findings() -> None:
     record = audit_record().model_copy(update={"criteria": ()})
     html = reports.render_html(record)
-    assert html.index(">What to know</h2>") < html.index(">Performance at a glance<")
+    assert html.index(">Findings</h2>") < html.index(">Performance at a glance<")
     assert "no acceptance criteria were set" in html
 
 

@@ -167,11 +167,16 @@ Response.prototype.text = async function () {
 };
 """
 
+GO_ON = """async () => {
+  while (!window.waiting.length) await new Promise((done) => setTimeout(done, 10));
+  window.waiting.splice(0).forEach((go_on) => go_on());
+}"""
+
 
 def _unpacks(page: "Page") -> None:
     """Let what waits be unpacked, and the page do what it does then."""
-    page.wait_for_function("window.waiting.length > 0")
-    page.evaluate("window.waiting.splice(0).forEach((go_on) => go_on())")
+    # In one call: the page's policy forbids the evaluation that `wait_for_function` polls by.
+    page.evaluate(GO_ON)
     page.evaluate("new Promise((done) => setTimeout(done, 50))")
 
 

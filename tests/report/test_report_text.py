@@ -143,7 +143,7 @@ def test_terminal_gets_no_control_character_of_the_text(color: bool) -> None:
 
 def test_terminal_says_the_verdict_what_was_not_passed_and_the_gravest_findings() -> None:
     assert _printed_audit(audit_record()).splitlines() == [
-        "✗ Fails: 1 of 3 criteria failed, 1 inconclusive",
+        "✗ Fails: 1 of 2 criteria failed; 1 more is not gating",
         "  fail  accuracy, negation = yes ≥ .85, n ≥ 100: .741 [.670, .801]; "
         "the whole 95 % interval lies below 0.85",
         "  inconclusive  impact ratio, called positive, all rows (not gating) ≥ .8; "
@@ -162,7 +162,7 @@ def test_terminal_speaks_chinese_and_keeps_names() -> None:
             _printed_pairs(interactions("a b", pairs=())),
             _printed(attribution("a good film")),
         )
-    assert shown[0] == "✗ 不通过：3 项准则中有 1 项不通过，1 项无法判定"
+    assert shown[0] == "✗ 不通过：2 项准则中有 1 项不通过；另有 1 项非一票否决"
     assert shown[1].startswith(
         "  不通过  准确率，negation = yes ≥ 0.85，n ≥ 100：0.741 [0.670, 0.801]；"
     )

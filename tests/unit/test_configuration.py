@@ -411,7 +411,7 @@ def test_a_run_prints_its_verdict_and_exits_with_0_even_if_a_criterion_is_inconc
     code, printed, complained = run(*AUDIT)
     assert (code, complaints(complained)) == (0, [])
     assert printed.splitlines() == [
-        "✓ Passes: 0 of 2 criteria failed, 1 inconclusive",
+        "✓ Passes: 1 of 1 criterion passed; 1 more is not gating",
         "  inconclusive  recall of pos, all rows (not gating) ≤ .99, n ≥ 1,000: "
         "1.000 [.912, 1.000]; n = 40 is below the minimum of 1,000",
         "0 findings",
@@ -511,7 +511,7 @@ def test_a_criterion_whose_metric_was_skipped_is_inconclusive_and_said(
     (folder / "audit.toml").write_text(WHOLE.replace('label = "team"\n', ""))
     code, printed, _ = run(*AUDIT)
     assert code == 0
-    assert "○ Inconclusive: 0 of 2 criteria failed, 2 inconclusive" in printed
+    assert "○ Inconclusive: 1 of 1 criterion inconclusive; 1 more is not gating" in printed
     said = "accuracy, all rows ≥ .6; not measured. Performance: no label column was named"
     assert said in printed
     html = (folder / "audit/audit.html").read_text()

@@ -48,8 +48,8 @@ def _power(trials: Sequence[Trial], n: int) -> str:
     if found is None or any(trial.flips.any() for trial in trials):
         return ""
     return Sentence(
-        "No label changed. A fault that changes the label of {found:percent} of all texts would "
-        "have shown with a chance of 80 %.",
+        "No label changed. Had a fault changed the label of {found:percent} of all texts, this "
+        "check would have seen it with a chance of 80 %.",
         found=found,
     )
 
