@@ -7,7 +7,7 @@ from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dtrtrs
+from scipy.linalg.lapack import dpotrf, dtrtrs
 from scipy.stats import norm, t
 
 from explain.attribution.game_model.prior import Hypothesis, Moments, Prior
@@ -120,13 +120,12 @@ class Half:
         grams = np.tensordot(
             prior.weights(hypotheses), prior.of_coalitions(x, x).covariances, axes=1
         )
-        grams += np.array([JITTER + hypothesis.tail_weight for hypothesis in hypotheses])[
-            :, None, None
-        ] * np.eye(len(y))
+        diagonals = np.einsum("hjj->hj", grams)
+        diagonals += np.array([[JITTER + hypothesis.tail_weight] for hypothesis in hypotheses])
         if noise.any():
             scales = np.array([_likeliest_scale(gram, y, noise.mean()) for gram in grams])
-            grams += noise / scales[:, None, None] * np.eye(len(y))
-        factors = np.asarray(np.linalg.cholesky(grams), dtype=np.float64)
+            diagonals += noise / scales[:, None]
+        factors = _factored(grams)
         white = _whiten(factors, [y] * len(factors))
         quadratics = np.maximum((white**2).sum(axis=1), np.finfo(float).tiny)
         if not noise.any():
@@ -223,6 +222,16 @@ def _likeliest_scale(gram: FloatArray, y: FloatArray, noise: float) -> float:
     spread = scales * eigenvalues + noise
     best = int((np.log(spread) + squares / spread).sum(axis=1).argmin())
     return float(scales[best, 0])
+
+
+def _factored(grams: FloatArray) -> FloatArray:
+    """Turn each covariance into its lower Cholesky factor, in its place."""
+    for gram in grams:
+        # In place, and by columns, LAPACK takes two thirds of the time of `numpy.linalg.cholesky`.
+        _, failed = dpotrf(gram.T, lower=0, clean=1, overwrite_a=1)
+        if failed:
+            raise np.linalg.LinAlgError("a covariance is not positive definite")
+    return grams
 
 
 def _whiten(factors: FloatArray, data: Iterable[FloatArray]) -> FloatArray:
