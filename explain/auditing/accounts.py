@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from explain.auditing.members import Comparison
 from explain.checks import AuditContext
 from explain.checks.base.decisions import Decision
-from explain.checks.base.identity_terms import NAMES, IdentityTerm, mentions
+from explain.checks.base.identity_terms import mentions
 from explain.checks.fairness.name_groups import bearers_of
 from explain.record import Finding, Measure
 
@@ -23,7 +23,8 @@ def accounts_of(findings: Sequence[Finding], context: AuditContext) -> dict[str,
     """Return for each finding that can cause others, by id, what it accounts for at most.
 
     Where labels are wrong, answers that contradict them are right as often as that. Where names
-    decide, what they decide wrongly is wrong by them. What is about some texts comes before what
+    decide, what they decide wrongly is wrong by them. Where the way of asking changes answers, as
+    many are wrong by it. What is about some texts comes before what
     is about all.
     """
     if context.model.task != "single_label":
@@ -88,9 +89,8 @@ def _wrong_labels_of_group(finding: Finding, context: AuditContext) -> Shares:
 def _names(finding: Finding, context: AuditContext) -> Shares:
     """Return the texts with a name of the group that wrongly got what its names get."""
     people, _, decision = finding.subject.partition(": ")
-    names = {name: IdentityTerm(NAMES, name, (name,)) for name in bearers_of(people)}
     texts = [instance.parts for instance in context.instances]
-    has_name = np.array([bool(row) for row in mentions(texts, names.values())], dtype=np.bool_)
+    has_name = np.array([bool(row) for row in mentions(texts, bearers_of(people))], dtype=np.bool_)
     made = [
         (context.predicted == one.column) == one.holds
         for column, label in enumerate(context.model.labels)
@@ -101,9 +101,19 @@ def _names(finding: Finding, context: AuditContext) -> Shares:
     return (has_name & of_decision & _is_wrong(context)).astype(np.float64)
 
 
+def _changed_answers(finding: Finding, context: AuditContext) -> Shares:
+    """Spread the answers that another way of asking changes over the wrong ones."""
+    most = finding.measure.upper if finding.measure is not None else None
+    n_labelled = int((context.labels >= 0).sum())
+    return _spread((most or 0.0) * n_labelled, _is_wrong(context))
+
+
 _ACCOUNTS: Final[Mapping[str, Callable[[Finding, AuditContext], Shares]]] = {
     "fairness.names": _names,
     "data.label_errors_in_group": _wrong_labels_of_group,
     "data.label_errors": _wrong_labels,
+    "language-model.order": _changed_answers,
+    "language-model.names": _changed_answers,
+    "language-model.instruction": _changed_answers,
 }
 """How the wrong answers are counted that a finding accounts for."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from explain.auditing.accounts import accounts_of, counts_no_more_than
 from explain.auditing.members import ABOUT_SLICES, comparisons_of
 from explain.checks import AuditContext
+from explain.checks.base.identity_terms import IdentityTerm, mentions
 from explain.checks.fairness.name_groups import bearers_of
 from explain.checks.shortcuts.members import texts_of_shortcut
 from explain.checks.slices.members import texts_of_slices
@@ -23,7 +24,7 @@ SHORTCUTS = "shortcuts"
 
 NAMES = "fairness.names"
 
-LABEL_ERRORS = "data.label_errors"
+DATA, LABEL_ERRORS = "data.", "data.label_errors"
 
 
 def with_causes(sections: Sequence[Section], context: AuditContext) -> list[Section]:
@@ -32,8 +33,8 @@ def with_causes(sections: Sequence[Section], context: AuditContext) -> list[Sect
     Where a feature of texts predicts both the label and how often the model is right, the model is
     worse in the texts with the feature, or in those without it, because it follows the feature.
     Where labels are wrong, the model seems to be wrong. Where the names of a group decide, one of
-    them does. The checks do not know each other, so it is here that their findings are put
-    together.
+    them does. Where another way of asking changes answers, some are wrong for it. The checks do not
+    know each other, so it is here that their findings are put together.
     """
     findings = [finding for section in sections for finding in section.findings]
     shortcuts = {
@@ -70,7 +71,7 @@ def _account(
     others = {cause: shares for cause, shares in accounts.items() if cause != finding.id}
     if finding.code == LABEL_ERRORS:
         # Another model contradicts those labels: that is no matter of what this one does.
-        others = {cause: shares for cause, shares in others.items() if not cause.startswith(NAMES)}
+        others = {cause: shares for cause, shares in others.items() if cause.startswith(DATA)}
     comparisons = comparisons_of(finding, context) if others else ()
     enough = (
         c for c, shares in others.items() if counts_no_more_than(finding, shares, comparisons)
@@ -78,18 +79,19 @@ def _account(
     return next(enough, None)
 
 
-def _name(finding: Finding, of_names: Mapping[str, Collection[str]]) -> str | None:
+def _name(finding: Finding, of_names: Mapping[str, Collection[IdentityTerm]]) -> str | None:
     """Return the finding on names of a group, if those are what decides the same answer.
 
     A phrase may hold other words beside a name; of names that are exchanged, all are of the group.
     """
     subject, _, decision = finding.subject.partition(": ")
-    words = {word.strip(",") for word in subject.split()}
+    exchanged = set(subject.split(", "))
     for cause, names in of_names.items():
-        if finding.code == "shortcuts.word" and words & set(names):
+        if finding.code == "shortcuts.word" and any(mentions([(subject,)], names)):
             return cause
         of_same = cause.removesuffix("]").endswith(f": {decision}")
-        if finding.code == "fairness.swap" and of_same and words <= set(names):
+        of_group = exchanged <= {term.name for term in names}
+        if finding.code == "fairness.swap" and of_same and of_group:
             return cause
     return None
 

@@ -154,6 +154,9 @@ BY_NAME = context_of(
     [
         ("shortcuts.word", "Jamal", 0.9, True),
         ("shortcuts.word", "Jamal writes", 0.9, True),
+        ("shortcuts.word", "Jamal.", 0.9, True),
+        ("shortcuts.word", "(Jamal’s", 0.9, True),
+        ("shortcuts.word", "Jamaluddin", 0.9, False),
         ("shortcuts.word", "writes", 0.9, False),
         ("fairness.swap", "Jamal, Leroy: bank", 0.9, True),
         ("fairness.swap", "Laura: bank", 0.9, False),
@@ -223,6 +226,18 @@ def test_of_several_slices_the_one_that_was_measured_is_compared() -> None:
     for worst, cause in (("prediction = post", None), ("prediction = bank", noise.id)):
         measure = Measure(name="risk", value=0.6, lower=0.5, upper=0.7, n=100, slice=worst)
         assert causes(context, noise, finding("selective.slice", both, 0.3, measure)) == [cause]
+
+
+@pytest.mark.parametrize("family", ["order", "names", "instruction"])
+def test_another_way_of_asking_causes_as_many_wrong_answers_as_it_changes(family: str) -> None:
+    """Of 100 answers 20 are wrong, all of them bank: 20 of 40."""
+    rows = [("text", "A", "shop", "bank")] * 20 + [("text", "A", "bank", "bank")] * 20
+    context = context_of(rows + [("text", "B", "post", "post")] * 60)
+    for upper, size, is_caused in ((0.2, 0.5, True), (0.2, 0.51, False), (0.1, 0.26, False)):
+        asked = finding(f"language-model.{family}", "", 0.1, gap(0.1, upper))
+        answers = finding("selective.slice", "prediction = bank", size)
+        assert causes(context, asked, answers) == [asked.id if is_caused else None]
+    assert causes(context, asked, noise_of("shop", "bank", 20)) == [None]
 
 
 def test_names_explain_no_wrong_labels_that_another_model_contradicts() -> None:

@@ -10,7 +10,7 @@ from scipy import stats
 
 from explain.checks.base import AuditContext
 from explain.checks.base.decisions import Decision, TestedClaim, decisions, difference
-from explain.checks.base.identity_terms import SentenceSet, name_sets
+from explain.checks.base.identity_terms import NAMES, IdentityTerm, SentenceSet, name_sets
 from explain.checks.base.section_part import Part
 from explain.checks.fairness.metrics import NAMED_SHARE
 from explain.checks.fairness.neutral_sentences import nothing_to_compare
@@ -41,10 +41,11 @@ INITIAL = "N"
 """What stands for a name that says nothing of who bears it."""
 
 
-def bearers_of(people: str) -> list[str]:
-    """Return the first names that are common among the people of a finding."""
+def bearers_of(people: str) -> list[IdentityTerm]:
+    """Return each first name that is common among the people of a finding, as a term of its own."""
     (names,) = name_sets(["en"])
-    return [word for term in names.terms if term.name in CONTRASTS[people] for word in term.words]
+    words = [word for term in names.terms if term.name in CONTRASTS[people] for word in term.words]
+    return [IdentityTerm(NAMES, word, (word,)) for word in words]
 
 
 def compare_names(
