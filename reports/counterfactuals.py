@@ -83,7 +83,7 @@ def _sufficient(counterfactual: Counterfactual) -> Iterator[str]:
     if decisive.places is None:
         return
     if not decisive.places:
-        yield _("The text without any {unit} has the same answer.", unit=unit)
+        yield _("Even with no {unit} left, the answer is that to the whole text.", unit=unit)
         return
     yield _(
         "{features:quoted-and} alone {n:keeps|keep} the answer.",

@@ -34,7 +34,7 @@ from reports.provenance import (
     settings_of,
 )
 from reports.row_index import row_index
-from reports.section_notes import EVERY_FINDING, NOTES
+from reports.section_notes import notes_of
 from reports.tables import (
     EMPTY,
     CellView,
@@ -279,12 +279,12 @@ def _navigation(record: AuditRecord, totals: summary.Counts) -> Iterator[Navigat
 
 
 def _section(section: Section, links: Links, places: Mapping[Finding, int]) -> SectionView:
-    linked, notes = TermLinks(), NOTES.get(section.id, ())
+    linked = TermLinks()
     return SectionView(
         id=section.id,
         title=section.title,
         summary=linked(section.summary),
-        notes=tuple(map(_, (*notes, EVERY_FINDING))) if notes else (),
+        notes=tuple(map(_, notes_of(section.id))),
         findings=tuple((places[finding], finding.severity) for finding in section.findings),
         measures=_with_terms(_measures(section.title, section.measures), linked),
         figures=tuple(figure_view(figure) for figure in section.figures),

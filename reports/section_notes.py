@@ -1,10 +1,11 @@
 """How each check works: what was done, by which rule something is reported, and the bar for it."""
 
-__all__ = ["EVERY_FINDING", "NOTES"]
+__all__ = ["EVERY_FINDING", "NOTES", "notes_of"]
 
 EVERY_FINDING = (
-    "A difference is a finding only if it is large enough to matter, and if chance alone would "
-    "give one in at most 1 of 200 clean audits, however many tests the check makes."
+    "A difference is reported only if it is large enough to matter and chance hardly explains it: "
+    "where nothing is wrong, a check reports something in at most 1 of 200 audits, however many "
+    "tests it makes."
 )
 """The rule of all checks; the share is `explain.checks.base.LEVEL`."""
 
@@ -42,8 +43,8 @@ NOTES: dict[str, tuple[str, ...]] = {
         "10 points it is major.",
     ),
     "explanations": (
-        "Each method explained the rows that were chosen; the section on instances says how they "
-        "were chosen. The values of one word are averaged over the texts that hold it.",
+        "Each method explained the rows that the selection plan chose. The values of one word are "
+        "averaged over the texts that hold it.",
     ),
     "shortcuts": (
         "Words that go with a label are inserted into texts of other labels and removed from their "
@@ -71,6 +72,7 @@ NOTES: dict[str, tuple[str, ...]] = {
     ),
     "stability": (
         "The same texts are scored again, alone, in other batches and in another order.",
+        "An answer that changes is reported as it is: it is a fact, and needs no test.",
     ),
     "trust": (
         "Rules and effects of known size are planted into copies of this model, and each method "
@@ -80,3 +82,12 @@ NOTES: dict[str, tuple[str, ...]] = {
     ),
 }
 """By the id of the section; a check of somebody else has none."""
+
+NOT_TESTED = ("explanations", "stability", "trust")
+"""Sections that report facts, grades, or nothing: the rule of findings is not theirs."""
+
+
+def notes_of(section: str) -> tuple[str, ...]:
+    """Return how a check works, and the rule of all findings where it tests for them."""
+    notes = NOTES.get(section, ())
+    return (*notes, EVERY_FINDING) if notes and section not in NOT_TESTED else notes

@@ -317,8 +317,8 @@ def dispute_result(
         return _unmeasured(name, "Whether another method gives opposite signs was not measured.")
     other, share = max(shares.items(), key=lambda item: item[1].lower or 0.0)
     sentence = Sentence(
-        "{method} gives a top feature the opposite sign on {share.value:percent} of {share.n} "
-        "predictions; at most {limit:percent} is allowed.",
+        "{method} and this method give a top feature opposite signs on {share.value:percent} of "
+        "{share.n} predictions; at most {limit:percent} is allowed.",
         method=title_of(other),
         share=share,
         limit=MOST_DISPUTED,

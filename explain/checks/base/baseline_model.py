@@ -208,8 +208,8 @@ def power_sentence(baselines: Sequence[BaselineModel]) -> str:
     for baseline in baselines:
         if baseline.is_fitted and baseline.lead_found is not None and not _is_better(baseline):
             return Sentence(
-                "A simple model would be reported as better with a chance of 80 % only if its "
-                "accuracy were higher by at least {lead:.1f} points.",
+                "A simple model would be reported as better with a chance of 80 % only if it were "
+                "right on {lead:.1f} points more of the rows than the model.",
                 lead=100 * baseline.lead_found,
             )
     return ""

@@ -116,7 +116,7 @@ def _frequent_words(words: list[WeighedWord], method: str, n_random: int) -> str
     """Return of how many words it is known what they weigh over the whole table."""
     if not words:
         return Sentence(
-            "Nothing is said of words over the whole table: that needs a word in at least {fewest} "
+            "We do not sum up words over the whole table. A word must occur in at least {fewest} "
             "of the instances drawn at random, and {n} {n:was|were} drawn. Explain more instances "
             "for that.",
             fewest=FEWEST_DOCUMENTS,

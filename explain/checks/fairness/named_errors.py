@@ -114,9 +114,9 @@ class _Errors:
             ),
             rows=tuple(rows),
             note=Sentence(
-                "Rates of the {n} {n:text|texts} that should not get this decision by the labels "
-                "in the data. Words in at least {fewest} texts, the smallest p first (Fisher's "
-                "exact test, one-sided, adjusted by Benjamini and Hochberg).",
+                "Share wrongly given this decision, of the {n} {n:text|texts} whose label in the "
+                "data is another one. Words in at least {fewest} texts, the smallest p first "
+                "(Fisher's exact test, one-sided, adjusted by Benjamini and Hochberg).",
                 n=len(self.has_decision),
                 fewest=FEWEST_TEXTS,
             ),

@@ -54,8 +54,8 @@ CONTEXT = 60
 """Characters shown on either side of a change."""
 
 HARMLESS: Final = (
-    "No way of rewriting a text clearly changed the answer more often than our limits allow "
-    "({most:percent} of the texts, or {most_by_fault:percent} where a reader sees a fault)."
+    "No way of rewriting a text changed the answer so often that its whole interval lies above our "
+    "limit ({most:percent} of the texts, or {most_by_fault:percent} where a reader sees a fault)."
 )
 HARMFUL: Final = (
     "Rewriting a text changed the answer more often than our limits allow ({most:percent} of the "
@@ -212,14 +212,18 @@ def _summary(rates: dict[str, Measure], n_texts: int, n_findings: int) -> str:
 
 
 def _power(n_tests: int, n: int) -> str:
-    """Return what so many texts would have shown of a way of rewriting that nobody sees."""
-    found = detectable_by_binomial(n, MOST_FLIPS, LEVEL / n_tests)
-    if found is None:
+    """Return what so many texts would have shown of a way of rewriting, seen or not."""
+    found, by_fault = (
+        detectable_by_binomial(n, most, LEVEL / n_tests)
+        for most in (MOST_FLIPS, MOST_FLIPS_BY_FAULT)
+    )
+    if found is None or by_fault is None:
         return Sentence("{n} {n:text is|texts are} too few to find any such change.", n=n)
     return Sentence(
         "A way of rewriting would have been reported with a chance of 80 % if it changed "
-        "{found:percent} of the answers.",
+        "{found:percent} of the answers, or {by_fault:percent} where a reader sees a fault.",
         found=found,
+        by_fault=by_fault,
     )
 
 

@@ -165,8 +165,8 @@ def _missing(missing: Sequence[NoThreshold], n: int) -> str:
     if by_rows:
         easiest = max(by_rows, key=lambda one: one.error)
         too_few = Sentence(
-            "No threshold keeps the error below {errors:or} on these {n} rows; for {easiest}, at "
-            "least {fewest} labelled rows would be needed.",
+            "For an error below {errors:or}, no threshold could be certified on these {n} rows; "
+            "for {easiest}, at least {fewest} labelled rows would be needed.",
             errors=[percent_of(one.error) for one in by_rows],
             n=n,
             easiest=percent_of(easiest.error),
@@ -175,7 +175,8 @@ def _missing(missing: Sequence[NoThreshold], n: int) -> str:
     too_wrong = ""
     if hopeless:
         too_wrong = Sentence(
-            "No threshold is certain to keep the error below {errors:or}, by these {n} rows.",
+            "For an error below {errors:or}, more rows like these {n} would not help: too many of "
+            "the surest answers are wrong.",
             errors=hopeless,
             n=n,
         )

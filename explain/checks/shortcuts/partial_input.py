@@ -215,8 +215,8 @@ def find_partial_inputs(search: ShortcutSearch) -> Part:
         ),
     )  # fmt: skip
     sentence = Sentence(
-        "For a simple classifier, {n} of the 2 sides of the pairs {n:is|are} enough to tell the "
-        "label.",
+        "From {n} of the 2 sides alone, a simple classifier predicts the label better than always "
+        "answering the most frequent one would.",
         n=len(findings),
     )
     neither = "For a simple classifier, neither side of the pairs is enough to tell the label."
@@ -275,10 +275,10 @@ def _side_finding(
         code="shortcuts.one_text",
         subject=side,
         claim=Sentence(
-            "The {side} alone gives the label away. A simple classifier that reads nothing else is "
-            "right for {baseline} of {baseline.n} pairs; always answering the most frequent label "
-            "is right for {majority.value:percent}. The model keeps {unchanged} of its "
-            "{unchanged.n} predictions when the other text is empty.",
+            "The {side} alone says something about the label. A simple classifier that reads "
+            "nothing else is right for {baseline} of {baseline.n} pairs; always answering the most "
+            "frequent label is right for {majority.value:percent}. Of {unchanged.n} pairs whose "
+            "other text we left empty, {unchanged} kept the model's answer.",
             side=side,
             baseline=baseline,
             majority=majority,

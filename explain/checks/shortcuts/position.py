@@ -113,7 +113,8 @@ def find_position_shortcuts(search: ShortcutSearch, orders: Sequence[Finding] = 
             best[test.candidate.place] = test
     sentence = Sentence(
         "We looked at {pairs} {pairs:pair|pairs} of a label and a word at the start or end of "
-        "texts, and moved {tried} of these words. The answers follow the place of {n} of them.",
+        "texts, and moved {tried} of these words. Moving the word changed the answers for {n} of "
+        "them.",
         pairs=n_pairs,
         tried=len(candidates),
         n=len(best),

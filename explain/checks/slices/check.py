@@ -240,7 +240,7 @@ def _power_of_named(tests: Sequence[TestedSlice]) -> str:
 
 def _result(overall: Measure, n_worse: int) -> str:
     """Return how many slices are worse, and by how much."""
-    size = Sentence("{smallest:percent}", smallest=SMALLEST_GAP)
+    size = Sentence("{smallest:.0f} points", smallest=100 * SMALLEST_GAP)
     if overall.unit == "coefficient":
         size = Sentence("{smallest:percent} of the overall error", smallest=SMALLEST_SHARE)
     if not n_worse:
