@@ -6,7 +6,7 @@ from explain.checks import CHECKS
 from explain.checks.base.check import LEVEL
 from explain.checks.calibration.check import LARGE_ERROR
 from explain.checks.calibration.check import LARGE_GAP as LARGE_CONFIDENCE_GAP
-from explain.checks.robustness.check import MOST_FLIPS, MOST_FLIPS_BY_FAULT
+from explain.checks.robustness.summary import MOST_FLIPS, MOST_FLIPS_BY_FAULT
 from explain.checks.selective.slices import SMALLEST_EXCESS
 from explain.checks.slices.slice_tests import LARGE_GAP, SMALLEST_GAP
 from explain.record.wording import percent
