@@ -24,8 +24,7 @@ def accounts_of(findings: Sequence[Finding], context: AuditContext) -> dict[str,
 
     Where labels are wrong, answers that contradict them are right as often as that. Where names
     decide, what they decide wrongly is wrong by them. Where the way of asking changes answers, as
-    many are wrong by it. What is about some texts comes before what
-    is about all.
+    many are wrong by it. What is about some texts comes before what is about all.
     """
     if context.model.task != "single_label":
         return {}
