@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from shared import SHARED, machine, sentences
 
 from explain.adapters.transformers import TransformersClassifier
-from explain.attribution import AttributionSettings, ask
+from explain.attribution import AttributionSettings, make_requests
 from explain.attribution.methods import Lime, Shap
 from explain.attribution.methods.base import all_coalitions
 from explain.attribution.methods.lime import kernel, neighbour_distances
@@ -50,7 +50,7 @@ def whole_games(n_texts: int) -> list[Array]:
     model = TransformersClassifier.from_folder(SHARED / "models/sst2-minilm")
     engine, setting = Engine(model), AttributionSettings.of(model)
     texts = [text for text in sentences(400) if SHORTEST <= len(text.split()) <= LONGEST]
-    questions = ask(engine, texts, setting)
+    questions = make_requests(engine, texts, setting)
     short = [q for q in questions if SHORTEST <= len(q.segmentation) <= 12]
     long = [q for q in questions if 12 < len(q.segmentation) <= LONGEST]
     n_long = n_texts // LONG_SHARE

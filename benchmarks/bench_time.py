@@ -19,7 +19,7 @@ from transformers import pipeline
 
 import explain
 from explain.adapters.transformers import TransformersClassifier
-from explain.attribution import AttributionSettings, answer, ask
+from explain.attribution import AttributionSettings, attribute_batch, make_requests
 from explain.attribution.methods import Explainer, make_explainer
 from explain.engine import Engine
 
@@ -89,9 +89,9 @@ def lime_after_shap(
 ) -> Callable[[], object]:
     """Pay for SHAP at a tolerance, and return what asks the same engine for LIME."""
     engine, setting = Engine(model), AttributionSettings.of(model)
-    questions = ask(engine, texts, setting)
-    answer(engine, questions, make_explainer("shap", tolerance=tolerance), setting)
-    return partial(answer, engine, questions, LIME, setting)
+    questions = make_requests(engine, texts, setting)
+    attribute_batch(engine, questions, make_explainer("shap", tolerance=tolerance), setting)
+    return partial(attribute_batch, engine, questions, LIME, setting)
 
 
 def main(n_sentences: int = SENTENCES, rounds: int = ROUNDS) -> None:

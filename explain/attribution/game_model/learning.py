@@ -28,6 +28,13 @@ FIRST_ROUND = 32
 SECOND_ROUND = 48
 """Evaluations after the second round: it only tests the first."""
 
+LARGEST_GROWTH = 1.5
+"""Times as many evaluations that a further round asks for at most.
+
+The less is known, the more seems to be needed: with two, 24 sentences of SST-2 take 7 % more
+evaluations for `shap` and 8 % more for `lime`, in a sixth fewer rounds.
+"""
+
 SMALLEST_ROUND = 8
 """Evaluations that a further round asks for at least: a batch that is worth a fit."""
 
@@ -38,6 +45,13 @@ is tested in the third."""
 FEWEST_TESTS = 20
 """Pairs beyond each feature alone before a tolerance ends anything: what happens to one coalition
 in fourteen would show among their 40 with a chance of .95."""
+
+TESTS_OF_A_FEATURE = 0.6
+"""As many more of them where there are more than 33 features, two in five with few or nearly all.
+
+With twenty, three in twenty steps of 60 words ended where no coalition so far was on the other
+side, and were off by up to .6; with half of this none.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +135,7 @@ def learn(
     variances: FloatArray = np.zeros((0, 2))
     last: LearnedGame | None = None
     rounds, n_wanted, certain = 0, FIRST_ROUND, False
-    enough = 2 * (n_features + 1 + FEWEST_TESTS)
+    enough = 2 * (n_features + 1 + max(FEWEST_TESTS, int(TESTS_OF_A_FEATURE * n_features)))
     while True:
         room = (min(n_wanted, limits.budget) - 2 * len(values)) // 2
         with one_thread():
@@ -163,4 +177,4 @@ def _next_size(n: int, error_ratio: float, enough: int) -> int:
     if n <= FIRST_ROUND:
         return SECOND_ROUND
     n_needed = n * error_ratio**0.8 if error_ratio > 1 else enough
-    return int(min(2 * n, max(n + SMALLEST_ROUND, n_needed)))
+    return int(min(LARGEST_GROWTH * n, max(n + SMALLEST_ROUND, n_needed)))

@@ -7,8 +7,9 @@ half, the effects of order k have the covariance
 
 where a_T is the product of the relevances of their features, e_k the elementary symmetric
 polynomial, and c says how alike f_T is at two sizes. Besides, all features together may count in
-the direction b of the values so far, more or less by size: f(|x|) b.x (averages, maxima and
-saturating scores do).
+the direction b of the values so far: f(|x|) b.x, more or less by size, and the sum over T of the
+products of b_i x_i, for the orders that follow. Averages, maxima, thresholds and saturating scores
+do: they are curves of a sum, which have one sign for all T.
 """
 
 from collections.abc import Iterator, Sequence
@@ -46,7 +47,19 @@ VARYING_WEIGHTS = (0.0, 0.02, 0.2)
 """Shares tried of effects that vary with the size: free on 13 recorded games (decision 10)."""
 
 DIRECTION_WEIGHTS = (0.0, 1.0)
-"""Weights tried of the effect f(|x|) b.x: averages of 60 words off by .1, not by 1.4, with it."""
+"""Weights tried of the effect f(|x|) b.x: averages of 60 words off by .1, not by 1.4, with it.
+
+The effects of higher orders along b have this share of the variance of their orders.
+"""
+
+DIRECTION_ORDERS: dict[Parity, tuple[int, ...]] = {"odd": (1, 3, 5), "even": (1, 2, 4)}
+"""Orders of effects along the direction. That of order one varies with the size, in the even half
+as an odd function; with those beyond it curves of a sum take half of the evaluations (decision 10).
+"""
+
+SMALLEST_NORM = 1e-10
+"""Of squares of effects along the direction: below that they are rounding errors of Newton's
+identities, which are about 1e-16."""
 
 SPACING = 0.5
 """Log-odds between the places from which functions of the size are interpolated."""
@@ -66,7 +79,7 @@ class Hypothesis:
     varying_weights : tuple of float
         Weights of those that do, by order.
     direction_weight : float
-        Weight of the effect of all features together in the direction of their values.
+        Weight of the effects of all features together in the direction of their values.
     tail_weight : float
         Weight of all orders beyond the fifth, which count as noise. They go on in the ratio of the
         last two.
@@ -121,7 +134,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class Prior:
-    """The covariances of a half by kind of effect: steady and varying by order, then along b.
+    """The covariances of a half by kind of effect: steady and varying by order, then along b, too.
 
     Attributes
     ----------
@@ -146,6 +159,10 @@ class Prior:
                     *hypothesis.constant_weights[:n],
                     *hypothesis.varying_weights[:n],
                     hypothesis.direction_weight,
+                    *(
+                        hypothesis.direction_weight * hypothesis.constant_weights[order]
+                        for order in self._direction_orders[1:]
+                    ),
                 )
                 for hypothesis in hypotheses
             ]
@@ -154,9 +171,10 @@ class Prior:
     def of_coalitions(self, data: FloatArray, x: FloatArray) -> Moments:
         """Return the moments of the values of coalitions, rows of +1 and -1."""
         products = self._divide_by_norms(elementary(data, x, self.relevance))
-        pull = x @ self.direction
-        parts = [*products, *products, np.outer(data @ self.direction, pull)]
-        prior_parts = [np.ones(len(x))] * (len(parts) - 1) + [pull**2]
+        pulls = self._pulls(x)
+        along = [np.outer(*both) for both in zip(self._pulls(data), pulls, strict=True)]
+        parts = [*products, *products, *along]
+        prior_parts = [*np.ones((2 * len(products), len(x))), *pulls**2]
         sizes, own_sizes = _sizes(data), _sizes(x)
         covariances, prior = [], []
         for part, prior_part, basis in zip(parts, prior_parts, self._bases, strict=True):
@@ -179,29 +197,54 @@ class Prior:
             The own features of each number.
         """
         sizes = _sizes(data)
-        *of_orders, direction_basis = self._bases
+        n_orders = len(self._norms)
         by_overlap = self._divide_by_norms(_by_overlap(data, self.relevance, own_features))
-        effects = [size_weights.of_effect(order) for order in range(len(self._norms))]
+        effects = [size_weights.of_effect(order) for order in range(n_orders)]
         covariances, prior = [], []
-        for kind, basis in enumerate(of_orders):
-            order = kind % len(self._norms)
+        for kind, basis in enumerate(self._bases[: 2 * n_orders]):
+            order = kind % n_orders
             size_effects = effects[order] @ basis
             parts = by_overlap[order]
             covariances.append(np.einsum("om,omv->mv", size_effects @ basis[sizes].T, parts))
             prior.append((size_effects**2).sum(axis=1) @ parts[:, 0])
-        inside = self.direction[own_features].sum(axis=0)
-        direction_sums = np.array([self.direction.sum() - inside, inside])
-        size_effects = direction_sums.T @ (effects[1][:2] @ direction_basis)
-        covariances.append(
-            (data @ self.direction)[:, None] * (direction_basis[sizes] @ size_effects.T)
-        )
-        prior.append((size_effects**2).sum(axis=1))
+        all_ones = np.ones((1, data.shape[1]))
+        sums = _by_overlap(all_ones, self.direction, own_features)[:, :, 0]
+        along = zip(self._direction_orders, self._bases[2 * n_orders :], strict=True)
+        for (order, basis), pull, norm in zip(
+            along, self._pulls(data), self._direction_norms, strict=True
+        ):
+            size_effects = sums[order].T @ (effects[order] @ basis) / norm
+            covariances.append(pull[:, None] * (basis[sizes] @ size_effects.T))
+            prior.append((size_effects**2).sum(axis=1))
         return Moments(np.array(covariances), np.array(prior))
+
+    def _pulls(self, x: FloatArray) -> FloatArray:
+        """Return the effects along the direction, by order: their mean square is one, or zero.
+
+        Returns
+        -------
+        array, shape (n_direction_orders, len(x))
+        """
+        products = elementary(x, np.ones((1, x.shape[1])), self.direction)[:, :, 0]
+        pulls: FloatArray = products[self._direction_orders] / self._direction_norms[:, None]
+        return pulls
 
     def _divide_by_norms(self, of_order: FloatArray) -> FloatArray:
         """Return what is given by order over e_k(a), for the orders that the features allow."""
         n = len(self._norms)
         return of_order[:n] / self._norms.reshape(n, *[1] * (of_order.ndim - 1))
+
+    @cached_property
+    def _direction_orders(self) -> list[int]:
+        """The orders of effects along the direction that the features allow."""
+        return [order for order in DIRECTION_ORDERS[self.parity] if order < len(self._norms)]
+
+    @cached_property
+    def _direction_norms(self) -> FloatArray:
+        """The roots of e_k(b^2), for those orders; infinite where there is no effect."""
+        ones = np.ones((1, len(self.direction)))
+        squares = elementary(ones, ones, self.direction**2)[self._direction_orders, 0, 0]
+        return np.sqrt(np.where(squares > SMALLEST_NORM, squares, np.inf))
 
     @cached_property
     def _norms(self) -> FloatArray:
@@ -223,7 +266,8 @@ class Prior:
         varying = [_by_size(n, "even" if is_same else "odd") for is_same in same_parity]
         # That f is zero at middle sizes, where x_i counts for itself, else the two are confused.
         of_direction = _by_size_but_the_middle(n) if self.parity == "odd" else _by_size(n, "odd")
-        return [*constant, *varying, of_direction]
+        further = [constant[order] for order in self._direction_orders[1:]]
+        return [*constant, *varying, of_direction, *further]
 
 
 @cache
