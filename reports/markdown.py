@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from explain.record import AuditRecord, Finding, JudgedCriterion, Measure
 from reports import summary as said
+from reports.bidi import isolated_runs
 from reports.languages import translate as _
 from reports.languages import translated_sentence
 from reports.languages.records import translated_record
@@ -36,7 +37,7 @@ def escape(text: str) -> str:
     >>> escape("a|b <i> *c*")
     'a\\|b \\<i\\> \\*c\\*'
     """
-    return _CALLS.sub("\\1\u200b", _MARKS.sub(r"\\\1", visible(text)))
+    return _CALLS.sub("\\1\u200b", _MARKS.sub(r"\\\1", isolated_runs(visible(text))))
 
 
 def _head(record: AuditRecord, record_hash: str) -> Iterator[str]:

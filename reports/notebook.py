@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from explain.record import Attribution
 from explain.record.wording import decimal, signed
+from reports.bidi import isolated
 from reports.doubts import ending, error_note, warnings
 from reports.environment import Verbatim, render
 from reports.highlight import LEVELS, Piece, pieces, ranked
@@ -44,7 +45,7 @@ class StyledPiece:
 class ValueRow:
     """One feature with its value."""
 
-    feature: str
+    feature: Verbatim
     value: str
     error: str
     rank: str
@@ -54,7 +55,7 @@ class ValueRow:
 class NotebookCell:
     """One attribution."""
 
-    label: str
+    label: Verbatim
     probability: str
     method: str
     grade: str
@@ -92,7 +93,7 @@ def attributions_table(attributions: Sequence[Attribution]) -> str:
 def _cell(attribution: Attribution) -> NotebookCell:
     cut = pieces(attribution.parts, attribution.spans, attribution.values, attribution.unread)
     return NotebookCell(
-        label=attribution.target.label,
+        label=_isolated(attribution.target.label),
         probability=target_probability(attribution),
         method=attribution.method_title,
         grade=attribution.grade or "",
@@ -101,6 +102,11 @@ def _cell(attribution: Attribution) -> NotebookCell:
         notes=_notes(attribution),
         warnings=tuple(f"⚠ {visible(warning)}" for warning in warnings(attribution)),
     )
+
+
+def _isolated(name: str) -> Verbatim:
+    """Return a label or a feature that a number can follow; not every sanitizer keeps `<bdi>`."""
+    return Verbatim(isolated(visible(name)))
 
 
 def _styled(piece: Piece) -> StyledPiece:
@@ -120,7 +126,7 @@ def _rows(attribution: Attribution) -> tuple[ValueRow, ...]:
     errors = attribution.standard_errors
     return tuple(
         ValueRow(
-            feature=feature_name(attribution.parts, attribution.spans[place]),
+            feature=_isolated(feature_name(attribution.parts, attribution.spans[place])),
             value=signed(attribution.values[place], digits),
             error=decimal(errors[place], digits) if errors and errors[place] else "",
             rank=known_ranks[place],
