@@ -4,6 +4,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -178,6 +179,7 @@ def _is_shown(parents: Parents) -> bool:
     )
 
 
+@cache
 def sentences() -> dict[str, list[str]]:
     """Return the strings of `explain` that are said to readers, with the files that hold them."""
     files = [
@@ -188,6 +190,7 @@ def sentences() -> dict[str, list[str]]:
     return _in_files(files, sentences_of)
 
 
+@cache
 def pages() -> dict[str, list[str]]:
     """Return the strings of `reports` and its templates, without those of `explain`."""
     files = [

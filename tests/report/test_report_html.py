@@ -430,7 +430,7 @@ def test_run_log_is_shown_where_there_is_one() -> None:
         ),
         (
             attribution("a b", steps=64, converged=True, relative_gap=0.004),
-            "64 steps, gap 0.4 %, error not estimated.",
+            "64 steps, completeness gap 0.4 %, error not estimated.",
         ),
         (
             attribution("a b", steps=512, converged=False, relative_gap=0.07),

@@ -205,6 +205,7 @@ def _claim(
         "share with other words", has_decision[~named] == 1, templates[~named]
     )
     gap = difference(share, rest, "difference")
+    example = sentences.templates[0].format(sentences.terms[outstanding_terms[0]].words[0])
     p = fisher(has_decision[named].sum(), named.sum(), has_decision.sum(), len(has_decision))
     return TestedClaim(
         float(p),
@@ -214,10 +215,11 @@ def _claim(
             code="fairness.neutral_sentences",
             subject=f"{', '.join(names)}: {decision.name}",
             claim=Sentence(
-                "Neutral sentences that name people as {words:quoted-or} are {decision} more often "
-                "than the same sentences with other words: {share} of {n} {n:sentence|sentences}, "
-                "and {rest} of {n_rest}.",
+                "Neutral sentences that name people as {words:quoted-or} are {decision} more "
+                "often. Of {n} such {n:sentence|sentences}, for example {example:quoted}, {share} "
+                "are. Of the same sentences with other words for people, {rest} of {n_rest} are.",
                 words=names,
+                example=example,
                 decision=decision.verb,
                 share=share,
                 n=int(named.sum()),

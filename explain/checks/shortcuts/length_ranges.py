@@ -80,8 +80,9 @@ def find_length_range_shortcut(search: ShortcutSearch) -> Part:
             best[test.candidate.range] = test
     findings = [_finding(search, test) for test in best.values()]
     sentence = Sentence(
-        "We cut texts to {n} {n:length|lengths} at which a label is frequent. For {decisive} of "
-        "these lengths, cutting alone changed many answers.",
+        "We also changed the length of single texts: we cut longer ones to {n} "
+        "{n:length|lengths} at which a label is frequent in the table. For {decisive} of these "
+        "lengths, the new length alone changed many answers.",
         n=len(candidates),
         decisive=len(findings),
     )
@@ -179,11 +180,13 @@ def _finding(search: ShortcutSearch, test: _TestedLength) -> Finding:
         code="shortcuts.length_range",
         subject=candidate.range,
         claim=Sentence(
-            "Length alone changes the answer to {label:quoted}. We cut {share.n} longer "
-            "{share.n:text|texts} with another answer to {goal} words; {changed} of them ({share}) "
-            "were then classified as {label:quoted}, and were not when words that predict no label "
-            "stood in place of what was cut off.",
+            "Length alone changes the answer to {label:quoted}. We drew {share.n} "
+            "{share.n:text|texts} of more than {longest} words with another answer, and cut "
+            "{share.n:it|them} to {goal} words; {changed} of them ({share}) were then classified "
+            "as {label:quoted}. They were not when words that predict no label stood in place of "
+            "what was cut off.",
             label=search.context.model.labels[candidate.label],
+            longest=candidate.high,
             goal=candidate.goal,
             share=share,
             changed=len(rows),

@@ -280,7 +280,12 @@ def _table(tests: Sequence[TestedSlice]) -> Table:
     columns, rows = columns_and_rows(shown)
     return Table(
         title="Slices that were tested",
-        columns=(*columns, "found if right on at most", "from", "not reported because"),
+        columns=(
+            *columns,
+            "reported with 80 % chance if right on at most",
+            "from",
+            "not reported because",
+        ),
         rows=tuple(
             (*row, test.accuracy_found, "search" if test.from_search else "named", test.reason)
             for row, test in zip(rows, shown, strict=True)
