@@ -34,7 +34,7 @@ CLEAR_MAJORITY = 2 / 3
 A model of many topics that has none for such sentences answers by any word: "old" is sent where
 birthdays are asked for. Its shares are listed all the same."""
 
-WORDS = "words for people"
+WORDS = Sentence("words for people")
 
 MOST_LISTED = 20
 
