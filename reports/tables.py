@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from explain.record import Cell, InstanceLink, Measure, Table
 from reports.languages import translate as _
-from reports.languages import translated_sentence
+from reports.languages.records import translated_slice
 from reports.numbers import count, interval, quantity, small
 
 __all__ = [
@@ -162,7 +162,4 @@ def _name_in_table(measure: Measure) -> str:
     """Return what is measured, and of which rows where those are not all."""
     if measure.slice in ("all", measure.name):
         return measure.name
-    rows = measure.slice
-    if rows not in measure.of.values():  # A label stays as it is.
-        rows = translated_sentence(rows)
-    return _("{measure}, {slice}", measure=measure.name, slice=rows)
+    return _("{measure}, {slice}", measure=measure.name, slice=translated_slice(measure))

@@ -62,8 +62,9 @@ finding: one pair in twenty is decided without reading the other side."""
 MOST_EVIDENCE = 5
 
 LENGTH_UNRELATED: Final = (
-    "Text length is not clearly related to any answer. Its largest rank correlation is that with "
-    "the probability of {label:quoted}: {correlation:.2f}."
+    "Longer texts of the table are not clearly answered in another way than shorter ones. The "
+    "largest rank correlation of length is that with the probability of {label:quoted}: "
+    "{correlation:.2f}."
 )
 LENGTH_NOT_PADDED: Final = (
     "Longer texts are more often classified as {label:quoted} (rank correlation "
