@@ -100,13 +100,13 @@ class _PairRates:
         return np.full(len(self.pairs), 1 / (self.n_labels - 1))
 
     @cached_property
-    def _right(self) -> Array:
+    def _odds_of_none(self) -> Array:
         """The odds where no label is wrong, shape (n_labels, n_labels)."""
         return np.eye(self.n_labels)
 
     def transition(self, rates: Array) -> tuple[Array, Array]:
         """Return T, and the odds of any label against the right one."""
-        odds = self._right.copy()
+        odds = self._odds_of_none.copy()
         odds[self.pairs[:, 0], self.pairs[:, 1]] = rates
         total = odds.sum(axis=1)
         return odds / total[:, None], total
@@ -193,14 +193,14 @@ class _Likelihood:
         """Return minus the logarithm of the likelihood, and its slopes."""
         return self._loss(x, *self.truth(x))
 
-    def _loss(self, x: Array, probabilities: Array, given: Array) -> tuple[float, Array]:
+    def _loss(self, x: Array, probabilities: Array, likelihoods: Array) -> tuple[float, Array]:
         n_settings = len(self.centre)
-        of_given = np.maximum((probabilities * given).sum(axis=1), SMALLEST)
+        of_given = np.maximum((probabilities * likelihoods).sum(axis=1), SMALLEST)
         weights = probabilities / of_given[:, None]
         settings = (x[:n_settings] - self.centre) / self.spread
         slopes = np.concatenate(
             [
-                self._by_scores(weights * given - probabilities, x) - settings / self.spread,
+                self._by_scores(weights * likelihoods - probabilities, x) - settings / self.spread,
                 self.rates.slopes(x[n_settings:], weights, self.labels),
             ]
         )
