@@ -2,9 +2,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS := 2
-# Two threads that wait for each other on a busy machine cost more than one.
+# Two threads that wait for each other on a busy machine cost more than one. Many tests start a process:
+# each would compile the package anew if the compiled files were not kept, and so would the mutants.
 # In the order of the files: the longest of few tests, such as the examples, come first and not last.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -47,24 +46,38 @@ ANSWER = json.dumps(
         "usage": {"input_tokens": 83, "output_tokens": 0},
     }
 ).encode()
+REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
+    len(ANSWER),
+    ANSWER,
+)
 numbers = itertools.count()
 
 
+class Answers(asyncio.Protocol):
+    """One connection, on which every request is answered after a while.
+
+    A protocol and not a server of a framework: what the server takes of a processor, a client on
+    the same machine lacks.
+    """
+
+    def __init__(self) -> None:
+        self.came = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.came += data
+        head, ends, body = self.came.partition(b"\r\n\r\n")
+        if ends and len(body) >= int(head.lower().partition(b"content-length:")[2].split()[0]):
+            self.came.clear()
+            asyncio.get_running_loop().call_later(LATENCY, self.transport.write, REPLY)
+
+
 async def serve() -> None:
-    """Answer every request after a while, and print the port first."""
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                lines = (await reader.readuntil(b"\r\n\r\n")).lower()
-                size = int(lines.partition(b"content-length:")[2].split(b"\r\n")[0])
-                await reader.readexactly(size)
-                await asyncio.sleep(LATENCY)
-                writer.write(head % len(ANSWER) + ANSWER)
-        writer.close()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    """Answer every request, and print the port first."""
+    server = await asyncio.get_running_loop().create_server(Answers, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

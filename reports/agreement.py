@@ -8,7 +8,7 @@ from reports.languages import translate as _
 from reports.numbers import bare
 from reports.tables import EMPTY, CellView, TableView, table
 from reports.text import visible
-from reports.values import feature_name
+from reports.values import feature_name, repeat_numbers
 
 __all__ = ["agreement_tables", "disputes_of"]
 
@@ -78,8 +78,9 @@ def _disputed(agreement: Agreement, attributions: Sequence[Attribution]) -> str:
     """Return the names of the features in dispute."""
     first = next((a for a in attributions if a.method in agreement.methods), None)
     spans = first.spans if first else ()
+    numbers = repeat_numbers(first.parts, spans) if first else {}
     return _(", ").join(
-        f"“{feature_name(first.parts, spans[place])}”"
+        f"“{feature_name(first.parts, spans[place], numbers[spans[place]])}”"
         if first and place < len(spans)
         else _("feature {number}", number=place + 1)
         for place in agreement.disputed or ()

@@ -6,6 +6,7 @@ from explain.record import Counterfactual, DecisiveSet
 from reports.languages import translate as _
 from reports.numbers import probability
 from reports.text import shorten, visible
+from reports.values import repeat_numbers, with_places
 
 __all__ = ["decisive_sentences"]
 
@@ -47,14 +48,21 @@ def decisive_sentences(counterfactual: Counterfactual, *, multi_label: bool) -> 
                 "on this."
             )
         )
-    said.append(
-        _(
-            "({n} {n:text|texts} scored, {reused} of them before this search.)",
-            n=counterfactual.evaluations,
-            reused=counterfactual.reused,
-        )
-    )
+    said.append(_cost(counterfactual.evaluations, counterfactual.reused))
     return tuple(said)
+
+
+def _cost(evaluations: int, reused: int) -> str:
+    """Return how many texts were looked at, and how many of them were scored for this search."""
+    if reused == evaluations:
+        return _(
+            "(Found among the {n} {n:text|texts} that were scored for the values.)", n=evaluations
+        )
+    return _(
+        "({n} {n:text|texts} scored for this, beside {reused} that were scored for the values.)",
+        n=evaluations - reused,
+        reused=reused,
+    )
 
 
 def _necessary(counterfactual: Counterfactual, *, multi_label: bool) -> Iterator[str]:
@@ -83,7 +91,11 @@ def _sufficient(counterfactual: Counterfactual) -> Iterator[str]:
     if decisive.places is None:
         return
     if not decisive.places:
-        yield _("Even with no {unit} left, the answer is that to the whole text.", unit=unit)
+        yield _(
+            "Even with no {unit} left, the answer is that to the whole text: the model gives it by "
+            "default.",
+            unit=unit,
+        )
         return
     yield _(
         "{features:quoted-and} alone {n:keeps|keep} the answer.",
@@ -123,4 +135,10 @@ def _units(counterfactual: Counterfactual) -> tuple[str, str]:
 
 
 def _features(counterfactual: Counterfactual, decisive: DecisiveSet) -> Sequence[str]:
-    return [shorten(feature, LONGEST) for feature in counterfactual.features_of(decisive)]
+    spans = [counterfactual.spans[place] for place in decisive.places or ()]
+    numbers = repeat_numbers(counterfactual.parts, counterfactual.spans)
+    texts = counterfactual.features_of(decisive)
+    return [
+        with_places(shorten(text, LONGEST), numbers[span])
+        for text, span in zip(texts, spans, strict=True)
+    ]

@@ -73,12 +73,12 @@ def refined_sentences(attribution: Attribution | None, part: int | None = None) 
 
 def method_view(attribution: Attribution, own_warnings: Sequence[str]) -> MethodView:
     """Return what is said of one attribution and how exactly it is known."""
-    target = attribution.target
+    target, note = attribution.target, error_note(attribution)
     return MethodView(
         title=attribution.method_title,
         grade=attribution.grade or "",
         reasons=attribution.reasons,
-        note=error_note(attribution),
+        note=note[:1].upper() + note[1:],
         ending=join_texts(
             ending(attribution.diagnostics, attribution.evaluations),
             repeats_note(attribution.repeats),
@@ -170,7 +170,7 @@ def error_note(attribution: Attribution) -> str:
 
 def _algorithm(name: str) -> str:
     """Return an algorithm in words."""
-    if name == "gaussian_process":
+    if name in ("gaussian_process", "game model"):
         return _("fitted by a Gaussian process")
     return _(name)
 
@@ -203,7 +203,7 @@ def _own_error(diagnostics: Diagnostics) -> list[str]:
     r2, held_out, gap = diagnostics.r2, diagnostics.held_out_r2, diagnostics.relative_gap
     said = [] if r2 is None else [f"R² {bare(r2, 2)}"]
     said += [] if held_out is None else [_("held out {r2}", r2=bare(held_out, 2))]
-    return said + ([] if gap is None else [_("gap {gap:percent}", gap=gap)])
+    return said + ([] if gap is None else [_("completeness gap {gap:percent}", gap=gap)])
 
 
 def warnings(attribution: Attribution) -> list[str]:

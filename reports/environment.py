@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
+from reports.bidi import isolated_runs
 from reports.languages import is_english, join_texts, language, translate
 from reports.text import is_lengthy, visible
 
@@ -91,7 +92,7 @@ def _printed(value: object) -> object:
     """Return what a template prints for `value`; what a macro made is left alone."""
     if not isinstance(value, str) or isinstance(value, Verbatim) or hasattr(value, "__html__"):
         return value
-    return visible(value)
+    return isolated_runs(visible(value))
 
 
 def _script_text(template: str, **expressions: str) -> Markup:

@@ -191,12 +191,53 @@ ENTRIES = (
         ("auroc", "auprc"),
     ),
     Entry(
+        "infidelity",
+        "Infidelity, max-sensitivity",
+        "The share of the effect of removing features that the values do not predict, 0 being "
+        "perfect; and how far the values move when the input moves a little. Both are compared "
+        "with the method’s own values at random features.",
+        ("infidelity", "max-sensitivity"),
+        source="Yeh et al., 2019",
+    ),
+    Entry(
+        "randomisation",
+        "Parameter randomisation",
+        "How much the explanations resemble those of a copy of the model with random parameters. "
+        "An explanation of what the model has learned does not resemble them.",
+        ("parameter randomisation",),
+        source="Adebayo et al., 2018",
+    ),
+    Entry(
+        "known",
+        "Known values",
+        "Weights that were planted into words, alone or in a copy of the model, so that the right "
+        "values are known and those of a method can be compared with them.",
+        ("known values",),
+    ),
+    Entry(
         "calibration",
         "Calibration error, Brier score",
         "The typical difference between the stated probability and the share of right answers, "
         "over groups of similar probabilities; and the mean squared error of the probabilities.",
         ("calibration error", "brier score", "over-confident", "calibrated"),
         source="Brier, 1950; Guo et al., 2017",
+    ),
+    Entry(
+        "slope",
+        "Calibration slope, log loss",
+        "By how much the log-odds would have to be multiplied to fit the labels best: 1 is right, "
+        "below 1 the model is over-confident; and the mean of −log p of the given labels, of which "
+        "less is better.",
+        ("calibration slope", "log loss"),
+        source="Cox, 1958",
+    ),
+    Entry(
+        "coverage",
+        "Risk-coverage curve",
+        "The share of wrong answers among the most confident ones, for every share of texts that "
+        "is answered and not given to a person.",
+        ("risk-coverage curve",),
+        source="El-Yaniv and Wiener, 2010",
     ),
     Entry(
         "temperature",

@@ -23,7 +23,14 @@ from reports.languages import translate as _
 from reports.numbers import plain, probability
 from reports.tables import EMPTY, CellView, TableView, anchor, table
 from reports.text import shorten, visible
-from reports.values import FeatureRow, digits_for, feature_name, feature_rows
+from reports.values import (
+    FeatureRow,
+    digits_for,
+    feature_name,
+    feature_rows,
+    repeat_numbers,
+    with_places,
+)
 
 __all__ = [
     "InstanceView",
@@ -353,12 +360,15 @@ def _unread_note(parts: tuple[str, ...], unread: tuple[Span, ...]) -> str:
 def _speech(attribution: Attribution) -> str:
     """Return the largest values as a sentence, for who cannot see the colours."""
     target, said = visible(attribution.target.label), []
+    numbers = repeat_numbers(attribution.parts, attribution.spans)
+    features = [visible(feature) for feature in attribution.features]
     for side, template in SPOKEN_SIDES:
         places = [
             place for place in ranked(attribution.values) if attribution.values[place] * side > 0
         ]
         named = [
-            f"“{visible(attribution.features[place])}” {signed(attribution.values[place])}"
+            f"“{with_places(features[place], numbers[attribution.spans[place]])}” "
+            f"{signed(attribution.values[place])}"
             for place in places[:5]
         ]
         if named:

@@ -9,10 +9,14 @@ from dataclasses import dataclass
 
 from explain.record import Attribution
 from explain.record.wording import decimal, signed
+from reports.bidi import isolated
 from reports.doubts import ending, error_note, warnings
 from reports.environment import Verbatim, render
 from reports.highlight import LEVELS, Piece, pieces, ranked
 from reports.instances import target_probability
+from reports.languages import join_texts
+from reports.languages import translate as _
+from reports.languages.records import translated_record
 from reports.text import visible
 from reports.values import TOP, digits_for, feature_name, ranks
 
@@ -27,7 +31,7 @@ MOST_OPAQUE = 0.4
 MOST_TEXTS = 50
 """Texts that a list shows: a notebook keeps in its file what it shows."""
 
-LINES = {1: "underline solid", -1: "underline dotted"}
+LINES = {1: "solid", -1: "dotted"}
 """What tells the sides apart without colour."""
 
 
@@ -44,7 +48,7 @@ class StyledPiece:
 class ValueRow:
     """One feature with its value."""
 
-    feature: str
+    feature: Verbatim
     value: str
     error: str
     rank: str
@@ -54,7 +58,7 @@ class ValueRow:
 class NotebookCell:
     """One attribution."""
 
-    label: str
+    label: Verbatim
     probability: str
     method: str
     grade: str
@@ -90,9 +94,10 @@ def attributions_table(attributions: Sequence[Attribution]) -> str:
 
 
 def _cell(attribution: Attribution) -> NotebookCell:
+    attribution = translated_record(attribution)
     cut = pieces(attribution.parts, attribution.spans, attribution.values, attribution.unread)
     return NotebookCell(
-        label=attribution.target.label,
+        label=_isolated(attribution.target.label),
         probability=target_probability(attribution),
         method=attribution.method_title,
         grade=attribution.grade or "",
@@ -101,6 +106,11 @@ def _cell(attribution: Attribution) -> NotebookCell:
         notes=_notes(attribution),
         warnings=tuple(f"⚠ {visible(warning)}" for warning in warnings(attribution)),
     )
+
+
+def _isolated(name: str) -> Verbatim:
+    """Return a label or a feature that a number can follow; not every sanitizer keeps `<bdi>`."""
+    return Verbatim(isolated(visible(name)))
 
 
 def _styled(piece: Piece) -> StyledPiece:
@@ -112,7 +122,7 @@ def _styled(piece: Piece) -> StyledPiece:
     red, green, blue = COLOURS[side]
     opacity = decimal(MOST_OPAQUE * abs(piece.level) / LEVELS, 2)
     background = f"background-color: rgba({red}, {green}, {blue}, {opacity})"
-    return StyledPiece(text, f"{background}; text-decoration: {LINES[side]}")
+    return StyledPiece(text, f"{background}; text-decoration: underline {LINES[side]}")
 
 
 def _rows(attribution: Attribution) -> tuple[ValueRow, ...]:
@@ -120,7 +130,7 @@ def _rows(attribution: Attribution) -> tuple[ValueRow, ...]:
     errors = attribution.standard_errors
     return tuple(
         ValueRow(
-            feature=feature_name(attribution.parts, attribution.spans[place]),
+            feature=_isolated(feature_name(attribution.parts, attribution.spans[place])),
             value=signed(attribution.values[place], digits),
             error=decimal(errors[place], digits) if errors and errors[place] else "",
             rank=known_ranks[place],
@@ -132,6 +142,10 @@ def _rows(attribution: Attribution) -> tuple[ValueRow, ...]:
 def _notes(attribution: Attribution) -> tuple[str, ...]:
     """Return how exact it is, and why its grade is no better."""
     n_hidden = len(attribution.values) - TOP
-    hidden = (f"and {n_hidden} other features: to_frame() lists them",) if n_hidden > 0 else ()
-    how = f"{error_note(attribution)}. {ending(attribution.diagnostics, attribution.evaluations)}"
+    more = _("and {n} other features: to_frame() lists them", n=n_hidden)
+    hidden = (more,) if n_hidden > 0 else ()
+    how = join_texts(
+        _("{detail}.", detail=error_note(attribution)),
+        ending(attribution.diagnostics, attribution.evaluations),
+    )
     return (*hidden, how, *map(visible, attribution.reasons))

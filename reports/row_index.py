@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from explain.record import AuditRecord, InstanceRecord, text_sha256
+from reports.bidi import isolated
 from reports.instances import given_labels, outcome, predicted_labels, row_name
 from reports.languages import translate as _
 from reports.tables import anchor
@@ -108,7 +109,9 @@ def _row(instance: InstanceRecord, *, is_packed: bool) -> dict[str, object]:
         "name": row_name(instance),
         "paragraphs": 2 * len(instance.parts) if len(instance.parts) > 1 else 1,
         "predicted": [each.label for each in predicted],
-        "shown": _(", ").join(visible(f"{each.label} {each.number}") for each in predicted),
+        "shown": _(", ").join(
+            f"{isolated(visible(each.label))} {each.number}" for each in predicted
+        ),
         "labels": given_labels(instance) or (),
         "confidence": None if confidence is None else round(confidence, CONFIDENCE_DIGITS),
         "outcome": outcome(instance),

@@ -71,7 +71,8 @@ NOTES: dict[str, tuple[str, ...]] = {
         "interval lies beyond the bar of the check.",
     ),
     "stability": (
-        "The same texts are scored again, alone, in other batches and in another order.",
+        "The same texts are scored again: as before, one at a time, in another order, each in one "
+        "batch with the longest text, and in numbers of another precision (dtype).",
         "An answer that changes is reported as it is: it is a fact, and needs no test.",
     ),
     "trust": (

@@ -1,5 +1,6 @@
 """Values of features, as rows with their ranks."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,10 +9,20 @@ from explain.record.wording import decimal, signed
 from explain.text.spans import Span
 from reports.axes import BarView, bar, bar_axis
 from reports.highlight import ranked
+from reports.languages import translate as _
 from reports.numbers import count
 from reports.text import visible
 
-__all__ = ["TOP", "FeatureRow", "digits_for", "feature_name", "feature_rows", "ranks"]
+__all__ = [
+    "TOP",
+    "FeatureRow",
+    "digits_for",
+    "feature_name",
+    "feature_rows",
+    "ranks",
+    "repeat_numbers",
+    "with_places",
+]
 
 TOP = 10
 """Features that are shown at once; the rest is in the table below them."""
@@ -32,7 +43,7 @@ class FeatureRow:
 
     feature: str
     side: str
-    """The text of a pair that it stands in; nothing for a single text."""
+    """The text of a pair that it stands in, and which of several equal features it is."""
     values: tuple[ValueView | None, ...]
     """One per method; None where the method has no such feature."""
     rank: str = ""
@@ -47,25 +58,64 @@ def feature_rows(
         return (), ()
     first = attributions[0]
     columns = [_values(attribution) for attribution in attributions]
+    spans = sorted({span for attribution in attributions for span in attribution.spans})
+    numbers = repeat_numbers(first.parts, spans)
 
     def row(span: Span, rank: str = "") -> FeatureRow:
         return FeatureRow(
             feature=visible(first.parts[span.part][span.start : span.end]),
-            side=parts[span.part] if len(first.parts) > 1 else "",
+            side=_places_in_words(parts[span.part] if len(first.parts) > 1 else "", numbers[span]),
             values=tuple(column.get(span) for column in columns),
             rank=rank,
         )
 
     known = ranks(first)
     top = tuple(row(first.spans[place], known[place]) for place in ranked(first.values)[:TOP])
-    spans = sorted({span for attribution in attributions for span in attribution.spans})
     return top, tuple(map(row, spans)) if len(spans) > len(top) else ()
 
 
-def feature_name(parts: Sequence[str], span: Span) -> str:
-    """Return the text of a feature, with the number of its part where there are two."""
+def repeat_numbers(parts: Sequence[str], spans: Sequence[Span]) -> dict[Span, str]:
+    """Return which of several equal features of a text each one is; nothing for a single one.
+
+    Examples
+    --------
+    >>> [*repeat_numbers(["so so bad"], [Span(0, 0, 2), Span(0, 3, 5), Span(0, 6, 9)]).values()]
+    ['1 of 2', '2 of 2', '']
+    """
+    equal: dict[tuple[int, str], list[Span]] = defaultdict(list)
+    for span in sorted({*spans}):
+        equal[span.part, parts[span.part][span.start : span.end]].append(span)
+    return {
+        span: _("{number} of {n}", number=number, n=len(same)) if len(same) > 1 else ""
+        for same in equal.values()
+        for number, span in enumerate(same, 1)
+    }
+
+
+def feature_name(parts: Sequence[str], span: Span, number: str = "") -> str:
+    """Return the text of a feature, with the number of its part where there are two.
+
+    Parameters
+    ----------
+    parts : sequence of str
+        The texts.
+    span : Span
+        The feature.
+    number : str
+        Which of several equal features it is, see `repeat_numbers`.
+    """
     feature = visible(parts[span.part][span.start : span.end])
-    return feature if len(parts) == 1 else f"{feature} ({span.part + 1})"
+    return with_places(feature, str(span.part + 1) if len(parts) > 1 else "", number)
+
+
+def with_places(feature: str, *places: str) -> str:
+    """Return a feature with what tells it apart from others, of which some may be empty."""
+    place = _places_in_words(*places)
+    return f"{feature} ({place})" if place else feature
+
+
+def _places_in_words(*places: str) -> str:
+    return _(", ").join(filter(None, places))
 
 
 def ranks(attribution: Attribution) -> list[str]:

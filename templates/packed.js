@@ -65,12 +65,12 @@
           return make("td", { class: "r" }, value === null ? "–" : signed(value, digits), error === null ? "" : ` ±\u2009${decimal(error, digits)}`);
         });
         const rank = make("td", { class: "rank" }, chunk.ranks[at][number]);
-        return make("tr", {}, rank, make("th", { scope: "row" }, ...marked(words[place])), ...cells);
+        return make("tr", {}, rank, make("th", { scope: "row", dir: "auto" }, ...marked(words[place])), ...cells);
       });
       const head = make("tr", {}, make("th", { scope: "col", class: "rank" }, {{ script_text("rank") }}), make("th", { scope: "col" }, {{ script_text("feature") }}), ...heads);
       const values = make("table", { class: "values" }, make("thead", {}, head), make("tbody", {}, ...body));
       const title = make("h3", { class: "id", id: `${row.anchor}-title` }, make("a", { href: `#${row.anchor}`, title: row.id }, row.name));
-      const given = row.labels.length ? [make("span", {}, {{ script_text("labelled ") }}, make("b", {}, row.labels.join(", ")))] : [];
+      const given = row.labels.length ? [make("span", {}, {{ script_text("labelled ") }}, make("b", {}, ...row.labels.flatMap((label, number) => [number ? ", " : "", make("bdi", {}, label)])))] : [];
       return make(
         "article",
         { class: "instance", id: row.anchor, tabindex: -1, "aria-labelledby": `${row.anchor}-title` },

@@ -163,7 +163,7 @@
       open(Math.max(0, rows.findIndex((each) => !lines()[each.id])));
     };
 
-    const boxes = (options) => make("p", { class: "boxes" }, options.map((each) => `☐ ${each}`).join("  "));
+    const boxes = (options) => make("p", { class: "boxes" }, ...options.flatMap((each) => ["☐ ", make("bdi", {}, each), "  "]));
     const words = (names) => names.map((name) => VERDICTS[name][1]);
     const printSheet = async () => {
       await Promise.all(rows.map(load));

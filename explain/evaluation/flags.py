@@ -1,6 +1,7 @@
 """What follows from a metric: it passes or is flagged by its whole interval, never by an estimate.
 
-Between the two the instances are too few to tell, which is an answer of its own.
+Where the interval holds the limit that is not resolved, and with too few instances there is no
+verdict: two answers of their own.
 """
 
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Literal, TypeAlias
 from explain.record import Measure, Sentence
 
 __all__ = [
+    "FEWEST_COMPARED",
+    "FEWEST_FOR_MEDIAN",
     "LEAST_SPREAD",
     "Answer",
     "Flag",
@@ -25,11 +28,17 @@ FEWEST_COMPARED = 8
 LEAST_SPREAD = 0.5
 """Standard deviations between random rankings below which a gain over them is none."""
 
-Answer: TypeAlias = Literal["passed", "flagged", "too few", "not measured"]
-"""What follows from a metric; ``too few``: the interval lies on both sides of what is asked for."""
+FEWEST_FOR_MEDIAN = 6
+"""Below that not even all values hold the median between them with probability .95."""
 
-TOO_FEW = "Too few instances to be certain: {what}"
-"""What is said of a metric whose interval lies on both sides of its limit."""
+Answer: TypeAlias = Literal["passed", "flagged", "not resolved", "too few", "not measured"]
+"""What follows from a metric; ``not resolved``: its interval holds the limit; ``too few``: there is
+no interval, or one of fewer instances than a verdict needs."""
+
+NOT_RESOLVED = "Not certain, because the 95 % interval includes the limit: {what}"
+TOO_FEW = "Too few instances for a verdict: {what}"
+TOO_FEW_OF = "Too few instances for a verdict, which needs at least {fewest}: {what}"
+"""What is said of a metric before its sentence, where it neither passes nor is flagged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,7 @@ class Flag:
     ----------
     name : str
         The metric.
-    answer : {"passed", "flagged", "too few", "not measured"}
+    answer : {"passed", "flagged", "not resolved", "too few", "not measured"}
         What follows.
     sentence : str
         Why: what was measured and the bar it was held to, or why it was not measured.
@@ -50,6 +59,8 @@ class Flag:
         Whether a flag means C at best.
     is_needed : bool
         Whether there can be no A unless it passed or was flagged.
+    fewest : int or None
+        Instances that a verdict needs; None where any number of them has an interval.
     """
 
     name: str
@@ -58,13 +69,18 @@ class Flag:
     fatal: bool = False
     severe: bool = False
     is_needed: bool = False
+    fewest: int | None = None
 
     @property
     def full_sentence(self) -> str:
-        """The sentence, after the caution that the instances are too few where they are."""
-        if self.answer == "too few" and self.sentence:
+        """The sentence, after the reason for which there is no verdict where there is none."""
+        if not self.sentence or self.answer not in ("not resolved", "too few"):
+            return self.sentence
+        if self.answer == "not resolved":
+            return Sentence(NOT_RESOLVED, what=self.sentence)
+        if self.fewest is None:
             return Sentence(TOO_FEW, what=self.sentence)
-        return self.sentence
+        return Sentence(TOO_FEW_OF, fewest=self.fewest, what=self.sentence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +139,7 @@ def _answer(measure: Measure | None, better: Literal[1, -1], bar: float, enough:
     worst, best = sorted((better * measure.lower, better * measure.upper))
     if best < better * bar:
         return "flagged"
-    return "passed" if worst >= better * enough else "too few"
+    return "passed" if worst >= better * enough else "not resolved"
 
 
 def better_than_random(gain: Measure, negligible: float) -> Answer:
@@ -134,4 +150,4 @@ def better_than_random(gain: Measure, negligible: float) -> Answer:
         return "too few"
     if gain.lower > 0:
         return "passed"
-    return "flagged" if gain.upper < negligible else "too few"
+    return "flagged" if gain.upper < negligible else "not resolved"

@@ -1,8 +1,7 @@
 """Grades: how far the explanations of a method, and each of them, can be relied on.
 
 Nothing is judged by an estimate: a metric passes, or is flagged, where its whole interval lies on
-one side of what is asked for. Otherwise the instances are too few to tell, which is an answer of
-its own.
+one side of what is asked for. Otherwise it is not resolved, which is an answer of its own.
 
 D: something fatal is certain: the method misses a single planted word or gets known values wrong,
 its ranking does no better than random ones, or it did not converge. C at best: most of its
@@ -17,6 +16,7 @@ from collections.abc import Sequence
 
 from explain.attribution.methods import Explainer
 from explain.evaluation.flags import (
+    FEWEST_COMPARED,
     LEAST_SPREAD,
     Answer,
     Flag,
@@ -28,7 +28,7 @@ from explain.evaluation.flags import (
 )
 from explain.evaluation.planted_rules import Kind
 from explain.evaluation.positive_control import LEAST_RECALL, Recall
-from explain.record import Attribution, Grade, Measure, MethodTrust, Sentence
+from explain.record import Attribution, Grade, Measure, MethodTrust, Sentence, without_full_stop
 from explain.statistics.intervals import proportion
 
 __all__ = [
@@ -85,7 +85,7 @@ def grade(flags: Sequence[Flag]) -> tuple[Grade, tuple[str, ...]]:
     ('B', ('The gap is 9 %, the limit 5 %.',))
     """
     flagged = [flag for flag in flags if flag.answer == "flagged"]
-    unknown = [flag for flag in flags if flag.answer in ("too few", "not measured")]
+    unknown = [flag for flag in flags if flag.answer not in ("passed", "flagged")]
     level = 2 if any(flag.severe for flag in flagged) else min(len(flagged), 2)
     if any(flag.is_needed for flag in unknown):
         level = max(level, 1)
@@ -137,7 +137,9 @@ def graded(
     if own < trust.grade:
         own = trust.grade
         of_method = Sentence(
-            "{method} has grade {grade} on this model.", method=trust.title, grade=own
+            "{method} has grade {grade} on this model; none of its explanations gets a better one.",
+            method=trust.title,
+            grade=own,
         )
         reasons = (of_method, *reasons)
     return attribution.model_copy(
@@ -253,7 +255,7 @@ def shared_results(attributions: Sequence[Attribution]) -> list[MetricResult]:
         share = proportion(title, sum(known), len(known))
         sentence = Sentence(
             "{flagged} of {n} {n:explanation|explanations} {flagged:misses|miss} the limit for "
-            "{metric}.",
+            "{metric}; at most half may.",
             flagged=sum(known),
             n=len(known),
             metric=name,
@@ -285,7 +287,8 @@ def _flagged_at_all(flags_of_each: Sequence[Sequence[Flag]]) -> list[MetricResul
     counts = Counter(f.name for flags in flags_of_each for f in flags if f.answer == "flagged")
     is_said_already = flagged == max(counts.values())
     sentence = Sentence(
-        "{flagged} of {n} {n:explanation|explanations} {flagged:misses|miss} at least one limit.",
+        "{flagged} of {n} {n:explanation|explanations} {flagged:misses|miss} at least one "
+        "limit; at most half may.",
         flagged=flagged,
         n=len(flags_of_each),
     )
@@ -302,7 +305,7 @@ def recall_flag(recall: Recall) -> Flag:
         sentence = Sentence(
             "We could not measure whether it finds the {rule}: {reason}.",
             rule=rule,
-            reason=recall.reason.removesuffix("."),
+            reason=without_full_stop(recall.reason),
         )
         answer: Answer = "not measured"
     else:
@@ -352,6 +355,7 @@ def faithfulness_flag(measure: Measure | None, spread: float, subject: str, *, f
         _gain_sentence(measure, subject),
         fatal,
         is_needed=True,
+        fewest=FEWEST_COMPARED,
     )
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from explain.attribution.methods import title_of
-from explain.evaluation.flags import MetricResult, at_most
+from explain.evaluation.flags import Answer, MetricResult, at_most
 from explain.evaluation.grades import KIND_NAMES, recall_flag
 from explain.evaluation.known_value_results import LEAST_COVERED
 from explain.evaluation.known_values import KnownValues, Part
@@ -159,7 +159,8 @@ def _grades(trust: Sequence[MethodTrust]) -> Table:
 
 _RULE = Sentence(
     "A metric passes, or is flagged, if its whole 95 % interval lies on one side of the limit. "
-    "Otherwise there are too few instances to tell, and that alone never means less than B. "
+    "It is not resolved if the interval includes the limit, and there is no verdict from too few "
+    "instances; neither alone means less than B. "
     "D: it is certain that the method misses a single planted word, gets known values wrong, "
     "ranks no better than at random, or did not converge for most explanations. "
     "C at best: most of its explanations are flagged, or its 90 % intervals contain less than "
@@ -198,17 +199,23 @@ _NOTE = (
     "after a small change of the text's vectors. Parameter randomisation: for a copy of the model "
     "with shuffled parameters; a good explanation must not resemble that one. Infidelity: the "
     "share of the effect of removing features that the values, scaled to fit best, do not "
-    "predict; 0 is perfect. Random values: the method's own values at random features. "
-    "Plausibility: whether the values point at what people marked as the reason. It is not graded, "
-    "because a model can be right for another reason."
+    "predict; 0 is perfect. A number under “compared with” is what random values reach: the "
+    "method's own values at random features. Plausibility: whether the values point at what people "
+    "marked as the reason. It is not graded, because a model can be right for another reason."
 )
 
 
 def _answer_in_words(result: MetricResult) -> str:
     if result.flag is None:
         return "reported only"
-    answer = result.flag.answer
-    return "too few to tell" if answer == "too few" else answer
+    return _ANSWERS.get(result.flag.answer, result.flag.answer)
+
+
+_ANSWERS: Mapping[Answer, str] = {
+    "not resolved": "not resolved: the interval includes the limit",
+    "too few": "too few to tell",
+}
+"""Answers of which a table says more than their names."""
 
 
 def _control(control: PositiveControl) -> Table:
@@ -352,7 +359,7 @@ def _pairs(pairs: Mapping[tuple[str, str], Sequence[Agreement]]) -> Table:
             "upper end of chance",
             "predictions beyond chance",
             "top features shared",
-            "predictions with opposite signs at the top",
+            "predictions with opposite signs of a top feature",
         ),
         rows=tuple(rows),
         note="Upper end of chance: 95th percentile of tau-b when the values of one method are "

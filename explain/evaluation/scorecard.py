@@ -1,7 +1,7 @@
 """What each metric says of a method: a number, what random values reach, and whether it is flagged.
 
 A metric is flagged, or passes, where its whole 95 % interval says so: that it is better than random
-values, or beyond a bar. Between the two the explanations are too few to tell, and that is said.
+values, or beyond a bar. Where it does not, that is said, and why.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,6 +13,8 @@ from explain.attribution.methods import title_of
 from explain.evaluation.agreement import chance_taus
 from explain.evaluation.faithfulness import Faithfulness
 from explain.evaluation.flags import (
+    FEWEST_COMPARED,
+    FEWEST_FOR_MEDIAN,
     LEAST_SPREAD,
     Answer,
     Flag,
@@ -25,7 +27,7 @@ from explain.evaluation.grades import faithfulness_flag
 from explain.evaluation.infidelity import Infidelity
 from explain.evaluation.sensitivity import Sensitivity
 from explain.evaluation.stability import Stability
-from explain.record import Agreement, Measure, NotMeasured, Sentence, Unit
+from explain.record import Agreement, Measure, NotMeasured, Sentence, Unit, without_full_stop
 from explain.statistics.bootstrap import CONFIDENCE
 from explain.statistics.intervals import NOT_NEGATIVE, SHARES, mean, proportion
 
@@ -135,7 +137,7 @@ def sensitivity_result(
             Sentence(
                 "Max-sensitivity is not defined for {method}: {reason}.",
                 method=title_of(method),
-                reason=sensitivities.reason.removesuffix("."),
+                reason=without_full_stop(sensitivities.reason),
             ),
         )
     random = mean(
@@ -171,6 +173,7 @@ def stability_results(stability: Stability) -> list[MetricResult]:
             tau=tau.value,
             limit=LEAST_TAU,
         ),
+        fewest=FEWEST_FOR_MEDIAN,
     )
     bar = Sentence("at least {limit}; 0 by chance", limit=LEAST_TAU)
     return [
@@ -198,7 +201,7 @@ def randomisation_result(resemblances: Sequence[tuple[float, int]] | NotMeasured
     """
     name = "parameter randomisation: median |tau-b|"
     if isinstance(resemblances, NotMeasured):
-        reason = resemblances.reason.removesuffix(".")
+        reason = without_full_stop(resemblances.reason)
         said = Sentence("Parameter randomisation was not measured: {reason}.", reason=reason)
         return _unmeasured(name, said)
     if not resemblances:
@@ -215,6 +218,7 @@ def randomisation_result(resemblances: Sequence[tuple[float, int]] | NotMeasured
             tau=tau.value,
             limit=bar,
         ),
+        fewest=FEWEST_FOR_MEDIAN,
     )
     return MetricResult(name, tau, Sentence("at most {limit:.2f}", limit=bar), flag)
 
@@ -279,7 +283,7 @@ def disputes(agreements: Sequence[Agreement]) -> dict[tuple[str, str], Measure]:
     return {
         pair: proportion(
             Sentence(
-                "opposite signs at the top: {first} and {second}",
+                "opposite signs of a top feature: {first} and {second}",
                 first=title_of(pair[0]),
                 second=title_of(pair[1]),
             ),
@@ -306,7 +310,7 @@ def dispute_result(
     distrusted : collection of str
         Methods that have grade D without it.
     """
-    name = "opposite signs at the top"
+    name = "opposite signs of a top feature"
     shares = {
         other: share
         for pair, share in disputed.items()
@@ -324,7 +328,7 @@ def dispute_result(
         limit=MOST_DISPUTED,
     )
     return MetricResult(
-        Sentence("opposite signs at the top, with {method}", method=title_of(other)),
+        Sentence("opposite signs of a top feature, with {method}", method=title_of(other)),
         share,
         Sentence("at most {limit}", limit=MOST_DISPUTED),
         Flag("opposite signs", at_most(share, MOST_DISPUTED), sentence),
@@ -354,7 +358,8 @@ def _gain_result(
             metric=metric,
             gain=gain,
         )
-    return MetricResult(name, measure, against, Flag(name, answer, said))
+    flag = Flag(name, answer, said, fewest=FEWEST_COMPARED)
+    return MetricResult(name, measure, against, flag)
 
 
 def _unmeasured(name: str, sentence: str) -> MetricResult:

@@ -11,6 +11,8 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote, quote_plus
@@ -19,6 +21,7 @@ from pydantic import BaseModel
 
 __all__ = [
     "REPLACEMENT",
+    "environment_read_once",
     "message",
     "redacted",
     "redacted_record",
@@ -84,6 +87,11 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_=%-]")
 
 _registered_secrets: set[str] = set()
 
+_secrets_of_environment: ContextVar[frozenset[str] | None] = ContextVar(
+    "_secrets_of_environment", default=None
+)
+"""Keys in the environment, where it was read once for all that runs in a context."""
+
 _Forms: TypeAlias = tuple[tuple[str, bool], ...]
 """How keys may be written, and whether a form is a part of a run of base64."""
 
@@ -93,6 +101,19 @@ R = TypeVar("R", bound=BaseModel)
 def register_secret(value: str) -> None:
     """Have a key that is in no variable of the environment taken out of everything that leaves."""
     _registered_secrets.add(value)
+
+
+@contextmanager
+def environment_read_once() -> Iterator[None]:
+    """Look for the keys that are in the environment now, and not for those of each moment.
+
+    For many small texts: reading it takes longer than looking for what is in it.
+    """
+    token = _secrets_of_environment.set(_in_environment())
+    try:
+        yield
+    finally:
+        _secrets_of_environment.reset(token)
 
 
 def redacted(text: str) -> str:
@@ -213,12 +234,17 @@ def _keep_name(match: re.Match[str]) -> str:
 
 def _secrets() -> frozenset[str]:
     """Return the values that are looked for."""
-    secrets = {os.environ.get(name, "").strip() for name in os.environ if _names_secret(name)}
+    read_before = _secrets_of_environment.get()
+    secrets = _in_environment() if read_before is None else read_before
     return frozenset(
         value
         for value in secrets | _registered_secrets
         if len(value) >= (_SHORTEST_WORD if value.isalpha() else _SHORTEST)
     )
+
+
+def _in_environment() -> frozenset[str]:
+    return frozenset(os.environ[name].strip() for name in os.environ if _names_secret(name))
 
 
 @lru_cache(maxsize=1024)

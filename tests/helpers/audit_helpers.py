@@ -72,7 +72,7 @@ def audit_scores(
 
 def measures_of(section: Section) -> dict[str, Measure]:
     """Return the measures of all rows by name."""
-    return {m.name: m for m in section.measures if m.slice in ("all", "distinct")}
+    return {m.name: m for m in section.measures if m.slice in ("all", "distinct texts")}
 
 
 def finding_claims(section: Section) -> str:

@@ -31,11 +31,14 @@ class Wire:
         The JSON of each request that came in whole.
     heads : list of str
         Their lines before the body.
+    connections : int
+        How many were opened.
     """
 
     url: str = ""
     bodies: list[Any] = field(default_factory=list)
     heads: list[str] = field(default_factory=list)
+    connections: int = 0
 
 
 Script: TypeAlias = Callable[[Wire, asyncio.StreamWriter], Awaitable[None]]
@@ -49,20 +52,24 @@ def head(status: str = "200 OK", *lines: str) -> bytes:
 
 
 @contextmanager
-def serving(script: Script, *, certificate: Path | None = None) -> Iterator[Wire]:
-    """Run a server in a thread while the block runs; each connection takes one request."""
+def serving(
+    script: Script, *, certificate: Path | None = None, requests_per_connection: int = 1
+) -> Iterator[Wire]:
+    """Run a server in a thread while the block runs."""
     wire = Wire()
     stops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
     ready = threading.Event()
 
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        wire.connections += 1
         try:
-            lines = (await reader.readuntil(b"\r\n\r\n")).decode()
-            length = int(lines.lower().partition("content-length:")[2].split("\r\n")[0])
-            wire.bodies.append(json.loads(await reader.readexactly(length)))
-            wire.heads.append(lines)
-            await script(wire, writer)
-            await writer.drain()
+            for _ in range(requests_per_connection):
+                lines = (await reader.readuntil(b"\r\n\r\n")).decode()
+                length = int(lines.lower().partition("content-length:")[2].split("\r\n")[0])
+                wire.bodies.append(json.loads(await reader.readexactly(length)))
+                wire.heads.append(lines)
+                await script(wire, writer)
+                await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:

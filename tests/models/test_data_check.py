@@ -135,7 +135,7 @@ def test_a_model_that_answers_at_random_now_and_then_does_not_make_labels_wrong(
 def test_how_many_labels_are_wrong_is_not_said_by_a_model_that_is_sure_of_few_texts() -> None:
     labels = np.random.default_rng(3).integers(0, 3, N)
     found = audit_scores(0.2 * SCORES, labels, "data")
-    assert "labels that contradict their texts" not in measures_of(found)
+    assert "labels that are probably wrong" not in measures_of(found)
     (table,) = (t for t in found.tables if t.title == "Not measured")
     assert "tell their label almost surely" in str(table.rows[0][1])
 
@@ -179,9 +179,9 @@ def test_labels_that_are_given_once_or_never_are_no_hindrance() -> None:
     given = np.zeros(60, dtype=np.int64)
     given[0] = 2
     found = audit_scores(SCORES[:60], given, "data")
-    assert measures_of(found)["labels that contradict their texts"].n == 60
+    assert measures_of(found)["labels that are probably wrong"].n == 60
     unlabelled = audit_scores(SCORES[:60], None, "data")
-    assert "labels that contradict their texts" not in measures_of(unlabelled)
+    assert "labels that are probably wrong" not in measures_of(unlabelled)
 
 
 def test_texts_that_are_cut_are_found_with_how_right_the_model_is_on_them() -> None:

@@ -28,6 +28,7 @@ from explain.text.spans import Segmentation
 from explain.text.words import words
 from tests.helpers.pages import Page, paragraphs
 from tests.helpers.recording_page import RecordingPage
+from tests.helpers.small_controls import small_controls
 
 N_AUDITED = 150
 """Rows of each audit: enough for every statistic, few enough for a test."""
@@ -122,7 +123,13 @@ def audits(
     shared: Path, sst2: TransformersClassifier, nli: TransformersClassifier
 ) -> Callable[[str], AuditRecord]:
     """Return a function from the name of a case to its audit, each made once."""
-    return cache(lambda name: CASES[name](shared, sst2, nli))
+
+    @cache
+    def audit_of(name: str) -> AuditRecord:
+        with small_controls():
+            return CASES[name](shared, sst2, nli)
+
+    return audit_of
 
 
 Audits: TypeAlias = Callable[[str], AuditRecord]
@@ -286,12 +293,13 @@ def test_a_masked_pair_keeps_its_two_segments(nli: TransformersClassifier, side:
 
 def test_the_page_of_a_thousand_rows_and_thirty_explanations_can_be_mailed(shared: Path) -> None:
     table = pd.read_csv(shared / "data/sst2/train.csv").sample(n=2000, random_state=0)
-    record = explain.audit(
-        train_model(table[:1000]),
-        table[1000:],
-        label="label",
-        methods=[Shap(budget=64), Lime(budget=64), Occlusion()],
-        instances=30,
-    )
+    with small_controls():
+        record = explain.audit(
+            train_model(table[:1000]),
+            table[1000:],
+            label="label",
+            methods=[Shap(budget=64), Lime(budget=64), Occlusion()],
+            instances=30,
+        )
     assert record.scored_rows == 1000
     assert len(reports.render_html(record).encode()) < 3_000_000

@@ -11,6 +11,7 @@ from explain.auditing.archive import read_record
 from explain.cli import app
 from explain.record import AuditRecord
 from tests.helpers.recording_page import RecordingPage
+from tests.helpers.small_controls import small_controls
 
 PAIRS = ["--text", "premise", "--text-pair", "hypothesis"]
 FEW = ["--check", "data", "--check", "performance", "--check", "explanations"]
@@ -59,7 +60,8 @@ def audited(job: Job, shared: Path, tmp_path_factory: pytest.TempPathFactory) ->
         *("audit", str(shared / "models" / job.model), str(shared / "data" / job.data)),
         *(*job.options, "--label", "label", "--explain", "4", "--out", str(out)),
     ]
-    done = CliRunner().invoke(app, arguments)
+    with small_controls():
+        done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
     return out
 

@@ -47,7 +47,7 @@ def own_grade(**changes: Any) -> str:
     return grade(self_reported_flags(attribution(**changes)))[0]
 
 
-def flag(name: str, answer: Answer = "flagged", **more: bool) -> Flag:
+def flag(name: str, answer: Answer = "flagged", **more: Any) -> Flag:
     return Flag(name, answer, f"{name}.", **more)
 
 
@@ -65,6 +65,8 @@ def flag(name: str, answer: Answer = "flagged", **more: bool) -> Flag:
         ([flag("a", severe=True)], "C"),
         ([flag("a", fatal=True)], "D"),
         ([flag("a", "too few", fatal=True)], "A"),
+        ([flag("a", "not resolved", fatal=True)], "A"),
+        ([flag("a", "not resolved", is_needed=True)], "B"),
         ([flag("a", "too few", fatal=True, is_needed=True)], "B"),
         ([flag("a", "too few", severe=True), flag("b", "too few", is_needed=True)], "B"),
     ],
@@ -77,15 +79,17 @@ def test_reasons_name_flags_before_what_was_not_measured() -> None:
     verdicts = [
         flag("unknown", "not measured"),
         flag("passed", "passed"),
-        flag("few", "too few", is_needed=True),
+        flag("few", "too few", is_needed=True, fewest=8),
+        flag("both", "not resolved"),
         flag("flag"),
         flag("f", fatal=True),
     ]
     assert grade(verdicts)[1] == (
         "f.",
         "flag.",
-        "Too few instances to be certain: few.",
+        "Too few instances for a verdict, which needs at least 8: few.",
         "unknown.",
+        "Not certain, because the 95 % interval includes the limit: both.",
     )
 
 
@@ -98,10 +102,10 @@ def share(hits: int, n: int) -> Measure:
     [
         (20, 20, "passed"),
         (19, 20, "passed"),
-        (18, 20, "too few"),
+        (18, 20, "not resolved"),
         (17, 20, "flagged"),
-        (10, 10, "too few"),
-        (9, 10, "too few"),
+        (10, 10, "not resolved"),
+        (9, 10, "not resolved"),
         (3, 10, "flagged"),
         (90, 100, "flagged"),
         (0, 0, "not measured"),
@@ -118,16 +122,16 @@ def test_no_verdict_where_the_interval_holds_the_bar(n: int, hits: int, bar: flo
     assert measure.lower is not None
     assert measure.upper is not None
     inside = measure.lower < bar <= measure.upper
-    assert (at_least(measure, bar) == "too few") == inside
+    assert (at_least(measure, bar) == "not resolved") == inside
     if measure.lower <= bar < measure.upper:
-        assert at_most(measure, bar) == "too few"
+        assert at_most(measure, bar) == "not resolved"
 
 
 @pytest.mark.parametrize(
     ("lower", "upper", "n", "expected"),
     [
         (0.1, 2.0, 8, "passed"),
-        (-0.1, 2.0, 8, "too few"),
+        (-0.1, 2.0, 8, "not resolved"),
         (-0.1, 0.2, 8, "flagged"),
         (-0.3, -0.1, 8, "flagged"),
         (0.1, 2.0, 7, "too few"),
@@ -191,7 +195,10 @@ def test_an_attribution_is_no_better_than_its_method(own: str, method: Any, expe
     found = graded(one, trust, quality=[BETTER])
     assert found.grade == expected
     assert found.quality == (BETTER,)
-    assert ("shap has grade C on this model." in found.reasons) == (expected == "C")
+    assert (
+        "shap has grade C on this model; none of its explanations gets a better one."
+        in found.reasons
+    ) == (expected == "C")
 
 
 @pytest.mark.parametrize(

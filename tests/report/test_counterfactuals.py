@@ -6,6 +6,7 @@ import explain
 import reports
 from explain.adapters import FunctionClassifier
 from explain.record import Counterfactual, DecisiveSet
+from explain.text.spans import Span
 from reports.counterfactuals import decisive_sentences
 from tests.helpers.counterfactuals import counterfactual, decisive
 from tests.helpers.records import HOSTILE, audit_record
@@ -18,8 +19,19 @@ def said(record: Counterfactual, *, multi_label: bool = False) -> str:
 def test_the_word_that_decides_is_named_with_the_other_answer() -> None:
     assert said(counterfactual(decisive(0, n_equal=1))) == (
         'Without "not" the answer would be "positive" (p .620). "not" alone keeps the answer. '
-        "(40 texts scored, 12 of them before this search.)"
+        "(28 texts scored for this, beside 12 that were scored for the values.)"
     )
+
+
+def test_a_search_that_asked_nothing_says_so() -> None:
+    record = counterfactual(decisive(0)).model_copy(update={"evaluations": 12})
+    assert said(record).endswith("(Found among the 12 texts that were scored for the values.)")
+
+
+def test_equal_words_are_told_apart_by_their_number() -> None:
+    spans = (Span(0, 0, 3), Span(0, 4, 8), Span(0, 9, 12))
+    record = counterfactual(decisive(0, 2), parts=("not good not",), spans=spans)
+    assert said(record).startswith('Without "not (1 of 2)" and "not (2 of 2)" the answer')
 
 
 @pytest.mark.parametrize(
@@ -49,7 +61,7 @@ def test_it_is_said_how_far_that_is_proven(necessary: DecisiveSet, sentence: str
 
 def test_an_answer_that_needs_no_word_is_said_to_be_the_default() -> None:
     text = said(counterfactual(decisive(0), decisive(is_given=True, predicted="negative")))
-    assert "Even with no word left, the answer is that to the whole text." in text
+    assert "Even with no word left, the answer is that to the whole text: the model" in text
 
 
 def test_of_several_labels_the_one_under_question_is_named() -> None:

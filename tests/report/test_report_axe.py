@@ -17,6 +17,7 @@ from tests.helpers.comparisons import audit_of
 from tests.helpers.documentation import ROOT
 from tests.helpers.recording_page import RecordingPage
 from tests.helpers.records import attribution, audit_record, hostile_record
+from tests.helpers.right_to_left import right_to_left_record
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -119,6 +120,20 @@ def test_axe_finds_no_violation(
     page = recording_page.open(record, tmp_path)
     _ready(page)
     WAYS[way](page)
+    assert _violations(page, axe) == []
+
+
+def test_axe_finds_no_violation_beside_right_to_left_texts(
+    axe: str, recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    """One page goes from state to state; that of a review is the last."""
+    page = recording_page.open(right_to_left_record(), tmp_path)
+    _ready(page)
+    for way in ("light", "dark", "print", "narrow", "right to left", "all open"):
+        WAYS[way](page)
+        assert _violations(page, axe) == [], way
+    page.emulate_media(media="screen")
+    _judged(page)
     assert _violations(page, axe) == []
 
 

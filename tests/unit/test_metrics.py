@@ -240,7 +240,7 @@ def test_exact_values_are_stable_and_random_ones_are_not() -> None:
     [
         ([0.4] * 8, "flagged"),
         ([0.6] * 8, "passed"),
-        ([0.6] * 7 + [0.4], "too few"),
+        ([0.6] * 7 + [0.4], "not resolved"),
         ([1.0] * 5, "too few"),
         ([], "not measured"),
     ],
@@ -344,7 +344,7 @@ def agreement(one: str, other: str, tau: float | None, upper: float | None = 0.4
     [
         ([agreement("shap", "lime", 0.9)] * 8, "passed"),
         ([agreement("lime", "shap", 0.3)] * 16, "flagged"),
-        ([agreement("lime", "shap", 0.3)] * 8, "too few"),
+        ([agreement("lime", "shap", 0.3)] * 8, "not resolved"),
         ([agreement("lime", "shap", None)] * 16, "flagged"),
         ([agreement("lime", "shap", 0.3), agreement("ig", "shap", 0.5)] * 16, "passed"),
         ([agreement("shap", "lime", 0.9)] * 7, "passed"),
@@ -370,7 +370,7 @@ def opposed(one: str, other: str, n_disputed: int, n: int) -> list[Agreement]:
     ("found", "expected"),
     [
         (opposed("shap", "ig", 8, 10), "flagged"),
-        (opposed("shap", "ig", 4, 10), "too few"),
+        (opposed("shap", "ig", 4, 10), "not resolved"),
         (opposed("shap", "ig", 0, 20), "passed"),
         (opposed("shap", "lime", 0, 20) + opposed("ig", "shap", 16, 20), "flagged"),
         (opposed("shap", "random", 16, 20), "not measured"),

@@ -12,12 +12,10 @@ from dataclasses import dataclass, replace
 from threading import Thread
 from typing import Self, TypeAlias
 
-import httpx2
-
 from explain.adapters.remote.answers import is_sampled
 from explain.adapters.remote.budget import Budget, Spending
 from explain.adapters.remote.call_log import CallLog, Entry, Outcome
-from explain.adapters.remote.client import Client
+from explain.adapters.remote.client import Client, Session
 from explain.adapters.remote.envelope import answered_model, fingerprint, request_id, tokens
 from explain.adapters.remote.kinds import Json, Kind, LostText, Reading, UnreadableAnswer
 from explain.adapters.remote.kinds.shapes import kinds_of_shape
@@ -33,6 +31,7 @@ from explain.adapters.remote.reply_verdicts import (
     judge,
 )
 from explain.errors import EndpointError, SpentError
+from explain.text.redaction import environment_read_once
 from explain.text.spans import Text
 
 __all__ = ["Asker", "Query", "readings_of"]
@@ -70,7 +69,7 @@ class Query:
 class _Run:
     """What the requests of one run share."""
 
-    session: httpx2.AsyncClient
+    session: Session
     turns: Turns
     results: dict[bytes, Reading | LostText]
 
@@ -148,9 +147,11 @@ class Asker:
         self, queries: Sequence[Query], results: dict[bytes, Reading | LostText]
     ) -> None:
         try:
-            async with self.client.open() as session:
-                run = _Run(session, Turns(self._pace), results)
-                await self._request_all(run, _parts(queries, self._size))
+            # Tasks take over the context in which they are made.
+            with environment_read_once():
+                async with self.client.open() as session:
+                    run = _Run(session, Turns(self._pace), results)
+                    await self._request_all(run, _parts(queries, self._size))
         finally:
             self._log.checkpoint()
 
@@ -257,7 +258,7 @@ class Asker:
             most if used is None else self.budget.price(*used),
             seconds,
             reply.status,
-            answer=json.dumps(verdict.content).encode(),
+            answer=verdict.as_json.encode(),
             model=model,
             fingerprint=fingerprint(verdict.content),
             request_id=request_id(reply.headers),

@@ -2,29 +2,44 @@
 
 import asyncio
 import os
+import re
 import ssl
-from collections.abc import AsyncGenerator, Generator
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import Self, TypeAlias
+from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 
+from explain.adapters.remote.connection import Connection
 from explain.adapters.remote.kinds import LostText
 from explain.adapters.remote.reply_verdicts import Again, End, Reply, Verdict, unpacked
 from explain.errors import ConfigurationError
 from explain.text.redaction import register_secret
 
-__all__ = ["Client", "Transport"]
+__all__ = ["Client", "Session", "Transport"]
 
 Transport: TypeAlias = httpx2.AsyncBaseTransport | None
 
 PREFIX = 8
 """Characters of a key that are a secret, too: servers show them to say which key was refused."""
 
+NAME_OF_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A token of RFC 9110, section 5.6.2."""
 
-class KeyAuth(httpx2.Auth):
-    """Sends a key that is read from the environment when it is needed, and never shown.
+ACCEPTED = (
+    (b"Accept", b"application/json"),
+    (b"Accept-Encoding", b"identity"),
+    (b"Connection", b"keep-alive"),
+    (b"Content-Type", b"application/json"),
+    (b"User-Agent", b"python-httpx2/" + httpx2.__version__.encode()),
+)
+"""What all requests say of themselves."""
+
+
+class Key:
+    """A key that is read from the environment when it is sent, and never shown.
 
     Parameters
     ----------
@@ -36,33 +51,69 @@ class KeyAuth(httpx2.Auth):
     Raises
     ------
     ConfigurationError
-        If the variable is not set.
+        If the variable holds none, or the header is none.
     """
 
     def __init__(self, variable: str, header: str) -> None:
         self.variable = variable
-        self.header = header
-        key = self._key()
+        key = self._read()
         if not key or not key.isprintable() or not key.isascii():
             raise ConfigurationError(
                 f"the variable {variable} holds no key; set it, and pass its name as key_env="
             )
+        if not NAME_OF_HEADER.fullmatch(header):
+            raise ConfigurationError(
+                f"key_header={header!r} is no name of a header; pass one such as 'x-api-key'"
+            )
+        self._name = header.encode()
+        self._before = "Bearer " if header.lower() == "authorization" else ""
+
+    def _read(self) -> str:
+        """Return the key, which is taken out of everything that leaves from now on."""
+        key = os.environ.get(self.variable, "").strip()
         register_secret(key)
         register_secret(key[:PREFIX])
+        return key
 
-    def _key(self) -> str:
-        return os.environ.get(self.variable, "").strip()
-
-    def auth_flow(
-        self, request: httpx2.Request
-    ) -> Generator[httpx2.Request, httpx2.Response, None]:
-        """Give a request the key."""
-        bearer = self.header.lower() == "authorization"
-        request.headers[self.header] = f"Bearer {self._key()}" if bearer else self._key()
-        yield request
+    def header(self) -> tuple[bytes, bytes]:
+        """Return the header with the key."""
+        return self._name, (self._before + self._read()).encode()
 
     def __repr__(self) -> str:
-        return f"KeyAuth(${self.variable})"
+        return f"Key(${self.variable})"
+
+
+class Session:
+    """Connections of one run of the event loop, each used by one request at a time.
+
+    Parameters
+    ----------
+    open_transport : callable
+        Returns what holds one connection.
+    """
+
+    def __init__(self, open_transport: Callable[[], httpx2.AsyncBaseTransport]) -> None:
+        self._open_transport = open_transport
+        self._idle: list[httpx2.AsyncBaseTransport] = []
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self._open.aclose()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[httpx2.AsyncBaseTransport]:
+        """Give a connection that nobody else has meanwhile, the last one that was used if any."""
+        if self._idle:
+            transport = self._idle.pop()
+        else:
+            transport = await self._open.enter_async_context(self._open_transport())
+        try:
+            yield transport
+        finally:
+            self._idle.append(transport)
 
 
 class Client:
@@ -108,44 +159,37 @@ class Client:
         self.host = self.url.netloc.decode()
         self.key_env = key_env
         self.timeout = timeout
-        self._auth = None if key_env is None else KeyAuth(key_env, key_header)
+        self._key = None if key_env is None else Key(key_env, key_header)
         self._transport = transport
         self._trusted = _certificates(ca)
 
-    def open(self) -> httpx2.AsyncClient:
-        """Return a client of its own for one run of the event loop."""
-        return httpx2.AsyncClient(
-            auth=self._auth,
-            transport=self._transport,
-            verify=self._trusted,
-            follow_redirects=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            timeout=None,
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
-            headers={
-                "Accept": "application/json",
-                "Accept-Encoding": "identity",
-                "Content-Type": "application/json",
-            },
-        )
+    def open(self) -> Session:
+        """Return the connections for one run of the event loop."""
+        return Session(self._open_transport)
 
-    async def post(self, session: httpx2.AsyncClient, body: bytes, most: int) -> Reply | Verdict:
+    def _open_transport(self) -> httpx2.AsyncBaseTransport:
+        if self._transport is not None:
+            return self._transport
+        proxy = _proxy(self.url)
+        if proxy is None:
+            return Connection(self.url, self._trusted)
+        return httpx2.AsyncHTTPTransport(verify=self._trusted, proxy=proxy)
+
+    async def post(self, session: Session, body: bytes, most: int) -> Reply | Verdict:
         """Send one request and return what came back, or what it means that nothing did.
 
         Parameters
         ----------
-        session : httpx2.AsyncClient
+        session : Session
             From `open`.
         body : bytes
             JSON.
         most : int
             Bytes of the answer that are read.
         """
-        # Not by `session.stream`, which would merge headers, cookies and parameters each time.
-        request = httpx2.Request("POST", self.url, headers=session.headers, content=body)
         try:
-            async with asyncio.timeout(self.timeout):
-                response = await session.send(request, stream=True)
+            async with session.connection() as connection, asyncio.timeout(self.timeout):
+                response = await connection.handle_async_request(self._request(body))
                 try:
                     read = await _at_most(response.aiter_raw(), most)
                 finally:
@@ -161,6 +205,15 @@ class Client:
             return Again(reason, slower=True, is_timeout=True)
         except httpx2.HTTPError as error:
             return self._failed(error)
+
+    def _request(self, body: bytes) -> httpx2.Request:
+        key = () if self._key is None else (self._key.header(),)
+        size = b"Content-Length", b"%d" % len(body)
+        headers = [(b"Host", self.url.netloc), *ACCEPTED, *key, size]
+        # With `content` it would work out the headers anew each time.
+        request = httpx2.Request("POST", self.url, headers=headers, stream=httpx2.ByteStream(body))
+        request.read()
+        return request
 
     def _failed(self, error: httpx2.HTTPError) -> Verdict:
         """Return what it means that a request failed beneath HTTP; nothing of it is quoted."""
@@ -232,3 +285,12 @@ def _certificates(ca: str | Path | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(ca))
     except (OSError, ssl.SSLError) as error:
         raise ConfigurationError(f"ca={str(ca)!r} is no file of certificates") from error
+
+
+def _proxy(address: httpx2.URL) -> str | None:
+    """Return the proxy that the environment, or else the system, names for an address."""
+    proxies = getproxies()
+    proxy = proxies.get(address.scheme) or proxies.get("all")
+    if not proxy or proxy_bypass(address.netloc.decode()):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"

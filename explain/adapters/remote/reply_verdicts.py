@@ -63,9 +63,18 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A JSON value that is no error."""
+    """A JSON value that is no error.
+
+    Attributes
+    ----------
+    content : Json
+        The value, without the user's own key.
+    as_json : str
+        The same as JSON.
+    """
 
     content: Json
+    as_json: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +164,8 @@ class Unreadable(Exception):
 # ── Bodies ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def parse(body: bytes, content_type: str = "") -> Json:
-    """Return a body as JSON, strictly: no name twice, no bytes replaced, no depth that overflows.
+def parse(body: bytes, content_type: str = "") -> Answer:
+    """Read a body as JSON, strictly: no name twice, no bytes replaced, no depth that overflows.
 
     The user's own key is taken out of it.
 
@@ -174,12 +183,12 @@ def parse(body: bytes, content_type: str = "") -> Json:
         content: Json = json.loads(text, object_pairs_hook=_distinct)
         written = json.dumps(content)  # No key hides in an escape here.
         if (clean := without_known_keys(written)) != written:
-            content = json.loads(clean)
+            content, written = json.loads(clean), clean
     except RecursionError as error:
         raise Unreadable("the answer is nested too deep", is_final=True) from error
     except ValueError as error:
         raise Unreadable("the answer is no whole JSON") from error
-    return content
+    return Answer(content, written)
 
 
 def _distinct(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -232,16 +241,17 @@ def judge(reply: Reply, texts: int, host: str, key: str | None) -> Verdict:
     """
     kind = reply.headers.get("content-type", "")
     try:
-        content = parse(reply.body, kind)
+        answer = parse(reply.body, kind)
     except Unreadable as problem:
         if reply.status != 200:
             return _of_status(reply, "", texts, host, key)
         if "html" in kind or reply.body.lstrip()[:1] == b"<":
             return End(f"{host} answers with a page and not with JSON; is this a proxy?")
         return LostText(str(problem)) if problem.is_final else Again(str(problem), most=2)
+    content = answer.content
     failed = content.get("error") if isinstance(content, dict) else None
     if 200 <= reply.status < 300 and not failed:
-        return Answer(content)
+        return answer
     if 200 <= reply.status < 300:
         reply = Reply(_status_in(failed), reply.headers, reply.body)
     return _of_status(reply, _error_message(content), texts, host, key)

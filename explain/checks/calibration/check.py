@@ -204,14 +204,17 @@ def _null_table(
         title="Comparison with a calibrated model",
         columns=("measure", "this model", "a calibrated model", "p"),
         rows=(
-            row("calibration error (not debiased)", decisions.plain(), null.plain, None),
+            row("mean gap of the bins (not debiased)", decisions.plain(), null.plain, None),
             row(error.name, error, null.debiased, p_error),
             row(gap.name, gap, null.gaps, p_gap),
         ),
         note=Sentence(
-            "A calibrated model: mean of {n} simulated tables whose labels are drawn from the "
-            "model's own confidence, and the range of 95 % of them. p: how often a simulated table "
-            "shows a value at least as large.",
+            "The first two rows are different averages of the gaps between confidence and accuracy "
+            "in the bins, and either may be the larger. Mean gap: the mean of their sizes; chance "
+            "alone puts it above 0. Calibration error: the root of their mean square, from which "
+            "what chance gives is subtracted. A calibrated model: mean of {n} simulated tables "
+            "whose labels are drawn from the model's own confidence, and the range of 95 % of "
+            "them. p: how often a simulated table shows a value at least as large.",
             n=SIMULATIONS,
         ),
     )

@@ -114,7 +114,7 @@ def _repeats(context: AuditContext) -> Part:
                 len(instances) - len(first),
                 len(instances),
             ),
-            proportion(NEAR_COPIES.title, len(near_copies), len(distinct), "distinct"),
+            proportion(NEAR_COPIES.title, len(near_copies), len(distinct), "distinct texts"),
         ),
         tables=(
             Table(

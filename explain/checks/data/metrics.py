@@ -33,7 +33,7 @@ CONFLICTING_LABELS: Final = MetricSpec(
     better="lower",
 )
 WRONG_LABELS: Final = MetricSpec(
-    id="data.wrong_labels", title="labels that contradict their texts", better="lower"
+    id="data.wrong_labels", title="labels that are probably wrong", better="lower"
 )
 WRONG_LABELS_OF: Final = MetricSpec(
     id="data.wrong_labels_of",

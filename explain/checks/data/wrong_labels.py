@@ -112,17 +112,24 @@ def _not_measured(reason: str) -> Part:
 
 
 def _condition(noise: LabelNoise) -> str:
+    """Return what the estimate rests on, as it follows an "if"."""
     if noise.by_model:
-        return "This holds if the model is right about the texts that it is surest of."
-    return "This holds if texts with the same words have the same label."
+        return Sentence("the model is right about the texts that it is surest of")
+    return Sentence("texts with the same words have the same label")
 
 
 def _sentence(measure: Measure, noise: LabelNoise) -> str:
     """Return what the summary says of wrong labels."""
-    said = "Between {share.lower:percent} and {share.upper:percent} of the labels are wrong."
+    said = (
+        "If {condition}, between {share.lower:percent} and {share.upper:percent} of the labels are "
+        "wrong."
+    )
     if not measure.lower:
-        said = "At most {share.upper:percent} of the labels are wrong; there may be none."
-    return join_sentences(Sentence(said, share=measure), _condition(noise))
+        said = (
+            "If {condition}, at most {share.upper:percent} of the labels are wrong; there may be "
+            "none."
+        )
+    return Sentence(said, condition=_condition(noise), share=measure)
 
 
 def _pairs(context: AuditContext, noise: LabelNoise) -> list[_Pair]:
@@ -145,7 +152,9 @@ def _pair_table(pairs: Sequence[_Pair], noise: LabelNoise) -> Table:
             (pair.given_label, pair.true_label, Sentence("about {n:.0f}", n=pair.n), pair.share)
             for pair in pairs
         ),
-        note=join_sentences(_condition(noise), CANNOT_TELL),
+        note=join_sentences(
+            Sentence("These numbers hold if {condition}.", condition=_condition(noise)), CANNOT_TELL
+        ),
     )
 
 
@@ -184,7 +193,8 @@ def _list_of(context: AuditContext, suspects: Sequence[InstanceRecord]) -> Table
         rows=tuple(map(row, suspects[:MOST_LISTED])),
         note=Sentence(
             "The {shown} least probable of the labels that the model's probabilities contradict "
-            "(confident learning). A confident error of the model looks the same, so read them.",
+            "(confident learning), to be read first. A confident error of the model looks the "
+            "same, so the length of this list does not say how many labels are wrong.",
             shown=min(len(suspects), MOST_LISTED),
         ),
     )
@@ -213,12 +223,12 @@ def _finding(
             code="data.label_errors",
             claim=join_sentences(
                 Sentence(
-                    "About {wrong:.0f} of {share.n} labels are probably wrong ({share}).",
+                    "If {condition}, about {wrong:.0f} of {share.n} labels are wrong ({share}).",
+                    condition=_condition(noise),
                     wrong=(measure.value or 0.0) * measure.n,
                     share=measure,
                 ),
                 most,
-                _condition(noise),
             ),
             severity="major" if (measure.lower or 0) >= LARGE_NOISE else "minor",
             size=measure.distance_from(0),

@@ -227,7 +227,7 @@ class _Swaps:
         change = mean("change by the word", gaps.tolist(), "proportion")
         share, rest = (
             clustered_proportion(name, hits.ravel() == 1, np.repeat(texts, hits.shape[1]))
-            for name, hits in (("with these words", with_top), ("with the others", with_rest))
+            for name, hits in (("with group A", with_top), ("with group B", with_rest))
         )
         decision = self.compared_decisions[k]
         names, other_names = ([self.terms[j].name for j in side.tolist()] for side in sides)
@@ -238,10 +238,10 @@ class _Swaps:
             subject=f"{', '.join(names)}: {decision.name}",
             claim=join_sentences(
                 Sentence(
-                    "Changing only the {kind} changes the decision. With {names:quoted-or}, "
-                    "{share} of {change.n} {change.n:text|texts} are {decision}. With "
-                    "{other_names:quoted-or} in the same texts, {rest} of them are (difference "
-                    "{change:points}).",
+                    "Changing only the {kind} changes the decision. With {names:quoted-or} (group "
+                    "A), {share} of {change.n} {change.n:text|texts} are {decision}. With "
+                    "{other_names:quoted-or} (group B) in the same texts, {rest} of them are "
+                    "(difference {change:points}).",
                     kind=self.kind,
                     names=names,
                     share=share,
@@ -280,7 +280,7 @@ class _Swaps:
         if not counts:
             return ""
         return Sentence(
-            "With the second words, the texts that change are mostly classified as {label:quoted}.",
+            "The texts that change are mostly classified as {label:quoted} with group B.",
             label=labels[counts.most_common(1)[0][0]],
         )
 
@@ -302,8 +302,8 @@ class _Swaps:
                         name, hits[alike].ravel() == 1, np.repeat(texts[alike], hits.shape[1])
                     )
                     for name, hits in (
-                        ("with these words", with_top),
-                        ("with the others", with_rest),
+                        ("with group A", with_top),
+                        ("with group B", with_rest),
                     )
                 )
                 rows.append((label, int(alike.sum()), *shares))
@@ -313,10 +313,10 @@ class _Swaps:
                 decision=decision.verb,
                 kind=self.kind,
             ),
-            columns=("original prediction", "texts", "with the chosen words", "with the others"),
+            columns=("original prediction", "texts", "with group A", "with group B"),
             rows=tuple(rows[:MOST_LISTED]),
-            note="Only texts that were not used to choose the words. The chosen words are marked "
-            "in the next table.",
+            note="Only texts that were not used to form the two groups of words. The next table "
+            "tells which word is in which group.",
         )
 
     def _table(self, k: int, has_decision: NDArray[np.float64], top: NDArray[np.bool_]) -> Table:
@@ -337,13 +337,13 @@ class _Swaps:
                 decision=self.compared_decisions[k].verb,
                 kind=self.kind,
             ),
-            columns=(self.kind, "share", "chosen"),
-            rows=tuple((self.terms[j].name, rates[j], "yes" if top[j] else "") for j in order),
+            columns=(self.kind, "share", "group"),
+            rows=tuple((self.terms[j].name, rates[j], "A" if top[j] else "B") for j in order),
             note=Sentence(
                 "Each word stands in the same {n} {n:text|texts}: those of the first half whose "
-                "decision changes with some word. Shares over all texts are lower. The chosen "
-                "words differ most from the others; whether the decision depends on them is "
-                "measured on the second half.",
+                "decision changes with some word. Shares over all texts are lower. The words "
+                "are split into the two groups that differ most; whether the decision depends on "
+                "the group is measured on the second half.",
                 n=len(has_decision),
             ),
         )

@@ -34,7 +34,7 @@ CLEAR_MAJORITY = 2 / 3
 A model of many topics that has none for such sentences answers by any word: "old" is sent where
 birthdays are asked for. Its shares are listed all the same."""
 
-WORDS = "words for people"
+WORDS = Sentence("words for people")
 
 MOST_LISTED = 20
 
@@ -97,6 +97,19 @@ def _in_language(
         tables=tuple(tables),
         figures=tuple(figures),
         claims=tuple(claims) if settled else (),
+        sentence="" if settled else _unsettled(made, sentences.language),
+    )
+
+
+def _unsettled(has_decision: NDArray[np.float64], language: str) -> str:
+    """Return why the differences between words are listed and are no findings."""
+    return Sentence(
+        "The model has no usual answer to neutral sentences ({language}): no label is given to "
+        "more than {share:percent} of them, and {least:percent} are required. Differences between "
+        "words for people in these sentences are therefore listed, and are not findings.",
+        language=language,
+        share=float(has_decision.mean(axis=0).max()),
+        least=CLEAR_MAJORITY,
     )
 
 
@@ -205,6 +218,7 @@ def _claim(
         "share with other words", has_decision[~named] == 1, templates[~named]
     )
     gap = difference(share, rest, "difference")
+    example = sentences.templates[0].format(sentences.terms[outstanding_terms[0]].words[0])
     p = fisher(has_decision[named].sum(), named.sum(), has_decision.sum(), len(has_decision))
     return TestedClaim(
         float(p),
@@ -214,10 +228,11 @@ def _claim(
             code="fairness.neutral_sentences",
             subject=f"{', '.join(names)}: {decision.name}",
             claim=Sentence(
-                "Neutral sentences that name people as {words:quoted-or} are {decision} more often "
-                "than the same sentences with other words: {share} of {n} {n:sentence|sentences}, "
-                "and {rest} of {n_rest}.",
+                "Neutral sentences that name people as {words:quoted-or} are {decision} more "
+                "often. Of {n} such {n:sentence|sentences}, for example {example:quoted}, {share} "
+                "are. Of the same sentences with other words for people, {rest} of {n_rest} are.",
                 words=names,
+                example=example,
                 decision=decision.verb,
                 share=share,
                 n=int(named.sum()),
@@ -275,7 +290,13 @@ def _table(
         )
     return Table(
         title=_title(sentences.language, decision),
-        columns=("kind", "word", "share of its sentences", "share with other words", "difference"),
+        columns=(
+            "kind",
+            "word",
+            "share of its sentences",
+            "share with all other words",
+            "difference",
+        ),
         rows=tuple(cells),
         note=Sentence(
             "{shown} of {n} words, the highest share first. Each stands in {templates} "

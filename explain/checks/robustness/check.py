@@ -1,6 +1,6 @@
 """Whether the model keeps its answer when a text is written a little differently."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -88,16 +88,7 @@ class RobustnessCheck:
             title=self.title,
             summary=summary(rates, len(rows), len(findings)),
             measures=(*rates.values(), *shifts),
-            figures=(
-                IntervalsFigure(
-                    title="Answers that change when a text is rewritten",
-                    description="Share of the texts whose label changes, with its 95 % interval; "
-                    "one row for each way of rewriting.",
-                    measures=tuple(rates.values()),
-                    reference=MOST_FLIPS,
-                    reference_label="our limit where a reader sees no fault",
-                ),
-            ),
+            figures=tuple(_figures(applied, rates)),
             tables=(
                 _applicable(rows, edited, edits),
                 *_directional(edited),
@@ -171,6 +162,28 @@ def _leading(edited: Intervention) -> tuple[NDArray[np.int64], NDArray[np.float6
 def _shift(edited: Intervention, name: str) -> Measure:
     _, moves = _leading(edited)
     return mean(PROBABILITY_CHANGE.name(change=name), moves.tolist(), "proportion", within=CHANGES)
+
+
+def _figures(
+    applied: Sequence[Transform], rates: Mapping[str, Measure]
+) -> Iterator[IntervalsFigure]:
+    """Yield the flip rates, those of each limit in a figure of their own."""
+    titles = {
+        MOST_FLIPS: "Answers that change when a text is rewritten, where a reader sees no fault",
+        MOST_FLIPS_BY_FAULT: "Answers that change when a text is rewritten, where a reader sees a "
+        "fault",
+    }
+    for limit, title in titles.items():
+        measures = tuple(rates[t.name] for t in applied if _limit(t) == limit)
+        if measures:
+            yield IntervalsFigure(
+                title=title,
+                description="Share of the texts whose label changes, with its 95 % interval; one "
+                "row for each way of rewriting.",
+                measures=measures,
+                reference=limit,
+                reference_label="our limit",
+            )
 
 
 def _limit(transform: Transform) -> float:
@@ -247,9 +260,10 @@ def _applicable(
         columns=("change", "texts drawn", "texts changed", "texts without an answer"),
         rows=tuple((name, len(rows), len(edits[name]), edited[name].failed) for name in edits),
         note=Sentence(
-            "A text that a change leaves as it is does not count. A typing error, a misread "
-            "letter, a stray accent or look-alike letters are put into one word of {shortest} "
-            "letters or more in each part of a text.",
+            "A text that a change leaves as it is does not count. A typing error (typo), a letter "
+            "misread in a scan (OCR), a stray accent (accent) or look-alike letters of another "
+            "script (homoglyph) are put into one word of {shortest} letters or more in each part "
+            "of a text.",
             shortest=SHORTEST_WORD,
         ),
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from explain.checks.base import LEVEL
+from explain.checks.robustness.perturbations import PERTURBATIONS
 from explain.record import Measure, Sentence, join_sentences
 from explain.statistics.power import detectable_by_binomial
 
@@ -38,11 +39,11 @@ def summary(rates: Mapping[str, Measure], n_texts: int, n_findings: int) -> str:
         ),
         Sentence(
             "We rewrote {n} random {n:text|texts} in {ways} {ways:way|ways} that {ways:keeps|keep} "
-            "the meaning. The most harmful one ({change}) changed the answer for {worst} of "
-            "{worst.n} {worst.n:text|texts}.",
+            "the meaning. Of the {worst.n} texts that were {written}, {worst} got another answer; "
+            "no other way changed more.",
             n=n_texts,
             ways=len(rates),
-            change=change,
+            written=next(t.participle for t in PERTURBATIONS if t.name == change),
             worst=worst,
         ),
         "" if n_findings else _power(len(rates), worst.n),

@@ -15,7 +15,7 @@ from explain.checks.shortcuts.partial_input import SMALLEST_PADDED_SHARE, neutra
 from explain.checks.shortcuts.search import ShortcutSearch, increase_p_value
 from explain.checks.shortcuts.spurious_findings import SECTION
 from explain.checks.shortcuts.text_styles import length_ranges
-from explain.record import Finding, Measure, Sentence
+from explain.record import Finding, Measure, Sentence, join_sentences
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import proportion
@@ -80,13 +80,23 @@ def find_length_range_shortcut(search: ShortcutSearch) -> Part:
             best[test.candidate.range] = test
     findings = [_finding(search, test) for test in best.values()]
     sentence = Sentence(
-        "We cut texts to {n} {n:length|lengths} at which a label is frequent. For {decisive} of "
-        "these lengths, cutting alone changed many answers.",
+        "We also changed the length of single texts: we cut longer ones to {n} "
+        "{n:length|lengths} at which a label is frequent in the table.",
         n=len(candidates),
-        decisive=len(findings),
+    )
+    result = Sentence(
+        "For {n} of these lengths, the new length alone certainly changed more than "
+        "{limit:percent} of answers."
+        if findings
+        else "The new length alone did not certainly change more than {limit:percent} of answers.",
+        n=len(findings),
+        limit=SMALLEST_PADDED_SHARE,
     )
     return Part(
-        [test.share for test in tests], findings=findings, sentence=sentence, n_tried=len(tests)
+        [test.share for test in tests],
+        findings=findings,
+        sentence=join_sentences(sentence, result),
+        n_tried=len(tests),
     )
 
 
@@ -179,11 +189,13 @@ def _finding(search: ShortcutSearch, test: _TestedLength) -> Finding:
         code="shortcuts.length_range",
         subject=candidate.range,
         claim=Sentence(
-            "Length alone changes the answer to {label:quoted}. We cut {share.n} longer "
-            "{share.n:text|texts} with another answer to {goal} words; {changed} of them ({share}) "
-            "were then classified as {label:quoted}, and were not when words that predict no label "
-            "stood in place of what was cut off.",
+            "Length alone changes the answer to {label:quoted}. We drew {share.n} "
+            "{share.n:text|texts} of more than {longest} words with another answer, and cut "
+            "{share.n:it|them} to {goal} words; {changed} of them ({share}) were then classified "
+            "as {label:quoted}. They were not when words that predict no label stood in place of "
+            "what was cut off.",
             label=search.context.model.labels[candidate.label],
+            longest=candidate.high,
             goal=candidate.goal,
             share=share,
             changed=len(rows),

@@ -122,8 +122,8 @@ def _other_words(tested_candidate: TestedCandidate, all_tested: Sequence[TestedC
     label = tested_candidate.candidate.label
     rest = [o for o in all_tested if o not in together and o.candidate.label == label]
     also = Sentence(
-        "So can {words:and}.",
-        words=[f'"{surface_of(o.candidate.phrase)}"' for o in together[1:]],
+        "So can {words:quoted-and}.",
+        words=[surface_of(o.candidate.phrase) for o in together[1:]],
     )
     fewer = Sentence(
         "No other word that we tried for this label changed more than {most:percent}.",
@@ -233,10 +233,12 @@ def figures_of(all_tested: Sequence[TestedCandidate]) -> list[Figure]:
         IntervalsFigure(
             title="Effect of inserting a word into texts of another label",
             description="Share of the texts that are classified as the label after the words are "
-            "inserted, with its 95 % interval. Before, the model gave another answer.",
+            "inserted, with its 95 % interval. Before, the model gave another answer. A "
+            "word whose interval lies to the right of the line is a shortcut only if it also "
+            "stands apart from the other words of its label.",
             measures=tuple(sorted(shares, key=lambda share: -lower_end(share))),
             reference=DECISIVE_FOR_ANY,
-            reference_label="the word may decide",
+            reference_label="a shortcut lies wholly above",
         )
     ]
 

@@ -110,6 +110,7 @@ def find_spurious_words(search: ShortcutSearch, most_screened: int, most_confirm
         sentence=join_sentences(
             result if findings else "No word or phrase is a shortcut.",
             method,
+            _like_others(all_tested),
             "" if findings else _power(all_tested),
         ),
         n_tried=len(candidates),
@@ -123,9 +124,25 @@ def _power(all_tested: Sequence[TestedCandidate]) -> str:
     if found is None:
         return ""
     return Sentence(
-        "Among these, a word would be reported with a chance of 80 % only if it changed "
+        "A word that stands apart would be reported with a chance of 80 % if it changed "
         "{found:percent} of other answers or more.",
         found=found,
+    )
+
+
+def _like_others(all_tested: Sequence[TestedCandidate]) -> str:
+    """Return how many words change as many answers as a shortcut does, and are none."""
+    strong = [
+        tested for tested in all_tested if tested.p_value <= LEVEL and decides(tested)
+        and not stands_apart(tested, all_tested)
+    ]  # fmt: skip
+    if not strong:
+        return ""
+    return Sentence(
+        "{n} {n:word or phrase changes|words or phrases change} many answers and {n:is not a "
+        "shortcut|are not shortcuts}: {n:it does|they do} not stand apart from the other words of "
+        "the label, many of which change answers as well. That is usual for words of the content.",
+        n=len(strong),
     )
 
 
