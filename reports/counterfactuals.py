@@ -91,7 +91,11 @@ def _sufficient(counterfactual: Counterfactual) -> Iterator[str]:
     if decisive.places is None:
         return
     if not decisive.places:
-        yield _("Even with no {unit} left, the answer is that to the whole text.", unit=unit)
+        yield _(
+            "Even with no {unit} left, the answer is that to the whole text: the model gives it by "
+            "default.",
+            unit=unit,
+        )
         return
     yield _(
         "{features:quoted-and} alone {n:keeps|keep} the answer.",

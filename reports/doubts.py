@@ -73,12 +73,12 @@ def refined_sentences(attribution: Attribution | None, part: int | None = None) 
 
 def method_view(attribution: Attribution, own_warnings: Sequence[str]) -> MethodView:
     """Return what is said of one attribution and how exactly it is known."""
-    target = attribution.target
+    target, note = attribution.target, error_note(attribution)
     return MethodView(
         title=attribution.method_title,
         grade=attribution.grade or "",
         reasons=attribution.reasons,
-        note=error_note(attribution),
+        note=note[:1].upper() + note[1:],
         ending=join_texts(
             ending(attribution.diagnostics, attribution.evaluations),
             repeats_note(attribution.repeats),

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from explain.record import AuditRecord, Finding, JudgedCriterion, Measure
 from reports import summary as said
 from reports.bidi import isolated_runs
+from reports.languages import join_texts, translated_sentence
 from reports.languages import translate as _
-from reports.languages import translated_sentence
 from reports.languages.records import translated_record
 from reports.numbers import count, estimate
 from reports.text import visible
@@ -117,9 +117,13 @@ def _findings(record: AuditRecord) -> Iterator[str]:
 
 
 def _finding(finding: Finding) -> str:
-    size = f" {escape(size)}." if (size := said.size(finding)) else ""
-    claim, severity = escape(finding.claim), _(finding.severity)
-    return f"- **{claim}** ({severity}){size} {escape(finding.suggestion)}"
+    size = said.size(finding)
+    return "- " + join_texts(
+        f"**{escape(finding.claim)}**",
+        _("({severity})", severity=_(finding.severity)),
+        _("{size}.", size=escape(size)) if size else "",
+        escape(finding.suggestion),
+    )
 
 
 def _grades(record: AuditRecord) -> Iterator[str]:
@@ -135,7 +139,9 @@ def _grade(method: said.GradeView) -> str:
         f"{grade or _('not graded')}{f' × {number}' if number else ''}"
         for grade, number in method.grades
     )
-    return " ".join((f"- **{escape(method.method)}**: {told}.", *map(escape, method.reasons)))
+    grade = _("{grades}.", grades=told)
+    reasons = join_texts(grade, *map(escape, method.reasons))
+    return f"- **{escape(method.method)}**{_(': ')}{reasons}"
 
 
 def _limits(record: AuditRecord) -> Iterator[str]:

@@ -17,8 +17,9 @@ from explain.record import (
     Severity,
     Skipped,
 )
-from reports.languages import join_texts, language, translated_sentence
+from reports.languages import join_texts, language
 from reports.languages import translate as _
+from reports.languages.records import translated_slice
 from reports.numbers import count, estimate, exact
 
 __all__ = [
@@ -115,11 +116,9 @@ class GradeView:
 
 def alert(record: AuditRecord) -> str:
     """Return what is unsafe about how the model was loaded, empty if nothing is."""
-    word = record.provenance.model.facts.get(PICKLE_FACT)
-    if not word:
+    if not record.provenance.model.facts.get(PICKLE_FACT):
         return ""
-    fact = _(PICKLE_FACT)
-    return _("The model was {fact}: {word}.", fact=fact, word=translated_sentence(str(word)))
+    return _("The model was loaded from a pickle, which can run any code. Its user allowed that.")
 
 
 def verdict(record: AuditRecord) -> VerdictView:
@@ -251,7 +250,9 @@ def size(finding: Finding) -> str:
     measure = finding.measure
     if measure is None:
         return ""
-    name = measure.name if measure.slice == "all" else f"{measure.name} ({measure.slice})"
+    name: str = measure.name
+    if measure.slice != "all":
+        name = _("{measure} ({slice})", measure=name, slice=translated_slice(measure))
     return _("{metric} {estimate}, n = {n}", metric=name, estimate=estimate(measure), n=measure.n)
 
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from explain.record import Cell, InstanceLink, Measure, Table
 from reports.languages import translate as _
-from reports.languages import translated_sentence
+from reports.languages.records import translated_slice
 from reports.numbers import count, interval, quantity, small
 
 __all__ = [
@@ -137,24 +137,30 @@ def measure_cell(measure: Measure | None) -> CellView:
 def record_table(record: Table, links: Links) -> TableView:
     """Return a table of a record; of a long one the first rows, and the others folded away."""
     view = table(record.title, record.columns, [[_cell(c, links) for c in r] for r in record.rows])
+    return replace(_folded(view), note=record.note or "")
+
+
+def _folded(view: TableView) -> TableView:
     shown = len(view.rows) if len(view.rows) <= FOLDED_ABOVE else ROWS_SHOWN
-    return replace(view, rows=view.rows[:shown], folded=view.rows[shown:], note=record.note or "")
+    return replace(view, rows=view.rows[:shown], folded=view.rows[shown:])
 
 
 def measures_table(title: str, measures: Iterable[Measure]) -> TableView:
     """Return measures with their intervals, the instances behind them, and how it was done."""
-    return table(
-        title,
-        (_("measure"), _("value [95 %]"), _("n"), _("interval by")),
-        (
+    return _folded(
+        table(
+            title,
+            (_("measure"), _("value [95 %]"), _("n"), _("interval by")),
             (
-                CellView(_name_in_table(measure)),
-                measure_cell(measure),
-                CellView(count(measure.n), numeric=True),
-                CellView(measure.method or _("no interval")),
-            )
-            for measure in measures
-        ),
+                (
+                    CellView(_name_in_table(measure)),
+                    measure_cell(measure),
+                    CellView(count(measure.n), numeric=True),
+                    CellView(measure.method or _("no interval")),
+                )
+                for measure in measures
+            ),
+        )
     )
 
 
@@ -162,7 +168,4 @@ def _name_in_table(measure: Measure) -> str:
     """Return what is measured, and of which rows where those are not all."""
     if measure.slice in ("all", measure.name):
         return measure.name
-    rows = measure.slice
-    if rows not in measure.of.values():  # A label stays as it is.
-        rows = translated_sentence(rows)
-    return _("{measure}, {slice}", measure=measure.name, slice=rows)
+    return _("{measure}, {slice}", measure=measure.name, slice=translated_slice(measure))

@@ -76,6 +76,8 @@ def _columns(character: str) -> int:
 
 
 def _mark(character: str) -> str:
+    if character == "\n":
+        return "↵"  # Fonts have it that lack the picture of the control character.
     code = ord(character)
     if code < 0x20:
         return chr(0x2400 + code)

@@ -30,7 +30,7 @@ INPUTS = {
         "no column of rationales was named; name it (--rationale, or rationale=)",
     ),
     "criteria": (
-        "a verdict",
+        "whether the model is good enough",
         "no acceptance criteria were set; write [[criteria]] in audit.toml, or pass criteria=",
     ),
 }

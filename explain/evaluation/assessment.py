@@ -47,6 +47,7 @@ from explain.record import (
     Section,
     Sentence,
     Unit,
+    without_full_stop,
 )
 from explain.statistics.intervals import mean
 from explain.text.spans import Text, text_of
@@ -375,7 +376,7 @@ def _recalls(method: str, control: PositiveControl | NotMeasured) -> list[Metric
     if isinstance(control, NotMeasured):
         said = Sentence(
             "We could not measure whether it finds a planted rule: {reason}.",
-            reason=control.reason.removesuffix("."),
+            reason=without_full_stop(control.reason),
         )
         name = "positive control"
         return [MetricResult(name, None, None, Flag(name, "not measured", said, is_needed=True))]

@@ -28,7 +28,7 @@ from explain.evaluation.flags import (
 )
 from explain.evaluation.planted_rules import Kind
 from explain.evaluation.positive_control import LEAST_RECALL, Recall
-from explain.record import Attribution, Grade, Measure, MethodTrust, Sentence
+from explain.record import Attribution, Grade, Measure, MethodTrust, Sentence, without_full_stop
 from explain.statistics.intervals import proportion
 
 __all__ = [
@@ -305,7 +305,7 @@ def recall_flag(recall: Recall) -> Flag:
         sentence = Sentence(
             "We could not measure whether it finds the {rule}: {reason}.",
             rule=rule,
-            reason=recall.reason.removesuffix("."),
+            reason=without_full_stop(recall.reason),
         )
         answer: Answer = "not measured"
     else:

@@ -4,7 +4,7 @@ import numpy as np
 
 from explain.evaluation.flags import Flag, MetricResult, at_least
 from explain.evaluation.known_values import KnownValues
-from explain.record import Sentence
+from explain.record import Sentence, without_full_stop
 from explain.statistics.intervals import clustered_proportion, proportion
 
 __all__ = ["LEAST_COVERED", "known_values_results"]
@@ -21,7 +21,7 @@ def known_values_results(known_values: KnownValues) -> list[MetricResult]:
     """Return how many known values a method gets right, and how many its intervals hold."""
     name = "known values"
     if not known_values.parts:
-        reason = str(known_values.reason).removesuffix(".")
+        reason = without_full_stop(known_values.reason or "")
         said = Sentence("Known values were not measured: {reason}.", reason=reason)
         return [MetricResult(name, None, None, Flag(name, "not measured", said))]
     right = np.concatenate([part.right for part in known_values.parts])

@@ -27,7 +27,7 @@ from explain.evaluation.grades import faithfulness_flag
 from explain.evaluation.infidelity import Infidelity
 from explain.evaluation.sensitivity import Sensitivity
 from explain.evaluation.stability import Stability
-from explain.record import Agreement, Measure, NotMeasured, Sentence, Unit
+from explain.record import Agreement, Measure, NotMeasured, Sentence, Unit, without_full_stop
 from explain.statistics.bootstrap import CONFIDENCE
 from explain.statistics.intervals import NOT_NEGATIVE, SHARES, mean, proportion
 
@@ -137,7 +137,7 @@ def sensitivity_result(
             Sentence(
                 "Max-sensitivity is not defined for {method}: {reason}.",
                 method=title_of(method),
-                reason=sensitivities.reason.removesuffix("."),
+                reason=without_full_stop(sensitivities.reason),
             ),
         )
     random = mean(
@@ -201,7 +201,7 @@ def randomisation_result(resemblances: Sequence[tuple[float, int]] | NotMeasured
     """
     name = "parameter randomisation: median |tau-b|"
     if isinstance(resemblances, NotMeasured):
-        reason = resemblances.reason.removesuffix(".")
+        reason = without_full_stop(resemblances.reason)
         said = Sentence("Parameter randomisation was not measured: {reason}.", reason=reason)
         return _unmeasured(name, said)
     if not resemblances:

@@ -81,7 +81,14 @@ from explain.record.sections import (
     Section,
     Skipped,
 )
-from explain.record.sentences import Estimate, Sentence, SentenceLike, SentenceValue, join_sentences
+from explain.record.sentences import (
+    Estimate,
+    Sentence,
+    SentenceLike,
+    SentenceValue,
+    join_sentences,
+    without_full_stop,
+)
 from explain.record.verification import (
     CheckedSignature,
     FileProblem,
@@ -175,4 +182,5 @@ __all__ = [
     "join_sentences",
     "label_name",
     "text_sha256",
+    "without_full_stop",
 ]

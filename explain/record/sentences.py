@@ -21,7 +21,15 @@ from explain.record.wording import (
     signed,
 )
 
-__all__ = ["Estimate", "Sentence", "SentenceLike", "SentenceValue", "fields_of", "join_sentences"]
+__all__ = [
+    "Estimate",
+    "Sentence",
+    "SentenceLike",
+    "SentenceValue",
+    "fields_of",
+    "join_sentences",
+    "without_full_stop",
+]
 
 
 _NUMBER_FORMAT = re.compile(r"([+]?([.][0-9])?[defg])?")
@@ -169,6 +177,17 @@ def join_sentences(*sentences: str, by: str = " ") -> str:
         return some[0] if some else ""
     values = {f"s{number}": sentence for number, sentence in enumerate(some)}
     return Sentence(by.join(f"{{{name}}}" for name in values), **values)
+
+
+def without_full_stop(text: str) -> str:
+    """Return a text to be set into a sentence; one with values keeps them, and has no full stop.
+
+    Examples
+    --------
+    >>> without_full_stop("The disk is full.")
+    'The disk is full'
+    """
+    return text if isinstance(text, Sentence) else text.removesuffix(".")
 
 
 def _sentence(template: str, values: Mapping[str, SentenceValue]) -> Sentence:

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, TypeVar, get_args, get_origin
 
-from explain.record import AuditRecord, Sentence, SystemIdentity, Table
+from explain.record import AuditRecord, Measure, Sentence, SystemIdentity, Table
 from explain.record.base import Record
 from reports import DISTRIBUTION
 from reports.languages import is_english, translated_sentence, without_translation
 
-__all__ = ["OWN_COLUMNS", "translated_record"]
+__all__ = ["OWN_COLUMNS", "translated_record", "translated_slice"]
 
 RecordT = TypeVar("RecordT", bound=Record)
 
@@ -52,6 +52,12 @@ def translated_record(record: RecordT) -> RecordT:
         return record
     with without_translation(_words_of_user(record) if isinstance(record, AuditRecord) else ()):
         return _record(record)
+
+
+def translated_slice(measure: Measure) -> str:
+    """Return of which rows a measure is; a label that stands there stays as it is."""
+    rows = measure.slice
+    return rows if rows in measure.of.values() else translated_sentence(rows)
 
 
 def _words_of_user(record: AuditRecord) -> Iterator[str]:

@@ -93,8 +93,8 @@ SHOWN_NAMES: tuple[tuple[str, Iterable[str]], ...] = (
 )
 """Names of one word, or composed ones, that are shown where a reader expects a sentence."""
 
-ENGLISH_MODULES = ("__init__", "notebook")
-"""What a notebook shows is in English."""
+ENGLISH_MODULES = ("__init__",)
+"""What says nothing but in errors."""
 
 SPEAKING_ROOMS = (
     "attribution", "auditing", "checks", "comparison", "evaluation", "record", "review",
@@ -219,7 +219,7 @@ def page_texts_of(source: str) -> Iterator[str]:
             isinstance(node, ast.Constant)
             and isinstance(node.value, str)
             and (
-                _is_translated(node, parents)
+                (node.value.strip(" _") and _is_translated(node, parents))
                 or (_is_constant(parents) and not _is_silent(parents) and WORDS.search(node.value))
             )
         ):
@@ -230,8 +230,8 @@ def _is_translated(node: ast.Constant, parents: Parents) -> bool:
     """Tell whether a string is what `_` is called with, or stands in an entry of the glossary."""
     for call, field in parents:
         match call:
-            case ast.Call(func=ast.Name("_")):
-                return field == "args"
+            case ast.Call(func=ast.Name("_")) if field == "args":
+                return True
             case ast.Call(func=ast.Name("Entry"), args=[_, *texts], keywords=keywords):
                 texts += [keyword.value for keyword in keywords if keyword.arg == "formula"]
                 return any(node in ast.walk(text) for text in texts[:4])

@@ -135,6 +135,34 @@ def test_a_planted_shortcut_is_found_in_nearly_every_table(
     assert all(len(one) <= 1 for one in found)
 
 
+def test_words_that_thin_a_text_out_are_not_its_length() -> None:
+    """Of a mean of weights, as in TF-IDF, any words that say nothing lead to the default."""
+
+    def score(texts: Sequence[str]) -> NDArray[np.float64]:
+        means = [
+            np.mean(
+                [
+                    4.0 * w.startswith("good") - 4.0 * w.startswith("bad")
+                    for w in text.split() or ["0"]
+                ]
+            )
+            for text in texts
+        ]
+        return np.outer(np.array(means) + 0.5, [-1, 1])
+
+    rng = np.random.default_rng(0)
+    rows = []
+    for _ in range(500):
+        positive = rng.random() < 0.2
+        body = rng.choice(NEUTRAL, rng.integers(1, 30), p=FREQUENCY / FREQUENCY.sum()).tolist()
+        body += [f"{w}{rng.integers(20)}" for w in rng.choice(GOOD if positive else BAD, 2)]
+        rows.append({"text": " ".join(body), "label": "good" if positive else "bad"})
+    model = FunctionClassifier(score, ["bad", "good"], name="means", output="scores")
+    found = section(model, rows)
+    assert not [f for f in found.findings if f.code.startswith("shortcuts.length")]
+    assert "This is not a finding: texts of the padding words alone" in found.summary
+
+
 def test_content_is_no_shortcut_in_a_clean_model() -> None:
     false = [claims(bag_of_words(seed), reviews(seed), seed=seed) for seed in seeds(15, 4)]
     assert not any(false), false

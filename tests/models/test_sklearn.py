@@ -263,7 +263,7 @@ def test_a_report_says_first_that_a_pickle_was_loaded(models: Path) -> None:
         label="label",
         model_options={"allow_pickle": True},
     )
-    said = "The model was loaded from a pickle: yes, on the user's word"
+    said = "The model was loaded from a pickle, which can run any code. Its user allowed that."
     assert PICKLE_FACT in record.provenance.model.facts
     assert record.provenance.arguments["model_options"] == {"allow_pickle": True}
     page = reports.render_html(record)

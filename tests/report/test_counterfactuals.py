@@ -61,7 +61,7 @@ def test_it_is_said_how_far_that_is_proven(necessary: DecisiveSet, sentence: str
 
 def test_an_answer_that_needs_no_word_is_said_to_be_the_default() -> None:
     text = said(counterfactual(decisive(0), decisive(is_given=True, predicted="negative")))
-    assert "Even with no word left, the answer is that to the whole text." in text
+    assert "Even with no word left, the answer is that to the whole text: the model" in text
 
 
 def test_of_several_labels_the_one_under_question_is_named() -> None:

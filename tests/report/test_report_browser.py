@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import reports
+from explain.record import Measure, Table
+from reports.tables import FOLDED_ABOVE
 from tests.helpers.recording_page import SCREEN, RecordingPage
 from tests.helpers.records import audit_record, hostile_record
 
@@ -246,3 +248,47 @@ _WEAKEST_CONTRAST = """() => {
   }
   return weakest;
 }"""
+
+
+def test_a_table_of_nine_columns_is_seen_whole(
+    recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    share = Measure(name="share", value=0.843, lower=0.720, upper=0.918, n=51)
+    columns = ("slice", "rows", "in the slice", "in the rest", "worse by", "adjusted p",
+               "reported if right on at most", "from", "not reported because")  # fmt: skip
+    row = ("language = de", 51, share, share, share, 0.411, 0.66, "search", "the gap is too small")
+    record = audit_record()
+    wide = Table(title="Slices", columns=columns, rows=(row,) * 3)
+    section = record.sections[0].model_copy(update={"tables": (wide,)})
+    page = recording_page.open(
+        record.model_copy(update={"sections": (section, *record.sections[1:])}), tmp_path
+    )
+    box = page.get_by_role("group", name="Slices", exact=True)
+    assert box.evaluate("box => box.scrollWidth - box.clientWidth") <= 0
+    lines = box.locator("tbody tr").first.evaluate("row => row.getBoundingClientRect().height")
+    assert lines < 80
+
+
+def test_a_phone_shows_the_verdict_before_all_else_but_one_line(
+    recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    page = recording_page.open(audit_record(), tmp_path)
+    page.set_viewport_size({"width": 390, "height": 844})
+    contents, verdict = (page.locator(name).bounding_box() for name in ("nav", ".verdict"))
+    assert contents is not None
+    assert verdict is not None
+    assert contents["height"] < 50
+    assert verdict["y"] + verdict["height"] < 844 / 2 + 100
+
+
+def test_a_table_of_many_measures_is_folded(recording_page: RecordingPage, tmp_path: Path) -> None:
+    measures = tuple(Measure(name=f"m{i}", value=0.5, n=9) for i in range(FOLDED_ABOVE + 1))
+    record = audit_record()
+    section = record.sections[0].model_copy(update={"measures": measures})
+    page = recording_page.open(
+        record.model_copy(update={"sections": (section, *record.sections[1:])}), tmp_path
+    )
+    fold = page.locator("#data details", has_text="6 more rows")
+    assert not page.get_by_text("m25", exact=True).is_visible()
+    fold.locator("summary").click()
+    assert page.get_by_text("m25", exact=True).is_visible()

@@ -117,7 +117,7 @@ def test_a_sentence_that_was_explained_by_its_words_is_marked_and_all_are_listed
     assert "Not a bad film! (2) −0.75 then by words" in listed
     (note,) = (text for text in page.texts("li") if "SHAP" in text)
     assert (
-        "explained by sentences first, then by the words of the one that matters most, up to 0.03 "
+        "Explained by sentences first, then by the words of the one that matters most, up to 0.03 "
         "added to each word so that a sentence is the sum of its words, exact for the sentences, "
         "256 evaluations, error not estimated"
     ) in note
@@ -420,9 +420,9 @@ def test_run_log_is_shown_where_there_is_one() -> None:
 @pytest.mark.parametrize(
     ("shown", "said"),
     [
-        (attribution("a b", errors=(0, 0), algorithm="exact"), "exact, 256 evaluations."),
+        (attribution("a b", errors=(0, 0), algorithm="exact"), "Exact, 256 evaluations."),
         (attribution("a b", errors=(0, 0)), "256 evaluations, exact."),
-        (attribution("a b", algorithm="kernel"), "kernel, 256 evaluations, error not estimated."),
+        (attribution("a b", algorithm="kernel"), "Kernel, 256 evaluations, error not estimated."),
         (attribution("a b", errors=(0.1, 0.214)), "256 evaluations, standard error up to 0.21."),
         (
             attribution("a b", method="lime", r2=0.784, held_out_r2=0.5),

@@ -222,7 +222,7 @@ def test_markdown_table_keeps_its_columns_whatever_a_cell_holds() -> None:
         ("[x](http://y)", r"\[x\](http\://y)"),
         ("www.x.org", r"www\.x.org"),
         ("ask @all about #1", "ask @\u200ball about #\u200b1"),
-        ("two\nlines", "two␊lines"),
+        ("two\nlines", "two↵lines"),
     ],
 )
 def test_markdown_escapes(text: str, escaped: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
+from babel import Locale
 from huggingface_hub import ModelCard
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,10 +20,11 @@ from jsonschema import Draft4Validator, FormatChecker
 from junitparser import JUnitXml
 
 from explain.errors import ConfigurationError
-from explain.record import AuditRecord, Gates, Measure, MetricSpec
+from explain.record import AuditRecord, Gates, Measure, MetricSpec, Section
 from explain.record.frames import FrameKind
 from explain.statistics.intervals import proportion
 from reports.exports import ExportFormat, write_export
+from reports.exports.law import EU_LANGUAGES
 from reports.exports.mlflow import metric_key
 from reports.exports.spreadsheets import safe_cell
 from reports.exports.yaml_text import yaml_value
@@ -228,29 +230,129 @@ def test_what_an_audit_lacks_is_not_evidenced_and_nothing_is_called_compliant(
     tmp_path: Path,
 ) -> None:
     text = exported(audit_of([0], [0]), "coverage-table", tmp_path).read_text(encoding="utf-8")
-    assert "| Differences between groups | NOT EVIDENCED: not examined |" in text
+    rows = {line.split(" | ")[0].strip("| "): line.split(" | ")[1:3] for line in text.splitlines()}
+    assert rows["Differences between groups"][0] == "NOT EVIDENCED: not examined"
+    assert rows["Reviews by people"][1] == "reviewers, in the report; then explain review import"
+    assert rows["Accuracy in parts of the data"][0].startswith("section s: ")
+    assert rows["Accuracy in parts of the data"][1] == "–"
     assert "no statement of compliance" in text
-    assert "| Accuracy in parts of the data | section s |" in text
 
 
-def test_rates_of_groups_are_those_of_the_record(tmp_path: Path) -> None:
-    rates = [
-        proportion("selection rate, x", hits, 100, f"group = {name}").model_copy(
+def test_the_coverage_table_has_the_number_its_n_and_who_fills_a_gap(tmp_path: Path) -> None:
+    rows = _coverage(audit_record(), tmp_path)
+    assert rows["Accuracy with its uncertainty"] == [
+        "section Performance: 7 measures, n up to 872; 0 findings",
+        "–",
+    ]
+    assert rows["Who is responsible"] == ["Reviews team", "–"]
+    assert rows["Use out of scope"] == [
+        "NOT EVIDENCED: not stated",
+        "the owner of the system, in [system] of audit.toml",
+    ]
+    named = [section.with_metrics([ACCURACY]) for section in audit_record().sections]
+    rows = _coverage(audit_record().model_copy(update={"sections": tuple(named)}), tmp_path)
+    evidence, _who = rows["Accuracy with its uncertainty"]
+    assert evidence == r"section Performance: accuracy .876 \[.853, .896\], n = 872; 0 findings"
+
+
+ACCURACY = MetricSpec(id="performance.accuracy", title="accuracy")
+
+
+def _coverage(record: AuditRecord, folder: Path) -> dict[str, list[str]]:
+    text = exported(record, "coverage-table", folder).read_text(encoding="utf-8")
+    cells = (line.strip("| ").split(" | ") for line in text.splitlines())
+    return {question: more[:2] for question, *more in cells}
+
+
+def test_that_a_section_on_groups_ran_is_no_evidence_of_rates_by_category(tmp_path: Path) -> None:
+    question = "Selection rates and impact ratios by category"
+    fairness = Section(id="fairness", title="Fairness", summary="Swapped names were tried.")
+    record = audit_of([0], [0])
+    with_swaps = record.model_copy(update={"sections": (*record.sections, fairness)})
+    assert _coverage(with_swaps, tmp_path)[question][0].startswith("NOT EVIDENCED")
+    with_rates = audit_of([0], [0], measures=_rates("x", {"sex = F": 30, "sex = M": 50}))
+    assert _coverage(with_rates, tmp_path)[question] == ["2 measures, the smallest of n = 100", "–"]
+
+
+def _rates(label: str, hits: dict[str, int], n: int = 100) -> list[Measure]:
+    return [
+        proportion(f"selection rate, {label}", selected, n, group).model_copy(
             update={"metric": "fairness.selection_rate"}
         )
-        for name, hits in (("a", 30), ("b", 50))
+        for group, selected in hits.items()
     ]
-    text = exported(audit_of([0], [0], measures=rates), "ll144", tmp_path).read_text("utf-8")
-    assert "| selection rate, x | group = a | 100 | " in text
-    assert "30" in text.splitlines()[-2]
+
+
+def _tables(text: str) -> dict[str, list[list[str]]]:
+    """Return the rows of each table below its title, without the heads."""
+    tables: dict[str, list[list[str]]] = {}
+    title = ""
+    for line in text.splitlines():
+        if line.startswith("## "):
+            title = line.removeprefix("## ")
+        elif line.startswith("| "):
+            tables.setdefault(title, []).append(line.strip("| ").split(" | "))
+    return {title: rows[2:] for title, rows in tables.items()}
+
+
+def _grouped(measures: list[Measure], *columns: str, rows: int = 200) -> AuditRecord:
+    record = audit_of([0], [0], measures=measures)
+    provenance = record.provenance.model_copy(update={"arguments": {"group": [*columns]}})
+    return record.model_copy(update={"provenance": provenance, "rows": rows, "scored_rows": rows})
+
+
+def test_the_summary_of_ll144_has_a_table_for_each_decision_and_each_column(tmp_path: Path) -> None:
+    rates = _rates("hired", {"sex = F": 30, "sex = M": 50}) + _rates("hired", {"race = X, Y": 80})
+    ratio = Measure(name="impact ratio, hired", slice="sex = F", value=0.6, lower=0.4, upper=0.9,
+                    n=200, metric="fairness.impact_ratio", unit="coefficient")  # fmt: skip
+    crossed = _rates("hired", {"sex = F, race = X, Y": 1}, n=3)
+    text = exported(
+        _grouped([*rates, ratio, *crossed], "sex", "race"), "ll144", tmp_path
+    ).read_text("utf-8")
+    tables = _tables(text)
+    assert [*tables] == [
+        "Selection rate, hired, by sex",
+        "Selection rate, hired, by race",
+        "Selection rate, hired, by sex and race",
+    ]
+    women, men = tables["Selection rate, hired, by sex"]
+    assert women[:3] == ["F", "100", "30"]
+    assert women[4] == ".600 [.400, .900]"
+    assert men[:3] == ["M", "100", "50"]
+    assert men[4] == "1, the most selected category"
+    assert tables["Selection rate, hired, by sex and race"][0][:3] == [r"F, X, Y \*", "3", "1"]
+    assert "Unknown: 0 applicants are in no category of this table." in text
+    assert "Unknown: 100 applicants are in no category of this table." in text
+    assert r"\* Less than 2 % of the applicants" in text
+
+
+def test_the_summary_of_ll144_says_what_the_employer_adds(tmp_path: Path) -> None:
+    text = exported(_grouped(_rates("x", {"a = b": 1}), "a"), "ll144", tmp_path).read_text("utf-8")
+    for fact in ("Date from which the tool is used", "Auditor", "Historical data or test"):
+        (line,) = (line for line in text.splitlines() if fact in line)
+        assert line.endswith("NOT EVIDENCED: the employer adds it")
+    assert "Applicants: 200, one for each row" in text
 
 
 def test_accuracy_by_language_is_that_of_the_record(tmp_path: Path) -> None:
-    measure = proportion("accuracy", 90, 100, "language = de")
-    measure = measure.model_copy(update={"metric": "performance.accuracy"})
-    text = exported(audit_of([0], [0], measures=[measure]), "dsa", tmp_path).read_text("utf-8")
-    assert "| de | 100 | " in text
-    assert "NOT EVIDENCED" not in text
+    measures = [
+        proportion("accuracy", 90, 100, f"language = {name}").model_copy(
+            update={"metric": "performance.accuracy"}
+        )
+        for name in ("de-AT", "French", "tlh")
+    ]
+    text = exported(audit_of([0], [0], measures=measures), "dsa", tmp_path).read_text("utf-8")
+    assert "| de-AT | 100 | 10 | .900 [" in text
+    (absent,) = (line for line in text.splitlines() if line.startswith("Official languages"))
+    codes = absent.partition(": ")[2].partition(".")[0].split(", ")
+    assert len(codes) == 24 - 2
+    assert not {"de", "fr"} & {*codes}
+    assert absent.endswith("NOT EVIDENCED: no text of them was in the data")
+
+
+def test_official_languages_are_those_that_the_unicode_consortium_names() -> None:
+    assert len(EU_LANGUAGES) == 24
+    assert {code: Locale(code).english_name for code in EU_LANGUAGES} == EU_LANGUAGES
 
 
 @pytest.mark.parametrize("to", ["ll144", "dsa"])

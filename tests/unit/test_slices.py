@@ -96,6 +96,34 @@ def test_a_named_slice_that_is_worse_is_found_in_nearly_every_table() -> None:
     assert found >= 0.95 * len(tables)
 
 
+def test_a_finding_says_whether_the_model_is_less_sure_there() -> None:
+    rows = table(0, 600)
+    wrong(rows, np.array(["plum" in row["text"] for row in rows]), 0.4)
+
+    def less_sure(texts: Sequence[str]) -> NDArray[np.float64]:
+        return last_word(texts) * np.where(["plum" in text for text in texts], 0.01, 1)[:, None]
+
+    unsure = FunctionClassifier(less_sure, ["no", "yes"], name="unsure", output="scores")
+    blind_claim, unsure_claim = (
+        next(f.claim for f in measured(rows, model).findings if "word = plum" in f.claim)
+        for model in (MODEL, unsure)
+    )
+    assert "Its confidence does not show it: on average it is 7" in blind_claim
+    assert ". On average it is 50 % sure of its answers there, and" in unsure_claim
+
+
+def test_a_gap_that_may_be_large_is_not_called_too_small() -> None:
+    rows = table(3, 600)
+    wrong(rows, np.zeros(len(rows), dtype=bool), 0.0)
+    (tested,) = (t for t in measured(rows, slices=["language"]).tables if "tested" in t.title)
+    gaps = [(row[4], row[-1]) for row in tested.rows]
+    assert any(isinstance(gap, Measure) and (gap.upper or 0) > 0.05 for gap, _ in gaps)
+    for gap, reason in gaps:
+        assert isinstance(gap, Measure)
+        assert gap.upper is not None
+        assert (reason == "the gap is too small to matter") == (gap.upper <= 0.05)
+
+
 def test_a_slice_that_nobody_named_is_found_in_nearly_every_table() -> None:
     found, tables = 0, seeds(20, 3)
     for seed in tables:

@@ -22,7 +22,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
-from scipy.special import log_softmax
 
 __all__ = ["MOST_PAIRED", "NoiseModel", "fit_noise_model"]
 
@@ -100,10 +99,15 @@ class _PairRates:
     def start(self) -> Array:
         return np.full(len(self.pairs), 1 / (self.n_labels - 1))
 
+    @cached_property
+    def _odds_of_none(self) -> Array:
+        """The odds where no label is wrong, shape (n_labels, n_labels)."""
+        return np.eye(self.n_labels)
+
     def transition(self, rates: Array) -> tuple[Array, Array]:
         """Return T, and the odds of any label against the right one."""
-        odds = np.eye(self.n_labels)
-        odds[tuple(self.pairs.T)] = rates
+        odds = self._odds_of_none.copy()
+        odds[self.pairs[:, 0], self.pairs[:, 1]] = rates
         total = odds.sum(axis=1)
         return odds / total[:, None], total
 
@@ -177,21 +181,27 @@ class _Likelihood:
 
     def truth(self, x: Array) -> tuple[Array, Array]:
         """Return P(j | text), and T(j, given label), each of shape (n_rows, n_labels)."""
+        n_settings = len(self.centre)
         scores = np.exp(x[0]) * self.log_probs
-        scores[:, 1 : 1 + self.n_offsets] += x[1 : 1 + self.n_offsets]
-        given = self.rates.label_likelihoods(x[1 + self.n_offsets :], self.labels)
-        return np.exp(log_softmax(scores, axis=1)), given
+        scores[:, 1:n_settings] += x[1:n_settings]
+        given = self.rates.label_likelihoods(x[n_settings:], self.labels)
+        # As log_softmax of scipy, whose checks of the array take as long again.
+        scores -= scores.max(axis=1, keepdims=True)
+        return np.exp(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))), given
 
     def loss(self, x: Array) -> tuple[float, Array]:
         """Return minus the logarithm of the likelihood, and its slopes."""
-        probabilities, given = self.truth(x)
-        of_given = np.maximum((probabilities * given).sum(axis=1), SMALLEST)
+        return self._loss(x, *self.truth(x))
+
+    def _loss(self, x: Array, probabilities: Array, likelihoods: Array) -> tuple[float, Array]:
+        n_settings = len(self.centre)
+        of_given = np.maximum((probabilities * likelihoods).sum(axis=1), SMALLEST)
         weights = probabilities / of_given[:, None]
-        settings = (x[: 1 + self.n_offsets] - self.centre) / self.spread
+        settings = (x[:n_settings] - self.centre) / self.spread
         slopes = np.concatenate(
             [
-                self._by_scores(weights * given - probabilities, x) - settings / self.spread,
-                self.rates.slopes(x[1 + self.n_offsets :], weights, self.labels),
+                self._by_scores(weights * likelihoods - probabilities, x) - settings / self.spread,
+                self.rates.slopes(x[n_settings:], weights, self.labels),
             ]
         )
         return float(settings @ settings / 2 - np.log(of_given).sum()), -slopes
@@ -199,12 +209,16 @@ class _Likelihood:
     def _by_scores(self, slopes: Array, x: Array) -> Array:
         """Return slopes by temperature and offsets from those by the scores."""
         by_temperature = np.exp(x[0]) * (slopes * self.log_probs).sum()
-        return np.array([by_temperature, *slopes.sum(axis=0)[1 : 1 + self.n_offsets]])
+        return np.array([by_temperature, *slopes.sum(axis=0)[1 : len(self.centre)]])
 
     def wrong(self, x: Array, is_counted: NDArray[np.bool_]) -> tuple[float, Array]:
         """Return the share of rows with a wrong label, by the rates that count, and its slopes."""
-        probabilities, _ = self.truth(x)
-        lost, slopes = self.rates.wrong_shares(x[1 + self.n_offsets :], is_counted)
+        return self._wrong(x, self.truth(x)[0], is_counted)
+
+    def _wrong(
+        self, x: Array, probabilities: Array, is_counted: NDArray[np.bool_]
+    ) -> tuple[float, Array]:
+        lost, slopes = self.rates.wrong_shares(x[len(self.centre) :], is_counted)
         each = probabilities @ lost
         by_scores = probabilities * (lost - each[:, None]) / len(each)
         by_rates = slopes @ probabilities.mean(axis=0)
@@ -227,7 +241,9 @@ class _Likelihood:
         weight = penalty * len(self.labels)
 
         def penalised(x: Array) -> tuple[float, Array]:
-            (loss, slopes), (share, by_x) = self.loss(x), self.wrong(x, is_counted)
+            probabilities, given = self.truth(x)
+            loss, slopes = self._loss(x, probabilities, given)
+            share, by_x = self._wrong(x, probabilities, is_counted)
             return loss + weight * share, slopes + weight * by_x
 
         bounds = self.bounds(np.ones(len(self.rates.start), dtype=np.bool_))

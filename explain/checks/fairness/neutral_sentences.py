@@ -34,7 +34,7 @@ CLEAR_MAJORITY = 2 / 3
 A model of many topics that has none for such sentences answers by any word: "old" is sent where
 birthdays are asked for. Its shares are listed all the same."""
 
-WORDS = "words for people"
+WORDS = Sentence("words for people")
 
 MOST_LISTED = 20
 
@@ -97,6 +97,19 @@ def _in_language(
         tables=tuple(tables),
         figures=tuple(figures),
         claims=tuple(claims) if settled else (),
+        sentence="" if settled else _unsettled(made, sentences.language),
+    )
+
+
+def _unsettled(has_decision: NDArray[np.float64], language: str) -> str:
+    """Return why the differences between words are listed and are no findings."""
+    return Sentence(
+        "The model has no usual answer to neutral sentences ({language}): no label is given to "
+        "more than {share:percent} of them, and {least:percent} are required. Differences between "
+        "words for people in these sentences are therefore listed, and are not findings.",
+        language=language,
+        share=float(has_decision.mean(axis=0).max()),
+        least=CLEAR_MAJORITY,
     )
 
 
@@ -277,7 +290,13 @@ def _table(
         )
     return Table(
         title=_title(sentences.language, decision),
-        columns=("kind", "word", "share of its sentences", "share with other words", "difference"),
+        columns=(
+            "kind",
+            "word",
+            "share of its sentences",
+            "share with all other words",
+            "difference",
+        ),
         rows=tuple(cells),
         note=Sentence(
             "{shown} of {n} words, the highest share first. Each stands in {templates} "

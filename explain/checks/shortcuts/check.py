@@ -66,7 +66,8 @@ class ShortcutsCheck:
     - a way of writing, such as a format of dates, capitals or emoji, that predicts a label, where
       texts that are rewritten in it get the label, or lose it with it;
     - a length that predicts a label, and neutral words that add to the length and change the label,
-      or a cut to that length that changes it where the same words at the old length do not;
+      as texts of neutral words alone do not get it already when they are short; or a cut to that
+      length that changes it where the same words at the old length do not;
     - a side of a pair from which alone the label can be told;
     - words that the two texts of a pair share, where the label comes with them, or where the model
       follows them against the labels of the data;

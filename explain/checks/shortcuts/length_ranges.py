@@ -15,7 +15,7 @@ from explain.checks.shortcuts.partial_input import SMALLEST_PADDED_SHARE, neutra
 from explain.checks.shortcuts.search import ShortcutSearch, increase_p_value
 from explain.checks.shortcuts.spurious_findings import SECTION
 from explain.checks.shortcuts.text_styles import length_ranges
-from explain.record import Finding, Measure, Sentence
+from explain.record import Finding, Measure, Sentence, join_sentences
 from explain.statistics.adjustments import benjamini_hochberg
 from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import proportion
@@ -81,13 +81,22 @@ def find_length_range_shortcut(search: ShortcutSearch) -> Part:
     findings = [_finding(search, test) for test in best.values()]
     sentence = Sentence(
         "We also changed the length of single texts: we cut longer ones to {n} "
-        "{n:length|lengths} at which a label is frequent in the table. For {decisive} of these "
-        "lengths, the new length alone changed many answers.",
+        "{n:length|lengths} at which a label is frequent in the table.",
         n=len(candidates),
-        decisive=len(findings),
+    )
+    result = Sentence(
+        "For {n} of these lengths, the new length alone certainly changed more than "
+        "{limit:percent} of answers."
+        if findings
+        else "The new length alone did not certainly change more than {limit:percent} of answers.",
+        n=len(findings),
+        limit=SMALLEST_PADDED_SHARE,
     )
     return Part(
-        [test.share for test in tests], findings=findings, sentence=sentence, n_tried=len(tests)
+        [test.share for test in tests],
+        findings=findings,
+        sentence=join_sentences(sentence, result),
+        n_tried=len(tests),
     )
 
 

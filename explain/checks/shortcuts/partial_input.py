@@ -7,13 +7,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.special import logit
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
-from explain.checks.base import LEVEL
-from explain.checks.base.intervention import Edit, intervene
+from explain.adapters import Scores
+from explain.checks.base import LEVEL, probabilities
+from explain.checks.base.intervention import Edit, Intervention, intervene
 from explain.checks.base.section_part import Part
 from explain.checks.shortcuts.decisive_words import lower_end
 from explain.checks.shortcuts.metrics import LENGTH, PADDING, PARTIAL_INPUT
@@ -21,7 +23,7 @@ from explain.checks.shortcuts.search import ShortcutSearch, increase_p_value
 from explain.checks.shortcuts.spurious_findings import SECTION
 from explain.record import Finding, Measure, Sentence, SentenceValue, Table
 from explain.statistics.adjustments import benjamini_hochberg
-from explain.statistics.intervals import proportion
+from explain.statistics.intervals import mean, proportion
 from explain.text.editing import join_as_written
 from explain.text.spans import Text, text_of
 
@@ -38,6 +40,9 @@ SMALLEST_RANK_CORRELATION = 0.2
 """Of length and the probability of a label, the whole interval above it: 4 % of the variance of
 the ranks, about what the length of a review says of its sentiment."""
 
+ROUNDING = 1e-6
+"""Probability from which log-odds are those of rounding."""
+
 LONG = 0.9
 """Quantile of the lengths up to which short texts are padded, so that no text becomes longer than
 those of the table."""
@@ -49,6 +54,11 @@ NEUTRAL_Z = 1.0
 SMALLEST_PADDED_SHARE = 0.25
 """Share of padded texts whose answer must change, with the whole interval above it: padding is
 noise to any model, and that of a model trained on SST-2 changes in a tenth."""
+
+LEAST_BY_LENGTH = 0.5
+"""Share of the effect of padding, in log-odds, that the number of words must have where they stand
+alone: most of it. Where a length decides it is all; where words that say nothing thin out what a
+short review says in Chinese, a quarter."""
 
 FEWEST_PER_LABEL = 10
 """Rows of a label below which a simple classifier cannot learn it; its rows are left out."""
@@ -75,6 +85,11 @@ LENGTH_PADDED: Final = (
     "{correlation:.2f}). We padded {share.n} short {share.n:text|texts} with another answer to "
     "{goal} words; {changed} of them ({share}) were then classified as {label:quoted}."
 )
+THINNED_OUT: Final = (
+    "This is not a finding: texts of the padding words alone, no longer than these texts were, are "
+    "classified as {label:quoted} in {alone} of {alone.n} cases. The model gives this answer where "
+    "a text says little, and length itself adds little."
+)
 
 
 def find_length_shortcut(search: ShortcutSearch) -> Part:
@@ -100,7 +115,18 @@ def find_length_shortcut(search: ShortcutSearch) -> Part:
         template = LENGTH_NOT_PADDED if related else LENGTH_UNRELATED
         sentence = Sentence(template, label=name, correlation=correlation)
         return Part([correlation], sentence=sentence, n_tried=1)
-    goal = int(np.quantile(lengths, LONG))
+    return Part([correlation], n_tried=1) + _pad(search, label, correlation, lengths, filler)
+
+
+def _pad(
+    search: ShortcutSearch,
+    label: int,
+    correlation: Measure,
+    lengths: NDArray[np.int64],
+    filler: Sequence[str],
+) -> Part:
+    """Return what padding does to short texts without a label that longer texts get more often."""
+    name, goal = search.context.model.labels[label], int(np.quantile(lengths, LONG))
     rows = search.other_texts(label, np.flatnonzero(lengths > np.median(lengths)))
     edits = [
         (row, padded(search.instance(row).parts, goal - int(lengths[row]), filler, search.rng))
@@ -115,14 +141,50 @@ def find_length_shortcut(search: ShortcutSearch) -> Part:
         "changed": int(changed.sum()),
         "share": share,
     }
-    findings = []
-    if increase_p_value(after.changes(label)) <= LEVEL and lower_end(share) > SMALLEST_PADDED_SHARE:
-        rows_changed = after.instances[changed][:MOST_EVIDENCE].tolist()
-        findings.append(
-            _length_finding(values, share, [search.instance(r).id for r in rows_changed])
-        )
-    sentence = Sentence(LENGTH_PADDED, correlation=correlation, **values)
-    return Part([correlation, share], findings=findings, sentence=sentence, n_tried=1)
+    part = Part([share], sentence=Sentence(LENGTH_PADDED, correlation=correlation, **values))
+    if increase_p_value(after.changes(label)) > LEVEL or lower_end(share) <= SMALLEST_PADDED_SHARE:
+        return part
+    alone, is_by_length = _padding_alone(search, label, after, lengths, filler)
+    if not is_by_length:
+        return part + Part(sentence=Sentence(THINNED_OUT, label=name, alone=alone))
+    ids = [search.instance(row).id for row in after.instances[changed][:MOST_EVIDENCE].tolist()]
+    return part + Part(findings=[_length_finding(values, share, ids)])
+
+
+def _padding_alone(
+    search: ShortcutSearch,
+    label: int,
+    after: Intervention,
+    lengths: NDArray[np.int64],
+    filler: Sequence[str],
+) -> tuple[Measure, bool]:
+    """Return how often padding alone gets a label, and whether its length moves it there.
+
+    Words that say nothing bring any text towards what the model answers to nothing. So padding of
+    the old length of each text is made as long as the text became: where the length decides, that
+    moves it about as far as it moved the text.
+    """
+    context, rng = search.context, search.context.rng(f"{SECTION} padding alone")
+    goal = int(np.quantile(lengths, LONG))
+    edits: dict[str, list[Edit]] = {"short": [], "long": []}
+    for row in after.instances.tolist():
+        nothing = (*search.instance(row).parts[:-1], "")
+        edits["short"].append((row, padded(nothing, int(lengths[row]), filler, rng)))
+        edits["long"].append((row, padded(nothing, goal, filler, rng)))
+    edited = intervene(context, edits)
+    rows = [set(each.instances.tolist()) for each in (after, *edited.values())]
+    common = sorted(set.intersection(*rows))
+
+    def log_odds(of: Intervention, scores: Scores) -> NDArray[np.float64]:
+        p = probabilities(scores[np.isin(of.instances, common)], context.model.task)[:, label]
+        return np.asarray(logit(np.clip(p, ROUNDING, 1 - ROUNDING)))
+
+    short, long = edited["short"], edited["long"]
+    by_number = log_odds(long, long.after) - log_odds(short, short.after)
+    by_padding = log_odds(after, after.after) - log_odds(after, after.before)
+    excess = mean("excess", (by_number - LEAST_BY_LENGTH * by_padding).tolist(), "log_odds")
+    hits = search.predicted_after(short, label)
+    return proportion("padding alone", int(hits.sum()), len(hits)), lower_end(excess) > 0
 
 
 def rank_correlation(name: str, rho: float, n: int) -> Measure:

@@ -113,16 +113,21 @@ def find_position_shortcuts(search: ShortcutSearch, orders: Sequence[Finding] = 
             best[test.candidate.place] = test
     sentence = Sentence(
         "We looked at {pairs} {pairs:pair|pairs} of a label and a word at the start or end of "
-        "texts, and moved {tried} of these words. Moving the word changed the answers for {n} of "
-        "them.",
+        "texts, and moved {tried} of these words.",
         pairs=n_pairs,
         tried=len(candidates),
+    )
+    result = Sentence(
+        "Moving the word certainly changed more than {limit:percent} of answers for {n} of them."
+        if best
+        else "None of these moves certainly changed more than {limit:percent} of answers.",
         n=len(best),
+        limit=SMALLEST_FLIPS,
     )
     return Part(
         [test.share for test in tests],
         findings=[_finding(search, test) for test in best.values()],
-        sentence=sentence,
+        sentence=join_sentences(sentence, result if candidates else ""),
         n_tried=len(candidates),
     )
 

@@ -122,8 +122,8 @@ def _other_words(tested_candidate: TestedCandidate, all_tested: Sequence[TestedC
     label = tested_candidate.candidate.label
     rest = [o for o in all_tested if o not in together and o.candidate.label == label]
     also = Sentence(
-        "So can {words:and}.",
-        words=[f'"{surface_of(o.candidate.phrase)}"' for o in together[1:]],
+        "So can {words:quoted-and}.",
+        words=[surface_of(o.candidate.phrase) for o in together[1:]],
     )
     fewer = Sentence(
         "No other word that we tried for this label changed more than {most:percent}.",

@@ -162,9 +162,17 @@ class SlicesCheck:
                 n=n,
                 least=least,
             )
-        return Sentence(
+        template = (
             "A search tried {tried} {tried:slice|slices} on one half of the rows. {promising} of "
-            "them looked worse than the rest and {promising:was|were} tested on the other half.",
+            "them looked worse than the rest and {promising:was|were} tested on the other half."
+        )
+        if not n_promising:
+            template = (
+                "A search tried {tried} {tried:slice|slices} on one half of the rows. None of them "
+                "looked worse than the rest."
+            )
+        return Sentence(
+            template,
             tried=n_candidates,
             promising=n_promising,
         )
@@ -282,7 +290,7 @@ def _table(tests: Sequence[TestedSlice]) -> Table:
         title="Slices that were tested",
         columns=(
             *columns,
-            "reported with 80 % chance if right on at most",
+            "reported if right on at most",
             "from",
             "not reported because",
         ),
@@ -291,11 +299,13 @@ def _table(tests: Sequence[TestedSlice]) -> Table:
             for row, test in zip(rows, shown, strict=True)
         ),
         note=Sentence(
-            "{shown} of {n} {n:slice|slices}, the largest certain gaps first. p-values of named "
+            "{shown} of {n} {n:slice|slices}, the largest certain gaps first. Two words with a + "
+            "between them: the texts that contain both. p-values of named "
             "slices are adjusted by Holm's method, without those that are too small to be reported "
             "(Tarone). Those of slices that a search found are adjusted by the method of Benjamini "
             "and Hochberg; these slices are measured on the half of the table that the search did "
-            "not use.",
+            "not use. With a chance of 80 % a slice would be reported if the model were right on "
+            "at most the share in the last column but two.",
             shown=len(shown),
             n=len(tests),
         ),

@@ -51,7 +51,9 @@ def _finding(
     return Finding(
         code="slices.worse",
         subject=", ".join(sorted(test.slice.condition for test in worse)),
-        claim=join_sentences(_claim(worst), _more_slices(worse)),
+        claim=join_sentences(
+            _claim(worst), _confidence(worst, instances, losses), _more_slices(worse)
+        ),
         severity=_severity(worst, losses),
         size=worst.gap.distance_from(0) if losses.task != "regression" else None,
         measure=worst.measure,
@@ -85,6 +87,30 @@ def _claim(test: TestedSlice) -> str:
             "the others it is {rest.value:.3g}."
         )
     return Sentence(template, inside=test.measure, condition=test.slice.condition, rest=test.rest)
+
+
+def _confidence(
+    test: TestedSlice, instances: Sequence[InstanceRecord], losses: Losses
+) -> Sentence | str:
+    """Return how sure the model is in a slice, and in the rest; nothing if it has several labels.
+
+    A model that is as unsure as it is wrong is right to be, and a threshold on confidence helps.
+    """
+    if losses.task != "single_label":
+        return ""
+    inside, rest = (side & losses.has_answer for side in test.sides)
+    sure = np.array([instance.probability for instance in instances], dtype=np.float64)
+    inside_sure, rest_sure = (float(sure[side[: len(sure)]].mean()) for side in (inside, rest))
+    template = (
+        "On average it is {inside:percent} sure of its answers there, and {rest:percent} of the "
+        "others."
+    )
+    if inside_sure > (losses.measure(inside, "").upper or 1.0):
+        template = (
+            "Its confidence does not show it: on average it is {inside:percent} sure of its "
+            "answers there, and {rest:percent} of the others."
+        )
+    return Sentence(template, inside=inside_sure, rest=rest_sure)
 
 
 def _more_slices(worse: Sequence[TestedSlice]) -> str:
