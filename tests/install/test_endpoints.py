@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from explain.adapters.remote.call_log import read_log
 from tests.helpers.command import run
 from tests.helpers.endpoint import FORMATS, LABELS, WEIGHTS, Reply, Server, logits_of_words
 from tests.helpers.keys import encodings
@@ -173,8 +174,15 @@ def test_a_key_that_the_server_sends_back_is_in_no_output(
     assert commands[0].returncode == 0, commands[0].stderr
     assert (tmp_path / "out" / "audit.html").is_file(), commands[1].stderr
     assert server.requests > 60
-    outputs = [part.encode() for done in commands for part in (done.stdout, done.stderr)]
+    outputs: list[bytes] = [
+        part.encode() for done in commands for part in (done.stdout, done.stderr)
+    ]
     outputs += [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    log = read_log(tmp_path / "out")
+    outputs += [
+        answer
+        for (answer,) in log.execute("SELECT unpacked(answer) FROM calls WHERE answer IS NOT NULL")
+    ]
     for written_form in encodings(SENT_KEY).values():
         assert not any(written_form.encode() in output for output in outputs)
     assert f"Bearer {SENT_KEY}" in wire.heads[-1]
