@@ -38,6 +38,7 @@ app = typer.Typer(
     help="Explain and audit text classifiers.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 

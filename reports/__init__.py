@@ -164,29 +164,34 @@ def _require_audit(record: object, alternative: str = "") -> AuditRecord:
     return record
 
 
-def notebook_html(record: AuditRecord | Attribution | Sequence[Attribution]) -> str:
+def notebook_html(
+    record: AuditRecord | Attribution | Sequence[Attribution], language: LanguageCode = "en"
+) -> str:
     """Return HTML for a cell of a notebook, which can run no script.
 
     One attribution is inline HTML that sanitizers keep, in the colours of the notebook; several are
-    one table, a row for each; an audit is the page of `render_html` in a frame.
+    one table, a row for each; an audit is the page of `render_html` in a frame. What a cell shows
+    by itself is in English: ``HTML(notebook_html(explained, "zh"))`` shows it in Chinese.
 
     Raises
     ------
     ConfigurationError
-        If it is none of these.
+        If it is none of these, or there is no such language.
     """
     from explain.record import Attribution
     from reports.environment import Verbatim, render
+    from reports.languages import speaking
     from reports.notebook import attribution_cell, attributions_table
 
-    if isinstance(record, Attribution):
-        return attribution_cell(record)
-    if isinstance(record, list | tuple) and record:
-        attributions = [each for each in record if isinstance(each, Attribution)]
-        if len(attributions) == len(record):
-            return attributions_table(attributions)
-    audit = _require_audit(record, ", an Attribution or a list of them")
-    return render("notebook.html", page=Verbatim(render_html(audit)))
+    with speaking(language):
+        if isinstance(record, Attribution):
+            return attribution_cell(record)
+        if isinstance(record, list | tuple) and record:
+            attributions = [each for each in record if isinstance(each, Attribution)]
+            if len(attributions) == len(record):
+                return attributions_table(attributions)
+        audit = _require_audit(record, ", an Attribution or a list of them")
+        return render("notebook.html", page=Verbatim(render_html(audit, language=language)))
 
 
 def render_markdown(record: AuditRecord, language: LanguageCode = "en") -> str:

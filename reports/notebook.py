@@ -14,6 +14,9 @@ from reports.doubts import ending, error_note, warnings
 from reports.environment import Verbatim, render
 from reports.highlight import LEVELS, Piece, pieces, ranked
 from reports.instances import target_probability
+from reports.languages import join_texts
+from reports.languages import translate as _
+from reports.languages.records import translated_record
 from reports.text import visible
 from reports.values import TOP, digits_for, feature_name, ranks
 
@@ -28,7 +31,7 @@ MOST_OPAQUE = 0.4
 MOST_TEXTS = 50
 """Texts that a list shows: a notebook keeps in its file what it shows."""
 
-LINES = {1: "underline solid", -1: "underline dotted"}
+LINES = {1: "solid", -1: "dotted"}
 """What tells the sides apart without colour."""
 
 
@@ -91,6 +94,7 @@ def attributions_table(attributions: Sequence[Attribution]) -> str:
 
 
 def _cell(attribution: Attribution) -> NotebookCell:
+    attribution = translated_record(attribution)
     cut = pieces(attribution.parts, attribution.spans, attribution.values, attribution.unread)
     return NotebookCell(
         label=_isolated(attribution.target.label),
@@ -118,7 +122,7 @@ def _styled(piece: Piece) -> StyledPiece:
     red, green, blue = COLOURS[side]
     opacity = decimal(MOST_OPAQUE * abs(piece.level) / LEVELS, 2)
     background = f"background-color: rgba({red}, {green}, {blue}, {opacity})"
-    return StyledPiece(text, f"{background}; text-decoration: {LINES[side]}")
+    return StyledPiece(text, f"{background}; text-decoration: underline {LINES[side]}")
 
 
 def _rows(attribution: Attribution) -> tuple[ValueRow, ...]:
@@ -138,6 +142,10 @@ def _rows(attribution: Attribution) -> tuple[ValueRow, ...]:
 def _notes(attribution: Attribution) -> tuple[str, ...]:
     """Return how exact it is, and why its grade is no better."""
     n_hidden = len(attribution.values) - TOP
-    hidden = (f"and {n_hidden} other features: to_frame() lists them",) if n_hidden > 0 else ()
-    how = f"{error_note(attribution)}. {ending(attribution.diagnostics, attribution.evaluations)}"
+    more = _("and {n} other features: to_frame() lists them", n=n_hidden)
+    hidden = (more,) if n_hidden > 0 else ()
+    how = join_texts(
+        _("{detail}.", detail=error_note(attribution)),
+        ending(attribution.diagnostics, attribution.evaluations),
+    )
     return (*hidden, how, *map(visible, attribution.reasons))

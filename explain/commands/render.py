@@ -7,6 +7,7 @@ import typer
 
 from explain.command import spare_output, with_debug
 from explain.command_options import Language
+from explain.errors import ConfigurationError
 from explain.record.own_reports import require_own_reports
 
 __all__ = ["Form", "render"]
@@ -34,6 +35,10 @@ def render(
     import reports
     from explain.auditing.archive import read_run
 
+    if out is None and record.exists() and not (record.is_file() or record.is_dir()):
+        raise ConfigurationError(
+            f"{str(record)!r} is no file that the report could stand beside; pass --out report.html"
+        )
     audited, log = read_run(record)
     page = reports.write_report(audited, out or record.with_suffix(".html"), log, report, language)
     with spare_output():

@@ -161,21 +161,21 @@ def _sections(
     f1 = macro_f1_difference(rows, labels)
     n_flips = int(rows.is_changed.sum())
     return [
-        changes_section("rows", "Answers", changes, "Both runs on the same rows.").model_copy(
-            update={"measures": (changed_answers(rows), *([f1] if f1 else []))}
-        ),
+        changes_section(
+            "rows", title="Answers", changes=changes, summary="Both runs on the same rows."
+        ).model_copy(update={"measures": (changed_answers(rows), *([f1] if f1 else []))}),
         changes_section(
             "findings",
-            "Findings",
-            changes,
-            "A finding of one audit alone is new or gone where what it rests on differs beyond "
-            "chance.",
+            title="Findings",
+            changes=changes,
+            summary="A finding of one audit alone is new or gone where what it rests on differs "
+            "beyond chance.",
         ),
         changes_section(
             "words",
-            "Words",
-            changes,
-            join_sentences(
+            title="Words",
+            changes=changes,
+            summary=join_sentences(
                 "Mean values of words, in the texts that both audits explain by the same method.",
                 left_out,
             ),

@@ -162,8 +162,13 @@ def google_decisions(body: Json, model: Logits) -> Json:
         return {"promptFeedback": {"blockReason": "SAFETY"}}
     [(name, question)] = body["questions"].items()
     p = probabilities(model(body["input"]))
-    named = dict(zip(question["criteria"], p, strict=True))
-    return {"model": body["model"], "answers": {name: {"type": "choice", "probabilities": named}}}
+    answer = {
+        "type": "choice",
+        "choice": [*question["criteria"]][int(np.argmax(p))],
+        "confidence": max(p),
+        "probabilities": dict(zip(question["criteria"], p, strict=True)),
+    }
+    return {"model": body["model"], "answers": {name: answer}}
 
 
 VOCABULARY = ("Negative", "Positive", "The", "This", "I", "It", "A", "Yes", "No", "Sure")

@@ -93,8 +93,8 @@ SHOWN_NAMES: tuple[tuple[str, Iterable[str]], ...] = (
 )
 """Names of one word, or composed ones, that are shown where a reader expects a sentence."""
 
-ENGLISH_MODULES = ("__init__", "notebook")
-"""What a notebook shows is in English."""
+ENGLISH_MODULES = ("__init__",)
+"""What says nothing but in errors."""
 
 SPEAKING_ROOMS = (
     "attribution", "auditing", "checks", "comparison", "evaluation", "record", "review",

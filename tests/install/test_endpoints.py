@@ -9,10 +9,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from explain.adapters.remote.call_log import read_log
 from tests.helpers.command import run
-from tests.helpers.endpoint import FORMATS, LABELS, WEIGHTS, Server, logits_of_words
+from tests.helpers.endpoint import FORMATS, LABELS, WEIGHTS, Reply, Server, logits_of_words
+from tests.helpers.keys import encodings
 from tests.helpers.wire import Wire, head, serving
 from tests.helpers.words import FILLERS
+
+SENT_KEY = 'q7/Zr+"tW9 vXk2mP5'
+"""A key of characters that a header can hold."""
 
 OPTIONS = [
     "--kind", "systemone", "--model-option", "question=What is it?", "--model-option",
@@ -142,3 +147,42 @@ def test_a_dry_run_costs_nothing_and_the_log_of_a_run_is_shown(
     assert (tmp_path / "calls.jsonl").stat().st_mode & 0o077 == 0
     local = run("audit", "folder", table, "--dry-run", cwd=tmp_path)
     assert local.returncode == 2
+
+
+@pytest.mark.parametrize("form", ["plain", "percent", "base64 after 0"])
+def test_a_key_that_the_server_sends_back_is_in_no_output(
+    form: str, table: Path, server: Server, wire: Wire, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """As the name of the model in good answers, and in the message of a bad one."""
+    monkeypatch.setenv("ENDPOINT_TEST_KEY", SENT_KEY)
+    echo = encodings(SENT_KEY)[form]
+
+    def echoing(own: Server, texts: list[str], reply: Reply) -> Reply:
+        if own.requests >= 60:
+            return Reply.of({"error": {"message": f"what is {echo}"}}, 400)
+        answer = {**json.loads(reply.body), "model": f"of {echo}", "system_fingerprint": echo}
+        return Reply.of(answer)
+
+    server.fault = echoing
+    options = ["--model-option", "key_env=ENDPOINT_TEST_KEY"]
+    question = ["--model-option", "kind=systemone", *OPTIONS[2:6]]
+    commands = [
+        run("text", wire.url, "a good text", *question, *options, cwd=tmp_path),
+        run("audit", wire.url, table, *OPTIONS, *options, "--out", "out", cwd=tmp_path),
+    ]
+    assert commands[0].returncode == 0, commands[0].stderr
+    assert (tmp_path / "out" / "audit.html").is_file(), commands[1].stderr
+    assert server.requests > 60
+    outputs: list[bytes] = [
+        part.encode() for done in commands for part in (done.stdout, done.stderr)
+    ]
+    outputs += [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    log = read_log(tmp_path / "out")
+    outputs += [
+        answer
+        for (answer,) in log.execute("SELECT unpacked(answer) FROM calls WHERE answer IS NOT NULL")
+    ]
+    for written_form in encodings(SENT_KEY).values():
+        assert not any(written_form.encode() in output for output in outputs)
+    assert f"Bearer {SENT_KEY}" in wire.heads[-1]

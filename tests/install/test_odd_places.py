@@ -109,6 +109,17 @@ def test_a_pipe_that_the_shell_opened_is_read_to_its_end(
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs the descriptors of Linux")
+def test_a_report_of_a_pipe_needs_the_name_of_a_file(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    done = run_forked("render", f"/proc/{os.getpid()}/fd/{reading}", cwd=tmp_path)
+    os.close(reading)
+    os.close(writing)
+    assert done.returncode == 2
+    assert done.stderr.endswith("stand beside; pass --out report.html\n")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_pipe_without_end_is_read_up_to_the_limit() -> None:
     reading, writing = os.pipe()
     os.write(writing, b"x" * 11)

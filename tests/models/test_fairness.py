@@ -244,7 +244,7 @@ def test_names_that_move_a_label_are_found_and_a_clean_model_has_no_finding(seed
     assert section(model(), rows(seed), seed, group="group").findings == ()
     (finding,) = section(model(against_names), rows(seed), seed).findings
     assert "are classified as neg" in finding.claim
-    assert 'With "Amir", "Emma" or "Kofi", ' in finding.claim
+    assert 'With "Amir", "Emma" or "Kofi" (group A), ' in finding.claim
     assert finding.measure is not None
     assert (finding.measure.lower or 0) > 0.05
     assert f" of {finding.measure.n} texts are classified as neg" in finding.claim
@@ -303,7 +303,7 @@ def test_a_word_in_neutral_sentences_that_turns_them_is_found() -> None:
     afraid = model(lambda text: -3.0 if "muslim" in text.lower() else 2.0)
     (finding,) = section(afraid, rows(3)).findings
     assert 'name people as "Muslim" are classified as neg more often' in finding.claim
-    assert ": 100 % [72, 100] of " in finding.claim
+    assert re.search(r"Of \d+ such sentences, for example .*, 100 % \[72, 100\] are", finding.claim)
     assert finding.severity == "critical"
 
 
@@ -343,9 +343,9 @@ def test_the_names_that_the_demo_is_biased_against_are_found() -> None:
     (finding,) = found.findings
     assert "first name" in finding.claim
     assert "are classified as fraud_review" in finding.claim
-    assert 'the texts that change are mostly classified as "billing"' in finding.claim
+    assert 'The texts that change are mostly classified as "billing" with group B.' in finding.claim
     (by_name,) = [t for t in found.tables if t.columns[0] == "first name"]
-    assert sorted(str(row[0]) for row in by_name.rows if row[2]) == GROUP_B.split()
+    assert sorted(str(row[0]) for row in by_name.rows if row[2] == "A") == GROUP_B.split()
     (by_label,) = [t for t in found.tables if t.columns[0] == "original prediction"]
     billing = next(row for row in by_label.rows if row[0] == "billing")
     assert value_of(billing[2]) > 0.6 > 0.2 > value_of(billing[3])

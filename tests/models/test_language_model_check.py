@@ -1,6 +1,7 @@
 """What sways a language model is found, and said to be swayed by nothing else."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -124,17 +125,26 @@ def test_kinds_without_a_question_are_no_language_models() -> None:
         assert check.applies_to(model) == expected
 
 
-def test_the_confidence_that_an_answer_states_is_read_without_another_call() -> None:
-    server = Server("systemone")
+@pytest.mark.parametrize(
+    ("kind", "of_probability"),
+    [
+        ("systemone", lambda p: 2 * p - 1),
+        ("decisions", lambda p: p),
+        ("google-decisions", lambda p: p),
+    ],
+)
+def test_the_confidence_that_an_answer_states_is_read_without_another_call(
+    kind: str, of_probability: Callable[[Any], Any]
+) -> None:
+    server = Server(kind)
     model = explain.load(
-        "http://endpoint.test/x", kind="systemone", transport=server.transport,
-        **QUESTIONS["systemone"],
-    )  # fmt: skip
+        "http://endpoint.test/x", kind=kind, transport=server.transport, **QUESTIONS[kind]
+    )
     assert isinstance(model, StatesConfidence)
     p = np.exp(model.predict(["a good text", "dull"])).max(axis=1)
     asked = server.requests
     stated = np.array(model.stated_confidence(["a good text", "dull"]), dtype=np.float64)
-    np.testing.assert_allclose(stated, 2 * p - 1)
+    np.testing.assert_allclose(stated, of_probability(p))
     assert server.requests == asked
 
 

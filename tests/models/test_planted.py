@@ -404,7 +404,7 @@ def demo() -> AuditRecord:
         ("shortcuts", "Sent from the Northgate desk"),
         ("fairness", '"Emma".*fraud_review'),
         ("calibration", "over-confident"),
-        ("data", "labels are probably wrong"),
+        ("data", "of 600 labels are wrong"),
     ],
 )
 def test_each_fault_of_the_demo_model_is_among_the_first_seven_findings(

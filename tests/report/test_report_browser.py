@@ -255,7 +255,7 @@ def test_a_table_of_nine_columns_is_seen_whole(
 ) -> None:
     share = Measure(name="share", value=0.843, lower=0.720, upper=0.918, n=51)
     columns = ("slice", "rows", "in the slice", "in the rest", "worse by", "adjusted p",
-               "found if right on at most", "from", "not reported because")  # fmt: skip
+               "reported if right on at most", "from", "not reported because")  # fmt: skip
     row = ("language = de", 51, share, share, share, 0.411, 0.66, "search", "the gap is too small")
     record = audit_record()
     wide = Table(title="Slices", columns=columns, rows=(row,) * 3)

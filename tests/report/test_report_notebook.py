@@ -11,7 +11,13 @@ import explain
 import reports
 from explain.adapters import FunctionClassifier
 from tests.helpers.pages import Page
-from tests.helpers.records import HOSTILE, attribution, attribution_by_sentences, hostile_record
+from tests.helpers.records import (
+    HOSTILE,
+    attribution,
+    attribution_by_sentences,
+    audit_record,
+    hostile_record,
+)
 
 KEPT_TAGS = {"div", "p", "b", "small", "span", "br"} | {
     *("table", "thead", "tbody", "tr", "th", "td")
@@ -120,3 +126,14 @@ def test_an_audit_is_a_frame_that_holds_the_page_and_runs_no_script() -> None:
     assert frame[0] == "iframe"
     assert frame[1]["sandbox"] == ""
     assert frame[1]["srcdoc"] == reports.render_html(hostile_record())
+
+
+def test_a_cell_speaks_the_language_that_is_asked_for() -> None:
+    cells = [*SHOWN[:2], attribution(" ".join(f"w{number}" for number in range(40)))]
+    assert "文本" in Page(reports.notebook_html(cells, "zh")).texts("th")
+    for cell in cells:
+        assert "特征" in Page(reports.notebook_html(cell, "zh")).texts("th")
+    last = Page(reports.notebook_html(cells[-1], "zh")).texts("small")
+    assert not [text for text in last if re.search("[a-z]{3,} [a-z]{3,}", text)]
+    assert reports.notebook_html(cells) == reports.notebook_html(cells, "en")
+    assert " lang=&#34;zh-CN&#34;" in reports.notebook_html(audit_record(), "zh")

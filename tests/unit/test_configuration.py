@@ -249,6 +249,15 @@ def test_every_field_of_a_plan_is_an_argument_and_most_are_options_of_the_comman
             assert (option or f"--{name.replace('_', '-')}") in printed
 
 
+@pytest.mark.parametrize(
+    ("command", "table"),
+    [("compare", "[compare]"), ("compare", "[endpoint]"), ("judge", "[[criteria]]")],
+)
+def test_help_names_the_tables_of_a_file(command: str, table: str) -> None:
+    printed = CliRunner().invoke(cli.app, [command, "--help"], env={"COLUMNS": "200"}).output
+    assert table in printed
+
+
 def test_every_field_of_a_plan_says_what_it_is() -> None:
     assert all(field.description for field in AuditPlan.model_fields.values())
 

@@ -108,9 +108,11 @@ class Gap:
 
     def reason(self, adjusted: float) -> str:
         """Return why the gap is no finding by itself; empty if it is one."""
-        value = self.size.value or 0
-        if value <= SMALLEST_GAP:
-            return "the gap is too small to matter" if value > 0 else ""
+        value, upper = self.size.value or 0, self.size.upper
+        if value <= 0:
+            return ""
+        if upper is not None and upper <= SMALLEST_GAP:
+            return "the gap is too small to matter"
         if self.least > LEVEL:
             return "too few rows to tell"
         if adjusted > LEVEL:

@@ -203,8 +203,8 @@ def accuracy_tables(
     table = Table(
         title=Sentence("Accuracy, by {columns:and}", columns=groups.columns),
         columns=(
-            *groups.columns, "rows", "accuracy", "accuracy gap", "found if right on at most",
-            "not reported because",
+            *groups.columns, "rows", "accuracy", "accuracy gap",
+            "reported if right on at most", "not reported because",
         ),
         rows=tuple(rows),
         note=groups.note(

@@ -290,7 +290,7 @@ def _table(tests: Sequence[TestedSlice]) -> Table:
         title="Slices that were tested",
         columns=(
             *columns,
-            "reported with 80 % chance if right on at most",
+            "reported if right on at most",
             "from",
             "not reported because",
         ),
@@ -304,7 +304,8 @@ def _table(tests: Sequence[TestedSlice]) -> Table:
             "slices are adjusted by Holm's method, without those that are too small to be reported "
             "(Tarone). Those of slices that a search found are adjusted by the method of Benjamini "
             "and Hochberg; these slices are measured on the half of the table that the search did "
-            "not use.",
+            "not use. With a chance of 80 % a slice would be reported if the model were right on "
+            "at most the share in the last column but two.",
             shown=len(shown),
             n=len(tests),
         ),

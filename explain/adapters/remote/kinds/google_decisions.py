@@ -19,6 +19,7 @@ from explain.adapters.remote.kinds.base import (
     distribution,
     options_of,
     whole_text,
+    with_confidence,
 )
 from explain.record import Task
 from explain.text.redaction import message
@@ -80,4 +81,5 @@ class GoogleDecisions:
         if isinstance(feedback, dict) and feedback.get("blockReason"):
             why = message(feedback["blockReason"])[:MOST_OF_ERROR]
             return [LostText(f"a filter of the endpoint held the text back: {why}")]
-        return [distribution(self.labels, at(answer, "answers", ID, "probabilities"))]
+        given = at(answer, "answers", ID)
+        return [with_confidence(distribution(self.labels, at(given, "probabilities")), given)]
