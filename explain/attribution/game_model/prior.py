@@ -266,8 +266,8 @@ class Prior:
         varying = [_by_size(n, "even" if is_same else "odd") for is_same in same_parity]
         # That f is zero at middle sizes, where x_i counts for itself, else the two are confused.
         of_direction = _by_size_but_the_middle(n) if self.parity == "odd" else _by_size(n, "odd")
-        further = [constant[order] for order in self._direction_orders[1:]]
-        return [*constant, *varying, of_direction, *further]
+        of_products = [constant[order] for order in self._direction_orders[1:]]
+        return [*constant, *varying, of_direction, *of_products]
 
 
 @cache
