@@ -171,10 +171,10 @@ class Prior:
     def of_coalitions(self, data: FloatArray, x: FloatArray) -> Moments:
         """Return the moments of the values of coalitions, rows of +1 and -1."""
         products = self._divide_by_norms(elementary(data, x, self.relevance))
-        pulls = self._pulls(x)
-        along = [np.outer(*both) for both in zip(self._pulls(data), pulls, strict=True)]
+        along_x = self._products_along(x)
+        along = [np.outer(*both) for both in zip(self._products_along(data), along_x, strict=True)]
         parts = [*products, *products, *along]
-        prior_parts = [*np.ones((2 * len(products), len(x))), *pulls**2]
+        prior_parts = [*np.ones((2 * len(products), len(x))), *along_x**2]
         sizes, own_sizes = _sizes(data), _sizes(x)
         covariances, prior = [], []
         for part, prior_part, basis in zip(parts, prior_parts, self._bases, strict=True):
@@ -210,15 +210,15 @@ class Prior:
         all_ones = np.ones((1, data.shape[1]))
         sums = _by_overlap(all_ones, self.direction, own_features)[:, :, 0]
         along = zip(self._direction_orders, self._bases[2 * n_orders :], strict=True)
-        for (order, basis), pull, norm in zip(
-            along, self._pulls(data), self._direction_norms, strict=True
+        for (order, basis), along_data, norm in zip(
+            along, self._products_along(data), self._direction_norms, strict=True
         ):
             size_effects = sums[order].T @ (effects[order] @ basis) / norm
-            covariances.append(pull[:, None] * (basis[sizes] @ size_effects.T))
+            covariances.append(along_data[:, None] * (basis[sizes] @ size_effects.T))
             prior.append((size_effects**2).sum(axis=1))
         return Moments(np.array(covariances), np.array(prior))
 
-    def _pulls(self, x: FloatArray) -> FloatArray:
+    def _products_along(self, x: FloatArray) -> FloatArray:
         """Return the effects along the direction, by order: their mean square is one, or zero.
 
         Returns
@@ -226,8 +226,8 @@ class Prior:
         array, shape (n_direction_orders, len(x))
         """
         products = elementary(x, np.ones((1, x.shape[1])), self.direction)[:, :, 0]
-        pulls: FloatArray = products[self._direction_orders] / self._direction_norms[:, None]
-        return pulls
+        along: FloatArray = products[self._direction_orders] / self._direction_norms[:, None]
+        return along
 
     def _divide_by_norms(self, of_order: FloatArray) -> FloatArray:
         """Return what is given by order over e_k(a), for the orders that the features allow."""
