@@ -1,5 +1,6 @@
 """A game as far as its values so far tell: two halves, and what is read of both."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.attribution.game_model.posterior import Half, ReadOut
-from explain.attribution.game_model.prior import Prior, hypotheses
+from explain.attribution.game_model.prior import Hypothesis, Prior, hypotheses
 from explain.attribution.game_model.symmetric import SizeWeights
 from explain.attribution.game_model.threads import one_thread
 from explain.engine.games import Coalitions, Values
@@ -69,7 +70,8 @@ class GameModel:
         The direction and a relevance of each feature come from the model of the first of these
         pairs, which is tested on the others; without one, from a first look at these very pairs.
         The relevance is taken if it makes them more likely than an equal one (empirical Bayes;
-        MacKay 1992): an exclusive or hides in features that seem to matter little.
+        MacKay 1992), by the hypotheses that were likely before: an exclusive or hides in features
+        that seem to matter little.
         """
         odd = (kept, (values[:, 0] - values[:, 1]) / 2, variances.sum(axis=1) / 4)
         surprises = _surprises(odd, None if before is None else before.odd)
@@ -81,9 +83,17 @@ class GameModel:
             half = _fit(Prior("odd", relevance, direction), odd, surprises)
             return cls(kept, values, variances, relevance, direction, half, even_before)
 
-        equal = under(np.ones(n_features))
-        with_relevance = under((before or equal).learned_relevance())
-        return max(equal, with_relevance, key=lambda model: model.odd.log_evidence)
+        equal = np.ones(n_features)
+        if before is None:
+            first_look = under(equal)
+            with_relevance = under(first_look.learned_relevance())
+            return max(first_look, with_relevance, key=lambda model: model.odd.log_evidence)
+        likely = before.odd.hypotheses
+
+        def evidence(relevance: FloatArray) -> float:
+            return _fit(Prior("odd", relevance, direction), odd, surprises, likely).log_evidence
+
+        return under(max(equal, before.learned_relevance(), key=evidence))
 
     @property
     def empty_value(self) -> float:
@@ -218,21 +228,31 @@ def _surprises(data: Data, before: Half | None) -> FloatArray:
     return before.tested_on(_signs(kept), y, noise)
 
 
-def _fit(prior: Prior, data: Data, surprises: FloatArray) -> Half:
-    """Return the posterior of a half.
+def _fit(
+    prior: Prior,
+    data: Data,
+    surprises: FloatArray,
+    candidates: Sequence[Hypothesis] | None = None,
+) -> Half:
+    """Return the posterior of a half under some hypotheses, or all that the data can tell."""
+    kept, y, noise = data
+    if candidates is None:
+        candidates = _hypotheses(prior, several_sizes=len(kept) > kept.shape[1] + 1)
+    return Half.fit(prior, (_signs(kept), y, noise), candidates, surprises)
+
+
+def _hypotheses(prior: Prior, *, several_sizes: bool) -> list[Hypothesis]:
+    """Return what is tried of a half.
 
     What varies with the size is tried once other sizes are known than those of each feature alone,
     and what counts along a direction once there is one.
     """
-    kept, y, noise = data
-    several_sizes = len(kept) > kept.shape[1] + 1
-    candidates = [
+    return [
         hypothesis
         for hypothesis in hypotheses(prior.parity)
         if (several_sizes or not any(hypothesis.varying_weights))
         and (not hypothesis.direction_weight or (several_sizes and prior.direction.any()))
     ]
-    return Half.fit(prior, (_signs(kept), y, noise), candidates, surprises)
 
 
 def _signs(kept: Coalitions) -> FloatArray:

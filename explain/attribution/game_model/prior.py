@@ -91,9 +91,10 @@ class Hypothesis:
     tail_weight: float
 
 
-def hypotheses(parity: Parity) -> list[Hypothesis]:
+@cache
+def hypotheses(parity: Parity) -> tuple[Hypothesis, ...]:
     """Return all that are tried; those with effects along a direction need one."""
-    return list(_of_odd() if parity == "odd" else _of_even())
+    return tuple(_of_odd() if parity == "odd" else _of_even())
 
 
 def _of_odd() -> Iterator[Hypothesis]:
