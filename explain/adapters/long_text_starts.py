@@ -1,6 +1,8 @@
 """The starts of long texts, which are read just as the whole texts are."""
 
-from typing import TypeAlias
+import json
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 from explain.adapters.private_copies import PrivateTokenizer
 
@@ -15,6 +17,20 @@ MOST_KEPT = 16
 SPARE = 256
 """Characters after the last that is read which are left, as a cut may change what is before it."""
 
+NORMALIZERS = frozenset(
+    {"BertNormalizer", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Precompiled", "Prepend",
+     "Replace", "Strip", "StripAccents"}
+)  # fmt: skip
+"""Steps of the tokenizers library that look no further than at a few characters, patterns apart."""
+
+SPLITS_AT_SPACES = frozenset(
+    {"BertPreTokenizer", "ByteLevel", "Metaspace", "Whitespace", "WhitespaceSplit"}
+)
+"""Steps that part words at spaces, so that none is read by what stands beyond the next space."""
+
+OTHER_SPLITS = frozenset({"Digits", "Punctuation", "UnicodeScripts"})
+"""Steps that may stand beside those."""
+
 _TokenRows: TypeAlias = list[tuple[int, tuple[int, int], int, int, int | None]]
 """Of each token its id, place, type, whether it is attended to, and which text it is of."""
 
@@ -23,7 +39,8 @@ class Starts:
     """What a tokenizer that cuts on the right reads of long texts.
 
     The same long text is asked for many times, alone and beside others, and the tokenizers library
-    reads all of it each time before it cuts.
+    reads all of it each time before it cuts. Where words are read one by one, a start of whole
+    words that holds more than is read shows what is read of the text; else all of it is read once.
 
     Parameters
     ----------
@@ -36,6 +53,7 @@ class Starts:
     def __init__(self, tokenizer: PrivateTokenizer, max_length: int) -> None:
         self._tokenizer = tokenizer
         self._max_length = max_length
+        self._reads_words = _reads_words(getattr(tokenizer.original, "backend_tokenizer", None))
         self._start_of_text: dict[str, str] = {}
 
     def of(self, text: str) -> str:
@@ -55,10 +73,20 @@ class Starts:
         return start
 
     def _start(self, text: str) -> str:
-        whole = self._token_rows(text)
-        last = max((end for _, (_, end), *_ in whole), default=0)
-        start = text[: last + SPARE]
-        return start if len(start) < len(text) and self._token_rows(start) == whole else text
+        read = self._read_tokens(text)
+        start = text[: _last_end(read) + SPARE]
+        return start if len(start) < len(text) and self._token_rows(start) == read else text
+
+    def _read_tokens(self, text: str) -> _TokenRows:
+        """Return what is read of a text, without a look at all of it if the first words tell."""
+        size = LONG * self._max_length
+        while self._reads_words and size < len(text):
+            words = text[: max(0, text.rfind(" ", 0, size))]
+            tokens = self._token_rows(words) if words else []
+            if len(tokens) == self._max_length and _last_end(tokens) + SPARE <= len(words):
+                return tokens
+            size *= 2
+        return self._token_rows(text)
 
     def _token_rows(self, text: str) -> _TokenRows:
         encoded = self._tokenizer(
@@ -76,3 +104,42 @@ class Starts:
                 strict=True,
             )
         ]
+
+
+def _last_end(tokens: _TokenRows) -> int:
+    """Return the place after the last character that is read."""
+    return max((end for _, (_, end), *_ in tokens), default=0)
+
+
+def _reads_words(backend: Any) -> bool:
+    """Return whether a tokenizer is known to read each word without those beyond the next."""
+    splits = _steps_of(getattr(backend, "pre_tokenizer", None))
+    normalizers = _steps_of(getattr(backend, "normalizer", None))
+    if splits is None or normalizers is None:
+        return False
+    kinds = {step["type"] for step in splits if step.get("use_regex") is not False}
+    return (
+        all(step["type"] in NORMALIZERS and "Regex" not in str(step) for step in normalizers)
+        and all(step["type"] in SPLITS_AT_SPACES | OTHER_SPLITS for step in splits)
+        and not any(step.get("split") is False for step in splits)
+        and bool(kinds & SPLITS_AT_SPACES)
+    )
+
+
+def _steps_of(component: Any) -> list[dict[str, Any]] | None:
+    """Return the steps of a normalizer or pre-tokenizer; None where they are not to be known."""
+    if component is None:
+        return []
+    try:
+        return list(_flat(json.loads(component.__getstate__())))
+    except Exception:
+        # One that is written in Python has no state to read.
+        return None
+
+
+def _flat(step: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a step, or those of its sequence one by one."""
+    if step["type"] != "Sequence":
+        yield step
+    for inner in (*step.get("normalizers", ()), *step.get("pretokenizers", ())):
+        yield from _flat(inner)

@@ -1,11 +1,11 @@
 """A long text is read as transformers reads it, whatever is cut off before."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
 from tokenizers import Regex, normalizers
-from transformers import PreTrainedTokenizerFast
+from transformers import BatchEncoding, PreTrainedTokenizerFast
 
 from explain.adapters.long_text_starts import LONG, SPARE, Starts
 from explain.adapters.private_copies import PrivateTokenizer
@@ -21,6 +21,8 @@ TEXTS = {
     "late": "\u200b" * 5_000 + "good film " * 300,
     "lines": "\n" * 10_000 + "good",
     "bidi": "good \u202e" * 2_000,
+    "a long word across": "a good " + "x" * 10_000 + " film" * 3_000,
+    "few words, then many": "good" + " " * 5_000 + "film good " * 2_000,
 }
 
 
@@ -63,6 +65,21 @@ def test_a_long_text_of_words_is_cut_and_a_short_one_is_not() -> None:
     assert len(starts.of(TEXTS["words"])) < LIMIT * 7 + SPARE
     short = TEXTS["words"][: LONG * LIMIT]
     assert starts.of(short) is short
+
+
+@pytest.mark.parametrize("name", ["pieces", "bytes"])
+def test_no_more_of_a_very_long_text_is_read_than_tells(name: str) -> None:
+    longest = 0
+
+    class Reader(PrivateTokenizer):
+        def __call__(self, *sides: Sequence[str] | str, **options: object) -> BatchEncoding:
+            nonlocal longest
+            longest = max(longest, *(len(text) for side in sides for text in side))
+            return super().__call__(*sides, **options)
+
+    starts = Starts(Reader(TOKENIZERS[name](), "m"), LIMIT)
+    assert len(starts.of("a good film, really good. " * 40_000)) < LIMIT * 7 + SPARE
+    assert longest <= LONG * LIMIT
 
 
 def test_what_depends_on_the_end_is_not_cut() -> None:
