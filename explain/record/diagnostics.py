@@ -1,5 +1,6 @@
 """What an attribution method says of itself."""
 
+from collections.abc import ItemsView, KeysView
 from typing import Any, Literal, TypeAlias
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
@@ -16,7 +17,10 @@ EndedBy: TypeAlias = Literal["exact", "enumeration", "tolerance", "budget", "sec
 
 
 class Diagnostics(Record):
-    """What an attribution method says of itself; what it does not state is None."""
+    """What an attribution method says of itself; what it does not state is None.
+
+    It also reads as a dict of what is stated, which it was until version 0.2.
+    """
 
     ended_by: EndedBy | None = None
     """Why it stopped to ask."""
@@ -76,3 +80,29 @@ class Diagnostics(Record):
     def facts(self) -> JsonObject:
         """All that is stated, by name."""
         return self.model_dump(mode="json")
+
+    def __getitem__(self, name: str) -> Any:
+        """Return what is stated by that name.
+
+        Raises
+        ------
+        KeyError
+            If nothing is.
+        """
+        return self.facts[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether anything is stated by that name."""
+        return name in self.facts
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return what is stated by that name, or the default."""
+        return self.facts.get(name, default)
+
+    def keys(self) -> KeysView[str]:
+        """Return the names of what is stated."""
+        return self.facts.keys()
+
+    def items(self) -> ItemsView[str, Any]:
+        """Return what is stated, with its names."""
+        return self.facts.items()

@@ -13,6 +13,7 @@ from explain.attribution.methods.lime import draw_neighbours, held_out_rows, nei
 from explain.attribution.methods.shap import balanced_tree, exact_shapley_values
 from explain.engine.games import Values
 from explain.errors import BudgetError, ConfigurationError
+from explain.record import Diagnostics
 from tests.helpers import strategies
 from tests.helpers.plans import random_game, run_and_record, run_plan, table_game
 from tests.helpers.reference import lime_package
@@ -235,3 +236,13 @@ def test_lime_of_a_lone_feature_is_its_effect(algorithm: Any) -> None:
     assert 0 < found.values[0] <= 2 + 1e-9
     if algorithm == "auto":
         assert found.values[0] == pytest.approx(2)
+
+
+def test_diagnostics_read_as_a_dict_of_what_is_stated_as_they_did() -> None:
+    stated = Diagnostics(ended_by="tolerance", rounds=3)
+    assert dict(stated.items()) == {"ended_by": "tolerance", "rounds": 3} == {**stated}
+    assert stated["rounds"] == stated.get("rounds") == stated.rounds
+    assert "draws" not in stated
+    assert stated.get("draws") is None
+    with pytest.raises(KeyError):
+        stated["draws"]
