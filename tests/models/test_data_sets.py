@@ -269,7 +269,7 @@ def test_a_pair_is_two_paragraphs_named_by_their_columns(audits: Audits) -> None
         assert tuple(paragraphs(page)[2 * place : 2 * place + 2]) == instance.parts
         for attribution in instance.attributions:
             assert {span.part for span in attribution.spans} == {0, 1}
-    assert '<span class="soft">(hypothesis)</span>' in html
+    assert '<bdi class="soft">(hypothesis)</bdi>' in html
 
 
 @pytest.mark.parametrize("side", [0, 1])
