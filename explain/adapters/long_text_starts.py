@@ -1,10 +1,9 @@
 """The starts of long texts, which are read just as the whole texts are."""
 
-import json
-from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from explain.adapters.private_copies import PrivateTokenizer
+from explain.adapters.tokenizer_steps import steps_of
 
 __all__ = ["Starts"]
 
@@ -113,33 +112,16 @@ def _last_end(tokens: _TokenRows) -> int:
 
 def _reads_words(backend: Any) -> bool:
     """Return whether a tokenizer is known to read each word without those beyond the next."""
-    splits = _steps_of(getattr(backend, "pre_tokenizer", None))
-    normalizers = _steps_of(getattr(backend, "normalizer", None))
-    if splits is None or normalizers is None:
+    try:
+        splits = [*steps_of(getattr(backend, "pre_tokenizer", None))]
+        normalizers = [*steps_of(getattr(backend, "normalizer", None))]
+    except Exception:
+        # A step that is written in Python has no state to read.
         return False
-    kinds = {step["type"] for step in splits if step.get("use_regex") is not False}
+    kinds = {step.get("type") for step in splits if step.get("use_regex") is not False}
     return (
-        all(step["type"] in NORMALIZERS and "Regex" not in str(step) for step in normalizers)
-        and all(step["type"] in SPLITS_AT_SPACES | OTHER_SPLITS for step in splits)
+        all(step.get("type") in NORMALIZERS and "Regex" not in str(step) for step in normalizers)
+        and all(step.get("type") in SPLITS_AT_SPACES | OTHER_SPLITS for step in splits)
         and not any(step.get("split") is False for step in splits)
         and bool(kinds & SPLITS_AT_SPACES)
     )
-
-
-def _steps_of(component: Any) -> list[dict[str, Any]] | None:
-    """Return the steps of a normalizer or pre-tokenizer; None where they are not to be known."""
-    if component is None:
-        return []
-    try:
-        return list(_flat(json.loads(component.__getstate__())))
-    except Exception:
-        # One that is written in Python has no state to read.
-        return None
-
-
-def _flat(step: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield a step, or those of its sequence one by one."""
-    if step["type"] != "Sequence":
-        yield step
-    for inner in (*step.get("normalizers", ()), *step.get("pretokenizers", ())):
-        yield from _flat(inner)

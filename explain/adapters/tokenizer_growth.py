@@ -1,11 +1,10 @@
 """Tokenizers that make much of little, or take long for it: a text must cost only its share."""
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explain.adapters.pattern_time import check_pattern_time
+from explain.adapters.tokenizer_steps import steps_of
 from explain.errors import AdapterError
 
 if TYPE_CHECKING:
@@ -39,9 +38,8 @@ def check_growth(tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
 
 def _check_length(backend: Any, folder: Path) -> None:
     times = 1.0
-    if backend.normalizer is not None:
-        for step in _steps(json.loads(backend.normalizer.__getstate__())):
-            times *= _times(step)
+    for step in steps_of(backend.normalizer):
+        times *= _times(step)
     _require(times, MOST_GROWTH, folder)
     if backend.normalizer is not None:
         longest = max(len(backend.normalizer.normalize_str(probe)) for probe in _PROBES)
@@ -67,16 +65,6 @@ def _require(growth: float, most: float, folder: Path) -> None:
             f"the tokenizer in {str(folder)!r} makes {growth:,.0f} of one character, at most "
             f"{most:,} can be used; pass the tokenizer that the model was trained with"
         )
-
-
-def _steps(normalizer: Any) -> Iterator[dict[str, Any]]:
-    """Yield the steps of a normalizer, those of its sequences one by one."""
-    if isinstance(normalizer, dict):
-        if normalizer.get("type") == "Sequence":
-            for step in normalizer.get("normalizers", ()):
-                yield from _steps(step)
-        else:
-            yield normalizer
 
 
 def _times(step: dict[str, Any]) -> float:
