@@ -11,12 +11,15 @@ import explain
 import reports
 from explain.comparison import compare
 from explain.record import Attribution, AuditRecord
+from explain.review.importing import with_section
+from explain.review.section import reviews_section
 from reports import LanguageCode
 from reports.comparison import write_comparison
 from reports.letter import write_letter
 from tests.helpers.comparisons import audit_of
 from tests.helpers.pages import Page, paragraphs
 from tests.helpers.records import HOSTILE, attribution, audit_record, hostile_record, run_log
+from tests.helpers.reviews import review
 from tests.helpers.visible_english import english_in
 
 RECORDS = [
@@ -95,6 +98,18 @@ def test_no_sentence_of_a_letter_is_left_in_english(
     row = next(instance.row for instance in small_audit.instances if instance.attributions)
     letter = write_letter(small_audit, row, tmp_path / "letter.html", language="zh")
     assert not english_in(letter.read_text(encoding="utf-8"), small_audit)
+
+
+def test_what_reviewers_say_is_in_chinese() -> None:
+    record = audit_record()
+    first, second, third, *_ = record.instances
+    said = review(first, "wrong_label", label="negative")
+    lines = [said.model_copy(update={"reason": "two_labels", "note": "skip"})]
+    lines += [review(second, "correct"), review(third, "skip")]
+    reviewed = with_section(record, reviews_section(record, lines))
+    page = Page(reports.render_html(reviewed, language="zh"))
+    cells = {" ".join(text.split()) for text in page.texts("td")}
+    assert {"正确", "跳过", "标签错误，自选标签 negative；原因：两个标签都适用；skip"} <= cells
 
 
 def test_english_that_is_left_on_a_page_is_found(small_audit: AuditRecord) -> None:
