@@ -19,7 +19,7 @@ from reports.letter import write_letter
 from tests.helpers.comparisons import audit_of
 from tests.helpers.pages import Page, paragraphs
 from tests.helpers.records import HOSTILE, attribution, audit_record, hostile_record, run_log
-from tests.helpers.reviews import review
+from tests.helpers.reviews import instances, review
 from tests.helpers.visible_english import english_in
 
 RECORDS = [
@@ -120,8 +120,14 @@ def test_english_that_is_left_on_a_page_is_found(small_audit: AuditRecord) -> No
 def test_a_comparison_is_written_in_chinese(tmp_path: Path) -> None:
     labels = [i % 2 for i in range(200)]
     worse = [label if i % 3 else 1 - label for i, label in enumerate(labels)]
-    compared = compare(audit_of(labels, labels), audit_of(labels, worse))
+    explained = {"attributions": (attribution("text 0", values=(0.5, 0.1)),)}
+    shown = [each.model_copy(update=explained) for each in instances(1)]
+    compared = compare(
+        audit_of(labels, labels, instances=shown), audit_of(labels, worse, instances=shown)
+    )
     write_comparison(compared, tmp_path / "a.html", "zh")
     write_comparison(compared, tmp_path / "a.md", "zh")
-    assert not english_in((tmp_path / "a.html").read_text(encoding="utf-8"), compared)
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert not english_in(page, compared)
+    assert "SHAP，第二次运行" in page
     assert "行" in (tmp_path / "a.md").read_text(encoding="utf-8")
