@@ -107,9 +107,9 @@ def load(
         (`TransformersClassifier.from_folder`). For adapters of peft also ``base`` (`load_peft`).
         For ONNX, which is taken where there are no safetensors: ``task``, ``long_text``, ``pool``,
         ``device`` (`OnnxClassifier.from_folder`). A ``template`` makes a classifier of a causal
-        language model: ``template``, ``verbalizer``, ``length_normalised``, ``gguf_file``,
-        ``dtype``, ``device`` (`PromptedClassifier.from_folder`). For scikit-learn: ``task``, and
-        ``trusted`` (`SklearnClassifier.from_skops`) or ``allow_pickle``
+        language model: ``template``, ``verbalizer``, ``length_normalised``, ``other_label``,
+        ``gguf_file``, ``dtype``, ``device`` (`PromptedClassifier.from_folder`). For scikit-learn:
+        ``task``, and ``trusted`` (`SklearnClassifier.from_skops`) or ``allow_pickle``
         (`SklearnClassifier.from_pickle`). For an endpoint ``kind`` and its question
         (`explain.adapters.remote.open_endpoint`).
 

@@ -11,7 +11,7 @@ from transformers import DynamicCache
 from explain.adapters.batching import BATCH_COST
 from explain.adapters.failures import is_out_of_memory
 from explain.adapters.private_copies import PrivateModule
-from explain.adapters.prompts import Word, common_start, with_mask
+from explain.adapters.prompts import Word, common_start, with_mask, word_exits
 from explain.errors import AdapterError
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ class Continuations:
         Number of labels.
     length_normalised : bool
         Whether the log-likelihood of a word is divided by the number of its tokens.
+    with_other : bool
+        Whether there is one more column, for all that is none of the words.
     pad : callable
         Makes tensors of rows of tokens, padded on the right.
 
@@ -97,6 +99,7 @@ class Continuations:
         n_labels: int,
         *,
         length_normalised: bool,
+        with_other: bool,
         pad: Pad,
     ) -> None:
         self.readings = readings
@@ -104,6 +107,7 @@ class Continuations:
         self._model = model
         self._n_labels = n_labels
         self._length_normalised = length_normalised
+        self._exits = word_exits(readings) if with_other else None
         self._pad = pad
 
     def check_causal(self, prompt: list[int], name: str) -> None:
@@ -239,13 +243,24 @@ class Continuations:
     def _combined(self, after: Callable[[Word], torch.Tensor]) -> torch.Tensor:
         """Return the scores of labels, given what may follow each word beginning."""
         columns: list[list[torch.Tensor]] = [[] for _ in range(self._n_labels)]
+        outside: list[torch.Tensor] = []
         for beginning, words in self.readings.items():
             log_p = after(beginning)
             for label, word in words:
                 steps = log_p[:, range(len(word)), list(word)].sum(dim=1)
                 columns[label].append(steps / len(word) if self._length_normalised else steps)
+            for start, tokens in self._exits[beginning] if self._exits else ():
+                steps = log_p[:, range(len(start)), list(start)].sum(dim=1)
+                places = torch.tensor(tokens, device=log_p.device)
+                # Their own sum, and not what the words leave of one: that would be all rounding.
+                left = log_p[:, len(start)].index_fill(1, places, -torch.inf).logsumexp(dim=1)
+                outside.append(steps + left)
         return torch.stack(
-            [torch.logsumexp(torch.stack(scores), dim=0) for scores in columns], dim=1
+            [
+                torch.logsumexp(torch.stack(scores), dim=0)
+                for scores in [*columns, *([outside] if outside else [])]
+            ],
+            dim=1,
         )
 
 

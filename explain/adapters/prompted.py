@@ -4,7 +4,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import torch
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 from explain.adapters.prompts import (
     Prompts,
     TokenRow,
+    Verbalizer,
     Word,
+    check_other_label,
     check_verbalizer,
     parsed_template,
     shorter_views,
@@ -40,9 +42,6 @@ from explain.adapters.prompts import (
 )
 
 __all__ = ["PromptedClassifier", "Verbalizer"]
-
-Verbalizer: TypeAlias = Mapping[str, str | Sequence[str]]
-"""For each label the word, or the words, that stand for it after the prompt."""
 
 
 class PromptedClassifier(PretrainedClassifier):
@@ -74,6 +73,8 @@ class PromptedClassifier(PretrainedClassifier):
         The words of each label, mostly with a space in front: ``{"bad": [" bad", " awful"]}``.
     length_normalised : bool
         Whether the log-likelihood of a word is divided by the number of its tokens.
+    other_label : str, optional
+        Name of one more label: that the model goes on with none of the words.
     origin
         As for `PretrainedClassifier`.
 
@@ -83,8 +84,8 @@ class PromptedClassifier(PretrainedClassifier):
         If the model is no causal one, or does not fit its tokenizer.
     ConfigurationError
         If the template has not the fields, leaves no room for a text, the verbalizer is no
-        mapping of labels to words, or a word has no tokens, changes those of the prompt, or
-        stands for two labels.
+        mapping of labels to words, a word has no tokens, changes those of the prompt, or
+        stands for two labels, or the further label is one already or cannot be counted.
 
     Examples
     --------
@@ -103,19 +104,21 @@ class PromptedClassifier(PretrainedClassifier):
         template: str,
         verbalizer: Verbalizer,
         length_normalised: bool = False,
+        other_label: str | None = None,
         origin: Origin = UNKNOWN,
     ) -> None:
         check_verbalizer(verbalizer)
+        check_other_label(other_label, [*verbalizer], length_normalised=length_normalised)
         super().__init__(
             model,
             tokenizer,
-            list(verbalizer),
+            [*verbalizer] if other_label is None else [*verbalizer, other_label],
             task="single_label",
             # What follows never reaches back: positions count from the first token.
             pad_side="right",
             origin=origin,
         )
-        self.template = template
+        self.template, self.other_label = template, other_label
         self.verbalizer = {
             label: [words] if isinstance(words, str) else list(words)
             for label, words in verbalizer.items()
@@ -129,8 +132,9 @@ class PromptedClassifier(PretrainedClassifier):
         self._continuations = Continuations(
             self._private,
             readings,
-            len(self.labels),
+            len(self.verbalizer),
             length_normalised=length_normalised,
+            with_other=other_label is not None,
             pad=self._pad,
         )
         with self._private.check_isolation(), torch.inference_mode():
@@ -145,6 +149,7 @@ class PromptedClassifier(PretrainedClassifier):
         template: str,
         verbalizer: Verbalizer,
         length_normalised: bool = False,
+        other_label: str | None = None,
         gguf_file: str | None = None,
         origin: Origin = UNKNOWN,
         dtype: str | None = None,
@@ -161,7 +166,7 @@ class PromptedClassifier(PretrainedClassifier):
         gguf_file : str, optional
             A GGUF file in it, which holds weights, configuration and tokenizer; it is read with
             the package ``gguf`` and expanded to full precision.
-        template, verbalizer, length_normalised, origin
+        template, verbalizer, length_normalised, other_label, origin
             As for the class; its source is by default the folder, its name that of the folder.
         dtype : {"float32", "float16", "bfloat16"}, optional
             Type of the weights; by default what ``config.json`` says.
@@ -200,6 +205,7 @@ class PromptedClassifier(PretrainedClassifier):
             template=template,
             verbalizer=verbalizer,
             length_normalised=length_normalised,
+            other_label=other_label,
             origin=origin.in_folder(path, loaded.unchanged()),
         )
 
@@ -212,14 +218,14 @@ class PromptedClassifier(PretrainedClassifier):
         """Return the classifier that asks in another way; see `QuestionClassifier.asked_as`."""
         if (variant.order, variant.names, variant.extra_option) != (None, None, None):
             raise CapabilityError("the options stand in a text of your own")
+        before = f"{variant.instruction}\n" if variant.instruction else ""
         return PromptedClassifier(
             self.model,
             self.tokenizer,
-            template=f"{variant.instruction}\n{self.template}"
-            if variant.instruction
-            else self.template,
+            template=before + self.template,
             verbalizer=self.verbalizer,
             length_normalised=self.length_normalised,
+            other_label=self.other_label,
             origin=Origin(self.name),
         )
 
@@ -242,8 +248,10 @@ class PromptedClassifier(PretrainedClassifier):
             )
 
     def _facts(self) -> dict[str, JsonValue]:
+        further = {} if self.other_label is None else {"none of the words": self.other_label}
         return {
             **super()._facts(),
+            **further,
             "template": self.template,
             "verbalizer": {label: list[JsonValue](w) for label, w in self.verbalizer.items()},
             "score of a word": "log-likelihood"

@@ -8,23 +8,33 @@ from explain.errors import ConfigurationError
 from explain.text.spans import Span
 
 __all__ = [
+    "Exit",
     "Prompts",
     "TokenRow",
+    "Verbalizer",
     "Word",
+    "check_other_label",
     "check_verbalizer",
     "common_start",
     "parsed_template",
     "shorter_views",
     "spans_in_text",
     "with_mask",
+    "word_exits",
     "word_readings",
 ]
+
+Verbalizer: TypeAlias = Mapping[str, str | Sequence[str]]
+"""For each label the word, or the words, that stand for it after the prompt."""
 
 Word: TypeAlias = tuple[int, ...]
 """The token ids of a word."""
 
 TokenRow: TypeAlias = tuple[list[int], list[Span | None]]
 """The token ids of a prompt, and the place of each in the user's text."""
+
+Exit: TypeAlias = tuple[Word, list[int]]
+"""The beginning of some words, and the tokens with which it goes on to be one of them."""
 
 _FIELD = re.compile(r"\{(text_pair|text)\}")
 
@@ -46,6 +56,29 @@ def check_verbalizer(verbalizer: object) -> None:
         raise ConfigurationError(
             f"the verbalizer is {verbalizer!r}, expected a dict of labels, each with a word or a "
             'list of words; pass {"bad": [" bad", " awful"], "good": " good"}'
+        )
+
+
+def check_other_label(
+    other_label: str | None, labels: Sequence[str], *, length_normalised: bool
+) -> None:
+    """Refuse a further label that cannot be counted, or has the name of a label.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is one.
+    """
+    if other_label is None:
+        return
+    if other_label in labels:
+        raise ConfigurationError(
+            f"other_label={other_label!r} is a label already; pass another name"
+        )
+    if length_normalised:
+        raise ConfigurationError(
+            f"other_label={other_label!r} has the probability that the words leave, and divided by "
+            "the number of tokens they have none; leave length_normalised out"
         )
 
 
@@ -101,6 +134,25 @@ def word_readings(labels: Sequence[Sequence[Word]]) -> dict[Word, list[tuple[int
         home = next(b for b in readings if b[: len(word) - 1] == word[:-1])
         readings[home].append((label, word))
     return readings
+
+
+def word_exits(readings: Mapping[Word, Sequence[tuple[int, Word]]]) -> dict[Word, list[Exit]]:
+    """Return where what follows a prompt can turn out to be none of the words.
+
+    That is after each beginning of a word, unless a shorter word has been said by then. Each stands
+    at the reading that goes through it.
+    """
+    words = {word for scored in readings.values() for _, word in scored}
+    shortest = [w for w in words if not any(w[:n] in words for n in range(1, len(w)))]
+    ways_on: dict[Word, set[int]] = {}
+    for word in shortest:
+        for n, token in enumerate(word):
+            ways_on.setdefault(word[:n], set()).add(token)
+    exits: dict[Word, list[Exit]] = {beginning: [] for beginning in readings}
+    for start, tokens in sorted(ways_on.items()):
+        home = next(b for b in readings if b[: len(start)] == start)
+        exits[home].append((start, sorted(tokens)))
+    return exits
 
 
 def spans_in_text(

@@ -29,6 +29,7 @@ TEMPLATE = "Review: {text}\nSentiment:"
 PAIR = "{text_pair} | {text} >"
 SINGLE = {"no": [" bad"], "yes": [" film", " good"]}
 SEVERAL = {"no": [" baxy", " bad", " a"], "yes": [" good", " bazz", " failed again"]}
+NESTED = {"no": [" bad"], "yes": [" good", " bad film", " film again"]}
 TEXTS = ["a good film 👍", "really bad , مرحبا", "这部电影", "{text} {label} {", "", "?!", " a "]
 PAIRS: list[Text] = [("a", "b"), ("", "a good film"), ("x" * 70, "y"), ("film " * 50, "bad " * 50)]
 
@@ -79,6 +80,40 @@ def test_scores_are_those_of_whole_sequences_read_one_by_one(
     ]
     np.testing.assert_allclose(model.predict(TEXTS), expected, atol=1e-4)
     assert np.ptp(expected) > 0.1
+
+
+@pytest.mark.parametrize("words", [SINGLE, SEVERAL, NESTED], ids=["single", "several", "nested"])
+def test_the_further_label_has_what_is_left_by_the_words(
+    pair: tuple[Any, Any], words: dict[str, list[str]]
+) -> None:
+    model = prompted(pair, verbalizer=words, other_label="something else")
+    assert model.labels == (*words, "something else")
+    found = model.predict(TEXTS)
+    plain = prompted(pair, verbalizer=words).predict(TEXTS)
+    np.testing.assert_allclose(found[:, :-1], plain, atol=1e-6)
+    # What begins with " bad" is counted once.
+    apart = {"": [word for own in words.values() for word in own if word != " bad film"]}
+    for text, row in zip(TEXTS, found, strict=True):
+        [mass] = np.exp(label_scores(*pair, TEMPLATE.replace("{text}", text), apart, False))
+        assert np.exp(row[-1]) == pytest.approx(1 - mass, abs=1e-6)
+    asked = model.asked_as(QuestionVariant(instruction="A film ."))
+    assert asked.labels == model.labels
+
+
+def test_a_further_label_that_is_hardly_ever_meant_is_more_than_rounding() -> None:
+    model, tokenizer = gpt2()
+    [word] = tokenizer(" bad", add_special_tokens=False)["input_ids"]
+    model.lm_head.bias = torch.nn.Parameter(40.0 * torch.eye(len(tokenizer))[word])
+    words = {"no": " bad", "yes": " good"}
+    found = prompted((model, tokenizer), verbalizer=words, other_label="else").predict(TEXTS)
+    others = [i for i in range(len(tokenizer)) if tokenizer.decode([i]) not in words.values()]
+    for text, row in zip(TEXTS, found, strict=True):
+        ids = tokenizer("<s>" + TEMPLATE.replace("{text}", text), add_special_tokens=False)
+        with torch.inference_mode():
+            logits = model(torch.tensor([ids["input_ids"]])).logits[0, -1].double()
+        expected = float(logits.log_softmax(0)[others].logsumexp(0))
+        assert row[-1] == pytest.approx(expected, abs=1e-4)
+        assert expected < -20
 
 
 def test_a_word_after_a_prompt_has_no_space_that_sentencepiece_puts_before_a_text() -> None:
@@ -218,6 +253,8 @@ def test_the_record_states_template_and_words(pair: tuple[Any, Any]) -> None:
     facts = prompted(pair, length_normalised=True).describe().facts
     assert facts["template"] == TEMPLATE
     assert facts["verbalizer"] == SEVERAL
+    assert "none of the words" not in facts
+    assert prompted(pair, other_label="else").describe().facts["none of the words"] == "else"
     assert facts["score of a word"] == "log-likelihood by number of tokens"
     assert facts["architecture"] == type(pair[0]).__name__
 
@@ -293,6 +330,8 @@ def test_an_audit_says_what_sways_a_local_language_model() -> None:
         ({"verbalizer": {"a": "", "b": " good"}}, "the word '' of 'a' gives no tokens"),
         ({"verbalizer": {"a": [], "b": " good"}}, "has no words"),
         ({"verbalizer": {"a": " good", "b": [" bad", " good"]}}, "stands for 'a' and 'b'"),
+        ({"other_label": "no"}, "other_label='no' is a label already"),
+        ({"other_label": "?", "length_normalised": True}, "leave length_normalised out"),
         ({"verbalizer": [" good", " bad"]}, r"the verbalizer is \[' good', ' bad'\], expected"),
         ({"verbalizer": " good"}, "the verbalizer is ' good', expected"),
         ({"verbalizer": None}, "the verbalizer is None, expected"),
