@@ -90,8 +90,8 @@
     }
   };
 
-  const start = async () => {
-    const { columns, ...data } = await unpack(byId("rows"));
+  const start = async (index) => {
+    const { columns, ...data } = await unpack(index);
     data.rows = (columns.text_sha256 ?? []).map((digest, place) => {
       const row = Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values[place]]));
       const id = row.id || digest.slice(0, 12);
@@ -127,5 +127,7 @@
     if (location.hash === "#review") openReview();
   };
 
-  if (byId("rows")) start();
+  // A section of a comparison has that id too.
+  const index = document.querySelector("script#rows");
+  if (index) start(index);
 }
