@@ -214,7 +214,7 @@ def _row_names(measures: Sequence[Measure]) -> list[str]:
         return names
     fields = [field for field in measures[0].of if len({m.of[field] for m in measures}) > 1]
     return [
-        ", ".join(
+        _(", ").join(
             translated_sentence(measure.of[field]) if field in OWN_FIELDS else measure.of[field]
             for field in fields
         )

@@ -90,8 +90,8 @@
     }
   };
 
-  const start = async () => {
-    const { columns, ...data } = await unpack(byId("rows"));
+  const start = async (index) => {
+    const { columns, ...data } = await unpack(index);
     data.rows = (columns.text_sha256 ?? []).map((digest, place) => {
       const row = Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values[place]]));
       const id = row.id || digest.slice(0, 12);
@@ -105,6 +105,8 @@
       browser.show();
       byId("open-review").focus();
     };
+    // Who sees what others said is not blind; and the hash of their report is another one.
+    const canReview = data.rows.length > 0 && !data.is_reviewed;
     const openReview = review(data, browser.load, resume);
     const pageKeys = {
       "/": () => byId("filter-text").focus(),
@@ -113,7 +115,7 @@
       k: () => step(browser.cards(), -1),
       n: () => step(findings(), 1),
       p: () => step(findings(), -1),
-      ...(data.rows.length ? { r: openReview } : {}),
+      ...(canReview ? { r: openReview } : {}),
     };
     keys.actions = pageKeys;
     byId("keys-on").addEventListener("input", (event) => (keys.on = event.target.checked));
@@ -121,11 +123,13 @@
     byId("open-keys").addEventListener("click", () => help.showModal());
     byId("open-review").addEventListener("click", openReview);
     byId("tools").hidden = false;
-    byId("open-review").hidden = !data.rows.length;
+    byId("open-review").hidden = !canReview;
     addEventListener("scroll", markPlace, { passive: true });
     markPlace();
-    if (location.hash === "#review") openReview();
+    if (canReview && location.hash === "#review") openReview();
   };
 
-  if (byId("rows")) start();
+  // A section of a comparison has that id too.
+  const index = document.querySelector("script#rows");
+  if (index) start(index);
 }

@@ -116,7 +116,9 @@
       part("text").replaceChildren(...(revealed ? [] : plainTexts(row())));
       part("answer").replaceChildren(...(revealed ? [row().card] : []));
       const question = labels.length ? {{ script_text("Which label is right?") }} : {{ script_text("Can it be judged?") }};
-      part("question").textContent = revealed ? {{ script_text("Your verdict on the answer") }} : question;
+      const own = labels.find((each) => each.label === label)?.shown;
+      const verdict = own === undefined ? {{ script_text("Your verdict on the answer") }} : {{ script_text("You said “{label}”. Your verdict on the answer", label="own") }};
+      part("question").textContent = revealed ? verdict : question;
       const all = choices();
       part("choices").replaceChildren(...all.map(button));
       part("reveal").hidden = revealed || labels.length > 0;

@@ -30,9 +30,13 @@ def failure(name: str, error: BaseException) -> PredictionError:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the class and the first line of an error of another library, without keys."""
-    lines = redacted(str(error)).strip().splitlines() or ["no message"]
-    return f"{type(error).__name__}: {message(lines[0])}"
+    """Return the class and the first line of an error of another library, without keys.
+
+    A line that ends with a colon says nothing without the next one.
+    """
+    lines = [line.strip() for line in redacted(str(error)).strip().splitlines()] or ["no message"]
+    whole = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+    return f"{type(error).__name__}: {message(whole)}"
 
 
 def halve_on_failure(

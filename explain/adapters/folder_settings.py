@@ -37,6 +37,10 @@ MOST_SIZE = 2**27
 MOST_RANK = 4_096
 """Rank of an adapter: that of the matrices of the largest models, which it is to be far below."""
 
+MOST_REPLICATED = 256
+"""Layers that an adapter makes by repeating those of its base. peft copies them one by one, and
+1,000 take minutes; the deepest published models have about 200."""
+
 _LABELS = re.compile(r"num_labels|num_classes")
 _LAYERS = re.compile(r"(^|_)layers?$|_layers_|_blocks$|^depth$")
 _SIZES = re.compile(
@@ -196,11 +200,27 @@ def _check_adapter(path: Path, key: str, value: Any) -> None:
             f"{path.name} in {str(path.parent)!r} says {key} {value!r}, at most {MOST_RANK:,} can "
             "be loaded; mend it, or save the adapter again"
         )
+    if key == "layer_replication" and _n_replicated(value) > MOST_REPLICATED:
+        raise AdapterError(
+            f"{path.name} in {str(path.parent)!r} repeats {_n_replicated(value):,} layers "
+            f"({key}), at most {MOST_REPLICATED:,} can be made; merge the adapter and save the "
+            "whole model"
+        )
     if any(isinstance(text, str) and _NESTED.search(text) for text in (key, value)):
         raise AdapterError(
             f"{path.name} in {str(path.parent)!r} holds a pattern with a repeated group ({key} "
             f"{value!r}), which may never end; list the names of the modules"
         )
+
+
+def _n_replicated(ranges: Any) -> int:
+    """Return how many layers ranges of layers hold together; what is no range is left to peft."""
+    n_layers = 0
+    for layers in ranges if isinstance(ranges, list) else ():
+        match layers:
+            case [int(start), int(end)]:
+                n_layers += max(0, end - start)
+    return n_layers
 
 
 def _check_size(path: Path, key: str, value: Any) -> None:

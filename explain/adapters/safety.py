@@ -34,6 +34,9 @@ MOST_ENTRIES = 10_000
 HEAD, METADATA = 8, "__metadata__"
 """Bytes of the length of the head of a safetensors file; what in it is no tensor."""
 
+COMPLEX = "C64"
+"""The type of complex numbers there: transformers keeps the real half and warns."""
+
 MOST_EXPANDED_BYTES, MOST_EXPANDED_TIMES = 2**30, 100
 """Size of what is in an archive, and how often its own size; one of them may be passed."""
 
@@ -128,16 +131,20 @@ def _check_length(path: Path) -> None:
         length = int.from_bytes(stream.read(HEAD), "little")
         head = stream.read(length) if length <= MOST_JSON_BYTES else b""
     try:
-        tensors = json.loads(head)
-        end_offsets = [
-            tensor["data_offsets"][1] for key, tensor in tensors.items() if key != METADATA
-        ]
+        tensors = {key: value for key, value in json.loads(head).items() if key != METADATA}
+        end_offsets = [tensor["data_offsets"][1] for tensor in tensors.values()]
+        complex_names = [key for key, tensor in tensors.items() if tensor.get("dtype") == COMPLEX]
         expected_size = HEAD + length + max(end_offsets, default=0)
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
         raise AdapterError(
             f"{path.name} in {str(path.parent)!r} cannot be loaded, as it does not begin like a "
             "safetensors file; save the model again"
         ) from error
+    if complex_names:
+        raise AdapterError(
+            f"{path.name} in {str(path.parent)!r} holds complex numbers ({complex_names[0]}), of "
+            "which only the real half would be loaded; save the model again"
+        )
     if size != expected_size:
         raise AdapterError(
             f"{path.name} in {str(path.parent)!r} cannot be loaded, as it has {size:,} bytes where "
@@ -233,6 +240,11 @@ def _regular_files(folder: Path) -> Iterator[Path]:
                 "model"
             )
         for path in (Path(place) / name for name in (*folders, *names)):
+            if not path.name.isprintable():
+                raise UnsafeModelError(
+                    f"{path.name!r} in {place!r} is a name with characters that cannot be shown; "
+                    "rename or remove it"
+                )
             if path.is_symlink():
                 _check_link(path, homes)
             if not path.exists():

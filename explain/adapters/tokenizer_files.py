@@ -20,6 +20,10 @@ of it: 30,000 take 10 seconds, 100,000 a minute."""
 MOST_PADDING = 2**20
 """Tokens that a text may be filled up to; no model reads more."""
 
+MOST_LETTERS, LONGEST_PREFIX = 1_000, 64
+"""Letters of a word that WordPiece cuts up, and of what stands before its later pieces; those of
+BERT are 100 and 2. Time grows with the third power of the one: 4,000 take 2 seconds."""
+
 _WIDTH = 4
 """Bytes of the length that stands before the table of a precompiled normalizer."""
 
@@ -46,6 +50,7 @@ def check_tokenizer_file(path: Path) -> None:
         check_added(path, "added_tokens", content.get("added_tokens"))
         _check_padding(path, content.get("padding"))
         _check_normalizer(path, content.get("normalizer"))
+        _check_pieces(path, content.get("model"))
 
 
 def check_added(path: Path, key: str, tokens: Any) -> None:
@@ -89,6 +94,19 @@ def _check_normalizer(path: Path, normalizer: Any) -> None:
         length = int.from_bytes(table_bytes[:_WIDTH], "little")
         if length > max(0, len(table_bytes) - _WIDTH):
             raise _too_large(path, "precompiled_charsmap bytes", length, len(table_bytes))
+
+
+def _check_pieces(path: Path, model: Any) -> None:
+    """Check that a word of any length is cut into pieces in its share of time."""
+    if not isinstance(model, dict):
+        return
+    letters, prefix = (
+        model.get(key) for key in ("max_input_chars_per_word", "continuing_subword_prefix")
+    )
+    if isinstance(letters, int | float) and letters > MOST_LETTERS:
+        raise _too_large(path, "max_input_chars_per_word", letters, MOST_LETTERS)
+    if isinstance(prefix, str) and len(prefix) > LONGEST_PREFIX:
+        raise _too_large(path, "letters of continuing_subword_prefix", len(prefix), LONGEST_PREFIX)
 
 
 def _too_large(path: Path, quantity: str, value: float, limit: int) -> AdapterError:

@@ -39,7 +39,7 @@ from explain.auditing.run_log import Log, RunLog
 from explain.auditing.selection import plan_selection
 from explain.auditing.tables import check_tables_first, read_tables
 from explain.checks import AuditContext
-from explain.checks.base.guarded import run_guarded
+from explain.checks.base.guarded import losses_of_methods, run_guarded
 from explain.checks.unanswered import unanswered_rows
 from explain.data.dataset import Dataset
 from explain.engine import Engine
@@ -221,10 +221,11 @@ def _measure(
     ]
     with run_log.stage("repeats"):
         again = _repeats(engine, [question for _, question in chosen], setting, dataset)
-    explained = explain_chosen(engine, chosen, to_do.methods, setting, run_log)
-    find_counterfactuals(
-        engine, chosen, explained, setting, rule, budget=plan.budget, timer=run_log
-    )
+    with engine.watch() as watch:
+        explained = explain_chosen(engine, chosen, to_do.methods, setting, run_log)
+        find_counterfactuals(
+            engine, chosen, explained, setting, rule, budget=plan.budget, timer=run_log
+        )
     with run_log.stage("trust"):
         texts = [text_of(row.parts) for row, _ in asked]
         work = partial(
@@ -248,7 +249,7 @@ def _measure(
     reached = endpoint_section(engine, scored, explained.restarts)
     measured = (
         *lost, *with_causes(sections, context), assessed.section, *explained.unable, *again,
-        *reached,
+        *losses_of_methods(watch, dataset), *reached,
     )  # fmt: skip
     return _Evidence(measured, assessed.trust, selection, instances, skipped)
 

@@ -41,10 +41,10 @@ def import_(
         print(imported_line(len(imported.lines), len(reviewers)))
         print(imported.page)
     if imported.refused:
-        first = imported.refused[0]
+        first, n = imported.refused[0], len(imported.refused)
         raise DataError(
-            f"{len(imported.refused)} lines are refused, and the others are merged; the first, "
-            f"line {first.line} of {first.file!r}: {first.reason}"
+            f"{n} {'line is' if n == 1 else 'lines are'} refused, and the others are merged; the "
+            f"first, line {first.line} of {first.file!r}: {first.reason}"
         )
 
 

@@ -94,11 +94,10 @@ def _opposite_signs(
             code="trust.contradiction",
             subject=" and ".join(pair),
             claim=Sentence(
-                "{first} and {second} contradict each other: on {share.value:percent} of "
+                "{methods:and} contradict each other: on {share.value:percent} of "
                 "{share.n} explained predictions they disagree on whether one of the most "
                 "important words speaks for or against the prediction.",
-                first=titles[pair[0]],
-                second=titles[pair[1]],
+                methods=[titles[method] for method in pair],
                 share=share,
             ),
             severity="minor",

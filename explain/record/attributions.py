@@ -90,7 +90,7 @@ class Attribution(Record):
     target: Target
     method: str
     """Name of the method in the registry."""
-    method_title: str
+    method_title: SentenceLike
     """Name of the method as readers see it."""
     parameters: JsonObject
     """All parameters of the method as resolved, defaults included."""

@@ -136,7 +136,7 @@ class MethodTrust(Record):
 
     method: str
     """Name of the method in the registry."""
-    title: str
+    title: SentenceLike
     """Name of the method as readers see it."""
     grade: Grade
     reasons: tuple[SentenceLike, ...]

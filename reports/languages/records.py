@@ -36,9 +36,6 @@ OWN_METHODS = frozenset(
 )  # fmt: skip
 """Titles of the methods of this package, which are translated; a user's own method is not."""
 
-SHOWN_FIELDS = frozenset({"method_title"})
-"""Fields that hold names of the package, where no sentence stands."""
-
 DEMO_FIELDS = frozenset({"purpose", "decision_affected", "out_of_scope", "notice"})
 """What a system says that this package owns: the demo; of other systems users wrote it."""
 
@@ -82,9 +79,9 @@ def _as_list(value: object) -> list[object]:
 
 
 def _record(record: RecordT) -> RecordT:
-    says, shown = _says(type(record)), SHOWN_FIELDS
+    says, shown = _says(type(record)), frozenset[str]()
     if isinstance(record, SystemIdentity) and record.owner == DISTRIBUTION:
-        shown |= DEMO_FIELDS
+        shown = DEMO_FIELDS
     update = {
         name: _value(value, is_said=says[name] or name in shown)
         for name in type(record).model_fields

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from explain.record import AuditRecord
 
-SCREEN: "ViewportSize" = {"width": 1280, "height": 900}
+SCREEN: "ViewportSize" = {"width": 1280, "height": 800}
 """The screen on which all that must be known is seen at once."""
 
 

@@ -79,7 +79,7 @@ def test_an_audit_is_reviewed_signed_and_verified(folder: Path) -> None:
     (folder / "ana.jsonl").write_text("".join(line.to_json() + "\n" for line in lines))
     done = run_forked("review", "import", "good", "ana.jsonl", cwd=folder)
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
-    assert "1 lines are refused" in done.stderr
+    assert "1 line is refused" in done.stderr
     assert "5 reviews by 1 reviewer\n" in done.stdout
     key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "key")]
     subprocess.run(key, check=True)

@@ -115,6 +115,16 @@ def normalizer(*steps: object) -> Spoils:
     return edit("tokenizer.json", normalizer={"type": "Sequence", "normalizers": steps})
 
 
+def pieces(**changes: Any) -> Spoils:
+    """Have a tokenizer cut words up in another way."""
+
+    def spoil(folder: Path) -> None:
+        model = json.loads((folder / "tokenizer.json").read_text())["model"]
+        edit("tokenizer.json", model={**model, **changes})(folder)
+
+    return spoil
+
+
 def padded(**changes: Any) -> Spoils:
     """Have a tokenizer fill up all texts."""
     padding = {"direction": "Right", "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"}
@@ -206,6 +216,7 @@ def adapter(**settings: object) -> Spoils:
 
 
 HEADER = b'{"__metadata__":{"format":"pt"}}'
+COMPLEX = b'{"w":{"dtype":"C64","shape":[1],"data_offsets":[0,8]}}'
 KERNEL = "evil/flash-kernel"
 DEEP = "[" * 100_000 + "]" * 100_000
 MANY = {str(number): f"label {number}" for number in range(200_000)}
@@ -268,6 +279,10 @@ FOLDERS: dict[str, tuple[Spoils, str]] = {
         "cannot be loaded",
     ),
     "weights that are empty": (write("model.safetensors", b""), ""),
+    "weights that are complex": (
+        write("model.safetensors", struct.pack("<Q", len(COMPLEX)) + COMPLEX + bytes(8)),
+        "complex numbers",
+    ),
     "weights before 40 GB of zeros": (sparse("model.safetensors", 40 * 10**9), "40,000,000,000"),
     "weights with a head without end": (
         write("model.safetensors", struct.pack("<Q", 2**60) + b"{}"),
@@ -310,6 +325,11 @@ FOLDERS: dict[str, tuple[Spoils, str]] = {
         "describes",
     ),
     "a negative size": (edit("config.json", hidden_size=-1), "cannot be loaded"),
+    "a size that is infinite": (edit("config.json", hidden_size=float("inf")), "hidden_size inf"),
+    "a size that is no number": (
+        edit("config.json", num_hidden_layers=[]),
+        "expected int, got list",
+    ),
     "sizes that are words": (edit("config.json", hidden_size="9" * 5_000), "cannot be loaded"),
     "configuration of 1.5 GB": (sparse("config.json", 3 * 2**29), "at most"),
     "configuration of deep lists": (write("config.json", DEEP), "no JSON"),
@@ -366,6 +386,19 @@ FOLDERS: dict[str, tuple[Spoils, str]] = {
         edit("tokenizer_config.json", additional_special_tokens=[*map(str, range(30_001))]),
         "additional_special_tokens",
     ),
+    "tokenizer of words of any length": (
+        pieces(max_input_chars_per_word=10**15),
+        "max_input_chars_per_word",
+    ),
+    "tokenizer of a long prefix": (
+        pieces(continuing_subword_prefix="x" * 10**6),
+        "letters of continuing_subword_prefix",
+    ),
+    "name with a line break": (write("x\n\x1b[2J.py", "x"), "characters that cannot be shown"),
+    "name that turns a line round": (
+        write("x\u202e.json", "{}"),
+        "characters that cannot be shown",
+    ),
     "more files than any model has": (many_files, "holds more than"),
     "link to itself": (gone("loop", link("loop")), "link to itself"),
     "folder elsewhere": (gone("more", link("/etc")), "is a link"),
@@ -375,6 +408,7 @@ FOLDERS: dict[str, tuple[Spoils, str]] = {
     "adapter over itself": (adapter(base_model_name_or_path="."), "holds an adapter"),
     "adapter of a huge rank": (adapter(r=10**9), "says r"),
     "adapter of a huge rank somewhere": (adapter(rank_pattern={"query": 10**9}), "rank_pattern"),
+    "adapter that repeats layers": (adapter(layer_replication=[[0, 2]] * 1_000), "repeats 2,000"),
     "adapter with a pattern without end": (
         adapter(target_modules=r"(\w+\.?)+!", base_model_name_or_path="."),
         "may never end",

@@ -185,6 +185,33 @@ def test_texts_that_the_grading_loses_are_counted(share: float) -> None:
         assert all(graded)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5])
+def test_texts_that_are_lost_while_rows_are_explained_are_counted(share: float) -> None:
+    """What is explained stays, however many are lost: an explanation is complete or missing."""
+    lost: set[str] = set()
+    done: list[str] = []
+
+    def fails(texts: list[str]) -> NDArray[np.float64]:
+        is_on = "repeats" in done and "counterfactuals" not in done
+        bad = [t for t in texts if is_on and t not in KNOWN_TEXTS and is_drawn(t, share)]
+        if len(texts) == 1:
+            lost.update(bad)
+        if bad:
+            raise ConnectionError(REASON)
+        return right(texts)
+
+    def follow(entry: LogEntry) -> None:
+        done.append(entry.event)
+
+    record = run_audit(fails, instances=8, methods=["lime", "occlusion"], checks=[], log=follow)
+    explaining = section_of(record, "explaining")
+    assert (explaining is not None) == bool(lost) == bool(share)
+    assert count_in_table(explaining, "Texts without an answer") == len(lost)
+    explained = sum(len(instance.attributions) for instance in record.instances)
+    missing = [each for each in record.skipped if each.stage in ("lime", "occlusion")]
+    assert explained + len(missing) == 16
+
+
 @pytest.mark.parametrize("share", [0.2, 1.0])
 def test_texts_that_are_lost_when_asked_again_are_counted(share: float) -> None:
     seen: set[str] = set()

@@ -4,6 +4,7 @@ axe-core comes from npm (`npm install`) and is used in development only.
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,17 @@ import pytest
 
 import reports
 from explain.comparison import compare
+from explain.record import ReviewVerdict
+from explain.review.importing import with_section
+from explain.review.section import reviews_section
+from reports import LanguageCode
 from reports.comparison import write_comparison
 from reports.letter import write_letter
 from tests.helpers.comparisons import audit_of
 from tests.helpers.documentation import ROOT
 from tests.helpers.recording_page import RecordingPage
-from tests.helpers.records import attribution, audit_record, hostile_record
+from tests.helpers.records import attribution, audit_record, hostile_record, run_log
+from tests.helpers.reviews import review
 from tests.helpers.right_to_left import right_to_left_record
 
 if TYPE_CHECKING:
@@ -112,6 +118,34 @@ def _judged_in_chinese(page: "Page") -> None:
     page.keyboard.press("1")
 
 
+STILL_WAYS = ("light", "dark", "print", "narrow", "right to left")
+"""Of pages without a script."""
+
+
+def _compared(folder: Path, language: LanguageCode = "en") -> Path:
+    """Return the page of a comparison of two runs, of which the second is worse."""
+    labels = [i % 2 for i in range(200)]
+    worse = [label if i % 3 else 1 - label for i, label in enumerate(labels)]
+    compared = compare(audit_of(labels, labels), audit_of(labels, worse))
+    write_comparison(compared, folder / "compared.html", language)
+    return folder / "compared.html"
+
+
+def _reviewed(folder: Path) -> Path:
+    """Return the page of an audit that two people have reviewed."""
+    record = audit_record()
+    reviews = [
+        review(instance, verdict, reviewer=name, label=instance.label)
+        for instance in record.instances[:3]
+        for name, verdict in REVIEWERS.items()
+    ]
+    with_reviews = with_section(record, reviews_section(record, reviews))
+    return reports.write_html(with_reviews, folder / "reviewed.html", run_log())
+
+
+REVIEWERS: dict[str, ReviewVerdict] = {"Ana": "correct", "Bo": "unsafe"}
+
+
 @pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
 @pytest.mark.parametrize("way", WAYS)
 def test_axe_finds_no_violation(
@@ -142,10 +176,7 @@ def test_axe_finds_no_violation_in_chinese(
 ) -> None:
     """One page goes from state to state; that of a review is the last."""
     ways = ("light", "dark", "narrow", "all open", "print", "judged")
-    compared = tmp_path / "compared.html"
-    labels = [i % 2 for i in range(200)]
-    worse = [label if i % 3 else 1 - label for i, label in enumerate(labels)]
-    write_comparison(compare(audit_of(labels, labels), audit_of(labels, worse)), compared, "zh")
+    compared = _compared(tmp_path, "zh")
     audit = reports.write_html(audit_record(), tmp_path / "audit.html", language="zh")
     letter = write_letter(audit_record(), 1, tmp_path / "letter.html", language="zh")
     for path in (compared, letter, audit):
@@ -157,10 +188,22 @@ def test_axe_finds_no_violation_in_chinese(
         recording_page.events.clear()  # axe itself tries to fetch style sheets
 
 
-LETTER_WAYS = ("light", "dark", "print", "narrow", "right to left")
+@pytest.mark.parametrize("way", STILL_WAYS)
+@pytest.mark.parametrize("write", [_compared, _reviewed])
+def test_axe_finds_no_violation_in_a_comparison_and_in_reviews(
+    write: Callable[[Path], Path],
+    way: str,
+    axe: str,
+    recording_page: RecordingPage,
+    tmp_path: Path,
+) -> None:
+    page = recording_page.goto(write(tmp_path))
+    WAYS[way](page)
+    assert recording_page.events == []
+    assert _violations(page, axe) == []
 
 
-@pytest.mark.parametrize("way", LETTER_WAYS)
+@pytest.mark.parametrize("way", STILL_WAYS)
 def test_axe_finds_no_violation_in_a_letter(
     way: str, axe: str, recording_page: RecordingPage, tmp_path: Path
 ) -> None:

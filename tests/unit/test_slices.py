@@ -105,7 +105,11 @@ def test_a_finding_says_whether_the_model_is_less_sure_there() -> None:
 
     unsure = FunctionClassifier(less_sure, ["no", "yes"], name="unsure", output="scores")
     blind_claim, unsure_claim = (
-        next(f.claim for f in measured(rows, model).findings if "word = plum" in f.claim)
+        next(
+            f.claim
+            for f in measured(rows, model).findings
+            if 'texts with the word "plum"' in f.claim
+        )
         for model in (MODEL, unsure)
     )
     assert "Its confidence does not show it: on average it is 7" in blind_claim
@@ -234,7 +238,7 @@ def test_scripts_marks_and_capitals_are_slices() -> None:
     assert tried > 10
     rows = [row | {"label": "yes" if "П" in str(row["text"]) else "no"} for row in rows]
     claims = [f.claim for f in measured(rows, smallest=10).findings]
-    assert any("script = Cyrillic" in claim for claim in claims)
+    assert any("texts in Cyrillic script" in claim for claim in claims)
 
 
 @given(st.text("aé1.@-_+ w:/"))

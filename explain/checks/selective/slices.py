@@ -79,8 +79,16 @@ def slices_of(sample: LabelledRows) -> list[Slice]:
     slices, _ = declared_slices(list(dict.fromkeys(columns)), sample.all_rows)
     if context.model.task == "single_label":
         given = sample.predicted
-        labels = enumerate(context.model.labels)
-        slices += [Slice(PREDICTION, k, given[:, i]) for i, k in labels if given[:, i].any()]
+        slices += [
+            Slice(
+                PREDICTION,
+                label,
+                given[:, i],
+                Sentence("texts classified as {label:quoted}", label=label),
+            )
+            for i, label in enumerate(context.model.labels)
+            if given[:, i].any()
+        ]
     return slices
 
 
@@ -194,10 +202,10 @@ def _finding(section: str, broken_risks: Sequence[SliceRisk], sample: LabelledRo
         code="selective.slice",
         subject=", ".join(conditions),
         claim=Sentence(
-            "The model is sure of wrong answers where {condition}. On the other texts, at most "
+            "The model is sure of wrong answers on {texts}. On the other texts, at most "
             "{error:percent} of the answers with a confidence of at least {confidence:.9g} are "
             "wrong; there it is {risk} of {risk.n}.",
-            condition=worst.slice.condition,
+            texts=worst.slice.in_words,
             confidence=worst.threshold.confidence,
             error=worst.threshold.error,
             risk=worst.risk,

@@ -48,6 +48,28 @@ _ADDRESS = regex.compile(r"(?i)https?://|www\.|(?<=[\w.+-])@[\w-]++\.[\w.]")
 
 _EMOJI = regex.compile(r"\p{Extended_Pictographic}")
 
+_TEXTS_BY_TRAIT = {
+    "read only in part": (
+        Sentence("texts that the model reads only in part"),
+        Sentence("texts that the model reads to the end"),
+    ),
+    "capitals": (
+        Sentence("texts with a capital letter"),
+        Sentence("texts without a capital letter"),
+    ),
+    "mostly capitals": (
+        Sentence("texts mostly in capitals"),
+        Sentence("texts that are not mostly in capitals"),
+    ),
+    "digits": (Sentence("texts with a digit"), Sentence("texts without a digit")),
+    "address": (
+        Sentence("texts with a web or mail address"),
+        Sentence("texts without a web or mail address"),
+    ),
+    "emoji": (Sentence("texts with an emoji"), Sentence("texts without an emoji")),
+}
+"""Which texts have a trait, and which have not."""
+
 
 @dataclass(frozen=True, eq=False)
 class Slice:
@@ -57,11 +79,18 @@ class Slice:
     """A column of the table, or what a search looks at: ``length``, ``word``."""
     value: str
     members: NDArray[np.bool_]
+    texts: Sentence | None = None
+    """Which texts these are, in words: ``texts with a digit``; those of a column need none."""
 
     @property
     def condition(self) -> str:
         """The condition that the instances meet: ``language = de``."""
         return f"{self.column} = {self.value}"
+
+    @property
+    def in_words(self) -> Sentence:
+        """Which texts these are: ``texts where language = de``."""
+        return self.texts or Sentence("texts where {condition}", condition=self.condition)
 
 
 def declared_slices(
@@ -93,18 +122,16 @@ def traits_of_texts(
     instances: Sequence[TableRow], words: Sequence[Sequence[object]]
 ) -> Iterator[Slice]:
     """Yield slices by length and by how a text is written."""
-    lengths = np.array(list(map(len, words)))
-    edges = np.unique(np.quantile(lengths, [0, 0.25, 0.5, 0.75, 1], method="closest_observation"))
-    starts = [edges[0], *(edges[1:-1] + 1)] if len(edges) > 1 else []
-    for low, high in zip(starts, edges[1:], strict=True):
-        yield Slice("length", f"{low} to {high} words", (lengths >= low) & (lengths <= high))
+    yield from _of_lengths(np.array(list(map(len, words))))
     texts = ["\n".join(instance.parts) for instance in instances]
     scripts = np.array(list(map(_script, texts)))
     for script in sorted(set(scripts)):
-        yield Slice("script", script, scripts == script)
+        in_script = Sentence("texts in {script} script", script=script)
+        yield Slice("script", script, scripts == script, in_script)
     marks = np.array([text.rstrip()[-1:] for text in texts])
     for mark in sorted(mark for mark in set(marks) if not mark.isalnum()):
-        yield Slice("last character", mark, marks == mark)
+        with_mark = Sentence("texts that end in {mark:quoted}", mark=mark)
+        yield Slice("last character", mark, marks == mark, with_mark)
     capitals = np.array(
         [len(_CAPITAL.findall(text)) / max(1, len(_LETTER.findall(text))) for text in texts]
     )
@@ -117,8 +144,19 @@ def traits_of_texts(
         "emoji": [_EMOJI.search(text) is not None for text in texts],
     }
     for trait, holds in traits.items():
-        yield Slice(trait, "yes", np.array(holds))
-        yield Slice(trait, "no", ~np.array(holds))
+        with_trait, without_trait = _TEXTS_BY_TRAIT[trait]
+        yield Slice(trait, "yes", np.array(holds), with_trait)
+        yield Slice(trait, "no", ~np.array(holds), without_trait)
+
+
+def _of_lengths(lengths: NDArray[np.intp]) -> Iterator[Slice]:
+    """Yield the quarters of the texts by their number of words."""
+    edges = np.unique(np.quantile(lengths, [0, 0.25, 0.5, 0.75, 1], method="closest_observation"))
+    starts = [edges[0], *(edges[1:-1] + 1)] if len(edges) > 1 else []
+    for low, high in zip(starts, edges[1:], strict=True):
+        of_length = Sentence("texts of {low} to {high} words", low=int(low), high=int(high))
+        members = (lengths >= low) & (lengths <= high)
+        yield Slice("length", f"{low} to {high} words", members, of_length)
 
 
 def _script(text: str) -> str:
@@ -135,10 +173,12 @@ def slices_by_word(corpus: Corpus) -> Iterator[Slice]:
     order = np.lexsort((np.arange(len(corpus.vocabulary)), -corpus.frequencies))[:MOST_WORDS]
     present = corpus.presence[:, order].toarray().T > 0
     for word, members in zip(order, present, strict=True):
-        yield Slice(WORD, corpus.vocabulary[word], members)
+        texts = Sentence("texts with the word {word:quoted}", word=corpus.vocabulary[word])
+        yield Slice(WORD, corpus.vocabulary[word], members, texts)
     for first, second in combinations(range(min(MOST_PAIRED, len(order))), 2):
-        pair = " + ".join(corpus.vocabulary[order[i]] for i in (first, second))
-        yield Slice(WORDS, pair, present[first] & present[second])
+        pair = tuple(corpus.vocabulary[order[i]] for i in (first, second))
+        texts = Sentence("texts with the words {pair:quoted-and}", pair=pair)
+        yield Slice(WORDS, " + ".join(pair), present[first] & present[second], texts)
 
 
 def distinct_slices(slices: Sequence[Slice]) -> list[Slice]:

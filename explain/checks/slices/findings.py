@@ -78,15 +78,15 @@ def columns_and_rows(
 def _claim(test: TestedSlice) -> str:
     """Return how the model does in a slice, and in the rest."""
     template = (
-        "The model is right on {inside} of the {inside.n} texts where {condition}, and on "
+        "The model is right on {inside} of the {inside.n} {texts}, and on "
         "{rest.value:percent} of the others."
     )
     if test.measure.unit == "coefficient":
         template = (
-            "The mean squared error on the {inside.n} texts where {condition} is {inside:.3g}; on "
-            "the others it is {rest.value:.3g}."
+            "The mean squared error on the {inside.n} {texts} is {inside:.3g}; on the others it "
+            "is {rest.value:.3g}."
         )
-    return Sentence(template, inside=test.measure, condition=test.slice.condition, rest=test.rest)
+    return Sentence(template, inside=test.measure, texts=test.slice.in_words, rest=test.rest)
 
 
 def _confidence(
@@ -114,11 +114,11 @@ def _confidence(
 
 
 def _more_slices(worse: Sequence[TestedSlice]) -> str:
-    others = [test.slice.condition for test in worse[1:]]
+    others = [test.slice.in_words for test in worse[1:]]
     if not others:
         return ""
     return Sentence(
-        "It is also worse where {others:or}."
+        "It is also worse on {others:or}."
         if len(others) < MOST_NAMED
         else "It is also worse in {n} more slices like this; the table lists them.",
         others=others,
