@@ -191,9 +191,9 @@ def parse(body: bytes, content_type: str = "") -> Answer:
     return Answer(content, written)
 
 
-def _encoding(stated: str) -> str:
+def _encoding(charset: str) -> str:
     """Return the encoding of Unicode that is stated; UTF-8, which JSON has, for all others."""
-    return stated if re.fullmatch(r"utf[-_]?(16|32)([-_]?[lb]e)?", stated.lower()) else "utf-8"
+    return charset if re.fullmatch(r"utf[-_]?(16|32)([-_]?[lb]e)?", charset.lower()) else "utf-8"
 
 
 def _distinct(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
