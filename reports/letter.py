@@ -36,6 +36,9 @@ LONGEST_TEXT = 400
 LONGEST_NAME = 60
 """Columns of a name or a label that are shown."""
 
+LONGEST_NOTE = 220
+"""Columns of a decision, of a notice or of doubts about an explanation: two lines of the sheet."""
+
 LONGEST_CONTACT = 200
 """Columns of an address: whole, as it is what the person needs."""
 
@@ -126,8 +129,8 @@ def letter_page(
     return render(
         "letter.html",
         system=shorten(identity.name, LONGEST_NAME),
-        decision=shorten(redacted(decision or identity.decision_affected or ""), LONGEST_NAME),
-        notice=shorten(identity.notice or "", 2 * LONGEST_NAME),
+        decision=shorten(redacted(decision or identity.decision_affected or ""), LONGEST_NOTE),
+        notice=shorten(identity.notice or "", LONGEST_NOTE),
         answer=answer_sentences(record, instance),
         paragraphs=_paragraphs(instance, explanation, words),
         is_cut=sum(map(len, instance.parts)) > LONGEST_TEXT,
@@ -251,7 +254,7 @@ def _notes(explanation: Attribution, words: CertainWords, disputed: Sequence[str
         doubts = join_texts(*explanation.reasons) or _("see the audit.")
         yield _(
             "Our tests leave doubts about this explanation (grade C): {reasons}",
-            reasons=shorten(doubts, 2 * LONGEST_NAME),
+            reasons=shorten(doubts, LONGEST_NOTE),
         )
 
 

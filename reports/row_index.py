@@ -69,6 +69,7 @@ def row_index(
     return packed(
         {
             "report": record_hash,
+            "is_reviewed": any(section.id == "reviews" for section in record.sections),
             "labels": [{"label": label, "shown": visible(label)} for label in model.labels]
             if model.task == "single_label"
             else [],

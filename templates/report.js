@@ -105,6 +105,8 @@
       browser.show();
       byId("open-review").focus();
     };
+    // Who sees what others said is not blind; and the hash of their report is another one.
+    const canReview = data.rows.length > 0 && !data.is_reviewed;
     const openReview = review(data, browser.load, resume);
     const pageKeys = {
       "/": () => byId("filter-text").focus(),
@@ -113,7 +115,7 @@
       k: () => step(browser.cards(), -1),
       n: () => step(findings(), 1),
       p: () => step(findings(), -1),
-      ...(data.rows.length ? { r: openReview } : {}),
+      ...(canReview ? { r: openReview } : {}),
     };
     keys.actions = pageKeys;
     byId("keys-on").addEventListener("input", (event) => (keys.on = event.target.checked));
@@ -121,10 +123,10 @@
     byId("open-keys").addEventListener("click", () => help.showModal());
     byId("open-review").addEventListener("click", openReview);
     byId("tools").hidden = false;
-    byId("open-review").hidden = !data.rows.length;
+    byId("open-review").hidden = !canReview;
     addEventListener("scroll", markPlace, { passive: true });
     markPlace();
-    if (location.hash === "#review") openReview();
+    if (canReview && location.hash === "#review") openReview();
   };
 
   // A section of a comparison has that id too.

@@ -72,6 +72,8 @@ def compare(
     words = quoted_of_comparison(comparison)
     with spare_output(), speaking(language), drawing(sys.stdout, *words):
         print("\n".join(comparison_lines(comparison)))
+        if out is not None:
+            print(out)
     regression = comparison.non_inferiority
     if fail_on_regression is not None and regression is not None and not regression.is_shown:
         raise typer.Exit(FAILED)

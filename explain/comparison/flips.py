@@ -22,6 +22,9 @@ MOST_SHOWN = 20
 MOST_LISTED = 500
 """Rows that are listed; `predictions.parquet` of the two folders has all."""
 
+TITLES = ("{method}, first run", "{method}, second run")
+"""What a method is called that explains a row in both runs."""
+
 
 def explained_flips(
     rows: PairedRows, first: AuditRecord, second: AuditRecord
@@ -35,8 +38,8 @@ def explained_flips(
         id = rows.ids[place]
         runs = before.get(id), after.get(id)
         attributions = [
-            _titled(attribution, run)
-            for run, instance in zip(("first run", "second run"), runs, strict=True)
+            _titled(attribution, title)
+            for title, instance in zip(TITLES, runs, strict=True)
             if instance is not None
             for attribution in instance.attributions
             if not attribution.is_null
@@ -92,9 +95,9 @@ def _outcome(rows: PairedRows, place: int) -> str:
     return "right" if now else "wrong in another way"
 
 
-def _titled(attribution: Attribution, run: str) -> Attribution:
-    title = f"{attribution.method_title}, {run}"
-    return attribution.model_copy(update={"method_title": title})
+def _titled(attribution: Attribution, title: str) -> Attribution:
+    named = Sentence(title, method=attribution.method_title)
+    return attribution.model_copy(update={"method_title": named})
 
 
 def _names(labels: tuple[str, ...] | None) -> str | None:

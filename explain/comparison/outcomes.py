@@ -5,7 +5,14 @@ from typing import Final
 
 from explain.comparison.call_changes import SIZE
 from explain.comparison.row_changes import ACCURACY, ERROR
-from explain.record import Change, ComparisonVerdict, Section, Sentence, Table
+from explain.record import (
+    Change,
+    ComparisonVerdict,
+    Section,
+    Sentence,
+    Table,
+    join_sentences,
+)
 from explain.statistics.adjustments import holm
 
 __all__ = ["LEVEL", "PLAIN", "adjusted", "changes_section", "verdict_of"]
@@ -82,6 +89,8 @@ def changes_section(id: str, title: str, changes: Sequence[Change], summary: str
         ),
         note="Unresolved: the two differ, or one was not measured, and that can be chance.",
     )
+    if not listed:
+        summary = join_sentences(summary, "There was nothing to compare.")
     return Section(id=id, title=title, summary=summary, tables=(table,) if listed else ())
 
 

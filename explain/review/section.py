@@ -209,12 +209,12 @@ def _verdicts(
 
 
 def _described(line: ReviewLine) -> str:
-    verdict = line.verdict.replace("_", " ")
+    verdict = Sentence(line.verdict.replace("_", " "))
     return join_sentences(
         Sentence("{verdict}, own label {label}", verdict=verdict, label=line.label)
         if line.label is not None
         else verdict,
         Sentence("reason: {reason}", reason=line.reason.replace("_", " ")) if line.reason else "",
-        line.note,
+        Sentence("{note}", note=line.note) if line.note else "",
         by="; ",
     )

@@ -1,87 +1,20 @@
 """The command says in one line what went wrong, with the right exit code, and leaves nothing."""
 
 import json
-import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 import explain
-from explain.record.files import hash_file
-from tests.helpers.command import run, run_forked
+from tests.helpers.command import run_forked
 from tests.helpers.demo import DEMO
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _imported() -> None:
     """Import what a model needs once: forks of this process have it."""
     explain.load(DEMO / "model")
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of one run of the demo on few instances.
-
-    It and the second run are processes of their own: forks would share the hashes of strings.
-    """
-    folder = tmp_path_factory.mktemp("demo")
-    done = run("demo", "--explain", 4, "--out", "out", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "out/audit.html"
-    assert "600 of 600 rows scored, 4 explained, 0 skipped" in done.stdout
-    (folder / "printed.txt").write_text(done.stdout, encoding="utf-8")
-    return folder / "out"
-
-
-def test_the_readme_shows_what_the_demo_prints(
-    demo: Path, readme: Callable[[str, str], None]
-) -> None:
-    printed = (demo.parent / "printed.txt").read_text(encoding="utf-8")
-    for here, by_default in ((" 4 explained", " 30 explained"), ("out/audit", "audit/audit")):
-        assert printed.count(here) == 1
-        printed = printed.replace(here, by_default)
-    readme("```text\n$ explain demo\n", printed)
-
-
-def test_the_demo_says_that_it_is_flawed_on_purpose(demo: Path) -> None:
-    record = json.loads((demo / "audit.json").read_text())
-    assert "flawed on purpose" in record["identity"]["notice"]
-    assert "flawed on purpose" in (demo / "audit.html").read_text()
-
-
-def test_the_demo_gives_the_same_bytes_again(demo: Path, tmp_path: Path) -> None:
-    run("demo", "--explain", 4, "--out", tmp_path / "again", cwd=tmp_path)
-    for name in ("audit.json", "attributions.jsonl"):
-        again = hash_file(tmp_path / "again" / name, tmp_path)
-        assert again.sha256 == hash_file(demo / name, demo).sha256
-
-
-def test_the_demo_prints_on_few_pages(demo: Path, browser: "Browser") -> None:
-    """Two pages of summary, then what must be on paper: 93 pages once."""
-    page = browser.new_page()
-    page.goto((demo / "audit.html").as_uri())
-    assert len(re.findall(rb"/Type /Page\b", page.pdf(prefer_css_page_size=True))) <= 12
-    page.close()
-
-
-def test_render_writes_a_record_in_another_language(demo: Path, tmp_path: Path) -> None:
-    arguments = ("render", demo / "audit.json", "--language", "zh", "--out", "page.html")
-    before = (demo / "audit.json").read_bytes()
-    assert run_forked(*arguments, cwd=tmp_path).returncode == 0
-    assert '<html lang="zh-CN">' in (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert (demo / "audit.json").read_bytes() == before
-
-
-def test_render_gives_the_same_page_again(demo: Path, tmp_path: Path) -> None:
-    done = run_forked("render", demo / "audit.json", "--out", "page.html", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "page.html").read_bytes() == (demo / "audit.html").read_bytes()
 
 
 def test_text_shows_features_and_can_write_a_page_and_a_record(tmp_path: Path) -> None:

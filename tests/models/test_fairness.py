@@ -28,24 +28,16 @@ from explain.checks.base.identity_terms import (
 )
 from explain.checks.fairness.rates import impact_ratio
 from explain.errors import ConfigurationError
-from explain.record import AuditRecord, Measure, Section
+from explain.record import AuditRecord, Section
 from explain.record.wording import list_of
 from explain.statistics.comparisons import fisher
 from explain.statistics.intervals import mean, proportion
-from tests.helpers.demo import DEMO
 from tests.helpers.plain_strings import composed_strings
 from tests.helpers.search import examples
 from tests.helpers.words import FILLERS
 
 LANGUAGES = ("en", "de", "es", "fr", "ar", "hi", "zh")
 NAMES = ["Anna", "Ivan", "Emma", "Kofi", "Laura", "Thomas", "Amir", "Zoe", "Carlos", "Rosa"]
-GROUP_B = "Amir Bianca Claire Dmitri Emma Farah Hannah Jamal Kofi Lucia Martin Noor Rosa Thomas"
-
-
-def value_of(cell: object) -> float:
-    assert isinstance(cell, Measure)
-    assert cell.value is not None
-    return cell.value
 
 
 def rows(seed: int, n: int = 400) -> list[dict[str, Any]]:
@@ -335,20 +327,6 @@ def test_a_model_that_calls_harmless_texts_toxic_by_the_people_they_name_is_foun
     assert findings[0].measure is not None
     assert (findings[0].measure.lower or 0) > 0.6
     assert len(findings) == 1  # neutral sentences say the same
-
-
-@pytest.mark.slow
-def test_the_names_that_the_demo_is_biased_against_are_found() -> None:
-    found = section(str(DEMO / "model"), DEMO / "messages.csv")
-    (finding,) = found.findings
-    assert "first name" in finding.claim
-    assert "are classified as fraud_review" in finding.claim
-    assert 'The texts that change are mostly classified as "billing" with group B.' in finding.claim
-    (by_name,) = [t for t in found.tables if t.columns[0] == "first name"]
-    assert sorted(str(row[0]) for row in by_name.rows if row[2] == "A") == GROUP_B.split()
-    (by_label,) = [t for t in found.tables if t.columns[0] == "original prediction"]
-    billing = next(row for row in by_label.rows if row[0] == "billing")
-    assert value_of(billing[2]) > 0.6 > 0.2 > value_of(billing[3])
 
 
 # ── Other models and tables ───────────────────────────────────────────────────────────────────────

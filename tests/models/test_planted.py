@@ -1,6 +1,5 @@
 """The planted defects are what they say they are, and an audit finds them and nothing else."""
 
-import csv
 import os
 import re
 from collections.abc import Sequence
@@ -15,20 +14,17 @@ from scipy import stats
 from scipy.special import softmax
 
 import explain
-import reports
 from explain.adapters import Scores, TokenizedClassifier
 from explain.checks import CHECKS, AuditContext
 from explain.errors import ConfigurationError, PredictionError
-from explain.record import AuditRecord, Finding, InstanceLink, MetricSpec, Section
+from explain.record import AuditRecord, Finding, MetricSpec, Section
 from explain.statistics.intervals import proportion, wilson
 from explain.testing import check_classifier, messages
 from explain.testing.messages import LABELS
 from explain.testing.planted import PLANTED, Planted, planted
 from explain.testing.planted import messages_cases as module
 from explain.text.spans import Text
-from tests.helpers.demo import DEMO
 from tests.helpers.search import seeds
-from tests.helpers.visible_english import english_in
 
 DEFECTS = tuple(
     name for name in PLANTED if name not in ("clean", "language_model", "honest_numbers")
@@ -387,50 +383,3 @@ def test_a_check_of_a_third_party_passes_through_an_audit_beside_ours() -> None:
     assert isinstance(checks, dict)
     assert checks["politeness"] == {"label": "returns"}
     assert AuditRecord.from_json(record.to_json()) == record
-
-
-# ── The demo ──────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture(scope="module")
-def demo() -> AuditRecord:
-    return explain.audit(DEMO / "model", DEMO / "messages.csv", label="label", instances=0)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("section", "claim"),
-    [
-        ("shortcuts", "Sent from the Northgate desk"),
-        ("fairness", '"Emma".*fraud_review'),
-        ("calibration", "over-confident"),
-        ("data", "of 600 labels are wrong"),
-    ],
-)
-def test_each_fault_of_the_demo_model_is_among_the_first_seven_findings(
-    demo: AuditRecord, section: str, claim: str
-) -> None:
-    found = [f.claim for f in demo.findings[:7] if section in f.evidence]
-    assert any(re.search(claim, text) for text in found), [f.claim for f in demo.findings]
-
-
-@pytest.mark.slow
-def test_the_demo_in_chinese_has_no_sentence_in_english(demo: AuditRecord) -> None:
-    assert not english_in(reports.render_html(demo, language="zh"), demo)
-
-
-@pytest.mark.slow
-def test_most_texts_that_the_demo_suspects_of_a_wrong_label_have_one(demo: AuditRecord) -> None:
-    with (DEMO / "messages.csv").open(encoding="utf-8", newline="") as file:
-        wrong = ["wrong_label" in row["planted"] for row in csv.DictReader(file)]
-    rows = {instance.id: instance.row for instance in demo.instances}
-    tables = [table for section in demo.sections for table in section.tables]
-    suspected = next(table.rows for table in tables if table.title == "Suspected label errors")
-    hits = [
-        wrong[rows[cell.instance] - 1]
-        for row in suspected
-        for cell in row
-        if isinstance(cell, InstanceLink)
-    ]
-    assert sum(hits) >= 0.8 * sum(wrong)
-    assert np.mean(hits) >= 0.8

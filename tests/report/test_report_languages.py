@@ -11,12 +11,15 @@ import explain
 import reports
 from explain.comparison import compare
 from explain.record import Attribution, AuditRecord
+from explain.review.importing import with_section
+from explain.review.section import reviews_section
 from reports import LanguageCode
 from reports.comparison import write_comparison
 from reports.letter import write_letter
 from tests.helpers.comparisons import audit_of
 from tests.helpers.pages import Page, paragraphs
 from tests.helpers.records import HOSTILE, attribution, audit_record, hostile_record, run_log
+from tests.helpers.reviews import instances, review
 from tests.helpers.visible_english import english_in
 
 RECORDS = [
@@ -97,6 +100,18 @@ def test_no_sentence_of_a_letter_is_left_in_english(
     assert not english_in(letter.read_text(encoding="utf-8"), small_audit)
 
 
+def test_what_reviewers_say_is_in_chinese() -> None:
+    record = audit_record()
+    first, second, third, *_ = record.instances
+    said = review(first, "wrong_label", label="negative")
+    lines = [said.model_copy(update={"reason": "two_labels", "note": "skip"})]
+    lines += [review(second, "correct"), review(third, "skip")]
+    reviewed = with_section(record, reviews_section(record, lines))
+    page = Page(reports.render_html(reviewed, language="zh"))
+    cells = {" ".join(text.split()) for text in page.texts("td")}
+    assert {"正确", "跳过", "标签错误，自选标签 negative；原因：两个标签都适用；skip"} <= cells
+
+
 def test_english_that_is_left_on_a_page_is_found(small_audit: AuditRecord) -> None:
     page = "<p>A row is read.</p><p>good film</p><p>not measured</p><p>第 1 行</p>"
     assert english_in(page, small_audit) == ["A row is read.", "not measured"]
@@ -105,8 +120,14 @@ def test_english_that_is_left_on_a_page_is_found(small_audit: AuditRecord) -> No
 def test_a_comparison_is_written_in_chinese(tmp_path: Path) -> None:
     labels = [i % 2 for i in range(200)]
     worse = [label if i % 3 else 1 - label for i, label in enumerate(labels)]
-    compared = compare(audit_of(labels, labels), audit_of(labels, worse))
+    explained = {"attributions": (attribution("text 0", values=(0.5, 0.1)),)}
+    shown = [each.model_copy(update=explained) for each in instances(1)]
+    compared = compare(
+        audit_of(labels, labels, instances=shown), audit_of(labels, worse, instances=shown)
+    )
     write_comparison(compared, tmp_path / "a.html", "zh")
     write_comparison(compared, tmp_path / "a.md", "zh")
-    assert not english_in((tmp_path / "a.html").read_text(encoding="utf-8"), compared)
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert not english_in(page, compared)
+    assert "SHAP，第二次运行" in page
     assert "行" in (tmp_path / "a.md").read_text(encoding="utf-8")

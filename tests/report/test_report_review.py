@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from explain.review.importing import with_section
+from explain.review.section import reviews_section
 from reports.summary import record_hash
 from tests.helpers.recording_page import RecordingPage
 from tests.helpers.records import HOSTILE, audit_record, hostile_record
+from tests.helpers.reviews import review
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -246,6 +249,21 @@ def test_the_review_sheet_asks_before_it_answers(
     assert "☐ negative" in asked
     assert "predicted" not in asked
     assert "row 2: positive" in answers
+
+
+@pytest.mark.parametrize("address", ["", "#review"])
+def test_a_report_that_shows_reviews_is_not_reviewed(
+    address: str, recording_page: RecordingPage, tmp_path: Path
+) -> None:
+    record = audit_record()
+    reviewed = with_section(record, reviews_section(record, [review(record.instances[0])]))
+    page = recording_page.open(reviewed, tmp_path)
+    page.goto(f"{page.url}{address}")
+    page.locator("#tools").wait_for()
+    assert not page.locator("#open-review").is_visible()
+    page.keyboard.press("r")
+    assert page.locator("#reviews").is_visible()
+    assert page.locator("[data-part=start]").count() == 0
 
 
 @pytest.mark.parametrize("record", [hostile_record()], ids=["hostile"])
