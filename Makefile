@@ -10,7 +10,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 .DEFAULT_GOAL := help
 
-.PHONY: help demo quick test nightly check unit golden pictures messages bench clean
+.PHONY: help demo quick test suite nightly check unit golden pictures messages bench clean
 
 help: ## show what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -21,7 +21,10 @@ demo: $(VENV)/.demo ## install into .venv and audit the demo model
 quick: $(VENV)/.dev ## format, lint, types, layers and unit tests, within a minute
 	$(MAKE) --no-print-directory --jobs=2 --output-sync check unit
 
-test: $(VENV)/.dev check ## everything that CI runs
+test: $(VENV)/.dev ## everything that CI runs
+	$(MAKE) --no-print-directory --jobs=2 check suite
+
+suite: $(VENV)/.dev
 	$(PYTEST)
 
 nightly: $(VENV)/.dev .venv-mlserver/.done check ## all tests, with all repetitions and random search for examples

@@ -17,6 +17,7 @@ from explain.record.files import hash_file
 from tests.helpers.command import run, run_forked
 from tests.helpers.demo import DEMO
 from tests.helpers.paper import missing_of, paper_of
+from tests.helpers.plain_strings import composed_strings
 from tests.helpers.visible_english import english_in
 
 if TYPE_CHECKING:
@@ -145,3 +146,15 @@ def test_the_names_that_the_demo_is_biased_against_are_found(record: AuditRecord
     (by_label,) = [t for t in found.tables if t.columns[0] == "original prediction"]
     billing = next(row for row in by_label.rows if row[0] == "billing")
     assert value_of(billing[2]) > 0.6 > 0.2 > value_of(billing[3])
+
+
+def test_the_signature_of_the_demo_is_found_as_one_phrase(record: AuditRecord) -> None:
+    (finding,) = next(each for each in record.sections if each.id == "shortcuts").findings
+    assert '"Sent from the Northgate desk"' in finding.claim
+    assert finding.severity in ("critical", "major")
+
+
+def test_what_the_checks_say_of_the_demo_can_be_translated(record: AuditRecord) -> None:
+    for section in record.sections:
+        if section.id != "trust":
+            assert not composed_strings(section), section.id

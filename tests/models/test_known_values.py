@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 
 import explain
 from explain.adapters import TextClassifier
-from explain.attribution.methods import Estimate, Explainer, Lime, Shap, make_explainer
+from explain.attribution.methods import Estimate, Explainer, Lime, Occlusion, Shap, make_explainer
 from explain.attribution.methods.base import PerturbationExplainer, all_coalitions, empty_and_full
 from explain.engine import Engine
 from explain.engine.games import Coalition, Masker, Plan, Values
@@ -202,9 +202,13 @@ def test_a_seeded_bug_is_flagged(
     assert (intervals if bug == BROKEN_ERRORS else right) == "flagged"
 
 
-@pytest.mark.parametrize("method", ["shap", "lime", "occlusion"])
-def test_gluing_words_is_flagged(bag: TextClassifier, prose: list[Text], method: str) -> None:
-    found = measured(bag, prose, make_explainer(method), seed=0, masker=GLUING)
+@pytest.mark.parametrize(
+    "explainer", [Shap(budget=128), Lime(budget=128), Occlusion()], ids=lambda each: each.name
+)
+def test_gluing_words_is_flagged(
+    bag: TextClassifier, prose: list[Text], explainer: Explainer
+) -> None:
+    found = measured(bag, prose, explainer, seed=0, masker=GLUING)
     assert answers(found)[0] == "flagged"
 
 
@@ -252,7 +256,7 @@ def test_what_the_model_scores_is_counted_and_shared(
     known_values(engine, prose, [make_explainer("occlusion")], masker=RIGHT)
     once = engine.evaluations
     assert 2 * 512 < once <= 3 * 512
-    known_values(engine, prose, [make_explainer("shap"), Lime()], masker=RIGHT)
+    known_values(engine, prose, [Shap(budget=64), Lime(budget=64)], masker=RIGHT)
     assert engine.evaluations == once
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -422,15 +423,20 @@ def smollm(tmp_path_factory: pytest.TempPathFactory) -> PromptedClassifier:
     (file,) = Path(package.submodule_search_locations[0]).glob("*.gguf")
     folder = tmp_path_factory.mktemp("smollm")
     (folder / "m.gguf").symlink_to(file)
-    return PromptedClassifier.from_folder(
-        folder,
-        template="Review: {text}\nSentiment:",
-        verbalizer={
-            "negative": [" bad", " negative", " terrible"],
-            "positive": [" good", " positive", " wonderful"],
-        },
-        gguf_file="m.gguf",
-    )
+    # The file is read for its settings, its tokenizer and its weights, and maps of names made anew.
+    gguf = importlib.import_module("gguf")
+    with pytest.MonkeyPatch.context() as patch:
+        for slow in ("GGUFReader", "get_tensor_name_map"):
+            patch.setattr(gguf, slow, cache(getattr(gguf, slow)))
+        return PromptedClassifier.from_folder(
+            folder,
+            template="Review: {text}\nSentiment:",
+            verbalizer={
+                "negative": [" bad", " negative", " terrible"],
+                "positive": [" good", " positive", " wonderful"],
+            },
+            gguf_file="m.gguf",
+        )
 
 
 @pytest.mark.slow

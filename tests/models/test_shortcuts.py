@@ -255,14 +255,6 @@ def test_a_token_planted_in_real_training_texts_is_found_and_no_word_without_it(
     assert not clean
 
 
-def test_the_signature_of_the_demo_is_found_as_one_phrase() -> None:
-    folder = Path(explain.__file__).parent / "demo"
-    findings = section(str(folder / "model"), str(folder / "messages.csv")).findings
-    assert '"Sent from the Northgate desk"' in findings[0].claim
-    assert findings[0].severity in ("critical", "major")
-    assert len(findings) == 1
-
-
 @pytest.mark.slow
 def test_a_real_transformer_has_no_shortcut(sst2: TransformersClassifier, shared: Path) -> None:
     found = section(sst2, str(shared / "data/sst2/dev.csv"))
