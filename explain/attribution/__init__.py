@@ -5,6 +5,7 @@ from explain.attribution.requests import (
     TargetSpec,
     attribute,
     attribute_batch,
+    features_of,
     make_requests,
 )
 from explain.attribution.units import UNITS, added_tokens, segment
@@ -16,6 +17,7 @@ __all__ = [
     "added_tokens",
     "attribute",
     "attribute_batch",
+    "features_of",
     "make_requests",
     "segment",
 ]

@@ -36,7 +36,14 @@ from explain.record import Attribution, Attributions, Group
 from explain.text.redaction import redacted_record
 from explain.text.spans import Segmentation, Span, Text, text_of
 
-__all__ = ["AttributionSettings", "TargetSpec", "attribute", "attribute_batch", "make_requests"]
+__all__ = [
+    "AttributionSettings",
+    "TargetSpec",
+    "attribute",
+    "attribute_batch",
+    "features_of",
+    "make_requests",
+]
 
 TargetSpec: TypeAlias = str | int | None
 """A label that is to be explained, or its index; None for the predicted one."""
@@ -210,12 +217,17 @@ def make_requests(
     texts: Sequence[Text],
     settings: AttributionSettings,
     targets: Sequence[TargetSpec] | None = None,
+    *,
+    with_features: bool = True,
 ) -> list[AttributionRequest | ExplainError]:
     """Return the request for each text, or why there is none.
 
-    `targets` names one label for each text; without it the predicted ones are asked for.
+    `targets` names one label for each text; without it the predicted ones are asked for. To cut
+    texts into features takes longer than many a model: what may never be explained goes without,
+    and `features_of` gives them.
     """
-    segmentations = segment(texts, engine.classifier, settings.unit)
+    unit = settings.unit if with_features else None
+    segmentations = segment(texts, engine.classifier, unit)
     segmented = [s for s in segmentations if isinstance(s, Segmentation)]
     scores = iter(engine.score([text_of(s.parts) for s in segmented]))
 
@@ -232,6 +244,17 @@ def make_requests(
     return [
         request_for(s, wanted_target) if isinstance(s, Segmentation) else s
         for s, wanted_target in zip(segmentations, targets or [None] * len(texts), strict=True)
+    ]
+
+
+def features_of(
+    requests: Sequence[AttributionRequest], model: TextClassifier, settings: AttributionSettings
+) -> list[AttributionRequest | ExplainError]:
+    """Return requests that were made without features with them, or why a text has none."""
+    texts = [text_of(request.segmentation.parts) for request in requests]
+    return [
+        replace(request, segmentation=features) if isinstance(features, Segmentation) else features
+        for request, features in zip(requests, segment(texts, model, settings.unit), strict=True)
     ]
 
 

@@ -17,9 +17,12 @@ UNITS = ("word", "token", "sentence", "auto")
 
 
 def segment(
-    texts: Sequence[Text], model: TextClassifier, unit: str
+    texts: Sequence[Text], model: TextClassifier, unit: str | None
 ) -> list[Segmentation | ExplainError]:
-    """Return the features of each text that the model reads, or why a text has none."""
+    """Return the features of each text that the model reads, or why a text has none.
+
+    Without a unit there are no features, only what the model never reads.
+    """
     whole = [_whole(text) for text in texts]
     good = [text_of(s.parts) for s in whole if isinstance(s, Segmentation)]
     cut = iter(
@@ -30,11 +33,14 @@ def segment(
     return [next(cut) if isinstance(s, Segmentation) else s for s in whole]
 
 
-def _segment(texts: Sequence[Text], model: TextClassifier, unit: str) -> list[Segmentation]:
+def _segment(texts: Sequence[Text], model: TextClassifier, unit: str | None) -> list[Segmentation]:
     parts = [parts_of(text) for text in texts]
     if not isinstance(model, TokenizedClassifier):
-        return [Segmentation(p, _SEGMENTERS[unit](p)) for p in parts]
-    if unit == "token":
+        return [Segmentation(p, _SEGMENTERS[unit](p) if unit else ()) for p in parts]
+    spans: list[tuple[Span, ...]]
+    if unit is None:
+        spans = [()] * len(parts)
+    elif unit == "token":
         spans = [_merge_tokens(t, p) for t, p in zip(model.tokens(texts), parts, strict=True)]
     else:
         spans = [

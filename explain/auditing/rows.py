@@ -9,7 +9,7 @@ from scipy.special import expit
 from explain.adapters import TextClassifier
 from explain.adapters.base import NamesItsLabels
 from explain.adapters.decision_rule import DecisionRule
-from explain.attribution import AttributionSettings, make_requests
+from explain.attribution import AttributionSettings, features_of, make_requests
 from explain.data.dataset import Dataset, Row
 from explain.engine import Engine
 from explain.engine.games import AttributionRequest, make_target, target_values
@@ -25,6 +25,7 @@ __all__ = [
     "questions_of",
     "rationales_of",
     "skipped_row",
+    "with_features",
 ]
 
 MOST_TARGETS = 5
@@ -57,7 +58,7 @@ def ask_rows(
 ) -> tuple[list[tuple[Row, AttributionRequest]], list[Skipped]]:
     """Return the question of each row that can be scored, and the rows that cannot.
 
-    It asks for the label that is the answer by the rule.
+    It asks for the label that is the answer by the rule, and has no features yet.
     """
     usable = [row for row in dataset.rows if row.problem is None]
     skipped = [
@@ -66,7 +67,8 @@ def ask_rows(
         if row.problem is not None
     ]
     questions: list[tuple[Row, AttributionRequest]] = []
-    answers = make_requests(engine, [text_of(row.parts) for row in usable], setting)
+    texts = [text_of(row.parts) for row in usable]
+    answers = make_requests(engine, texts, setting, with_features=False)
     for row, question in zip(usable, answers, strict=True):
         if isinstance(question, ExplainError):
             skipped.append(skipped_row(row, "predict", question))
@@ -77,6 +79,24 @@ def ask_rows(
     if not questions:
         failure = DataError if skipped[0].stage == "read" else PredictionError
         raise failure(f"none of {len(dataset.rows):,} rows could be scored: {skipped[0].reason}")
+    return questions, skipped
+
+
+def with_features(
+    requests: Sequence[tuple[Row, AttributionRequest]],
+    model: TextClassifier,
+    setting: AttributionSettings,
+) -> tuple[list[tuple[Row, AttributionRequest]], list[Skipped]]:
+    """Return the questions of chosen rows with features, and the rows that have none."""
+    questions: list[tuple[Row, AttributionRequest]] = []
+    skipped: list[Skipped] = []
+    rows = [row for row, _ in requests]
+    answers = features_of([question for _, question in requests], model, setting)
+    for row, question in zip(rows, answers, strict=True):
+        if isinstance(question, ExplainError):
+            skipped.append(skipped_row(row, "explain", question))
+        else:
+            questions.append((row, question))
     return questions, skipped
 
 

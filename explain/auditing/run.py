@@ -34,6 +34,7 @@ from explain.auditing.rows import (
     instance_of,
     questions_of,
     rationales_of,
+    with_features,
 )
 from explain.auditing.run_log import Log, RunLog
 from explain.auditing.selection import plan_selection
@@ -213,11 +214,14 @@ def _measure(
     scored = [instance_of(row, question, classifier, rule) for row, question in asked]
     plan = to_do.plan
     selection, strata = plan_selection(scored, plan.instances, setting.seed, rule)
+    posed, without_features = with_features(
+        [(row, question) for row, question in asked if row.id in strata], classifier, setting
+    )
+    skipped += without_features
     chosen = [
-        (row, posed)
-        for row, question in asked
-        if row.id in strata
-        for posed in questions_of(question, classifier, rule, loaded.target)
+        (row, each)
+        for row, question in posed
+        for each in questions_of(question, classifier, rule, loaded.target)
     ]
     with run_log.stage("repeats"):
         again = _repeats(engine, [question for _, question in chosen], setting, dataset)

@@ -20,6 +20,9 @@ __all__ = [
 MOST_NAMED = 6
 """Words that a sentence lists; the rest are counted."""
 
+MOST_DECIMALS = 4
+"""Of a share in per cent: one in a million."""
+
 ONE_DECIMAL_BELOW = 0.0995
 """Shares that are printed with a decimal."""
 
@@ -94,12 +97,14 @@ def signed(value: float, digits: int = 2) -> str:
 
 
 def percent(share: float | None, wording: Wording = ENGLISH) -> str:
-    """Return a share in per cent, with a decimal where it is below ten; ``none`` for no share.
+    """Return a share in per cent; ``none`` for no share.
+
+    It has a decimal where it is below ten, and more where it would else be all or nothing.
 
     Examples
     --------
-    >>> percent(0.0042), percent(0.07), percent(0.73), percent(-0.2)
-    ('0.4 %', '7 %', '73 %', '−20 %')
+    >>> percent(0.0042), percent(0.07), percent(0.73), percent(-0.2), percent(0.9987)
+    ('0.4 %', '7 %', '73 %', '−20 %', '99.9 %')
     """
     if share is None:
         return wording.no_number
@@ -142,4 +147,11 @@ def quoted(text: str, wording: Wording = ENGLISH) -> str:
 
 
 def _digits(share: float) -> int:
-    return 1 if abs(share) < ONE_DECIMAL_BELOW else 0
+    """Return the decimals of a share in per cent: nearly all is not "100 %", a few not "0 %"."""
+    fewest = 1 if abs(share) < ONE_DECIMAL_BELOW else 0
+    if abs(share) in (0, 1):
+        return fewest
+    enough = (
+        d for d in range(fewest, MOST_DECIMALS + 1) if round(abs(100 * share), d) not in (0, 100)
+    )
+    return next(enough, fewest)

@@ -16,6 +16,7 @@ from explain.record import AuditRecord, InstanceLink, Measure
 from explain.record.files import hash_file
 from tests.helpers.command import run, run_forked
 from tests.helpers.demo import DEMO
+from tests.helpers.paper import missing_of, paper_of
 from tests.helpers.plain_strings import composed_strings
 from tests.helpers.visible_english import english_in
 
@@ -77,12 +78,14 @@ def test_the_demo_gives_the_same_bytes_again(demo: Path, tmp_path: Path) -> None
         assert again.sha256 == hash_file(demo / name, demo).sha256
 
 
-def test_the_demo_prints_on_few_pages(demo: Path, browser: "Browser") -> None:
+def test_the_demo_prints_on_few_pages_with_all_that_must_be_there(
+    demo: Path, record: AuditRecord, browser: "Browser"
+) -> None:
     """Two pages of summary, then what must be on paper: 93 pages once."""
-    page = browser.new_page()
-    page.goto((demo / "audit.html").as_uri())
-    assert len(re.findall(rb"/Type /Page\b", page.pdf(prefer_css_page_size=True))) <= 12
-    page.close()
+    paper = paper_of(browser, demo / "audit.html")
+    assert missing_of(record, paper) == []
+    assert paper.beyond == ""
+    assert paper.sheets <= 12
 
 
 def test_render_writes_a_record_in_another_language(demo: Path, tmp_path: Path) -> None:

@@ -391,6 +391,18 @@ def test_a_server_that_died_is_given_up_within_a_hundred_calls(code: int, clock:
     assert GIVE_UP <= 100
 
 
+@pytest.mark.parametrize("last", [1, 2, 3, 5, 8, 13])
+def test_a_server_that_names_its_labels_and_dies_is_not_taken_for_one_that_starts(
+    last: int, clock: Clock
+) -> None:
+    dead = status(503)
+    server = Server("tei", fault=lambda s, t, r: dead(s, t, r) if s.requests > last else r)
+    model = load(server, batch=1)
+    rows = model.predict_each([f"other {number}" for number in range(1000)])
+    assert "given up" in str(rows[-1])
+    assert server.requests <= last + 100
+
+
 def test_retry_after_holds_the_whole_host_back(clock: Clock) -> None:
     started: list[float] = []
 

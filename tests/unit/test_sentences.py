@@ -98,6 +98,12 @@ def test_each_format_prints_what_a_reader_expects(
     assert Sentence(template, x=value) == text
 
 
+@given(st.floats(1e-5, 1 - 1e-5))
+def test_only_all_and_none_are_printed_as_all_and_none(share: float) -> None:
+    assert Sentence("{x:percent}", x=share) not in ("0 %", "100 %")
+    assert Sentence("{x:percent} {y:percent}", x=0.0, y=1.0) == "0 % 100 %"
+
+
 def test_a_translation_takes_the_same_values_and_inner_sentences_in_translation() -> None:
     inner = Sentence("{n} rows", n=2)
     sentence = Sentence(

@@ -34,7 +34,7 @@ from explain.errors import EndpointError, SpentError
 from explain.text.redaction import environment_read_once
 from explain.text.spans import Text
 
-__all__ = ["Asker", "Query", "readings_of"]
+__all__ = ["Asker", "Query", "fault_of", "readings_of"]
 
 Readings: TypeAlias = list[Reading | LostText]
 
@@ -173,7 +173,7 @@ class Asker:
                     continue
                 if verdict.is_final:
                     self.end_error = self.end_error or EndpointError(verdict.reason)
-                verdict = LostText(verdict.reason)
+                verdict = LostText(verdict.reason, is_fault=True)
             if isinstance(verdict, Split):
                 return await self._request_all(run, self._split(verdict, queries))
             if isinstance(verdict, LostText):
@@ -244,7 +244,7 @@ class Asker:
             return reply, Entry("sent", most, seconds)
         verdict = judge(reply, len(texts), self.client.host, self.client.key_env)
         if not isinstance(verdict, Answer):
-            cost = most if reply.status == 200 else Spending(1)
+            cost = most if 200 <= reply.status < 300 else Spending(1)
             known = request_id(reply.headers)
             return verdict, Entry("sent", cost, seconds, reply.status, request_id=known)
         used = tokens(verdict.content)
@@ -289,6 +289,8 @@ class Asker:
             verdict = self._failed(verdict, keys, started)
         elif isinstance(verdict, Unfit):
             verdict = self._refused(verdict.reason, len(keys))
+        elif fault := fault_of(verdict):
+            verdict = self._without_answer(fault) or verdict
         elif isinstance(verdict, list):
             self._n_answered, self._silent, self.proven = self._n_answered + 1, 0, True
             self._pace.succeeded(seconds)
@@ -316,12 +318,16 @@ class Asker:
         news = verdict.slower and self._pace.slow_down(started)
         if verdict.is_timeout and self._silence.lasts(keys, news=news, proven=self.proven):
             return End(f"{verdict.reason}, {STALLED} times in a row; given up")
-        self._silent += verdict.counts or news
         if verdict.wait is not None:
             self._pace.pause(verdict.wait)
-        if self._silent >= GIVE_UP:
-            return End(f"{verdict.reason}; given up after {GIVE_UP} attempts in a row")
-        return verdict
+        return self._without_answer(verdict.reason, counts=verdict.counts or news) or verdict
+
+    def _without_answer(self, reason: str, *, counts: bool = True) -> End | None:
+        """Take in that an attempt gave no answer; return the end where too many in a row did."""
+        self._silent += counts
+        if self._silent < GIVE_UP:
+            return None
+        return End(f"{reason}; given up after {GIVE_UP} attempts in a row")
 
 
 def readings_of(kind: Kind, name: str, content: Json, texts: Sequence[Text]) -> Readings | Verdict:
@@ -340,6 +346,13 @@ def readings_of(kind: Kind, name: str, content: Json, texts: Sequence[Text]) -> 
         if len(texts) > 1:
             return Split(f"the answer cannot be read: {error}", one_by_one=True)
         return Again(f"the answer cannot be read: {error}", most=2)
+
+
+def fault_of(verdict: Readings | Verdict | Reading | None) -> str | None:
+    """Return why a reply holds nothing that can be used of any text, due to the server."""
+    lost = verdict if isinstance(verdict, list) else [verdict]
+    faults = [each.reason for each in lost if isinstance(each, LostText) and each.is_fault]
+    return faults[0] if lost and len(faults) == len(lost) else None
 
 
 def _outcome(verdict: Readings | Verdict) -> Outcome:

@@ -18,7 +18,7 @@ from explain.adapters.remote.answers import (
     request_keys,
     samples_of,
 )
-from explain.adapters.remote.asking import Asker, Query
+from explain.adapters.remote.asking import Asker, Query, fault_of
 from explain.adapters.remote.call_log import CallLog
 from explain.adapters.remote.canaries import CANARIES, MOST_SHIFTS, TextCanaries
 from explain.adapters.remote.envelope import tokens_read_of
@@ -284,12 +284,12 @@ class RemoteClassifier:
         EndpointError
             If there is none.
         """
-        [row] = self.predict_each([text])
+        [row], key = self.predict_each([text]), self._key(text)
         if self.end_error is not None:
             raise self.end_error
-        key = self._key(text)
         logged = self._log.find(key) if isinstance(key, bytes) else None
-        if logged is None or logged.answer is None:
+        known = self._remembered(key, text) if isinstance(key, bytes) else None
+        if fault_of(known) or logged is None or logged.answer is None:
             raise EndpointError(f"{self.address} gives no answer to a first text: {row}")
         content: Json = json.loads(logged.answer)
         return content

@@ -198,7 +198,7 @@ class Client:
                 encoding = headers.get("content-encoding", "").strip().lower()
                 plain = None if read is None else unpacked(read, encoding, most)
                 if plain is None:
-                    return LostText(f"the answer is larger than {most:,} bytes")
+                    return LostText(f"the answer is larger than {most:,} bytes", is_fault=True)
                 return Reply(response.status_code, headers, plain)
         except TimeoutError:
             reason = f"{self.host} took longer than {self.timeout:g} s"
@@ -218,6 +218,8 @@ class Client:
     def _failed(self, error: httpx2.HTTPError) -> Verdict:
         """Return what it means that a request failed beneath HTTP; nothing of it is quoted."""
         causes = [*_causes(error)]
+        if any("WRONG_VERSION_NUMBER" in str(cause) for cause in causes):
+            return End(f"{self.host} does not answer as https; pass an address with http://")
         if any(isinstance(cause, ssl.SSLError) for cause in causes):
             return End(
                 f"the certificate of {self.host} cannot be checked; pass the file of your own "

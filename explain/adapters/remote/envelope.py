@@ -8,6 +8,9 @@ from explain.text.redaction import message
 
 __all__ = ["answered_model", "fingerprint", "request_id", "tokens", "tokens_read_of"]
 
+MOST_TOKENS = 10**9
+"""More than any model reads or writes at once; a count above it is no count."""
+
 
 def answered_model(content: Json) -> str | None:
     """Return what an answer calls the model, with its version."""
@@ -48,6 +51,6 @@ def tokens_read_of(answer: bytes | None) -> int | None:
 def _first(usage: Mapping[str, Json], *names: str) -> int:
     for name in names:
         count = usage.get(name)
-        if isinstance(count, int) and not isinstance(count, bool) and count > 0:
+        if isinstance(count, int) and not isinstance(count, bool) and 0 < count <= MOST_TOKENS:
             return count
     return 0

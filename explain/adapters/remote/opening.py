@@ -263,6 +263,7 @@ class _Door:
         self._log = CallLog(path, replay=replay, texts=options.log_texts)
         self._budget = options.budget(self._log)
         self._pace = Pace(options.concurrency)
+        self._last_asker: Asker | None = None
 
     def note_question(self, question: Mapping[str, Any]) -> None:
         """Keep what is asked beside the answers to it."""
@@ -289,7 +290,11 @@ class _Door:
         )
 
     def _asker(self, kind: Kind) -> Asker:
-        return Asker(
+        """Return what asks; a later one knows what the endpoint has answered to an earlier one."""
+        if self._last_asker is not None:
+            self._last_asker = self._last_asker.for_kind(kind)
+            return self._last_asker
+        self._last_asker = Asker(
             kind,
             self._kind,
             self._client,
@@ -298,6 +303,7 @@ class _Door:
             pace=self._pace,
             startup=self._options.startup,
         )
+        return self._last_asker
 
 
 def _make_kind(kind: str, question: Mapping[str, Any]) -> Kind:

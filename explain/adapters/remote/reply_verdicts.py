@@ -176,8 +176,8 @@ def parse(body: bytes, content_type: str = "") -> Answer:
     """
     charset = re.search(r"charset=[\"']?([\w.:-]+)", content_type, re.IGNORECASE)
     try:
-        text = body.decode(charset[1] if charset else "utf-8-sig")
-    except (UnicodeError, LookupError) as error:
+        text = body.decode(_encoding(charset[1] if charset else "")).removeprefix("\ufeff")
+    except UnicodeError as error:
         raise Unreadable("the answer is not in the encoding that it states") from error
     try:
         content: Json = json.loads(text, object_pairs_hook=_distinct)
@@ -191,6 +191,11 @@ def parse(body: bytes, content_type: str = "") -> Answer:
     return Answer(content, written)
 
 
+def _encoding(charset: str) -> str:
+    """Return the encoding of Unicode that is stated; UTF-8, which JSON has, for all others."""
+    return charset if re.fullmatch(r"utf[-_]?(16|32)([-_]?[lb]e)?", charset.lower()) else "utf-8"
+
+
 def _distinct(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     named = dict(pairs)
     if len(named) < len(pairs):
@@ -199,16 +204,17 @@ def _distinct(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 
 
 def unpacked(body: bytes, encoding: str, most: int) -> bytes | None:
-    """Return the body that a server compressed although it was not asked to; None if too large."""
-    if encoding in ("", "identity"):
-        return body
+    """Return the body that a server compressed although it was not asked to; None if too large.
+
+    What is not compressed as stated may not be compressed at all.
+    """
     if encoding not in ("gzip", "deflate", "x-gzip"):
-        return b""
+        return body
     worker = zlib.decompressobj(wbits=47)
     try:
         plain = worker.decompress(body, most)
     except zlib.error:
-        return b""
+        return body
     return None if worker.unconsumed_tail else plain
 
 
@@ -223,6 +229,18 @@ _TOO_LONG = re.compile(
 _OTHER_LIMIT = re.compile(r"use '?max_completion_tokens", re.IGNORECASE)
 _FILTERED = re.compile(r"content[_ ](filter|policy)|responsible.?ai|blocked", re.IGNORECASE)
 _UNPAID = re.compile(r"insufficient[_ ]quota|billing|exceeded your current quota|credit", re.I)
+
+
+_STATUS_OF_NAME = {
+    "authentication_error": 401, "content_filter": 400, "content_policy_violation": 400,
+    "context_length_exceeded": 400, "insufficient_quota": 402, "invalid_api_key": 401,
+    "invalid_argument": 400, "invalid_request_error": 400, "model_not_found": 404,
+    "not_found": 404, "not_found_error": 404, "overloaded_error": 529, "permission_denied": 403,
+    "permission_error": 403, "rate_limit_error": 429, "rate_limit_exceeded": 429,
+    "resource_exhausted": 429, "slow_down": 429, "unauthenticated": 401, "unavailable": 503,
+}  # fmt: skip
+"""What OpenAI, Anthropic and Google call errors, and the status that they send with them; an unpaid
+account is 402, as a 429 may pass."""
 
 
 def judge(reply: Reply, texts: int, host: str, key: str | None) -> Verdict:
@@ -243,11 +261,13 @@ def judge(reply: Reply, texts: int, host: str, key: str | None) -> Verdict:
     try:
         answer = parse(reply.body, kind)
     except Unreadable as problem:
-        if reply.status != 200:
+        if not 200 <= reply.status < 300:
             return _of_status(reply, "", texts, host, key)
         if "html" in kind or reply.body.lstrip()[:1] == b"<":
             return End(f"{host} answers with a page and not with JSON; is this a proxy?")
-        return LostText(str(problem)) if problem.is_final else Again(str(problem), most=2)
+        if problem.is_final:
+            return LostText(str(problem), is_fault=True)
+        return Again(str(problem), most=2)
     content = answer.content
     failed = content.get("error") if isinstance(content, dict) else None
     if 200 <= reply.status < 300 and not failed:
@@ -259,8 +279,17 @@ def judge(reply: Reply, texts: int, host: str, key: str | None) -> Verdict:
 
 def _status_in(failed: Json) -> int:
     """Return the status that an error inside of a good answer states; 500 if it states none."""
-    code = str(failed.get("code")) if isinstance(failed, dict) else ""
-    return int(code) if re.fullmatch("[45][0-9]{2}", code) else 500
+    named = (
+        [failed.get(name) for name in ("code", "status", "type")]
+        if isinstance(failed, dict)
+        else []
+    )
+    for name in map(str, named):
+        if re.fullmatch("[45][0-9]{2}", name):
+            return int(name)
+        if name.lower() in _STATUS_OF_NAME:
+            return _STATUS_OF_NAME[name.lower()]
+    return 500
 
 
 def _error_message(content: Json) -> str:
@@ -290,8 +319,8 @@ def _of_status(
     if status in (401, 403):
         what = "no key was sent; pass key_env=" if key is None else f"look at the key in ${key}"
         return End(f"{host} refuses the key or the account ({status}); {what}")
-    if 300 <= status < 400:
-        target = reply.headers.get("location", "nowhere").partition("?")[0]
+    if 300 <= status < 400 and "location" in reply.headers:
+        target = reply.headers["location"].partition("?")[0]
         return End(
             f"{host} redirects to {message(target)}, which is not followed; pass that address"
         )

@@ -17,6 +17,9 @@ MOST_WRONG = 3
 """Texts whose scores are no probabilities after which, with none that has some, it is clear that
 the endpoint gives something else."""
 
+MOST_WRONG_IN_A_ROW = 64
+"""The same where others had some before: as many as attempts without an answer."""
+
 
 class ScoredAnswers:
     """Turns answers into scores, and counts those that are none.
@@ -44,7 +47,8 @@ class ScoredAnswers:
         self.end_error: EndpointError | None = None
         self._kind, self._name, self._decimals = kind, name, decimals
         self._other_label = other_label
-        self._n_right = self._n_wrong = 0
+        self._is_right = False
+        self._n_wrong = 0
 
     def row(self, answer: Reading | LostText | PredictionError) -> Row | PredictionError:
         """Return what was said of a text as scores."""
@@ -74,8 +78,8 @@ class ScoredAnswers:
             scores = scores_of(self._kind, answer, self._name, self._decimals)
         except ExplainError as error:
             self._n_wrong += 1
-            if self._n_wrong >= MOST_WRONG and not self._n_right:
+            if self._n_wrong >= (MOST_WRONG_IN_A_ROW if self._is_right else MOST_WRONG):
                 self.end_error = EndpointError(f"{error}; are these scores?")
             return PredictionError(str(error))
-        self._n_right += 1
+        self._is_right, self._n_wrong = True, 0
         return scores

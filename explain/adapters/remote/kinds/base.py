@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import JsonValue
@@ -80,9 +80,18 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class LostText:
-    """Why an answer says nothing of one text."""
+    """Why an answer says nothing of one text.
+
+    Attributes
+    ----------
+    reason : str
+        Why.
+    is_fault : bool
+        Whether the server failed, which says nothing of the text.
+    """
 
     reason: str
+    is_fault: bool = field(default=False, compare=False)
 
     @property
     def is_refusal(self) -> bool:
@@ -241,8 +250,9 @@ def by_name(labels: Sequence[str], label_values: Mapping[str, Json]) -> list[Jso
         If the names are not exactly the labels.
     """
     if set(label_values) != set(labels):
+        seen = str(sorted(label_values))
         raise EndpointError(
-            f"the endpoint answers with the labels {sorted(label_values)}, "
+            f"the endpoint answers with the labels {seen[:MOST_OF_ERROR]}, "
             f"expected {sorted(labels)}; "
             "pass the labels as the endpoint writes them"
         )
@@ -253,7 +263,7 @@ def reading(values: Iterable[Json], label_mass: Json = None) -> Reading | LostTe
     """Return values as a reading, unless one is no finite number."""
     numbers = tuple(map(number, values))
     if not all(map(math.isfinite, numbers)):
-        return LostText("its scores are not finite numbers")
+        return LostText("its scores are not finite numbers", is_fault=True)
     mass = number(label_mass)
     return Reading(numbers, mass if math.isfinite(mass) else None)
 

@@ -92,7 +92,7 @@ class Completions:
                 return [LostText(f"a token lies across the beginning of the word of {label!r}")]
             values.append(value)
         if not all(map(math.isfinite, values)):
-            return [LostText("its scores are not finite numbers")]
+            return [LostText("its scores are not finite numbers", is_fault=True)]
         return [Reading(tuple(values), math.fsum(map(math.exp, values)))]
 
 
