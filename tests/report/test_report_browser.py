@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import reports
 from explain.record import Measure, Table
 from reports.tables import FOLDED_ABOVE
 from tests.helpers.recording_page import SCREEN, RecordingPage
@@ -181,10 +180,11 @@ def test_a_link_leads_to_an_instance_that_the_filter_hides(
 
 def test_page_is_whole_without_scripts(browser: "Browser", tmp_path: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(reports.write_html(audit_record(), tmp_path / "audit.html").as_uri())
+    recording_page = RecordingPage(context.new_page())
+    page = recording_page.open(audit_record(), tmp_path)
     assert page.locator("article p.text:visible").count() == 5
     assert not page.locator("#filter").is_visible()
+    assert recording_page.events == []
     context.close()
 
 

@@ -1,6 +1,5 @@
 """What a printer gets: all that must be on paper, whole, on few pages."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +7,7 @@ import pytest
 
 import reports
 from explain.errors import ConfigurationError
+from tests.helpers.paper import missing_of, paper_of
 from tests.helpers.records import attribution, audit_record, hostile_record, run_log
 
 if TYPE_CHECKING:
@@ -104,11 +104,27 @@ def test_the_full_form_has_the_instances_the_tables_and_the_glossary_too(
         assert said in printed
 
 
-def test_the_short_form_is_short(browser: "Browser", tmp_path: Path) -> None:
-    page = browser.new_page()
-    page.goto(reports.write_html(audit_record(), tmp_path / "audit.html").as_uri())
-    assert len(re.findall(rb"/Type /Page\b", page.pdf(prefer_css_page_size=True))) <= 5
-    page.close()
+def test_what_must_be_on_paper_is_within_its_margins_on_few_sheets(
+    browser: "Browser", tmp_path: Path
+) -> None:
+    record = audit_record()
+    paper = paper_of(browser, reports.write_html(record, tmp_path / "audit.html"))
+    assert missing_of(record, paper) == []
+    assert paper.beyond == ""
+    assert paper.sheets <= 5
+
+
+def test_what_is_not_on_paper_or_reaches_into_its_margin_is_seen(
+    browser: "Browser", tmp_path: Path
+) -> None:
+    record = audit_record()
+    path = reports.write_html(record, tmp_path / "audit.html")
+    page = path.read_text(encoding="utf-8")
+    claim = record.findings[0].claim
+    path.write_text(page.replace(claim.split()[-1], ""), "utf-8")
+    assert missing_of(record, paper_of(browser, path)) == [claim]
+    path.write_text(page.replace("<style>", "<style> "), "utf-8")  # Of another hash: not applied.
+    assert paper_of(browser, path).beyond != ""
 
 
 def test_no_other_printed_form_is_taken() -> None:
