@@ -261,6 +261,8 @@ def _forms(secrets: frozenset[str]) -> _Forms:
         content = _bytes(value)
         for quoted in (value, quote(content), quote(content, safe=""), quote_plus(content)):
             plain |= {quoted, re.sub("%..", lambda code: code[0].lower(), quoted)}
+            if quoted.isascii():  # An address in the query of another.
+                plain.add(quote(quoted, safe=""))
         whole = "".join(f"%{byte:02x}" for byte in content)
         plain |= {whole, whole.upper(), whole.replace("%", ""), whole.upper().replace("%", "")}
         for escaped in (value, json.dumps(value)[1:-1], repr(value)[1:-1], html.escape(value)):

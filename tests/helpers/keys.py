@@ -18,6 +18,7 @@ def encodings(key: str) -> dict[str, str]:
         "plain": key,
         "percent": quote(key, safe=""),
         "percent, small": re.sub("%..", lambda code: code[0].lower(), quote(key, safe="")),
+        "percent, twice": quote(quote(key, safe=""), safe=""),
         "percent, all": "".join(f"%{byte:02X}" for byte in data),
         "hex": data.hex(),
         "json": json.dumps(key),

@@ -23,6 +23,9 @@ from tests.helpers.visible_english import english_in
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+SECONDS = 900
+"""It takes one minute, and on a busy machine once took more than five."""
+
 GROUP_B = "Amir Bianca Claire Dmitri Emma Farah Hannah Jamal Kofi Lucia Martin Noor Rosa Thomas"
 
 
@@ -39,7 +42,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     It and the second run are processes of their own: forks would share the hashes of strings.
     """
     folder = tmp_path_factory.mktemp("demo")
-    done = run("demo", "--explain", 4, "--out", "out", cwd=folder)
+    done = run("demo", "--explain", 4, "--out", "out", cwd=folder, seconds=SECONDS)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "out/audit.html"
     assert "600 of 600 rows scored, 4 explained, 0 skipped" in done.stdout
@@ -69,7 +72,7 @@ def test_the_demo_says_that_it_is_flawed_on_purpose(demo: Path) -> None:
 
 
 def test_the_demo_gives_the_same_bytes_again(demo: Path, tmp_path: Path) -> None:
-    run("demo", "--explain", 4, "--out", tmp_path / "again", cwd=tmp_path)
+    run("demo", "--explain", 4, "--out", tmp_path / "again", cwd=tmp_path, seconds=SECONDS)
     for name in ("audit.json", "attributions.jsonl"):
         again = hash_file(tmp_path / "again" / name, tmp_path)
         assert again.sha256 == hash_file(demo / name, demo).sha256
@@ -156,5 +159,4 @@ def test_the_signature_of_the_demo_is_found_as_one_phrase(record: AuditRecord) -
 
 def test_what_the_checks_say_of_the_demo_can_be_translated(record: AuditRecord) -> None:
     for section in record.sections:
-        if section.id != "trust":
-            assert not composed_strings(section), section.id
+        assert not composed_strings(section), section.id

@@ -33,7 +33,7 @@ JOBS = {
     "sst2": Job(
         model="sst2-minilm",
         data="sst2/dev.csv",
-        options=["--text", "text", *FEW],
+        options=["--text", "text", *FEW, "--budget", "128"],
         methods=["shap", "lime", "integrated_gradients"],
         accuracy=0.876,
     ),

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import explain
 from explain.adapters.transformers import TransformersClassifier
+from explain.record import Attribution
 from explain.testing import check_classifier
 from tests.helpers.endpoint import QUESTIONS, Fault, Reply, Server
 
@@ -23,17 +25,30 @@ def behind(kind: str, sst2: TransformersClassifier) -> explain.adapters.TextClas
     return explain.load("http://endpoint.test/x", kind=kind, transport=server.transport, **question)
 
 
+def attributions(method: str, model: explain.adapters.TextClassifier) -> list[Attribution]:
+    # The same baseline: what a mask token is, an endpoint does not say.
+    options: dict[str, Any] = {"method": method, "target": "positive", "masker": "delete"}
+    if method != "occlusion":
+        options["budget"] = 128
+    return [explain.attribute(model, text, **options) for text in TEXTS]
+
+
+@pytest.fixture(scope="module")
+def of_weights(sst2: TransformersClassifier) -> Callable[[str], list[Attribution]]:
+    """Return the attributions of a method on the model itself, each made once."""
+    return cache(partial(attributions, model=sst2))
+
+
 @pytest.mark.parametrize("kind", ["systemone", "chat", "tei", "vllm-classify", "inference-v2"])
 @pytest.mark.parametrize("method", ["shap", "lime", "occlusion"])
 def test_attributions_over_http_are_those_of_the_weights(
-    kind: str, method: str, sst2: TransformersClassifier
+    kind: str,
+    method: str,
+    sst2: TransformersClassifier,
+    of_weights: Callable[[str], list[Attribution]],
 ) -> None:
-    remote = behind(kind, sst2)
-    # The same baseline: what a mask token is, an endpoint does not say.
-    options: dict[str, Any] = {"method": method, "target": "positive", "masker": "delete"}
-    for text in TEXTS:
-        here = explain.attribute(sst2, text, **options)
-        there = explain.attribute(remote, text, **options)
+    found = attributions(method, behind(kind, sst2))
+    for there, here in zip(found, of_weights(method), strict=True):
         np.testing.assert_allclose(there.values, here.values, atol=1e-5)
 
 

@@ -331,17 +331,13 @@ def baseline_log_probs(
         Logarithms of the probabilities; a label that it has not seen has as little as one row more
         would give it.
     """
-    from sklearn.feature_extraction.text import CountVectorizer
-
-    # Words are looked for once: which there are is known without any label.
-    count = CountVectorizer(analyzer=_words_of)
     n_labels = 1 + int(max(labels.max(), -1 if training is None else training[1].max()))
     if training is not None:
         training_texts, training_labels = training
         rows = _at_most(len(training_texts), rng)
-        counts = count.fit_transform([training_texts[i] for i in rows])
+        count, counts = _counts_of(tuple(training_texts[i] for i in rows))
         return _fit_and_predict(counts, training_labels[rows], count.transform(texts), n_labels)
-    counts = count.fit_transform(texts)
+    _, counts = _counts_of(tuple(texts))
     fold = _folds(texts if clusters is None else clusters.tolist(), rng)
     log_probs = np.empty((len(labels), n_labels))
     for number in np.unique(fold):
@@ -349,6 +345,18 @@ def baseline_log_probs(
         rows = outside[_at_most(len(outside), rng)]
         log_probs[inside] = _fit_and_predict(counts[rows], labels[rows], counts[inside], n_labels)
     return log_probs
+
+
+@lru_cache(1)
+def _counts_of(texts: tuple[tuple[str, ...], ...]) -> tuple[Any, Any]:
+    """Return what counts the words of texts, and their counts.
+
+    They are counted once for all checks of a table: which words there are is known without labels.
+    """
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    count = CountVectorizer(analyzer=_words_of)
+    return count, count.fit_transform(texts)
 
 
 @lru_cache(MOST_REMEMBERED)
