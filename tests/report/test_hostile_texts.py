@@ -125,3 +125,19 @@ def test_a_word_of_four_thousand_letters_is_broken_wherever_it_stands(
     # Tables scroll on their own, but not for one word.
     widest = page.locator(".scroll").evaluate_all("all => all.map(each => each.scrollWidth)")
     assert max(widest) < 1_500
+
+
+@pytest.mark.parametrize("cluster", ["\u0e33\u0e47" * 200, "🙂\u200d" * 100], ids=["thai", "emoji"])
+@pytest.mark.parametrize("width", [400, 1_280])
+def test_signs_that_no_line_can_part_do_not_widen_the_page(
+    width: int,
+    cluster: str,
+    recording_page: RecordingPage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(records, "HOSTILE", cluster)
+    page = recording_page.open(records.hostile_record(), tmp_path)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.evaluate("document.querySelectorAll('details').forEach(each => (each.open = true))")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
