@@ -313,7 +313,7 @@ class Asker:
         if verdict.starting and not self._n_answered:
             if now - self._began > self._startup:
                 return End(f"{verdict.reason}, for {self._startup:g} s: it is not ready")
-            self._pace.pause(verdict.wait or 1.0)
+            self._pace.pause(max(verdict.wait or 1.0, self._startup / GIVE_UP))
             return Again(verdict.reason, 0.0, counts=False)
         news = verdict.slower and self._pace.slow_down(started)
         if verdict.is_timeout and self._silence.lasts(keys, news=news, proven=self.proven):
