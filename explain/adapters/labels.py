@@ -19,6 +19,9 @@ Labels: TypeAlias = Sequence[str] | Mapping[int, str] | Mapping[str, int]
 MOST_SHOWN = 5
 """Labels that an error message names."""
 
+LONGEST_LABEL = 10_000
+"""Characters of a label, which a report repeats hundreds of times. Sentences have hundreds."""
+
 
 def check_labels(labels: Labels, task: Task) -> tuple[str, ...]:
     """Return the names of the columns, in the order of the columns.
@@ -26,7 +29,7 @@ def check_labels(labels: Labels, task: Task) -> tuple[str, ...]:
     Raises
     ------
     AdapterError
-        If there are too few for the task, or one appears twice.
+        If there are too few for the task, one appears twice, or one has no end.
     ConfigurationError
         If their order is not known.
     """
@@ -41,6 +44,11 @@ def check_labels(labels: Labels, task: Task) -> tuple[str, ...]:
         raise AdapterError(
             f"the label {duplicates[0]!r} appears {names.count(duplicates[0])} times; "
             "labels must be distinct"
+        )
+    if (longest := max(map(len, names))) > LONGEST_LABEL:
+        raise AdapterError(
+            f"a label has {longest:,} characters, at most {LONGEST_LABEL:,} can be shown; pass "
+            "labels= with shorter names"
         )
     return names
 

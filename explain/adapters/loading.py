@@ -105,10 +105,25 @@ def load_model(
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            # It would end in an error that points to a report which nobody sees.
+            ignore_mismatched_sizes=True,
             dtype=dtype or "auto",
             **options,
         )
+    _refuse_other_shapes(info["mismatched_keys"], folder)
     return model, set(info["missing_keys"])
+
+
+def _refuse_other_shapes(
+    mismatched: set[tuple[str, tuple[int, ...], tuple[int, ...]]], folder: Path
+) -> None:
+    """Check that all weights have the shapes of the configuration; others would be random."""
+    if mismatched:
+        name, in_file, described = min(mismatched)
+        raise AdapterError(
+            f"the weights {name} in {str(folder)!r} have the shape {tuple(in_file)}, and "
+            f"config.json describes {tuple(described)}; save the model again"
+        )
 
 
 def _check_outline(auto: Any, config: "PretrainedConfig", folder: Path, kind: str) -> None:

@@ -313,6 +313,14 @@ FOLDERS: dict[str, tuple[Spoils, str]] = {
     "a billion labels": (edit("config.json", num_labels=10**9), "num_labels 1,000,000,000"),
     "a billion labels as a fraction": (edit("config.json", num_labels=1e9), "num_labels"),
     "labels by the thousand": (edit("config.json", id2label=MANY), "entries of id2label"),
+    "a label without end": (
+        edit("config.json", id2label={"0": "x" * 10**6, "1": "y"}, num_labels=2),
+        "a label has 1,000,000 characters",
+    ),
+    "labels that the weights do not have": (
+        edit("config.json", id2label=dict.fromkeys("0123456", "x"), num_labels=7),
+        "have the shape",
+    ),
     "a million layers": (edit("config.json", num_hidden_layers=10**6), "num_hidden_layers"),
     "a million layers of a part": (edit("config.json", x={"n_layer": 10**6}), "n_layer"),
     "hidden sizes": (edit("config.json", hidden_size=10**9), "hidden_size"),
