@@ -10,17 +10,14 @@ from hypothesis import strategies as st
 import explain
 from explain.adapters import FunctionClassifier
 from explain.checks import make_check
+from explain.checks.explanations.check import _methods
 from explain.checks.explanations.words import (
     certain_size,
     weighed_words,
     word_figure,
     word_tables,
 )
-from explain.record import (
-    Measure,
-    Section,
-    Table,
-)
+from explain.record import Diagnostics, Measure, Section, Table
 from tests.helpers.attributions import attribution, one_word_instances
 from tests.helpers.plain_strings import composed_strings
 from tests.helpers.search import examples
@@ -193,3 +190,14 @@ def test_without_methods_nothing_is_explained_and_the_reason_is_said() -> None:
     found = section(instances=0)
     assert found.skipped == "no instance was chosen"
     assert found.summary == "No prediction was explained."
+
+
+def test_the_interval_of_a_share_of_the_variance_ends_at_one() -> None:
+    fits = [0.9, 0.98, 1.0, 1.0]
+    ((*_, held_out),) = _methods(
+        {"lime": [attribution(diagnostics=Diagnostics(held_out_r2=fit)) for fit in fits]}
+    ).rows
+    assert isinstance(held_out, Measure)
+    assert held_out.value == pytest.approx(0.97)
+    assert (held_out.lower or 0) < 0.97
+    assert held_out.upper == 1

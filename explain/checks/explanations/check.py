@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from math import inf
 from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
@@ -175,7 +176,9 @@ def _methods(by_method: dict[str, list[Attribution]]) -> Table:
                 if attributions[0].efficient
                 else "not promised",
                 sum(a.standard_errors is not None for a in attributions),
-                mean("held-out R²", held_out, "coefficient") if held_out else None,
+                mean("held-out R²", held_out, "coefficient", within=(-inf, 1))
+                if held_out
+                else None,
             )
         )
     return Table(
