@@ -107,7 +107,7 @@ class Continuations:
         self._model = model
         self._n_labels = n_labels
         self._length_normalised = length_normalised
-        self._exits = word_exits(readings) if with_other else None
+        self._exits = word_exits(readings) if with_other else {}
         self._pad = pad
 
     def check_causal(self, prompt: list[int], name: str) -> None:
@@ -249,18 +249,16 @@ class Continuations:
             for label, word in words:
                 steps = log_p[:, range(len(word)), list(word)].sum(dim=1)
                 columns[label].append(steps / len(word) if self._length_normalised else steps)
-            for start, tokens in self._exits[beginning] if self._exits else ():
+            for start, tokens in self._exits.get(beginning, ()):
                 steps = log_p[:, range(len(start)), list(start)].sum(dim=1)
                 places = torch.tensor(tokens, device=log_p.device)
                 # Their own sum, and not what the words leave of one: that would be all rounding.
                 left = log_p[:, len(start)].index_fill(1, places, -torch.inf).logsumexp(dim=1)
                 outside.append(steps + left)
+        if outside:
+            columns.append(outside)
         return torch.stack(
-            [
-                torch.logsumexp(torch.stack(scores), dim=0)
-                for scores in [*columns, *([outside] if outside else [])]
-            ],
-            dim=1,
+            [torch.logsumexp(torch.stack(scores), dim=0) for scores in columns], dim=1
         )
 
 

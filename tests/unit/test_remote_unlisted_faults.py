@@ -186,3 +186,21 @@ def test_a_server_without_tls_is_told_from_a_wrong_certificate() -> None:
         with pytest.raises(EndpointError, match="pass an address with http://"):
             explain.load(address, kind="systemone", **QUESTIONS["systemone"])
         server.shutdown()
+
+
+@pytest.mark.parametrize("logged", [5.0, 1_000.0, None])
+def test_what_is_no_log_probability_of_a_prompt_is_no_score(logged: float | None) -> None:
+    def fault(server: Server, texts: list[str], reply: Reply) -> Reply:
+        answer = json.loads(reply.body)
+        for choice in answer["choices"]:
+            n_tokens = len(choice["logprobs"]["token_logprobs"])
+            choice["logprobs"]["token_logprobs"] = [logged] * n_tokens
+        return Reply.of(answer)
+
+    with pytest.raises(EndpointError, match="a log-probability is above zero or no number"):
+        explain.load(
+            "https://endpoint.test/path",
+            kind="completions",
+            transport=Server("completions", fault=fault).transport,
+            **QUESTIONS["completions"],
+        )

@@ -29,6 +29,7 @@ __all__ = [
     "error_of",
     "filled",
     "items",
+    "log_probability",
     "number",
     "objects",
     "options_of",
@@ -239,6 +240,20 @@ def number(value: Json) -> float:
         return float(value)
     except OverflowError:
         return math.inf
+
+
+def log_probability(value: Json) -> float:
+    """Return the log-probability of a token.
+
+    Raises
+    ------
+    UnreadableAnswer
+        If it is none.
+    """
+    logged = number(value)
+    if not logged <= 0:
+        raise UnreadableAnswer("a log-probability is above zero or no number")
+    return logged
 
 
 def by_name(labels: Sequence[str], label_values: Mapping[str, Json]) -> list[Json]:

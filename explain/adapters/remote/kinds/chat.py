@@ -19,7 +19,7 @@ from explain.adapters.remote.kinds.base import (
     at,
     check_words_of_labels,
     filled,
-    number,
+    log_probability,
 )
 from explain.adapters.remote.kinds.top_k import bounds_of_labels
 from explain.errors import EndpointError
@@ -160,10 +160,7 @@ def _log_probs(position: Json, by_id: bool) -> dict[str, float]:
         raise UnreadableAnswer("it has no top_logprobs")
     log_probs: dict[str, float] = {}
     for entry in [position, *best]:
-        logged = number(at(entry, "logprob"))
-        if not logged <= 0:
-            raise UnreadableAnswer("a log-probability is above zero or no number")
-        log_probs[_token(entry, by_id)] = logged
+        log_probs[_token(entry, by_id)] = log_probability(at(entry, "logprob"))
     return log_probs
 
 

@@ -17,6 +17,7 @@ from explain.adapters.remote.kinds.base import (
     at,
     filled,
     items,
+    log_probability,
     number,
 )
 from explain.errors import ConfigurationError, EndpointError
@@ -113,5 +114,7 @@ def _of_word(choice: Json, start: int, end: int) -> float | None:
     if start not in places:
         return None
     return math.fsum(
-        number(value) for place, value in zip(places, numbers, strict=True) if start <= place < end
+        log_probability(value)
+        for place, value in zip(places, numbers, strict=True)
+        if start <= place < end
     )
