@@ -151,14 +151,18 @@ def test_a_command_whose_model_dies_ends_in_time_and_says_what_it_did_not_measur
     assert all(section.skipped[:40] in page for section in record.sections if section.skipped)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.5])
-def test_texts_that_the_grading_loses_are_counted(share: float) -> None:
-    """The model fails only once everything is explained."""
+def failing_where(
+    is_bad: Callable[[list[str], str], bool],
+) -> tuple[Callable[[list[str]], NDArray[np.float64]], Callable[[LogEntry], None], set[str]]:
+    """Return a model that fails on texts by the stages that are done, who tells it, and its losses.
+
+    A text is lost where it fails alone.
+    """
     done: list[str] = []
     lost: set[str] = set()
 
     def fails(texts: list[str]) -> NDArray[np.float64]:
-        bad = [t for t in texts if "occlusion" in done and is_drawn(t, share)]
+        bad = [text for text in texts if is_bad(done, text)]
         if len(texts) == 1:
             lost.update(bad)
         if bad:
@@ -168,6 +172,15 @@ def test_texts_that_the_grading_loses_are_counted(share: float) -> None:
     def follow(entry: LogEntry) -> None:
         done.append(entry.event)
 
+    return fails, follow, lost
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5])
+def test_texts_that_the_grading_loses_are_counted(share: float) -> None:
+    """The model fails only once everything is explained."""
+    fails, follow, lost = failing_where(
+        lambda done, text: "occlusion" in done and is_drawn(text, share)
+    )
     record = run_audit(fails, instances=4, methods=["occlusion"], checks=[], log=follow)
     trust = section_of(record, "trust")
     assert trust is not None
@@ -188,21 +201,14 @@ def test_texts_that_the_grading_loses_are_counted(share: float) -> None:
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5])
 def test_texts_that_are_lost_while_rows_are_explained_are_counted(share: float) -> None:
     """What is explained stays, however many are lost: an explanation is complete or missing."""
-    lost: set[str] = set()
-    done: list[str] = []
-
-    def fails(texts: list[str]) -> NDArray[np.float64]:
-        is_on = "repeats" in done and "counterfactuals" not in done
-        bad = [t for t in texts if is_on and t not in KNOWN_TEXTS and is_drawn(t, share)]
-        if len(texts) == 1:
-            lost.update(bad)
-        if bad:
-            raise ConnectionError(REASON)
-        return right(texts)
-
-    def follow(entry: LogEntry) -> None:
-        done.append(entry.event)
-
+    fails, follow, lost = failing_where(
+        lambda done, text: (
+            "repeats" in done
+            and "counterfactuals" not in done
+            and text not in KNOWN_TEXTS
+            and is_drawn(text, share)
+        )
+    )
     record = run_audit(fails, instances=8, methods=["lime", "occlusion"], checks=[], log=follow)
     explaining = section_of(record, "explaining")
     assert (explaining is not None) == bool(lost) == bool(share)
