@@ -6,7 +6,6 @@ from explain.adapters.remote.answers import (
     scores_of_refusal,
     with_other_label,
 )
-from explain.adapters.remote.asking import GIVE_UP
 from explain.adapters.remote.kinds import Kind, LostText, Reading
 from explain.adapters.remote.logged_scores import scores_of
 from explain.adapters.scores import Row
@@ -17,6 +16,9 @@ __all__ = ["ScoredAnswers"]
 MOST_WRONG = 3
 """Texts whose scores are no probabilities after which, with none that has some, it is clear that
 the endpoint gives something else."""
+
+MOST_WRONG_IN_A_ROW = 64
+"""The same where others had some before: as many as attempts without an answer."""
 
 
 class ScoredAnswers:
@@ -76,7 +78,7 @@ class ScoredAnswers:
             scores = scores_of(self._kind, answer, self._name, self._decimals)
         except ExplainError as error:
             self._n_wrong += 1
-            if self._n_wrong >= (GIVE_UP if self._is_right else MOST_WRONG):
+            if self._n_wrong >= (MOST_WRONG_IN_A_ROW if self._is_right else MOST_WRONG):
                 self.end_error = EndpointError(f"{error}; are these scores?")
             return PredictionError(str(error))
         self._is_right, self._n_wrong = True, 0
