@@ -48,7 +48,7 @@ from explain.text.words import words
 
 __all__ = ["KnownValues", "Part", "known_values"]
 
-N_ALONE, SHORTEST, LONGEST = 48, 8, 16
+N_ALONE, SHORTEST, LONGEST = 80, 8, 16
 """Texts of the planted score alone, and their features: short texts are quickly explained, and with
 so many of them errors of half their size are told from honest ones in 19 of 20 seeds."""
 

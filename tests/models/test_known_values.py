@@ -190,7 +190,7 @@ def test_right_methods_pass_on_prose(bag: TextClassifier, prose: list[Text], met
     assert answers(found) == ["passed", "passed"]
     assert found.planted_alone is not None
     assert found.on_top is not None
-    assert (len(found.planted_alone.right), len(found.on_top.right)) == (48, 3)
+    assert (len(found.planted_alone.right), len(found.on_top.right)) == (80, 3)
 
 
 @pytest.mark.parametrize("bug", BUGS)

@@ -116,7 +116,9 @@ class GameModel:
         variances = posterior.errors**2
         total = variances.sum() + self.variances[0].sum()
         shares = variances / total if total > 0 else np.full(len(variances), 1 / len(variances))
-        return ReadOut(posterior.values + remainder * shares, posterior.errors * self.odd.widening)
+        return self._with_unseen(
+            posterior.values + remainder * shares, posterior.errors * self.odd.widening
+        )
 
     def features(self, size_weights: SizeWeights) -> ReadOut:
         """Return a number of each feature, with its standard error."""
@@ -129,7 +131,7 @@ class GameModel:
             posterior.errors * half.widening
             for posterior, half in zip(posteriors, halves, strict=True)
         )
-        return ReadOut(posteriors[0].values + posteriors[1].values, np.hypot(odd, even))
+        return self._with_unseen(posteriors[0].values + posteriors[1].values, np.hypot(odd, even))
 
     def interactions(self) -> ReadOut:
         """Return the Shapley interaction index of all pairs, which the odd half says nothing of.
@@ -140,7 +142,7 @@ class GameModel:
         pairs = np.array(np.triu_indices(n_features, 1))
         size_weights = SizeWeights.interaction(n_features)
         posterior = half.read_out(half.prior.of_read_out(half.x, size_weights, pairs))
-        return ReadOut(posterior.values, posterior.errors * half.widening)
+        return self._with_unseen(posterior.values, posterior.errors * half.widening)
 
     def predict(self, kept: Coalitions) -> Values:
         """Return the expected value of each coalition, shape (n_coalitions,)."""
@@ -209,6 +211,17 @@ class GameModel:
         return half.read_out(
             half.prior.of_read_out(half.x, size_weights, np.arange(n_features)[None])
         )
+
+    def _with_unseen(self, values: FloatArray, errors: FloatArray) -> ReadOut:
+        """Return what is stated: errors that allow for what no coalition so far has shown.
+
+        What showed in none of m coalitions shows in the next with a probability of 1 / (m + 2)
+        (rule of succession; Laplace 1814). It moves a value by as much where it is as large as the
+        largest. Those of each feature alone count as none: every sum is learned from them.
+        """
+        n_tests = len(self.kept) - self.kept.shape[1] - 1
+        probability = 1 / (2 * max(n_tests, 0) + 2)
+        return ReadOut(values, np.hypot(errors, probability * np.abs(values).max(initial=0)))
 
     @cached_property
     def _exact(self) -> dict[bytes, float]:
