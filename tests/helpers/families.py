@@ -85,8 +85,14 @@ def negation(n: int, rng: np.random.Generator) -> Game:
     """Let some features turn the sign of the next one that is there."""
     turns = np.isin(np.arange(n), rng.choice(n, max(1, n // 8), replace=False))
     weights = rng.normal(size=n) * (rng.random(n) < 0.5) * ~turns
-    pairs = np.where(turns[:, None], -2 * weights[None, :], 0.0)
-    return _of_neighbours(weights, pairs)
+    return _turned(weights, turns)
+
+
+def sparse_negation(n: int, rng: np.random.Generator) -> Game:
+    """Let fewer features turn signs, and two in three count for nothing: few coalitions show it."""
+    turns = np.isin(np.arange(n), rng.choice(n - 1, max(2, n // 12), replace=False))
+    weights = 1.5 * rng.normal(size=n) * (rng.random(n) < 0.35) * ~turns
+    return _turned(weights, turns)
 
 
 def order(n: int, rng: np.random.Generator) -> Game:
@@ -156,8 +162,8 @@ def lexicon(n: int, rng: np.random.Generator) -> Game:
 
 
 FAMILIES: tuple[Family, ...] = (
-    additive, joint, exclusive_or, saturating, pooling, threshold, negation, order, repeated_words,
-    largest, switched, lexicon,
+    additive, joint, exclusive_or, saturating, pooling, threshold, negation, sparse_negation, order,
+    repeated_words, largest, switched, lexicon,
 )  # fmt: skip
 
 
@@ -183,6 +189,11 @@ def _of_sums(weights: NDArray[np.int64], f: Callable[..., Values]) -> Game:
         gains = np.roll(values[1:], -weight, axis=1) - values[:-1]
         shapley[feature] = (shares[:, None] * counts * gains).sum()
     return (lambda kept: np.asarray(f(kept.sum(axis=1), kept @ weights), dtype=float)), shapley
+
+
+def _turned(weights: Values, turns: NDArray[np.bool_]) -> Game:
+    """Return the game in which some features turn the sign of the next one that is there."""
+    return _of_neighbours(weights, np.where(turns[:, None], -2 * weights[None, :], 0.0))
 
 
 def _of_neighbours(weights: Values, pairs: NDArray[np.float64]) -> Game:

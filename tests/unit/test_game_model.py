@@ -147,6 +147,14 @@ def test_values_and_errors_scale_with_the_game(seed: int, factor: float, shift: 
     np.testing.assert_allclose(other.errors, factor * one.errors, rtol=1e-3, atol=1e-6 * factor)
 
 
+def test_the_error_of_an_additive_game_is_what_its_tests_may_not_have_shown() -> None:
+    weights = np.linspace(-2, 1, 12)
+    learned_game = learn_game(all_coalitions(12) @ weights, 96)
+    # Of 48 pairs the full one and twelve of a feature alone test nothing.
+    unseen = 2 / (2 * (48 - 13) + 2)
+    np.testing.assert_allclose(learned_game.read_out.errors, unseen, rtol=0.01)
+
+
 def test_a_constant_game_has_zero_values_and_says_so_at_once() -> None:
     values_of = learn_game(np.full(2**10, 3.25), 512)
     np.testing.assert_array_equal(values_of.read_out.values, 0)
