@@ -138,7 +138,7 @@ class LanguageModelCheck:
         certain = [
             trial
             for trial, p in zip(trials, adjusted, strict=True)
-            if p <= LEVEL and (trial.rate.lower or 0.0) > trial.most
+            if p <= LEVEL and (trial.rate.lower or 0.0) > trial.most and trial.size > 0
         ]
         numbers = _numbers(context, model, unable)
         changes = _findings(certain, sample)
