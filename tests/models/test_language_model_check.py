@@ -40,22 +40,18 @@ def section_of(record: AuditRecord) -> Section:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_what_sways_a_model_is_the_one_finding(name: str) -> None:
-    is_all = []
-    for seed in seeds(20, 1):
-        case = planted(name, seed, rows=200)
-        section = section_of(audited(case.classifier, case.rows, seed))
-        codes = tuple(finding.code for finding in section.findings)
-        assert set(case.codes) <= set(codes)
-        is_all.append(codes == case.codes)
-        assert not composed_strings(section)
-        for finding in section.findings:
-            assert finding.size is not None
-            assert finding.measure is not None
-            # Of two numbers the size is their distance, and the measure the worse one.
-            is_rate = finding.code != "language-model.numbers"
-            assert 0 < finding.size <= ((finding.measure.lower or 0) if is_rate else 1)
-    assert np.mean(is_all) >= 0.95
+@pytest.mark.parametrize("seed", seeds(20, 1))
+def test_what_sways_a_model_is_the_one_finding(name: str, seed: int) -> None:
+    case = planted(name, seed, rows=200)
+    section = section_of(audited(case.classifier, case.rows, seed))
+    assert tuple(finding.code for finding in section.findings) == case.codes
+    assert not composed_strings(section)
+    for finding in section.findings:
+        assert finding.size is not None
+        assert finding.measure is not None
+        # Of two numbers the size is their distance, and the measure the worse one.
+        is_rate = finding.code != "language-model.numbers"
+        assert 0 < finding.size <= ((finding.measure.lower or 0) if is_rate else 1)
 
 
 def test_other_models_are_not_asked_and_nothing_is_said_of_it() -> None:
