@@ -1,6 +1,7 @@
 """The rows of two audits, paired by their texts."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ MOST_NAMED = 5
 """Labels that an error names."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PairedRows:
     """Rows that both audits know, in the order of the second one.
 
@@ -50,12 +51,12 @@ class PairedRows:
     first_only: int
     second_only: int
 
-    @property
+    @cached_property
     def has_label(self) -> NDArray[np.bool_]:
         """Which rows have a label, shape (n_rows,)."""
         return np.array([labels is not None for labels in self.labels], dtype=np.bool_)
 
-    @property
+    @cached_property
     def right(self) -> NDArray[np.bool_]:
         """Whether each answer is that of the label, shape (n_rows, 2); no answer is not."""
         return np.array(
@@ -67,7 +68,7 @@ class PairedRows:
             dtype=np.bool_,
         ).reshape(-1, 2)  # fmt: skip
 
-    @property
+    @cached_property
     def is_changed(self) -> NDArray[np.bool_]:
         """Which answers differ, shape (n_rows,)."""
         pairs = zip(self.first, self.second, strict=True)

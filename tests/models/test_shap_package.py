@@ -1,5 +1,6 @@
 """Shapley values by the shap package, whose compiled code takes seconds to make."""
 
+import math
 import threading
 from typing import Any
 
@@ -15,6 +16,7 @@ from explain.attribution.methods import (
 from explain.attribution.methods.shap import balanced_tree
 from explain.engine.games import Coalitions, ObservedValues, Values
 from tests.helpers import strategies
+from tests.helpers.attributions import attribution
 from tests.helpers.plans import random_game, run_and_record, run_plan, runs, table_game
 from tests.helpers.reference import shap_package
 from tests.helpers.search import examples
@@ -132,3 +134,12 @@ def test_contexts_are_drawn_in_pairs_that_complement_each_other() -> None:
     first = run_plan(plan, v).inner[0].diagnostics
     assert first.contexts != 2**9
     assert abs(first.correction or 0.0) < 1e-9
+
+
+def test_the_shap_package_takes_an_attribution() -> None:
+    explanation = attribution().to_shap()
+    assert explanation.values.tolist() == [2.0, 1.0]
+    assert explanation.base_values == -1.0
+    assert list(explanation.data) == ["bad", "film"]
+    total = float(explanation.base_values) + explanation.values.sum()
+    assert math.isclose(total, attribution().full_value)

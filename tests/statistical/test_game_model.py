@@ -4,16 +4,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from explain.attribution.interaction import exact_interactions
 from explain.attribution.methods import Lime, Shap
+from explain.attribution.methods.base import all_coalitions
 from explain.attribution.methods.lime import draw_neighbours
 from explain.attribution.methods.shap import exact_shapley_values
 from explain.engine.games import Values
 from tests.helpers.learned_games import TIGHT, learn_game, mixed_game
 from tests.helpers.plans import run_and_record, run_plan, table_game
 from tests.helpers.reference.lime_package import lime_by_hand, limit_of_lime
-from tests.helpers.search import seeds
+from tests.helpers.search import examples, seeds
 
 
 @pytest.mark.parametrize("budget", [32, 64, 128])
@@ -119,3 +122,26 @@ def test_lime_is_nearer_to_its_limit_than_5000_draws_for_a_sixteenth_of_them(
         evaluations.append(len(coalitions))
     assert np.mean(ours) < np.mean(draws)
     assert np.mean(evaluations) < 5_000 / 16
+
+
+@examples(20)
+@given(seed=st.integers(0, 10_000), order=st.permutations(range(6)))
+def test_with_nearly_all_pairs_known_the_axioms_hold(seed: int, order: list[int]) -> None:
+    one, other = (mixed_game(6, np.random.default_rng([seed, which])) for which in (0, 1))
+    kept = all_coalitions(6)
+
+    def values_of(values: Values) -> Values:
+        return learn_game(values, 64).read_out.values
+
+    def close(values: Values, expected: Values) -> None:
+        np.testing.assert_allclose(values, expected, atol=0.1)
+
+    own = values_of(one)
+    close(own, exact_shapley_values(one))
+    close(values_of(one + other), own + values_of(other))
+    # Dummy: the last feature never counts. Symmetry: the first two count alike.
+    assert abs(values_of(table_game(one)(kept & (np.arange(6) < 5)))[5]) < 0.1
+    symmetric = values_of((one + table_game(one)(kept[:, [1, 0, 2, 3, 4, 5]])) / 2)
+    close(symmetric[:1], symmetric[1:2])
+    # Another order of the features is another order of their values.
+    close(values_of(table_game(one)(kept[:, np.argsort(order)])), own[order])

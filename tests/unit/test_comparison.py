@@ -1,6 +1,8 @@
 """Two audits are compared row by row, and only what is beyond chance is said to differ."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -12,6 +14,7 @@ from scipy import stats
 from sklearn.metrics import f1_score
 
 from explain.comparison import compare
+from explain.comparison.flips import flips_table
 from explain.comparison.row_changes import macro_f1_difference, mcnemar
 from explain.comparison.rows import pair_rows
 from explain.errors import ConfigurationError, DataError, RecordError
@@ -235,6 +238,23 @@ def test_a_frozen_margin_counts_and_is_said_to_be_frozen(
     assert regression.sha256 == audits[0].criteria_sha256
     assert "The first run froze this margin on 2026-03-01, before its rows" in regression.origin
     assert "could be known" not in regression.origin
+
+
+def test_the_time_grows_with_the_rows_and_not_with_their_square() -> None:
+    """Whether an answer is right is looked up once of each row, however many answers differ."""
+    looked_up = []
+
+    class Answer(tuple[str, ...]):
+        __slots__ = ()
+
+        def __iter__(self) -> Iterator[str]:
+            looked_up.append(1)
+            return super().__iter__()
+
+    rows = pair_rows(audit_of(TRUTH, GOOD), audit_of(TRUTH, BAD))
+    counted = replace(rows, labels=[labels and Answer(labels) for labels in rows.labels])
+    flips_table(counted, ())
+    assert 0 < len(looked_up) <= 3 * len(rows.ids)
 
 
 def test_a_margin_that_is_chosen_afterwards_is_refused_or_said_to_be_that() -> None:

@@ -1,6 +1,5 @@
 """Records are tables of pandas, with the numbers that they hold."""
 
-import math
 from typing import Any, cast
 
 import numpy as np
@@ -22,15 +21,6 @@ def test_an_attribution_is_a_table_of_its_features_in_reading_order() -> None:
     assert list(zip(frame["rank"], frame.rank_to, strict=True)) == [(1, 1), (2, 2)]
     without = attribution(standard_errors=None).to_frame()
     assert without[["standard_error", "rank", "rank_to"]].isna().all(axis=None)
-
-
-def test_the_shap_package_takes_an_attribution() -> None:
-    explanation = attribution().to_shap()
-    assert explanation.values.tolist() == [2.0, 1.0]
-    assert explanation.base_values == -1.0
-    assert list(explanation.data) == ["bad", "film"]
-    total = float(explanation.base_values) + explanation.values.sum()
-    assert math.isclose(total, attribution().full_value)
 
 
 @pytest.mark.parametrize("record", [audit_record(), hostile_record()], ids=["audit", "hostile"])

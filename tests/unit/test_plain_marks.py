@@ -36,20 +36,6 @@ def test_a_terminal_is_plain_by_its_encoding_or_by_a_locale_that_was_set(
     assert is_plain(encoding, environment) is expected
 
 
-@pytest.mark.parametrize("setting", [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii"}])
-def test_a_command_prints_ascii_and_no_escape_on_such_a_terminal(
-    setting: dict[str, str], tmp_path: Path
-) -> None:
-    known = {name: value for name, value in os.environ.items() if not name.startswith("LC_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "explain.cli", "verify", str(tmp_path)],
-        env={**known, **setting}, capture_output=True, check=False,
-    )  # fmt: skip
-    assert done.stdout.isascii()
-    assert done.stdout.startswith(b"x 1 problem")
-    assert b"\\u" not in done.stdout
-
-
 @pytest.mark.parametrize(
     ("encoding", "expected"),
     [

@@ -10,13 +10,12 @@ from scipy import stats
 
 from explain.record import Measure
 from explain.statistics.comparisons import fisher
-from explain.statistics.intervals import mean, proportion, wilson
+from explain.statistics.intervals import proportion, wilson
 from explain.statistics.power import (
     POWER,
     detectable_by_binomial,
     detectable_by_fisher,
     detectable_by_wilson,
-    detectable_mean,
     rows_to_settle,
 )
 from tests.helpers.search import examples
@@ -158,25 +157,3 @@ def test_no_number_of_rows_settles_an_estimate_that_equals_the_threshold() -> No
     assert rows_to_settle(proportion("accuracy", 90, 100), 0.9) is None
     assert rows_to_settle(Measure(name="accuracy", value=0.9, n=100), 0.8) is None
     assert rows_to_settle(Measure(name="accuracy", value=None, n=0), 0.8) is None
-
-
-# ── Means ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("n", [50, 200, 1_000])
-@pytest.mark.parametrize("bar", [0.0, 0.02])
-def test_a_detectable_mean_is_found_in_four_of_five_samples(n: int, bar: float) -> None:
-    rng, level = np.random.default_rng(n), 0.0025
-    found = detectable_mean(mean("", rng.normal(0, 0.4, n).tolist(), "proportion"), bar, level)
-    assert found is not None
-    times, hits = 1_000, 0
-    for _ in range(times):
-        sample = rng.normal(found, 0.4, n)
-        measure = mean("", sample.tolist(), "proportion")
-        hits += (
-            float(stats.ttest_1samp(sample, 0).pvalue) <= level
-            and measure.lower is not None
-            and measure.lower > bar
-        )
-    assert hits / times == pytest.approx(0.8, abs=0.09)  # the spread of one sample of 50 varies
-    assert detectable_mean(Measure(name="m", value=0.1, n=1), bar, level) is None

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,15 @@ loaders of models."""
 ROOMS = ("install", "models", "report", "statistical", "unit")
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imported(path: Path) -> set[str]:
     """Return the modules that a file imports, wherever it does."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -89,7 +95,7 @@ def test_no_function_is_longer_than_a_screen() -> None:
     found = {
         (path.name, node.name): n
         for path in CODE
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.FunctionDef)
         and (n := lines_without_docstring(node)) > MOST_LINES_OF_FUNCTION
     }
@@ -110,7 +116,7 @@ def test_only_what_users_call_has_many_parameters() -> None:
     many = {
         f"{path.relative_to(TESTS.parent)}::{function.name}"
         for path in CODE
-        for function in ast.walk(ast.parse(path.read_text()))
+        for function in nodes(path)
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
         and len(parameters_of(function)) > MOST_PARAMETERS
     }

@@ -222,11 +222,11 @@ def test_long_gaps_and_long_runs_of_marks_are_read_in_linear_time() -> None:
     ],
 )
 def test_a_long_text_takes_linear_time(piece: str) -> None:
-    text = piece * (100_000 // len(piece))
+    text = piece * (50_000 // len(piece))
     started = time.process_time()
     words([text])
     sentences([text])
-    assert time.process_time() - started < 10  # below 2 s; minutes if it grew with the square
+    assert time.process_time() - started < 10  # below 1 s; minutes if it grew with the square
 
 
 def test_a_long_run_of_han_characters_is_cut_into_words_piece_by_piece() -> None:
