@@ -1,4 +1,4 @@
-"""Shapley values by the shap package, whose compiled code takes seconds to make."""
+"""Values by the packages shap and shapiq, whose code takes seconds to compile or to import."""
 
 import math
 import threading
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from explain.attribution.interaction import exact_interactions
 from explain.attribution.methods import (
     Shap,
     sentences_then_words,
@@ -143,3 +144,14 @@ def test_the_shap_package_takes_an_attribution() -> None:
     assert list(explanation.data) == ["bad", "film"]
     total = float(explanation.base_values) + explanation.values.sum()
     assert math.isclose(total, attribution().full_value)
+
+
+@pytest.mark.parametrize("n", [2, 3, 6])
+def test_exact_interactions_equal_those_of_shapiq(n: int) -> None:
+    shapiq = pytest.importorskip("shapiq")
+    values = np.random.default_rng(n).normal(size=2**n)
+    v = table_game(values)
+    computer = shapiq.ExactComputer(lambda kept: v(np.asarray(kept, dtype=bool)), n_players=n)
+    values_of = computer("SII", order=2)
+    expected = [values_of[(int(i), int(j))] for i, j in zip(*np.triu_indices(n, 1), strict=True)]
+    np.testing.assert_allclose(exact_interactions(values), expected, atol=1e-9)

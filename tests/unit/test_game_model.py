@@ -159,17 +159,6 @@ def test_a_constant_game_has_zero_values_and_says_so_at_once() -> None:
     np.testing.assert_array_equal(values_of.read_out.values, 0)
 
 
-@pytest.mark.parametrize("n", [2, 3, 6])
-def test_exact_interactions_equal_those_of_shapiq(n: int) -> None:
-    shapiq = pytest.importorskip("shapiq")
-    values = np.random.default_rng(n).normal(size=2**n)
-    v = table_game(values)
-    computer = shapiq.ExactComputer(lambda kept: v(np.asarray(kept, dtype=bool)), n_players=n)
-    values_of = computer("SII", order=2)
-    expected = [values_of[(int(i), int(j))] for i, j in zip(*np.triu_indices(n, 1), strict=True)]
-    np.testing.assert_allclose(exact_interactions(values), expected, atol=1e-9)
-
-
 def test_exact_interactions_of_a_rule_are_the_rule() -> None:
     kept = all_coalitions(4)
     both = 2.0 * (kept[:, 1] & kept[:, 3]) + kept @ np.array([1.0, 0.0, -1.0, 0.5])
