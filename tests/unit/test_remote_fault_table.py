@@ -8,7 +8,7 @@ import pytest
 TESTS = Path(__file__).parents[1]
 
 FAULTS = "unit/test_remote_faults.py"
-WIRE = "unit/test_remote_wire.py"
+WIRE = "models/test_remote_wire.py"
 KINDS = "unit/test_remote_kinds.py"
 ODD = "unit/test_remote_odd_answers.py"
 CANARIES = "models/test_remote_canaries.py"

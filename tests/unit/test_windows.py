@@ -53,7 +53,7 @@ texts = st.tuples(lines, st.sampled_from([" ", "\n", "  ", ""])).map(
 )
 
 
-@examples(400)
+@examples(100)
 @given(texts, st.booleans())
 def test_words_cut_stretch_by_stretch_are_those_of_the_whole_text(
     text: str, japanese: bool
@@ -70,7 +70,7 @@ def edits(draw: st.DrawFn) -> tuple[str, list[Span]]:
     return text, [span for span, number in zip(spans, kept, strict=True) if not number]
 
 
-@examples(400)
+@examples(100)
 @given(edits(), st.sampled_from(["new", ",", "は", "x y", ""]))
 def test_an_edit_in_windows_is_the_edit_of_the_whole_text(
     case: tuple[str, list[Span]], new: str
@@ -84,7 +84,7 @@ def test_an_edit_in_windows_is_the_edit_of_the_whole_text(
     assert replace_spans([text], [(span, new) for span in spans]) == (whole if spans else text,)
 
 
-@examples(200)
+@examples(100)
 @given(edits(), st.sampled_from(["new", ",", "は"]))
 def test_a_word_put_into_a_window_is_put_into_the_whole_text(
     case: tuple[str, list[Span]], new: str
@@ -97,7 +97,7 @@ def test_a_word_put_into_a_window_is_put_into_the_whole_text(
         assert insert_word(text, span.start, new) == whole
 
 
-@examples(200)
+@examples(100)
 @given(edits())
 def test_windows_hold_all_places_and_never_overlap(case: tuple[str, list[Span]]) -> None:
     text, spans = case
