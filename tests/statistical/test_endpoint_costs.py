@@ -16,7 +16,7 @@ MOST_CALLS = 25_000
 URL = "http://endpoint.test/x"
 
 
-@pytest.mark.nightly  # Tens of thousands of texts; `tests/models/test_remote_audit.py` asks for few.
+@pytest.mark.nightly  # Tens of thousands; `tests/models/test_remote_audit.py` asks for few.
 @pytest.mark.parametrize(("rows", "instances"), [(150, 5), (1_000, 50)])
 def test_the_calls_of_an_audit_are_within_the_ranges_of_the_dry_run(
     rows: int, instances: int, shared: Path, sst2: TransformersClassifier
