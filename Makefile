@@ -18,7 +18,7 @@ help: ## show what there is to make
 demo: $(VENV)/.demo ## install into .venv and audit the demo model
 	$(BIN)/explain demo --out demo-audit
 
-quick: $(VENV)/.dev ## format, lint, types, layers and unit tests, in about two minutes
+quick: $(VENV)/.dev ## format, lint, types, layers and unit tests, within a minute
 	$(MAKE) --no-print-directory --jobs=2 --output-sync check unit
 
 test: $(VENV)/.dev ## everything that CI runs
