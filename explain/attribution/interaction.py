@@ -70,7 +70,8 @@ def interactions(
     target, unit, masker, seed
         As for `explain.attribute`; the unit ``auto`` is refused.
     tolerance : float
-        Largest standard error, relative to the largest absolute interaction.
+        Largest standard error, relative to the largest absolute interaction; of a text whose words
+        seem to add up, relative to the largest Shapley value.
     budget : int
         Evaluations, the empty and the full coalition included; four at least.
     seconds : float or None

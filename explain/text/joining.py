@@ -79,7 +79,8 @@ def _cut_anew(
         if number and glued and atoms[number - 1].is_apart_from(atom):
             yield number
         inner = tuple(place - begin for place in starts[first : bisect_left(starts, ends[number])])
-        if not atom.is_new and inner != atom.inner and inner != _inner(atom.text, japanese):
+        known = () if atom.is_new else (atom.inner,)
+        if inner not in known and inner != _inner(atom.text, japanese):
             yield from range(max(number, 1), min(number + 2, len(atoms)))
 
 

@@ -10,7 +10,7 @@ from explain.engine.games import Values
 from tests.helpers.families import Family, Value
 from tests.helpers.plans import run_and_record
 
-__all__ = ["GameOutcome", "compare_with_truth", "shap_on_family"]
+__all__ = ["Z90", "GameOutcome", "compare_with_truth", "shap_on_family"]
 
 MATTERS = 0.05
 """Share of the largest value from which on a value counts."""

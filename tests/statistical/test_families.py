@@ -1,5 +1,7 @@
 """Intervals hold on games of unlike kinds whose truth is known, and values beat regressions."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -9,10 +11,10 @@ from explain.attribution.interaction import exact_interactions
 from explain.attribution.methods import Lime
 from explain.attribution.methods.base import all_coalitions
 from explain.attribution.methods.shap import exact_shapley_values
-from explain.engine.games import Values
+from explain.engine.games import Coalitions, Values
 from tests.helpers.counted_families import COUNTED_FAMILIES
 from tests.helpers.families import FAMILIES, Family, Value
-from tests.helpers.game_outcomes import compare_with_truth, shap_on_family
+from tests.helpers.game_outcomes import Z90, compare_with_truth, shap_on_family
 from tests.helpers.plans import run_plan, table_game
 from tests.helpers.reference.lime_package import limit_of_lime
 from tests.helpers.search import seeds
@@ -128,3 +130,26 @@ def test_interactions_are_within_their_intervals(family: Family) -> None:
         games.append(compare_with_truth(found.values, found.errors, truth))
     # The largest of 66 numbers is further off than that of twelve.
     hold(games, 2.5)
+
+
+def _joint_effect(weights: Values, together: np.ndarray, kept: Coalitions) -> Values:
+    return np.asarray(kept @ weights + 2.0 * kept[:, together].all(axis=1))
+
+
+@pytest.mark.parametrize(("n_together", "n"), [(2, 20), (2, 40), (3, 20), (4, 20)])
+def test_the_few_pairs_of_one_joint_effect_are_within_their_intervals(
+    n_together: int, n: int
+) -> None:
+    """A long text in which only "not", "at", "all", "good" act together: closed form."""
+    covered, values = [], []
+    for seed in GAMES:
+        rng = np.random.default_rng([n_together, n, seed])
+        weights, together = rng.normal(size=n), rng.choice(n, n_together, replace=False)
+        plan = learn(n, np.random.default_rng(seed), Limits(0.1, 512), GameModel.interactions)
+        found = run_plan(plan, partial(_joint_effect, weights, together)).read_out
+        own = np.isin(np.triu_indices(n, 1), together).all(axis=0)
+        truth = 2 / (n_together - 1)
+        covered.append(np.abs(found.values - truth)[own] <= Z90 * found.errors[own])
+        values.append(found.values[own] / truth)
+    assert np.mean(covered) >= 0.85
+    assert np.mean(values) == pytest.approx(1, abs=0.1)

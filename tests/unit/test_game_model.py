@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from explain.attribution.game_model import pairs
+from explain.attribution.game_model import GameModel, Limits, learn, pairs
 from explain.attribution.interaction import exact_interactions
 from explain.attribution.methods import Lime, Shap
 from explain.attribution.methods.base import all_coalitions
@@ -152,6 +152,20 @@ def test_the_error_of_an_additive_game_is_what_its_tests_may_not_have_shown() ->
     # Of 48 pairs the full one and twelve of a feature alone test nothing.
     unseen = 2 / (2 * (48 - 13) + 2)
     np.testing.assert_allclose(learned_game.read_out.errors, unseen, rtol=0.01)
+
+
+@pytest.mark.parametrize("n", [9, 12, 30])
+def test_interactions_of_an_additive_game_end_soon_and_may_not_have_shown(n: int) -> None:
+    """Nothing there is relative to the largest interaction, which is zero."""
+    weights = np.linspace(-2, 1, n)
+    plan = learn(n, np.random.default_rng(0), Limits(0.1, 512), GameModel.interactions)
+    learned_game = run_plan(plan, lambda kept: kept @ weights)
+    n_pairs = len(learned_game.model.kept)
+    assert (learned_game.ended_by, n_pairs <= 2 * n + 15) == ("tolerance", True)
+    np.testing.assert_allclose(learned_game.read_out.values, 0, atol=1e-3)
+    unseen = 2 / (2 * (n_pairs - n - 1) + 2)
+    errors = learned_game.read_out.errors
+    assert unseen <= errors.min() <= errors.max() <= 0.1 * 2
 
 
 def test_a_constant_game_has_zero_values_and_says_so_at_once() -> None:

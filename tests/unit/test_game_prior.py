@@ -42,6 +42,26 @@ def test_moments_of_a_read_out_are_counted_from_those_of_coalitions(
     )
 
 
+@pytest.mark.parametrize("name", READ_OUTS)
+def test_pairs_that_are_products_of_their_features_need_no_relevance_of_their_own(
+    name: str,
+) -> None:
+    size_weights, own_features, _ = READ_OUTS[name]
+    rng = np.random.default_rng(0)
+    relevance = rng.uniform(0.3, 2, N)
+    of_pairs = np.outer(relevance, relevance) * (1 - np.eye(N))
+    plain = Prior("even", relevance, np.zeros(N))
+    by_pair = Prior("even", relevance, np.zeros(N), pair_relevance=7 * of_pairs)
+    x = np.where(all_coalitions(N), 1.0, -1.0)[::3]
+    for one, other in (
+        (plain.of_coalitions(x, x), by_pair.of_coalitions(x, x)),
+        (plain.of_read_out(x, size_weights, own_features),
+         by_pair.of_read_out(x, size_weights, own_features)),
+    ):  # fmt: skip
+        np.testing.assert_allclose(other.covariances, one.covariances, atol=1e-12)
+        np.testing.assert_allclose(other.prior, one.prior, atol=1e-12)
+
+
 @pytest.mark.parametrize("parity", ["odd", "even"])
 def test_effects_along_the_direction_are_of_one_size_and_turn_with_their_half(
     parity: Parity,

@@ -8,7 +8,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.attribution.game_model.posterior import Half, ReadOut
+from explain.attribution.game_model.few_pairs import prior_of_few_pairs
+from explain.attribution.game_model.posterior import SAFETY, Half, ReadOut
 from explain.attribution.game_model.prior import Hypothesis, Prior, hypotheses
 from explain.attribution.game_model.symmetric import SizeWeights
 from explain.attribution.game_model.threads import one_thread
@@ -25,6 +26,12 @@ SMALLEST_RELEVANCE = 0.3
 """Added to the size of a feature, relative to their root mean square, so that none is ruled out.
 
 Of .1, .3 and 1.5th powers tried on 13 exact games, the one whose 90 % intervals cover best.
+"""
+
+LOOKS = 2
+"""How often it is asked which pairs matter: after fewer data, and again with all of them.
+
+After one look a pair among 40 words is covered in .80 of 20 games, after two and three in all.
 """
 
 CHUNK = 1_000
@@ -136,13 +143,21 @@ class GameModel:
     def interactions(self) -> ReadOut:
         """Return the Shapley interaction index of all pairs, which the odd half says nothing of.
 
-        In the order of ``numpy.triu_indices(n_features, 1)``.
+        In the order of ``numpy.triu_indices(n_features, 1)``. Where none is larger than what no
+        coalition so far may have shown of the largest Shapley value, the game looks additive, and
+        that value is what errors are relative to. Which pairs matter is guessed from the data, so
+        that the factor of all errors counts twice there.
         """
-        n_features, half = self.kept.shape[1], self.even
+        n_features, half = self.kept.shape[1], self.even_by_pair
         pairs = np.array(np.triu_indices(n_features, 1))
         size_weights = SizeWeights.interaction(n_features)
         posterior = half.read_out(half.prior.of_read_out(half.x, size_weights, pairs))
-        return self._with_unseen(posterior.values, posterior.errors * half.widening)
+        factor = half.widening if half.prior.pair_relevance is None else half.widening * SAFETY
+        largest = float(np.abs(self.shapley().values).max())
+        looks_additive = np.abs(posterior.values).max() < self._unseen * largest
+        return self._with_unseen(
+            posterior.values, posterior.errors * factor, largest * looks_additive
+        )
 
     def predict(self, kept: Coalitions) -> Values:
         """Return the expected value of each coalition, shape (n_coalitions,)."""
@@ -176,14 +191,32 @@ class GameModel:
     @cached_property
     def even(self) -> Half:
         """The even half, which Shapley values do not depend on."""
-        data = (self.kept, self.values.mean(axis=1), self.variances.sum(axis=1) / 4)
+        data = self._even_data
         prior = Prior("even", self.relevance, self.direction)
         return _fit(prior, data, _surprises(data, self.even_before))
+
+    @cached_property
+    def even_by_pair(self) -> Half:
+        """The even half, of which few pairs may hold all: those that seem to so far."""
+        data = self._even_data
+        surprises = _surprises(data, self.even_before)
+        alike = Prior("even", self.relevance, self.direction)
+        half = self.even_before or _fit(alike, data, surprises)
+        likely = half.hypotheses
+        best, most = alike, _fit(alike, data, surprises, likely).log_evidence
+        for _ in range(LOOKS):
+            few = prior_of_few_pairs(alike, half)
+            evidence = _fit(few, data, surprises, likely).log_evidence
+            if evidence > most:
+                best, most = few, evidence
+            half = _fit(best, data, surprises)
+        return half
 
     @property
     def even_if_looked_at(self) -> Half | None:
         """The even half if anything was read of it."""
-        return self.even if "even" in vars(self) else None
+        looked_at = vars(self)
+        return looked_at.get("even_by_pair", looked_at.get("even"))
 
     def learned_relevance(self) -> FloatArray:
         """Return what the Shapley values so far say of how much each feature matters."""
@@ -212,16 +245,29 @@ class GameModel:
             half.prior.of_read_out(half.x, size_weights, np.arange(n_features)[None])
         )
 
-    def _with_unseen(self, values: FloatArray, errors: FloatArray) -> ReadOut:
+    def _with_unseen(
+        self, values: FloatArray, errors: FloatArray, least_scale: float = 0.0
+    ) -> ReadOut:
         """Return what is stated: errors that allow for what no coalition so far has shown.
 
-        What showed in none of m coalitions shows in the next with a probability of 1 / (m + 2)
-        (rule of succession; Laplace 1814). It moves a value by as much where it is as large as the
-        largest. Those of each feature alone count as none: every sum is learned from them.
+        It moves a value by as much where it is as large as the largest value, or `least_scale`.
         """
-        n_tests = len(self.kept) - self.kept.shape[1] - 1
-        probability = 1 / (2 * max(n_tests, 0) + 2)
-        return ReadOut(values, np.hypot(errors, probability * np.abs(values).max(initial=0)))
+        scale = np.abs(values).max(initial=least_scale)
+        return ReadOut(values, np.hypot(errors, self._unseen * scale), least_scale)
+
+    @property
+    def _unseen(self) -> float:
+        """How likely the next coalition shows what none of m so far has: 1 / (m + 2).
+
+        (Rule of succession; Laplace 1814.) Those of each feature alone count as none: every sum is
+        learned from them.
+        """
+        n_pairs, n_features = self.kept.shape
+        return float(1 / (2 * max(n_pairs - n_features - 1, 0) + 2))
+
+    @property
+    def _even_data(self) -> Data:
+        return self.kept, self.values.mean(axis=1), self.variances.sum(axis=1) / 4
 
     @cached_property
     def _exact(self) -> dict[bytes, float]:

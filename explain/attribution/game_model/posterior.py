@@ -12,7 +12,7 @@ from scipy.stats import norm, t
 
 from explain.attribution.game_model.prior import Hypothesis, Moments, Prior
 
-__all__ = ["RESOLUTION", "Half", "ReadOut"]
+__all__ = ["RESOLUTION", "SAFETY", "Half", "ReadOut"]
 
 FloatArray = NDArray[np.float64]
 
@@ -56,15 +56,18 @@ class ReadOut:
     ----------
     values, errors : array, shape (n_values,), float64
         Posterior mean and standard error of each number, in the unit of the target's scale.
+    least_scale : float
+        What errors are relative to where all values are smaller.
     """
 
     values: FloatArray
     errors: FloatArray
+    least_scale: float = 0.0
 
     @property
     def relative_error(self) -> float:
-        """The largest standard error, relative to the largest absolute value."""
-        largest = float(np.abs(self.values).max(initial=0))
+        """The largest standard error, relative to the largest absolute value or `least_scale`."""
+        largest = float(np.abs(self.values).max(initial=self.least_scale))
         worst = float(self.errors.max(initial=0))
         return worst / largest if largest else (inf if worst else 0.0)
 

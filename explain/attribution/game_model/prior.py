@@ -145,11 +145,15 @@ class Prior:
         a_i: how much a feature is expected to matter, one in the mean.
     direction : array, shape (n_features,)
         b: of length one, or zero.
+    pair_relevance : array, shape (n_features, n_features), or None
+        Of each pair, one in the mean, symmetric and zero on the diagonal; None for the products of
+        the relevances of its features.
     """
 
     parity: Parity
     relevance: FloatArray
     direction: FloatArray
+    pair_relevance: FloatArray | None = None
 
     def weights(self, hypotheses: Sequence[Hypothesis]) -> FloatArray:
         """Return the weight of each kind of effect, shape (n_hypotheses, n_kinds)."""
@@ -172,6 +176,8 @@ class Prior:
     def of_coalitions(self, data: FloatArray, x: FloatArray) -> Moments:
         """Return the moments of the values of coalitions, rows of +1 and -1."""
         products = self._divide_by_norms(elementary(data, x, self.relevance))
+        if self.pair_relevance is not None:
+            products[2] = _pair_products(data, self.pair_relevance) @ _pair_products(x).T
         along_x = self._products_along(x)
         along = [np.outer(*both) for both in zip(self._products_along(data), along_x, strict=True)]
         parts = [*products, *products, *along]
@@ -200,6 +206,8 @@ class Prior:
         sizes = _sizes(data)
         n_orders = len(self._norms)
         by_overlap = self._divide_by_norms(_by_overlap(data, self.relevance, own_features))
+        if self.pair_relevance is not None:
+            by_overlap[2] = _pairs_by_overlap(data, self.pair_relevance, own_features)
         effects = [size_weights.of_effect(order) for order in range(n_orders)]
         covariances, prior = [], []
         for kind, basis in enumerate(self._bases[: 2 * n_orders]):
@@ -326,6 +334,34 @@ def _sizes(x: FloatArray) -> NDArray[np.intp]:
     """Return how many features each row of +1 and -1 keeps."""
     n_kept: NDArray[np.intp] = (x > 0).sum(axis=1)
     return n_kept
+
+
+def _pair_products(x: FloatArray, relevance: FloatArray | None = None) -> FloatArray:
+    """Return the products of each two signs of a row, each times its relevance of all."""
+    first, second = np.triu_indices(x.shape[1], 1)
+    products = x[:, first] * x[:, second]
+    if relevance is not None:
+        products *= relevance[first, second] / relevance[first, second].sum()
+    return products
+
+
+def _pairs_by_overlap(
+    data: FloatArray, relevance: FloatArray, own_features: OwnFeatures
+) -> FloatArray:
+    """Return what `_by_overlap` does of pairs, for relevances of their own.
+
+    Returns
+    -------
+    array, shape (n_own + 1, n_data, n_values)
+    """
+    scaled = data * (data @ relevance) * 2 / relevance.sum()
+    of_own = scaled[:, own_features].sum(axis=1)
+    both = np.zeros_like(of_own)
+    if len(own_features) == 2:
+        first, second = own_features
+        both = 2 / relevance.sum() * relevance[first, second] * data[:, first] * data[:, second]
+    neither = scaled.sum(axis=1)[:, None] / 2 - of_own + both
+    return np.array([neither, of_own - 2 * both, both][: len(own_features) + 1])
 
 
 def _by_overlap(data: FloatArray, relevance: FloatArray, own_features: OwnFeatures) -> FloatArray:
