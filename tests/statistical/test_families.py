@@ -136,6 +136,10 @@ def _joint_effect(weights: Values, together: np.ndarray, kept: Coalitions) -> Va
     return np.asarray(kept @ weights + 2.0 * kept[:, together].all(axis=1))
 
 
+def _by_pairs(weights: Values, of_pairs: np.ndarray, kept: Coalitions) -> Values:
+    return np.asarray(kept @ weights + np.einsum("si,ij,sj->s", kept, of_pairs, kept))
+
+
 @pytest.mark.parametrize(("n_together", "n"), [(2, 20), (2, 40), (3, 20), (4, 20)])
 def test_the_few_pairs_of_one_joint_effect_are_within_their_intervals(
     n_together: int, n: int
@@ -153,3 +157,18 @@ def test_the_few_pairs_of_one_joint_effect_are_within_their_intervals(
         values.append(found.values[own] / truth)
     assert np.mean(covered) >= 0.85
     assert np.mean(values) == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("n", [15, 30])
+def test_pairs_of_unlike_sizes_are_within_their_intervals(n: int) -> None:
+    covered = []
+    for seed in GAMES:
+        rng = np.random.default_rng([n, seed])
+        weights, pairs = rng.normal(size=n), rng.permutation(n)[:6].reshape(3, 2)
+        own = np.zeros((n, n))
+        own[tuple(np.sort(pairs).T)] = 2, -1, 0.5
+        plan = learn(n, np.random.default_rng(seed), Limits(0.1, 512), GameModel.interactions)
+        found = run_plan(plan, partial(_by_pairs, weights, own)).read_out
+        truth = own[np.triu_indices(n, 1)]
+        covered.append(compare_with_truth(found.values, found.errors, truth)[0])
+    assert np.mean(covered) >= 0.85

@@ -25,7 +25,8 @@ SMALLEST = 0.1
 def prior_of_few_pairs(prior: Prior, half: Half) -> Prior:
     """Return the prior by which the interactions of pairs are as large as they seem to be.
 
-    Effects of more features have the relevances of features that follow from it.
+    Each pair has a variance of its own, as in sparse Bayesian learning (Tipping 2001). Effects of
+    more features have the relevances of features that follow from it.
 
     Parameters
     ----------
