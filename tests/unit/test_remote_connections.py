@@ -9,11 +9,11 @@ import pytest
 
 import explain
 from explain.adapters.remote import RemoteClassifier
-from explain.adapters.remote.client import Client
+from explain.adapters.remote.client import Client, _certificates
 from explain.adapters.remote.reply_verdicts import Reply
 from explain.errors import ConfigurationError
 from tests.helpers.endpoint import FORMATS, QUESTIONS, logits_of_words
-from tests.helpers.wire import Wire, head, serving
+from tests.helpers.wire import CERTIFICATE, Wire, head, serving
 
 CONCURRENCY = 4
 ALWAYS = 10**9
@@ -150,3 +150,14 @@ def test_a_key_that_changes_under_way_is_taken_out_all_the_same(
     assert keys == ["first-key-12345"] * 2 + ["second-key-9876"] * 2
     assert model.describe().facts["model that answered"] == "model of [secret removed]"
     assert "9876" not in str(model.observations())
+
+
+def test_clients_share_the_certificates_of_the_environment_and_another_file_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    usual = _certificates(None)
+    assert _certificates(None) is usual
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    (authority,) = _certificates(None).get_ca_certs()
+    assert authority not in usual.get_ca_certs()
