@@ -354,12 +354,13 @@ def _pairs_by_overlap(
     -------
     array, shape (n_own + 1, n_data, n_values)
     """
-    scaled = data * (data @ relevance) * 2 / relevance.sum()
+    shares = 2 / relevance.sum() * relevance
+    scaled = data * (data @ shares)
     of_own = scaled[:, own_features].sum(axis=1)
     both = np.zeros_like(of_own)
     if len(own_features) == 2:
         first, second = own_features
-        both = 2 / relevance.sum() * relevance[first, second] * data[:, first] * data[:, second]
+        both = shares[first, second] * data[:, first] * data[:, second]
     neither = scaled.sum(axis=1)[:, None] / 2 - of_own + both
     return np.array([neither, of_own - 2 * both, both][: len(own_features) + 1])
 
