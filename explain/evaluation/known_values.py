@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from math import prod
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,6 +199,10 @@ def _measure(
     return _compare(found, [game.truth(attribution, explainer) for attribution in found])
 
 
+_Numbered: TypeAlias = tuple[int, tuple[str, ...], float]
+"""A group of words, in the order in which they were drawn, and what the game pays for it."""
+
+
 class _Planted:
     """A model whose score of one label is what was planted, alone or on top of its own."""
 
@@ -216,9 +221,10 @@ class _Planted:
         self._engine = engine
         self._enumerated_games = enumerated_games
         self._payments = payments
-        self._groups_from: dict[str, list[tuple[int, tuple[str, ...], float]]] = {}
+        self._groups_from: dict[str, list[tuple[_Numbered, frozenset[str]]]] = {}
         for number, (group, payment) in enumerate(payments.items()):
-            self._groups_from.setdefault(group[0], []).append((number, group, payment))
+            entry = (number, group, payment), frozenset(group)
+            self._groups_from.setdefault(group[0], []).append(entry)
 
     @property
     def task(self) -> Task:
@@ -261,11 +267,15 @@ class _Planted:
             parts = tuple(part.replace(self.mask_token, " ") for part in parts)
         counts = Counter(word.lower() for word in read(parts))
         # Of all groups only those that begin with a word of the text, added up as they were drawn.
-        groups = sorted(entry for word in counts for entry in self._groups_from.get(word, ()))
+        groups = sorted(
+            entry
+            for word in counts
+            for entry, members in self._groups_from.get(word, ())
+            if counts.keys() >= members
+        )
         score = 0.0
         for _, group, payment in groups:
-            if all(word in counts for word in group):
-                score += payment * prod(counts[word] for word in group)
+            score += payment * prod(counts[word] for word in group)
         return score
 
 

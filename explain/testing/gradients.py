@@ -106,47 +106,54 @@ def _slopes(
     inputs = model.encode([text]).inputs
     n_tokens = inputs["input_ids"].shape[1]
     moves = torch.eye(n_tokens)[np.unique(np.linspace(0, n_tokens - 1, POSITIONS).astype(int))]
-
-    def value(steps: torch.Tensor) -> torch.Tensor:
-        return _value_after(model, inputs, layer, steps)
-
-    def difference(move: torch.Tensor, step: float) -> float:
-        with torch.no_grad():
-            return float(value(step * move) - value(-step * move)) / (2 * step)
-
     with torch.enable_grad():
-        still = torch.zeros(n_tokens, requires_grad=True)
-        (slopes,) = torch.autograd.grad(value(still), still)
-    numeric = [(4 * difference(m, step / 2) - difference(m, step)) / 3 for m in moves]
-    return (moves @ slopes).double().numpy(), np.array(numeric)
+        still = torch.zeros(1, n_tokens, requires_grad=True)
+        (slopes,) = torch.autograd.grad(_values_after(model, inputs, layer, still).sum(), still)
+    lengths = torch.tensor([step / 2, -step / 2, step, -step])
+    steps = (lengths[:, None, None] * moves).flatten(0, 1)
+    at_once = max(1, model.token_budget // n_tokens)
+    with torch.no_grad():
+        values = [_values_after(model, inputs, layer, some) for some in steps.split(at_once)]
+    after_half, before_half, after, before = torch.cat(values).double().reshape(4, -1).cpu().numpy()
+    by_half, by_whole = (after_half - before_half) / step, (after - before) / (2 * step)
+    return (moves @ slopes[0]).double().numpy(), (4 * by_half - by_whole) / 3
 
 
-def _value_after(
+def _values_after(
     model: GradientClassifier,
     inputs: "dict[str, torch.Tensor]",
     layer: "torch.nn.Module",
     steps: "torch.Tensor",
 ) -> "torch.Tensor":
-    """Return a weighted sum of the scores, after the vectors of all tokens were moved by `steps`.
+    """Return weighted sums of the scores, each after the vectors of all tokens were moved.
 
-    Steps are relative to the length of the vector.
+    Parameters
+    ----------
+    inputs : dict of tensor
+        Of one text.
+    steps : tensor, shape (n_sums, n_tokens)
+        How far, relative to the lengths of the vectors.
     """
     import torch
 
     def move(_: object, __: object, vectors: torch.Tensor) -> torch.Tensor:
         random = torch.Generator().manual_seed(0)
-        directions = torch.randn(vectors.shape, generator=random).to(vectors)
+        directions = torch.randn(vectors.shape[1:], generator=random).to(vectors)
         lengths = vectors.detach().norm(dim=-1) / directions.norm(dim=-1)
-        padded_steps = torch.nn.functional.pad(steps, (0, max(0, vectors.shape[1] - len(steps))))
-        sizes = lengths * padded_steps[: vectors.shape[1]].to(vectors)
+        missing = max(0, vectors.shape[1] - steps.shape[1])
+        padded_steps = torch.nn.functional.pad(steps, (0, missing))[:, : vectors.shape[1]]
+        sizes = lengths * padded_steps.to(vectors)
         new_vectors: torch.Tensor = vectors + directions * sizes[..., None]
         return new_vectors
 
+    repeated = {
+        name: values.expand(len(steps), *values.shape[1:]) for name, values in inputs.items()
+    }
     with with_hook([layer], move):
-        scores = model.differentiable_scores(inputs)[0].double()
+        scores = model.differentiable_scores(repeated).double()
     # Weights that differ, since the scores of all labels may well sum to a constant.
-    value: torch.Tensor = scores @ torch.arange(1, len(scores) + 1).to(scores)
-    return value
+    values: torch.Tensor = scores @ torch.arange(1, scores.shape[1] + 1).to(scores)
+    return values
 
 
 def _relative_gap(slopes: NDArray[np.float64], numeric: NDArray[np.float64]) -> float:

@@ -8,19 +8,28 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import explain
 from explain.adapters.transformers import TransformersClassifier
 from explain.record import Attribution
 from explain.testing import check_classifier
+from explain.text.spans import Text
 from tests.helpers.endpoint import QUESTIONS, Fault, Reply, Server
 
 TEXTS = ["a stunning , lyrical work", "not as good as it should be , and dull", "bad"]
 
 
+@cache
+def scores_of(model: TransformersClassifier, text: Text) -> NDArray[np.float64]:
+    """Return the scores of a text alone; endpoints of all formats are asked for the same texts."""
+    scores: NDArray[np.float64] = model.predict([text])[0]
+    return scores
+
+
 def behind(kind: str, sst2: TransformersClassifier) -> explain.adapters.TextClassifier:
     """Return a transformer as an endpoint shows it."""
-    server = Server(kind, lambda text: sst2.predict([text])[0])
+    server = Server(kind, partial(scores_of, sst2))
     question: dict[str, Any] = dict(QUESTIONS[kind])
     return explain.load("http://endpoint.test/x", kind=kind, transport=server.transport, **question)
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.attribution.game_model.symmetric import SizeWeights, elementary, elementary_without
+from explain.attribution.game_model.variation import Variation, by_variation
 
 __all__ = ["Hypothesis", "Moments", "OwnFeatures", "Parity", "Prior", "hypotheses"]
 
@@ -60,9 +61,6 @@ as an odd function; with those beyond it curves of a sum take half of the evalua
 SMALLEST_NORM = 1e-10
 """Of squares of effects along the direction: below that they are rounding errors of Newton's
 identities, which are about 1e-16."""
-
-SPACING = 0.5
-"""Log-odds between the places from which functions of the size are interpolated."""
 
 CONSTANT = 100.0
 """Weight of the constant: its prior says next to nothing."""
@@ -157,12 +155,11 @@ class Prior:
 
     def weights(self, hypotheses: Sequence[Hypothesis]) -> FloatArray:
         """Return the weight of each kind of effect, shape (n_hypotheses, n_kinds)."""
-        n = len(self._norms)
         return np.array(
             [
                 (
-                    *hypothesis.constant_weights[:n],
-                    *hypothesis.varying_weights[:n],
+                    *(hypothesis.constant_weights[order] for order in self._steady_orders),
+                    *hypothesis.varying_weights[: len(self._norms)],
                     hypothesis.direction_weight,
                     *(
                         hypothesis.direction_weight * hypothesis.constant_weights[order]
@@ -178,15 +175,22 @@ class Prior:
         products = self._divide_by_norms(elementary(data, x, self.relevance))
         if self.pair_relevance is not None:
             products[2] = _pair_products(data, self.pair_relevance) @ _pair_products(x).T
-        along_x = self._products_along(x)
-        along = [np.outer(*both) for both in zip(self._products_along(data), along_x, strict=True)]
-        parts = [*products, *products, *along]
-        prior_parts = [*np.ones((2 * len(products), len(x))), *along_x**2]
+        along = zip(self._products_along(data), self._products_along(x), strict=True)
         sizes, own_sizes = _sizes(data), _sizes(x)
+        similarities = {
+            variation: basis[sizes] @ basis[own_sizes].T for variation, basis in self._bases.items()
+        }
+        variances = {
+            variation: (basis[own_sizes] ** 2).sum(axis=1)
+            for variation, basis in self._bases.items()
+        }
         covariances, prior = [], []
-        for part, prior_part, basis in zip(parts, prior_parts, self._bases, strict=True):
-            covariances.append(part * (basis[sizes] @ basis[own_sizes].T))
-            prior.append(prior_part * (basis[own_sizes] ** 2).sum(axis=1))
+        for order, variation in self._kinds:
+            covariances.append(products[order] * similarities[variation])
+            prior.append(variances[variation])
+        for (of_data, of_x), (_, variation) in zip(along, self._direction_kinds, strict=True):
+            covariances.append(np.outer(of_data, of_x) * similarities[variation])
+            prior.append(of_x**2 * variances[variation])
         return Moments(np.array(covariances), np.array(prior))
 
     def of_read_out(
@@ -204,24 +208,22 @@ class Prior:
             The own features of each number.
         """
         sizes = _sizes(data)
-        n_orders = len(self._norms)
         by_overlap = self._divide_by_norms(_by_overlap(data, self.relevance, own_features))
         if self.pair_relevance is not None:
             by_overlap[2] = _pairs_by_overlap(data, self.pair_relevance, own_features)
-        effects = [size_weights.of_effect(order) for order in range(n_orders)]
+        effects = [size_weights.of_effect(order) for order in range(len(self._norms))]
         covariances, prior = [], []
-        for kind, basis in enumerate(self._bases[: 2 * n_orders]):
-            order = kind % n_orders
+        for order, variation in self._kinds:
+            basis, parts = self._bases[variation], by_overlap[order]
             size_effects = effects[order] @ basis
-            parts = by_overlap[order]
             covariances.append(np.einsum("om,omv->mv", size_effects @ basis[sizes].T, parts))
             prior.append((size_effects**2).sum(axis=1) @ parts[:, 0])
         all_ones = np.ones((1, data.shape[1]))
         sums = _by_overlap(all_ones, self.direction, own_features)[:, :, 0]
-        along = zip(self._direction_orders, self._bases[2 * n_orders :], strict=True)
-        for (order, basis), along_data, norm in zip(
-            along, self._products_along(data), self._direction_norms, strict=True
+        for (order, variation), along_data, norm in zip(
+            self._direction_kinds, self._products_along(data), self._direction_norms, strict=True
         ):
+            basis = self._bases[variation]
             size_effects = sums[order].T @ (effects[order] @ basis) / norm
             covariances.append(along_data[:, None] * (basis[sizes] @ size_effects.T))
             prior.append((size_effects**2).sum(axis=1))
@@ -263,71 +265,33 @@ class Prior:
         return products[: len(self.relevance) + 1]
 
     @cached_property
-    def _bases(self) -> list[FloatArray]:
-        """How effects of each kind vary with the size: B with B B' their covariance by sizes.
+    def _steady_orders(self) -> range:
+        """The orders of effects that do not vary with the size: of the half's own parity."""
+        return range(int(self.parity == "odd"), len(self._norms), 2)
+
+    @cached_property
+    def _kinds(self) -> list[tuple[int, Variation]]:
+        """The order of each kind of effect, and how it varies with the size.
 
         An effect of an order of the half's own parity varies like an even function of the size, any
         other like an odd one.
         """
-        n, orders = len(self.relevance), range(len(self._norms))
-        same_parity = [order % 2 == (self.parity == "odd") for order in orders]
-        constant = [np.full((n + 1, 1), float(is_same)) for is_same in same_parity]
-        varying = [_by_size(n, "even" if is_same else "odd") for is_same in same_parity]
+        varying: list[Variation] = ["odd"] * len(self._norms)
+        for order in self._steady_orders:
+            varying[order] = "even"
+        return [*((order, "steady") for order in self._steady_orders), *enumerate(varying)]
+
+    @cached_property
+    def _direction_kinds(self) -> list[tuple[int, Variation]]:
+        """The same of the effects along the direction."""
+        first, *others = self._direction_orders
         # That f is zero at middle sizes, where x_i counts for itself, else the two are confused.
-        of_direction = _by_size_but_the_middle(n) if self.parity == "odd" else _by_size(n, "odd")
-        of_products = [constant[order] for order in self._direction_orders[1:]]
-        return [*constant, *varying, of_direction, *of_products]
+        variation: Variation = "even but the middle" if self.parity == "odd" else "odd"
+        return [(first, variation), *((order, "steady") for order in others)]
 
-
-@cache
-def _by_size(n_features: int, parity: Parity) -> FloatArray:
-    """Return B, shape (n_features + 1, rank), with B B' how alike effects are by their sizes.
-
-    A Gaussian in the log-odds of the size, of which the part is taken that is even or odd under the
-    exchange of kept and removed. It grows towards few and many features.
-    """
-    basis = _gaussian(_log_odds(n_features), n_features)
-    mirrored = basis[::-1] if parity == "even" else -basis[::-1]
-    scaled: FloatArray = _growth(n_features) * (basis + mirrored) / 2
-    return scaled
-
-
-@cache
-def _by_size_but_the_middle(n_features: int) -> FloatArray:
-    """Return the same of even functions that are known to be zero where half of all are kept."""
-    basis = _gaussian(_log_odds(n_features), n_features)
-    middle = _gaussian(np.zeros(1), n_features)
-    even = (basis + basis[::-1]) / 2
-    scaled: FloatArray = _growth(n_features) * (even - (even @ middle.T) @ middle)
-    return scaled
-
-
-def _log_odds(n_features: int) -> FloatArray:
-    """Return the log-odds of each size, half a feature added to either side."""
-    sizes = np.arange(n_features + 1) + 0.5
-    log_odds: FloatArray = np.log(sizes / sizes[::-1])
-    return log_odds
-
-
-def _growth(n_features: int) -> FloatArray:
-    """Return how large effects are by the size, one at the middle, shape (n_features + 1, 1)."""
-    sizes = np.arange(n_features + 1) + 0.5
-    growth: FloatArray = (n_features + 1) / 2 / np.sqrt(sizes * sizes[::-1])
-    return growth[:, None]
-
-
-def _gaussian(places: FloatArray, n_features: int) -> FloatArray:
-    """Return B with B B' = exp(-(z - z')^2 / 2), to 1e-5, for places among the sizes."""
-    end = np.ceil(_log_odds(n_features)[-1] / SPACING) * SPACING
-    grid = np.arange(-end, end + SPACING / 2, SPACING)
-
-    def similarity_of(first: FloatArray, second: FloatArray) -> FloatArray:
-        similarity: FloatArray = np.exp(-((first[:, None] - second) ** 2) / 2)
-        return similarity
-
-    factor = np.linalg.cholesky(similarity_of(grid, grid) + 1e-10 * np.eye(len(grid)))
-    basis: FloatArray = np.linalg.solve(factor, similarity_of(grid, places)).T
-    return basis
+    @property
+    def _bases(self) -> dict[Variation, FloatArray]:
+        return by_variation(len(self.relevance))
 
 
 def _sizes(x: FloatArray) -> NDArray[np.intp]:

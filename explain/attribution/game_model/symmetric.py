@@ -1,6 +1,7 @@
 """What treats all coalitions of a size alike: averages of products of signs, and read-outs."""
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -62,6 +63,7 @@ class SizeWeights:
         return counted
 
 
+@cache
 def mean_products(n_features: int) -> FloatArray:
     """Return the mean of the product of k of n signs, for each number of those that are +1.
 

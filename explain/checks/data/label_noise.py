@@ -121,7 +121,7 @@ class LabelNoise:
     def share_sure(self) -> float:
         """Share of the texts that tell their label almost surely."""
         probabilities, _ = self.fit.likelihood.truth(self.fit.best)
-        return float((probabilities.max(axis=1) > SURE).mean())
+        return float((probabilities.max(axis=0) > SURE).mean())
 
     def _place(self, column: int) -> int:
         return int(np.searchsorted(self.columns, column))

@@ -69,7 +69,7 @@ class _Rates(Protocol):
         ...
 
     def label_likelihoods(self, rates: Array, labels: Labels) -> Array:
-        """Return T(j, given label) of each row, shape (n_rows, n_labels)."""
+        """Return T(j, given label) of each row, shape (n_labels, n_rows)."""
         ...
 
     def slopes(self, rates: Array, weights: Array, labels: Labels) -> Array:
@@ -99,25 +99,20 @@ class _PairRates:
     def start(self) -> Array:
         return np.full(len(self.pairs), 1 / (self.n_labels - 1))
 
-    @cached_property
-    def _odds_of_none(self) -> Array:
-        """The odds where no label is wrong, shape (n_labels, n_labels)."""
-        return np.eye(self.n_labels)
-
     def transition(self, rates: Array) -> tuple[Array, Array]:
         """Return T, and the odds of any label against the right one."""
-        odds = self._odds_of_none.copy()
+        odds = np.eye(self.n_labels)
         odds[self.pairs[:, 0], self.pairs[:, 1]] = rates
         total = odds.sum(axis=1)
         return odds / total[:, None], total
 
     def label_likelihoods(self, rates: Array, labels: Labels) -> Array:
-        return self.transition(rates)[0][:, labels].T
+        return self.transition(rates)[0][:, labels]
 
     def slopes(self, rates: Array, weights: Array, labels: Labels) -> Array:
         transition, total = self.transition(rates)
         true, given = self.pairs.T
-        by_label = weights.T @ (labels[:, None] == np.arange(self.n_labels))
+        by_label = weights @ (labels[:, None] == np.arange(self.n_labels))
         whole = (by_label * transition).sum(axis=1)
         return np.asarray((by_label[true, given] - whole[true]) / total[true])
 
@@ -141,12 +136,12 @@ class _OneRate:
 
     def label_likelihoods(self, rates: Array, labels: Labels) -> Array:
         share = rates[0] / (1 + rates[0])
-        likelihood = np.full((len(labels), self.n_labels), share / (self.n_labels - 1))
-        likelihood[np.arange(len(labels)), labels] = 1 - share
+        likelihood = np.full((self.n_labels, len(labels)), share / (self.n_labels - 1))
+        likelihood[labels, np.arange(len(labels))] = 1 - share
         return likelihood
 
     def slopes(self, rates: Array, weights: Array, labels: Labels) -> Array:
-        right = weights[np.arange(len(labels)), labels].sum()
+        right = weights[labels, np.arange(len(labels))].sum()
         by_share = (weights.sum() - right) / (self.n_labels - 1) - right
         return np.asarray(by_share / (1 + rates) ** 2)
 
@@ -160,6 +155,7 @@ class _Likelihood:
     """The likelihood of temperature, offsets and rates, in one vector in this order."""
 
     log_probs: Array
+    """Shape (n_labels, n_rows); the other way round a fit takes up to twice as long."""
     labels: Labels
     rates: _Rates
     centre: Array
@@ -180,14 +176,14 @@ class _Likelihood:
         ]
 
     def truth(self, x: Array) -> tuple[Array, Array]:
-        """Return P(j | text), and T(j, given label), each of shape (n_rows, n_labels)."""
+        """Return P(j | text), and T(j, given label), each of shape (n_labels, n_rows)."""
         n_settings = len(self.centre)
         scores = np.exp(x[0]) * self.log_probs
-        scores[:, 1:n_settings] += x[1:n_settings]
+        scores[1:n_settings] += x[1:n_settings, None]
         given = self.rates.label_likelihoods(x[n_settings:], self.labels)
-        # As log_softmax of scipy, whose checks of the array take as long again.
-        scores -= scores.max(axis=1, keepdims=True)
-        return np.exp(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))), given
+        # As softmax of scipy, whose checks of the array take as long again.
+        exponentials = np.exp(scores - scores.max(axis=0))
+        return exponentials / exponentials.sum(axis=0), given
 
     def loss(self, x: Array) -> tuple[float, Array]:
         """Return minus the logarithm of the likelihood, and its slopes."""
@@ -195,8 +191,8 @@ class _Likelihood:
 
     def _loss(self, x: Array, probabilities: Array, likelihoods: Array) -> tuple[float, Array]:
         n_settings = len(self.centre)
-        of_given = np.maximum((probabilities * likelihoods).sum(axis=1), SMALLEST)
-        weights = probabilities / of_given[:, None]
+        of_given = np.maximum((probabilities * likelihoods).sum(axis=0), SMALLEST)
+        weights = probabilities / of_given
         settings = (x[:n_settings] - self.centre) / self.spread
         slopes = np.concatenate(
             [
@@ -209,7 +205,7 @@ class _Likelihood:
     def _by_scores(self, slopes: Array, x: Array) -> Array:
         """Return slopes by temperature and offsets from those by the scores."""
         by_temperature = np.exp(x[0]) * (slopes * self.log_probs).sum()
-        return np.array([by_temperature, *slopes.sum(axis=0)[1 : len(self.centre)]])
+        return np.array([by_temperature, *slopes[1 : len(self.centre)].sum(axis=1)])
 
     def wrong(self, x: Array, is_counted: NDArray[np.bool_]) -> tuple[float, Array]:
         """Return the share of rows with a wrong label, by the rates that count, and its slopes."""
@@ -219,9 +215,9 @@ class _Likelihood:
         self, x: Array, probabilities: Array, is_counted: NDArray[np.bool_]
     ) -> tuple[float, Array]:
         lost, slopes = self.rates.wrong_shares(x[len(self.centre) :], is_counted)
-        each = probabilities @ lost
-        by_scores = probabilities * (lost - each[:, None]) / len(each)
-        by_rates = slopes @ probabilities.mean(axis=0)
+        each = lost @ probabilities
+        by_scores = probabilities * (lost[:, None] - each) / len(each)
+        by_rates = slopes @ probabilities.mean(axis=1)
         return float(each.mean()), np.concatenate([self._by_scores(by_scores, x), by_rates])
 
     def best(self, free: NDArray[np.bool_]) -> Array:
@@ -312,7 +308,7 @@ class NoiseModel:
         """How probable each label is the true one, given the label too; (n_rows, n_labels)."""
         probabilities, given = self.likelihood.truth(self.best)
         joint = probabilities * given
-        return np.asarray(joint / joint.sum(axis=1, keepdims=True))
+        return np.asarray((joint / joint.sum(axis=0)).T)
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
@@ -392,7 +388,7 @@ def fit_noise_model(
     n_labels = log_probs.shape[1]
     is_paired = n_labels <= most_paired
     rates: _Rates = _PairRates(n_labels) if is_paired else _OneRate(n_labels)
-    centred = log_probs - log_probs.mean(axis=1, keepdims=True)
+    centred = np.ascontiguousarray((log_probs - log_probs.mean(axis=1, keepdims=True)).T)
     centre, spread = np.zeros(n_labels if is_paired else 1), SPREAD
     if other_rows is not None:
         centre, spread = other_rows.best[: len(centre)], PART_SPREAD
