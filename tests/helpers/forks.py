@@ -16,7 +16,10 @@ import pytest
 
 from tests.helpers.mutate import VARIABLE
 
-SLOW_IMPORTS = ("torch", "transformers", "sklearn.linear_model", "captum.attr")
+SLOW_IMPORTS = (
+    "torch", "transformers.models.bert.modeling_bert", "sklearn.linear_model", "captum.attr",
+    "accelerate", "hypothesis", "pydantic", "sympy",
+)  # fmt: skip
 """Nothing of explain: it must be imported after it was mutated."""
 
 OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "-p", "tests.helpers.mutate")

@@ -20,6 +20,7 @@ from tests.helpers.reference.lime_package import limit_of_lime
 from tests.helpers.search import seeds
 
 GAMES = seeds(20, 10)
+ENUMERATED = seeds(8, 4)
 SIZES = [pytest.param(15), *(pytest.param(size, marks=pytest.mark.nightly) for size in (30, 60))]
 
 
@@ -101,7 +102,7 @@ def test_no_regression_is_nearer_for_as_many_evaluations(family: Family, n: int)
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
 def test_the_fit_of_lime_is_within_its_intervals(family: Family) -> None:
     games = []
-    for seed in range(8):
+    for seed in ENUMERATED:
         v, _ = family(12, np.random.default_rng([12, seed]))
         values = v(all_coalitions(12)) + 0.0
         estimate = run_plan(Lime().plan(12, np.random.default_rng(seed)), table_game(values))
@@ -119,7 +120,7 @@ def test_the_fit_of_lime_is_within_its_intervals(family: Family) -> None:
 )
 def test_interactions_are_within_their_intervals(family: Family) -> None:
     games = []
-    for seed in range(8):
+    for seed in ENUMERATED:
         v, _ = family(12, np.random.default_rng([12, seed]))
         values = v(all_coalitions(12)) + 0.0
         truth = exact_interactions(values)

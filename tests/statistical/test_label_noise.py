@@ -51,7 +51,7 @@ def test_intervals_of_wrong_labels_cover(
     log_probs: NDArray[np.float64], kind: str, n: int, tables: int
 ) -> None:
     noise, rng = NOISES[kind], np.random.default_rng(n)
-    tables = tables if NIGHTLY else 25
+    tables = tables if NIGHTLY else 15
     inside = refused = 0
     for _ in range(tables):
         rows = rng.choice(len(log_probs), n)
