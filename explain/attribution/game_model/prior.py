@@ -286,7 +286,7 @@ class Prior:
         """The same of the effects along the direction."""
         first, *others = self._direction_orders
         # That f is zero at middle sizes, where x_i counts for itself, else the two are confused.
-        variation: Variation = "even but the middle" if self.parity == "odd" else "odd"
+        variation: Variation = "even_but_middle" if self.parity == "odd" else "odd"
         return [(first, variation), *((order, "steady") for order in others)]
 
     @property

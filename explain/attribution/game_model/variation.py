@@ -10,7 +10,7 @@ __all__ = ["Variation", "by_variation"]
 
 FloatArray = NDArray[np.float64]
 
-Variation = Literal["steady", "even", "odd", "even but the middle"]
+Variation = Literal["steady", "even", "odd", "even_but_middle"]
 """Functions of the size that are like each other at like sizes; steady ones are constants."""
 
 SPACING = 0.5
@@ -27,7 +27,7 @@ def by_variation(n_features: int) -> dict[Variation, FloatArray]:
         "steady": np.ones((n_features + 1, 1)),
         "even": _by_size(n_features, "even"),
         "odd": _by_size(n_features, "odd"),
-        "even but the middle": _by_size_but_the_middle(n_features),
+        "even_but_middle": _by_size_but_the_middle(n_features),
     }
 
 
