@@ -92,13 +92,12 @@ def _sufficient(counterfactual: Counterfactual) -> Iterator[str]:
         return
     if not decisive.places:
         yield _(
-            "Even with no {unit} left, the answer is that to the whole text: the model gives it by "
-            "default.",
-            unit=unit,
+            "The answer is the same when all {units} are removed: the model gives it by default.",
+            units=units,
         )
         return
     yield _(
-        "{features:quoted-and} alone {n:keeps|keep} the answer.",
+        "If only {features:quoted-and} {n:remains|remain}, the answer stays the same.",
         features=_features(counterfactual, decisive),
         n=len(decisive.places),
     )
@@ -109,12 +108,15 @@ def _how_small(decisive: DecisiveSet, unit: str, units: str) -> Iterator[str]:
     """Yield whether the set is the smallest, and whether others of its size do the same."""
     n = len(decisive.places or ())
     if (others := (decisive.n_equal or 1) - 1) > 0:
-        template = (
-            "{others} other {units} would do the same, each alone."
-            if n == 1
-            else "{others} other {others:set|sets} of {n} {units} would do the same, none smaller."
-        )
-        yield _(template, others=others, n=n, units=unit if n == others == 1 else units)
+        if n > 1:
+            template = (
+                "{others} other {others:set|sets} of {n} {units} would do the same, none smaller."
+            )
+        elif others > 1:
+            template = "Each of {others} other {units} alone would do the same."
+        else:
+            template = "One other {unit} alone would do the same."
+        yield _(template, others=others, n=n, unit=unit, units=units)
     elif decisive.smallest and n > 1:
         yield _("No smaller set of {units} does this.", units=units)
     elif not decisive.smallest:

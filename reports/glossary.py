@@ -87,6 +87,13 @@ ENTRIES = (
         source="Sundararajan, Taly and Yan, 2017",
     ),
     Entry(
+        "occlusion",
+        "Occlusion",
+        "The score of the whole text minus its score without the feature.",
+        ("occlusion",),
+        source="Zeiler and Fergus, 2014",
+    ),
+    Entry(
         "gap",
         "Completeness gap",
         "The part of v(N) − v(empty) that the values do not add up to.",

@@ -79,7 +79,7 @@ NOTES: dict[str, tuple[str, ...]] = {
         "Rules and effects of known size are planted into copies of this model, and each method "
         "must find them. Its values are compared with random ones, with another seed, and with a "
         "model whose weights are shuffled.",
-        "A metric passes, or is flagged, only if its whole interval lies on that side of its bar.",
+        "A metric passes, or is flagged, by its whole interval and never by its estimate alone.",
     ),
 }
 """By the id of the section; a check of somebody else has none."""

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from explain.attribution.methods import title_of
 from explain.evaluation.flags import Answer, MetricResult, at_most
 from explain.evaluation.grades import KIND_NAMES, recall_flag
-from explain.evaluation.known_value_results import LEAST_COVERED
+from explain.evaluation.known_value_results import ENOUGH_COVERED, ENOUGH_RIGHT, LEAST_COVERED
 from explain.evaluation.known_values import KnownValues, Part
 from explain.evaluation.positive_control import LEAST_RECALL, PositiveControl, Recall
-from explain.evaluation.scorecard import MOST_DISPUTED, disputes
+from explain.evaluation.scorecard import LEAST_TAU, MOST_DISPUTED, disputes
 from explain.record import (
     Agreement,
     Cell,
@@ -94,9 +94,9 @@ def _opposite_signs(
             code="trust.contradiction",
             subject=" and ".join(pair),
             claim=Sentence(
-                "{methods:and} contradict each other: on {share.value:percent} of "
-                "{share.n} explained predictions they disagree on whether one of the most "
-                "important words speaks for or against the prediction.",
+                "{methods:and} contradict each other: on {share} of {share.n} explained "
+                "predictions they disagree on whether one of the most important words speaks for "
+                "or against the prediction.",
                 methods=[titles[method] for method in pair],
                 share=share,
             ),
@@ -157,9 +157,12 @@ def _grades(trust: Sequence[MethodTrust]) -> Table:
 
 
 _RULE = Sentence(
-    "A metric passes, or is flagged, if its whole 95 % interval lies on one side of the limit. "
-    "It is not resolved if the interval includes the limit, and there is no verdict from too few "
-    "instances; neither alone means less than B. "
+    "A metric passes if its whole 95 % interval meets the limit, and is flagged if none of it "
+    "does. Few texts cannot show that much of four metrics, so these pass with a wider interval: "
+    "rules found and known values right from {right} on, known values inside 90 % intervals from "
+    "{covered} on, and parameter randomisation up to {tau}. "
+    "Otherwise it is not resolved, and there is no verdict from too few instances; neither of "
+    "these lowers the grade below B. "
     "D: it is certain that the method misses a single planted word, gets known values wrong, "
     "ranks no better than at random, or did not converge for most explanations. "
     "C at best: most of its explanations are flagged, or its 90 % intervals contain less than "
@@ -167,6 +170,9 @@ _RULE = Sentence(
     "A requires that errors are stated, and that the planted word, known values, the gain over "
     "random rankings, errors and convergence could all be judged.",
     limit=LEAST_COVERED,
+    right=ENOUGH_RIGHT,
+    covered=ENOUGH_COVERED,
+    tau=LEAST_TAU,
 )
 
 

@@ -102,7 +102,9 @@ def max_sensitivities(
     if not isinstance(explainer, GradientExplainer) or not isinstance(model, GradientClassifier):
         return NotMeasured(
             reason=Sentence(
-                "{method} sees texts, which cannot be moved a little", method=explainer.title
+                "the vectors of a text are moved a little, and {method} only removes whole "
+                "pieces of it",
+                method=explainer.title,
             )
         )
     questions = [question for question, _ in requests for _ in range(MOVES)]

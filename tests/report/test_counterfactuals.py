@@ -18,7 +18,8 @@ def said(record: Counterfactual, *, multi_label: bool = False) -> str:
 
 def test_the_word_that_decides_is_named_with_the_other_answer() -> None:
     assert said(counterfactual(decisive(0, n_equal=1))) == (
-        'Without "not" the answer would be "positive" (p .620). "not" alone keeps the answer. '
+        'Without "not" the answer would be "positive" (p .620). '
+        'If only "not" remains, the answer stays the same. '
         "(28 texts scored for this, beside 12 that were scored for the values.)"
     )
 
@@ -37,8 +38,8 @@ def test_equal_words_are_told_apart_by_their_number() -> None:
 @pytest.mark.parametrize(
     ("necessary", "sentence"),
     [
-        (decisive(0, n_equal=3), "2 other words would do the same, each alone."),
-        (decisive(0, n_equal=2), "1 other word would do the same, each alone."),
+        (decisive(0, n_equal=3), "Each of 2 other words alone would do the same."),
+        (decisive(0, n_equal=2), "One other word alone would do the same."),
         (decisive(0, 2), "No smaller set of words does this."),
         (decisive(0, 2, n_equal=5), "4 other sets of 2 words would do the same, none smaller."),
         (decisive(0, 2, 3, tried=1), "there may be a smaller one. Each word was tried alone."),
@@ -61,7 +62,7 @@ def test_it_is_said_how_far_that_is_proven(necessary: DecisiveSet, sentence: str
 
 def test_an_answer_that_needs_no_word_is_said_to_be_the_default() -> None:
     text = said(counterfactual(decisive(0), decisive(is_given=True, predicted="negative")))
-    assert "Even with no word left, the answer is that to the whole text: the model" in text
+    assert "The answer is the same when all words are removed: the model gives it" in text
 
 
 def test_of_several_labels_the_one_under_question_is_named() -> None:
@@ -111,4 +112,4 @@ def test_the_card_of_an_audit_shows_what_would_change_the_answer() -> None:
     )
     page = reports.render_html(record)
     assert page.count("the answer would be &#34;negative&#34; (p .881)") == 3
-    assert page.count("alone keeps the answer.") == 3
+    assert page.count("remains, the answer stays the same.") == 3

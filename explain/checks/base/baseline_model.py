@@ -208,8 +208,8 @@ def power_sentence(baselines: Sequence[BaselineModel]) -> str:
     for baseline in baselines:
         if baseline.is_fitted and baseline.lead_found is not None and not _is_better(baseline):
             return Sentence(
-                "A simple model would be reported as better with a chance of 80 % only if it were "
-                "right on {lead:.1f} points more of the rows than the model.",
+                "To be reported as better with a chance of 80 %, a simple model would need an "
+                "accuracy {lead:.1f} points above that of the model.",
                 lead=100 * baseline.lead_found,
             )
     return ""

@@ -169,7 +169,7 @@ def _figure(decisions: Decisions) -> ReliabilityFigure:
         )
     description = Sentence(
         "Share of right answers by mean confidence, in {n} {n:bin|bins} of about equal size. On "
-        "the diagonal the two are equal. The band holds 95 % of the bins of a calibrated model.",
+        "the diagonal the two are equal. For a calibrated model, 95 % of the bins lie in the band.",
         n=len(bins),
     )
     independent = "The band assumes that answers are independent of each other."

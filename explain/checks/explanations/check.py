@@ -125,9 +125,9 @@ def _frequent_words(words: list[WeighedWord], method: str, n_random: int) -> str
         )
     resolved = sum(word.is_resolved(method) for word in words)
     return Sentence(
-        "{n} {n:word occurs|words occur} in at least {fewest} of the {n_random} instances drawn at "
-        "random. Of {n:it|these}, {resolved} {resolved:has|have} a mean value by {method} that "
-        "certainly differs from zero.",
+        "{n} {n:word|words}, counted once for each target, {n:occurs|occur} in at least {fewest} "
+        "of the {n_random} instances drawn at random. For {resolved} of these the 95 % interval of "
+        "the mean value by {method} excludes zero.",
         fewest=FEWEST_DOCUMENTS,
         n_random=n_random,
         n=len(words),

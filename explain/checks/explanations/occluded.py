@@ -82,7 +82,8 @@ def occlusion_table(context: AuditContext, method: str, budget: int, unit: Unit)
         note=Sentence(
             "The {n} words with the largest values by {method} were deleted from rows that get "
             "that label and were not explained, from all of them or from a random sample: {scored} "
-            "texts of at most {budget}. A word is not resolved where the 95 % interval holds zero.",
+            "texts of at most {budget}. A word is not resolved where the 95 % interval contains "
+            "zero.",
             n=len(measured),
             method=title_of(method),
             scored=sum(map(len, drawn.values())),

@@ -140,10 +140,11 @@ def word_tables(words: Sequence[WeighedWord], methods: Sequence[str], n_random: 
     resolved = [word for word in words if word.is_resolved(methods[0])]
     unresolved = [word for word in words if not word.is_resolved(methods[0])]
     note = Sentence(
-        "Mean value for the target over the instances that hold the word, of the {n_random} drawn "
-        "at random. Listed are {listed} of {n} words whose 95 % interval by {method} leaves out "
-        "zero, ranked by the end nearer to zero. {tested} words occur in at least {fewest} of the "
-        "instances; of words without any weight, one in twenty would be listed by chance.",
+        "Mean value for the target over the instances that contain the word, of the {n_random} "
+        "drawn at random. Listed are {listed} of {n} words whose 95 % interval by {method} "
+        "excludes zero, ranked by the end nearer to zero. {tested} words, counted once for each "
+        "target, occur in at least {fewest} of the instances; of words without any weight, one in "
+        "twenty would be listed by chance.",
         n_random=n_random,
         listed=min(len(resolved), MOST_WORDS),
         n=len(resolved),
@@ -156,7 +157,7 @@ def word_tables(words: Sequence[WeighedWord], methods: Sequence[str], n_random: 
         tables.append(_word_table("Words with the largest values", resolved, methods, note))
     if unresolved:
         open_note = Sentence(
-            "Not resolved: the 95 % interval by {method} holds zero, so these words may weigh "
+            "Not resolved: the 95 % interval by {method} contains zero, so these words may weigh "
             "nothing, or speak for either side. Listed are {listed} of {n}.",
             method=title_of(methods[0]),
             listed=min(len(unresolved), MOST_WORDS),

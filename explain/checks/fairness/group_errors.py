@@ -209,9 +209,9 @@ def accuracy_tables(
         rows=tuple(rows),
         note=groups.note(
             "Accuracy gap: error rate minus that of all other rows; above zero, the model is worse "
-            "on the group. Groups of any size are tested (Fisher's exact test). The model would be "
-            "reported as worse with a chance of 80 % if it were right on at most the share in the "
-            "column before the last.",
+            "on the group. Groups of any size are tested (Fisher's exact test). “Reported "
+            "if right on at most”: at this accuracy a group would be reported with a chance of "
+            "80 %.",
             unanswered="They count as wrong.",
         ),
     )  # fmt: skip

@@ -59,8 +59,10 @@ def _power(n_tests: int, n: int) -> str:
     if found is None or by_fault is None:
         return Sentence("{n} {n:text is|texts are} too few to find any such change.", n=n)
     return Sentence(
-        "A way of rewriting would have been reported with a chance of 80 % if it changed "
-        "{found:percent} of the answers, or {by_fault:percent} where a reader sees a fault.",
+        "A way of rewriting that is tried on {n} texts would have been reported with a chance of "
+        "80 % if it changed {found:percent} of the answers, or {by_fault:percent} where a reader "
+        "sees a fault.",
+        n=n,
         found=found,
         by_fault=by_fault,
     )

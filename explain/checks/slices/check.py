@@ -304,8 +304,8 @@ def _table(tests: Sequence[TestedSlice]) -> Table:
             "slices are adjusted by Holm's method, without those that are too small to be reported "
             "(Tarone). Those of slices that a search found are adjusted by the method of Benjamini "
             "and Hochberg; these slices are measured on the half of the table that the search did "
-            "not use. With a chance of 80 % a slice would be reported if the model were right on "
-            "at most the share in the last column but two.",
+            "not use. “Reported if right on at most”: at this accuracy a slice would be reported "
+            "with a chance of 80 %.",
             shown=len(shown),
             n=len(tests),
         ),

@@ -243,7 +243,8 @@ def _reason_by_itself(test: TestedSlice, losses: Losses) -> str:
     """Return why a slice alone is not reported as worse; empty if it is."""
     gap, bar = test.gap, _smallest_gap(losses)
     if gap.upper is not None and gap.upper <= bar:
-        return "the gap is too small to matter"
+        is_better = gap.upper < 0
+        return "the model is better here" if is_better else "the gap is too small to matter"
     if test.p_value > LEVEL:
         return Sentence("p {p:.2g}, limit {limit}", p=test.p_value, limit=LEVEL)
     if (gap.lower or 0) <= bar:

@@ -47,10 +47,18 @@ def _power(trials: Sequence[Trial], n: int) -> str:
     found = share_found_from(1, n)
     if found is None or any(trial.flips.any() for trial in trials):
         return ""
+    fewest = min(trials, key=lambda trial: len(trial.rows))
     return Sentence(
-        "No label changed. Had a fault changed the label of {found:percent} of all texts, this "
-        "check would have seen it with a chance of 80 %.",
+        "No label changed. With a chance of 80 %, each way would have shown a fault that changes "
+        "the label of {found:percent} of all texts."
+        if len(fewest.rows) == n
+        else "No label changed. With a chance of 80 %, each way would have shown a fault that "
+        "changes the label of {found:percent} of all texts; {way:quoted}, tried on {fewest} "
+        "{fewest:text|texts}, one of {by_fewest:percent}.",
         found=found,
+        way=fewest.name,
+        fewest=len(fewest.rows),
+        by_fewest=share_found_from(1, len(fewest.rows)) or 1.0,
     )
 
 
