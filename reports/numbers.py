@@ -32,6 +32,9 @@ _DIGITS: dict[Unit, int] = {
 SMALLEST, NEARLY_ONE = 0.0005, 0.9995
 """What three decimals round to zero, and to one."""
 
+MOST_DECIMALS = 6
+"""Of the end of an interval; what is nearer to zero may be a rounding error."""
+
 
 def count(value: int) -> str:
     """Return a whole number with thousands separators."""
@@ -131,8 +134,23 @@ def interval(measure: Measure) -> str:
     """Return the 95 % interval of `measure` in brackets, or nothing if it has none."""
     if measure.lower is None or measure.upper is None:
         return ""
-    lower, upper = quantity(measure.lower, measure.unit), quantity(measure.upper, measure.unit)
-    return f"[{lower}, {upper}]"
+    return f"[{_end(measure.lower, measure.unit)}, {_end(measure.upper, measure.unit)}]"
+
+
+def _end(value: float, unit: Unit) -> str:
+    """Return the end of an interval; one that is near zero is not printed as zero.
+
+    Examples
+    --------
+    >>> _end(0.0031, "log_odds"), _end(-0.0002, "proportion"), _end(0.0, "coefficient")
+    ('+0.003', '−.0002', '.000')
+    """
+    printed = quantity(value, unit)
+    is_count = _DIGITS[unit] < _DIGITS["log_odds"]
+    if is_count or abs(value) < 10**-MOST_DECIMALS or printed.strip("+−0."):
+        return printed
+    digits = -floor(log10(abs(value)))
+    return signed(value, digits) if unit == "log_odds" else bare(value, digits)
 
 
 def estimate(measure: Measure) -> str:
