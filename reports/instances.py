@@ -5,7 +5,14 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 from math import exp
 
-from explain.record import Agreement, Attribution, Counterfactual, Group, InstanceRecord
+from explain.record import (
+    Z95,
+    Agreement,
+    Attribution,
+    Counterfactual,
+    Group,
+    InstanceRecord,
+)
 from explain.record.wording import signed
 from explain.text.spans import Span
 from reports.agreement import agreement_tables, disputes_of
@@ -53,6 +60,7 @@ LONGEST_CELL = 60
 """Columns of a cell of the table that are shown beside an instance."""
 
 
+MOST_SPOKEN = 5
 SPOKEN_SIDES = ((1, "Towards {target}: {values}."), (-1, "Against: {values}."))
 
 
@@ -358,21 +366,24 @@ def _unread_note(parts: tuple[str, ...], unread: tuple[Span, ...]) -> str:
 
 
 def _speech(attribution: Attribution) -> str:
-    """Return the largest values as a sentence, for who cannot see the colours."""
-    target, said = visible(attribution.target.label), []
+    """Return the largest values as a sentence, for who cannot see the colours.
+
+    Values whose intervals contain zero speak for neither side.
+    """
+    target, said, values = visible(attribution.target.label), [], attribution.values
     numbers = repeat_numbers(attribution.parts, attribution.spans)
     features = [visible(feature) for feature in attribution.features]
+    errors = attribution.standard_errors or (0.0,) * len(values)
+    certain = [place for place in ranked(values) if abs(values[place]) > Z95 * errors[place]]
     for side, template in SPOKEN_SIDES:
-        places = [
-            place for place in ranked(attribution.values) if attribution.values[place] * side > 0
-        ]
         named = [
             f"“{with_places(features[place], numbers[attribution.spans[place]])}” "
-            f"{signed(attribution.values[place])}"
-            for place in places[:5]
+            f"{signed(values[place])}"
+            for place in certain
+            if values[place] * side > 0
         ]
         if named:
-            said.append(_(template, target=target, values=_(", ").join(named)))
+            said.append(_(template, target=target, values=_(", ").join(named[:MOST_SPOKEN])))
     return join_texts(*said)
 
 

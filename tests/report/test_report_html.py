@@ -484,6 +484,10 @@ def test_a_gap_is_no_warning_where_none_is_promised() -> None:
 def test_largest_values_are_a_sentence_for_who_cannot_see_colours() -> None:
     html = reports.render_html(attribution("stunning but long", values=(1.9, -0.31, 0.0)))
     assert "Towards negative: “stunning” +1.90. Against: “but” −0.31." in html
+    unsure = attribution("stunning but long", values=(1.9, -0.31, 0.0), errors=(0.3, 0.2, 0.1))
+    html = reports.render_html(unsure)
+    assert "Towards negative: “stunning” +1.90.<" in html
+    assert "Against: “but”" not in html
 
 
 def test_a_rank_is_claimed_only_where_intervals_separate() -> None:
