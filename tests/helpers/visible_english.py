@@ -19,6 +19,7 @@ CUT = re.compile(r"\S* ?…")
 
 NAMES = re.compile(
     r"Student t|Lundberg and Lee|Ribeiro, Singh and Guestrin|Taly and Yan|[A-Z]\w+ et al"
+    r"|Zeiler and Fergus"
     r"|Yaniv and Wiener|Benjamini and Hochberg|explain (render|review)( \w+)*(\.json)?|--\w+ \w+"
     r"|integrated gradients",
     re.IGNORECASE,
