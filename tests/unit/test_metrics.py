@@ -278,7 +278,7 @@ def test_methods_that_see_texts_have_no_max_sensitivity() -> None:
         assert reading.measure is None
         assert answer_of(reading) == "not measured"
         assert reading.flag is not None
-        assert "cannot be moved a little" in reading.flag.sentence
+        assert "only removes whole pieces of it" in reading.flag.sentence
 
 
 def test_random_values_are_as_sensitive_as_random() -> None:
