@@ -29,6 +29,7 @@ def check(
     patch.setattr(records, "HOSTILE", text)
     page = recording_page.open(records.hostile_record(), folder)
     shown = page.evaluate(_OPENED_AND_FOCUSED)
+    page.evaluate("new Promise(requestAnimationFrame)")  # What that set off has begun by then.
     assert recording_page.events == []
     assert shown["texts"][0] == expected_text(text)
     assert shown["width"] <= 1_280
