@@ -189,7 +189,8 @@ class AuditPlan(BaseModel):
     target: Annotated[Count | str | None, Place("explain")] = None
     """The label that all texts are explained for; by default the predicted ones."""
     tolerance: Annotated[float | None, Place("explain")] = None
-    """Stop when the largest standard error is below this share of the largest value."""
+    """Stop when the largest standard error is below this share of the largest value; by default 0.1
+    for SHAP and LIME."""
     budget: Annotated[Whole | None, Place("explain")] = None
     """Most evaluations of a text (texts scored, or gradients taken)."""
     masker: Annotated[Any, Place("explain", option="")] = None

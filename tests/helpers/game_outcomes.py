@@ -17,6 +17,8 @@ MATTERS = 0.05
 
 Z90 = 1.645
 
+DEFAULT = Shap()
+
 
 @dataclass(frozen=True)
 class GameOutcome:
@@ -40,9 +42,11 @@ def compare_with_truth(
 
 
 @cache
-def shap_on_family(family: Family, n: int, seed: int) -> tuple[GameOutcome, Value, Values]:
+def shap_on_family(
+    family: Family, n: int, seed: int, shap: Shap = DEFAULT
+) -> tuple[GameOutcome, Value, Values]:
     v, truth = family(n, np.random.default_rng([n, seed]))
-    estimate, coalitions = run_and_record(Shap().plan(n, np.random.default_rng(seed)), v)
+    estimate, coalitions = run_and_record(shap.plan(n, np.random.default_rng(seed)), v)
     assert estimate.standard_errors is not None
     covered, largest, stated = compare_with_truth(estimate.values, estimate.standard_errors, truth)
     error = float(np.linalg.norm(estimate.values - truth) / np.linalg.norm(truth))

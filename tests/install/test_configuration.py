@@ -16,10 +16,10 @@ import explain
 import explain.auditing.run
 from explain import cli
 from explain.adapters import FunctionClassifier
-from explain.attribution.methods import Lime
+from explain.attribution.methods import GradientShap, IntegratedGradients, Lime, Shap
 from explain.auditing.criteria import Criterion
 from explain.auditing.plan import DEFAULT_METHODS, AuditPlan, place_of
-from explain.auditing.resolve import resolve
+from explain.auditing.resolve import TOLERANCE, resolve
 from explain.checks import CHECKS, AuditContext, not_measured
 from explain.errors import ConfigurationError
 from explain.record import AuditRecord, MetricSpec, Section, SystemIdentity
@@ -182,6 +182,17 @@ def test_without_a_file_the_defaults_hold_and_with_an_empty_one_too(tmp_path: Pa
     plan = resolved.plan
     assert (plan.text, plan.instances, plan.unit) == ("text", 50, "word")
     assert plan.identity("model").name == "model"
+
+
+def test_audits_stop_at_a_tolerance_of_their_own_unless_one_is_stated() -> None:
+    methods = ["shap", Lime(), "integrated_gradients", "gradient_shap"]
+    assert resolve(None, {"methods": methods}).methods == (
+        Shap(tolerance=TOLERANCE), Lime(), IntegratedGradients(), GradientShap(),
+    )  # fmt: skip
+    limits: dict[str, Any] = {"tolerance": 0.02, "budget": 64}
+    assert resolve(None, {"methods": methods[:3:2], **limits}).methods == (
+        Shap(**limits), IntegratedGradients(**limits),
+    )  # fmt: skip
 
 
 def test_a_system_without_a_name_is_called_after_its_model() -> None:

@@ -8,13 +8,14 @@ from scipy.stats import binom
 
 from explain.attribution.game_model import GameModel, Limits, learn
 from explain.attribution.interaction import exact_interactions
-from explain.attribution.methods import Lime
+from explain.attribution.methods import Lime, Shap
 from explain.attribution.methods.base import all_coalitions
 from explain.attribution.methods.shap import exact_shapley_values
+from explain.auditing.resolve import TOLERANCE, resolve
 from explain.engine.games import Coalitions, Values
 from tests.helpers.counted_families import COUNTED_FAMILIES
 from tests.helpers.families import FAMILIES, Family, Value
-from tests.helpers.game_outcomes import Z90, compare_with_truth, shap_on_family
+from tests.helpers.game_outcomes import Z90, GameOutcome, compare_with_truth, shap_on_family
 from tests.helpers.plans import run_plan, table_game
 from tests.helpers.reference.lime_package import limit_of_lime
 from tests.helpers.search import seeds
@@ -64,7 +65,21 @@ def test_the_truths_of_the_families_are_those_of_all_coalitions(family: Family) 
     ],
 )
 def test_shapley_values_are_within_their_intervals(family: Family, n: int) -> None:
-    games = [shap_on_family(family, n, seed)[0] for seed in GAMES]
+    check_intervals([shap_on_family(family, n, seed)[0] for seed in GAMES])
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("n", [15, 30, 60])
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
+def test_at_the_tolerance_of_an_audit_they_are_too(family: Family, n: int) -> None:
+    (method,) = resolve(None, {"methods": ["shap"]}).methods
+    assert isinstance(method, Shap)
+    assert method.tolerance == TOLERANCE > Shap().tolerance
+    check_intervals([shap_on_family(family, n, seed, method)[0] for seed in GAMES])
+
+
+def check_intervals(games: list[GameOutcome]) -> None:
+    """Check that as many values are covered as are wanted, by what ended the run."""
     for ended_by, wanted in (("tolerance", 0.85), ("budget", 0.8)):
         covered = [game.is_covered for game in games if game.ended_by == ended_by]
         if covered:

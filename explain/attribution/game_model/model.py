@@ -1,6 +1,5 @@
 """A game as far as its values so far tell: two halves, and what is read of both."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from explain.attribution.game_model.few_pairs import prior_of_few_pairs
 from explain.attribution.game_model.posterior import SAFETY, Half, ReadOut
-from explain.attribution.game_model.prior import Hypothesis, Prior, hypotheses
+from explain.attribution.game_model.prior import Hypotheses, Prior, hypotheses
 from explain.attribution.game_model.symmetric import SizeWeights
 from explain.attribution.game_model.threads import one_thread
 from explain.engine.games import Coalitions, Values
@@ -292,7 +291,7 @@ def _fit(
     prior: Prior,
     data: Data,
     surprises: FloatArray,
-    candidates: Sequence[Hypothesis] | None = None,
+    candidates: Hypotheses | None = None,
 ) -> Half:
     """Return the posterior of a half under some hypotheses, or all that the data can tell."""
     kept, y, noise = data
@@ -301,18 +300,18 @@ def _fit(
     return Half.fit(prior, (_signs(kept), y, noise), candidates, surprises)
 
 
-def _hypotheses(prior: Prior, *, several_sizes: bool) -> list[Hypothesis]:
+def _hypotheses(prior: Prior, *, several_sizes: bool) -> Hypotheses:
     """Return what is tried of a half.
 
     What varies with the size is tried once other sizes are known than those of each feature alone,
     and what counts along a direction once there is one.
     """
-    return [
-        hypothesis
-        for hypothesis in hypotheses(prior.parity)
-        if (several_sizes or not any(hypothesis.varying_weights))
-        and (not hypothesis.direction_weight or (several_sizes and prior.direction.any()))
-    ]
+    tried = hypotheses(prior.parity)
+    if not several_sizes:
+        tried = tried[tried.largest_varying == 0]
+    if not (several_sizes and prior.direction.any()):
+        tried = tried[tried.direction_weights == 0]
+    return tried
 
 
 def _signs(kept: Coalitions) -> FloatArray:

@@ -1,6 +1,6 @@
 """What the values of some coalitions tell of one half of a game, and how well it predicted them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dtrtrs
 from scipy.stats import norm, t
 
-from explain.attribution.game_model.prior import Hypothesis, Moments, Prior
+from explain.attribution.game_model.prior import Hypotheses, Moments, Prior
 
 __all__ = ["RESOLUTION", "SAFETY", "Half", "ReadOut"]
 
@@ -84,7 +84,7 @@ class Half:
         The coalitions as +1 and -1, the full one first.
     noise : array, shape (n_data,)
         Variance of each datum.
-    hypotheses : list of Hypothesis
+    hypotheses : Hypotheses
         Those that the data do not rule out.
     probabilities, variances : array, shape (n_hypotheses,)
         How likely the data make each, and its s2.
@@ -102,7 +102,7 @@ class Half:
     prior: Prior
     x: FloatArray
     noise: FloatArray
-    hypotheses: list[Hypothesis]
+    hypotheses: Hypotheses
     probabilities: FloatArray
     variances: FloatArray
     factors: FloatArray
@@ -115,7 +115,7 @@ class Half:
         cls,
         prior: Prior,
         data: tuple[FloatArray, FloatArray, FloatArray],
-        hypotheses: Sequence[Hypothesis],
+        hypotheses: Hypotheses,
         surprises: FloatArray,
     ) -> "Half":
         """Return the posterior after data: coalitions, values, and the variances of their noise."""
@@ -124,7 +124,7 @@ class Half:
             prior.weights(hypotheses), prior.of_coalitions(x, x).covariances, axes=1
         )
         diagonals = np.einsum("hjj->hj", grams)
-        diagonals += np.array([[JITTER + hypothesis.tail_weight] for hypothesis in hypotheses])
+        diagonals += JITTER + hypotheses.tail_weights[:, None]
         if noise.any():
             scales = np.array([_likeliest_scale(gram, y, noise.mean()) for gram in grams])
             diagonals += noise / scales[:, None]
@@ -141,7 +141,7 @@ class Half:
             prior,
             x,
             noise,
-            [hypotheses[i] for i in likely.tolist()],
+            hypotheses[likely],
             probabilities[likely] / probabilities[likely].sum(),
             scales[likely],
             factors[likely],
@@ -170,8 +170,9 @@ class Half:
         """Return the surprises of the data known so far, and of further ones that are predicted."""
         n_known = len(self.x)
         predicted = self.read_out(self.prior.of_coalitions(self.x, x[n_known:]))
-        tails = np.array([JITTER + hypothesis.tail_weight for hypothesis in self.hypotheses])
-        unexplained = self.probabilities @ (self.variances * tails)
+        unexplained = self.probabilities @ (
+            self.variances * (JITTER + self.hypotheses.tail_weights)
+        )
         resolution = RESOLUTION * (1 + np.abs(y).max())
         errors = np.sqrt(predicted.errors**2 + unexplained + noise[n_known:] + resolution**2)
         return np.concatenate([self.surprises, (y[n_known:] - predicted.values) / errors])
@@ -205,11 +206,8 @@ class Half:
     @cached_property
     def _varying_probability(self) -> float:
         """How likely the half counts along its direction and varies much with the size."""
-        varies = [
-            hypothesis.direction_weight > 0 and max(hypothesis.varying_weights) >= VARIES_MUCH
-            for hypothesis in self.hypotheses
-        ]
-        return float(self.probabilities[varies].sum())
+        varies = self.hypotheses.largest_varying >= VARIES_MUCH
+        return float(self.probabilities[varies & (self.hypotheses.direction_weights > 0)].sum())
 
     @cached_property
     def _weights(self) -> FloatArray:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import product
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from explain.attribution.game_model.symmetric import SizeWeights, elementary, elementary_without
 from explain.attribution.game_model.variation import Variation, by_variation
 
-__all__ = ["Hypothesis", "Moments", "OwnFeatures", "Parity", "Prior", "hypotheses"]
+__all__ = ["Hypotheses", "Moments", "OwnFeatures", "Parity", "Prior", "hypotheses"]
 
 FloatArray = NDArray[np.float64]
 
@@ -58,6 +58,9 @@ DIRECTION_ORDERS: dict[Parity, tuple[int, ...]] = {"odd": (1, 3, 5), "even": (1,
 as an odd function; with those beyond it curves of a sum take half of the evaluations (decision 10).
 """
 
+Weights: TypeAlias = tuple[Sequence[float], Sequence[float] | FloatArray, float, float]
+"""What `Hypotheses` holds of one of them."""
+
 SMALLEST_NORM = 1e-10
 """Of squares of effects along the direction: below that they are rounding errors of Newton's
 identities, which are about 1e-16."""
@@ -67,52 +70,64 @@ CONSTANT = 100.0
 
 
 @dataclass(frozen=True, slots=True)
-class Hypothesis:
-    """How much of the variance of a half each kind of effect may have.
+class Hypotheses:
+    """How much of the variance of a half each kind of effect may have, a row for each hypothesis.
 
     Attributes
     ----------
-    constant_weights : tuple of float
+    constant_weights : array, shape (n_hypotheses, 6)
         Weights of effects that do not vary with the size, by order.
-    varying_weights : tuple of float
+    varying_weights : array, shape (n_hypotheses, 6)
         Weights of those that do, by order.
-    direction_weight : float
+    direction_weights : array, shape (n_hypotheses,)
         Weight of the effects of all features together in the direction of their values.
-    tail_weight : float
+    tail_weights : array, shape (n_hypotheses,)
         Weight of all orders beyond the fifth, which count as noise. They go on in the ratio of the
         last two.
     """
 
-    constant_weights: tuple[float, ...]
-    varying_weights: tuple[float, ...]
-    direction_weight: float
-    tail_weight: float
+    constant_weights: FloatArray
+    varying_weights: FloatArray
+    direction_weights: FloatArray
+    tail_weights: FloatArray
+
+    def __getitem__(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "Hypotheses":
+        return Hypotheses(
+            self.constant_weights[rows],
+            self.varying_weights[rows],
+            self.direction_weights[rows],
+            self.tail_weights[rows],
+        )
+
+    @property
+    def largest_varying(self) -> FloatArray:
+        """The largest weight of effects that vary with the size, shape (n_hypotheses,)."""
+        largest: FloatArray = self.varying_weights.max(axis=1)
+        return largest
 
 
 @cache
-def hypotheses(parity: Parity) -> tuple[Hypothesis, ...]:
+def hypotheses(parity: Parity) -> Hypotheses:
     """Return all that are tried; those with effects along a direction need one."""
-    return tuple(_of_odd() if parity == "odd" else _of_even())
+    rows = _of_odd() if parity == "odd" else _of_even()
+    return Hypotheses(*(np.array(column, dtype=np.float64) for column in zip(*rows, strict=True)))
 
 
-def _of_odd() -> Iterator[Hypothesis]:
-    yield Hypothesis((0, 1, 0, 0, 0, 0), (0,) * 6, 0, 0)
+def _of_odd() -> Iterator[Weights]:
+    yield (0, 1, 0, 0, 0, 0), (0,) * 6, 0, 0
     for second, (third, higher), varying, direction in product(
         SECOND_ORDER, THIRD_ORDER, VARYING_WEIGHTS, DIRECTION_WEIGHTS
     ):
         fifth = second * third
         shares = np.array([1, 1, second, second, fifth, fifth])
         constant = (0, 1, 0, second, 0, fifth)
-        yield Hypothesis(
-            constant, tuple((varying * shares).tolist()), direction, fifth * third + higher
-        )
+        yield constant, varying * shares, direction, fifth * third + higher
 
 
-def _of_even() -> Iterator[Hypothesis]:
+def _of_even() -> Iterator[Weights]:
     for second, varying, direction in product(SECOND_ORDER, VARYING_WEIGHTS, DIRECTION_WEIGHTS):
         shares = np.array([1, 1, 1, second, second, second**2])
-        constant = (CONSTANT, 0, 1, 0, second, 0)
-        yield Hypothesis(constant, tuple((varying * shares).tolist()), direction, second**2)
+        yield (CONSTANT, 0, 1, 0, second, 0), varying * shares, direction, second**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,20 +168,15 @@ class Prior:
     direction: FloatArray
     pair_relevance: FloatArray | None = None
 
-    def weights(self, hypotheses: Sequence[Hypothesis]) -> FloatArray:
+    def weights(self, hypotheses: Hypotheses) -> FloatArray:
         """Return the weight of each kind of effect, shape (n_hypotheses, n_kinds)."""
-        return np.array(
+        constant, along = hypotheses.constant_weights, hypotheses.direction_weights[:, None]
+        return np.hstack(
             [
-                (
-                    *(hypothesis.constant_weights[order] for order in self._steady_orders),
-                    *hypothesis.varying_weights[: len(self._norms)],
-                    hypothesis.direction_weight,
-                    *(
-                        hypothesis.direction_weight * hypothesis.constant_weights[order]
-                        for order in self._direction_orders[1:]
-                    ),
-                )
-                for hypothesis in hypotheses
+                constant[:, self._steady_orders],
+                hypotheses.varying_weights[:, : len(self._norms)],
+                along,
+                along * constant[:, self._direction_orders[1:]],
             ]
         )
 
@@ -175,7 +185,8 @@ class Prior:
         products = self._divide_by_norms(elementary(data, x, self.relevance))
         if self.pair_relevance is not None:
             products[2] = _pair_products(data, self.pair_relevance) @ _pair_products(x).T
-        along = zip(self._products_along(data), self._products_along(x), strict=True)
+        along_data = self._products_along(data)
+        along_x = along_data if x is data else self._products_along(x)
         sizes, own_sizes = _sizes(data), _sizes(x)
         similarities = {
             variation: basis[sizes] @ basis[own_sizes].T for variation, basis in self._bases.items()
@@ -188,7 +199,9 @@ class Prior:
         for order, variation in self._kinds:
             covariances.append(products[order] * similarities[variation])
             prior.append(variances[variation])
-        for (of_data, of_x), (_, variation) in zip(along, self._direction_kinds, strict=True):
+        for of_data, of_x, (_, variation) in zip(
+            along_data, along_x, self._direction_kinds, strict=True
+        ):
             covariances.append(np.outer(of_data, of_x) * similarities[variation])
             prior.append(of_x**2 * variances[variation])
         return Moments(np.array(covariances), np.array(prior))
