@@ -92,7 +92,7 @@ def _sufficient(counterfactual: Counterfactual) -> Iterator[str]:
         return
     if not decisive.places:
         yield _(
-            "The answer is the same when all {units} are removed: the model gives it by default.",
+            "With all {units} removed, the model still gives the explained answer, its default.",
             units=units,
         )
         return
@@ -110,12 +110,13 @@ def _how_small(decisive: DecisiveSet, unit: str, units: str) -> Iterator[str]:
     if (others := (decisive.n_equal or 1) - 1) > 0:
         if n > 1:
             template = (
-                "{others} other {others:set|sets} of {n} {units} would do the same, none smaller."
+                "The same holds for {others} other {others:set|sets} of {n} {units}, and for none "
+                "that is smaller."
             )
         elif others > 1:
-            template = "Each of {others} other {units} alone would do the same."
+            template = "The same holds for each of {others} other {units} alone."
         else:
-            template = "One other {unit} alone would do the same."
+            template = "The same holds for one other {unit} alone."
         yield _(template, others=others, n=n, unit=unit, units=units)
     elif decisive.smallest and n > 1:
         yield _("No smaller set of {units} does this.", units=units)

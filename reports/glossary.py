@@ -130,9 +130,13 @@ ENTRIES = (
     ),
     Entry(
         "wilson",
-        "Wilson, BCa",
-        "Two ways to compute an interval: a formula for proportions, and a bootstrap that corrects "
-        "for bias and skewness.",
+        "Interval by",
+        "The way in which an interval was computed, by its name in statistics. For proportions: "
+        "Wilson, Clopper-Pearson. For differences of two: Newcombe, Bonett-Price, MOVER. For "
+        "means: Student t, Welch. For medians: order statistics. For rank correlations: Bonett and "
+        "Wright. For AUROC: DeLong. For wrong labels: profile likelihood. For calibration: score "
+        "test, sandwich variance. For other statistics of all rows: BCa bootstrap (rows are drawn "
+        "again and again), infinitesimal jackknife (each row in turn counts a little more).",
         ("wilson", "bca bootstrap"),
         source="Wilson, 1927; Efron, 1987",
     ),
@@ -169,8 +173,10 @@ ENTRIES = (
     Entry(
         "grade",
         "Grade A to D",
-        "How far the values of a method can be relied on, from tests on this model. D: do not rely "
-        "on them.",
+        "How far the values of a method can be relied on, from tests on this model. A: no test "
+        "failed. B: one failed, or one that is needed could not be made. C: two failed, or a grave "
+        "one. D: a test failed without which values mean nothing; do not rely on them. The reasons "
+        "stand beside each grade.",
         ("grade", "grades"),
     ),
     Entry(

@@ -3,7 +3,7 @@
 from math import floor, log10
 
 from explain.record import Measure, Unit
-from explain.record.wording import decimal, signed
+from explain.record.wording import decimal, digits_of_end, signed
 from reports.languages import language
 from reports.languages import translate as _
 
@@ -31,9 +31,6 @@ _DIGITS: dict[Unit, int] = {
 
 SMALLEST, NEARLY_ONE = 0.0005, 0.9995
 """What three decimals round to zero, and to one."""
-
-MOST_DECIMALS = 6
-"""Of the end of an interval; what is nearer to zero may be a rounding error."""
 
 
 def count(value: int) -> str:
@@ -145,11 +142,9 @@ def _end(value: float, unit: Unit) -> str:
     >>> _end(0.0031, "log_odds"), _end(-0.0002, "proportion"), _end(0.0, "coefficient")
     ('+0.003', '−.0002', '.000')
     """
-    printed = quantity(value, unit)
-    is_count = _DIGITS[unit] < _DIGITS["log_odds"]
-    if is_count or abs(value) < 10**-MOST_DECIMALS or printed.strip("+−0."):
-        return printed
-    digits = -floor(log10(abs(value)))
+    if _DIGITS[unit] < _DIGITS["log_odds"]:
+        return quantity(value, unit)
+    digits = digits_of_end(value, _DIGITS[unit])
     return signed(value, digits) if unit == "log_odds" else bare(value, digits)
 
 
@@ -160,5 +155,10 @@ def estimate(measure: Measure) -> str:
     --------
     >>> estimate(Measure(name="accuracy", value=0.876, lower=0.853, upper=0.896, n=872))
     '.876 [.853, .896]'
+    >>> estimate(Measure(name="change", value=-4e-5, lower=-7e-5, upper=-1e-5, n=27))
+    '−.00004 [−.00007, −.00001]'
     """
-    return " ".join(filter(None, (quantity(measure.value, measure.unit), interval(measure))))
+    value = quantity(measure.value, measure.unit)
+    if measure.value is not None and (measure.lower or 0.0) * (measure.upper or 0.0) > 0:
+        value = _end(measure.value, measure.unit)
+    return " ".join(filter(None, (value, interval(measure))))

@@ -120,9 +120,11 @@ def _methods(plan: AuditPlan) -> list[Explainer]:
     return [_method(method, limits) for method in plan.methods]
 
 
-def _method(method: str | Explainer, stated: Mapping[str, object]) -> Explainer:
+def _method(method: str | Explainer, stated_limits: Mapping[str, object]) -> Explainer:
     """Return a method with the limits that it knows; an instance has set its own."""
-    limits = {"tolerance": TOLERANCE, **stated} if _asks_until_certain(method) else stated
+    limits = (
+        {"tolerance": TOLERANCE, **stated_limits} if _asks_until_certain(method) else stated_limits
+    )
     known = _options(method)
     return make_explainer(
         method, **{name: limit for name, limit in limits.items() if name in known}

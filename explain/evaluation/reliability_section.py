@@ -167,8 +167,9 @@ _RULE = Sentence(
     "ranks no better than at random, or did not converge for most explanations. "
     "C at best: most of its explanations are flagged, or its 90 % intervals contain less than "
     "{limit:percent} of known values. Otherwise each flag costs one grade, down to C. "
-    "A requires that errors are stated, and that the planted word, known values, the gain over "
-    "random rankings, errors and convergence could all be judged.",
+    "A requires that errors are stated (of integrated gradients, that it converged), and that the "
+    "planted word, known values, the gain over random rankings, errors and convergence could all "
+    "be judged.",
     limit=LEAST_COVERED,
     right=ENOUGH_RIGHT,
     covered=ENOUGH_COVERED,
@@ -204,7 +205,9 @@ _NOTE = (
     "after a small change of the text's vectors. Parameter randomisation: for a copy of the model "
     "with shuffled parameters; a good explanation must not resemble that one. Infidelity: the "
     "share of the effect of removing features that the values, scaled to fit best, do not "
-    "predict; 0 is perfect. A number under “compared with” is what random values reach: the "
+    "predict; 0 is perfect. Agreement beyond chance: the share of predictions whose features "
+    "another method orders more alike than chance does; of all methods, the one with the largest "
+    "share. A number under “compared with” is what random values reach: the "
     "method's own values at random features. Plausibility: whether the values point at what people "
     "marked as the reason. It is not graded, because a model can be right for another reason."
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import floor, log10
 from operator import add
 from typing import Protocol
 
@@ -9,6 +10,7 @@ __all__ = [
     "ENGLISH",
     "Wording",
     "decimal",
+    "digits_of_end",
     "estimated",
     "list_of",
     "percent",
@@ -22,6 +24,9 @@ MOST_NAMED = 6
 
 MOST_DECIMALS = 4
 """Of a share in per cent: one in a million."""
+
+MOST_DECIMALS_OF_END = 6
+"""Of the end of an interval; what is nearer to zero may be a rounding error."""
 
 ONE_DECIMAL_BELOW = 0.0995
 """Shares that are printed with a decimal."""
@@ -119,11 +124,14 @@ def estimated(share: _Estimate, wording: Wording = ENGLISH) -> str:
     >>> from explain.record import Measure
     >>> estimated(Measure(name="wrong", value=0.055, lower=0.0351, upper=0.08, n=402))
     '5.5 % [3.5, 8.0]'
+    >>> estimated(Measure(name="wrong", value=0.055, lower=0.0003, upper=0.08, n=402))
+    '5.5 % [0.03, 8.0]'
     """
     if share.value is None or share.lower is None or share.upper is None:
         return percent(share.value, wording)
     digits = _digits(share.value)
-    lower, upper = (decimal(100 * end, digits) for end in (share.lower, share.upper))
+    ends = (100 * share.lower, 100 * share.upper)
+    lower, upper = (decimal(end, digits_of_end(end, digits)) for end in ends)
     return f"{percent(share.value, wording)} [{lower}, {upper}]"
 
 
@@ -136,9 +144,22 @@ def points(difference: _Estimate, wording: Wording = ENGLISH) -> str:
     >>> points(Measure(name="gap", value=0.05, lower=-0.031, upper=0.072, n=872))
     '+5.0 [−3.1, +7.2] points'
     """
-    ends = (difference.value, difference.lower, difference.upper)
-    value, lower, upper = (signed(100 * (end or 0.0), 1) for end in ends)
-    return f"{value} [{lower}, {upper}]{wording.points}"
+    ends = (100 * (end or 0.0) for end in (difference.lower, difference.upper))
+    lower, upper = (signed(end, digits_of_end(end, 1)) for end in ends)
+    return f"{signed(100 * (difference.value or 0.0), 1)} [{lower}, {upper}]{wording.points}"
+
+
+def digits_of_end(end: float, digits: int) -> int:
+    """Return the decimals of the end of an interval: one that is near zero is not printed as zero.
+
+    Examples
+    --------
+    >>> digits_of_end(0.0312, 1), digits_of_end(0.0, 1), digits_of_end(1e-9, 1)
+    (2, 1, 1)
+    """
+    if round(end, digits) or abs(end) < 10**-MOST_DECIMALS_OF_END:
+        return digits
+    return -floor(log10(abs(end)))
 
 
 def quoted(text: str, wording: Wording = ENGLISH) -> str:

@@ -38,10 +38,13 @@ def test_equal_words_are_told_apart_by_their_number() -> None:
 @pytest.mark.parametrize(
     ("necessary", "sentence"),
     [
-        (decisive(0, n_equal=3), "Each of 2 other words alone would do the same."),
-        (decisive(0, n_equal=2), "One other word alone would do the same."),
+        (decisive(0, n_equal=3), "The same holds for each of 2 other words alone."),
+        (decisive(0, n_equal=2), "The same holds for one other word alone."),
         (decisive(0, 2), "No smaller set of words does this."),
-        (decisive(0, 2, n_equal=5), "4 other sets of 2 words would do the same, none smaller."),
+        (
+            decisive(0, 2, n_equal=5),
+            "The same holds for 4 other sets of 2 words, and for none that",
+        ),
         (decisive(0, 2, 3, tried=1), "there may be a smaller one. Each word was tried alone."),
         (decisive(0, 1, 2, 3, tried=2), "All sets of up to 2 words were tried."),
         (decisive(0, is_confirmed=None), "gave no answer when it was asked once more"),
@@ -62,7 +65,7 @@ def test_it_is_said_how_far_that_is_proven(necessary: DecisiveSet, sentence: str
 
 def test_an_answer_that_needs_no_word_is_said_to_be_the_default() -> None:
     text = said(counterfactual(decisive(0), decisive(is_given=True, predicted="negative")))
-    assert "The answer is the same when all words are removed: the model gives it" in text
+    assert "With all words removed, the model still gives the explained answer" in text
 
 
 def test_of_several_labels_the_one_under_question_is_named() -> None:

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from explain.attribution.game_model import GameModel, Limits, learn, pairs
+from explain.attribution.game_model.threads import one_thread
 from explain.attribution.interaction import exact_interactions
 from explain.attribution.methods import Lime, Shap
 from explain.attribution.methods.base import all_coalitions
@@ -198,3 +200,17 @@ def test_what_is_predicted_of_a_known_coalition_is_its_value() -> None:
     np.testing.assert_allclose(model.score(asked_for), table_game(values)(asked_for))
     off = model.predict(all_coalitions(9)) - values
     assert np.sqrt((off**2).mean()) < 0.3 * values.std()
+
+
+def test_blas_has_one_thread_as_long_as_anybody_fits_and_then_as_many_as_before() -> None:
+    def threads() -> set[int]:
+        return {of["num_threads"] for of in threadpool_info() if of["user_api"] == "blas"}
+
+    with threadpool_limits(3, user_api="blas"):
+        first, second = one_thread(), one_thread()
+        with first:
+            second.__enter__()
+            assert threads() == {1}
+        assert threads() == {1}
+        second.__exit__(None, None, None)
+        assert threads() == {3}

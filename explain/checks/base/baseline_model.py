@@ -208,8 +208,8 @@ def power_sentence(baselines: Sequence[BaselineModel]) -> str:
     for baseline in baselines:
         if baseline.is_fitted and baseline.lead_found is not None and not _is_better(baseline):
             return Sentence(
-                "To be reported as better with a chance of 80 %, a simple model would need an "
-                "accuracy {lead:.1f} points above that of the model.",
+                "A simple model would have been reported as better with a chance of 80 % if its "
+                "accuracy were {lead:.1f} points above that of the model.",
                 lead=100 * baseline.lead_found,
             )
     return ""

@@ -125,8 +125,8 @@ def _summary(task: Task, decisions: Decisions, gap: Measure, error: Measure) -> 
     if size < abs(gap.value or 0.0):
         # The squares of the bins are debiased; without chance they hold that of the mean.
         typical = Sentence(
-            "The bins of the figure differ by {points:.1f} points after correction for chance "
-            "(root mean square), no more than the average does.",
+            "Bin by bin of the figure, no larger difference can be told from chance "
+            "({points:.1f} points, root mean square).",
             points=100 * size,
         )
     few = Sentence(

@@ -115,7 +115,7 @@ def _condition(noise: LabelNoise) -> str:
     """Return what the estimate rests on, as it follows an "if"."""
     if noise.by_model:
         return Sentence("the model is right about the texts that it is surest of")
-    return Sentence("texts with the same words have the same label")
+    return Sentence("the words of a text decide its label")
 
 
 def _sentence(measure: Measure, noise: LabelNoise) -> str:

@@ -145,13 +145,14 @@ def _test_sentence(n_tests: int, n_findings: int) -> str:
         return "There was no difference between people to test."
     if n_findings == 0:
         return Sentence(
-            "We tested {n} {n:difference|differences} between people. {n:It is not|None of them "
-            "is} both statistically significant and large.",
+            "We tested {n} {n:difference|differences} between groups of people, names, or words "
+            "for people. {n:It is not|None of them is} both statistically significant and large.",
             n=n_tests,
         )
     return Sentence(
-        "We tested {n} {n:difference|differences} between people. What is both statistically "
-        "significant and large is reported as {findings} {findings:finding|findings}.",
+        "We tested {n} {n:difference|differences} between groups of people, names, or words for "
+        "people. What is both statistically significant and large is reported as {findings} "
+        "{findings:finding|findings}.",
         n=n_tests,
         findings=n_findings,
     )

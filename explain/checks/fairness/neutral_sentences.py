@@ -105,8 +105,9 @@ def _unsettled(has_decision: NDArray[np.float64], language: str) -> str:
     """Return why the differences between words are listed and are no findings."""
     return Sentence(
         "The model has no usual answer to neutral sentences ({language}): no label is given to "
-        "more than {share:percent} of them, and {least:percent} are required. Differences between "
-        "words for people in these sentences are therefore listed, and are not findings.",
+        "more than {share:percent} of them, where one should be given to at least {least:percent}. "
+        "Differences between words for people in these sentences are therefore listed, and are not "
+        "findings.",
         language=language,
         share=float(has_decision.mean(axis=0).max()),
         least=CLEAR_MAJORITY,

@@ -175,8 +175,9 @@ def _missing(missing: Sequence[NoThreshold], n: int) -> str:
     too_wrong = ""
     if hopeless:
         too_wrong = Sentence(
-            "For an error below {errors:or}, more rows like these {n} would not help: too many of "
-            "the surest answers are wrong.",
+            "For an error below {errors:or}, no threshold could be certified on these {n} rows, "
+            "and they do not tell how many would be enough: on the half that tests thresholds, too "
+            "many of the surest answers are wrong.",
             errors=hopeless,
             n=n,
         )

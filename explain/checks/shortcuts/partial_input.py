@@ -72,9 +72,8 @@ finding: one pair in twenty is decided without reading the other side."""
 MOST_EVIDENCE = 5
 
 LENGTH_UNRELATED: Final = (
-    "Longer texts of the table are not clearly answered in another way than shorter ones. The "
-    "largest rank correlation of length is that with the probability of {label:quoted}: "
-    "{correlation:.2f}."
+    "Longer texts are answered much like shorter ones: of all labels, the probability of "
+    "{label:quoted} goes most with length (rank correlation {correlation:.2f})."
 )
 LENGTH_NOT_PADDED: Final = (
     "Longer texts are more often classified as {label:quoted} (rank correlation "

@@ -258,12 +258,22 @@ def table_of(search: ShortcutSearch, all_tested: Sequence[TestedCandidate]) -> T
         rows=tuple(
             tuple(_row(search, tested_candidate, attributed)) for tested_candidate in all_tested
         ),
-        note="z: how far the share of its texts with the label lies from the share of all texts, "
-        "in standard errors (Gardner et al. 2021). Answers changed: texts that are classified as "
-        "the label after the insertion, or no longer after the deletion. Attribution: mean over "
-        "explained texts with the label, in log-odds. Words of the content, too, predict a label "
-        "and change answers.",
+        note=Sentence(
+            _NOTE,
+            inserted=max((len(tested.into_any.after) for tested in all_tested), default=0),
+            deleted=max((len(tested.after_deletion.after) for tested in all_tested), default=0),
+        ),
     )
+
+
+_NOTE = (
+    "z: how far the share of its texts with the label lies from the share of all texts, in "
+    "standard errors (Gardner et al. 2021). The words are inserted into up to {inserted} texts of "
+    "which the model is confident and up to {inserted} others, and deleted from up to {deleted}. "
+    "Answers changed: texts that are classified as the label after the insertion, or no longer "
+    "after the deletion. Attribution: mean over explained texts with the label, in log-odds. Words "
+    "of the content, too, predict a label and change answers."
+)
 
 
 def _row(

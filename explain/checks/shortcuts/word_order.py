@@ -52,11 +52,11 @@ ORDER_DECIDES: Final = (
     "{orders:pair|pairs} of words ({combinations} combinations of a pair and a label tested)."
 )
 ORDER_NEVER_DECIDES: Final = (
-    "Word order alone never decides the answer ({orders} candidate {orders:pair|pairs} of words, "
-    "out of {combinations} combinations of a pair and a label)."
+    "We found no two words whose order alone decides the answer ({orders} candidate "
+    "{orders:pair|pairs}, out of {combinations} combinations of a pair and a label)."
 )
 NO_ORDER: Final = (
-    "There are no two words whose order predicts a label ({combinations} combinations of a pair "
+    "We found no two words whose order predicts a label ({combinations} combinations of a pair "
     "and a label tested)."
 )
 

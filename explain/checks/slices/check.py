@@ -299,13 +299,13 @@ def _table(tests: Sequence[TestedSlice]) -> Table:
             for row, test in zip(rows, shown, strict=True)
         ),
         note=Sentence(
-            "{shown} of {n} {n:slice|slices}, the largest certain gaps first. Two words with a + "
-            "between them: the texts that contain both. p-values of named "
-            "slices are adjusted by Holm's method, without those that are too small to be reported "
-            "(Tarone). Those of slices that a search found are adjusted by the method of Benjamini "
-            "and Hochberg; these slices are measured on the half of the table that the search did "
-            "not use. “Reported if right on at most”: at this accuracy a slice would be reported "
-            "with a chance of 80 %.",
+            "{shown} of {n} {n:slice|slices}, ordered by the end of the interval of their gap that "
+            "is nearer to no gap. Two words with a + between them: the texts that contain both. "
+            "p-values of named slices are adjusted by Holm's method, without those that are too "
+            "small to be reported (Tarone). Those of slices that a search found are adjusted by "
+            "the method of Benjamini and Hochberg; these slices are measured on the half of the "
+            "table that the search did not use. “Reported if right on at most”: at this accuracy a "
+            "slice would be reported with a chance of 80 %.",
             shown=len(shown),
             n=len(tests),
         ),

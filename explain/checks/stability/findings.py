@@ -28,16 +28,15 @@ def summary_of(context: AuditContext, trials: Sequence[Trial], n: int) -> str:
     if again is None:
         return method
     if again.largest == 0:
-        template = "The same text, scored again, gets exactly the same answer."
+        template = "Each text, scored again, got exactly the same answer."
     elif again.largest <= rounding_of(context):
         template = (
-            "The same text, scored again, gets the same answer (largest change {largest:.1e}, "
-            "which is rounding)."
+            "Each text, scored again, got the same answer (largest change {largest:.1e}, which is "
+            "rounding)."
         )
     else:
         template = (
-            "The same text, scored again, does not always get the same answer (largest change "
-            "{largest:.1e})."
+            "Not every text, scored again, got the same answer (largest change {largest:.1e})."
         )
     return join_sentences(Sentence(template, largest=again.largest), method, _power(trials, n))
 
@@ -49,12 +48,12 @@ def _power(trials: Sequence[Trial], n: int) -> str:
         return ""
     fewest = min(trials, key=lambda trial: len(trial.rows))
     return Sentence(
-        "No label changed. With a chance of 80 %, each way would have shown a fault that changes "
-        "the label of {found:percent} of all texts."
+        "No label changed. Each way had a chance of 80 % to show a fault that changes the label of "
+        "{found:percent} of all texts."
         if len(fewest.rows) == n
-        else "No label changed. With a chance of 80 %, each way would have shown a fault that "
-        "changes the label of {found:percent} of all texts; {way:quoted}, tried on {fewest} "
-        "{fewest:text|texts}, one of {by_fewest:percent}.",
+        else "No label changed. Each way had a chance of 80 % to show a fault that changes the "
+        "label of {found:percent} of all texts; {way:quoted}, tried on {fewest} "
+        "{fewest:text|texts}, one that changes {by_fewest:percent}.",
         found=found,
         way=fewest.name,
         fewest=len(fewest.rows),
