@@ -297,11 +297,12 @@ ENTRIES = (
     Entry("gating", "Gating", "A criterion that must hold: the audit fails if it does not."),
     Entry(
         "holm",
-        "Holm, Benjamini–Hochberg",
+        "Holm, Benjamini–Hochberg, Tarone",
         "Corrections for testing many things at once. The first limits the probability of even one "
-        "false alarm, the second the share of false alarms among all alarms.",
+        "false alarm, the second the share of false alarms among all alarms. The third does not "
+        "count tests of so few texts that they could never be significant.",
         ("holm", "benjamini–hochberg", "benjamini-hochberg"),
-        source="Holm, 1979; Benjamini and Hochberg, 1995",
+        source="Holm, 1979; Benjamini and Hochberg, 1995; Tarone, 1990",
     ),
 )
 """The entries in the order of the page: how to read a row, then what is measured."""

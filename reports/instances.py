@@ -36,7 +36,6 @@ from reports.values import (
     feature_name,
     feature_rows,
     repeat_numbers,
-    with_places,
 )
 
 __all__ = [
@@ -371,14 +370,14 @@ def _speech(attribution: Attribution) -> str:
     Values whose intervals contain zero speak for neither side.
     """
     target, said, values = visible(attribution.target.label), [], attribution.values
-    numbers = repeat_numbers(attribution.parts, attribution.spans)
-    features = [visible(feature) for feature in attribution.features]
+    parts, spans = attribution.parts, attribution.spans
+    numbers = repeat_numbers(parts, spans)
+    features = [feature_name(parts, span, numbers[span]) for span in spans]
     errors = attribution.standard_errors or (0.0,) * len(values)
     certain = [place for place in ranked(values) if abs(values[place]) > Z95 * errors[place]]
     for side, template in SPOKEN_SIDES:
         named = [
-            f"“{with_places(features[place], numbers[attribution.spans[place]])}” "
-            f"{signed(values[place])}"
+            f"“{features[place]}” {signed(values[place])}"
             for place in certain
             if values[place] * side > 0
         ]

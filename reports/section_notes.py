@@ -55,7 +55,7 @@ NOTES: dict[str, tuple[str, ...]] = {
     "robustness": (
         "Each text is rewritten in ways that keep its meaning, and the model is asked again.",
         "A way of rewriting is reported if, with its whole interval, it changes more than 10 % of "
-        "the answers; for a fault in one word more than 25 %.",
+        "the answers; for wrong letters more than 25 %.",
     ),
     "language_model": (
         "The same texts are asked with the options in another order or under other names, in other "

@@ -23,7 +23,8 @@ __all__ = [
 ]
 
 FEWEST_COMPARED = 8
-"""Below that an interval over explanations is too wide to condemn a method."""
+"""Below that an interval over explanations is too wide to condemn a method, though not to show
+that it is better than chance."""
 
 LEAST_SPREAD = 0.5
 """Standard deviations between random rankings below which a gain over them is none."""
@@ -146,8 +147,10 @@ def better_than_random(gain: Measure, negligible: float) -> Answer:
     """Return whether a gain over random values is certain, or certainly negligible at most."""
     if gain.value is None:
         return "not measured"
-    if gain.lower is None or gain.upper is None or gain.n < FEWEST_COMPARED:
+    if gain.lower is None or gain.upper is None or gain.n < FEWEST_FOR_MEDIAN:
         return "too few"
     if gain.lower > 0:
         return "passed"
+    if gain.n < FEWEST_COMPARED:
+        return "too few"
     return "flagged" if gain.upper < negligible else "not resolved"

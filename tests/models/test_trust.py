@@ -134,7 +134,10 @@ def test_no_verdict_where_the_interval_holds_the_bar(n: int, hits: int, bar: flo
         (-0.1, 2.0, 8, "not resolved"),
         (-0.1, 0.2, 8, "flagged"),
         (-0.3, -0.1, 8, "flagged"),
-        (0.1, 2.0, 7, "too few"),
+        (0.1, 2.0, 6, "passed"),
+        (-0.1, 2.0, 7, "too few"),
+        (-0.3, -0.1, 7, "too few"),
+        (0.1, 2.0, 5, "too few"),
     ],
 )
 def test_a_gain_that_may_be_large_is_not_condemned(

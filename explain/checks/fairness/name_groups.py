@@ -129,12 +129,17 @@ class _Sentences:
         shares = [self.has_decision[self.group == term.name, k] for term in self.names.terms]
         return float(np.std([share.mean() for share in shares if len(share)]))
 
-    def claim(self, k: int, decision: Decision, people: str) -> TestedClaim:
-        """Return the claim that names of some groups get a decision more often than the others."""
+    def compare(self, k: int, decision: Decision, people: str) -> tuple[Measure, Measure, Measure]:
+        """Return how often names of some groups and other names get a decision, and the gap."""
         members = np.isin(self.group, CONTRASTS[people])
         share = self.share(k, members, f"names of {people}", decision)
         rest = self.share(k, ~members, "other names", decision)
-        gap = difference(share, rest, "difference")
+        return share, rest, difference(share, rest, "difference")
+
+    def claim(self, k: int, decision: Decision, people: str) -> TestedClaim:
+        """Return the claim that names of some groups get a decision more often than the others."""
+        members = np.isin(self.group, CONTRASTS[people])
+        share, rest, gap = self.compare(k, decision, people)
         finding = Finding(
             code="fairness.names",
             subject=f"{people}: {decision.name}",
@@ -193,6 +198,8 @@ class _Sentences:
     def table(self, k: int, decision: Decision) -> Table:
         """Return the share of each group of names."""
         everything = np.ones(len(self.group), dtype=np.bool_)
+        gaps = {people: self.compare(k, decision, people)[2] for people in CONTRASTS}
+        apart = max(CONTRASTS, key=lambda people: abs(gaps[people].value or 0.0))
         return Table(
             title=Sentence(
                 "Neutral sentences with first names {decision} ({language})",
@@ -214,8 +221,13 @@ class _Sentences:
             note=Sentence(
                 "Names of four groups in the United States (Bertrand and Mullainathan 2004; "
                 "Caliskan and others 2017). Each stands in {n} {n:sentence|sentences}, for example "
-                "{example:quoted}. Intervals rest on the number of names.",
+                "{example:quoted}. Intervals rest on the number of names. The gap to all other "
+                "names is largest for {people}: {gap:points}. A gap is reported if it is "
+                "significant and wholly larger than {bar:percent}.",
                 n=len(self.names.templates),
+                people=apart,
+                gap=gaps[apart],
+                bar=LARGE_BY_NAME,
                 example=self.names.templates[0].format(self.names.terms[0].words[0]),
             ),
         )

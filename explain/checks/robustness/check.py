@@ -169,9 +169,8 @@ def _figures(
 ) -> Iterator[IntervalsFigure]:
     """Yield the flip rates, those of each limit in a figure of their own."""
     titles = {
-        MOST_FLIPS: "Answers that change when a text is rewritten, where a reader sees no fault",
-        MOST_FLIPS_BY_FAULT: "Answers that change when a text is rewritten, where a reader sees a "
-        "fault",
+        MOST_FLIPS: "Answers that change when a text is rewritten as a whole",
+        MOST_FLIPS_BY_FAULT: "Answers that change when letters of a text are wrong",
     }
     for limit, title in titles.items():
         measures = tuple(rates[t.name] for t in applied if _limit(t) == limit)

@@ -234,7 +234,13 @@ PERTURBATIONS = (
     Transform("no accents", "accents", True, "written without accents", _plain(_without_accents)),
     Transform("accent", "accents", True, "written with a stray accent", _in_one_word(_accented)),
     Transform("typo", "typo", True, "written with one typing error", _in_one_word(_typo)),
-    Transform("OCR", "OCR", True, "scanned with one letter misread", _in_one_word(_misread)),
+    Transform(
+        "OCR",
+        "OCR",
+        True,
+        "written as if one letter had been misread in a scan",
+        _in_one_word(_misread),
+    ),
     Transform(
         "homoglyph",
         "homoglyph",

@@ -15,16 +15,16 @@ MOST_FLIPS = 0.1
 tests at most .02 of SST-2 do; where capitals change one answer in ten, they decide what is done."""
 
 MOST_FLIPS_BY_FAULT = 0.25
-"""The same for a fault in one word that a reader does see. In that MiniLM it is up to .07; in short
+"""The same for wrong letters that a reader does see. In that MiniLM it is up to .07; in short
 texts the word is often the one that decides."""
 
 HARMLESS: Final = (
     "No way of rewriting a text changed the answer so often that its whole interval lies above our "
-    "limit ({most:percent} of the texts, or {most_by_fault:percent} where a reader sees a fault)."
+    "limit ({most:percent} of the texts, or {most_by_fault:percent} for wrong letters)."
 )
 HARMFUL: Final = (
     "Rewriting a text changed the answer more often than our limits allow ({most:percent} of the "
-    "texts, or {most_by_fault:percent} where a reader sees a fault)."
+    "texts, or {most_by_fault:percent} for wrong letters)."
 )
 
 
@@ -60,8 +60,8 @@ def _power(n_tests: int, n: int) -> str:
         return Sentence("{n} {n:text is|texts are} too few to find any such change.", n=n)
     return Sentence(
         "A way of rewriting that is tried on {n} texts would have been reported with a chance of "
-        "80 % if it changed {found:percent} of the answers, or {by_fault:percent} where a reader "
-        "sees a fault.",
+        "80 % if it changed {found:percent} of the answers, or {by_fault:percent} for wrong "
+        "letters.",
         n=n,
         found=found,
         by_fault=by_fault,

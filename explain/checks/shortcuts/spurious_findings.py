@@ -271,8 +271,9 @@ _NOTE = (
     "standard errors (Gardner et al. 2021). The words are inserted into up to {inserted} texts of "
     "which the model is confident and up to {inserted} others, and deleted from up to {deleted}. "
     "Answers changed: texts that are classified as the label after the insertion, or no longer "
-    "after the deletion. Attribution: mean over explained texts with the label, in log-odds. Words "
-    "of the content, too, predict a label and change answers."
+    "after the deletion. Adjusted p: of the change of probability after the insertion into any "
+    "other texts, for all words that were tried. Attribution: mean over explained texts with the "
+    "label, in log-odds. Words of the content, too, predict a label and change answers."
 )
 
 
