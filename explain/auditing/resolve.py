@@ -7,12 +7,7 @@ from typing import TypeVar
 
 from explain.adapters import PerTextClassifier, TextClassifier
 from explain.attribution import UNITS
-from explain.attribution.methods import (
-    DEFAULT_BUDGET,
-    METHODS,
-    Explainer,
-    make_explainer,
-)
+from explain.attribution.methods import DEFAULT_BUDGET, METHODS, Explainer, make_explainer
 from explain.auditing.criteria import check_metrics
 from explain.auditing.plan import AuditPlan
 from explain.checks import CHECKS, Check, NarrowCheck, make_check
@@ -26,8 +21,8 @@ LIMITS = ("budget", "tolerance")
 
 TOLERANCE = 0.1
 """Largest standard error of a text, relative to its largest value, at which SHAP and LIME stop to
-ask in an audit, where none is stated: half of the evaluations of 0.05, their own default. Errors on
-SST-2 are then those of 26 November, whose intervals held on fewer games (decision 34)."""
+ask in an audit, where none is stated. It takes three fifths of the evaluations of 0.05, their own
+default, and leaves the errors of 26 November, whose intervals held on fewer games (decision 34)."""
 
 BUDGET_OF_ENDPOINTS = DEFAULT_BUDGET
 """Evaluations of a text that is paid by the call, where no budget is stated: without it one long

@@ -15,22 +15,20 @@ def one_thread() -> AbstractContextManager[None]:
     How many threads BLAS has is a property of the process. If each user of the context put back
     what it had found, one that came while another was there would put back one thread for good.
     """
-    return _shared()
+    return _ONE_THREAD
 
 
 class _OneThread(AbstractContextManager[None]):
     """One thread for as long as anybody is in the context."""
 
     def __init__(self) -> None:
-        # Looking for the libraries that are loaded takes milliseconds.
-        self._libraries = ThreadpoolController()
         self._lock = Lock()
         self._n_users = 0
 
     def __enter__(self) -> None:
         with self._lock:
             if not self._n_users:
-                self._limit = self._libraries.limit(limits=1, user_api="blas")
+                self._limit = _libraries().limit(limits=1, user_api="blas")
             self._n_users += 1
 
     def __exit__(self, *_: object) -> None:
@@ -40,4 +38,10 @@ class _OneThread(AbstractContextManager[None]):
                 self._limit.restore_original_limits()
 
 
-_shared = cache(_OneThread)
+_ONE_THREAD = _OneThread()
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    # Looking for the libraries that are loaded takes milliseconds.
+    return ThreadpoolController()

@@ -223,11 +223,11 @@ class _Sentences:
                 "Caliskan and others 2017). Each stands in {n} {n:sentence|sentences}, for example "
                 "{example:quoted}. Intervals rest on the number of names. The gap to all other "
                 "names is largest for {people}: {gap:points}. A gap is reported if it is "
-                "significant and wholly larger than {bar:percent}.",
+                "significant and wholly larger than {bar:.0f} points.",
                 n=len(self.names.templates),
                 people=apart,
                 gap=gaps[apart],
-                bar=LARGE_BY_NAME,
+                bar=100 * LARGE_BY_NAME,
                 example=self.names.templates[0].format(self.names.terms[0].words[0]),
             ),
         )
