@@ -1,8 +1,6 @@
 """The game model: which pairs it asks for, closed-form games, and exact ones."""
 
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice, product
-from threading import Barrier
 
 import numpy as np
 import pytest
@@ -216,19 +214,3 @@ def test_blas_has_one_thread_as_long_as_anybody_fits_and_then_as_many_as_before(
         assert threads() == {1}
         second.__exit__(None, None, None)
         assert threads() == {3}
-
-
-def test_threads_that_all_begin_at_once_leave_blas_as_it_was() -> None:
-    barrier = Barrier(8)
-
-    def fit(_: int) -> None:
-        barrier.wait()
-        for _ in range(200):
-            with one_thread():
-                pass
-
-    with threadpool_limits(3, user_api="blas"):
-        before = threadpool_info()
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(fit, range(8)))
-        assert threadpool_info() == before
